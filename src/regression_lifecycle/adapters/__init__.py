@@ -1,0 +1,1 @@
+"""One module per outside system, so that its next breaking release has one address."""

@@ -1,0 +1,44 @@
+"""Everything the project asks of Evidently, and the only package that imports it.
+
+Frames go in, snapshots and frames come out; no input is changed, and importing this package does
+not import Evidently. A report is made whatever the data: what cannot be computed is said.
+"""
+
+from regression_lifecycle.adapters.evidently.figures import metric_values, summary
+from regression_lifecycle.adapters.evidently.frames import ColumnRoles
+from regression_lifecycle.adapters.evidently.library import evidently_version
+from regression_lifecycle.adapters.evidently.pages import (
+    library_code,
+    library_name,
+    safe_html,
+    summary_markdown,
+)
+from regression_lifecycle.adapters.evidently.reports import (
+    data_quality_snapshot,
+    drift_snapshot,
+    regression_snapshot,
+)
+from regression_lifecycle.adapters.evidently.statistics import drift_verdict
+from regression_lifecycle.adapters.evidently.storage import (
+    SnapshotError,
+    dump_snapshot,
+    load_snapshot,
+)
+
+__all__ = [
+    "ColumnRoles",
+    "SnapshotError",
+    "data_quality_snapshot",
+    "drift_snapshot",
+    "drift_verdict",
+    "dump_snapshot",
+    "evidently_version",
+    "library_code",
+    "library_name",
+    "load_snapshot",
+    "metric_values",
+    "regression_snapshot",
+    "safe_html",
+    "summary",
+    "summary_markdown",
+]

@@ -1,0 +1,185 @@
+"""Run Evidently's metrics so that a snapshot comes out, whatever fails inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from regression_lifecycle.adapters.evidently.figures import metric_values
+from regression_lifecycle.adapters.evidently.frames import Prepared
+from regression_lifecycle.adapters.evidently.library import first_line, quiet
+
+if TYPE_CHECKING:
+    from evidently.core.report import Snapshot
+
+Build = Callable[[Sequence[str]], list[Any]]
+"""Makes the metrics for some columns."""
+
+NO_TIME = datetime(1970, 1, 1)
+"""The moment of a report about a table without time: a report must not depend on the clock."""
+
+# The regression preset computes the first of these and shows it nowhere.
+_HEADLINES = {"RMSE": "RMSE", "MAE.mean": "MAE", "MeanError.mean": "Mean error"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be drawn.
+
+    Attributes:
+        name: Name of the report.
+        columns: Columns to draw.
+        build: Makes the metrics for a part of the columns.
+        current: The table in question.
+        reference: The table beside it, if there is one.
+        categorical: Which of the columns are categorical.
+        regression: Names of target and prediction, for a report that judges them.
+        plain: Makes fewer metrics without plots, tried when ``build`` fails. Without it the
+            columns are tried one by one.
+    """
+
+    name: str
+    columns: Sequence[str]
+    build: Build
+    current: Prepared
+    reference: Prepared | None = None
+    categorical: Sequence[str] = ()
+    regression: tuple[str, str] | None = None
+    plain: Build | None = None
+
+    def report(
+        self,
+        notes: Sequence[str],
+        figures: Mapping[str, str],
+        timestamp: datetime | None,
+        metadata: Mapping[str, str] | None,
+    ) -> Snapshot:
+        """Draw, and put figures and notes at the head.
+
+        Args:
+            notes: What the reader must know.
+            figures: Numbers to show at the head, by label.
+            timestamp: The moment of the report; None for that of the newest current row.
+            metadata: Facts to keep with the snapshot.
+
+        Returns:
+            A snapshot; one that holds notes alone if nothing could be drawn.
+        """
+        moment = timestamp or self._newest()
+        said = list(notes)
+        with quiet():
+            snapshot = self._draw(moment, said)
+            return _headed(snapshot, self.name, moment, said, figures, metadata or {})
+
+    def _newest(self) -> datetime:
+        if self.current.timestamp is None or not len(self.current.frame):
+            return NO_TIME
+        newest: datetime = self.current.frame[self.current.timestamp].max().to_pydatetime()
+        return newest
+
+    def _draw(self, moment: datetime, notes: list[str]) -> Snapshot | None:
+        if not len(self.current.frame):
+            notes.insert(0, "no rows to report on")
+            return None
+        if not self.columns:
+            notes.insert(0, "no column could be computed")
+            return None
+        try:
+            return self._run(self.columns, self.build, moment)
+        except Exception as error:  # Evidently raises anything for one odd column
+            if self.plain is not None:
+                notes.append(f"plots not drawn: {first_line(error)}")
+                return self._without_plots(self.plain, moment, notes)
+            return self._column_by_column(error, moment, notes)
+
+    def _without_plots(self, plain: Build, moment: datetime, notes: list[str]) -> Snapshot | None:
+        try:
+            return self._run(self.columns, plain, moment)
+        except Exception as error:
+            notes.append(f"not computed: {first_line(error)}")
+            return None
+
+    def _column_by_column(
+        self, error: Exception, moment: datetime, notes: list[str]
+    ) -> Snapshot | None:
+        good: list[str] = []
+        for column in self.columns:
+            try:
+                self._run([column], self.build, moment)
+                good.append(column)
+            except Exception as alone:
+                notes.append(f"{column}: not drawn: {first_line(alone)}")
+        if not good or len(good) == len(self.columns):
+            notes.append(f"not drawn: {first_line(error)}")
+            return None
+        return self._run(good, self.build, moment)
+
+    def _run(self, names: Sequence[str], build: Build, moment: datetime) -> Snapshot:
+        from evidently import Report
+
+        sides = [self.current] if self.reference is None else [self.current, self.reference]
+        # A time on one side alone would be compared with nothing.
+        timestamp = self.current.timestamp if all(side.timestamp for side in sides) else None
+        tables = [self._dataset(side, names, timestamp) for side in sides]
+        return Report(build(names)).run(*tables, timestamp=moment, name=self.name)
+
+    def _dataset(self, side: Prepared, names: Sequence[str], timestamp: str | None) -> Any:
+        from evidently import DataDefinition, Dataset, Regression
+
+        regression = None
+        if self.regression is not None:
+            target, prediction = self.regression
+            regression = [Regression(target=target, prediction=prediction)]
+        definition = DataDefinition(
+            timestamp=timestamp,
+            numerical_columns=[name for name in names if name not in self.categorical],
+            categorical_columns=[name for name in names if name in self.categorical],
+            regression=regression,
+        )
+        chosen = [*names, timestamp] if timestamp else list(names)
+        # Evidently writes into the frame it is given.
+        return Dataset.from_pandas(side.frame[chosen].copy(), data_definition=definition)
+
+
+def _headed(
+    snapshot: Snapshot | None,
+    name: str,
+    moment: datetime,
+    notes: Sequence[str],
+    figures: Mapping[str, str],
+    metadata: Mapping[str, str],
+) -> Snapshot:
+    """Put figures and notes at the head of a report, and the notes into its metadata."""
+    from evidently.core.report import Snapshot
+    from evidently.core.serialization import ReportModel, SnapshotModel
+    from evidently.legacy.renderers.html_widgets import CounterData, counter, table_data
+
+    model = SnapshotModel(
+        report=ReportModel(items=[]),
+        name=name,
+        timestamp=moment,
+        metadata={},
+        tags=[],
+        metric_results={},
+        top_level_metrics=[],
+        widgets=[],
+        tests_widgets=[],
+    )
+    shown = dict(figures)
+    if snapshot is not None:
+        model = snapshot.to_snapshot_model()
+        values = metric_values(snapshot)
+        shown |= {label: f"{values[key]:.4g}" for key, label in _HEADLINES.items() if key in values}
+    head = []
+    if shown:
+        counters = [CounterData(label, value) for label, value in shown.items()]
+        head.append(counter(counters=counters))
+    if notes:
+        head.append(table_data(column_names=["Notes"], data=[[note] for note in notes]))
+    model.widgets = [*head, *model.widgets]
+    model.metadata = {key: str(value) for key, value in metadata.items()}
+    if notes:
+        model.metadata["notes"] = list(notes)
+    return Snapshot.load_model(model)

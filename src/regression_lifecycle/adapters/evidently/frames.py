@@ -1,0 +1,241 @@
+"""Make tables safe for Evidently: declared columns, two dtypes, a bounded number of rows.
+
+Evidently aborts a whole report for one column that it cannot read. Here each column is read on
+its own, and one that cannot be used comes back as a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.drift import Kind, Role
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+
+
+@dataclass(frozen=True)
+class ColumnRoles:
+    """What the columns of a table are; a column that is not named here is not looked at.
+
+    Attributes:
+        numerical: Numerical features.
+        categorical: Categorical features.
+        target: The numerical target, if the table has one.
+        prediction: The numerical prediction, if the table has one.
+        timestamp: The moment of each row; only the plots use it.
+
+    Raises:
+        ConfigurationError: If one column has two roles.
+    """
+
+    numerical: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    target: str | None = None
+    prediction: str | None = None
+    timestamp: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "numerical", tuple(self.numerical))
+        object.__setattr__(self, "categorical", tuple(self.categorical))
+        names = [column for column, _, _ in self.columns()]
+        names += [self.timestamp] if self.timestamp else []
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"more than one role for column {bounded_list(twice)}")
+
+    def columns(
+        self, *, target: bool = True, prediction: bool = True
+    ) -> Iterator[tuple[str, Kind, Role]]:
+        """List the columns with their kind and role, features first.
+
+        Args:
+            target: Whether to list the target.
+            prediction: Whether to list the prediction.
+
+        Yields:
+            Name, kind and role of a column.
+        """
+        for name in self.numerical:
+            yield name, "numerical", "feature"
+        for name in self.categorical:
+            yield name, "categorical", "feature"
+        if target and self.target:
+            yield self.target, "numerical", "target"
+        if prediction and self.prediction:
+            yield self.prediction, "numerical", "prediction"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The usable part of a table.
+
+    Attributes:
+        frame: float64 and object columns (missing values are NaN), and the timestamp if it can
+            be used. The index counts the rows.
+        unusable: Why a declared column is not in ``frame``, by name.
+        notes: What was changed on the way, for the reader of a report.
+        timestamp: Name of the timestamp column, None if there is none to use.
+    """
+
+    frame: pd.DataFrame
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    timestamp: str | None = None
+
+
+def sample_rows(frame: pd.DataFrame, maximum_rows: int, seed: int) -> pd.DataFrame:
+    """Bound the rows of a table by a seeded sample that keeps their order.
+
+    Args:
+        frame: Any table.
+        maximum_rows: How many rows may remain.
+        seed: Seed of the draw: the same table and seed give the same rows.
+
+    Returns:
+        The table itself if it is small enough, else the drawn rows in their old order.
+    """
+    if len(frame) <= maximum_rows:
+        return frame
+    draw = np.random.default_rng(seed).choice(len(frame), maximum_rows, replace=False)
+    return frame.iloc[np.sort(draw)]
+
+
+def sample_note(kept: int, total: int, seed: int, side: str = "") -> list[str]:
+    """Say that a sample was drawn.
+
+    Args:
+        kept: Rows in the sample.
+        total: Rows it was drawn from.
+        seed: Seed of the draw.
+        side: Name of the table, empty for a lone one.
+
+    Returns:
+        One sentence, or none if every row was kept.
+    """
+    where = f" in {side}" if side else ""
+    if kept == total:
+        return []
+    return [f"{kept:,} of {total:,} rows{where} are looked at: a random sample, seed {seed}"]
+
+
+def prepare(
+    frame: pd.DataFrame,
+    roles: ColumnRoles,
+    *,
+    maximum_rows: int,
+    seed: int,
+    side: str = "",
+    lenient: bool = False,
+) -> Prepared:
+    """Read the declared columns of a table, each on its own.
+
+    Args:
+        frame: The table; it is not changed.
+        roles: Its declared columns.
+        maximum_rows: Rows to keep, see :func:`sample_rows`.
+        seed: Seed of the sample.
+        side: ``"reference"`` or ``"current"``, for the messages; empty for a lone table.
+        lenient: Count a text that is no number as missing instead of refusing its column.
+
+    Returns:
+        The usable columns, and a reason for each of the others.
+    """
+    where = f" in {side}" if side else ""
+    rows = sample_rows(frame, maximum_rows, seed)
+    notes = sample_note(len(rows), len(frame), seed, side)
+    columns: dict[str, Any] = {}
+    unusable: dict[str, str] = {}
+    for name, kind, _ in roles.columns():
+        try:
+            values, note = _read(_column(rows, name), kind, lenient)
+        except _Unusable as error:
+            unusable[name] = f"{error}{where}"
+            continue
+        columns[name] = values
+        if note:
+            notes.append(f"{name}: {note}{where}")
+    timestamp = _timestamp(rows, roles.timestamp)
+    if timestamp is not None and roles.timestamp is not None:
+        columns[roles.timestamp] = timestamp
+    elif roles.timestamp is not None and len(rows):
+        notes.append(
+            f"{roles.timestamp}{where} is not a moment in every row: plots run over row numbers"
+        )
+    # Evidently resets the index beside the columns, so its name must not be one of theirs.
+    index = pd.RangeIndex(len(rows), name="row number")
+    return Prepared(
+        pd.DataFrame(columns, index=index),
+        unusable,
+        tuple(notes),
+        roles.timestamp if timestamp is not None else None,
+    )
+
+
+class _Unusable(Exception):
+    """A column cannot be used; the message is the reason, without the side."""
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    count = int((frame.columns == name).sum()) if frame.columns.nlevels == 1 else 0
+    if count != 1:
+        raise _Unusable("column appears more than once" if count else "no such column")
+    return frame[name]
+
+
+def _read(values: pd.Series, kind: Kind, lenient: bool) -> tuple[Any, str]:
+    """Convert one column, and say what had to be changed."""
+    if kind == "categorical":
+        return _labels(values), ""
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise _Unusable("holds moments, not numbers,")
+    try:
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
+    except (TypeError, ValueError):
+        raise _Unusable("cannot be read as numbers") from None
+    missing = values.isna().to_numpy()
+    unread = np.isnan(numbers) & ~missing
+    note = ""
+    if unread.any():
+        example = str(values.to_numpy()[unread][0])[:40]
+        note = f"{int(unread.sum()):,} values are not numbers, such as '{example}',"
+        if not lenient:
+            raise _Unusable(note)
+        note += " and count as missing"
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        note += f"{'; ' if note else ''}{int(infinite.sum()):,} infinite values count as missing"
+    return np.where(infinite, np.nan, numbers), note
+
+
+def _labels(values: pd.Series) -> Any:
+    """Write categories as text, so that 1, 1.0 and True are one category on both sides."""
+    try:
+        codes, distinct = pd.factorize(values)
+    except TypeError:
+        raise _Unusable("cannot be read as categories") from None
+    labels = np.array([_label(value) for value in distinct] + [np.nan], dtype=object)
+    return labels[codes]
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _timestamp(frame: pd.DataFrame, name: str | None) -> Any:
+    if name is None or len(frame) == 0:
+        return None
+    try:
+        values = pd.to_datetime(_column(frame, name), errors="coerce")
+    except (_Unusable, TypeError, ValueError):
+        return None
+    if not pd.api.types.is_datetime64_any_dtype(values) or values.isna().any():
+        return None
+    return values.array

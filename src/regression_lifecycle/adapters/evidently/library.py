@@ -1,0 +1,36 @@
+"""The one door to the Evidently package: imported where used, and kept quiet.
+
+Importing Evidently takes seconds and hundreds of megabytes, so nothing here imports it at module
+level.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+# Evidently and the packages it pulls in warn about their own code, which no user can mend; the
+# rest is about one-row or constant windows, whose undefined numbers are reported as missing.
+_NOISE = r"(evidently|plotly|litestar|sklearn\.metrics|numpy|scipy)(\.|$)"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the warnings of Evidently and what it calls, and of no other module."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=_NOISE)
+        warnings.filterwarnings("ignore", message="invalid escape sequence")
+        yield
+
+
+def evidently_version() -> str:
+    """Version of the installed Evidently, without importing it."""
+    return version("evidently")
+
+
+def first_line(error: Exception) -> str:
+    """Say an error in one bounded line: its type and the beginning of its message."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {lines[0][:120]}"

@@ -1,0 +1,188 @@
+"""Everything that is said to MLflow's tracking store and model registry about models.
+
+kedro-mlflow logs parameters, metrics and artifacts by itself; what it lacks (a signature,
+registration, aliases, model cards) is here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from regression_lifecycle.adapters.model_files import read_model, write_model
+from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.trained_model import TrainedModel
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+_SHIPPED = ("__init__.py", "core/__init__.py", "core/estimators.py", "core/trusted_types.py")
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+FINGERPRINT_TAG = "fingerprint"
+
+
+def log_model(model: TrainedModel, name: str) -> dict[str, str]:
+    """Log a model to the active run, ready to be loaded and served anywhere.
+
+    Args:
+        model: The model.
+        name: Name of the logged model.
+
+    Returns:
+        ``model_uri``, ``model_id`` and ``run_id``.
+    """
+    import mlflow
+    from mlflow.models import infer_signature
+
+    example = _as_floats(model.example)
+    prediction = model.predict(example).to_frame("prediction")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "model")
+        folder.mkdir()
+        write_model(model, folder)
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(_PACKAGE_ROOT / "adapters" / "pyfunc_model.py"),
+            artifacts={"model": str(folder)},
+            code_paths=[str(_shipped_code(Path(scratch)))],
+            signature=infer_signature(example, prediction),
+            input_example=example.head(2),
+            # Left out, MLflow infers them in a second process, which takes half a minute.
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in _REQUIREMENTS],
+            tags={FINGERPRINT_TAG: model.passport.fingerprint},
+        )
+    return {
+        "model_uri": info.model_uri,
+        "model_id": str(info.model_id),
+        "run_id": str(info.run_id),
+    }
+
+
+def load_by_alias(model_name: str, alias: str) -> TrainedModel | None:
+    """Load the registered version that an alias points at.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The model with ``version``, ``model_uri`` and ``alias`` in its location; None if there is
+        no such alias.
+
+    Raises:
+        ModelError: If the version is there but cannot be read.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    version = version_by_alias(model_name, alias)
+    if version is None:
+        return None
+    uri = f"models:/{model_name}/{version}"
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(download_artifacts(artifact_uri=uri, dst_path=scratch))
+            return read_model(
+                folder / "artifacts" / "model",
+                {"version": version, "model_uri": uri, "alias": alias},
+            )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
+            f"{error}. Restore the artifacts, or move the alias to another version"
+        ) from error
+
+
+def version_by_alias(model_name: str, alias: str) -> str | None:
+    """Look up the version that an alias points at.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The version number as text, or None.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(MlflowClient().get_model_version_by_alias(model_name, alias).version)
+    except MlflowException as error:
+        if error.error_code in _ABSENT:
+            return None
+        raise
+
+
+def register_version(
+    model_name: str, model_uri: str, description: str, tags: dict[str, str]
+) -> str:
+    """Register a logged model, once however often the same model is asked for.
+
+    Args:
+        model_name: Registered model; it is created if need be.
+        model_uri: ``models:/m-...`` of the logged model.
+        description: Markdown, the model card.
+        tags: Tags of the version, ``fingerprint`` among them.
+
+    Returns:
+        The version number as text.
+    """
+    from mlflow import MlflowClient, register_model
+
+    client = MlflowClient()
+    known = client.search_model_versions(f"name = '{model_name}'")
+    # The fingerprint and not the logged model: a run that is repeated after a crash logs the
+    # same model anew, and it is still the same version.
+    found = [
+        version
+        for version in known
+        if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
+    ]
+    if found:
+        version = str(found[0].version)
+    else:
+        version = str(register_model(model_uri, model_name, tags=tags).version)
+    client.update_model_version(model_name, version, description=description)
+    return version
+
+
+def set_alias(model_name: str, alias: str, version: str) -> None:
+    """Point an alias at a version.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+        version: An existing version.
+    """
+    from mlflow import MlflowClient
+
+    MlflowClient().set_registered_model_alias(model_name, alias, version)
+
+
+def tag_logged_model(model_id: str, tags: dict[str, str]) -> None:
+    """Tag a logged model, for instance with the reasons why it was refused.
+
+    Args:
+        model_id: ``m-...``.
+        tags: Tags; values beyond MLflow's limit are cut.
+    """
+    from mlflow import MlflowClient
+
+    MlflowClient().set_logged_model_tags(model_id, {k: v[:5000] for k, v in tags.items()})
+
+
+def _as_floats(example: Any) -> Any:
+    # An integer column in a signature refuses NaN and decimals when it is served.
+    numeric = list(example.select_dtypes("number").columns)
+    return example.astype(dict.fromkeys(numeric, "float64"))
+
+
+def _shipped_code(scratch: Path) -> Path:
+    package = scratch / "code" / _PACKAGE_ROOT.name
+    for name in _SHIPPED:
+        target = package / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_PACKAGE_ROOT / name, target)
+    return package

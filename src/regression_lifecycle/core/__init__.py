@@ -1,0 +1,1 @@
+"""The ideas of the project, free of Kedro, MLflow and Evidently."""

@@ -1,0 +1,275 @@
+"""The contract: which rows of a raw table are observations, and which are set aside, and why.
+
+Nothing is dropped silently. A row that breaks the contract goes to quarantine with every
+reason; a table that breaks it as a whole is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.problem import ColumnSpec, Problem
+
+REASON_COLUMN = "rejection_reason"
+ROW_COLUMN = "raw_row"
+
+
+class IngestionParameters(StrictModel):
+    """How strict ingestion is.
+
+    Attributes:
+        maximum_rejected_share: Share of rows (0 to 1) that may be quarantined. Above it the
+            whole table is refused and nothing is written.
+        minimum_rows: Fewest accepted rows worth going on with.
+        report_rows: Most rows handed to the data-quality report; a seeded sample beyond.
+    """
+
+    maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+    minimum_rows: int = Field(1, ge=1)
+    report_rows: int = Field(20_000, ge=100)
+
+
+class ContractResult(NamedTuple):
+    """What enforcing the contract gives: the good rows, and the others with their reasons."""
+
+    observations: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
+    """Refuse a table that cannot be read as this problem at all.
+
+    Args:
+        raw: The table as it was read.
+        problem: What it should be.
+
+    Raises:
+        DataContractError: If a column is missing or stands twice, or there is no row.
+    """
+    missing = [name for name in problem.columns if name not in raw.columns]
+    if missing:
+        raise DataContractError(
+            f"missing column(s): {bounded_list(missing)}. The file has: "
+            f"{bounded_list(raw.columns, 20)}. Correct the file, or problem.columns in "
+            "parameters_problem.yml"
+        )
+    twice = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
+    if twice:
+        raise DataContractError(f"column(s) that stand twice in the file: {bounded_list(twice)}")
+    if raw.empty:
+        raise DataContractError("the table has no rows; nothing was changed")
+
+
+def enforce_contract(
+    raw: pd.DataFrame, problem: Problem, parameters: IngestionParameters
+) -> ContractResult:
+    """Split a raw table into observations and rejected rows.
+
+    Args:
+        raw: The table as it was read, any dtypes, any order, any further columns.
+        problem: The contract.
+        parameters: How many rejected rows are bearable.
+
+    Returns:
+        ``observations``: the declared columns in the declared order with their dtypes, the
+        timestamp first, sorted by key, unique by key. ``rejected``: the raw values of the other
+        rows, with ``raw_row`` (0-based position in the file) and ``rejection_reason``.
+
+    Raises:
+        DataContractError: If the structure is wrong or too many rows break the contract.
+    """
+    check_structure(raw, problem)
+    source = raw.reset_index(drop=True)
+    reasons = _Reasons(len(source))
+    typed = {
+        name: _typed_column(source[name], name, spec, reasons)
+        for name, spec in problem.columns.items()
+    }
+    stamp = _timestamps(typed, problem, reasons)
+    table = pd.DataFrame({problem.timestamp.name: stamp, **typed})
+    key = list(problem.key_columns)
+    repeated = np.zeros(len(table), dtype=bool)
+    # Only among good rows: a broken row must not push out the good one that corrects it.
+    repeated[~reasons.any] = table.loc[~reasons.any].duplicated(key, keep="first")
+    reasons.add(repeated, f"the key ({', '.join(key)}) stands in an earlier row already")
+    bad = reasons.any
+    _refuse_if_too_many(bad, reasons, parameters)
+    observations = table.loc[~bad].sort_values(key, kind="stable").reset_index(drop=True)
+    for name, spec in problem.columns.items():
+        observations[name] = _final_dtype(observations[name], spec)
+    rejected = source.loc[bad].copy()
+    rejected.insert(0, ROW_COLUMN, np.flatnonzero(bad))
+    rejected.insert(1, REASON_COLUMN, reasons.text(bad))
+    # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
+    rejected = rejected.astype(dict.fromkeys(source.columns, "str"))
+    return ContractResult(observations, rejected.reset_index(drop=True))
+
+
+def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
+    """Check that a table is what :func:`enforce_contract` returns.
+
+    Args:
+        observations: The table to be stored or just loaded.
+        problem: The contract.
+
+    Raises:
+        DataContractError: Naming columns and rows, if it is not.
+    """
+    stamp = problem.timestamp.name
+    missing = [name for name in (stamp, *problem.columns) if name not in observations.columns]
+    if missing:
+        raise DataContractError(f"missing column(s): {bounded_list(missing)}")
+    if observations.empty:
+        raise DataContractError("the table has no rows")
+    key = list(problem.key_columns)
+    if observations.duplicated(key).any():
+        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
+    if not observations[stamp].is_monotonic_increasing:
+        raise DataContractError(f"rows are not sorted by {stamp}")
+    reasons = _Reasons(len(observations))
+    for name, spec in problem.columns.items():
+        _typed_column(observations[name], name, spec, reasons)
+    if reasons.any.any():
+        raise DataContractError(
+            f"{int(reasons.any.sum())} row(s) break the contract: {reasons.summary()}"
+        )
+
+
+def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """List the stretches of time without an observation.
+
+    Args:
+        observations: Sorted observations.
+        problem: Gives the timestamp's name and the expected frequency.
+
+    Returns:
+        One row per gap: ``first_missing``, ``last_missing`` (timestamps) and ``n_missing``
+        (observations expected between two neighbours).
+    """
+    stamp = observations[problem.timestamp.name].drop_duplicates()
+    step = problem.frequency
+    distance = stamp.diff()
+    after = distance > step
+    missing = (distance[after] // step - 1).astype("int64")
+    late = distance[after] % step > pd.Timedelta(0)
+    return pd.DataFrame(
+        {
+            "first_missing": stamp.shift()[after] + step,
+            "last_missing": stamp[after] - step,
+            "n_missing": missing + late.astype("int64"),
+        }
+    ).reset_index(drop=True)
+
+
+class _Reasons:
+    """Collects, row by row, why the contract is broken."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.any = np.zeros(n_rows, dtype=bool)
+        self._found: list[tuple[str, np.ndarray]] = []
+
+    def add(self, mask: pd.Series | np.ndarray, reason: str) -> None:
+        rows = np.asarray(mask, dtype=bool)
+        if rows.any():
+            self._found.append((reason, rows))
+            self.any = self.any | rows
+
+    def text(self, bad: np.ndarray) -> list[str]:
+        positions = np.flatnonzero(bad)
+        return [
+            "; ".join(reason for reason, rows in self._found if rows[position])
+            for position in positions
+        ]
+
+    def summary(self) -> str:
+        parts = [
+            f"{reason} ({int(rows.sum())} row(s), first at position {int(np.argmax(rows))})"
+            for reason, rows in self._found
+        ]
+        return bounded_list(parts, 5)
+
+
+def _typed_column(
+    values: pd.Series, name: str, spec: ColumnSpec, reasons: _Reasons
+) -> pd.Series:
+    blank = values.isna()
+    if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_datetime64_any_dtype(
+        values
+    ):
+        blank |= values.astype("str").str.strip().isin(["", "nan", "NaN", "None"])
+    if not spec.missing:
+        reasons.add(blank, f"{name} is missing")
+    if spec.type in ("date", "datetime"):
+        layout = spec.format or "ISO8601"
+        typed = pd.to_datetime(values.where(~blank), errors="coerce", format=layout)
+        reasons.add(typed.isna() & ~blank, f"{name} is not a {spec.type}")
+        return typed
+    if spec.type == "category":
+        typed = values.where(~blank).astype("object").map(str, na_action="ignore")
+    else:
+        if values.dtype == bool:
+            values = values.astype("int64")
+        typed = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
+        typed = typed.mask(np.isinf(typed))
+        reasons.add(typed.isna() & ~blank, f"{name} is not a number")
+        if spec.type in ("integer", "boolean"):
+            reasons.add(typed.notna() & (typed % 1 != 0), f"{name} is not a whole number")
+        if spec.type == "boolean":
+            reasons.add(typed.notna() & ~typed.isin([0, 1]), f"{name} is neither 0 nor 1")
+        if spec.minimum is not None:
+            reasons.add(typed < spec.minimum, f"{name} is below {spec.minimum:g}")
+        if spec.maximum is not None:
+            reasons.add(typed > spec.maximum, f"{name} is above {spec.maximum:g}")
+    if spec.allowed is not None:
+        allowed = [str(v) for v in spec.allowed] if spec.type == "category" else spec.allowed
+        reasons.add(
+            typed.notna() & ~typed.isin(list(allowed)),
+            f"{name} is not one of {bounded_list(spec.allowed)}",
+        )
+    return typed
+
+
+def _timestamps(
+    typed: dict[str, pd.Series], problem: Problem, reasons: _Reasons
+) -> pd.Series:
+    spec = problem.timestamp
+    stamp = typed[spec.date]
+    if spec.hour is not None:
+        hour = typed[spec.hour]
+        reasons.add((hour < 0) | (hour > 23), f"{spec.hour} is not an hour from 0 to 23")
+        stamp = stamp.dt.normalize() + pd.to_timedelta(hour, unit="h")
+    reasons.add(stamp.isna() & ~reasons.any, f"{spec.name} cannot be made from the raw columns")
+    # One unit everywhere, so that joins by time never meet two resolutions.
+    return stamp.astype("datetime64[us]")
+
+
+def _final_dtype(values: pd.Series, spec: ColumnSpec) -> pd.Series:
+    if spec.type in ("integer", "boolean") and not spec.missing:
+        return values.astype("int64")
+    if spec.type in ("date", "datetime"):
+        return values.astype("datetime64[us]")
+    return values
+
+
+def _refuse_if_too_many(
+    bad: np.ndarray, reasons: _Reasons, parameters: IngestionParameters
+) -> None:
+    share = float(bad.mean())
+    accepted = int((~bad).sum())
+    if share > parameters.maximum_rejected_share:
+        raise DataContractError(
+            f"{int(bad.sum())} of {bad.size} rows ({share:.1%}) break the contract, more than "
+            f"ingestion.maximum_rejected_share = {parameters.maximum_rejected_share:.1%}: "
+            f"{reasons.summary()}. Nothing was written"
+        )
+    if accepted < parameters.minimum_rows:
+        raise DataContractError(
+            f"only {accepted} row(s) keep the contract, fewer than ingestion.minimum_rows = "
+            f"{parameters.minimum_rows}. Nothing was written"
+        )

@@ -1,0 +1,153 @@
+"""Judging forecasts: overall, by segment, by window, and the hours that went worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core.baseline import BaselineParameters
+from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.gate import GateParameters
+from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.splits import WindowParameters
+
+CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
+MODELS = (CANDIDATE, CHAMPION, BASELINE)
+
+
+class ImportanceParameters(StrictModel):
+    """Permutation importance: how much the error grows when a feature is shuffled.
+
+    Attributes:
+        rows: Holdout rows drawn for it.
+        repeats: Shuffles per feature.
+        seed: Seed of draw and shuffles.
+    """
+
+    rows: int = Field(1000, ge=10)
+    repeats: int = Field(3, ge=1)
+    seed: int = 0
+
+
+class EvaluationParameters(StrictModel):
+    """How models are judged.
+
+    Attributes:
+        baseline: The naive forecast to beat.
+        segments: Columns by whose values errors are listed; raw columns or features.
+        worst_rows: How many of the largest errors are listed.
+        windows: How the holdout is cut in time.
+        report_rows: Most rows handed to the Evidently report; a seeded sample beyond.
+        importance: The importance plot.
+        gate: When a candidate is promoted.
+    """
+
+    baseline: BaselineParameters = BaselineParameters()
+    segments: tuple[str, ...] = ()
+    worst_rows: int = Field(20, ge=1, le=1000)
+    windows: WindowParameters
+    report_rows: int = Field(20_000, ge=100)
+    importance: ImportanceParameters = ImportanceParameters()
+    gate: GateParameters = GateParameters()
+
+
+def present_models(predictions: pd.DataFrame) -> list[str]:
+    """The models that have predictions in a table, in the order candidate, champion, baseline.
+
+    Args:
+        predictions: A table with one column per model.
+
+    Returns:
+        Their names.
+    """
+    return [name for name in MODELS if name in predictions.columns]
+
+
+def overall_metrics(predictions: pd.DataFrame, target: str) -> dict[str, dict[str, float]]:
+    """Metrics of every model on all rows.
+
+    Args:
+        predictions: Target and one column per model.
+        target: Name of the target column.
+
+    Returns:
+        By model and metric, with the row count ``n``.
+    """
+    return {
+        name: compute_metrics(predictions[target], predictions[name])
+        for name in present_models(predictions)
+    }
+
+
+def segment_metrics(
+    predictions: pd.DataFrame, target: str, segments: Sequence[str]
+) -> pd.DataFrame:
+    """Metrics of every model for each value of each segment column.
+
+    Args:
+        predictions: Target, one column per model, the segment columns.
+        target: Name of the target column.
+        segments: Names of the segment columns.
+
+    Returns:
+        ``segment``, ``value`` (text; "missing" for blanks), ``model``, ``n`` and the metrics.
+    """
+    rows = []
+    for segment in segments:
+        labels = predictions[segment].map(_label)
+        order = predictions[segment].groupby(labels).first().sort_values(na_position="last")
+        for value in order.index:
+            part = predictions[labels == value]
+            for model, metrics in overall_metrics(part, target).items():
+                rows.append({"segment": segment, "value": value, "model": model, **metrics})
+    table = pd.DataFrame(rows)
+    return table.astype({"n": "int64"}) if len(table) else table
+
+
+def window_metrics(
+    predictions: pd.DataFrame, windows: pd.DataFrame, timestamp: str, target: str
+) -> pd.DataFrame:
+    """Metrics of every model in each window.
+
+    Args:
+        predictions: Timestamps, target and one column per model.
+        windows: Windows as :func:`~regression_lifecycle.core.splits.assign_windows` lists them.
+        timestamp: Name of the timestamp column.
+        target: Name of the target column.
+
+    Returns:
+        The columns of ``windows`` with ``model`` and the metrics; a window that is not complete
+        keeps its row with empty figures.
+    """
+    rows = []
+    for window in windows.to_dict("records"):
+        moments = predictions[timestamp]
+        inside = predictions[(moments >= window["start"]) & (moments < window["end"])]
+        usable = inside if window["status"] == "complete" else inside.iloc[:0]
+        for model, metrics in overall_metrics(usable, target).items():
+            rows.append({**window, "model": model, **metrics, "n": window["n"]})
+    return pd.DataFrame(rows)
+
+
+def worst_rows(predictions: pd.DataFrame, target: str, count: int) -> pd.DataFrame:
+    """The rows with the largest absolute error of the candidate.
+
+    Args:
+        predictions: Target, candidate and whatever else is worth showing.
+        target: Name of the target column.
+        count: How many rows.
+
+    Returns:
+        Those rows, the worst first, with ``error`` (prediction minus target).
+    """
+    table = predictions.assign(error=predictions[CANDIDATE] - predictions[target])
+    order = table["error"].abs().sort_values(ascending=False, kind="stable").index[:count]
+    return table.loc[order].reset_index(drop=True)
+
+
+def _label(value: object) -> str:
+    if pd.isna(value):
+        return "missing"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)

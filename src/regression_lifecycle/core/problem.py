@@ -1,0 +1,150 @@
+"""The description of one table: what it means, what may be used, and when it is known.
+
+This is the only schema of the project. The contract, the features, the baseline and the
+reports are all built from it, so that another table needs another folder under ``conf/``
+and no line of Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+
+ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
+NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
+
+
+class ColumnSpec(StrictModel):
+    """What one column of the raw table must look like.
+
+    Attributes:
+        type: How values are read. Dates and datetimes are parsed, the rest is converted.
+        unit: Unit or meaning, for people.
+        minimum: Smallest allowed value.
+        maximum: Largest allowed value.
+        allowed: The only allowed values.
+        missing: Whether a value may be missing.
+        format: ``strptime`` format of a date or datetime; ISO 8601 if left out.
+        available: ``ahead`` if the value is known before the row's own time (calendar,
+            forecast), ``after`` if it is known only later. Only ``ahead`` columns may be
+            used for their own row; ``after`` columns enter as history older than the horizon.
+    """
+
+    type: ColumnType
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[int | float | str, ...] | None = None
+    missing: bool = False
+    format: str | None = None
+    available: Literal["ahead", "after"] = "after"
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ConfigurationError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        if self.type not in NUMERIC_TYPES and (self.minimum is not None or self.maximum is not None):
+            raise ConfigurationError(f"a column of type '{self.type}' has no minimum or maximum")
+        return self
+
+
+class TimestampSpec(StrictModel):
+    """How the time of an observation is made from the raw columns.
+
+    Attributes:
+        name: The column that ingestion adds.
+        date: Raw column with the date, or with date and time together.
+        hour: Raw column with the hour 0 to 23, where the date has none.
+    """
+
+    name: str = "timestamp"
+    date: str
+    hour: str | None = None
+
+
+class Problem(StrictModel):
+    """One regression problem on one table.
+
+    Attributes:
+        name: Short name; the registered model is called so.
+        description: One sentence for reports and the model card.
+        target: The column to predict. It is never a feature of its own row.
+        timestamp: How the time of a row is made.
+        frequency: Distance between two observations when none is missing.
+        horizon: How far ahead predictions are made. History features are at least this old.
+        key: Columns that name an observation; the timestamp alone by default.
+        forbidden_columns: Columns that may never be features, each with the reason.
+        columns: The contract, column by column.
+        caveats: Sentences that every model card repeats.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)
+    description: str = ""
+    target: str
+    timestamp: TimestampSpec
+    frequency: Duration
+    horizon: Duration
+    key: tuple[str, ...] = ()
+    forbidden_columns: dict[str, str] = {}
+    columns: dict[str, ColumnSpec] = Field(min_length=1)
+    caveats: tuple[str, ...] = ()
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _column_names_are_text(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(name): spec for name, spec in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _names_must_exist(self) -> Self:
+        named = {
+            "target": [self.target],
+            "timestamp.date": [self.timestamp.date],
+            "timestamp.hour": [self.timestamp.hour] if self.timestamp.hour else [],
+            "forbidden_columns": list(self.forbidden_columns),
+            "key": [name for name in self.key if name != self.timestamp.name],
+        }
+        for place, names in named.items():
+            for name in names:
+                if name not in self.columns:
+                    raise ConfigurationError(
+                        f"{place}: {unknown_name('column', name, self.columns)}"
+                    )
+        if self.timestamp.name in self.columns:
+            raise ConfigurationError(
+                f"timestamp.name '{self.timestamp.name}' is a raw column; choose another name"
+            )
+        if self.columns[self.target].type not in NUMERIC_TYPES:
+            raise ConfigurationError(f"target '{self.target}' must be integer or float")
+        if self.target in self.forbidden_columns:
+            raise ConfigurationError(
+                f"target '{self.target}' must not be listed under forbidden_columns: "
+                "it is never a feature of its own row anyway"
+            )
+        return self
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns that name an observation: ``key``, or the timestamp alone."""
+        return self.key or (self.timestamp.name,)
+
+    def is_known_ahead(self, column: str) -> bool:
+        """Tell whether a column's value may be used for its own row.
+
+        Args:
+            column: Name of a raw column.
+
+        Returns:
+            True for columns that are available ahead, and are neither the target nor forbidden.
+        """
+        return (
+            column in self.columns
+            and column != self.target
+            and column not in self.forbidden_columns
+            and self.columns[column].available == "ahead"
+        )

@@ -1,0 +1,1 @@
+"""Catalog datasets that no library ships."""

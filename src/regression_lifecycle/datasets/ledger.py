@@ -1,0 +1,74 @@
+"""The ledger as a catalog entry: append-only, one row per decision."""
+
+from __future__ import annotations
+
+from typing import Any, NewType
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+TablePreview = NewType("TablePreview", dict)
+
+
+class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
+    """Decisions in a SQL table. Saving adds what is new and never changes a row.
+
+    Example:
+        .. code-block:: yaml
+
+            ledger:
+              type: regression_lifecycle.datasets.ledger.LedgerDataset
+              url: sqlite:///${root:data/lifecycle.db}
+              table: ledger
+    """
+
+    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; the database is opened only on load and save.
+
+        Args:
+            url: SQLAlchemy URL.
+            table: Name of the table.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._url = url
+        self._table = table
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Read all decisions, the oldest first.
+
+        Returns:
+            One row per decision.
+        """
+        from regression_lifecycle.adapters.sql_store import read_decisions
+
+        return read_decisions(self._url, self._table)
+
+    def save(self, data: list[dict[str, Any]]) -> None:
+        """Add the decisions that are not there yet.
+
+        Args:
+            data: Decisions, each with ``decision_id``.
+        """
+        from regression_lifecycle.adapters.sql_store import append_decisions
+
+        append_decisions(self._url, self._table, data)
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Show the newest decisions in Kedro-Viz.
+
+        Args:
+            nrows: How many.
+
+        Returns:
+            The table in pandas' split form.
+        """
+        columns = ["recorded_at", "decision", "candidate_version", "opponent", "reasons"]
+        newest = self.load()[columns].tail(nrows).iloc[::-1].fillna("")
+        return TablePreview(newest.to_dict(orient="split"))
+
+    def _exists(self) -> bool:
+        return not self.load().empty
+
+    def _describe(self) -> dict[str, Any]:
+        return {"url": self._url.split("@")[-1], "table": self._table}

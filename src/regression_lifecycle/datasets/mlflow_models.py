@@ -1,0 +1,219 @@
+"""Models in MLflow as catalog entries, where kedro-mlflow's own datasets stop.
+
+The names begin with ``Mlflow``: that is how kedro-mlflow's switch finds the datasets that it
+has to silence when tracking is off for a pipeline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NewType
+
+from kedro.io import AbstractDataset
+
+from regression_lifecycle.core.trained_model import TrainedModel
+
+JSONPreview = NewType("JSONPreview", str)
+
+
+class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
+    """A trained model in a local archive, logged to the active MLflow run when it is saved.
+
+    The archive lets another pipeline start from the model later; MLflow holds the history.
+
+    Example:
+        .. code-block:: yaml
+
+            candidate_model:
+              type: regression_lifecycle.datasets.mlflow_models.MlflowTrainedModelDataset
+              filepath: data/06_models/candidate_model.zip
+              name: bike_hourly
+    """
+
+    def __init__(self, filepath: str, name: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; nothing is read or written yet.
+
+        Args:
+            filepath: Local file, ending in ``.zip``.
+            name: Name of the logged model in MLflow.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._filepath = Path(filepath)
+        self._name = name
+        self.metadata = metadata
+        self._logging_activated = True
+
+    def load(self) -> TrainedModel:
+        """Read the model from its archive.
+
+        Returns:
+            The model; its location says where MLflow has it.
+        """
+        from regression_lifecycle.adapters.model_files import read_archive
+
+        return read_archive(self._filepath)
+
+    def save(self, data: TrainedModel) -> None:
+        """Log the model if a run is active, then put the archive in place in one step.
+
+        Args:
+            data: The model.
+        """
+        import mlflow
+
+        from regression_lifecycle.adapters import mlflow_registry
+        from regression_lifecycle.adapters.model_files import write_archive
+
+        location = {}
+        if self._logging_activated and mlflow.active_run() is not None:
+            location = mlflow_registry.log_model(data, self._name)
+        write_archive(data, self._filepath, location)
+
+    def preview(self) -> JSONPreview:
+        """Show the model's passport in Kedro-Viz.
+
+        Returns:
+            The passport as JSON text.
+        """
+        from regression_lifecycle.adapters.model_files import read_passport
+
+        return JSONPreview(read_passport(self._filepath))
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "name": self._name}
+
+
+class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
+    """The registered model behind an alias: load it, or move the alias by saving a version.
+
+    Loading gives None while there is no such alias: the first run of a project has no champion.
+    """
+
+    def __init__(
+        self, model_name: str, alias: str = "champion", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Describe the dataset; MLflow is asked only on load and save.
+
+        Args:
+            model_name: Registered model.
+            alias: The alias.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._model_name = model_name
+        self._alias = alias
+        self.metadata = metadata
+        self._logging_activated = True
+
+    def load(self) -> TrainedModel | None:
+        """Load the model behind the alias.
+
+        Returns:
+            The model, or None if nothing has the alias.
+        """
+        from regression_lifecycle.adapters import mlflow_registry
+
+        return mlflow_registry.load_by_alias(self._model_name, self._alias)
+
+    def save(self, data: str) -> None:
+        """Point the alias at a version; the version it points at already stays untouched.
+
+        Args:
+            data: Version number as text; an empty text leaves the alias alone.
+        """
+        from regression_lifecycle.adapters import mlflow_registry
+
+        current = mlflow_registry.version_by_alias(self._model_name, self._alias)
+        if self._logging_activated and data and data != current:
+            mlflow_registry.set_alias(self._model_name, self._alias, data)
+
+    def preview(self) -> JSONPreview:
+        """Show in Kedro-Viz which version has the alias.
+
+        Returns:
+            Name, alias and version as JSON text.
+        """
+        from regression_lifecycle.adapters import mlflow_registry
+
+        version = mlflow_registry.version_by_alias(self._model_name, self._alias)
+        return JSONPreview(json.dumps({**self._describe(), "version": version}))
+
+    def _exists(self) -> bool:
+        from regression_lifecycle.adapters import mlflow_registry
+
+        return mlflow_registry.version_by_alias(self._model_name, self._alias) is not None
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self._model_name, "alias": self._alias}
+
+
+class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
+    """A decision carried out in the registry: a new version, or reasons on a refused model.
+
+    Saving a registration registers the model if it is to be promoted (once, however often it
+    is saved) and tags the logged model with the decision. Loading gives the registration back
+    with the ``version`` that it got, empty if none.
+    """
+
+    def __init__(
+        self, filepath: str, model_name: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Describe the dataset; nothing is read or written yet.
+
+        Args:
+            filepath: Local JSON file that keeps the outcome.
+            model_name: Registered model.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._filepath = Path(filepath)
+        self._model_name = model_name
+        self.metadata = metadata
+        self._logging_activated = True
+
+    def load(self) -> dict[str, Any]:
+        """Read the last registration.
+
+        Returns:
+            What was saved, with ``version``.
+        """
+        outcome: dict[str, Any] = json.loads(self._filepath.read_text())
+        return outcome
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Carry a registration out.
+
+        Args:
+            data: ``decision``, ``model_uri``, ``model_id``, ``description`` and ``tags``.
+        """
+        from regression_lifecycle.adapters import mlflow_registry
+
+        version = ""
+        if self._logging_activated and data["model_id"]:
+            if data["decision"] == "promote":
+                version = mlflow_registry.register_version(
+                    self._model_name, data["model_uri"], data["description"], data["tags"]
+                )
+            mlflow_registry.tag_logged_model(data["model_id"], data["tags"])
+        staged = self._filepath.with_name(f".{os.getpid()}.{self._filepath.name}")
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_text(json.dumps({**data, "version": version}, indent=2) + "\n")
+        staged.replace(self._filepath)
+
+    def preview(self) -> JSONPreview:
+        """Show the outcome in Kedro-Viz.
+
+        Returns:
+            Decision, version and tags as JSON text.
+        """
+        outcome = self.load()
+        return JSONPreview(json.dumps({k: v for k, v in outcome.items() if k != "description"}))
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "model_name": self._model_name}

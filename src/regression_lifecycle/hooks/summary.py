@@ -1,0 +1,131 @@
+"""The short table that a run ends with: how good, what was decided, where to look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+_METRICS = ("rmse", "mae", "r2", "rmsle", "bias")
+
+
+class SummaryHook:
+    """Prints the figures of a run from the catalog entries that it wrote."""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Remember the project folder, so that paths can be shown relative to it."""
+        self._root = Path(context.project_path)
+        self._env = context.env or ""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Print what there is to say of the datasets that this run wrote."""
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True)
+        written = set(pipeline.all_outputs())
+        sections = {
+            "rejected_observations": self._ingestion,
+            "holdout_metrics": self._metrics,
+            "window_metrics": self._windows,
+            "drift_verdict": self._drift,
+            "gate_decision": self._decision,
+            "champion_version": self._champion,
+        }
+        for name, section in sections.items():
+            if name in written:
+                section(console, catalog, written)
+        self._where_to_look(console, catalog, written)
+
+    def _ingestion(self, console: Any, catalog: Any, written: set[str]) -> None:
+        rejected = catalog.load("rejected_observations")
+        observations = catalog.load("observations")
+        gaps = catalog.load("observation_gaps")
+        console.print(
+            f"\n[bold]Observations[/] {len(observations):,} accepted, {len(rejected):,} rejected, "
+            f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps"
+        )
+
+    def _metrics(self, console: Any, catalog: Any, written: set[str]) -> None:
+        metrics = catalog.load("holdout_metrics")
+        n_rows = int(next(iter(metrics.values()))["n"])
+        table = _table(f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in _METRICS)])
+        for model, values in metrics.items():
+            table.add_row(model, *(_number(values[name]) for name in _METRICS))
+        console.print(table)
+
+    def _windows(self, console: Any, catalog: Any, written: set[str]) -> None:
+        metrics = catalog.load("window_metrics")
+        drift = catalog.load("window_drift") if "window_drift" in written else None
+        models = list(dict.fromkeys(metrics["model"]))
+        names = ["window", "n", "RMSE", "MAE", *(f"{m} RMSE" for m in models[1:])]
+        table = _table("Windows", [*names, *(["drifted"] if drift is not None else [])])
+        for window, part in metrics.groupby("window", sort=False):
+            by_model = part.set_index("model")
+            first = by_model.loc[models[0]]
+            row = [
+                str(window),
+                f"{int(first['n']):,}",
+                _number(first["rmse"]),
+                _number(first["mae"]),
+                *(_number(by_model.loc[model, "rmse"]) for model in models[1:]),
+            ]
+            if drift is not None:
+                found = drift.loc[drift["window"] == window, "drifted"].dropna()
+                row.append(f"{int(found.sum())}/{len(found)}")
+            table.add_row(*row)
+        console.print(table)
+
+    def _drift(self, console: Any, catalog: Any, written: set[str]) -> None:
+        verdict = catalog.load("drift_verdict")
+        computed = verdict["drifted"].dropna()
+        drifted = list(verdict.loc[verdict["drifted"].fillna(False).astype(bool), "column"])
+        console.print(
+            f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns against the reference"
+            + (f": {', '.join(drifted)}" if drifted else "")
+        )
+
+    def _decision(self, console: Any, catalog: Any, written: set[str]) -> None:
+        decision = catalog.load("gate_decision")
+        colour = {"promote": "green", "unchanged": "cyan"}.get(decision["decision"], "yellow")
+        console.print(f"[bold]Gate[/] [{colour}]{decision['decision']}[/]", end=": ")
+        console.print("; ".join(decision["reasons"]), markup=False)
+
+    def _champion(self, console: Any, catalog: Any, written: set[str]) -> None:
+        described = catalog.get("champion_version")._describe()
+        version = catalog.load("champion_version")
+        shown = "none" if version is None else f"version {version.location['version']}"
+        console.print(f"[bold]Champion[/] {described['model_name']}: {shown}")
+
+    def _where_to_look(self, console: Any, catalog: Any, written: set[str]) -> None:
+        reports = []
+        for name in sorted(name for name in written if name.endswith("_report")):
+            path = getattr(catalog.get(name), "_filepath", None)
+            if path is not None:
+                reports.append(self._relative(Path(str(path)) / "report.html"))
+        if reports:
+            console.print(f"[bold]Reports[/] {'  '.join(reports)}")
+        env = f" --env={self._env}" if self._env not in ("", "local") else ""
+        console.print(f"[bold]Look[/] make viz (pipelines and plots), make ui (MLflow){env}\n")
+
+    def _relative(self, path: Path) -> str:
+        return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
+
+
+def _table(title: str, columns: list[str]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for position, name in enumerate(columns):
+        table.add_column(name, justify="left" if position == 0 else "right")
+    return table
+
+
+def _number(value: float | None) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"

@@ -1,0 +1,153 @@
+"""What kedro-mlflow does not record by itself: typed parameters, lineage, readable names."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from pydantic import BaseModel
+
+from regression_lifecycle.core.fingerprints import table_fingerprint
+
+OBSERVATIONS = "observations"
+LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
+MAXIMUM_VALUE_LENGTH = 500
+
+
+class TrackingHook:
+    """Completes the MLflow run that kedro-mlflow opens; silent where tracking is off."""
+
+    def __init__(self) -> None:
+        """Start without a run."""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._seen: set[str] = set()
+        self._problem: Any = None
+        self._env = ""
+        self._root = Path()
+        self._catalog: Any = None
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Remember where the project is and which environment it runs in."""
+        self._reset()
+        self._env = context.env or "local"
+        self._root = Path(context.project_path)
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: Mapping[str, Any], catalog: CatalogProtocol) -> None:
+        """Tag the run with what it is and which code it runs."""
+        import mlflow
+
+        self._catalog = catalog
+        if mlflow.active_run() is None:
+            return
+        names = run_params.get("pipeline_names") or ["__default__"]
+        self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
+        mlflow.set_tags(
+            {
+                "pipeline": self._name,
+                "env": self._env,
+                "runner": str(run_params.get("runner", "")).split(" ")[0].rsplit(".", 1)[-1],
+                **_git_tags(self._root),
+            }
+        )
+
+    @hook_impl
+    def before_node_run(self, inputs: Mapping[str, Any]) -> None:
+        """Log every field of a typed parameter once; kedro-mlflow logs it as one text."""
+        import mlflow
+
+        if mlflow.active_run() is None:
+            return
+        fields: dict[str, str] = {}
+        for name, value in inputs.items():
+            if name.startswith("params:") and isinstance(value, BaseModel):
+                section = name.removeprefix("params:")
+                if section == "problem" and self._problem is None:
+                    self._problem = value
+                    mlflow.set_tag("problem", value.name)
+                if section not in self._seen:
+                    self._seen.add(section)
+                    fields |= dict(_flat(value.model_dump(mode="json"), section))
+        if fields:
+            mlflow.log_params(fields)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Record which rows the run used."""
+        self._record(dataset_name, data)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Record which rows the run made."""
+        self._record(dataset_name, data)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        """Forget the run; kedro-mlflow closes it."""
+        self._reset()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Forget the run; kedro-mlflow marks it as failed."""
+        self._reset()
+
+    def _record(self, name: str, data: Any) -> None:
+        if name in self._seen or not isinstance(data, pd.DataFrame):
+            return
+        if name != OBSERVATIONS and name not in LINEAGE:
+            return
+        import mlflow
+
+        if mlflow.active_run() is None:
+            return
+        self._seen.add(name)
+        if name in LINEAGE:
+            path = getattr(self._catalog.get(name), "_filepath", name)
+            source = mlflow.data.from_pandas(
+                data, source=str(path), name=name, digest=table_fingerprint(data)
+            )
+            mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
+            return
+        tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}
+        if self._problem is not None:
+            as_of = data[self._problem.timestamp.name].max()
+            tags |= {"as_of": str(as_of), "mlflow.runName": f"{self._name} {as_of:%Y-%m-%d %H:%M}"}
+        mlflow.set_tags(tags)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
+    for key, value in tree.items():
+        name = f"{prefix}.{key}"
+        if isinstance(value, dict) and value:
+            yield from _flat(value, name)
+        elif value not in (None, {}, []):
+            yield _safe(name), str(value)[:MAXIMUM_VALUE_LENGTH]
+
+
+def _safe(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "_-./ " else "_" for char in name)[:250]
+
+
+def _git_tags(root: Path) -> dict[str, str]:
+    try:
+        commit, dirty = (
+            subprocess.run(  # noqa: S603 (fixed arguments)
+                ["git", "-C", str(root), *arguments],  # noqa: S607 (git is found on the path)
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
+            ).stdout.strip()
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"mlflow.source.git.commit": commit, "git_dirty": str(bool(dirty)).lower()}

@@ -1,0 +1,1 @@
+"""What ``kedro run --pipelines=NAME`` runs: one folder per pipeline."""

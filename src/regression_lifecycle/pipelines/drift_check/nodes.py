@@ -1,0 +1,112 @@
+"""Whether the holdout still looks like the training data, column by column."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters import evidently
+from regression_lifecycle.core.drift import drifted_share
+from regression_lifecycle.core.drift_check import DriftCheckParameters
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.evaluation import CANDIDATE, EvaluationParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.splits import assign_windows
+from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.pipelines.roles import column_roles
+
+PREDICTION = "prediction"
+
+
+def choose_reference(
+    training_set: pd.DataFrame,
+    out_of_fold_predictions: pd.DataFrame,
+    candidate: TrainedModel,
+    parameters: DriftCheckParameters,
+) -> pd.DataFrame:
+    """Pick the rows that drift is measured against.
+
+    Args:
+        training_set: All training rows.
+        out_of_fold_predictions: Rows of the test folds with ``prediction``.
+        candidate: The model, for an in-sample reference.
+        parameters: Which reference.
+
+    Returns:
+        Features, target and ``prediction``.
+    """
+    if parameters.reference == "out_of_fold":
+        return out_of_fold_predictions.copy()
+    return training_set.assign(prediction=candidate.predict(training_set))
+
+
+def check_drift(
+    reference: pd.DataFrame,
+    predictions: pd.DataFrame,
+    problem: Problem,
+    parameters: DriftCheckParameters,
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """Compare the whole holdout with the reference.
+
+    Args:
+        reference: Features, target and ``prediction``.
+        predictions: Holdout rows with the column ``candidate``.
+        problem: Says what the columns are.
+        parameters: Columns, methods and thresholds.
+
+    Returns:
+        Evidently snapshot, one row of verdict per column, and the drifted share for MLflow.
+
+    Raises:
+        ConfigurationError: If a column is not in the table.
+    """
+    roles = _roles(predictions, problem, parameters)
+    current = predictions.rename(columns={CANDIDATE: PREDICTION})
+    snapshot, verdict = evidently.drift_snapshot(reference, current, roles, parameters)
+    share = drifted_share(verdict)
+    return snapshot, verdict, {} if math.isnan(share) else {"drifted_share": share}
+
+
+def check_window_drift(
+    reference: pd.DataFrame,
+    predictions: pd.DataFrame,
+    problem: Problem,
+    evaluation: EvaluationParameters,
+    parameters: DriftCheckParameters,
+) -> pd.DataFrame:
+    """Compare every window of the holdout with the reference, figures only.
+
+    Args:
+        reference: Features, target and ``prediction``.
+        predictions: Holdout rows with the column ``candidate``.
+        problem: Says what the columns are.
+        evaluation: The windows.
+        parameters: Columns, methods and thresholds.
+
+    Returns:
+        One row of verdict per window and column, with ``window``, ``start`` and ``end`` first.
+    """
+    roles = _roles(predictions, problem, parameters)
+    current = predictions.rename(columns={CANDIDATE: PREDICTION})
+    moments = current[problem.timestamp.name]
+    tables = []
+    for window in assign_windows(moments, evaluation.windows).to_dict("records"):
+        rows = current[(moments >= window["start"]) & (moments < window["end"])]
+        verdict = evidently.drift_verdict(reference, rows, roles, parameters)
+        for position, name in enumerate(("window", "start", "end")):
+            verdict.insert(position, name, window[name])
+        tables.append(verdict)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _roles(
+    predictions: pd.DataFrame, problem: Problem, parameters: DriftCheckParameters
+) -> evidently.ColumnRoles:
+    for name in parameters.columns:
+        if name not in predictions.columns:
+            raise ConfigurationError(
+                f"drift_check.columns: {unknown_name('column', name, predictions.columns, 40)}"
+            )
+    return column_roles(problem, parameters.columns, prediction=PREDICTION)

@@ -1,0 +1,47 @@
+"""Wiring of the drift check."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.pipelines.drift_check import nodes
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Holdout against reference: a report, a verdict per column, and one per window."""
+    return Pipeline(
+        [
+            Node(
+                nodes.choose_reference,
+                [
+                    "training_set",
+                    "out_of_fold_predictions",
+                    "candidate_model",
+                    "params:drift_check",
+                ],
+                "drift_reference",
+                name="choose_reference",
+            ),
+            Node(
+                nodes.check_drift,
+                ["drift_reference", "holdout_predictions", "params:problem", "params:drift_check"],
+                ["drift_report", "drift_verdict", "drift_metrics_tracking"],
+                name="check_drift",
+            ),
+            Node(
+                nodes.check_window_drift,
+                [
+                    "drift_reference",
+                    "holdout_predictions",
+                    "params:problem",
+                    "params:evaluation",
+                    "params:drift_check",
+                ],
+                "window_drift",
+                name="check_window_drift",
+            ),
+        ],
+        namespace="drift_check",
+        prefix_datasets_with_namespace=False,
+        tags=["drift_check"],
+    )

@@ -1,0 +1,216 @@
+"""Candidate, champion and baseline on the same rows, and the gate's decision."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters import evidently
+from regression_lifecycle.core import evaluation, gate
+from regression_lifecycle.core.baseline import baseline_forecast
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.evaluation import (
+    BASELINE,
+    CANDIDATE,
+    CHAMPION,
+    EvaluationParameters,
+)
+from regression_lifecycle.core.feature_table import build_features
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.splits import assign_windows
+from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.pipelines.roles import column_roles
+
+
+def predict_holdout(
+    observations: pd.DataFrame,
+    holdout_set: pd.DataFrame,
+    candidate: TrainedModel,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: EvaluationParameters,
+) -> pd.DataFrame:
+    """Let every model predict the same rows.
+
+    Args:
+        observations: All observations: the baseline looks back in them, and the champion's
+            features are made from them if its recipe is another one.
+        holdout_set: The rows to judge on, with the candidate's features.
+        candidate: The new model.
+        champion: The model in use, or None.
+        problem: Names key and target.
+        parameters: The baseline.
+
+    Returns:
+        The holdout set with the columns ``candidate``, ``baseline`` and, if there is a
+        champion, ``champion``, in the target's unit.
+    """
+    predictions = {CANDIDATE: candidate.predict(holdout_set)}
+    if champion is not None:
+        features = _features_for(champion, candidate, observations, holdout_set, problem)
+        predictions[CHAMPION] = champion.predict(features)
+    predictions[BASELINE] = baseline_forecast(
+        observations, holdout_set, candidate.passport.target_mean, problem, parameters.baseline
+    )
+    return holdout_set.assign(**predictions)
+
+
+def _features_for(
+    champion: TrainedModel,
+    candidate: TrainedModel,
+    observations: pd.DataFrame,
+    holdout_set: pd.DataFrame,
+    problem: Problem,
+) -> pd.DataFrame:
+    if champion.passport.recipe == candidate.passport.recipe:
+        return holdout_set
+    keys = list(problem.key_columns)
+    table: pd.DataFrame = build_features(observations, problem, champion.passport.recipe)
+    return holdout_set[keys].merge(
+        table.drop(columns=[problem.target]), on=keys, how="left", validate="one_to_one"
+    )
+
+
+def measure(
+    predictions: pd.DataFrame, problem: Problem, parameters: EvaluationParameters
+) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Compute all figures of the evaluation.
+
+    Args:
+        predictions: Holdout rows with one column per model.
+        problem: Names timestamp and target.
+        parameters: Segments, windows and how many of the worst rows.
+
+    Returns:
+        Metrics by model twice (as a document with null for what is not defined, and for
+        MLflow), metrics by segment, metrics by window, worst rows.
+
+    Raises:
+        ConfigurationError: If a segment column is not in the table.
+    """
+    for name in parameters.segments:
+        if name not in predictions.columns:
+            known = [c for c in predictions.columns if c not in evaluation.MODELS]
+            raise ConfigurationError(
+                f"evaluation.segments: {unknown_name('column', name, known, 40)}"
+            )
+    stamp, target = problem.timestamp.name, problem.target
+    overall = evaluation.overall_metrics(predictions, target)
+    windows = assign_windows(predictions[stamp], parameters.windows)
+    shown = [stamp, target, *evaluation.present_models(predictions), *parameters.segments]
+    return (
+        {model: _without_nan(values) for model, values in overall.items()},
+        overall,
+        evaluation.segment_metrics(predictions, target, parameters.segments),
+        evaluation.window_metrics(predictions, windows, stamp, target),
+        evaluation.worst_rows(predictions[shown], target, parameters.worst_rows),
+    )
+
+
+def judge(
+    predictions: pd.DataFrame,
+    candidate: TrainedModel,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: EvaluationParameters,
+) -> dict[str, Any]:
+    """Take the gate's decision.
+
+    Args:
+        predictions: Holdout rows with one column per model.
+        candidate: The new model.
+        champion: The model in use, or None.
+        problem: Names timestamp and target.
+        parameters: The gate.
+
+    Returns:
+        The decision with its reasons, every check, the opponent, and what was judged on what.
+    """
+    stamp = predictions[problem.timestamp.name]
+    opponent = BASELINE if champion is None else CHAMPION
+    checks = gate.absolute_checks(
+        evaluation.overall_metrics(predictions, problem.target), parameters.gate
+    )
+    checks.append(_paired_check(predictions, champion, opponent, problem, parameters))
+    version = "" if champion is None else champion.location.get("version", "")
+    unchanged = (
+        champion is not None
+        and champion.passport.fingerprint == candidate.passport.fingerprint
+    )
+    outcome = gate.decide(
+        checks,
+        unchanged=unchanged,
+        unchanged_reason=f"same data, same configuration: the candidate is champion version "
+        f"{version} again, so nothing was registered and no alias moved",
+    )
+    return {
+        **outcome,
+        "opponent": f"champion version {version}" if champion is not None else BASELINE,
+        "champion_version": version,
+        "candidate_fingerprint": candidate.passport.fingerprint,
+        "data_fingerprint": candidate.passport.data_fingerprint,
+        "judged_from": str(stamp.min()),
+        "judged_until": str(stamp.max()),
+        "n_rows": len(predictions),
+    }
+
+
+def _paired_check(
+    predictions: pd.DataFrame,
+    champion: TrainedModel | None,
+    opponent: str,
+    problem: Problem,
+    parameters: EvaluationParameters,
+) -> gate.CheckResult:
+    comparison = parameters.gate.comparison
+    stamp = problem.timestamp.name
+    rows = predictions
+    if champion is not None:
+        # A champion is not judged on rows it was trained on: it would win by memory.
+        rows = predictions[predictions[stamp] > champion.passport.trained_until]
+        if rows.empty:
+            return gate.comparison_check(
+                None,
+                opponent,
+                comparison,
+                f"the champion was trained until {champion.passport.trained_until}, so none of "
+                "the holdout rows is new to it; begin the holdout later",
+            )
+    result = gate.compare_paired(
+        rows[stamp], rows[problem.target], rows[CANDIDATE], rows[opponent], comparison
+    )
+    return gate.comparison_check(result, opponent, comparison)
+
+
+def report_regression(
+    out_of_fold_predictions: pd.DataFrame,
+    predictions: pd.DataFrame,
+    problem: Problem,
+    parameters: EvaluationParameters,
+) -> Any:
+    """Describe the candidate's errors in an Evidently report.
+
+    Args:
+        out_of_fold_predictions: Reference: training rows with out-of-sample predictions.
+        predictions: Current: holdout rows.
+        problem: Names columns.
+        parameters: Most rows to look at.
+
+    Returns:
+        An Evidently snapshot.
+    """
+    roles = column_roles(problem, [], prediction="prediction")
+    return evidently.regression_snapshot(
+        predictions.rename(columns={CANDIDATE: "prediction"}),
+        roles,
+        reference=out_of_fold_predictions,
+        timestamp=predictions[problem.timestamp.name].max(),
+        maximum_rows=parameters.report_rows,
+        seed=0,
+    )
+
+
+def _without_nan(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

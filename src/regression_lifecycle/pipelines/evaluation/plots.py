@@ -1,0 +1,212 @@
+"""Figures of the evaluation, as Plotly figures that the catalog stores and Kedro-Viz draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.evaluation import BASELINE, CANDIDATE, CHAMPION, EvaluationParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.training import TrainingParameters, compute_limits
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Okabe and Ito's palette: told apart by colour-blind readers, on light and dark ground.
+COLOURS = {CANDIDATE: "#0072B2", CHAMPION: "#009E73", BASELINE: "#E69F00"}
+_GREY = "#888888"
+
+
+def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -> go.Figure:
+    """Draw the candidate's predictions against what happened.
+
+    Args:
+        predictions: Holdout rows with the column ``candidate``.
+        problem: Names the target.
+
+    Returns:
+        A two-dimensional histogram with the diagonal of perfect predictions.
+    """
+    import plotly.graph_objects as go
+
+    actual, predicted = predictions[problem.target], predictions[CANDIDATE]
+    top = float(max(actual.max(), predicted.max()))
+    bottom = float(min(actual.min(), predicted.min()))
+    edges = np.linspace(bottom, top, 61)
+    counts, _, _ = np.histogram2d(predicted, actual, bins=(edges, edges))
+    middle = (edges[:-1] + edges[1:]) / 2
+    figure = go.Figure(
+        go.Heatmap(
+            x=np.round(middle, 2),
+            y=np.round(middle, 2),
+            # Empty cells stay blank, and a logarithm keeps the dense corner from hiding the rest.
+            z=np.where(counts > 0, np.round(np.log10(np.maximum(counts, 1)), 3), None),
+            customdata=counts,
+            hovertemplate="actual %{x}<br>predicted %{y}<br>%{customdata} rows<extra></extra>",
+            colorscale="Blues",
+            showscale=False,
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[bottom, top],
+            y=[bottom, top],
+            mode="lines",
+            line={"color": _GREY, "dash": "dash"},
+            hoverinfo="skip",
+        )
+    )
+    return _laid_out(
+        figure, "Predicted against actual", f"actual {problem.target}", "predicted", legend=False
+    )
+
+
+def plot_residuals(
+    predictions: pd.DataFrame, problem: Problem, parameters: EvaluationParameters
+) -> go.Figure:
+    """Draw the spread of the candidate's errors for each value of the first segment.
+
+    Args:
+        predictions: Holdout rows with the column ``candidate``.
+        problem: Names the target.
+        parameters: The segments; the hour of the timestamp if there is none.
+
+    Returns:
+        A box per value: median, quartiles, and the 5th to 95th percentile as whiskers.
+    """
+    import plotly.graph_objects as go
+
+    error = predictions[CANDIDATE] - predictions[problem.target]
+    if parameters.segments:
+        name = parameters.segments[0]
+        groups = predictions[name]
+    else:
+        name, groups = "hour", predictions[problem.timestamp.name].dt.hour
+    quantiles = error.groupby(groups).quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack().round(2)
+    figure = go.Figure(
+        go.Box(
+            x=[f"{value:g}" if isinstance(value, float) else value for value in quantiles.index],
+            lowerfence=quantiles[0.05],
+            q1=quantiles[0.25],
+            median=quantiles[0.5],
+            q3=quantiles[0.75],
+            upperfence=quantiles[0.95],
+            marker_color=COLOURS[CANDIDATE],
+        )
+    )
+    figure.add_hline(y=0, line_color=_GREY, line_dash="dash")
+    return _laid_out(
+        figure, f"Residuals by {name}", name, "prediction minus actual", legend=False
+    )
+
+
+def plot_error_over_time(window_metrics: pd.DataFrame) -> go.Figure:
+    """Draw the RMSE of every model in each window.
+
+    Args:
+        window_metrics: One row per window and model.
+
+    Returns:
+        One line per model.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for model, part in window_metrics.groupby("model", sort=False):
+        figure.add_trace(
+            go.Scatter(
+                x=part["start"].astype(str),
+                y=part["rmse"].round(3),
+                name=str(model),
+                mode="lines+markers",
+                line={"color": COLOURS.get(str(model), _GREY)},
+                text=part["window"],
+                hovertemplate="%{text}<br>RMSE %{y}<extra>%{fullData.name}</extra>",
+            )
+        )
+    figure.update_yaxes(rangemode="tozero")
+    return _laid_out(figure, "Error over time", "window start", "RMSE", legend=True)
+
+
+def measure_importance(
+    holdout_set: pd.DataFrame,
+    candidate: TrainedModel,
+    problem: Problem,
+    parameters: EvaluationParameters,
+    training: TrainingParameters,
+) -> pd.DataFrame:
+    """Measure how much the candidate's RMSE grows when a feature is shuffled.
+
+    Args:
+        holdout_set: Rows the candidate was not trained on.
+        candidate: The model.
+        problem: Names the target.
+        parameters: Rows and repeats.
+        training: Compute limits.
+
+    Returns:
+        ``feature``, ``rmse_increase`` and ``standard_deviation`` in the target's unit, the most
+        important first.
+    """
+    from sklearn.inspection import permutation_importance
+
+    options = parameters.importance
+    rows = holdout_set.sample(min(options.rows, len(holdout_set)), random_state=options.seed)
+    features = rows[list(candidate.passport.recipe.feature_names)]
+    with compute_limits(training.compute):
+        result = permutation_importance(
+            candidate.estimator,
+            features,
+            rows[problem.target],
+            scoring="neg_root_mean_squared_error",
+            n_repeats=options.repeats,
+            random_state=options.seed,
+        )
+    table = pd.DataFrame(
+        {
+            "feature": features.columns,
+            "rmse_increase": result.importances_mean,
+            "standard_deviation": result.importances_std,
+        }
+    )
+    return table.sort_values("rmse_increase", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def plot_importance(importance: pd.DataFrame) -> go.Figure:
+    """Draw the permutation importance.
+
+    Args:
+        importance: What :func:`measure_importance` returns.
+
+    Returns:
+        A bar per feature, the most important on top.
+    """
+    import plotly.graph_objects as go
+
+    table = importance.iloc[::-1]
+    figure = go.Figure(
+        go.Bar(
+            x=table["rmse_increase"].round(3),
+            y=table["feature"],
+            error_x={"array": table["standard_deviation"].round(3)},
+            orientation="h",
+            marker_color=COLOURS[CANDIDATE],
+        )
+    )
+    return _laid_out(
+        figure, "Permutation importance", "RMSE increase when shuffled", "", legend=False
+    )
+
+
+def _laid_out(figure: go.Figure, title: str, x: str, y: str, *, legend: bool) -> go.Figure:
+    figure.update_layout(
+        title=title,
+        xaxis_title=x,
+        yaxis_title=y,
+        showlegend=legend,
+        margin={"l": 60, "r": 20, "t": 50, "b": 50},
+    )
+    return figure

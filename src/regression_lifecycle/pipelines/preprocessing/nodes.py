@@ -1,0 +1,47 @@
+"""From observations to features, and from the past to the future."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.core.feature_table import build_features
+from regression_lifecycle.core.preprocessing import PreprocessingParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.splits import split_by_time
+
+
+def make_features(observations: Any, problem: Problem, parameters: PreprocessingParameters) -> Any:
+    """Build the feature table.
+
+    Args:
+        observations: Observations, on any engine that Narwhals knows.
+        problem: The table's description.
+        parameters: The features.
+
+    Returns:
+        Key, features, the other columns that are known ahead, and the target.
+    """
+    ahead = [name for name in problem.columns if problem.is_known_ahead(name)]
+    return build_features(observations, problem, parameters.recipe, keep=ahead)
+
+
+def split_features(
+    feature_table: pd.DataFrame, problem: Problem, parameters: PreprocessingParameters
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cut the feature table in two by time.
+
+    Args:
+        feature_table: The feature table.
+        problem: Names the timestamp.
+        parameters: Where to cut.
+
+    Returns:
+        Training set and holdout set.
+
+    Raises:
+        DataContractError: If one of them would be empty.
+    """
+    split = split_by_time(feature_table, problem.timestamp.name, parameters.split)
+    return split.training, split.holdout

@@ -1,0 +1,48 @@
+"""Wiring of the promotion pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.pipelines.promotion import nodes
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Gate decision to registered version, ledger row and, last of all, the champion's alias."""
+    return Pipeline(
+        [
+            Node(
+                nodes.describe_candidate,
+                [
+                    "candidate_model",
+                    "holdout_metrics",
+                    "gate_decision",
+                    "params:problem",
+                    "params:training",
+                ],
+                "model_card",
+                name="write_model_card",
+            ),
+            Node(
+                nodes.prepare_registration,
+                ["candidate_model", "gate_decision", "model_card"],
+                "registration",
+                name="register_version",
+            ),
+            Node(
+                nodes.write_ledger,
+                ["registration", "gate_decision", "holdout_metrics", "params:problem"],
+                "ledger",
+                name="write_ledger",
+            ),
+            Node(
+                nodes.choose_champion,
+                ["ledger", "registration", "gate_decision"],
+                "champion_version",
+                name="move_champion",
+            ),
+        ],
+        namespace="promotion",
+        prefix_datasets_with_namespace=False,
+        tags=["promotion"],
+    )

@@ -1,0 +1,125 @@
+"""From the training set to a candidate model."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+import regression_lifecycle
+from regression_lifecycle.core import training
+from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
+from regression_lifecycle.core.preprocessing import PreprocessingParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.training import TrainingParameters
+
+EXAMPLE_ROWS = 5
+
+
+def search_parameters(
+    training_set: pd.DataFrame,
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+    parameters: TrainingParameters,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Look for better parameters, if the configuration asks for a search.
+
+    Args:
+        training_set: Features and target in the order of time.
+        problem: Names the target.
+        preprocessing: Names the features.
+        parameters: Model, folds and search.
+
+    Returns:
+        The best parameters (none without a search) and one row per trial.
+    """
+    features, target = _features_and_target(training_set, problem, preprocessing)
+    return training.search_parameters(
+        training.make_pipeline(parameters.model), features, target, parameters
+    )
+
+
+def cross_validate(
+    training_set: pd.DataFrame,
+    best_parameters: dict[str, Any],
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+    parameters: TrainingParameters,
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    """Score the model on later rows than it was fitted on, fold by fold.
+
+    Args:
+        training_set: Features and target in the order of time.
+        best_parameters: Result of the search.
+        problem: Names the target.
+        preprocessing: Names the features.
+        parameters: Model and folds.
+
+    Returns:
+        Scores by fold, their means for MLflow, and the rows of all test folds with their
+        out-of-sample ``prediction``.
+    """
+    features, target = _features_and_target(training_set, problem, preprocessing)
+    model = training.make_pipeline(parameters.model).set_params(**best_parameters)
+    scores, predictions = training.cross_validate(model, features, target, parameters)
+    means = {
+        name: float(values.mean())
+        for name, values in scores.drop(columns=["fold", "n_train"]).items()
+    }
+    predicted = training_set.assign(prediction=predictions).dropna(subset=["prediction"])
+    return scores, means, predicted.reset_index(drop=True)
+
+
+def train(
+    training_set: pd.DataFrame,
+    best_parameters: dict[str, Any],
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+    parameters: TrainingParameters,
+) -> TrainedModel:
+    """Fit the candidate on the whole training set.
+
+    Args:
+        training_set: Features and target in the order of time.
+        best_parameters: Result of the search.
+        problem: Names target and timestamp.
+        preprocessing: Names the features.
+        parameters: The model.
+
+    Returns:
+        The candidate with its passport.
+    """
+    features, target = _features_and_target(training_set, problem, preprocessing)
+    model = training.make_pipeline(parameters.model).set_params(**best_parameters)
+    estimator = training.fit(model, features, target, parameters.compute)
+    stamp = training_set[problem.timestamp.name]
+    data = table_fingerprint(pd.concat([stamp, features, target], axis=1))
+    passport = ModelPassport(
+        problem=problem.name,
+        fingerprint=combined_fingerprint(
+            {
+                "data": data,
+                "recipe": preprocessing.recipe.digest(),
+                "model": parameters.model.digest(),
+                "parameters": best_parameters,
+                "scikit-learn": version("scikit-learn"),
+                "code": regression_lifecycle.__version__,
+            }
+        ),
+        data_fingerprint=data,
+        recipe=preprocessing.recipe,
+        trained_from=stamp.min(),
+        trained_until=stamp.max(),
+        n_rows=len(training_set),
+        target_mean=float(target.mean()),
+        parameters={name: str(value) for name, value in best_parameters.items()},
+    )
+    return TrainedModel(estimator, passport, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
+
+
+def _features_and_target(
+    table: pd.DataFrame, problem: Problem, preprocessing: PreprocessingParameters
+) -> tuple[pd.DataFrame, pd.Series]:
+    return table[list(preprocessing.feature_names)], table[problem.target].astype("float64")

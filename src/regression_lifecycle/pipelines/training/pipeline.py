@@ -1,0 +1,42 @@
+"""Wiring of the training pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.pipelines.training.nodes import cross_validate, search_parameters, train
+
+_PARAMETERS = ["params:problem", "params:preprocessing", "params:training"]
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Training set to candidate model, with scores in the order of time."""
+    return Pipeline(
+        [
+            Node(
+                search_parameters,
+                ["training_set", *_PARAMETERS],
+                ["best_parameters", "search_results"],
+                name="search_parameters",
+            ),
+            Node(
+                cross_validate,
+                ["training_set", "best_parameters", *_PARAMETERS],
+                [
+                    "cross_validation_scores",
+                    "cross_validation_metrics",
+                    "out_of_fold_predictions",
+                ],
+                name="cross_validate",
+            ),
+            Node(
+                train,
+                ["training_set", "best_parameters", *_PARAMETERS],
+                "candidate_model",
+                name="train_candidate",
+            ),
+        ],
+        namespace="training",
+        prefix_datasets_with_namespace=False,
+        tags=["training"],
+    )

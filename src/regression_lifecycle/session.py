@@ -1,0 +1,81 @@
+"""The project's Kedro session: parameters are checked first, and a killed run is called killed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+
+from regression_lifecycle.parameter_check import check_parameters
+
+TERMINATED = 143
+
+
+class LifecycleSession(KedroSession):
+    """Kedro's session with two additions.
+
+    All parameters are read by their typed models before a hook, a database or a file is touched.
+    And a run that is interrupted is recorded as KILLED: Kedro tells its hooks of exceptions only,
+    so that MLflow would call Ctrl-C a success and a terminated run a running one.
+    """
+
+    def run(
+        self,
+        pipeline_name: str | None = None,
+        pipeline_names: list[str] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Run pipelines.
+
+        Args:
+            pipeline_name: Name of the only pipeline (older form).
+            pipeline_names: Names of the pipelines.
+            **kwargs: What Kedro's session takes.
+
+        Returns:
+            Outputs that are in no catalog entry.
+
+        Raises:
+            ConfigurationError: If a parameter is wrong; nothing was written then.
+        """
+        names = [pipeline_name] if pipeline_name else list(pipeline_names or ["__default__"])
+        pipelines.set_requested(None if names == ["__default__"] else names)
+        known = {name: pipelines[name] for name in names if name in pipelines}
+        loader = self._get_config_loader()
+        runtime = self.store.get("runtime_params") or {}
+        check_parameters(loader["parameters"], runtime, known)
+        with _terminated_is_an_exit():
+            try:
+                outputs: dict[str, Any] = super().run(
+                    pipeline_name=pipeline_name, pipeline_names=pipeline_names, **kwargs
+                )
+            except (KeyboardInterrupt, SystemExit):
+                _end_runs_as_killed()
+                raise
+        return outputs
+
+
+@contextmanager
+def _terminated_is_an_exit() -> Iterator[None]:
+    # Signals can be handled in the main thread only.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _end_runs_as_killed() -> None:
+    import mlflow
+
+    while mlflow.active_run() is not None:
+        mlflow.end_run("KILLED")

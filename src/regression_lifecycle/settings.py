@@ -1,0 +1,17 @@
+"""Kedro's settings of the project."""
+
+from regression_lifecycle.config_loader import LifecycleConfigLoader
+from regression_lifecycle.hooks import SummaryHook, TrackingHook
+from regression_lifecycle.session import LifecycleSession
+
+SESSION_CLASS = LifecycleSession
+CONFIG_LOADER_CLASS = LifecycleConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    # An environment says only what differs, however deep it stands.
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
+}
+# The summary comes last: it is what a person reads.
+HOOKS = (SummaryHook(), TrackingHook())
