@@ -1,13 +1,30 @@
 """Regression Lifecycle: the whole life of a tabular regression model, run by Kedro.
 
-Importing the package switches the usage statistics of Kedro, MLflow and Evidently off unless
-the environment already says otherwise. It happens here because Kedro imports this package
-before any plugin, and because MLflow understands only the word ``true``.
+Importing the package sets a few environment variables unless they are set already. It happens
+here because Kedro imports this package before any plugin.
 """
 
 import os
+import warnings
 
 __version__ = "0.1.0"
 
-for _variable in ("DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY"):
-    os.environ.setdefault(_variable, "true")
+_DEFAULTS = {
+    # Usage statistics off. MLflow understands only the word "true".
+    "DO_NOT_TRACK": "true",
+    "KEDRO_DISABLE_TELEMETRY": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A model carries its own pinned requirements; the project's lock file does not belong in it.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "MLFLOW_LOG_UV_FILES": "false",
+    # A run should print what a person wants to read.
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+for _variable, _value in _DEFAULTS.items():
+    os.environ.setdefault(_variable, _value)
+
+# Two warnings of other libraries about other libraries, printed on every command; a user can do
+# nothing about them.
+warnings.filterwarnings("ignore", message=r"(?s)register_new_resolver\(\) is deprecated")
+warnings.filterwarnings("ignore", message=r"(?s).*Add type hints to the `predict` method")

@@ -7,6 +7,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
+from omegaconf import OmegaConf
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,18 +18,23 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     ``${root:path}`` gives an absolute path inside the project, for the places where Kedro does
     not make one itself (database URLs). ``${parameter:name}`` gives a section of the parameters
     to the catalog, ``--params`` included, so that the contract has one description. In an
-    environment, an object that names its ``class`` replaces the one of ``base`` as a whole,
-    since parameters of two classes make no sense together; everything else is merged key by key.
+    environment or in ``--params``, an object that names its ``class`` replaces the one before as a
+    whole, since parameters of two classes make no sense together; everything else is merged key
+    by key.
     """
 
     def __init__(self, conf_source: str | Path, *args: Any, **kwargs: Any) -> None:
         """Take what Kedro's loader takes.
+
+        The attribute ``configured_parameters`` holds the sections that stand in files, once the
+        parameters were read.
 
         Args:
             conf_source: The configuration folder.
             *args: Handed on.
             **kwargs: Handed on.
         """
+        self.configured_parameters: set[str] = set()
         source = Path(conf_source)
         # A packaged configuration lies outside of any project; then the working one counts.
         self._root = (
@@ -36,12 +42,37 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             if source.is_dir()
             else (find_kedro_project(Path.cwd()) or SOURCE_ROOT)
         )
-        resolvers = {
-            "root": lambda path="": (self._root / path).as_posix(),
-            "parameter": lambda name: self["parameters"][name],
-            **kwargs.pop("custom_resolvers", {}),
-        }
-        super().__init__(conf_source, *args, custom_resolvers=resolvers, **kwargs)
+        super().__init__(conf_source, *args, **kwargs)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Read one kind of configuration, as Kedro's loader does.
+
+        Args:
+            key: For example ``catalog``.
+
+        Returns:
+            The configuration.
+        """
+        # Resolvers belong to the process and not to a loader: the last loader that was asked
+        # must be the one that answers, or a second project would be given the first one's paths.
+        OmegaConf.register_new_resolver(
+            "root", lambda path="": (self._root / path).as_posix(), replace=True
+        )
+        OmegaConf.register_new_resolver(
+            "parameter", lambda name: self["parameters"][name], replace=True
+        )
+        configuration: dict[str, Any] = super().__getitem__(key)
+        return configuration
+
+    def _merge_and_resolve(self, key: str, config_per_file: dict[Path, Any]) -> dict[str, Any]:
+        if key != "parameters" or not config_per_file:
+            merged: dict[str, Any] = super()._merge_and_resolve(key, config_per_file)
+            return merged
+        stored = OmegaConf.to_container(
+            OmegaConf.unsafe_merge(*config_per_file.values()), resolve=True
+        )
+        self.configured_parameters |= set(stored)  # type: ignore[arg-type]
+        return _overlay(stored, self.runtime_params or {})  # type: ignore[arg-type]
 
     @staticmethod
     def _soft_merge(

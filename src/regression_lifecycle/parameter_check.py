@@ -7,7 +7,7 @@ with the types of the input and a link; here they are one line each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kedro.pipeline import Pipeline
@@ -22,7 +22,10 @@ from regression_lifecycle.core.problem import Problem
 
 
 def check_parameters(
-    raw: Mapping[str, Any], runtime: Iterable[str], pipelines: Mapping[str, Pipeline]
+    raw: Mapping[str, Any],
+    runtime: Iterable[str],
+    pipelines: Mapping[str, Pipeline],
+    configured: Iterable[str],
 ) -> None:
     """Check the parameters that some pipelines use.
 
@@ -30,15 +33,20 @@ def check_parameters(
         raw: All parameters, the runtime ones merged in.
         runtime: Top-level names given at the command line.
         pipelines: The pipelines that are about to run, by name.
+        configured: Top-level names that stand in files.
 
     Raises:
         ConfigurationError: With one line per mistake.
     """
     required = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
     used = _parameter_names(pipelines.values())
-    known = used | {name for name in raw if name not in set(runtime)}
-    mistakes = [
-        unknown_name("parameter", name, known) for name in runtime if name not in known
+    known = used | set(configured)
+    mistakes = [unknown_name("parameter", name, known) for name in runtime if name not in known]
+    mistakes += [
+        f"{name} is used by none of the pipelines that are to run ({', '.join(pipelines)}); leave "
+        "it out"
+        for name in runtime
+        if name in known and name not in used
     ]
     mistakes += [
         f"{name} is not configured; add it to a parameters_*.yml"
@@ -51,9 +59,9 @@ def check_parameters(
             try:
                 models[name] = model.model_validate(raw[name])
             except ValidationError as error:
-                mistakes += _lines(name, error)
+                mistakes += _lines(name, error, raw[name])
     if not mistakes:
-        mistakes = _contradictions(models)
+        mistakes = _contradictions({**_features(raw), **models})
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
 
@@ -65,14 +73,40 @@ def _parameter_names(pipelines: Iterable[Pipeline]) -> set[str]:
     }
 
 
-def _lines(name: str, error: ValidationError) -> list[str]:
+def _lines(name: str, error: ValidationError, section: Any) -> list[str]:
+    found = error.errors(include_url=False)
     lines = []
-    for mistake in error.errors(include_url=False):
-        # The tag of a union stands in the path, but not in the file.
-        place = ".".join(str(part) for part in (name, *mistake["loc"]))
+    for mistake in found:
+        place = mistake["loc"]
+        # A sequence whose items are wrong is said to be empty as well.
+        depth = len(place)
+        inside = any(len(o["loc"]) > depth and o["loc"][:depth] == place for o in found)
+        if mistake["type"] == "too_short" and inside:
+            continue
         text = mistake["msg"].removeprefix("Value error, ")
-        lines.append(f"{place}: {text[0].lower()}{text[1:]}")
+        path = ".".join((name, *_path_in_file(place, section)))
+        lines.append(f"{path}: {text[0].lower()}{text[1:]}")
     return lines
+
+
+def _path_in_file(place: Iterable[Any], section: Any) -> Iterator[str]:
+    for part in place:
+        # The tag of a union stands in pydantic's path, but in the file it is a value.
+        if isinstance(section, Mapping) and part not in section and part in section.values():
+            continue
+        yield str(part)
+        try:
+            section = section[part]
+        except (KeyError, IndexError, TypeError):
+            section = None
+
+
+def _features(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Read which features there are, for pipelines that only name them."""
+    try:
+        return {"preprocessing": PreprocessingParameters.model_validate(raw["preprocessing"])}
+    except (KeyError, ValidationError):
+        return {}
 
 
 def _contradictions(models: Mapping[str, Any]) -> list[str]:
@@ -111,5 +145,3 @@ def _unknown(
     # Without the preprocessing section the made features are not known, so nothing is said.
     wrong = [name for name in names if features and name not in allowed]
     return [f"{place}: {unknown_name('column', name, allowed, 40)}" for name in wrong[:3]]
-
-

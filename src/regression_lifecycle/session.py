@@ -12,6 +12,7 @@ from typing import Any
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.parameter_check import check_parameters
 
 TERMINATED = 143
@@ -25,7 +26,7 @@ class LifecycleSession(KedroSession):
     so that MLflow would call Ctrl-C a success and a terminated run a running one.
     """
 
-    def run(
+    def run(  # type: ignore[override]
         self,
         pipeline_name: str | None = None,
         pipeline_names: list[str] | None = None,
@@ -42,14 +43,21 @@ class LifecycleSession(KedroSession):
             Outputs that are in no catalog entry.
 
         Raises:
-            ConfigurationError: If a parameter is wrong; nothing was written then.
+            ConfigurationError: If a pipeline is unknown or a parameter is wrong; nothing was
+                written then.
         """
         names = [pipeline_name] if pipeline_name else list(pipeline_names or ["__default__"])
         pipelines.set_requested(None if names == ["__default__"] else names)
-        known = {name: pipelines[name] for name in names if name in pipelines}
+        unknown = [name for name in names if name not in pipelines]
+        if unknown:
+            pipelines.set_requested(None)
+            raise ConfigurationError(f"  {unknown_name('pipeline', unknown[0], pipelines)}")
+        known = {name: pipelines[name] for name in names}
         loader = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
-        check_parameters(loader["parameters"], runtime, known)
+        parameters = loader["parameters"]
+        configured = getattr(loader, "configured_parameters", parameters)
+        check_parameters(parameters, runtime, known, configured)
         with _terminated_is_an_exit():
             try:
                 outputs: dict[str, Any] = super().run(

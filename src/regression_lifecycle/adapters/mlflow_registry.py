@@ -75,6 +75,7 @@ def load_by_alias(model_name: str, alias: str) -> TrainedModel | None:
         ModelError: If the version is there but cannot be read.
     """
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     version = version_by_alias(model_name, alias)
     if version is None:
@@ -87,7 +88,7 @@ def load_by_alias(model_name: str, alias: str) -> TrainedModel | None:
                 folder / "artifacts" / "model",
                 {"version": version, "model_uri": uri, "alias": alias},
             )
-    except (OSError, ValueError) as error:
+    except (OSError, MlflowException, ModelError) as error:
         raise ModelError(
             f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
             f"{error}. Restore the artifacts, or move the alias to another version"
@@ -136,9 +137,7 @@ def register_version(
     # The fingerprint and not the logged model: a run that is repeated after a crash logs the
     # same model anew, and it is still the same version.
     found = [
-        version
-        for version in known
-        if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
+        version for version in known if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
     ]
     if found:
         version = str(found[0].version)

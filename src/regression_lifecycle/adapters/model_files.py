@@ -36,7 +36,8 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     import skops.io
 
     path = folder / ESTIMATOR_FILE
-    skops.io.dump(model.estimator, path)
+    # Ten times smaller: skops writes every array as a file of its own.
+    skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
     _refuse_untrusted(path)
     (folder / PASSPORT_FILE).write_text(model.passport.model_dump_json(indent=2) + "\n")
     (folder / EXAMPLE_FILE).write_text(model.example.to_json(orient="split") + "\n")
@@ -53,18 +54,27 @@ def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
         The model.
 
     Raises:
-        ModelError: If a file is missing or holds a type that is not trusted.
+        ModelError: If a file is missing or damaged, or holds a type that is not trusted.
     """
-    import skops.io
-
-    path = folder / ESTIMATOR_FILE
     missing = [
         name
         for name in (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
         if not (folder / name).is_file()
     ]
     if missing:
-        raise ModelError(f"{folder} is not a model: {bounded_list(missing)} missing")
+        raise ModelError(f"not a model: {bounded_list(missing)} missing")
+    try:
+        return _read_files(folder, location)
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file fails in as many ways as it has readers
+        raise ModelError(f"a damaged model ({type(error).__name__}: {error})") from error
+
+
+def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
+    import skops.io
+
+    path = folder / ESTIMATOR_FILE
     _refuse_untrusted(path)
     example = json.loads((folder / EXAMPLE_FILE).read_text())
     return TrainedModel(
@@ -121,9 +131,14 @@ def read_archive(path: Path) -> TrainedModel:
             with zipfile.ZipFile(path) as archive:
                 for name in names:
                     (folder / name).write_bytes(archive.read(name))
-        except (zipfile.BadZipFile, KeyError) as error:
+            location = json.loads((folder / LOCATION_FILE).read_text())
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
             raise ModelError(f"{path} is not a model archive: {error}. Train again") from None
-        return read_model(folder, json.loads((folder / LOCATION_FILE).read_text()))
+        try:
+            return read_model(folder, location)
+        except ModelError as error:
+            # The scratch folder means nothing to anyone; the archive does.
+            raise ModelError(f"{path}: {error}. Train again") from error
 
 
 def read_passport(path: Path) -> str:

@@ -10,13 +10,12 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.pyfunc import PythonModel
-from mlflow.pyfunc.model import PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
 
-class RegressionModel(PythonModel):  # type: ignore[misc]
+class RegressionModel(PythonModel):
     """Loads the skops file and predicts rows of a feature table."""
 
     def load_context(self, context: PythonModelContext) -> None:

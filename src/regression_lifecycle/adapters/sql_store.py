@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
@@ -55,9 +57,10 @@ def connect(url: str) -> Engine:
 
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _record: Any) -> None:
-            # Readers never wait for the writer, and a second writer waits instead of failing.
-            connection.execute("PRAGMA journal_mode=WAL")
+            # Readers never wait for the writer, and a second writer waits instead of failing; it
+            # has to wait for the change of mode too, hence the order.
             connection.execute("PRAGMA busy_timeout=30000")
+            connection.execute("PRAGMA journal_mode=WAL")
 
     return engine
 
@@ -72,21 +75,25 @@ def append_decisions(url: str, table: str, rows: Iterable[Mapping[str, Any]]) ->
 
     Returns:
         How many rows were new.
+
+    Raises:
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL.
     """
-    from sqlalchemy import select
+    from sqlalchemy.schema import CreateTable
 
     new = list(rows)
+    ledger = _ledger(table)
+    # Nothing is asked first: between question and answer another process may write.
+    keep_old = _insert(url)(ledger).on_conflict_do_nothing(index_elements=[LEDGER_KEY])
     engine = connect(url)
     try:
-        ledger = _ledger(table)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         with engine.begin() as connection:
-            ledger.metadata.create_all(connection)
-            known = set(connection.scalars(select(ledger.c[LEDGER_KEY])))
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            fresh = [{**row, RECORDED_AT: now} for row in new if row[LEDGER_KEY] not in known]
-            if fresh:
-                connection.execute(ledger.insert(), fresh)
-        return len(fresh)
+            connection.execute(CreateTable(ledger, if_not_exists=True))
+            return sum(
+                connection.execute(keep_old.values({**row, RECORDED_AT: now})).rowcount
+                for row in new
+            )
     finally:
         engine.dispose()
 
@@ -103,18 +110,59 @@ def read_decisions(url: str, table: str) -> pd.DataFrame:
     """
     from sqlalchemy import inspect, select
 
+    ledger = _ledger(table)
+    columns = [column.name for column in ledger.columns]
+    nothing = pd.DataFrame({name: [] for name in columns})
+    # Connecting would create the file, and who only looks should leave no trace.
+    if not _is_there(url):
+        return nothing
     engine = connect(url)
     try:
-        ledger = _ledger(table)
-        columns = [column.name for column in ledger.columns]
         if not inspect(engine).has_table(table):
-            return pd.DataFrame({name: [] for name in columns})
+            return nothing
         with engine.connect() as connection:
             order = select(ledger).order_by(ledger.c["position"])
             found = [dict(row) for row in connection.execute(order).mappings()]
         return pd.DataFrame(found, columns=columns)
     finally:
         engine.dispose()
+
+
+def without_credentials(url: str) -> str:
+    """Shorten a URL to what may stand in a log: no user, no password, no options.
+
+    Args:
+        url: SQLAlchemy URL.
+
+    Returns:
+        Driver, host, port and database.
+    """
+    from sqlalchemy import URL, make_url
+
+    parsed = make_url(url)
+    place = URL.create(
+        parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
+    )
+    return place.render_as_string()
+
+
+def _is_there(url: str) -> bool:
+    from sqlalchemy import make_url
+
+    parsed = make_url(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
+def _insert(url: str) -> Any:
+    from sqlalchemy import make_url
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    # Both can pass over a row that is there already; it is no part of standard SQL.
+    inserts = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    kind = make_url(url).get_backend_name()
+    if kind not in inserts:
+        raise ConfigurationError(unknown_name("kind of database", kind, inserts))
+    return inserts[kind]
 
 
 def _ledger(name: str) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from numbers import Real
 from typing import Annotated, Any
 
 import pandas as pd
@@ -43,7 +45,8 @@ class StrictModel(BaseModel):
 
 
 def _to_timedelta(value: Any) -> pd.Timedelta:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    # pandas reads a bare number, the text "7" too, as nanoseconds.
+    if isinstance(value, Real) or (isinstance(value, str) and re.fullmatch(r"[\s\d.+-]+", value)):
         raise ConfigurationError(f"'{value}' has no unit; write for example '7 days' or '1 hour'")
     try:
         duration = pd.Timedelta(value)
@@ -61,10 +64,13 @@ def _to_timestamp(value: Any) -> pd.Timestamp:
         moment = pd.Timestamp(value)
     except (ValueError, TypeError):
         moment = pd.NaT
-    if moment is pd.NaT or isinstance(value, int | float):
+    # A word without a digit ("now") would mean another moment in every run.
+    if moment is pd.NaT or isinstance(value, Real) or not re.search(r"\d", str(value)):
         raise ConfigurationError(
             f"'{value}' is not a moment; write for example '2012-08-07 12:00'"
         ) from None
+    if moment.tzinfo is not None:
+        raise ConfigurationError(f"'{value}' has a time zone; write the table's local time")
     return moment
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeGuard
 
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
@@ -81,12 +81,12 @@ def load_class(path: Any, place: str) -> type:
         module = import_module(module_name)
     except ImportError as error:
         raise ConfigurationError(f"{place}: cannot import '{module_name}': {error}") from None
-    found = getattr(module, name, None)
-    if not inspect.isclass(found):
+    found: object = getattr(module, name, None)
+    if not _is_own_class(found):
         classes = [
             key
             for key, value in vars(module).items()
-            if inspect.isclass(value) and not key.startswith("_")
+            if _is_own_class(value) and not key.startswith("_")
         ]
         raise ConfigurationError(
             f"{place}: {unknown_name('class', name, classes)} (in {module_name})"
@@ -94,9 +94,14 @@ def load_class(path: Any, place: str) -> type:
     return found
 
 
+def _is_own_class(found: Any) -> TypeGuard[type]:
+    # An allowed module also holds what it imports from elsewhere, which is not allowed with it.
+    return inspect.isclass(found) and f"{found.__module__}.".startswith(ALLOWED_PACKAGES)
+
+
 def _function(spec: dict[str, Any], place: str) -> Any:
     path = spec["function"]
-    if set(spec) != {"function"} or path not in ALLOWED_FUNCTIONS:
+    if set(spec) != {"function"} or str(path) not in ALLOWED_FUNCTIONS:
         raise ConfigurationError(f"{place}: {unknown_name('function', path, ALLOWED_FUNCTIONS)}")
     module_name, _, name = path.rpartition(".")
     return getattr(import_module(module_name), name)
@@ -106,7 +111,10 @@ def _instance(path: Any, params: Any, place: str) -> Any:
     cls = load_class(path, place)
     if not isinstance(params, dict):
         raise ConfigurationError(f"{place}.params: must be a mapping of names to values")
-    signature = inspect.signature(cls)
+    try:
+        signature = inspect.signature(cls)
+    except ValueError:  # a compiled class that states no parameters
+        raise ConfigurationError(f"{place}: {path} cannot be built from configuration") from None
     names = [
         name
         for name, parameter in signature.parameters.items()
@@ -132,6 +140,6 @@ def _instance(path: Any, params: Any, place: str) -> Any:
 def _check_ranges(made: Any) -> None:
     # scikit-learn checks parameters at the first line of ``fit``, minutes into a run. The same
     # check is asked for here, so that a wrong value is answered at start-up.
-    check = getattr(made, "_validate_params", None)
-    if callable(check):
-        check()
+    # Estimators from elsewhere, our own among them, inherit the check without saying any ranges.
+    if hasattr(made, "_parameter_constraints"):
+        made._validate_params()

@@ -6,7 +6,7 @@ reason; a table that breaks it as a whole is refused before anything is written.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,11 +26,15 @@ class IngestionParameters(StrictModel):
     Attributes:
         maximum_rejected_share: Share of rows (0 to 1) that may be quarantined. Above it the
             whole table is refused and nothing is written.
+        unreadable: What a value does that cannot be read as its column's type, such as a text in
+            a column of numbers. ``refuse``: the file is broken and is refused as a whole.
+            ``quarantine``: the row is set aside like any other that breaks the contract.
         minimum_rows: Fewest accepted rows worth going on with.
         report_rows: Most rows handed to the data-quality report; a seeded sample beyond.
     """
 
     maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+    unreadable: Literal["refuse", "quarantine"] = "refuse"
     minimum_rows: int = Field(1, ge=1)
     report_rows: int = Field(20_000, ge=100)
 
@@ -78,11 +82,13 @@ def enforce_contract(
 
     Returns:
         ``observations``: the declared columns in the declared order with their dtypes, the
-        timestamp first, sorted by key, unique by key. ``rejected``: the raw values of the other
-        rows, with ``raw_row`` (0-based position in the file) and ``rejection_reason``.
+        timestamp first, sorted by time and then by the rest of the key, unique by key.
+        ``rejected``: the raw values of the other rows, with ``raw_row`` (1 for the first
+        row below the header) and ``rejection_reason``.
 
     Raises:
-        DataContractError: If the structure is wrong or too many rows break the contract.
+        DataContractError: If the structure is wrong, a value cannot be read (and that is not
+            tolerated), or too many rows break the contract.
     """
     check_structure(raw, problem)
     source = raw.reset_index(drop=True)
@@ -91,6 +97,11 @@ def enforce_contract(
         name: _typed_column(source[name], name, spec, reasons)
         for name, spec in problem.columns.items()
     }
+    if parameters.unreadable == "refuse" and reasons.unreadable:
+        raise DataContractError(
+            f"values that cannot be read: {bounded_list(reasons.unreadable, 5)}. Correct the "
+            "file, or set ingestion.unreadable to quarantine. Nothing was written"
+        )
     stamp = _timestamps(typed, problem, reasons)
     table = pd.DataFrame({problem.timestamp.name: stamp, **typed})
     key = list(problem.key_columns)
@@ -100,14 +111,16 @@ def enforce_contract(
     reasons.add(repeated, f"the key ({', '.join(key)}) stands in an earlier row already")
     bad = reasons.any
     _refuse_if_too_many(bad, reasons, parameters)
-    observations = table.loc[~bad].sort_values(key, kind="stable").reset_index(drop=True)
+    observations = table.loc[~bad].sort_values(list(problem.row_order), kind="stable")
+    observations = observations.reset_index(drop=True)
     for name, spec in problem.columns.items():
         observations[name] = _final_dtype(observations[name], spec)
-    rejected = source.loc[bad].copy()
-    rejected.insert(0, ROW_COLUMN, np.flatnonzero(bad))
+    # A corrected quarantine file may come back with the columns that were added to it.
+    rejected = source.loc[bad].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
+    rejected.insert(0, ROW_COLUMN, np.flatnonzero(bad) + 1)
     rejected.insert(1, REASON_COLUMN, reasons.text(bad))
     # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
-    rejected = rejected.astype(dict.fromkeys(source.columns, "str"))
+    rejected = rejected.astype(dict.fromkeys(rejected.columns[2:], "str"))
     return ContractResult(observations, rejected.reset_index(drop=True))
 
 
@@ -130,6 +143,11 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
     key = list(problem.key_columns)
     if observations.duplicated(key).any():
         raise DataContractError(f"the key ({', '.join(key)}) is not unique")
+    if not pd.api.types.is_datetime64_dtype(observations[stamp]):
+        raise DataContractError(
+            f"{stamp} is not a time but {observations[stamp].dtype}; store the table in a format "
+            "that keeps types, for example Parquet"
+        )
     if not observations[stamp].is_monotonic_increasing:
         raise DataContractError(f"rows are not sorted by {stamp}")
     reasons = _Reasons(len(observations))
@@ -172,7 +190,18 @@ class _Reasons:
 
     def __init__(self, n_rows: int) -> None:
         self.any = np.zeros(n_rows, dtype=bool)
+        self.unreadable: list[str] = []
         self._found: list[tuple[str, np.ndarray]] = []
+
+    def add_unreadable(self, mask: pd.Series, reason: str, values: pd.Series) -> None:
+        rows = np.asarray(mask, dtype=bool)
+        if rows.any():
+            first = int(np.argmax(rows))
+            self.unreadable.append(
+                f"{reason} in {int(rows.sum())} row(s), first in row {first + 1} "
+                f"({str(values.iloc[first])[:40]!r})"
+            )
+        self.add(rows, reason)
 
     def add(self, mask: pd.Series | np.ndarray, reason: str) -> None:
         rows = np.asarray(mask, dtype=bool)
@@ -189,15 +218,13 @@ class _Reasons:
 
     def summary(self) -> str:
         parts = [
-            f"{reason} ({int(rows.sum())} row(s), first at position {int(np.argmax(rows))})"
+            f"{reason} ({int(rows.sum())} row(s), first in row {int(np.argmax(rows)) + 1})"
             for reason, rows in self._found
         ]
         return bounded_list(parts, 5)
 
 
-def _typed_column(
-    values: pd.Series, name: str, spec: ColumnSpec, reasons: _Reasons
-) -> pd.Series:
+def _typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: _Reasons) -> pd.Series:
     blank = values.isna()
     if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_datetime64_any_dtype(
         values
@@ -206,18 +233,21 @@ def _typed_column(
     if not spec.missing:
         reasons.add(blank, f"{name} is missing")
     if spec.type in ("date", "datetime"):
-        layout = spec.format or "ISO8601"
-        typed = pd.to_datetime(values.where(~blank), errors="coerce", format=layout)
-        reasons.add(typed.isna() & ~blank, f"{name} is not a {spec.type}")
+        zoned = _has_zone(values.where(~blank), spec)
+        local = values.where(~blank & ~zoned)
+        typed = _dates(local.astype("object") if zoned.any() else local, spec)
+        reasons.add(zoned, f"{name} has a time zone; write local times without one")
+        reasons.add(typed.isna() & ~blank & ~zoned, f"{name} is not a {spec.type}")
         return typed
     if spec.type == "category":
-        typed = values.where(~blank).astype("object").map(str, na_action="ignore")
+        typed = values.where(~blank).astype("object").map(_label, na_action="ignore")
     else:
         if values.dtype == bool:
             values = values.astype("int64")
         typed = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
+        reasons.add_unreadable(typed.isna() & ~blank, f"{name} is not a number", values)
+        reasons.add(np.isinf(typed), f"{name} is infinite")
         typed = typed.mask(np.isinf(typed))
-        reasons.add(typed.isna() & ~blank, f"{name} is not a number")
         if spec.type in ("integer", "boolean"):
             reasons.add(typed.notna() & (typed % 1 != 0), f"{name} is not a whole number")
         if spec.type == "boolean":
@@ -235,14 +265,31 @@ def _typed_column(
     return typed
 
 
-def _timestamps(
-    typed: dict[str, pd.Series], problem: Problem, reasons: _Reasons
-) -> pd.Series:
+def _dates(values: Any, spec: ColumnSpec) -> Any:
+    return pd.to_datetime(values, errors="coerce", format=spec.format or "ISO8601")
+
+
+def _has_zone(values: pd.Series, spec: ColumnSpec) -> pd.Series:
+    try:
+        zone = _dates(values, spec).dt.tz
+    except ValueError:  # times with and without a zone, or in several ones: one by one, then
+        return values.map(lambda value: _dates(value, spec).tzinfo is not None).astype("bool")
+    return values.notna() & (zone is not None)
+
+
+def _label(value: object) -> str:
+    # A blank among whole numbers makes the reader turn 1 into 1.0; the label stays "1".
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _timestamps(typed: dict[str, pd.Series], problem: Problem, reasons: _Reasons) -> pd.Series:
     spec = problem.timestamp
     stamp = typed[spec.date]
     if spec.hour is not None:
         hour = typed[spec.hour]
         reasons.add((hour < 0) | (hour > 23), f"{spec.hour} is not an hour from 0 to 23")
+        # What is rejected already must not overflow here.
+        hour = hour.where(hour.between(0, 23))
         stamp = stamp.dt.normalize() + pd.to_timedelta(hour, unit="h")
     reasons.add(stamp.isna() & ~reasons.any, f"{spec.name} cannot be made from the raw columns")
     # One unit everywhere, so that joins by time never meet two resolutions.
@@ -254,7 +301,7 @@ def _final_dtype(values: pd.Series, spec: ColumnSpec) -> pd.Series:
         return values.astype("int64")
     if spec.type in ("date", "datetime"):
         return values.astype("datetime64[us]")
-    return values
+    return values.astype("str") if spec.type == "category" else values
 
 
 def _refuse_if_too_many(

@@ -33,7 +33,6 @@ class DriftMethod:
         default_threshold: Evidently's documented default, used where none is configured.
         lowest_threshold: A threshold must be above it, or it could never or always be crossed.
         highest_threshold: A threshold must not be above it, for the same reason.
-        identical_score: The score of two samples that hold one and the same value.
         inclusive: Whether a score equal to the threshold counts as drift.
     """
 
@@ -47,6 +46,7 @@ class DriftMethod:
 
     @property
     def identical_score(self) -> float:
+        """The score of two samples that hold one and the same value."""
         return 1.0 if self.is_p_value else 0.0
 
 

@@ -74,7 +74,7 @@ class TrendOffsetRegressor(RegressorMixin, BaseEstimator):
         feature_names_in_: Their names, if all are strings.
 
     References:
-        McCullagh and Nelder (1989), Generalized Linear Models, 2nd ed., section 6.3 (offsets);
+        McCullagh and Nelder (1989), Generalized Linear Models, 2nd ed., chapter 6 (offsets);
         Gardner and McKenzie (1985), Forecasting Trends in Time Series, Management Science 31(10)
         (why a trend should not run on for ever).
 
@@ -131,8 +131,6 @@ class TrendOffsetRegressor(RegressorMixin, BaseEstimator):
         X = self._check_features(X, reset=True)
         target = self._check_target(X, y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise ValueError("sample_weight is zero in every row: there is nothing to fit.")
         time = self._time(X)
 
         counted = time[weight > 0]
@@ -207,9 +205,7 @@ class TrendOffsetRegressor(RegressorMixin, BaseEstimator):
         if isinstance(X, pd.DataFrame):
             X = validate_data(self, X, reset=reset, skip_check_array=True)
         else:
-            X = validate_data(
-                self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
-            )
+            X = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
         if len(X) < (2 if reset else 1):
             raise ValueError(
                 f"Found n_samples={len(X)}: {type(self).__name__} needs at least two rows to fit "

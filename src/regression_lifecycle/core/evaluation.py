@@ -150,4 +150,5 @@ def worst_rows(predictions: pd.DataFrame, target: str, count: int) -> pd.DataFra
 def _label(value: object) -> str:
     if pd.isna(value):
         return "missing"
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    # 15 digits: what a float holds, so that large numbers stay apart and 0.1 + 0.2 is 0.3.
+    return f"{value:.15g}" if isinstance(value, int | float) else str(value)

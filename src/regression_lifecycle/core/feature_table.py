@@ -62,7 +62,7 @@ def build_features(
 
     Returns:
         Key columns, features (numbers as 64-bit floats), kept columns and the target, sorted by
-        key. Missing stays missing; no row is added or lost.
+        time and then by the rest of the key. Missing stays missing; no row is added or lost.
 
     Raises:
         ConfigurationError: If the recipe would leak.
@@ -80,11 +80,11 @@ def build_features(
         if not (name in problem.columns and problem.columns[name].type == "category")
     ]
     frame = frame.with_columns(nw.col(*numeric).cast(nw.Float64))
-    first = list(problem.key_columns)
-    columns = list(dict.fromkeys([*first, *recipe.feature_names, *carried, problem.target]))
+    features = recipe.feature_names
+    columns = list(dict.fromkeys([*problem.key_columns, *features, *carried, problem.target]))
     if problem.timestamp.name not in columns:
         columns.insert(0, problem.timestamp.name)
-    result: IntoFrameT = frame.select(columns).sort(*first).to_native()
+    result: IntoFrameT = frame.select(columns).sort(*problem.row_order).to_native()
     return result
 
 
@@ -113,18 +113,20 @@ def _calendar(frame: Any, base: Any, spec: CalendarParts, problem: Problem) -> A
 
 
 def _cyclical(frame: Any, base: Any, spec: CyclicalPart, problem: Problem) -> Any:
-    angle = _part(spec.part, problem.timestamp.name).cast(nw.Float64) * (2 * math.pi / spec.period)
-    return frame.with_columns(
-        **{f"{spec.part}_sin": angle.sin().round(9), f"{spec.part}_cos": angle.cos().round(9)}
-    )
+    part = _part(spec.part, problem.timestamp.name).cast(nw.Float64)
+    made = {}
+    for number in spec.harmonics:
+        angle = part * (2 * math.pi * number / spec.period)
+        made[spec.wave_name("sin", number)] = angle.sin().round(9)
+        made[spec.wave_name("cos", number)] = angle.cos().round(9)
+    return frame.with_columns(**made)
 
 
 def _time_index(frame: Any, base: Any, spec: TimeIndex, problem: Problem) -> Any:
     origin: datetime = spec.origin.to_pydatetime()
     elapsed = (nw.col(problem.timestamp.name) - nw.lit(origin)).dt.total_seconds()
-    return frame.with_columns(
-        (elapsed.cast(nw.Float64) / spec.unit.total_seconds()).round(9).alias(spec.name)
-    )
+    units = (elapsed.cast(nw.Float64) / spec.unit.total_seconds()).round(9)
+    return frame.with_columns((units.floor() if spec.whole else units).alias(spec.name))
 
 
 def _annual_period(frame: Any, base: Any, spec: AnnualPeriod, problem: Problem) -> Any:
@@ -149,8 +151,11 @@ def _statistic(column: str, statistic: str) -> nw.Expr:
 def _day(frame: Any, base: Any, spec: DayStatistic, problem: Problem) -> Any:
     day = nw.col(problem.timestamp.name).dt.truncate("1d").alias(_DAY)
     groups = _group_columns(problem)
+    value = nw.col(spec.column).cast(nw.Float64)
+    if spec.at_least is not None:
+        value = nw.when(~value.is_null()).then((value >= spec.at_least).cast(nw.Float64))
     days = (
-        base.with_columns(day, nw.col(spec.column).cast(nw.Float64).alias(spec.name))
+        base.with_columns(day, value.alias(spec.name))
         .group_by(_DAY, *groups)
         .agg(_statistic(spec.name, spec.statistic))
         .with_columns(nw.col(spec.name).round(9))
@@ -176,7 +181,11 @@ def _lag(frame: Any, base: Any, spec: Lag, problem: Problem) -> Any:
         "min": nw.min_horizontal,
         "max": nw.max_horizontal,
     }[spec.statistic]
-    return frame.with_columns(combine(*made).alias(spec.name)).drop(made)
+    value = combine(*made)
+    if spec.statistic == "mean" and len(made) > 1:
+        # Engines add up in different orders, so the last bits of a mean differ between them.
+        value = value.round(9)
+    return frame.with_columns(value.alias(spec.name)).drop(made)
 
 
 _BUILDERS: dict[type, Any] = {
@@ -188,4 +197,3 @@ _BUILDERS: dict[type, Any] = {
     DayStatistic: _day,
     Lag: _lag,
 }
-

@@ -11,11 +11,11 @@ import re
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from regression_lifecycle.core.config import Duration, Moment, StrictModel
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
-from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.problem import NUMERIC_TYPES, Problem
 
 CalendarPart = Literal["hour", "weekday", "day", "day_of_year", "month", "year"]
 Statistic = Literal["mean", "min", "max"]
@@ -35,6 +35,11 @@ class RawColumns(StrictModel):
         """Raise ConfigurationError if the problem does not allow it."""
         for name in self.names:
             _require_ahead(name, problem, f"feature column '{name}'")
+            if problem.columns[name].type in ("date", "datetime"):
+                raise ConfigurationError(
+                    f"feature column '{name}' is a {problem.columns[name].type}; use kind "
+                    "'calendar' or 'time_index'"
+                )
 
 
 class CalendarParts(StrictModel):
@@ -52,7 +57,9 @@ class CalendarParts(StrictModel):
 
 
 class CyclicalPart(StrictModel):
-    """Sine and cosine of a calendar part over its period, rounded to 9 digits.
+    """Sines and cosines of a calendar part over its period, rounded to 9 digits.
+
+    ``harmonics`` are the waves per period: ``[1, 2]`` adds a second wave of half the length.
 
     The rounding matters: the last bits differ between engines, and a boosted tree that splits
     on them predicts differently on another engine.
@@ -61,22 +68,33 @@ class CyclicalPart(StrictModel):
     kind: Literal["cyclical"]
     part: CalendarPart
     period: float = Field(gt=0)
+    harmonics: tuple[PositiveInt, ...] = Field((1,), min_length=1)
 
     def output_names(self) -> tuple[str, ...]:
         """Names of the features that this makes."""
-        return (f"{self.part}_sin", f"{self.part}_cos")
+        return tuple(
+            self.wave_name(wave, number) for number in self.harmonics for wave in ("sin", "cos")
+        )
+
+    def wave_name(self, wave: str, number: int) -> str:
+        """Name of one wave: ``hour_sin`` for the first, ``hour_sin_2`` for the second."""
+        return f"{self.part}_{wave}" + (f"_{number}" if number > 1 else "")
 
     def check(self, problem: Problem) -> None:
         """A timestamp is always known."""
 
 
 class TimeIndex(StrictModel):
-    """Time since ``origin`` in units of ``unit``: the feature that carries a trend."""
+    """Time since ``origin`` in units of ``unit``: the feature that carries a trend.
+
+    ``whole`` counts finished units only, so that the index says nothing of the time of day.
+    """
 
     kind: Literal["time_index"]
     name: str
     origin: Moment
     unit: Duration
+    whole: bool = False
 
     def output_names(self) -> tuple[str, ...]:
         """Names of the features that this makes."""
@@ -115,7 +133,9 @@ class AnnualPeriod(StrictModel):
 class DayStatistic(StrictModel):
     """A statistic of a column over a whole calendar day, ``offset_days`` from the row's own.
 
-    The column must be available ahead, since hours later than the row's own are read.
+    The column must be available ahead, since hours later than the row's own are read. With
+    ``at_least``, the statistic is that of "the value is at least so much" (0 or 1): its mean is
+    the share of the day's rows. Missing values are left out.
     """
 
     kind: Literal["day"]
@@ -123,6 +143,7 @@ class DayStatistic(StrictModel):
     column: str
     statistic: Statistic = "mean"
     offset_days: int = Field(0, ge=-366, le=366)
+    at_least: float | None = None
 
     def output_names(self) -> tuple[str, ...]:
         """Names of the features that this makes."""
@@ -131,6 +152,7 @@ class DayStatistic(StrictModel):
     def check(self, problem: Problem) -> None:
         """Raise ConfigurationError if the problem does not allow it."""
         _require_ahead(self.column, problem, f"feature '{self.name}'")
+        _require_number(self.column, problem, f"feature '{self.name}'")
 
 
 class Lag(StrictModel):
@@ -138,6 +160,7 @@ class Lag(StrictModel):
 
     A column that is not available ahead, the target among them, must be at least as old as the
     problem's horizon. A time without an observation gives a missing value: nothing is filled.
+    A mean of several ages is rounded to 9 digits, for the reason given at ``CyclicalPart``.
     """
 
     kind: Literal["lag"]
@@ -157,6 +180,7 @@ class Lag(StrictModel):
                 f"feature '{self.name}': {unknown_name('column', self.column, problem.columns)}"
             )
         _refuse_forbidden(self.column, problem, f"feature '{self.name}'")
+        _require_number(self.column, problem, f"feature '{self.name}'")
         if not problem.is_known_ahead(self.column) and min(self.ages) < problem.horizon:
             raise ConfigurationError(
                 f"feature '{self.name}' reads '{self.column}' {min(self.ages)} ago, which is not "
@@ -204,10 +228,19 @@ class FeatureRecipe(StrictModel):
         """
         for spec in self.features:
             spec.check(problem)
-        taken = {problem.timestamp.name, problem.target} & set(self.feature_names)
+        # A made feature under a raw column's name would be taken for the column: a join keeps
+        # the table's own values under that name, known ahead or not.
+        made = {
+            name
+            for spec in self.features
+            if not isinstance(spec, RawColumns)
+            for name in spec.output_names()
+        }
+        taken = made & {problem.timestamp.name, *problem.columns}
         if taken:
             raise ConfigurationError(
-                f"feature name(s) already in use by the table: {bounded_list(taken)}"
+                f"feature name(s) already in use by the table: {bounded_list(sorted(taken))}; "
+                "choose other names"
             )
 
 
@@ -218,14 +251,19 @@ def _refuse_forbidden(column: str, problem: Problem, place: str) -> None:
         )
 
 
+def _require_number(column: str, problem: Problem, place: str) -> None:
+    kind = problem.columns[column].type
+    if kind not in NUMERIC_TYPES:
+        raise ConfigurationError(f"{place}: '{column}' is of type '{kind}', not a number")
+
+
 def _require_ahead(column: str, problem: Problem, place: str) -> None:
     if column not in problem.columns:
         raise ConfigurationError(f"{place}: {unknown_name('column', column, problem.columns)}")
     _refuse_forbidden(column, problem, place)
     if column == problem.target:
         raise ConfigurationError(
-            f"{place}: '{column}' is the target; use kind 'lag' with ages from "
-            f"{problem.horizon} on"
+            f"{place}: '{column}' is the target; use kind 'lag' with ages from {problem.horizon} on"
         )
     if not problem.is_known_ahead(column):
         raise ConfigurationError(

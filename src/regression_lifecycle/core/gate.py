@@ -18,7 +18,8 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Duration, StrictModel
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+from regression_lifecycle.core.metrics import ERROR_METRICS
 
 MetricName = Literal["rmse", "mae", "wape", "r2", "rmsle", "bias", "mean_error"]
 
@@ -30,7 +31,8 @@ class AbsoluteCheck(StrictModel):
         metric: Name of the metric.
         minimum: The metric must not be below it.
         maximum: The metric must not be above it.
-        of_baseline: The bounds are shares of the baseline's value, not values.
+        of_baseline: The bounds are shares of the baseline's value, not values. Only for
+            metrics of which less is better: a share of a negative value means the opposite.
     """
 
     metric: MetricName
@@ -44,6 +46,11 @@ class AbsoluteCheck(StrictModel):
             raise ConfigurationError(f"the check on '{self.metric}' needs a minimum or a maximum")
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
             raise ConfigurationError(f"the check on '{self.metric}' can never pass")
+        if self.of_baseline and self.metric not in ERROR_METRICS:
+            raise ConfigurationError(
+                f"the check on '{self.metric}' cannot be a share of the baseline's; of_baseline "
+                f"is for {bounded_list(ERROR_METRICS)}"
+            )
         return self
 
 
@@ -105,11 +112,13 @@ class PairedComparison:
         improvement: 1 - candidate / other on all rows; positive means better.
         lower: One-sided lower confidence bound of the improvement.
         n_blocks: Blocks that were resampled.
+        reason: Why there is no bound; empty where there is one.
     """
 
     improvement: float
     lower: float
     n_blocks: int
+    reason: str = ""
 
 
 def compare_paired(
@@ -129,8 +138,9 @@ def compare_paired(
         parameters: Metric, blocks and confidence.
 
     Returns:
-        The improvement and its lower bound; NaN where fewer than ``minimum_blocks`` blocks
-        hold rows, or the other's error is zero.
+        The improvement and its lower bound on the rows whose target is known; the bound is NaN
+        where a forecast is missing, fewer than ``minimum_blocks`` blocks hold rows, or the
+        other's error is zero.
 
     Source:
         Non-overlapping block bootstrap, Carlstein (1986), doi:10.1214/aos/1176350057; the
@@ -139,26 +149,35 @@ def compare_paired(
     power = 2 if parameters.metric == "rmse" else 1
     # Blocks are counted from the epoch, so that the same row is always in the same block.
     block = (moments - pd.Timestamp(0)) // parameters.block
-    sums = (
-        pd.DataFrame(
-            {
-                "candidate": (candidate - target).abs() ** power,
-                "other": (other - target).abs() ** power,
-            }
-        )
-        .groupby(block.to_numpy())
-        .sum()
-        .to_numpy()
-    )
+    known = target.notna()
+    losses = pd.DataFrame(
+        {
+            "candidate": (candidate - target).abs() ** power,
+            "other": (other - target).abs() ** power,
+        }
+    )[known]
+    # A sum leaves NaN out, so a model would be best where it has no answer at all.
+    unanswered = int((~np.isfinite(losses)).any(axis=1).sum())
+    sums = losses.groupby(block[known].to_numpy()).sum().to_numpy()
     n_blocks = len(sums)
-    improvement = _improvement(sums.sum(axis=0)[None, :], power)[0]
-    if n_blocks < parameters.minimum_blocks or not math.isfinite(improvement):
-        return PairedComparison(float(improvement), math.nan, n_blocks)
+    if unanswered:
+        reason = f"{unanswered} of {len(losses)} row(s) lack a forecast"
+        return PairedComparison(math.nan, math.nan, n_blocks, reason)
+    improvement = float(_improvement(sums.sum(axis=0)[None, :], power)[0])
+    if n_blocks < parameters.minimum_blocks:
+        reason = (
+            f"{n_blocks} block(s) of {_words(parameters.block)}, at least "
+            f"{parameters.minimum_blocks} are needed"
+        )
+        return PairedComparison(improvement, math.nan, n_blocks, reason)
     random = np.random.default_rng(parameters.seed)
     counts = random.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), parameters.resamples)
     resampled = _improvement(counts @ sums, power)
+    if not np.isfinite(resampled).all():
+        reason = "the other model's error is zero in whole blocks, so there is no share of it"
+        return PairedComparison(improvement, math.nan, n_blocks, reason)
     lower = float(np.quantile(resampled, 1 - parameters.confidence))
-    return PairedComparison(float(improvement), lower, n_blocks)
+    return PairedComparison(improvement, lower, n_blocks)
 
 
 def _improvement(sums: np.ndarray, power: int) -> np.ndarray:
@@ -222,14 +241,7 @@ def comparison_check(
     if result is None:
         return CheckResult(name, None, asked, "not computed", f"not computed: {reason}")
     if not math.isfinite(result.lower):
-        return CheckResult(
-            name,
-            None,
-            asked,
-            "not computed",
-            f"not computed: {result.n_blocks} block(s) of {_words(parameters.block)}, at least "
-            f"{parameters.minimum_blocks} are needed",
-        )
+        return CheckResult(name, None, asked, "not computed", f"not computed: {result.reason}")
     # Equal models give exactly zero: not better, so "above" is strict where nothing is tolerated.
     passed = result.lower > asked or (asked < 0 and result.lower >= asked)
     return CheckResult(

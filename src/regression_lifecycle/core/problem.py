@@ -47,7 +47,8 @@ class ColumnSpec(StrictModel):
     def _check_range(self) -> Self:
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ConfigurationError(f"minimum {self.minimum} is above maximum {self.maximum}")
-        if self.type not in NUMERIC_TYPES and (self.minimum is not None or self.maximum is not None):
+        bounded = self.minimum is not None or self.maximum is not None
+        if bounded and self.type not in NUMERIC_TYPES:
             raise ConfigurationError(f"a column of type '{self.type}' has no minimum or maximum")
         return self
 
@@ -119,6 +120,19 @@ class Problem(StrictModel):
             raise ConfigurationError(
                 f"timestamp.name '{self.timestamp.name}' is a raw column; choose another name"
             )
+        if self.columns[self.timestamp.date].type not in ("date", "datetime"):
+            raise ConfigurationError(
+                f"timestamp.date: column '{self.timestamp.date}' must be of type date or datetime"
+            )
+        hour = self.timestamp.hour
+        if hour is not None and self.columns[hour].type not in NUMERIC_TYPES:
+            raise ConfigurationError(f"timestamp.hour: column '{hour}' must be of type integer")
+        for name in self.key:
+            if name in self.forbidden_columns:
+                raise ConfigurationError(
+                    f"key: '{name}' is listed under forbidden_columns too; a key column is kept "
+                    "beside the features and is none itself, so take it off one of the lists"
+                )
         if self.columns[self.target].type not in NUMERIC_TYPES:
             raise ConfigurationError(f"target '{self.target}' must be integer or float")
         if self.target in self.forbidden_columns:
@@ -132,6 +146,12 @@ class Problem(StrictModel):
     def key_columns(self) -> tuple[str, ...]:
         """The columns that name an observation: ``key``, or the timestamp alone."""
         return self.key or (self.timestamp.name,)
+
+    @property
+    def row_order(self) -> tuple[str, ...]:
+        """The columns by which rows are sorted: the timestamp, then the rest of the key."""
+        stamp = self.timestamp.name
+        return (stamp, *(name for name in self.key_columns if name != stamp))
 
     def is_known_ahead(self, column: str) -> bool:
         """Tell whether a column's value may be used for its own row.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 import pandas as pd
@@ -63,7 +64,7 @@ class WindowParameters(StrictModel):
     def _one_way(self) -> Self:
         if (self.length is None) == (not self.explicit):
             raise ConfigurationError("give either 'length' or 'explicit', not both and not neither")
-        for earlier, later in zip(self.explicit, self.explicit[1:], strict=False):
+        for earlier, later in pairwise(self.explicit):
             if later.start < earlier.end:
                 raise ConfigurationError(
                     f"windows overlap: {earlier.start} to {earlier.end} and "

@@ -266,9 +266,7 @@ def search_parameters(
     return dict(best), table.sort_values("rank", kind="stable").reset_index(drop=True)
 
 
-def fit(
-    model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute
-) -> Pipeline:
+def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute) -> Pipeline:
     """Fit a clone of the model on all given rows.
 
     Args:

@@ -2,11 +2,33 @@
 
 The list is code and never data: a list that travels with the model protects nobody. The module
 is shipped beside every model, so that the same list holds where this package is not installed.
+It covers what scikit-learn's regressors and transformers are made of; none of these types runs
+anything when it is built.
 """
 
 TRUSTED_TYPES = (
+    # Imputers and binning remember the dtype they were fitted on.
+    "numpy.dtype",
+    # Trees, forests and boosting.
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn._loss.link.Interval",
+    # Voting and stacking keep their members in one.
+    "sklearn.utils._bunch.Bunch",
+    # Splines.
+    "scipy.interpolate._bsplines.BSpline",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray",
+    # Generalised linear models.
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    # Nearest neighbours.
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    # Neural networks.
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    # Gaussian processes.
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    # This project's own.
     "regression_lifecycle.core.estimators.TrendOffsetRegressor",
 )

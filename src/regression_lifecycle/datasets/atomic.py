@@ -50,25 +50,25 @@ class AtomicSave:
             staged.unlink(missing_ok=True)
 
 
-class AtomicParquetDataset(AtomicSave, ParquetDataset):  # type: ignore[misc]
+class AtomicParquetDataset(AtomicSave, ParquetDataset):
     """A pandas table in one Parquet file."""
 
 
-class AtomicCSVDataset(AtomicSave, CSVDataset):  # type: ignore[misc]
+class AtomicCSVDataset(AtomicSave, CSVDataset):
     """A pandas table in one CSV file."""
 
 
-class AtomicJSONDataset(AtomicSave, JSONDataset):  # type: ignore[misc]
+class AtomicJSONDataset(AtomicSave, JSONDataset):
     """A JSON document; NaN and infinity are refused, since they are not JSON."""
 
     DEFAULT_SAVE_ARGS: dict[str, Any] = {"indent": 2, "allow_nan": False}
 
 
-class AtomicPlotlyDataset(AtomicSave, PlotlyDataset):  # type: ignore[misc]
+class AtomicPlotlyDataset(AtomicSave, PlotlyDataset):
     """A Plotly figure as JSON, which Kedro-Viz draws."""
 
 
-class AtomicTextDataset(AtomicSave, TextDataset):  # type: ignore[misc]
+class AtomicTextDataset(AtomicSave, TextDataset):
     """A Markdown text, which Kedro-Viz shows formatted."""
 
     def preview(self) -> HTMLPreview:

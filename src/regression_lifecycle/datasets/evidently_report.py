@@ -6,9 +6,9 @@ import json
 import os
 import posixpath
 import uuid
-from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -30,8 +30,9 @@ HTML_MODES = ("shared", "standalone", "none")
 
 
 class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
-    """``EvidentlyReportDataset`` saves an Evidently snapshot as a folder of three files and loads
-    it again as a snapshot. It uses an underlying filesystem (e.g. local, S3, GCS).
+    """``EvidentlyReportDataset`` saves an Evidently snapshot as a folder and loads it again.
+
+    It uses an underlying filesystem (e.g. local, S3, GCS). The folder holds three files:
 
     - ``snapshot.json.gz``: the whole snapshot, which ``load`` gives back, with the version of
       Evidently that wrote it.
@@ -95,8 +96,7 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
         fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Creates a new instance of ``EvidentlyReportDataset`` pointing to the folder of one
-        report on a specific filesystem.
+        """Creates a new instance pointing to the folder of one report on a specific filesystem.
 
         Args:
             filepath: Path in POSIX format to the folder of the report, prefixed with a protocol
@@ -136,16 +136,26 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
             filepath=folder.parent if folder.name == SNAPSHOT else folder,
             version=version,
             # A folder left behind by a save that was killed is no version.
-            exists_function=lambda found: bool(self._fs.exists(f"{found}/{SNAPSHOT}")),
+            exists_function=self._holds_report,
             glob_function=self._fs.glob,
         )
 
     def load(self) -> Snapshot:
+        """Read the snapshot back.
+
+        Returns:
+            The snapshot, which can be rendered and asked for its figures again.
+        """
         from regression_lifecycle.adapters.evidently import load_snapshot
 
         return load_snapshot(self._read(SNAPSHOT))
 
     def save(self, data: Snapshot) -> None:
+        """Write the snapshot, its figures and its page.
+
+        Args:
+            data: A report that has run.
+        """
         from regression_lifecycle.adapters.evidently import dump_snapshot, safe_html, summary
 
         folder = get_filepath_str(self._get_save_path(), self._protocol)
@@ -160,8 +170,11 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
             self._fs.rm_file(f"{folder}/{PAGE}")
         self._invalidate_cache()
 
-    def preview(self) -> HTMLPreview:
+    def preview(self, nrows: int = 30) -> HTMLPreview:
         """Summarise the saved report for Kedro-Viz: verdicts, main figures and notes.
+
+        Args:
+            nrows: How many columns, figures and notes are listed at most.
 
         Returns:
             Markdown; a sentence if there is no report yet.
@@ -170,7 +183,7 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
 
         if not self._exists():
             return HTMLPreview("No report has been saved yet.")
-        return HTMLPreview(summary_markdown(json.loads(self._read(METRICS))))
+        return HTMLPreview(summary_markdown(json.loads(self._read(METRICS)), nrows))
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -185,6 +198,9 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
             folder = get_filepath_str(self._get_load_path(), self._protocol)
         except DatasetError:
             return False
+        return self._holds_report(folder)
+
+    def _holds_report(self, folder: str) -> bool:
         return bool(self._fs.exists(f"{folder}/{SNAPSHOT}"))
 
     def _release(self) -> None:
@@ -219,14 +235,14 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
                 self._put(f"{folder}/{name}", content)
             return
         mark = f".{uuid.uuid4().hex}.tmp"
-        is_new = not os.path.isdir(folder)
+        is_new = not Path(folder).is_dir()
         try:
             for name, content in files.items():
                 self._put(f"{folder}/{name}{mark}", content)
             for name in files:
-                os.replace(f"{folder}/{name}{mark}", f"{folder}/{name}")
+                Path(folder, name + mark).replace(Path(folder, name))
         except BaseException:
-            _tidy(folder, [name + mark for name in files], is_new)
+            _tidy(Path(folder), [name + mark for name in files], is_new)
             raise
 
     def _put(self, path: str, content: bytes) -> None:
@@ -234,19 +250,14 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
             file.write(content)
 
 
-def _tidy(folder: str, names: list[str], is_new: bool) -> None:
+def _tidy(folder: Path, names: list[str], is_new: bool) -> None:
     """Remove what a failed save left, as far as the disk allows."""
-
-    def attempt(action: Callable[[str], None], path: str) -> None:
-        try:
-            action(path)
-        except OSError:
-            return
-
     for name in names:
-        attempt(os.remove, f"{folder}/{name}")
+        with suppress(OSError):
+            (folder / name).unlink()
     if is_new:
-        attempt(os.rmdir, folder)
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _json(data: dict[str, Any]) -> bytes:

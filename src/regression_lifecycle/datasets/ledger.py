@@ -7,7 +7,7 @@ from typing import Any, NewType
 import pandas as pd
 from kedro.io import AbstractDataset
 
-TablePreview = NewType("TablePreview", dict)
+TablePreview = NewType("TablePreview", dict[str, Any])
 
 
 class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
@@ -71,4 +71,6 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         return not self.load().empty
 
     def _describe(self) -> dict[str, Any]:
-        return {"url": self._url.split("@")[-1], "table": self._table}
+        from regression_lifecycle.adapters.sql_store import without_credentials
+
+        return {"url": without_credentials(self._url), "table": self._table}

@@ -1,6 +1,7 @@
 """Kedro hooks of the project."""
 
+from regression_lifecycle.hooks.errors import ErrorHook
 from regression_lifecycle.hooks.summary import SummaryHook
 from regression_lifecycle.hooks.tracking import TrackingHook
 
-__all__ = ["SummaryHook", "TrackingHook"]
+__all__ = ["ErrorHook", "SummaryHook", "TrackingHook"]

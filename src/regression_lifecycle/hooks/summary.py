@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 _METRICS = ("rmse", "mae", "r2", "rmsle", "bias")
@@ -22,7 +22,7 @@ class SummaryHook:
         self._env = context.env or ""
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print what there is to say of the datasets that this run wrote."""
         from rich.console import Console
 
@@ -62,8 +62,11 @@ class SummaryHook:
         metrics = catalog.load("window_metrics")
         drift = catalog.load("window_drift") if "window_drift" in written else None
         models = list(dict.fromkeys(metrics["model"]))
-        names = ["window", "n", "RMSE", "MAE", *(f"{m} RMSE" for m in models[1:])]
-        table = _table("Windows", [*names, *(["drifted"] if drift is not None else [])])
+        names = ["window", "n", "RMSE", "MAE", *models[1:]]
+        table = _table(
+            "Windows (of champion and baseline the RMSE)",
+            [*names, *(["drifted"] if drift is not None else [])],
+        )
         for window, part in metrics.groupby("window", sort=False):
             by_model = part.set_index("model")
             first = by_model.loc[models[0]]
@@ -109,8 +112,8 @@ class SummaryHook:
                 reports.append(self._relative(Path(str(path)) / "report.html"))
         if reports:
             console.print(f"[bold]Reports[/] {'  '.join(reports)}")
-        env = f" --env={self._env}" if self._env not in ("", "local") else ""
-        console.print(f"[bold]Look[/] make viz (pipelines and plots), make ui (MLflow){env}\n")
+        env = f" ENV={self._env}" if self._env not in ("", "local") else ""
+        console.print(f"[bold]Look[/] make viz{env} (pipelines and plots), make ui{env} (MLflow)\n")
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import DataCatalog
 from pydantic import BaseModel
 
 from regression_lifecycle.core.fingerprints import table_fingerprint
+from regression_lifecycle.core.problem import Problem
 
 OBSERVATIONS = "observations"
 LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
@@ -41,7 +42,9 @@ class TrackingHook:
         self._root = Path(context.project_path)
 
     @hook_impl
-    def before_pipeline_run(self, run_params: Mapping[str, Any], catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(
+        self, run_params: Mapping[str, Any], catalog: DataCatalog
+    ) -> None:
         """Tag the run with what it is and which code it runs."""
         import mlflow
 
@@ -70,7 +73,7 @@ class TrackingHook:
         for name, value in inputs.items():
             if name.startswith("params:") and isinstance(value, BaseModel):
                 section = name.removeprefix("params:")
-                if section == "problem" and self._problem is None:
+                if isinstance(value, Problem) and self._problem is None:
                     self._problem = value
                     mlflow.set_tag("problem", value.name)
                 if section not in self._seen:
@@ -105,15 +108,14 @@ class TrackingHook:
         if name != OBSERVATIONS and name not in LINEAGE:
             return
         import mlflow
+        from mlflow.data.pandas_dataset import from_pandas
 
         if mlflow.active_run() is None:
             return
         self._seen.add(name)
         if name in LINEAGE:
             path = getattr(self._catalog.get(name), "_filepath", name)
-            source = mlflow.data.from_pandas(
-                data, source=str(path), name=name, digest=table_fingerprint(data)
-            )
+            source = from_pandas(data, source=str(path), name=name, digest=table_fingerprint(data))
             mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
             return
         tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from regression_lifecycle.adapters.evidently.figures import metric_values
 from regression_lifecycle.adapters.evidently.frames import Prepared
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
 
@@ -19,9 +18,6 @@ Build = Callable[[Sequence[str]], list[Any]]
 
 NO_TIME = datetime(1970, 1, 1)
 """The moment of a report about a table without time: a report must not depend on the clock."""
-
-# The regression preset computes the first of these and shows it nowhere.
-_HEADLINES = {"RMSE": "RMSE", "MAE.mean": "MAE", "MeanError.mean": "Mean error"}
 
 
 @dataclass(frozen=True)
@@ -36,8 +32,6 @@ class Job:
         reference: The table beside it, if there is one.
         categorical: Which of the columns are categorical.
         regression: Names of target and prediction, for a report that judges them.
-        plain: Makes fewer metrics without plots, tried when ``build`` fails. Without it the
-            columns are tried one by one.
     """
 
     name: str
@@ -47,7 +41,6 @@ class Job:
     reference: Prepared | None = None
     categorical: Sequence[str] = ()
     regression: tuple[str, str] | None = None
-    plain: Build | None = None
 
     def report(
         self,
@@ -89,17 +82,10 @@ class Job:
         try:
             return self._run(self.columns, self.build, moment)
         except Exception as error:  # Evidently raises anything for one odd column
-            if self.plain is not None:
-                notes.append(f"plots not drawn: {first_line(error)}")
-                return self._without_plots(self.plain, moment, notes)
+            if self.regression is not None:  # its columns mean nothing one by one
+                notes.append(f"not drawn: {first_line(error)}")
+                return None
             return self._column_by_column(error, moment, notes)
-
-    def _without_plots(self, plain: Build, moment: datetime, notes: list[str]) -> Snapshot | None:
-        try:
-            return self._run(self.columns, plain, moment)
-        except Exception as error:
-            notes.append(f"not computed: {first_line(error)}")
-            return None
 
     def _column_by_column(
         self, error: Exception, moment: datetime, notes: list[str]
@@ -111,8 +97,11 @@ class Job:
                 good.append(column)
             except Exception as alone:
                 notes.append(f"{column}: not drawn: {first_line(alone)}")
-        if not good or len(good) == len(self.columns):
-            notes.append(f"not drawn: {first_line(error)}")
+        if not good:
+            notes.insert(0, "no column could be drawn")
+            return None
+        if len(good) == len(self.columns):
+            notes.append(f"not drawn together: {first_line(error)}")
             return None
         return self._run(good, self.build, moment)
 
@@ -139,8 +128,7 @@ class Job:
             regression=regression,
         )
         chosen = [*names, timestamp] if timestamp else list(names)
-        # Evidently writes into the frame it is given.
-        return Dataset.from_pandas(side.frame[chosen].copy(), data_definition=definition)
+        return Dataset.from_pandas(side.frame[chosen], data_definition=definition)
 
 
 def _headed(
@@ -167,14 +155,11 @@ def _headed(
         widgets=[],
         tests_widgets=[],
     )
-    shown = dict(figures)
     if snapshot is not None:
         model = snapshot.to_snapshot_model()
-        values = metric_values(snapshot)
-        shown |= {label: f"{values[key]:.4g}" for key, label in _HEADLINES.items() if key in values}
     head = []
-    if shown:
-        counters = [CounterData(label, value) for label, value in shown.items()]
+    if figures:
+        counters = [CounterData(label, value) for label, value in figures.items()]
         head.append(counter(counters=counters))
     if notes:
         head.append(table_data(column_names=["Notes"], data=[[note] for note in notes]))

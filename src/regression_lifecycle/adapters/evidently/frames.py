@@ -152,7 +152,7 @@ def prepare(
     for name, kind, _ in roles.columns():
         try:
             values, note = _read(_column(rows, name), kind, lenient)
-        except _Unusable as error:
+        except _ColumnError as error:
             unusable[name] = f"{error}{where}"
             continue
         columns[name] = values
@@ -175,14 +175,14 @@ def prepare(
     )
 
 
-class _Unusable(Exception):
+class _ColumnError(Exception):
     """A column cannot be used; the message is the reason, without the side."""
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
     count = int((frame.columns == name).sum()) if frame.columns.nlevels == 1 else 0
     if count != 1:
-        raise _Unusable("column appears more than once" if count else "no such column")
+        raise _ColumnError("column appears more than once" if count else "no such column")
     return frame[name]
 
 
@@ -191,11 +191,11 @@ def _read(values: pd.Series, kind: Kind, lenient: bool) -> tuple[Any, str]:
     if kind == "categorical":
         return _labels(values), ""
     if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
-        raise _Unusable("holds moments, not numbers,")
+        raise _ColumnError("holds moments, not numbers,")
     try:
         numbers = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
     except (TypeError, ValueError):
-        raise _Unusable("cannot be read as numbers") from None
+        raise _ColumnError("cannot be read as numbers") from None
     missing = values.isna().to_numpy()
     unread = np.isnan(numbers) & ~missing
     note = ""
@@ -203,7 +203,7 @@ def _read(values: pd.Series, kind: Kind, lenient: bool) -> tuple[Any, str]:
         example = str(values.to_numpy()[unread][0])[:40]
         note = f"{int(unread.sum()):,} values are not numbers, such as '{example}',"
         if not lenient:
-            raise _Unusable(note)
+            raise _ColumnError(note)
         note += " and count as missing"
     infinite = np.isinf(numbers)
     if infinite.any():
@@ -216,7 +216,7 @@ def _labels(values: pd.Series) -> Any:
     try:
         codes, distinct = pd.factorize(values)
     except TypeError:
-        raise _Unusable("cannot be read as categories") from None
+        raise _ColumnError("cannot be read as categories") from None
     labels = np.array([_label(value) for value in distinct] + [np.nan], dtype=object)
     return labels[codes]
 
@@ -234,7 +234,7 @@ def _timestamp(frame: pd.DataFrame, name: str | None) -> Any:
         return None
     try:
         values = pd.to_datetime(_column(frame, name), errors="coerce")
-    except (_Unusable, TypeError, ValueError):
+    except (_ColumnError, TypeError, ValueError):
         return None
     if not pd.api.types.is_datetime64_any_dtype(values) or values.isna().any():
         return None

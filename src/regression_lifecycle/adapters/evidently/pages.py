@@ -128,7 +128,9 @@ def _content(snapshot: Snapshot) -> tuple[str, str]:
     from evidently.legacy.renderers.html_widgets import group_widget
 
     model = snapshot.to_snapshot_model()
-    widgets = [group_widget(title="", widgets=model.widgets), *model.tests_widgets]
+    group = group_widget(title="", widgets=model.widgets)
+    group.id = "report"  # else a new one each time, and no two pages of one snapshot are equal
+    widgets = [group, *model.tests_widgets]
     graphs: dict[str, Any] = {}
     for widget in widgets:
         for graph in widget.get_additional_graphs():

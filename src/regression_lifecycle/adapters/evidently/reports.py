@@ -6,6 +6,7 @@ said in the notes at its head.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -91,9 +92,10 @@ def regression_snapshot(
         metadata: Facts to keep with the snapshot.
 
     Returns:
-        A snapshot named ``regression``. Its figures are Evidently's: the mean error is prediction
-        minus target, MAPE is in percent but its spread is a fraction, and MAPE means nothing
-        where targets are negative.
+        A snapshot named ``regression``. RMSE, MAE and mean error stand at its head even where
+        Evidently fails (all targets zero, all errors equal to the last digits). Its figures are
+        Evidently's: the mean error is prediction minus target, MAPE is in percent but its spread
+        is a fraction, and MAPE means nothing where targets are negative.
 
     Raises:
         ValueError: If ``roles`` has no target or no prediction.
@@ -116,11 +118,6 @@ def regression_snapshot(
         # With include_tests=False the preset looks its own metrics up under another key and fails.
         return [RegressionPreset()]
 
-    def plain(_: Sequence[str]) -> list[Any]:
-        from evidently.metrics import MAE, RMSE, MeanError
-
-        return [RMSE(error_distr=False), MAE(error_distr=False), MeanError(error_plot=False)]
-
     job = Job(
         name="regression",
         columns=[] if now.unusable else [roles.target, roles.prediction],
@@ -128,9 +125,23 @@ def regression_snapshot(
         current=now,
         reference=before,
         regression=(roles.target, roles.prediction),
-        plain=plain,
     )
-    return job.report(notes, {"Rows": f"{len(now.frame):,}"}, timestamp, metadata)
+    figures = {"Rows": f"{len(now.frame):,}", **_errors(now, only, "")}
+    if before is not None:
+        figures |= _errors(before, only, "Reference ")
+    return job.report(notes, figures, timestamp, metadata)
+
+
+def _errors(side: Prepared, roles: ColumnRoles, label: str) -> dict[str, str]:
+    """Figures for the head: Evidently hides RMSE, and fails where all targets are 0."""
+    if not len(side.frame):
+        return {}
+    error = side.frame[roles.prediction] - side.frame[roles.target]
+    return {
+        f"{label}RMSE": f"{math.sqrt((error**2).mean()):.4g}",
+        f"{label}MAE": f"{error.abs().mean():.4g}",
+        f"{label}mean error".capitalize(): f"{error.mean():.4g}",
+    }
 
 
 def _scored(
@@ -149,6 +160,8 @@ def _scored(
         )
     rows = sample_rows(complete, maximum_rows, seed)
     notes += sample_note(len(rows), len(complete), seed, side)
+    if len(rows) and (rows[roles.target] == 0).all():
+        notes.append(f"{roles.target} in {side} is 0 in every row: Evidently gives no figures")
     if (rows[roles.target] < 0).any():
         notes.append(f"{roles.target} in {side} is negative at times: disregard MAPE")
     return replace(made, frame=rows), notes

@@ -7,7 +7,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from regression_lifecycle.adapters.evidently.library import evidently_version, quiet
+from regression_lifecycle.adapters.evidently.library import evidently_version, first_line, quiet
 from regression_lifecycle.core.errors import LifecycleError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load_snapshot(data: bytes) -> Snapshot:
         content = json.loads(gzip.decompress(data))
         written, state = str(content["evidently_version"]), content["snapshot"]
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"damaged snapshot ({type(error).__name__}: {error})") from None
+        raise SnapshotError(f"damaged snapshot ({first_line(error)})") from None
     with quiet():
         from evidently.core.report import Snapshot
 
@@ -60,6 +60,6 @@ def load_snapshot(data: bytes) -> Snapshot:
         except Exception as error:
             raise SnapshotError(
                 f"snapshot written by Evidently {written} cannot be read by Evidently "
-                f"{evidently_version()} ({type(error).__name__}: {str(error)[:200]}); "
+                f"{evidently_version()} ({first_line(error)}); "
                 f"install evidently=={written} or make the report anew"
             ) from error

@@ -136,8 +136,7 @@ def judge(
     checks.append(_paired_check(predictions, champion, opponent, problem, parameters))
     version = "" if champion is None else champion.location.get("version", "")
     unchanged = (
-        champion is not None
-        and champion.passport.fingerprint == candidate.passport.fingerprint
+        champion is not None and champion.passport.fingerprint == candidate.passport.fingerprint
     )
     outcome = gate.decide(
         checks,

@@ -43,7 +43,7 @@ def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -
             x=np.round(middle, 2),
             y=np.round(middle, 2),
             # Empty cells stay blank, and a logarithm keeps the dense corner from hiding the rest.
-            z=np.where(counts > 0, np.round(np.log10(np.maximum(counts, 1)), 3), None),
+            z=np.where(counts > 0, np.round(np.log10(np.maximum(counts, 1)), 3), np.nan),
             customdata=counts,
             hovertemplate="actual %{x}<br>predicted %{y}<br>%{customdata} rows<extra></extra>",
             colorscale="Blues",
@@ -98,9 +98,7 @@ def plot_residuals(
         )
     )
     figure.add_hline(y=0, line_color=_GREY, line_dash="dash")
-    return _laid_out(
-        figure, f"Residuals by {name}", name, "prediction minus actual", legend=False
-    )
+    return _laid_out(figure, f"Residuals by {name}", name, "prediction minus actual", legend=False)
 
 
 def plot_error_over_time(window_metrics: pd.DataFrame) -> go.Figure:

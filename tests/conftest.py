@@ -1,0 +1,106 @@
+"""Projects to run in: copies of the configuration in a temporary folder, with real data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# One native thread: tests run beside each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def make_project(folder: Path) -> Path:
+    """Copy what a run needs; the code is the installed package."""
+    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    (folder / "conf" / "local").mkdir()
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    (folder / "src").mkdir()
+    raw = folder / "data" / "01_raw"
+    raw.mkdir(parents=True)
+    shutil.copy(ROOT / "data" / "01_raw" / "hour.csv", raw)
+    return folder
+
+
+def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
+    """Run pipelines of a project as ``kedro run`` does, in this process."""
+    from kedro.framework.startup import bootstrap_project
+
+    from regression_lifecycle.session import LifecycleSession
+
+    runtime_params = kwargs.pop("params", None)
+    bootstrap_project(project)
+    with LifecycleSession.create(
+        project_path=project, env=env, runtime_params=runtime_params
+    ) as session:
+        session.run(**kwargs)
+
+
+def load_dataset(project: Path, name: str, env: str = "test") -> Any:
+    """Load a catalog entry of a project."""
+    return open_catalog(project, env).load(name)
+
+
+def open_catalog(project: Path, env: str = "test") -> Any:
+    """The catalog of a project."""
+    from kedro.framework.startup import bootstrap_project
+
+    from regression_lifecycle.session import LifecycleSession
+
+    bootstrap_project(project)
+    with LifecycleSession.create(project_path=project, env=env) as session:
+        return session.load_context().catalog
+
+
+@pytest.fixture
+def in_folder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Step into a folder for one test."""
+
+    def step(folder: Path) -> Path:
+        monkeypatch.chdir(folder)
+        return folder
+
+    return step
+
+
+@pytest.fixture
+def project(tmp_path: Path, in_folder: Callable[[Path], Path]) -> Path:
+    """A project in which nothing has run yet."""
+    return in_folder(make_project(tmp_path / "project"))
+
+
+@pytest.fixture(scope="session")
+def finished_project_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after one full cycle; shared, so tests must not change it."""
+    folder = make_project(tmp_path_factory.mktemp("finished") / "project")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        run_project(folder)
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def finished_project(
+    finished_project_once: Path, in_folder: Callable[[Path], Path]
+) -> Iterator[Path]:
+    """The finished project as working folder, for reading only."""
+    yield in_folder(finished_project_once)
+
+
+@pytest.fixture
+def finished_copy(
+    finished_project_once: Path, tmp_path: Path, in_folder: Callable[[Path], Path]
+) -> Path:
+    """A finished project of one's own; MLflow's artifacts stay where they were made."""
+    copy = tmp_path / "project"
+    shutil.copytree(finished_project_once, copy)
+    return in_folder(copy)

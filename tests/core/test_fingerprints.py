@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
+
+
+def test_equal_content_has_an_equal_fingerprint_whatever_the_index(observations):
+    copy = observations.copy().set_axis(range(100, 196))
+    assert table_fingerprint(copy) == table_fingerprint(observations)
+
+
+def test_storing_a_table_does_not_change_its_fingerprint(observations, tmp_path):
+    observations.to_parquet(tmp_path / "table.parquet")
+    stored = pd.read_parquet(tmp_path / "table.parquet")
+    assert table_fingerprint(stored) == table_fingerprint(observations)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.assign(temp=t["temp"].where(t.index != 50, t["temp"] + 1e-9)),
+        lambda t: t.assign(sky=t["sky"].where(t.index != 50)),
+        lambda t: t.rename(columns={"temp": "temperature"}),
+        lambda t: t.astype({"cnt": "float64"}),
+        lambda t: t.iloc[::-1],
+        lambda t: t.iloc[:-1],
+        lambda t: t[[*reversed(t.columns)]],
+        lambda t: t.assign(part_a=t["part_b"], part_b=t["part_a"]),
+    ],
+    ids=["value", "blank", "name", "dtype", "row order", "row", "column order", "swap"],
+)
+def test_any_change_of_content_changes_the_fingerprint(observations, change):
+    assert table_fingerprint(change(observations)) != table_fingerprint(observations)
+
+
+def test_named_values_are_combined_without_regard_to_their_order():
+    assert combined_fingerprint({"a": 1, "b": [2]}) == combined_fingerprint({"b": [2], "a": 1})
+
+
+@pytest.mark.parametrize("other", [{"a": 2}, {"b": 1}, {"a": 1, "b": None}, {"a": "1"}, {}])
+def test_other_names_or_values_combine_to_another_fingerprint(other):
+    assert combined_fingerprint(other) != combined_fingerprint({"a": 1})

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn import metrics as reference
+
+from regression_lifecycle.core.metrics import ERROR_METRICS, METRICS, compute_metrics
+
+_values = st.floats(-1e4, 1e4).map(lambda value: round(value, 3))
+_pairs = st.integers(2, 60).flatmap(
+    lambda n: st.tuples(
+        arrays(np.float64, n, elements=_values), arrays(np.float64, n, elements=_values)
+    )
+)
+REPEATABLE = settings(deadline=None, derandomize=True, database=None, max_examples=60)
+
+
+@REPEATABLE
+@given(pair=_pairs)
+def test_errors_are_those_of_scikit_learn(pair):
+    target, prediction = pair
+    assume(np.ptp(target) > 0.1)
+    found = compute_metrics(target, prediction)
+    assert found["n"] == len(target)
+    assert found["rmse"] == pytest.approx(reference.root_mean_squared_error(target, prediction))
+    assert found["mae"] == pytest.approx(reference.mean_absolute_error(target, prediction))
+    assert found["r2"] == pytest.approx(reference.r2_score(target, prediction), rel=1e-6, abs=1e-9)
+    assert found["wape"] == pytest.approx(
+        reference.mean_absolute_error(target, prediction) / np.abs(target).mean()
+    )
+    assert found["mean_error"] == pytest.approx((prediction - target).mean(), abs=1e-9)
+
+
+@REPEATABLE
+@given(pair=_pairs)
+def test_the_logarithmic_error_is_that_of_scikit_learn(pair):
+    target, prediction = np.abs(pair[0]), np.abs(pair[1])
+    expected = reference.root_mean_squared_log_error(target, prediction)
+    assert compute_metrics(target, prediction)["rmsle"] == pytest.approx(expected, abs=1e-12)
+
+
+@REPEATABLE
+@given(pair=_pairs)
+def test_bias_is_positive_exactly_when_predictions_sum_to_too_much(pair):
+    target, prediction = np.abs(pair[0]) + 1, pair[1]
+    found = compute_metrics(target, prediction)["bias"]
+    assert found == pytest.approx(prediction.sum() / target.sum() - 1)
+    assume(abs(prediction.sum() - target.sum()) > 1e-3)
+    assert (found > 0) == (prediction.sum() > target.sum())
+
+
+def test_a_forecast_that_is_a_tenth_too_high_has_a_bias_of_a_tenth():
+    target = np.array([10.0, 20.0, 30.0])
+    found = compute_metrics(target, target * 1.1)
+    assert found["bias"] == pytest.approx(0.1)
+    assert found["mean_error"] == pytest.approx(2.0)
+    assert compute_metrics(target, target * 0.9)["bias"] == pytest.approx(-0.1)
+
+
+def test_a_perfect_forecast_has_the_best_value_of_each_metric():
+    target = np.array([1.0, 5.0, 2.0])
+    found = compute_metrics(target, target)
+    assert {name: found[name] for name in METRICS} == {
+        "rmse": 0,
+        "mae": 0,
+        "wape": 0,
+        "r2": 1,
+        "rmsle": 0,
+        "bias": 0,
+        "mean_error": 0,
+    }
+    worse = compute_metrics(target, target + 1)
+    assert all(worse[name] > found[name] for name in ERROR_METRICS)
+
+
+def test_the_mean_of_the_rows_explains_nothing():
+    target = np.array([1.0, 5.0, 3.0])
+    assert compute_metrics(target, np.full(3, 3.0))["r2"] == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "prediction", "undefined"),
+    [
+        ([], [], set(METRICS)),
+        ([np.nan], [1.0], set(METRICS)),
+        ([3.0], [4.0], {"r2"}),
+        ([3.0, 3.0], [3.0, 4.0], {"r2"}),
+        ([0.0, 0.0], [0.0, 1.0], {"r2", "wape", "bias"}),
+        ([-1.0, 4.0], [1.0, 4.0], {"rmsle"}),
+        ([-4.0, 1.0], [1.0, 4.0], {"rmsle", "bias"}),
+        ([1.0, -1.0], [1.0, 4.0], {"rmsle", "bias"}),
+        ([1.0, 4.0], [-3.0, 4.0], set()),  # a negative prediction counts as 0 in rmsle
+    ],
+)
+def test_what_is_undefined_is_nan_and_the_rest_is_not(target, prediction, undefined):
+    found = compute_metrics(target, prediction)
+    assert {name for name in METRICS if math.isnan(found[name])} == undefined
+
+
+def test_a_negative_prediction_counts_as_zero_in_the_logarithmic_error():
+    assert (
+        compute_metrics([1.0, 4.0], [-8.0, 4.0])["rmsle"]
+        == compute_metrics([1.0, 4.0], [0.0, 4.0])["rmsle"]
+    )
+
+
+def test_rows_where_one_side_is_unknown_do_not_count():
+    found = compute_metrics([1, 2, np.nan, 4, 9], [1, np.nan, 3, 6, np.inf])
+    assert found["n"] == 2
+    assert found["mae"] == 1

@@ -1,0 +1,333 @@
+"""Models as catalog entries, on a real MLflow store."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from kedro.io import DataCatalog, DatasetError
+from tests.examples import feature_rows, fitted_model
+from tests.tracking import tracking_store
+
+from regression_lifecycle.adapters import mlflow_registry
+from regression_lifecycle.datasets.mlflow_models import (
+    MlflowAliasedModelDataset,
+    MlflowRegistrationDataset,
+    MlflowTrainedModelDataset,
+)
+
+MODULE = "regression_lifecycle.datasets.mlflow_models"
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("models")) as identifier:
+        yield identifier
+
+
+@pytest.fixture(scope="module")
+def locate(experiment: str) -> Callable[[int], dict[str, str]]:
+    """Logs a model and says where it is."""
+    known: dict[int, dict[str, str]] = {}
+
+    def location(number: int) -> dict[str, str]:
+        if number not in known:
+            with mlflow.start_run(experiment_id=experiment):
+                known[number] = mlflow_registry.log_model(fitted_model(f"print-{number}"), "tiny")
+        return known[number]
+
+    return location
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, request: pytest.FixtureRequest, experiment: str) -> DataCatalog:
+    # A registered model for each test, since tests share the store.
+    model = request.node.name
+    metadata = {"kedro-viz": {"layer": "models"}}
+    return DataCatalog.from_config(
+        {
+            "candidate": {
+                "type": f"{MODULE}.MlflowTrainedModelDataset",
+                "filepath": (tmp_path / "06_models" / "candidate.zip").as_posix(),
+                "name": "tiny",
+                "metadata": metadata,
+            },
+            "champion": {
+                "type": f"{MODULE}.MlflowAliasedModelDataset",
+                "model_name": model,
+                "metadata": metadata,
+            },
+            "registration": {
+                "type": f"{MODULE}.MlflowRegistrationDataset",
+                "filepath": (tmp_path / "06_models" / "registration.json").as_posix(),
+                "model_name": model,
+                "metadata": metadata,
+            },
+        }
+    )
+
+
+def registration(location: dict[str, str], fingerprint: str, **changes: Any) -> dict[str, Any]:
+    decision = {
+        "decision": "promote",
+        **location,
+        "description": "# Card",
+        "tags": {"decision": "promote", "reasons": "r2 is 0.9", "fingerprint": fingerprint},
+    }
+    return {**decision, **changes}
+
+
+def versions(model_name: str) -> list[Any]:
+    found = mlflow.MlflowClient().search_model_versions(f"name = '{model_name}'")
+    return sorted(found, key=lambda item: int(item.version))
+
+
+# --- the trained model -------------------------------------------------------------------------
+
+
+def test_a_candidate_saved_in_a_run_knows_its_place_in_mlflow(
+    catalog: DataCatalog, experiment: str
+) -> None:
+    model = fitted_model("in a run")
+    with mlflow.start_run(experiment_id=experiment) as run:
+        catalog.save("candidate", model)
+
+    read = catalog.load("candidate")
+
+    assert read.location["run_id"] == run.info.run_id
+    stored = mlflow.get_logged_model(read.location["model_id"])
+    assert stored.tags["fingerprint"] == read.passport.fingerprint == "in a run"
+    rows = feature_rows(12)
+    np.testing.assert_array_equal(read.predict(rows), model.predict(rows))
+
+
+@pytest.mark.parametrize("silenced", [False, True])
+def test_a_candidate_saved_without_tracking_is_a_file_alone(
+    catalog: DataCatalog, experiment: str, silenced: bool
+) -> None:
+    before = len(mlflow.search_logged_models([experiment], output_format="list"))
+    dataset = catalog["candidate"]
+    dataset._logging_activated = not silenced
+    if silenced:
+        with mlflow.start_run(experiment_id=experiment):
+            dataset.save(fitted_model())
+    else:
+        dataset.save(fitted_model())
+
+    assert dataset.load().location == {}
+    assert mlflow.active_run() is None
+    assert len(mlflow.search_logged_models([experiment], output_format="list")) == before
+
+
+def test_a_candidate_that_mlflow_does_not_take_leaves_the_old_archive(
+    catalog: DataCatalog, experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.save("candidate", fitted_model("old"))
+
+    def unreachable(*_: Any) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr(mlflow_registry, "log_model", unreachable)
+    with (
+        mlflow.start_run(experiment_id=experiment),
+        pytest.raises(DatasetError, match="no connection"),
+    ):
+        catalog.save("candidate", fitted_model("new"))
+
+    assert catalog.load("candidate").passport.fingerprint == "old"
+
+
+# --- the alias ---------------------------------------------------------------------------------
+
+
+def test_without_an_alias_there_is_no_champion(catalog: DataCatalog) -> None:
+    # Kedro treats None as missing data on save, but a node may well be given it.
+    assert catalog.load("champion") is None
+    assert not catalog.exists("champion")
+    assert json.loads(catalog["champion"].preview())["version"] is None
+
+
+def test_an_alias_is_moved_to_a_version_and_back(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    for number in (1, 2):
+        catalog.save("registration", registration(locate(number), f"print-{number}"))
+    for number in ("1", "2", "1"):
+        catalog.save("champion", number)
+
+        champion = catalog.load("champion")
+        assert champion.location["version"] == number
+        assert champion.passport.fingerprint == f"print-{number}"
+    assert catalog.exists("champion")
+    assert json.loads(catalog["champion"].preview())["version"] == "1"
+
+
+def test_an_alias_that_is_there_already_is_not_written_again(
+    catalog: DataCatalog,
+    locate: Callable[[int], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in (1, 2):
+        catalog.save("registration", registration(locate(number), f"print-{number}"))
+    moved: list[str] = []
+    move = mlflow_registry.set_alias
+    monkeypatch.setattr(
+        mlflow_registry, "set_alias", lambda *args: (moved.append(args[-1]), move(*args))
+    )
+
+    for number in ("1", "1", "", "2", "2", ""):
+        catalog.save("champion", number)
+
+    assert moved == ["1", "2"]
+    assert catalog.load("champion").location["version"] == "2"
+
+
+def test_an_alias_is_not_moved_to_a_version_that_does_not_exist(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("registration", registration(locate(1), "print-1"))
+    catalog.save("champion", "1")
+
+    with pytest.raises(DatasetError, match="version=9"):
+        catalog.save("champion", "9")
+
+    assert catalog.load("champion").location["version"] == "1"
+
+
+def test_an_alias_is_not_moved_when_tracking_is_off(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("registration", registration(locate(1), "print-1"))
+    catalog["champion"]._logging_activated = False
+
+    catalog.save("champion", "1")
+
+    assert not catalog.exists("champion")
+
+
+# --- the registration --------------------------------------------------------------------------
+
+
+def test_a_promoted_model_becomes_a_version_with_its_card_and_tags(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("registration", registration(locate(1), "print-1"))
+
+    outcome = catalog.load("registration")
+    (version,) = versions(catalog["registration"]._model_name)
+
+    assert outcome["version"] == str(version.version) == "1"
+    assert version.description == "# Card"
+    assert version.tags["reasons"] == "r2 is 0.9"
+    assert version.tags["fingerprint"] == "print-1"
+    assert version.source == locate(1)["model_uri"]
+    assert mlflow.get_logged_model(locate(1)["model_id"]).tags["decision"] == "promote"
+
+
+def test_the_same_model_is_registered_once_though_it_was_logged_twice(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("registration", registration(locate(1), "same"))
+    # As after a crash: the run is repeated, and the same model is logged under another identity.
+    catalog.save("registration", registration(locate(2), "same", description="# Newer card"))
+
+    (version,) = versions(catalog["registration"]._model_name)
+
+    assert catalog.load("registration")["version"] == "1"
+    assert version.source == locate(1)["model_uri"]
+    assert version.description == "# Newer card"
+
+    catalog.save("registration", registration(locate(2), "other"))
+    assert catalog.load("registration")["version"] == "2"
+    catalog.save("registration", registration(locate(1), "same"))
+    assert catalog.load("registration")["version"] == "1"
+    assert len(versions(catalog["registration"]._model_name)) == 2
+
+
+@pytest.mark.parametrize("decision", ["refuse", "unchanged"])
+def test_a_model_that_is_not_promoted_gets_its_reasons_and_no_version(
+    catalog: DataCatalog, experiment: str, decision: str
+) -> None:
+    with mlflow.start_run(experiment_id=experiment):
+        location = mlflow_registry.log_model(fitted_model(), "tiny")
+    tags = {"decision": decision, "reasons": "bias 0.3 is above 0.15", "fingerprint": decision}
+
+    catalog.save("registration", registration(location, decision, decision=decision, tags=tags))
+
+    assert catalog.load("registration")["version"] == ""
+    assert versions(catalog["registration"]._model_name) == []
+    stored = mlflow.get_logged_model(location["model_id"]).tags
+    assert stored["decision"] == decision
+    assert stored["reasons"] == "bias 0.3 is above 0.15"
+
+
+def test_nothing_is_registered_when_tracking_is_off_or_the_model_was_never_logged(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    dataset = catalog["registration"]
+    nowhere = {"model_uri": "", "model_id": "", "run_id": ""}
+    catalog.save("registration", registration(nowhere, "print-1"))
+    assert catalog.load("registration")["version"] == ""
+
+    dataset._logging_activated = False
+    catalog.save("registration", registration(locate(1), "print-1"))
+
+    assert catalog.load("registration")["version"] == ""
+    assert versions(dataset._model_name) == []
+
+
+def test_a_registration_that_fails_leaves_the_last_one_on_disk(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("registration", registration(locate(1), "print-1"))
+    path: Path = catalog["registration"]._filepath
+    before = path.read_bytes()
+
+    with pytest.raises(DatasetError):
+        catalog.save(
+            "registration", registration({**locate(1), "model_uri": "models:/m-0"}, "another")
+        )
+    with pytest.raises(DatasetError):
+        catalog.save("registration", registration(locate(1), "print-1", extra=object()))
+
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["registration.json"]
+
+
+# --- what Kedro-Viz and kedro-mlflow look for --------------------------------------------------
+
+
+def test_previews_are_json_under_the_name_that_kedro_viz_looks_for(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("candidate", fitted_model("shown"))
+    catalog.save("registration", registration(locate(1), "print-1"))
+    shown = {}
+    for name in ("candidate", "champion", "registration"):
+        annotation = inspect.signature(catalog[name].preview).return_annotation
+        assert getattr(annotation, "__name__", annotation) == "JSONPreview"
+        shown[name] = json.loads(catalog[name].preview())
+
+    assert shown["candidate"]["fingerprint"] == "shown"
+    assert shown["champion"]["alias"] == "champion"
+    assert shown["registration"]["tags"]["reasons"] == "r2 is 0.9"
+    assert "description" not in shown["registration"]
+
+
+@pytest.mark.parametrize(
+    "dataset", [MlflowTrainedModelDataset, MlflowAliasedModelDataset, MlflowRegistrationDataset]
+)
+def test_kedro_mlflow_can_find_the_switch(dataset: type) -> None:
+    arguments = {"filepath": "x", "name": "x", "model_name": "x"}
+    taken = inspect.signature(dataset.__init__).parameters
+
+    made = dataset(**{key: value for key, value in arguments.items() if key in taken})
+
+    assert dataset.__name__.startswith("Mlflow")
+    assert made._logging_activated is True

@@ -1,0 +1,177 @@
+"""The whole job on real data, as a user runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import load_dataset, open_catalog, run_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
+
+STAGES = ("ingestion", "preprocessing", "training", "evaluation", "promotion", "drift_check")
+FORBIDDEN = {"casual", "registered", "instant", "cnt"}
+
+
+def registry_state(project: Path) -> dict[str, list[tuple]]:
+    with sqlite3.connect(project / "data/test/mlflow/mlflow.db") as connection:
+        state = {
+            table: connection.execute(f"select * from {table}").fetchall()
+            for table in ("registered_models", "model_versions", "registered_model_aliases")
+        }
+    with sqlite3.connect(project / "data/test/lifecycle.db") as connection:
+        state["ledger"] = connection.execute("select * from ledger").fetchall()
+    return state
+
+
+def file_digests(project: Path) -> dict[str, str]:
+    return {
+        path.relative_to(project).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((project / "data/test").rglob("*"))
+        if path.is_file() and "mlflow" not in path.parts and "lifecycle.db" not in path.name
+    }
+
+
+def test_cycle_leaves_a_gated_registered_champion_with_its_evidence(finished_project):
+    champion = load_dataset(finished_project, "champion_model")
+    decision = load_dataset(finished_project, "gate_decision")
+    ledger = load_dataset(finished_project, "ledger")
+
+    assert decision["decision"] == "promote"
+    assert champion.location["version"] == "1"
+    assert champion.passport.fingerprint == decision["candidate_fingerprint"]
+    assert list(ledger["decision"]) == ["promote"]
+    assert list(ledger["candidate_version"]) == ["1"]
+    for report in ("data_quality_report", "regression_report", "drift_report"):
+        assert (finished_project / f"data/test/08_reporting/{report}/report.html").is_file()
+
+
+def test_part_of_the_target_reaches_neither_features_nor_signature(finished_project):
+    import mlflow
+
+    table = load_dataset(finished_project, "feature_table")
+    open_catalog(finished_project)
+    signature = mlflow.models.get_model_info("models:/bike_test@champion").signature
+
+    assert set(table.columns) & FORBIDDEN == {"cnt"}
+    assert not set(signature.inputs.input_names()) & FORBIDDEN
+    assert {str(kind) for kind in signature.inputs.input_types()} == {"DataType.double"}
+
+
+def test_training_and_holdout_do_not_overlap_in_time(finished_project):
+    training = load_dataset(finished_project, "training_set")["timestamp"]
+    holdout = load_dataset(finished_project, "holdout_set")["timestamp"]
+
+    assert training.max() < holdout.min() == pd.Timestamp("2011-04-01")
+    assert holdout.max() < pd.Timestamp("2011-05-06")
+
+
+def test_one_run_with_parameters_metrics_lineage_and_tags(finished_project):
+    import mlflow
+
+    open_catalog(finished_project)
+    experiment = mlflow.get_experiment_by_name("bike_test")
+    runs = mlflow.MlflowClient().search_runs([experiment.experiment_id])
+
+    assert [run.info.status for run in runs] == ["FINISHED"]
+    assert mlflow.active_run() is None
+    run = runs[0]
+    assert run.info.run_name == "full cycle 2012-12-31 23:00"
+    assert run.data.params["training.model.estimator.params.max_iter"] == "30"
+    assert run.data.metrics["holdout.candidate.rmse"] > 0
+    assert run.data.metrics["cross_validation.rmse"] > 0
+    assert 0 <= run.data.metrics["drift.drifted_share"] <= 1
+    assert run.data.tags["problem"] == "bike_test"
+    assert run.data.tags["env"] == "test"
+    assert len(run.data.tags["data_fingerprint"]) == 16
+    assert {item.dataset.name for item in run.inputs.dataset_inputs} == {
+        "training_set",
+        "holdout_set",
+    }
+
+
+def test_second_run_changes_no_model_no_alias_and_no_row(finished_copy, capsys):
+    run_project(finished_copy)
+    state = registry_state(finished_copy)
+    files = file_digests(finished_copy)
+    run_project(finished_copy)
+    again = file_digests(finished_copy)
+
+    assert registry_state(finished_copy) == state
+    assert len(state["model_versions"]) == len(state["ledger"]) == 1
+    assert "same data, same configuration" in capsys.readouterr().out
+    changed = {name for name in files if files[name] != again.get(name)}
+    # Only what names the MLflow run or holds a time of its own may differ.
+    assert {Path(name).name for name in changed} <= {
+        "candidate_model.zip",
+        "registration.json",
+        "snapshot.json.gz",
+        "report.html",
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_pipeline_runs_alone_once_its_inputs_exist(finished_copy, stage):
+    state = registry_state(finished_copy)
+    run_project(finished_copy, pipeline_names=[stage])
+
+    assert registry_state(finished_copy) == state
+
+
+def test_better_configuration_takes_the_champions_place_and_worse_does_not(finished_copy):
+    estimator = {
+        "class": "sklearn.ensemble.HistGradientBoostingRegressor",
+        "params": {"max_iter": 2, "random_state": 0},
+    }
+    strict = {
+        "evaluation": {"gate": {"comparison": {"minimum_improvement": 0.0}}},
+        "training": {"model": {"estimator": estimator}},
+    }
+    run_project(finished_copy, params=strict)
+    refused = load_dataset(finished_copy, "gate_decision")
+
+    assert refused["decision"] == "refuse"
+    assert load_dataset(finished_copy, "champion_model").location["version"] == "1"
+    assert list(load_dataset(finished_copy, "ledger")["decision"]) == ["promote", "refuse"]
+
+    # Other features as well: the champion's own are made again from the observations.
+    features = [
+        {"kind": "columns", "names": ["hr", "workingday", "weathersit", "temp", "atemp", "hum"]},
+        {"kind": "calendar", "parts": ["weekday"]},
+    ]
+    target = {"function": "numpy.log1p", "inverse": "numpy.expm1"}
+    estimator = {
+        "class": "sklearn.ensemble.ExtraTreesRegressor",
+        "params": {"n_estimators": 60, "min_samples_leaf": 2, "random_state": 0},
+    }
+    transformers = [
+        {
+            "name": "weather",
+            "columns": ["weathersit"],
+            "steps": [
+                {
+                    "class": "sklearn.impute.SimpleImputer",
+                    "params": {"strategy": "most_frequent"},
+                }
+            ],
+        }
+    ]
+    lenient = {
+        "evaluation": {"gate": {"comparison": {"minimum_improvement": -0.4}}},
+        "preprocessing": {"features": features},
+        "training": {
+            "model": {
+                "transformers": transformers,
+                "estimator": estimator,
+                "target_transform": target,
+            }
+        },
+    }
+    run_project(finished_copy, params=lenient)
+
+    assert load_dataset(finished_copy, "gate_decision")["opponent"] == "champion version 1"
+    assert load_dataset(finished_copy, "champion_model").location["version"] == "2"

@@ -1,0 +1,106 @@
+"""The registered model leaves the house: other processes load it and serve it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import load_dataset
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
+
+WITHOUT_THE_PACKAGE = """
+import importlib.util, json, sys
+sys.path = [entry for entry in sys.path if not entry.rstrip("/").endswith("/src")]
+assert importlib.util.find_spec("regression_lifecycle") is None
+import mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/bike_test@champion")
+rows = pd.DataFrame(json.loads(sys.argv[2]), dtype="float64")
+print(json.dumps(model.predict(rows)["prediction"].tolist()))
+"""
+
+
+def tracking_uri(project: Path) -> str:
+    return f"sqlite:///{project}/data/test/mlflow/mlflow.db"
+
+
+def rows_with_blanks(project: Path) -> list[dict[str, float | None]]:
+    model = load_dataset(project, "champion_model")
+    rows = load_dataset(project, "holdout_set")[list(model.passport.recipe.feature_names)].head(3)
+    records = rows.to_dict("records")
+    records[1]["weathersit"] = None
+    return records
+
+
+def test_champion_loads_where_the_package_is_not_installed(finished_project):
+    rows = rows_with_blanks(finished_project)
+    outcome = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_PACKAGE, tracking_uri(finished_project), json.dumps(rows)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    elsewhere = json.loads(outcome.stdout.strip().splitlines()[-1])
+
+    import pandas as pd
+
+    here = load_dataset(finished_project, "champion_model").predict(
+        pd.DataFrame(rows, dtype="float64")
+    )
+    assert elsewhere == pytest.approx(list(here))
+
+
+def test_mlflow_serves_a_request_with_missing_values(finished_project):
+    rows = rows_with_blanks(finished_project)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "models", "serve"),
+            *("-m", "models:/bike_test@champion", "--env-manager", "local"),
+            *("--host", "127.0.0.1", "--port", str(port)),
+        ],
+        env={
+            **os.environ,
+            "MLFLOW_TRACKING_URI": tracking_uri(finished_project),
+            # MLflow starts uvicorn by name.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations",
+            data=json.dumps({"dataframe_records": rows}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        answer = None
+        deadline = time.monotonic() + 180
+        while answer is None and time.monotonic() < deadline and server.poll() is None:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    answer = json.load(response)
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(1)
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, 15)
+        server.wait(30)
+    assert answer is not None
+    predictions = [row["prediction"] for row in answer["predictions"]]
+    assert len(predictions) == 3
+    assert all(value >= 0 for value in predictions)

@@ -1,0 +1,108 @@
+"""Small fitted models, for tests that need one and not a whole run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.pipeline import Pipeline
+
+from regression_lifecycle.core.features import FeatureRecipe
+from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.training import ModelSpec, make_pipeline
+
+BOOSTED = {
+    "class": "sklearn.ensemble.HistGradientBoostingRegressor",
+    "params": {"max_iter": 5, "min_samples_leaf": 5, "random_state": 0},
+}
+NO_MISSING_VALUES = {
+    "transformers": [
+        {
+            "name": "weather",
+            "columns": ["temp"],
+            "steps": [{"class": "sklearn.impute.SimpleImputer", "params": {"strategy": "median"}}],
+        }
+    ]
+}
+MODELS: dict[str, dict[str, Any]] = {
+    "boosted trees": {},
+    "random forest": {
+        "estimator": {
+            "class": "sklearn.ensemble.RandomForestRegressor",
+            "params": {"n_estimators": 3, "random_state": 0},
+        }
+    },
+    "ridge behind an imputer": {
+        "estimator": {"class": "sklearn.linear_model.Ridge"},
+        **NO_MISSING_VALUES,
+    },
+    "logarithm of the target": {
+        "target_transform": {"function": "numpy.log1p", "inverse": "numpy.expm1"}
+    },
+    "trend with a Poisson residual": {
+        "estimator": {
+            "class": "regression_lifecycle.core.estimators.TrendOffsetRegressor",
+            "params": {
+                "trend": {"class": "sklearn.linear_model.Ridge"},
+                "residual": {**BOOSTED, "params": {**BOOSTED["params"], "loss": "poisson"}},
+                "time_column": "hr",
+            },
+        },
+        **NO_MISSING_VALUES,
+    },
+}
+
+
+def feature_rows(n_rows: int = 80) -> pd.DataFrame:
+    """Hours as whole numbers, and temperatures of which every ninth is missing."""
+    hour = np.arange(n_rows, dtype="int64") % 24
+    temp = np.sin(np.arange(n_rows) / 5.0)
+    temp[::9] = np.nan
+    return pd.DataFrame({"hr": hour, "temp": temp})
+
+
+def fitted_model(
+    fingerprint: str = "0123456789abcdef",
+    estimator: dict[str, Any] | None = None,
+    **model: Any,
+) -> TrainedModel:
+    """A model as the training pipeline makes it, fitted on a few rows."""
+    rows = feature_rows()
+    spec = ModelSpec.model_validate({"estimator": estimator or BOOSTED, **model})
+    target = 10.0 + rows["hr"] * 3.0 + rows["temp"].fillna(0.0)
+    recipe = FeatureRecipe(features=({"kind": "columns", "names": ["hr", "temp"]},))
+    passport = ModelPassport(
+        problem="tiny",
+        fingerprint=fingerprint,
+        data_fingerprint="f" * 16,
+        recipe=recipe,
+        trained_from="2021-03-01",
+        trained_until="2021-03-04 07:00",
+        n_rows=len(rows),
+        target_mean=float(target.mean()),
+        parameters={"estimator__max_iter": "5"},
+    )
+    return TrainedModel(make_pipeline(spec).fit(rows, target), passport, rows.tail(5))
+
+
+class Foreign(RegressorMixin, BaseEstimator):
+    """An estimator that nobody reviewed."""
+
+    def fit(self, X: Any, y: Any) -> Foreign:  # noqa: N803
+        self.fitted_ = True
+        return self
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        return np.zeros(len(X))
+
+
+FOREIGN_NAME = f"{Foreign.__module__}.Foreign"
+
+
+def with_foreign_estimator() -> TrainedModel:
+    model = fitted_model()
+    estimator = Pipeline([("estimator", Foreign().fit(feature_rows(), None))])
+    return dataclasses.replace(model, estimator=estimator)

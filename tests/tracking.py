@@ -1,0 +1,50 @@
+"""MLflow stores for tests: a real SQLite database each, copied from one that is made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+EXPERIMENT = "tiny"
+
+
+@contextmanager
+def tracking_store(factory: pytest.TempPathFactory, folder: Path) -> Iterator[str]:
+    """Give MLflow an empty store in a folder, for as long as the block runs.
+
+    Making the tables takes seconds of computing time, copying them none; so they are made once
+    per test process.
+
+    Args:
+        factory: Says where this test process keeps its files.
+        folder: Where the store lies.
+
+    Yields:
+        The identifier of the experiment ``tiny``.
+    """
+    import mlflow
+
+    template = factory.getbasetemp() / "empty_mlflow.db"
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        if not template.exists():
+            mlflow.set_tracking_uri(f"sqlite:///{template.as_posix()}")
+            mlflow.MlflowClient().search_experiments()
+        shutil.copyfile(template, folder / "mlflow.db")
+        mlflow.set_tracking_uri(f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
+        yield mlflow.create_experiment(EXPERIMENT, (folder / "artifacts").as_posix())
+    finally:
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        mlflow.set_tracking_uri(None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
