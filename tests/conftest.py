@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +89,9 @@ def finished_project_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def finished_project(
-    finished_project_once: Path, in_folder: Callable[[Path], Path]
-) -> Iterator[Path]:
+def finished_project(finished_project_once: Path, in_folder: Callable[[Path], Path]) -> Path:
     """The finished project as working folder, for reading only."""
-    yield in_folder(finished_project_once)
+    return in_folder(finished_project_once)
 
 
 @pytest.fixture

@@ -13,12 +13,32 @@ import pytest
 EXPERIMENT = "tiny"
 
 
-@contextmanager
-def tracking_store(factory: pytest.TempPathFactory, folder: Path) -> Iterator[str]:
-    """Give MLflow an empty store in a folder, for as long as the block runs.
+def empty_database(factory: pytest.TempPathFactory, copy: Path) -> Path:
+    """Give a copy of an MLflow database with all its tables and nothing in them.
 
     Making the tables takes seconds of computing time, copying them none; so they are made once
     per test process.
+
+    Args:
+        factory: Says where this test process keeps its files.
+        copy: The copy; its folder is made.
+
+    Returns:
+        The copy.
+    """
+    import mlflow
+
+    template = factory.getbasetemp() / "empty_mlflow.db"
+    if not template.exists():
+        mlflow.MlflowClient(f"sqlite:///{template.as_posix()}").search_experiments()
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(template, copy)
+    return copy
+
+
+@contextmanager
+def tracking_store(factory: pytest.TempPathFactory, folder: Path) -> Iterator[str]:
+    """Give MLflow an empty store in a folder, for as long as the block runs.
 
     Args:
         factory: Says where this test process keeps its files.
@@ -29,15 +49,11 @@ def tracking_store(factory: pytest.TempPathFactory, folder: Path) -> Iterator[st
     """
     import mlflow
 
-    template = factory.getbasetemp() / "empty_mlflow.db"
     names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
     before = {name: os.environ.get(name) for name in names}
+    database = empty_database(factory, folder / "mlflow.db")
     try:
-        if not template.exists():
-            mlflow.set_tracking_uri(f"sqlite:///{template.as_posix()}")
-            mlflow.MlflowClient().search_experiments()
-        shutil.copyfile(template, folder / "mlflow.db")
-        mlflow.set_tracking_uri(f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
+        mlflow.set_tracking_uri(f"sqlite:///{database.as_posix()}")
         yield mlflow.create_experiment(EXPERIMENT, (folder / "artifacts").as_posix())
     finally:
         while mlflow.active_run() is not None:

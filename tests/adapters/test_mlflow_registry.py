@@ -16,6 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+
+import regression_lifecycle
+from regression_lifecycle.adapters import mlflow_registry
+from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.trained_model import TrainedModel
 from tests.examples import (
     FOREIGN_NAME,
     MODELS,
@@ -24,11 +29,6 @@ from tests.examples import (
     with_foreign_estimator,
 )
 from tests.tracking import tracking_store
-
-import regression_lifecycle
-from regression_lifecycle.adapters import mlflow_registry
-from regression_lifecycle.core.errors import ModelError
-from regression_lifecycle.core.trained_model import TrainedModel
 
 SOURCE = Path(regression_lifecycle.__file__).parents[1]
 NAME = "bikes"
@@ -177,7 +177,7 @@ def test_an_artifact_that_was_left_alone_is_loaded(copied: Path, logged: Logged)
 
 
 def test_a_row_without_one_of_its_features_is_refused(copied: Path) -> None:
-    with pytest.raises(mlflow.exceptions.MlflowException, match="missing inputs.*temp"):
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs.*temp"):
         mlflow.pyfunc.load_model(copied.as_posix()).predict(pd.DataFrame({"hr": [1.0]}))
 
 

@@ -14,13 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from tests.examples import (
-    FOREIGN_NAME,
-    MODELS,
-    feature_rows,
-    fitted_model,
-    with_foreign_estimator,
-)
 
 from regression_lifecycle.adapters.model_files import (
     read_archive,
@@ -30,6 +23,13 @@ from regression_lifecycle.adapters.model_files import (
     write_model,
 )
 from regression_lifecycle.core.errors import ModelError
+from tests.examples import (
+    FOREIGN_NAME,
+    MODELS,
+    feature_rows,
+    fitted_model,
+    with_foreign_estimator,
+)
 
 MEMBERS = {"estimator.skops", "passport.json", "example.json", "location.json"}
 

@@ -8,9 +8,9 @@ import mlflow
 import numpy as np
 import pytest
 from kedro.io import DataCatalog, DatasetError
-from tests.tracking import tracking_store
 
 from regression_lifecycle.datasets.mlflow_metrics import MlflowMetricsDataset
+from tests.tracking import tracking_store
 
 METRICS = {
     "candidate": {"rmse": 51.6, "n": 840, "by_hour": {"8": 70.25}},

@@ -12,8 +12,6 @@ import mlflow
 import numpy as np
 import pytest
 from kedro.io import DataCatalog, DatasetError
-from tests.examples import feature_rows, fitted_model
-from tests.tracking import tracking_store
 
 from regression_lifecycle.adapters import mlflow_registry
 from regression_lifecycle.datasets.mlflow_models import (
@@ -21,6 +19,8 @@ from regression_lifecycle.datasets.mlflow_models import (
     MlflowRegistrationDataset,
     MlflowTrainedModelDataset,
 )
+from tests.examples import feature_rows, fitted_model
+from tests.tracking import tracking_store
 
 MODULE = "regression_lifecycle.datasets.mlflow_models"
 

@@ -1,4 +1,4 @@
-"""What is left after a run that went wrong: the old state or the new one, never something between."""
+"""After a run that went wrong there is the old state or the new one, never something between."""
 
 from __future__ import annotations
 

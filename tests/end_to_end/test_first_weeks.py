@@ -42,8 +42,6 @@ def test_error_of_a_constant_is_what_the_study_logged_by_mistake(project):
         ("2011-02-15", "2011-02-22"),
     ):
         moment = holdout["timestamp"]
-        target = holdout.loc[
-            (moment >= pd.Timestamp(start)) & (moment < pd.Timestamp(end)), "cnt"
-        ]
+        target = holdout.loc[(moment >= pd.Timestamp(start)) & (moment < pd.Timestamp(end)), "cnt"]
         logged.append(float(((target - target.mean()) ** 2).mean() ** 0.5))
     assert [round(value, 2) for value in logged] == [51.69, 58.80, 72.28]

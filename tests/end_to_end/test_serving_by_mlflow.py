@@ -45,7 +45,13 @@ def rows_with_blanks(project: Path) -> list[dict[str, float | None]]:
 def test_champion_loads_where_the_package_is_not_installed(finished_project):
     rows = rows_with_blanks(finished_project)
     outcome = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_PACKAGE, tracking_uri(finished_project), json.dumps(rows)],
+        [
+            sys.executable,
+            "-c",
+            WITHOUT_THE_PACKAGE,
+            tracking_uri(finished_project),
+            json.dumps(rows),
+        ],
         capture_output=True,
         text=True,
         check=False,

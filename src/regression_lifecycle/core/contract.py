@@ -174,14 +174,12 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     step = problem.frequency
     distance = stamp.diff()
     after = distance > step
-    missing = (distance[after] // step - 1).astype("int64")
+    # A neighbour that is late by less than a step still leaves one expected time unanswered.
     late = distance[after] % step > pd.Timedelta(0)
+    missing = (distance[after] // step - 1).astype("int64") + late.astype("int64")
+    first = stamp.shift()[after] + step
     return pd.DataFrame(
-        {
-            "first_missing": stamp.shift()[after] + step,
-            "last_missing": stamp[after] - step,
-            "n_missing": missing + late.astype("int64"),
-        }
+        {"first_missing": first, "last_missing": first + (missing - 1) * step, "n_missing": missing}
     ).reset_index(drop=True)
 
 
@@ -237,7 +235,9 @@ def _typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: _Reas
         local = values.where(~blank & ~zoned)
         typed = _dates(local.astype("object") if zoned.any() else local, spec)
         reasons.add(zoned, f"{name} has a time zone; write local times without one")
-        reasons.add(typed.isna() & ~blank & ~zoned, f"{name} is not a {spec.type}")
+        reasons.add_unreadable(
+            typed.isna() & ~blank & ~zoned, f"{name} is not a {spec.type}", values
+        )
         return typed
     if spec.type == "category":
         typed = values.where(~blank).astype("object").map(_label, na_action="ignore")

@@ -14,11 +14,10 @@ class DriftCheckParameters(DriftParameters):
 
     Attributes:
         columns: Columns to compare besides target and prediction.
-        reference: Where the reference comes from. ``out_of_fold``: training rows of the
-            cross-validation's test folds with out-of-sample predictions. ``in_sample``: all
-            training rows with the candidate's own predictions, which look better than they are;
-            only to reproduce work that did so.
+        reference_predictions: ``out_of_fold``: training rows as predicted by models that did not
+            see them. ``in_sample``: as predicted by the candidate itself, which hides drift,
+            since a model fits its own rows too well; only to reproduce work that did so.
     """
 
     columns: tuple[str, ...] = Field(min_length=1)
-    reference: Literal["out_of_fold", "in_sample"] = "out_of_fold"
+    reference_predictions: Literal["out_of_fold", "in_sample"] = "out_of_fold"

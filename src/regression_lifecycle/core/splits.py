@@ -51,7 +51,7 @@ class WindowParameters(StrictModel):
     """The windows of the holdout: all of one length, or listed one by one.
 
     Attributes:
-        length: Length of each window, counted from the holdout's start.
+        length: Length of each window, counted from the day on which the holdout begins.
         explicit: The windows themselves, instead of ``length``.
         minimum_rows: A window with fewer rows is reported as underpopulated, without figures.
     """
@@ -123,7 +123,8 @@ def assign_windows(moments: pd.Series, parameters: WindowParameters) -> pd.DataF
 
     Returns:
         One row per window in time order: ``window`` (its start and last day as text), ``start``,
-        ``end`` (half-open), ``n`` and ``status`` (complete, underpopulated or empty).
+        ``end`` (half-open), ``n`` and ``status`` (complete, underpopulated or empty). Windows of
+        one length begin with the day of the first row.
     """
     if parameters.explicit:
         bounds = [(window.start, window.end) for window in parameters.explicit]
@@ -131,7 +132,7 @@ def assign_windows(moments: pd.Series, parameters: WindowParameters) -> pd.DataF
         edges = pd.date_range(
             moments.min().normalize(), moments.max() + parameters.length, freq=parameters.length
         )
-        bounds = list(zip(edges[:-1], edges[1:], strict=True))
+        bounds = list(pairwise(edges))
     rows = []
     for start, end in bounds:
         n = int(((moments >= start) & (moments < end)).sum())

@@ -53,7 +53,9 @@ class MlflowMetricsDataset(AbstractDataset[MetricTree, dict[str, float]]):
         if run is None:
             return {}
         stored = mlflow.MlflowClient().get_run(run.info.run_id).data.metrics
-        return {name: value for name, value in stored.items() if name.startswith(f"{self._prefix}.")}
+        return {
+            name: value for name, value in stored.items() if name.startswith(f"{self._prefix}.")
+        }
 
     def _describe(self) -> dict[str, Any]:
         return {"prefix": self._prefix}

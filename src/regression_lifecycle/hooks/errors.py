@@ -15,9 +15,7 @@ class ErrorHook:
     """Adds the files that a run read to an error about data."""
 
     @hook_impl
-    def on_pipeline_error(
-        self, error: Exception, pipeline: Pipeline, catalog: DataCatalog
-    ) -> None:
+    def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Note the files of the pipeline's inputs on the error."""
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, DataContractError):

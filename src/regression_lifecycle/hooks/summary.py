@@ -84,12 +84,14 @@ class SummaryHook:
         console.print(table)
 
     def _drift(self, console: Any, catalog: Any, written: set[str]) -> None:
+        from rich.markup import escape
+
         verdict = catalog.load("drift_verdict")
         computed = verdict["drifted"].dropna()
         drifted = list(verdict.loc[verdict["drifted"].fillna(False).astype(bool), "column"])
         console.print(
             f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns against the reference"
-            + (f": {', '.join(drifted)}" if drifted else "")
+            + (f": {escape(', '.join(drifted))}" if drifted else "")
         )
 
     def _decision(self, console: Any, catalog: Any, written: set[str]) -> None:
@@ -105,13 +107,15 @@ class SummaryHook:
         console.print(f"[bold]Champion[/] {described['model_name']}: {shown}")
 
     def _where_to_look(self, console: Any, catalog: Any, written: set[str]) -> None:
+        from rich.markup import escape
+
         reports = []
         for name in sorted(name for name in written if name.endswith("_report")):
             path = getattr(catalog.get(name), "_filepath", None)
             if path is not None:
                 reports.append(self._relative(Path(str(path)) / "report.html"))
         if reports:
-            console.print(f"[bold]Reports[/] {'  '.join(reports)}")
+            console.print(f"[bold]Reports[/] {escape('  '.join(reports))}")
         env = f" ENV={self._env}" if self._env not in ("", "local") else ""
         console.print(f"[bold]Look[/] make viz{env} (pipelines and plots), make ui{env} (MLflow)\n")
 

@@ -16,6 +16,7 @@ from regression_lifecycle.core.fingerprints import table_fingerprint
 from regression_lifecycle.core.problem import Problem
 
 OBSERVATIONS = "observations"
+PROBLEM = "params:problem"
 LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
 MAXIMUM_VALUE_LENGTH = 500
 
@@ -29,7 +30,7 @@ class TrackingHook:
 
     def _reset(self) -> None:
         self._seen: set[str] = set()
-        self._problem: Any = None
+        self._problem: Problem | None = None
         self._env = ""
         self._root = Path()
         self._catalog: Any = None
@@ -42,9 +43,7 @@ class TrackingHook:
         self._root = Path(context.project_path)
 
     @hook_impl
-    def before_pipeline_run(
-        self, run_params: Mapping[str, Any], catalog: DataCatalog
-    ) -> None:
+    def before_pipeline_run(self, run_params: Mapping[str, Any], catalog: DataCatalog) -> None:
         """Tag the run with what it is and which code it runs."""
         import mlflow
 
@@ -53,8 +52,11 @@ class TrackingHook:
             return
         names = run_params.get("pipeline_names") or ["__default__"]
         self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
+        # Read here and not from a node's inputs: a node may be given the observations first.
+        self._problem = _problem_of(catalog)
         mlflow.set_tags(
             {
+                **({} if self._problem is None else {"problem": self._problem.name}),
                 "pipeline": self._name,
                 "env": self._env,
                 "runner": str(run_params.get("runner", "")).split(" ")[0].rsplit(".", 1)[-1],
@@ -73,9 +75,6 @@ class TrackingHook:
         for name, value in inputs.items():
             if name.startswith("params:") and isinstance(value, BaseModel):
                 section = name.removeprefix("params:")
-                if isinstance(value, Problem) and self._problem is None:
-                    self._problem = value
-                    mlflow.set_tag("problem", value.name)
                 if section not in self._seen:
                     self._seen.add(section)
                     fields |= dict(_flat(value.model_dump(mode="json"), section))
@@ -123,6 +122,11 @@ class TrackingHook:
             as_of = data[self._problem.timestamp.name].max()
             tags |= {"as_of": str(as_of), "mlflow.runName": f"{self._name} {as_of:%Y-%m-%d %H:%M}"}
         mlflow.set_tags(tags)
+
+
+def _problem_of(catalog: DataCatalog) -> Problem | None:
+    found = catalog.load(PROBLEM) if PROBLEM in catalog else None
+    return found if isinstance(found, Problem) else None
 
 
 def _flat(tree: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:

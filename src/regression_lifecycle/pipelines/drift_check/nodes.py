@@ -20,26 +20,30 @@ from regression_lifecycle.pipelines.roles import column_roles
 PREDICTION = "prediction"
 
 
-def choose_reference(
+def make_reference(
     training_set: pd.DataFrame,
     out_of_fold_predictions: pd.DataFrame,
     candidate: TrainedModel,
+    problem: Problem,
     parameters: DriftCheckParameters,
 ) -> pd.DataFrame:
-    """Pick the rows that drift is measured against.
+    """Join the training rows with the predictions that the holdout's are compared with.
 
     Args:
         training_set: All training rows.
-        out_of_fold_predictions: Rows of the test folds with ``prediction``.
-        candidate: The model, for an in-sample reference.
-        parameters: Which reference.
+        out_of_fold_predictions: Rows of the cross-validation's test folds with ``prediction``.
+        candidate: The model, for predictions in sample.
+        problem: Names the key.
+        parameters: Which predictions.
 
     Returns:
-        Features, target and ``prediction``.
+        The training set with ``prediction``; out of fold it is missing for the rows that were
+        in no test fold.
     """
-    if parameters.reference == "out_of_fold":
-        return out_of_fold_predictions.copy()
-    return training_set.assign(prediction=candidate.predict(training_set))
+    if parameters.reference_predictions == "in_sample":
+        return training_set.assign(**{PREDICTION: candidate.predict(training_set)})
+    keys = list(problem.key_columns)
+    return training_set.merge(out_of_fold_predictions[[*keys, PREDICTION]], on=keys, how="left")
 
 
 def check_drift(

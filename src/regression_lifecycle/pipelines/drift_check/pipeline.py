@@ -12,15 +12,16 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.choose_reference,
+                nodes.make_reference,
                 [
                     "training_set",
                     "out_of_fold_predictions",
                     "candidate_model",
+                    "params:problem",
                     "params:drift_check",
                 ],
                 "drift_reference",
-                name="choose_reference",
+                name="make_reference",
             ),
             Node(
                 nodes.check_drift,

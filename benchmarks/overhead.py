@@ -1,0 +1,223 @@
+"""What Kedro and MLflow cost: CPU seconds of the project's commands beside those of plain ones.
+
+Two pairs of commands are run in turn, A B A B, after a warm-up of each:
+
+- ``run``: ``plain_script.py`` and ``kedro run``, which do the same fits, figures and reports.
+- ``registry``: ``kedro --version`` and ``kedro registry list``, with the same plugins.
+
+CPU is user plus system time of the process and of all it started and waited for. Everything
+is written to a temporary folder, with a tracking database of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+KEDRO = Path(sys.executable).with_name("kedro")
+PLAIN_SCRIPT = ROOT / "benchmarks" / "plain_script.py"
+
+MAXIMUM_RUN_RATIO = 2.0
+MAXIMUM_REGISTRY_SECONDS = 1.0
+
+PLAIN, RUN, FRESH = "plain script", "kedro run", "kedro run, fresh database"
+VERSION, REGISTRY = "kedro --version", "kedro registry list"
+
+
+def cpu_seconds(command: list[str], log: Path) -> float:
+    """Run a command to its end.
+
+    Args:
+        command: Program and arguments.
+        log: Where its output goes.
+
+    Returns:
+        User plus system seconds, those of its own child processes included.
+
+    Raises:
+        SystemExit: With the end of the output, if the command fails.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Without compiled files every command imports twice as long.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        end = log.read_text(errors="replace")[-3000:]
+        raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{end}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def workspace(folder: Path) -> list[str]:
+    """Make a place of its own for a full cycle: the base environment, nothing of the user's.
+
+    Args:
+        folder: A folder that does not exist yet.
+
+    Returns:
+        The command that runs the cycle there.
+    """
+    conf = folder / "conf"
+    shutil.copytree(ROOT / "conf" / "base", conf / "base")
+    (conf / "local").mkdir()
+    place = json.dumps((folder / "data").as_posix())
+    (conf / "local" / "globals.yml").write_text(f"workspace: {place}\n")
+    return [str(KEDRO), "run", f"--conf-source={conf}"]
+
+
+def require_same_work(plain: Path, cycle: Path) -> None:
+    """Refuse to compare two programs that do not come to the same figures.
+
+    Args:
+        plain: Result folder of the plain script.
+        cycle: Workspace of the full cycle.
+
+    Raises:
+        SystemExit: If the holdout metrics differ.
+    """
+    report = cycle / "data" / "08_reporting" / "holdout_metrics.json"
+    mine = json.loads((plain / "holdout_metrics.json").read_text())
+    theirs = json.loads(report.read_text())
+    for model, metrics in mine.items():
+        for name, value in metrics.items():
+            if abs(value - theirs[model][name]) > 1e-9 * max(1.0, abs(value)):
+                raise SystemExit(
+                    f"not the same work: {name} of the {model} is {value} in the plain script "
+                    f"and {theirs[model][name]} in kedro run"
+                )
+
+
+def in_turn(commands: dict[str, list[str]], repeat: int, scratch: Path) -> dict[str, list[float]]:
+    """Measure commands in turn, so that a busy machine is unfair to none of them.
+
+    Args:
+        commands: Commands by name; each is run once more in the beginning to warm up.
+        repeat: Rounds.
+        scratch: Folder for the output.
+
+    Returns:
+        CPU seconds by name, one per round.
+    """
+    found: dict[str, list[float]] = {name: [] for name in commands}
+    for number in range(repeat + 1):
+        for name, command in commands.items():
+            seconds = cpu_seconds(command, scratch / "output.log")
+            print(f"{'warm-up' if number == 0 else number}: {name} {seconds:.2f} s", flush=True)
+            if number:
+                found[name].append(seconds)
+    return found
+
+
+def measure_run(repeat: int, scratch: Path) -> bool:
+    """Compare the full cycle with the plain script, and measure it once on a fresh database.
+
+    Args:
+        repeat: Rounds.
+        scratch: Folder for everything that is written.
+
+    Returns:
+        Whether the cycle takes at most :data:`MAXIMUM_RUN_RATIO` times as long.
+    """
+    plain, cycle = scratch / "plain", scratch / "cycle"
+    commands = {
+        PLAIN: [sys.executable, str(PLAIN_SCRIPT), str(plain)],
+        RUN: workspace(cycle),
+    }
+    found = in_turn(commands, repeat, scratch)
+    require_same_work(plain, cycle)
+    fresh = cpu_seconds(workspace(scratch / "fresh"), scratch / "output.log")
+    show({**found, FRESH: [fresh]})
+    base = found[PLAIN]
+    low, middle = min(found[RUN]) / min(base), median(found[RUN]) / median(base)
+    print(f"{RUN} / {PLAIN}: {low:.2f} (minima), {middle:.2f} (medians)")
+    print(f"{FRESH} / {PLAIN}: {fresh / median(base):.2f}")
+    worst = max(middle, fresh / median(base))
+    return verdict(worst <= MAXIMUM_RUN_RATIO, f"at most {MAXIMUM_RUN_RATIO:g} times the CPU")
+
+
+def measure_registry(repeat: int, scratch: Path) -> bool:
+    """Compare the list of pipelines with the least that Kedro can be asked.
+
+    Args:
+        repeat: Rounds.
+        scratch: Folder for the output.
+
+    Returns:
+        Whether it takes at most :data:`MAXIMUM_REGISTRY_SECONDS` more.
+    """
+    commands = {
+        VERSION: [str(KEDRO), "--version"],
+        REGISTRY: [str(KEDRO), "registry", "list"],
+    }
+    found = in_turn(commands, repeat, scratch)
+    show(found)
+    low = min(found[REGISTRY]) - min(found[VERSION])
+    middle = median(found[REGISTRY]) - median(found[VERSION])
+    print(f"{REGISTRY} - {VERSION}: {low:+.2f} s (minima), {middle:+.2f} s (medians)")
+    return verdict(
+        middle <= MAXIMUM_REGISTRY_SECONDS, f"at most {MAXIMUM_REGISTRY_SECONDS:g} s more"
+    )
+
+
+def show(found: dict[str, list[float]]) -> None:
+    """Print a table of CPU seconds.
+
+    Args:
+        found: Seconds by command.
+    """
+    print(f"\n{'command':<28}{'runs':>6}{'min s':>10}{'median s':>10}")
+    for name, seconds in found.items():
+        print(f"{name:<28}{len(seconds):>6}{min(seconds):>10.2f}{median(seconds):>10.2f}")
+
+
+def verdict(kept: bool, limit: str) -> bool:
+    """Print whether a limit was kept.
+
+    Args:
+        kept: Whether it was.
+        limit: The limit in words.
+
+    Returns:
+        ``kept``.
+    """
+    print(f"{limit}: {'kept' if kept else 'MISSED'}\n")
+    return kept
+
+
+def main() -> int:
+    """Measure what was asked for.
+
+    Returns:
+        0 if every limit was kept, 1 if not.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=3, help="rounds after the warm-up")
+    parser.add_argument("--what", choices=("run", "registry", "all"), default="all")
+    options = parser.parse_args()
+    if options.repeat < 1:
+        parser.error("--repeat must be at least 1")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores\n")
+    measures = {"registry": measure_registry, "run": measure_run}
+    kept = []
+    for name, measure in measures.items():
+        if options.what in (name, "all"):
+            with tempfile.TemporaryDirectory() as scratch:
+                kept.append(measure(options.repeat, Path(scratch)))
+    return 0 if all(kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

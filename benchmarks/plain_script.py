@@ -1,0 +1,237 @@
+"""The full cycle's work as one script, without Kedro and MLflow: what ``overhead.py`` divides by.
+
+It takes model, features, folds, windows, drift methods and reports from ``conf/base``, fits and
+predicts the same, and writes its results to a folder. What it leaves out is what the project
+adds: contract validators, checked loading and saving of every table between two steps, model
+file, gate, registry, ledger, lineage, run history, summaries and a champion to meet.
+
+Usage: ``python benchmarks/plain_script.py FOLDER``
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from omegaconf import OmegaConf
+from sklearn.inspection import permutation_importance
+
+from regression_lifecycle.adapters.evidently import (
+    ColumnRoles,
+    data_quality_snapshot,
+    drift_snapshot,
+    drift_verdict,
+    regression_snapshot,
+)
+from regression_lifecycle.core import evaluation, training
+from regression_lifecycle.core.baseline import baseline_forecast
+from regression_lifecycle.core.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.drift_check import DriftCheckParameters
+from regression_lifecycle.core.evaluation import BASELINE, CANDIDATE, EvaluationParameters
+from regression_lifecycle.core.feature_table import build_features
+from regression_lifecycle.core.preprocessing import PreprocessingParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.splits import assign_windows, split_by_time
+from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.pipelines.roles import column_roles
+
+ROOT = Path(__file__).resolve().parents[1]
+PREDICTION = "prediction"
+
+
+def read_parameters(folder: Path) -> dict[str, Any]:
+    """Read all ``parameters_*.yml`` of a folder, ``${globals:...}`` resolved.
+
+    Args:
+        folder: For example ``conf/base``.
+
+    Returns:
+        Sections by name.
+    """
+    shared = OmegaConf.load(folder / "globals.yml")
+    OmegaConf.register_new_resolver("globals", lambda key: shared[key])
+    files = [OmegaConf.load(path) for path in sorted(folder.glob("parameters_*.yml"))]
+    parameters: dict[str, Any] = OmegaConf.to_container(OmegaConf.merge(*files), resolve=True)
+    return parameters
+
+
+def main(folder: Path) -> None:
+    """Do the work.
+
+    Args:
+        folder: Where the results go.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = read_parameters(ROOT / "conf" / "base")
+    problem = Problem(**sections["problem"])
+    preprocessing = PreprocessingParameters(**sections["preprocessing"])
+    fitting = TrainingParameters(**sections["training"])
+    judging = EvaluationParameters(**sections["evaluation"])
+    drift = DriftCheckParameters(**sections["drift_check"])
+    stamp = problem.timestamp.name
+
+    raw = pd.read_csv(ROOT / "data" / "01_raw" / "hour.csv")
+    ingestion = IngestionParameters(**sections["ingestion"])
+    observations, _ = enforce_contract(raw, problem, ingestion)
+    dates = ("date", "datetime")
+    described = [name for name, spec in problem.columns.items() if spec.type not in dates]
+    data_quality_snapshot(
+        observations,
+        column_roles(problem, described),
+        maximum_rows=ingestion.report_rows,
+        seed=0,
+    ).save_html(str(folder / "data_quality_report.html"))
+    ahead = [name for name in problem.columns if problem.is_known_ahead(name)]
+    table = build_features(observations, problem, preprocessing.recipe, keep=ahead)
+    past, holdout = split_by_time(table, stamp, preprocessing.split)
+
+    names = list(preprocessing.feature_names)
+    features, target = past[names], past[problem.target].astype("float64")
+    unfitted = training.make_pipeline(fitting.model)
+    scores, out_of_fold = training.cross_validate(unfitted, features, target, fitting)
+    scores.to_csv(folder / "cross_validation_scores.csv", index=False)
+    reference = past.assign(prediction=out_of_fold).dropna(subset=[PREDICTION])
+    model = training.fit(unfitted, features, target, fitting.compute)
+
+    naive = baseline_forecast(
+        observations, holdout, float(target.mean()), problem, judging.baseline
+    )
+    predictions = holdout.assign(**{CANDIDATE: model.predict(holdout[names]), BASELINE: naive})
+    predictions.to_parquet(folder / "holdout_predictions.parquet")
+    measure(predictions, problem, judging, folder)
+    importance = measure_importance(model, holdout, names, problem, judging, fitting)
+    importance.to_csv(folder / "feature_importance.csv", index=False)
+
+    current = predictions.rename(columns={CANDIDATE: PREDICTION})
+    roles = column_roles(problem, drift.columns, prediction=PREDICTION)
+    regression_snapshot(
+        current,
+        column_roles(problem, [], prediction=PREDICTION),
+        reference=reference,
+        maximum_rows=judging.report_rows,
+        seed=0,
+    ).save_html(str(folder / "regression_report.html"))
+    report, verdict = drift_snapshot(reference, current, roles, drift)
+    report.save_html(str(folder / "drift_report.html"))
+    verdict.to_parquet(folder / "drift_verdict.parquet")
+    compare_windows(reference, current, roles, judging, drift, stamp).to_parquet(
+        folder / "window_drift.parquet"
+    )
+    draw(predictions, importance, problem, judging, folder)
+
+
+def measure(
+    predictions: pd.DataFrame, problem: Problem, judging: EvaluationParameters, folder: Path
+) -> None:
+    """Write metrics of all rows, of segments and of windows, and the worst rows."""
+    stamp, target = problem.timestamp.name, problem.target
+    overall = evaluation.overall_metrics(predictions, target)
+    (folder / "holdout_metrics.json").write_text(json.dumps(overall, indent=2))
+    windows = assign_windows(predictions[stamp], judging.windows)
+    tables = {
+        "segment_metrics": evaluation.segment_metrics(predictions, target, judging.segments),
+        "window_metrics": evaluation.window_metrics(predictions, windows, stamp, target),
+        "worst_rows": evaluation.worst_rows(predictions, target, judging.worst_rows),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def measure_importance(
+    model: Any,
+    holdout: pd.DataFrame,
+    names: list[str],
+    problem: Problem,
+    judging: EvaluationParameters,
+    fitting: TrainingParameters,
+) -> pd.DataFrame:
+    """Shuffle one feature after the other; the most important comes first."""
+    options = judging.importance
+    rows = holdout.sample(min(options.rows, len(holdout)), random_state=options.seed)
+    with training.compute_limits(fitting.compute):
+        found = permutation_importance(
+            model,
+            rows[names],
+            rows[problem.target],
+            scoring="neg_root_mean_squared_error",
+            n_repeats=options.repeats,
+            random_state=options.seed,
+        )
+    table = pd.DataFrame(
+        {"feature": names, "mean": found.importances_mean, "std": found.importances_std}
+    )
+    return table.sort_values("mean", ascending=False)
+
+
+def compare_windows(
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    roles: ColumnRoles,
+    judging: EvaluationParameters,
+    drift: DriftCheckParameters,
+    stamp: str,
+) -> pd.DataFrame:
+    """Compute the drift verdict of every window of the holdout."""
+    moments = current[stamp]
+    return pd.concat(
+        [
+            drift_verdict(
+                reference,
+                current[(moments >= window["start"]) & (moments < window["end"])],
+                roles,
+                drift,
+            ).assign(window=window["window"])
+            for window in assign_windows(moments, judging.windows).to_dict("records")
+        ]
+    )
+
+
+def draw(
+    predictions: pd.DataFrame,
+    importance: pd.DataFrame,
+    problem: Problem,
+    judging: EvaluationParameters,
+    folder: Path,
+) -> None:
+    """Write the project's four figures as Plotly JSON."""
+    target = problem.target
+    error = predictions[CANDIDATE] - predictions[target]
+    shares = [0.05, 0.25, 0.5, 0.75, 0.95]
+    quantiles = error.groupby(predictions[judging.segments[0]]).quantile(shares).unstack()
+    windows = pd.read_csv(folder / "window_metrics.csv")
+    figures = {
+        "predicted_against_actual": go.Figure(
+            go.Histogram2d(x=predictions[target], y=predictions[CANDIDATE], nbinsx=60, nbinsy=60)
+        ),
+        "residuals": go.Figure(
+            go.Box(
+                x=quantiles.index,
+                lowerfence=quantiles[0.05],
+                q1=quantiles[0.25],
+                median=quantiles[0.5],
+                q3=quantiles[0.75],
+                upperfence=quantiles[0.95],
+            )
+        ),
+        "error_over_time": go.Figure(
+            [
+                go.Scatter(x=part["start"], y=part["rmse"], name=str(model))
+                for model, part in windows.groupby("model")
+            ]
+        ),
+        "importance": go.Figure(
+            go.Bar(x=importance["mean"], y=importance["feature"], orientation="h")
+        ),
+    }
+    for name, figure in figures.items():
+        (folder / f"{name}.json").write_text(figure.to_json())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
+    foreign = {"kedro", "mlflow"} & {name.partition(".")[0] for name in sys.modules}
+    assert not foreign, f"the plain script must not import {foreign}"

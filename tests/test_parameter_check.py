@@ -1,0 +1,244 @@
+"""Parameters are checked before a run: one line per mistake, with the place and the mend."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from regression_lifecycle import settings
+from regression_lifecycle.config_loader import LifecycleConfigLoader
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.parameter_check import check_parameters
+from regression_lifecycle.pipeline_registry import register_pipelines
+from tests.conftest import ROOT
+
+Mistakes = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def mistakes() -> Mistakes:
+    """Checks the parameters of the test environment with changes; gives the lines of the error."""
+    pipelines = register_pipelines()
+
+    def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
+        loader = LifecycleConfigLoader(
+            str(ROOT / "conf"),
+            env=env,
+            runtime_params=copy.deepcopy(changes),
+            **settings.CONFIG_LOADER_ARGS,
+        )
+        parameters = loader["parameters"]
+        known = {name: pipelines[name] for name in names or ["__default__"]}
+        try:
+            check_parameters(parameters, changes, known, loader.configured_parameters)
+        except ConfigurationError as error:
+            lines = str(error).split("\n")
+            assert all(line.startswith("  ") for line in lines)
+            return [line[2:] for line in lines]
+        return []
+
+    return check
+
+
+def features(*specs: dict[str, Any]) -> dict[str, Any]:
+    return {"features": list(specs)}
+
+
+def estimator(path: str, **params: Any) -> dict[str, Any]:
+    return {"model": {"estimator": {"class": path, "params": params}}}
+
+
+FOREST = "sklearn.ensemble.RandomForestRegressor"
+HOUR = {"kind": "columns", "names": ["hr"]}
+
+
+@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> None:
+    assert mistakes(env=env) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param(
+            {"trainnig": {"model": {}}},
+            "unknown parameter 'trainnig'; did you mean 'training'? Allowed: drift_check, "
+            "evaluation, ingestion, preprocessing, problem, training",
+            id="section",
+        ),
+        pytest.param(
+            {"training": {"cross_validatoin": {}}},
+            "training: unknown key 'cross_validatoin'; did you mean 'cross_validation'? Allowed: "
+            "compute, cross_validation, model, search",
+            id="key",
+        ),
+        pytest.param(
+            {"evaluation": {"gate": {"comparison": {"confidense": 0.9}}}},
+            "evaluation.gate.comparison: unknown key 'confidense'; did you mean 'confidence'? "
+            "Allowed: block, confidence, metric, minimum_blocks, minimum_improvement, resamples, "
+            "seed",
+            id="key three levels down",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "columns", "name": ["hr"]})},
+            "preprocessing.features.0: unknown key 'name'; did you mean 'names'? Allowed: kind, "
+            "names",
+            id="key of a feature",
+        ),
+        pytest.param(
+            {"preprocessing": features(HOUR, {"kind": "lag", "name": "x", "ages": ["7 days"]})},
+            "preprocessing.features.1.column: field required",
+            id="missing key of a feature",
+        ),
+        pytest.param(
+            {"training": {"compute": {"threads": "many"}}},
+            "training.compute.threads: input should be a valid integer, unable to parse string as "
+            "an integer",
+            id="wrong type",
+        ),
+        pytest.param(
+            {"training": 5},
+            "training: input should be a valid dictionary or instance of TrainingParameters",
+            id="wrong type of a section",
+        ),
+        pytest.param(
+            {"ingestion": {"maximum_rejected_share": 3}},
+            "ingestion.maximum_rejected_share: input should be less than or equal to 1",
+            id="out of range",
+        ),
+        pytest.param(
+            {"problem": {"horizon": 7}},
+            "problem.horizon: '7' has no unit; write for example '7 days' or '1 hour'",
+            id="no unit",
+        ),
+        pytest.param(
+            {"training": estimator("os.system", command="true")},
+            "training.model: estimator: 'os.system' is not in an allowed package. Allowed: "
+            "sklearn.*, lightgbm.*, xgboost.*, regression_lifecycle.core.estimators.*",
+            id="package that is not allowed",
+        ),
+        pytest.param(
+            {"training": estimator(FOREST, n_estimators=-5)},
+            f"training.model: estimator: {FOREST}: The 'n_estimators' parameter of "
+            "RandomForestRegressor must be an int in the range [1, inf). Got -5 instead.",
+            id="estimator's parameter out of range",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "columns", "names": ["hr", "casual"]})},
+            "preprocessing.features: feature column 'casual': 'casual' is forbidden (a part of the "
+            "target)",
+            id="part of the target as a feature",
+        ),
+        pytest.param(
+            {"evaluation": {"baseline": {"season": "1 day"}}},
+            "evaluation.baseline.season: 1 days 00:00:00 is shorter than problem.horizon 7 days "
+            "00:00:00, so those values are not known yet",
+            id="baseline that knows the future",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(mistakes: Mistakes, changes: dict[str, Any], line: str) -> None:
+    assert mistakes(**changes) == [line]
+
+
+@pytest.mark.parametrize(
+    ("changes", "beginning"),
+    [
+        pytest.param(
+            {"training": estimator("sklearn.ensemble.RandomForestRegresor")},
+            "training.model: estimator: unknown class 'RandomForestRegresor'; did you mean "
+            "'RandomForestRegressor'? Allowed: ",
+            id="unknown estimator",
+        ),
+        pytest.param(
+            {"training": estimator(FOREST, n_estimator=5)},
+            "training.model: estimator.params: unknown parameter 'n_estimator'; did you mean "
+            "'n_estimators'? Allowed: ",
+            id="unknown parameter of an estimator",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "columns", "names": ["cnt"]})},
+            "preprocessing.features: feature column 'cnt': 'cnt' is the target; ",
+            id="target as a feature",
+        ),
+        pytest.param(
+            {
+                "preprocessing": features(
+                    HOUR, {"kind": "lag", "name": "x", "column": "cnt", "ages": ["1 day"]}
+                )
+            },
+            "preprocessing.features: feature 'x' reads 'cnt' 1 days 00:00:00 ago, which is not "
+            "known yet ",
+            id="lag younger than the horizon",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "lagg", "name": "x"})},
+            "preprocessing.features.0: input tag 'lagg' ",
+            id="unknown kind of feature",
+        ),
+        pytest.param(
+            {"evaluation": {"segments": ["hr", "wether"]}},
+            "evaluation.segments: unknown column 'wether'; did you mean 'weathersit'? Allowed: ",
+            id="unknown segment",
+        ),
+        pytest.param(
+            {"evaluation": {"segments": ["casual"]}},
+            "evaluation.segments: unknown column 'casual'",
+            id="segment that is not known ahead",
+        ),
+        pytest.param(
+            {"drift_check": {"columns": ["tmp"]}},
+            "drift_check.columns: unknown column 'tmp'; did you mean 'temp'? Allowed: ",
+            id="unknown drift column",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_begins_with_its_place(
+    mistakes: Mistakes, changes: dict[str, Any], beginning: str
+) -> None:
+    (line,) = mistakes(**changes)
+
+    assert line.startswith(beginning)
+
+
+def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
+    lines = mistakes(
+        trainnig={}, ingestion={"minimum_rows": 0}, evaluation={"worst_rows": 0, "report_rows": 1}
+    )
+
+    assert [line.split(":")[0].split(";")[0] for line in lines] == [
+        "unknown parameter 'trainnig'",
+        "ingestion.minimum_rows",
+        "evaluation.worst_rows",
+        "evaluation.report_rows",
+    ]
+
+
+def test_segments_are_checked_in_a_pipeline_that_makes_no_features(mistakes: Mistakes) -> None:
+    (line,) = mistakes("evaluation", evaluation={"segments": ["wether"]})
+
+    assert line.startswith("evaluation.segments: unknown column 'wether'")
+    assert mistakes("evaluation", evaluation={"segments": ["day_index"]}) == []
+
+
+def test_a_parameter_that_the_pipeline_does_not_use_is_not_called_unknown(
+    mistakes: Mistakes,
+) -> None:
+    assert mistakes("training", ingestion={"minimum_rows": 5}) == [
+        "ingestion is used by none of the pipelines that are to run (training); leave it out"
+    ]
+
+
+def test_a_section_that_is_nowhere_is_asked_for() -> None:
+    pipelines = {"ingestion": register_pipelines()["ingestion"]}
+
+    with pytest.raises(ConfigurationError) as caught:
+        check_parameters({}, {}, pipelines, ())
+
+    assert str(caught.value).split("\n") == [
+        "  ingestion is not configured; add it to a parameters_*.yml",
+        "  problem is not configured; add it to a parameters_*.yml",
+    ]

@@ -1,0 +1,136 @@
+"""The registry of pipelines, and the catalog that they need in every environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from kedro.io import DataCatalog
+
+from regression_lifecycle import settings
+from regression_lifecycle.config_loader import LifecycleConfigLoader
+from regression_lifecycle.pipeline_registry import register_pipelines
+from tests.conftest import ROOT
+
+STAGES = ["ingestion", "preprocessing", "training", "evaluation", "promotion", "drift_check"]
+ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir())
+LAYERS = {
+    "raw",
+    "intermediate",
+    "primary",
+    "feature",
+    "model_input",
+    "models",
+    "model_output",
+    "reporting",
+}
+# What the first commands of a user should not wait for.
+HEAVY = ("sklearn", "evidently", "plotly", "skops", "sqlalchemy", "mlflow.pyfunc", "scipy")
+
+
+def catalog_config(env: str) -> dict[str, Any]:
+    loader = LifecycleConfigLoader(str(ROOT / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
+    return loader["catalog"]
+
+
+def test_every_stage_can_be_run_by_its_name_and_all_of_them_without_one() -> None:
+    pipelines = register_pipelines()
+
+    assert list(pipelines) == [*STAGES, "__default__"]
+    stages = {node.name for name in STAGES for node in pipelines[name].nodes}
+    assert {node.name for node in pipelines["__default__"].nodes} == stages
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nodes_of_a_stage_stand_in_its_namespace_and_datasets_do_not(stage: str) -> None:
+    pipeline = register_pipelines()[stage]
+
+    assert {node.namespace for node in pipeline.nodes} == {stage}
+    assert not [name for name in pipeline.datasets() if "." in name.removeprefix("params:")]
+
+
+def test_the_cycle_needs_the_raw_table_and_the_champion_alone() -> None:
+    cycle = register_pipelines()["__default__"]
+
+    inputs = {name for name in cycle.inputs() if not name.startswith("params:")}
+    assert inputs == {"raw_observations", "champion_model"}
+
+
+def test_the_environments_are_the_ones_known_here() -> None:
+    assert {"base", "test", "first_weeks"} <= set(ENVIRONMENTS)
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_dataset_has_an_entry_with_a_layer(env: str) -> None:
+    cycle = register_pipelines()["__default__"]
+    names = {name for name in cycle.datasets() if not name.startswith("params:")}
+    entries = catalog_config(env)
+
+    layers = {
+        name: entries.get(name, {}).get("metadata", {}).get("kedro-viz", {}).get("layer")
+        for name in names
+    }
+
+    assert {name for name, layer in layers.items() if layer not in LAYERS} == set()
+    assert set(entries) == names
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_entry_can_be_made(env: str) -> None:
+    config = catalog_config(env)
+    catalog = DataCatalog.from_config(config)
+
+    for name in config:
+        assert str(catalog.get(name))
+
+
+def test_environments_do_not_write_into_each_others_folders() -> None:
+    written = {
+        env: {
+            entry.get("filepath") or entry.get("url")
+            for name, entry in catalog_config(env).items()
+            if name != "raw_observations" and (entry.get("filepath") or entry.get("url"))
+        }
+        for env in ENVIRONMENTS
+        if env != "local"  # it is base with what is yours
+    }
+
+    for one in written:
+        for other in written:
+            assert one == other or not written[one] & written[other]
+
+
+def modules_after(*lines: str) -> set[str]:
+    code = ";".join(["import sys, json", *lines, "print(json.dumps(sorted(sys.modules)))"])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_reading_settings_and_pipelines_imports_nothing_heavy_of_its_own() -> None:
+    plugins = "import kedro_mlflow.framework.hooks, kedro_mlflow.framework.cli.cli"
+    without = modules_after(plugins)
+
+    with_project = modules_after(
+        plugins,
+        "import regression_lifecycle.settings",
+        "from regression_lifecycle.pipeline_registry import register_pipelines",
+    )
+
+    added = with_project - without
+    assert "regression_lifecycle.pipeline_registry" in added
+    assert sorted(name for name in added if name.startswith(HEAVY)) == []
+
+
+def test_making_the_pipelines_imports_neither_evidently_nor_a_database() -> None:
+    modules = modules_after(
+        "from regression_lifecycle.pipeline_registry import register_pipelines",
+        "register_pipelines()",
+    )
+
+    heavy = ("evidently", "plotly", "skops", "sqlalchemy", "mlflow", "sklearn")
+    assert sorted(name for name in modules if name.split(".")[0] in heavy) == []
