@@ -43,12 +43,16 @@ def write_model_card(
         f"- **Decision** {decision['decision']}: {'; '.join(decision['reasons'])}",
         f"- **Fingerprint** `{passport.fingerprint}` (data `{passport.data_fingerprint}`)",
         "",
-        "| holdout | " + " | ".join(_SHOWN) + " |",
+        "## Holdout",
+        "",
+        "| model | " + " | ".join(_SHOWN) + " |",
         "|---|" + "---|" * len(_SHOWN),
         *(
             f"| {model} | " + " | ".join(_number(values[name]) for name in _SHOWN) + " |"
             for model, values in metrics.items()
         ),
+        "",
+        "## Gate",
         "",
         "| check | value | threshold | verdict |",
         "|---|---|---|---|",
@@ -58,7 +62,9 @@ def write_model_card(
             for check in decision["checks"]
         ),
         "",
-        "Features: " + ", ".join(f"`{name}`" for name in passport.recipe.feature_names) + ".",
+        "## Features",
+        "",
+        ", ".join(f"`{name}`" for name in passport.recipe.feature_names) + ".",
     ]
     if problem.forbidden_columns:
         never = (f"`{name}` ({why})" for name, why in problem.forbidden_columns.items())
