@@ -51,7 +51,7 @@ format: setup  ## Let Ruff format the code
 	$(BIN)/ruff format
 
 viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
-	$(BIN)/kedro viz run --env=$(ENV)
+	$(BIN)/kedro viz run --env=$(ENV) --include-hooks
 
 # Two processes and half a gigabyte; MLflow's own default is fifteen and three.
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000

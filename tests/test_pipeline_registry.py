@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ LAYERS = {
     "models",
     "model_output",
     "reporting",
+    "decision",
 }
 # What the first commands of a user should not wait for.
 HEAVY = ("sklearn", "evidently", "plotly", "skops", "sqlalchemy", "mlflow.pyfunc", "scipy")
@@ -76,6 +78,24 @@ def test_every_dataset_has_an_entry_with_a_layer(env: str) -> None:
 
     assert {name for name, layer in layers.items() if layer not in LAYERS} == set()
     assert set(entries) == names
+
+
+def test_layers_follow_each_other_without_a_circle() -> None:
+    # Kedro-Viz draws no layer at all if they do not.
+    layers = {
+        name: entry["metadata"]["kedro-viz"]["layer"]
+        for name, entry in catalog_config("base").items()
+    }
+    before: dict[str, set[str]] = {layer: set() for layer in layers.values()}
+    for node in register_pipelines()["__default__"].nodes:
+        for output in node.outputs:
+            inputs = {layers[name] for name in node.inputs if name in layers}
+            before[layers[output]] |= inputs - {layers[output]}
+
+    order = list(TopologicalSorter(before).static_order())
+
+    assert order[0] == "raw"
+    assert order[-1] == "decision"
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

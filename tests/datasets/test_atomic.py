@@ -235,7 +235,7 @@ def test_tables_documents_and_figures_have_previews_too(tmp_path: Path) -> None:
 
 def test_versions_and_remote_stores_are_written_by_kedro_itself(tmp_path: Path) -> None:
     versioned = AtomicCSVDataset(
-        filepath=(tmp_path / "t.csv").as_posix(), version=Version(None, None)
+        filepath=(tmp_path / "t.csv").as_posix(), version=Version(None, "2021-03-01")
     )
     versioned.save(TABLE)
     assert len(versioned.load()) == 3

@@ -137,9 +137,15 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Returns:
             Name, alias and version as JSON text.
         """
+        from mlflow import is_tracking_uri_set
+
         from regression_lifecycle.adapters import mlflow_registry
 
-        version = mlflow_registry.version_by_alias(self._model_name, self._alias)
+        # Kedro-Viz runs no hooks unless it is told to, and then nobody has said where MLflow is:
+        # asking would make an empty database in the working folder.
+        version: str | None = "start Kedro-Viz with --include-hooks to see it"
+        if is_tracking_uri_set():
+            version = mlflow_registry.version_by_alias(self._model_name, self._alias)
         return JSONPreview(json.dumps({**self._describe(), "version": version}))
 
     def _exists(self) -> bool:
