@@ -88,18 +88,29 @@ def test_an_interrupted_run_is_killed(
     assert mlflow.active_run() is None
 
 
+@pytest.fixture
+def own_handler() -> Iterator[Callable[..., None]]:
+    """A handler of the surrounding process, which a run must put back."""
+
+    def handler(*_: object) -> None:
+        raise AssertionError("the run did not handle the signal")
+
+    before = signal.signal(signal.SIGTERM, handler)
+    yield handler
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_a_terminated_run_is_killed_and_exits_as_one(
-    tracked: Path, in_the_middle: Callable[..., None]
+    tracked: Path, in_the_middle: Callable[..., None], own_handler: Callable[..., None]
 ) -> None:
     in_the_middle(lambda: signal.raise_signal(signal.SIGTERM))
-    before = signal.getsignal(signal.SIGTERM)
 
     with pytest.raises(SystemExit) as caught:
         run_ingestion(tracked)
 
     assert caught.value.code == 128 + signal.SIGTERM
     assert statuses(tracked) == ["KILLED"]
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is own_handler
 
 
 def test_a_run_with_an_error_has_failed(tracked: Path, in_the_middle: Callable[..., None]) -> None:
