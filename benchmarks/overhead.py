@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -86,18 +87,27 @@ def require_same_work(plain: Path, cycle: Path) -> None:
         cycle: Workspace of the full cycle.
 
     Raises:
-        SystemExit: If the holdout metrics differ.
+        SystemExit: If holdout metrics or drift scores differ.
     """
-    report = cycle / "data" / "08_reporting" / "holdout_metrics.json"
+    reports = cycle / "data" / "08_reporting"
     mine = json.loads((plain / "holdout_metrics.json").read_text())
-    theirs = json.loads(report.read_text())
-    for model, metrics in mine.items():
-        for name, value in metrics.items():
-            if abs(value - theirs[model][name]) > 1e-9 * max(1.0, abs(value)):
-                raise SystemExit(
-                    f"not the same work: {name} of the {model} is {value} in the plain script "
-                    f"and {theirs[model][name]} in kedro run"
-                )
+    theirs = json.loads((reports / "holdout_metrics.json").read_text())
+    pairs = {
+        f"{name} of the {model}": (value, theirs[model][name])
+        for model, metrics in mine.items()
+        for name, value in metrics.items()
+    }
+    my_drift, their_drift = (
+        {row["column"]: row["score"] for row in rows}
+        for rows in (
+            json.loads((plain / "drift_verdict.json").read_text()),
+            json.loads((reports / "drift_report" / "metrics.json").read_text())["drift"],
+        )
+    )
+    pairs |= {f"drift of {name}": (my_drift[name], their_drift.get(name)) for name in my_drift}
+    for what, (left, right) in pairs.items():
+        if None in (left, right) or not math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12):
+            raise SystemExit(f"not the same work: {what} is {left} and {right}")
 
 
 def in_turn(commands: dict[str, list[str]], repeat: int, scratch: Path) -> dict[str, list[float]]:

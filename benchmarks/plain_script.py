@@ -94,7 +94,7 @@ def main(folder: Path) -> None:
     unfitted = training.make_pipeline(fitting.model)
     scores, out_of_fold = training.cross_validate(unfitted, features, target, fitting)
     scores.to_csv(folder / "cross_validation_scores.csv", index=False)
-    reference = past.assign(prediction=out_of_fold).dropna(subset=[PREDICTION])
+    reference = past.assign(**{PREDICTION: out_of_fold})
     model = training.fit(unfitted, features, target, fitting.compute)
 
     naive = baseline_forecast(
@@ -111,14 +111,14 @@ def main(folder: Path) -> None:
     regression_snapshot(
         current,
         column_roles(problem, [], prediction=PREDICTION),
-        reference=reference,
+        reference=reference.dropna(subset=[PREDICTION]),
         maximum_rows=judging.report_rows,
         seed=0,
     ).save_html(str(folder / "regression_report.html"))
     report, verdict = drift_snapshot(reference, current, roles, drift)
     report.save_html(str(folder / "drift_report.html"))
-    verdict.to_parquet(folder / "drift_verdict.parquet")
-    compare_windows(reference, current, roles, judging, drift, stamp).to_parquet(
+    (folder / "drift_verdict.json").write_text(verdict.to_json(orient="records"))
+    compare_windows(reference, current, roles, problem, judging, drift).to_parquet(
         folder / "window_drift.parquet"
     )
     draw(predictions, importance, problem, judging, folder)
@@ -131,7 +131,7 @@ def measure(
     stamp, target = problem.timestamp.name, problem.target
     overall = evaluation.overall_metrics(predictions, target)
     (folder / "holdout_metrics.json").write_text(json.dumps(overall, indent=2))
-    windows = assign_windows(predictions[stamp], judging.windows)
+    windows = assign_windows(predictions[stamp], problem.frequency, judging.windows)
     tables = {
         "segment_metrics": evaluation.segment_metrics(predictions, target, judging.segments),
         "window_metrics": evaluation.window_metrics(predictions, windows, stamp, target),
@@ -171,23 +171,18 @@ def compare_windows(
     reference: pd.DataFrame,
     current: pd.DataFrame,
     roles: ColumnRoles,
+    problem: Problem,
     judging: EvaluationParameters,
     drift: DriftCheckParameters,
-    stamp: str,
 ) -> pd.DataFrame:
     """Compute the drift verdict of every window of the holdout."""
-    moments = current[stamp]
-    return pd.concat(
-        [
-            drift_verdict(
-                reference,
-                current[(moments >= window["start"]) & (moments < window["end"])],
-                roles,
-                drift,
-            ).assign(window=window["window"])
-            for window in assign_windows(moments, judging.windows).to_dict("records")
-        ]
-    )
+    moments = current[problem.timestamp.name]
+    tables = []
+    for window in assign_windows(moments, problem.frequency, judging.windows).to_dict("records"):
+        rows = current[(moments >= window["start"]) & (moments < window["end"])]
+        verdict = drift_verdict(reference, rows, roles, drift)
+        tables.append(verdict.assign(window=window["window"]))
+    return pd.concat(tables)
 
 
 def draw(

@@ -197,3 +197,15 @@ def test_which_sections_stand_in_files_is_known_apart_from_the_command_line(
 
     assert "trainign" in loader["parameters"]
     assert loader.configured_parameters == {"problem", "training", "drift"}
+
+
+def test_a_problem_that_names_its_target_and_columns_replaces_the_other_tables(
+    make_conf: Callable[..., Path],
+) -> None:
+    sales = "problem: {name: sales, target: sold, columns: {sold: {type: integer}}}"
+    partly = "problem: {columns: {class: {type: category}}}"
+    conf = make_conf(sales={"parameters": sales}, partly={"parameters": partly})
+
+    assert set(load(conf, "sales")["parameters"]["problem"]["columns"]) == {"sold"}
+    # A column that happens to be called class is one column more, not another object.
+    assert set(load(conf, "partly")["parameters"]["problem"]["columns"]) == {"hr", "temp", "class"}

@@ -19,8 +19,8 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     not make one itself (database URLs). ``${parameter:name}`` gives a section of the parameters
     to the catalog, ``--params`` included, so that the contract has one description. In an
     environment or in ``--params``, an object that names its ``class`` replaces the one before as a
-    whole, since parameters of two classes make no sense together; everything else is merged key
-    by key.
+    whole, since parameters of two classes make no sense together, and so does a problem that
+    names its ``target``, since it describes another table; everything else is merged key by key.
     """
 
     def __init__(self, conf_source: str | Path, *args: Any, **kwargs: Any) -> None:
@@ -85,8 +85,13 @@ def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and "class" not in value:
+        if isinstance(old, dict) and isinstance(value, dict) and not _stands_alone(value):
             merged[key] = _overlay(old, value)
         else:
             merged[key] = value
     return merged
+
+
+def _stands_alone(value: dict[str, Any]) -> bool:
+    # Parameters of two classes make no sense together, nor do the columns of two tables.
+    return isinstance(value.get("class"), str) or {"target", "columns"} <= value.keys()

@@ -16,6 +16,8 @@ from regression_lifecycle.core.evaluation import (
 from regression_lifecycle.core.metrics import METRICS, compute_metrics
 from regression_lifecycle.core.splits import WindowParameters, assign_windows
 
+HOUR = pd.Timedelta("1 hour")
+
 
 @pytest.fixture
 def predictions():
@@ -84,7 +86,7 @@ def test_without_segments_the_list_is_empty(predictions):
 def test_a_window_has_the_figures_of_its_rows(predictions):
     off = predictions["candidate"].where(predictions["at"] < "2021-03-06", predictions["y"] - 4.0)
     table = predictions.assign(candidate=off)
-    windows = assign_windows(table["at"], WindowParameters(length="5 days"))
+    windows = assign_windows(table["at"], HOUR, WindowParameters(length="5 days"))
     found = window_metrics(table, windows, "at", "y").set_index(["window", "model"])
     first, second = windows["window"]
     assert found.loc[(first, "candidate"), "mae"] == 1
@@ -98,7 +100,7 @@ def test_a_window_has_the_figures_of_its_rows(predictions):
 def test_a_window_that_is_not_complete_keeps_its_row_without_figures(predictions):
     day = predictions["at"].dt.day
     table = predictions[(day == 1) | ((day == 2) & (predictions["hour"] < 5)) | (day == 4)]
-    windows = assign_windows(table["at"], WindowParameters(length="1 day", minimum_rows=10))
+    windows = assign_windows(table["at"], HOUR, WindowParameters(length="1 day", minimum_rows=10))
     found = window_metrics(table, windows, "at", "y")
     found = found[found["model"] == "candidate"]
     assert found["status"].tolist() == ["complete", "underpopulated", "empty", "complete"]

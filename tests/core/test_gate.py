@@ -13,6 +13,7 @@ from regression_lifecycle.core.gate import (
     CheckResult,
     Comparison,
     GateParameters,
+    PairedComparison,
     absolute_checks,
     compare_paired,
     comparison_check,
@@ -310,3 +311,20 @@ def test_the_champion_itself_is_neither_promoted_nor_refused(verdict):
     decision = decide([result(verdict)], unchanged=True, unchanged_reason="the same again")
     assert decision["decision"] == "unchanged"
     assert decision["reasons"] == ["the same again"]
+
+
+@pytest.mark.parametrize(
+    ("result", "asked", "sentence"),
+    [
+        ((0.3, 0.2), 0.0, "rmse is 30.0% lower than the champion's, with 95% confidence at least "
+         "20.0% lower; more than 0.0% lower is asked for"),
+        ((-0.3, -0.5), 0.0, "rmse is 30.0% higher than the champion's, with 95% confidence up to "
+         "50.0% higher; more than 0.0% lower is asked for"),
+        ((0.01, -0.02), -0.05, "rmse is 1.0% lower than the champion's, with 95% confidence up to "
+         "2.0% higher; at most 5.0% higher is asked for"),
+    ],
+)  # fmt: skip
+def test_the_sentence_says_the_worst_that_the_rows_allow(result, asked, sentence):
+    parameters = Comparison(minimum_improvement=asked)
+    check = comparison_check(PairedComparison(*result, n_blocks=20), "champion", parameters)
+    assert check.detail == sentence

@@ -52,7 +52,7 @@ def card(make_problem, recipe):
         "5,000 later rows, 2021-03-01 12:00 to 2021-04-01",
         "refuse: bias is not defined",
         "`fingerprint-f` (data `fingerprint-d`)",
-        "Features: `temp`, `day_ago`.",
+        "## Features\n\n`temp`, `day_ago`.",
         "Never features: `part_a` (a part of the target), `part_b` (the other part).",
         "- The weather counts as known.",
     ],
@@ -62,7 +62,7 @@ def test_the_card_says_what_the_model_is_and_where_it_comes_from(card, expected)
 
 
 def test_the_card_has_a_row_per_model_and_an_undefined_figure_is_no_number(card):
-    assert "| holdout | rmse | mae | r2 | rmsle | bias |" in card
+    assert "| model | rmse | mae | r2 | rmsle | bias |" in card
     assert "| candidate | 51.68 | 30 | 0.9 | not defined | -0.01 |" in card
     assert "| baseline | 112 | 70 | 0.7 | 0.5 | 0.02 |" in card
 

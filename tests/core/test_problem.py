@@ -20,7 +20,7 @@ from regression_lifecycle.core.problem import ColumnSpec
         ({"timestamp": {"name": "load", "date": "day"}}, "'load' is a raw column"),
         ({"timestamp": {"date": "sky"}}, "'sky' must be of type date or datetime"),
         ({"timestamp": {"date": "day", "hour": "sky"}}, "'sky' must be of type integer"),
-        ({"target": "sky"}, "target 'sky' must be integer or float"),
+        ({"target": "sky"}, "target 'sky' must be integer, float or boolean"),
         ({"forbidden_columns": {"cnt": "x"}}, "must not be listed under forbidden_columns"),
         ({"key": ["part_a", "timestamp"]}, "'part_a' is listed under forbidden_columns too"),
         ({"horizon": 7}, "has no unit"),

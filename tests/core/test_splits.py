@@ -13,6 +13,8 @@ from regression_lifecycle.core.splits import (
     split_by_time,
 )
 
+HOUR = pd.Timedelta("1 hour")
+
 
 @pytest.fixture
 def table():
@@ -85,7 +87,7 @@ def test_bounds_out_of_order_are_refused(parameters, message):
 
 def test_windows_of_one_length_hold_every_row_once(table):
     rows = table[table["at"] >= "2021-03-01 12:00"]
-    windows = assign_windows(rows["at"], WindowParameters(length="4 days"))
+    windows = assign_windows(rows["at"], HOUR, WindowParameters(length="4 days"))
     assert windows["start"].tolist() == list(
         pd.to_datetime(["2021-03-01", "2021-03-05", "2021-03-09"])
     )
@@ -100,7 +102,7 @@ def test_windows_of_one_length_hold_every_row_once(table):
 @pytest.mark.parametrize("last", ["2021-03-04 23:00", "2021-03-05 00:00", "2021-03-05 01:00"])
 def test_the_last_row_lies_in_the_last_window(table, last):
     rows = table.loc[table["at"] <= last, "at"]
-    windows = assign_windows(rows, WindowParameters(length="2 days"))
+    windows = assign_windows(rows, HOUR, WindowParameters(length="2 days"))
     assert windows["n"].sum() == len(rows)
     assert windows["n"].iloc[-1] > 0
 
@@ -108,7 +110,7 @@ def test_the_last_row_lies_in_the_last_window(table, last):
 def test_windows_say_whether_they_are_complete_underpopulated_or_empty(table):
     moments = pd.concat([table["at"].iloc[:24], table["at"].iloc[48:58], table["at"].iloc[72:]])
     moments = moments[(moments < "2021-03-05") | (moments >= "2021-03-06")]
-    windows = assign_windows(moments, WindowParameters(length="1 day", minimum_rows=24))
+    windows = assign_windows(moments, HOUR, WindowParameters(length="1 day", minimum_rows=24))
     assert windows["status"].tolist() == [
         *("complete", "empty", "underpopulated", "complete", "empty"),
         *["complete"] * 5,
@@ -124,7 +126,7 @@ def test_explicit_windows_are_taken_as_they_are_with_an_open_end(table):
             {"start": "2022-01-01", "end": "2022-01-08"},
         ]
     )
-    windows = assign_windows(table["at"], parameters)
+    windows = assign_windows(table["at"], HOUR, parameters)
     assert windows["n"].tolist() == [48, 24, 0]
     assert windows["status"].tolist() == ["complete", "complete", "empty"]
     assert windows["window"].tolist()[:2] == [
@@ -157,3 +159,10 @@ def test_explicit_windows_are_taken_as_they_are_with_an_open_end(table):
 def test_windows_that_make_no_sense_are_refused(parameters, message):
     with pytest.raises(ValidationError, match=message):
         WindowParameters(**parameters)
+
+
+def test_a_window_that_the_rows_do_not_fill_at_an_end_is_partial():
+    moments = pd.Series(pd.date_range("2021-03-01 06:00", "2021-03-04 11:00", freq="h"))
+    windows = assign_windows(moments, HOUR, WindowParameters(length="1 day", minimum_rows=1))
+    assert list(windows["status"]) == ["partial", "complete", "complete", "partial"]
+    assert list(windows["n"]) == [18, 24, 24, 12]

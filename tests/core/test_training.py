@@ -12,10 +12,11 @@ from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_info
 
-from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.errors import DataContractError, ModelError
 from regression_lifecycle.core.metrics import compute_metrics
 from regression_lifecycle.core.training import (
     Compute,
+    ModelSpec,
     TrainingParameters,
     compute_limits,
     cross_validate,
@@ -281,3 +282,21 @@ def test_limits_are_restored_after_a_failure():
     with pytest.raises(ZeroDivisionError), compute_limits(Compute(threads=2)):
         _ = 1 / 0
     assert threads() == before
+
+
+def test_seeds_that_are_left_open_are_filled_and_others_are_kept(features, target):
+    forest = {"class": "sklearn.ensemble.RandomForestRegressor", "params": {"n_estimators": 3}}
+    spec = ModelSpec(estimator=forest, seed=7)
+    assert make_pipeline(spec).get_params()["estimator__random_state"] == 7
+    chosen = {**forest, "params": {"n_estimators": 3, "random_state": 33}}
+    assert make_pipeline(ModelSpec(estimator=chosen)).get_params()["estimator__random_state"] == 33
+    first, second = (
+        fit(make_pipeline(spec), features, target, Compute()).predict(features) for _ in range(2)
+    )
+    assert first.tobytes() == second.tobytes()
+
+
+def test_an_estimator_that_cannot_take_missing_values_is_answered_with_the_mend(features, target):
+    blank = features.assign(**{features.columns[0]: np.nan})
+    with pytest.raises(ModelError, match=r"cannot be fitted: .*NaN.* needs an imputer"):
+        fit(make_pipeline(ModelSpec(estimator=RIDGE)), blank, target, Compute())

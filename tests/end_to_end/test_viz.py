@@ -30,7 +30,7 @@ PREVIEWED = {
     "residuals_plot": "PlotlyPreview",
     "segment_metrics": "TablePreview",
     "window_metrics": "TablePreview",
-    "worst_hours": "TablePreview",
+    "worst_observations": "TablePreview",
 }
 
 

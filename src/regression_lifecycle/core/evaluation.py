@@ -118,14 +118,14 @@ def window_metrics(
         target: Name of the target column.
 
     Returns:
-        The columns of ``windows`` with ``model`` and the metrics; a window that is not complete
-        keeps its row with empty figures.
+        The columns of ``windows`` with ``model`` and the metrics; an empty or
+        underpopulated window keeps its row with empty figures.
     """
     rows = []
     for window in windows.to_dict("records"):
         moments = predictions[timestamp]
         inside = predictions[(moments >= window["start"]) & (moments < window["end"])]
-        usable = inside if window["status"] == "complete" else inside.iloc[:0]
+        usable = inside if window["status"] in ("complete", "partial") else inside.iloc[:0]
         for model, metrics in overall_metrics(usable, target).items():
             rows.append({**window, "model": model, **metrics, "n": window["n"]})
     return pd.DataFrame(rows)

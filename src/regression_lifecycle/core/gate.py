@@ -257,9 +257,8 @@ def comparison_check(
         result.lower,
         asked,
         "pass" if passed else "fail",
-        f"{parameters.metric} is {_signed(result.improvement)} than the {opponent}'s; with "
-        f"{parameters.confidence:.0%} confidence at least {_signed(result.lower)}, asked for "
-        f"more than {asked:.1%}",
+        f"{parameters.metric} is {_signed(result.improvement)} than the {opponent}'s, with "
+        f"{parameters.confidence:.0%} confidence {_bound(result.lower)}; {_asked(asked)}",
     )
 
 
@@ -304,6 +303,17 @@ def _bound_result(name: str, value: float, bound: float, sign: int) -> CheckResu
         "pass" if passed else "fail",
         f"{name} is {value:.4g}, {word} {bound:g} is asked for",
     )
+
+
+def _asked(share: float) -> str:
+    if share < 0:
+        return f"at most {-share:.1%} higher is asked for"
+    return f"more than {share:.1%} lower is asked for"
+
+
+def _bound(share: float) -> str:
+    # The bound is the worst that the rows still allow: little gain, or much loss.
+    return f"at least {share:.1%} lower" if share >= 0 else f"up to {-share:.1%} higher"
 
 
 def _signed(share: float) -> str:

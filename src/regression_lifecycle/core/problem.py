@@ -134,7 +134,7 @@ class Problem(StrictModel):
                     "beside the features and is none itself, so take it off one of the lists"
                 )
         if self.columns[self.target].type not in NUMERIC_TYPES:
-            raise ConfigurationError(f"target '{self.target}' must be integer or float")
+            raise ConfigurationError(f"target '{self.target}' must be integer, float or boolean")
         if self.target in self.forbidden_columns:
             raise ConfigurationError(
                 f"target '{self.target}' must not be listed under forbidden_columns: "

@@ -114,17 +114,21 @@ def split_by_time(table: pd.DataFrame, timestamp: str, parameters: SplitParamete
     return Split(training=first, holdout=second)
 
 
-def assign_windows(moments: pd.Series, parameters: WindowParameters) -> pd.DataFrame:
+def assign_windows(
+    moments: pd.Series, frequency: pd.Timedelta, parameters: WindowParameters
+) -> pd.DataFrame:
     """List the windows that cover a stretch of time.
 
     Args:
         moments: Timestamps of the rows to be windowed, at least one.
+        frequency: Distance between two rows when none is missing.
         parameters: How windows are cut.
 
     Returns:
         One row per window in time order: ``window`` (its start and last day as text), ``start``,
-        ``end`` (half-open), ``n`` and ``status`` (complete, underpopulated or empty). Windows of
-        one length begin with the day of the first row.
+        ``end`` (half-open), ``n`` and ``status`` (complete; partial, if the rows begin after its
+        start or end before its end; underpopulated; empty). Windows of one length begin with
+        the day of the first row.
     """
     if parameters.explicit:
         bounds = [(window.start, window.end) for window in parameters.explicit]
@@ -136,7 +140,8 @@ def assign_windows(moments: pd.Series, parameters: WindowParameters) -> pd.DataF
     rows = []
     for start, end in bounds:
         n = int(((moments >= start) & (moments < end)).sum())
-        status = "empty" if n == 0 else "complete"
+        within = start > moments.min() - frequency and end <= moments.max() + frequency
+        status = "empty" if n == 0 else "complete" if within else "partial"
         if 0 < n < parameters.minimum_rows:
             status = "underpopulated"
         last = (end - pd.Timedelta("1us")).date()

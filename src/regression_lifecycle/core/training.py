@@ -12,7 +12,13 @@ from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.construct import build, load_class
-from regression_lifecycle.core.errors import ConfigurationError, DataContractError, unknown_name
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    DataContractError,
+    ModelError,
+    bounded_list,
+    unknown_name,
+)
 from regression_lifecycle.core.metrics import compute_metrics
 
 if TYPE_CHECKING:
@@ -48,11 +54,20 @@ class TargetTransform(StrictModel):
 
 
 class ModelSpec(StrictModel):
-    """The model: transformers per column group, an estimator, and what happens to the target."""
+    """The model: transformers per column group, an estimator, and what happens to the target.
+
+    Attributes:
+        transformers: What is done to groups of columns; other columns pass through.
+        estimator: The regressor.
+        target_transform: Functions around the fit and the prediction.
+        seed: Seed of every ``random_state`` in the model that is left open, so that the same
+            data and configuration always give the same model.
+    """
 
     transformers: tuple[ColumnGroup, ...] = ()
     estimator: ObjectSpec
     target_transform: TargetTransform | None = None
+    seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _must_build(self) -> Self:
@@ -168,7 +183,13 @@ def make_pipeline(spec: ModelSpec) -> Pipeline:
         )
     columns = ColumnTransformer(groups, remainder="passthrough", verbose_feature_names_out=False)
     columns.set_output(transform="pandas")
-    return Pipeline([("columns", columns), ("estimator", estimator)])
+    model = Pipeline([("columns", columns), ("estimator", estimator)])
+    left_open = [
+        name
+        for name, value in model.get_params().items()
+        if name.rpartition("__")[2] == "random_state" and value is None
+    ]
+    return model.set_params(**dict.fromkeys(left_open, spec.seed))
 
 
 @contextmanager
@@ -277,11 +298,12 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
 
     Returns:
         The fitted clone.
-    """
-    from sklearn.base import clone
 
+    Raises:
+        ModelError: If the estimator cannot be fitted on these rows.
+    """
     with compute_limits(compute):
-        return clone(model).fit(features, target)
+        return _fitted_clone(model, features, target)
 
 
 def _folds(n_rows: int, parameters: CrossValidation) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -301,7 +323,22 @@ def _folds(n_rows: int, parameters: CrossValidation) -> list[tuple[np.ndarray, n
 def _fit_and_predict(
     model: Pipeline, features: pd.DataFrame, target: pd.Series, train: np.ndarray, test: np.ndarray
 ) -> np.ndarray:
+    fitted = _fitted_clone(model, features.iloc[train], target.iloc[train])
+    return np.asarray(fitted.predict(features.iloc[test]), dtype="float64")
+
+
+def _fitted_clone(model: Pipeline, features: pd.DataFrame, target: pd.Series) -> Pipeline:
     from sklearn.base import clone
 
-    fitted = clone(model).fit(features.iloc[train], target.iloc[train])
-    return np.asarray(fitted.predict(features.iloc[test]), dtype="float64")
+    try:
+        return clone(model).fit(features, target)
+    except ValueError as error:
+        blank = [name for name in features.columns if features[name].isna().any()]
+        mend = (
+            f" Missing values stand in {bounded_list(blank)}: an estimator that cannot take them "
+            "needs an imputer under training.model.transformers."
+            if blank and "NaN" in str(error)
+            else ""
+        )
+        first_line = str(error).splitlines()[0]
+        raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class TrackingHook:
     def _reset(self) -> None:
         self._seen: set[str] = set()
         self._problem: Problem | None = None
+        self._as_of: pd.Timestamp | None = None
         self._env = ""
         self._root = Path()
         self._catalog: Any = None
@@ -59,7 +61,9 @@ class TrackingHook:
                 **({} if self._problem is None else {"problem": self._problem.name}),
                 "pipeline": self._name,
                 "env": self._env,
-                "runner": str(run_params.get("runner", "")).split(" ")[0].rsplit(".", 1)[-1],
+                "runner": str(run_params.get("runner") or "SequentialRunner")
+                .split(" ")[0]
+                .rsplit(".", 1)[-1],
                 **_git_tags(self._root),
             }
         )
@@ -114,14 +118,24 @@ class TrackingHook:
         self._seen.add(name)
         if name in LINEAGE:
             path = getattr(self._catalog.get(name), "_filepath", name)
-            source = from_pandas(data, source=str(path), name=name, digest=table_fingerprint(data))
-            mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
-            return
-        tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}
+            with warnings.catch_warnings():
+                # Hints about the types of a local file and of whole numbers.
+                warnings.simplefilter("ignore")
+                source = from_pandas(
+                    data, source=str(path), name=name, digest=table_fingerprint(data)
+                )
+                mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
+            tags = {}
+        else:
+            tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}
         if self._problem is not None:
-            as_of = data[self._problem.timestamp.name].max()
-            tags |= {"as_of": str(as_of), "mlflow.runName": f"{self._name} {as_of:%Y-%m-%d %H:%M}"}
-        mlflow.set_tags(tags)
+            newest = data[self._problem.timestamp.name].max()
+            if self._as_of is None or newest > self._as_of:
+                self._as_of = newest
+                tags["as_of"] = str(newest)
+                tags["mlflow.runName"] = f"{self._name} {newest:%Y-%m-%d %H:%M}"
+        if tags:
+            mlflow.set_tags(tags)
 
 
 def _problem_of(catalog: DataCatalog) -> Problem | None:

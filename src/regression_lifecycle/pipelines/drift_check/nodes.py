@@ -96,7 +96,7 @@ def check_window_drift(
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
     moments = current[problem.timestamp.name]
     tables = []
-    for window in assign_windows(moments, evaluation.windows).to_dict("records"):
+    for window in assign_windows(moments, problem.frequency, evaluation.windows).to_dict("records"):
         rows = current[(moments >= window["start"]) & (moments < window["end"])]
         verdict = evidently.drift_verdict(reference, rows, roles, parameters)
         for position, name in enumerate(("window", "start", "end")):

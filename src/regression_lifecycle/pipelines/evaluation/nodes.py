@@ -98,7 +98,7 @@ def measure(
             )
     stamp, target = problem.timestamp.name, problem.target
     overall = evaluation.overall_metrics(predictions, target)
-    windows = assign_windows(predictions[stamp], parameters.windows)
+    windows = assign_windows(predictions[stamp], problem.frequency, parameters.windows)
     shown = [stamp, target, *evaluation.present_models(predictions), *parameters.segments]
     return (
         {model: _without_nan(values) for model, values in overall.items()},

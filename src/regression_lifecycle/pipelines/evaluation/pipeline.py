@@ -34,7 +34,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "holdout_metrics_tracking",
                     "segment_metrics",
                     "window_metrics",
-                    "worst_hours",
+                    "worst_observations",
                 ],
                 name="measure_errors",
             ),
