@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEDRO = Path(sys.executable).with_name("kedro")
 PLAIN_SCRIPT = ROOT / "benchmarks" / "plain_script.py"
 
+WARM_UP = 1
 MAXIMUM_RUN_RATIO = 2.0
 MAXIMUM_REGISTRY_SECONDS = 1.0
 
@@ -110,24 +111,22 @@ def require_same_work(plain: Path, cycle: Path) -> None:
             raise SystemExit(f"not the same work: {what} is {left} and {right}")
 
 
-def in_turn(commands: dict[str, list[str]], repeat: int, scratch: Path) -> dict[str, list[float]]:
+def in_turn(commands: dict[str, list[str]], rounds: int, scratch: Path) -> dict[str, list[float]]:
     """Measure commands in turn, so that a busy machine is unfair to none of them.
 
     Args:
-        commands: Commands by name; each is run once more in the beginning to warm up.
-        repeat: Rounds.
+        commands: Commands by name.
+        rounds: How often each is run.
         scratch: Folder for the output.
 
     Returns:
         CPU seconds by name, one per round.
     """
     found: dict[str, list[float]] = {name: [] for name in commands}
-    for number in range(repeat + 1):
+    for _ in range(rounds):
         for name, command in commands.items():
-            seconds = cpu_seconds(command, scratch / "output.log")
-            print(f"{'warm-up' if number == 0 else number}: {name} {seconds:.2f} s", flush=True)
-            if number:
-                found[name].append(seconds)
+            found[name].append(cpu_seconds(command, scratch / "output.log"))
+            print(f"{name}: {found[name][-1]:.2f} s", flush=True)
     return found
 
 
@@ -146,8 +145,9 @@ def measure_run(repeat: int, scratch: Path) -> bool:
         PLAIN: [sys.executable, str(PLAIN_SCRIPT), str(plain)],
         RUN: workspace(cycle),
     }
-    found = in_turn(commands, repeat, scratch)
+    in_turn(commands, WARM_UP, scratch)
     require_same_work(plain, cycle)
+    found = in_turn(commands, repeat, scratch)
     fresh = cpu_seconds(workspace(scratch / "fresh"), scratch / "output.log")
     show({**found, FRESH: [fresh]})
     base = found[PLAIN]
@@ -172,6 +172,7 @@ def measure_registry(repeat: int, scratch: Path) -> bool:
         VERSION: [str(KEDRO), "--version"],
         REGISTRY: [str(KEDRO), "registry", "list"],
     }
+    in_turn(commands, WARM_UP, scratch)
     found = in_turn(commands, repeat, scratch)
     show(found)
     low = min(found[REGISTRY]) - min(found[VERSION])

@@ -117,7 +117,9 @@ def main(folder: Path) -> None:
     ).save_html(str(folder / "regression_report.html"))
     report, verdict = drift_snapshot(reference, current, roles, drift)
     report.save_html(str(folder / "drift_report.html"))
-    (folder / "drift_verdict.json").write_text(verdict.to_json(orient="records"))
+    (folder / "drift_verdict.json").write_text(
+        verdict.to_json(orient="records", double_precision=15)
+    )
     compare_windows(reference, current, roles, problem, judging, drift).to_parquet(
         folder / "window_drift.parquet"
     )

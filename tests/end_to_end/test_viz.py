@@ -34,9 +34,17 @@ PREVIEWED = {
 }
 
 
+@pytest.fixture(scope="module")
+def catalog(finished_project_once):
+    """The catalog of the finished project, opened once for all previews."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(finished_project_once)
+        yield open_catalog(finished_project_once)
+
+
 @pytest.mark.parametrize(("name", "kind"), PREVIEWED.items())
-def test_preview_has_the_type_that_viz_reads_and_content(finished_project, name, kind):
-    dataset = open_catalog(finished_project).get(name)
+def test_preview_has_the_type_that_viz_reads_and_content(catalog, name, kind):
+    dataset = catalog.get(name)
     annotation = inspect.signature(dataset.preview).return_annotation
 
     assert getattr(annotation, "__name__", annotation) == kind
@@ -46,3 +54,10 @@ def test_preview_has_the_type_that_viz_reads_and_content(finished_project, name,
         json.dumps(shown, default=str)
     if kind == "JSONPreview":
         json.loads(shown)
+
+
+def test_preview_of_the_champion_asks_nobody_while_the_registry_is_unknown(catalog, monkeypatch):
+    import mlflow
+
+    monkeypatch.setattr(mlflow, "is_tracking_uri_set", lambda: False)
+    assert "--include-hooks" in json.loads(catalog.get("champion_version").preview())["version"]

@@ -139,11 +139,11 @@ def register_version(
     found = [
         version for version in known if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
     ]
-    if found:
-        version = str(found[0].version)
-    else:
-        version = str(register_model(model_uri, model_name, tags=tags).version)
-    client.update_model_version(model_name, version, description=description)
+    entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
+    version = str(entry.version)
+    # Writing the same text again would still change the version's time of change.
+    if entry.description != description:
+        client.update_model_version(model_name, version, description=description)
     return version
 
 
