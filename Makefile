@@ -17,7 +17,7 @@ export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 
-.PHONY: help setup run test lint format viz ui clean
+.PHONY: help setup run test lint format viz ui evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -57,6 +57,10 @@ viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port 5000 \
 	  --backend-store-uri sqlite:///$(CURDIR)/$(if $(filter local base,$(ENV)),data,data/$(ENV))/mlflow/mlflow.db
+
+evidently: setup  ## Open Evidently's UI over the monitored windows on http://127.0.0.1:8000
+	$(BIN)/evidently ui --host 127.0.0.1 --port 8000 \
+	  --workspace $(if $(filter local base,$(ENV)),data,data/$(ENV))/08_reporting/evidently_workspace
 
 clean:  ## Remove everything that runs have written (not .venv, not the raw data)
 	find data -mindepth 1 -maxdepth 1 ! -name 01_raw -exec rm -rf {} +

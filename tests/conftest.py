@@ -102,3 +102,28 @@ def finished_copy(
     copy = tmp_path / "project"
     shutil.copytree(finished_project_once, copy)
     return in_folder(copy)
+
+
+@pytest.fixture(scope="session")
+def running_project_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose first tick, on 2011-03-05, made a champion; shared, not to be changed."""
+    from tests.loop import tick
+
+    folder = make_project(tmp_path_factory.mktemp("running") / "project")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        tick(folder, "2011-03-05")
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def running_project(
+    running_project_once: Path, tmp_path: Path, in_folder: Callable[[Path], Path]
+) -> Path:
+    """A project of one's own in which the loop has begun."""
+    copy = tmp_path / "project"
+    shutil.copytree(running_project_once, copy)
+    return in_folder(copy)

@@ -25,11 +25,12 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def written_data(folder: Path) -> list[str]:
-    """What a run left under ``data/test``, MLflow's own files aside."""
+    """What a run left under ``data/test``, MLflow's own files and the lock aside."""
     return sorted(
         name
         for name in files(folder)
-        if name.startswith("data/test/") and not name.startswith("data/test/mlflow/")
+        if name.startswith("data/test/")
+        and not name.startswith(("data/test/mlflow/", "data/test/.lock"))
     )
 
 

@@ -209,3 +209,18 @@ def test_a_problem_that_names_its_target_and_columns_replaces_the_other_tables(
     assert set(load(conf, "sales")["parameters"]["problem"]["columns"]) == {"sold"}
     # A column that happens to be called class is one column more, not another object.
     assert set(load(conf, "partly")["parameters"]["problem"]["columns"]) == {"hr", "temp", "class"}
+
+
+def test_the_account_that_runs_the_command_has_a_name(
+    make_conf: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = make_conf(test={"parameters": 'rollback: {actor: "${user:}"}\n'})
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    assert load(conf, "test")["parameters"]["rollback"] == {"actor": "ada"}
+
+    def nameless() -> str:
+        raise KeyError("uid not found: 1234")
+
+    # As in a container that runs under a number.
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert load(conf, "test")["parameters"]["rollback"] == {"actor": "unknown"}

@@ -12,7 +12,7 @@ from regression_lifecycle import settings
 from regression_lifecycle.config_loader import LifecycleConfigLoader
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.parameter_check import check_parameters
-from regression_lifecycle.pipeline_registry import register_pipelines
+from regression_lifecycle.pipeline_registry import LOOP, register_pipelines
 from tests.conftest import ROOT
 
 Mistakes = Callable[..., list[str]]
@@ -64,12 +64,6 @@ def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> 
     ("changes", "line"),
     [
         pytest.param(
-            {"trainnig": {"model": {}}},
-            "unknown parameter 'trainnig'; did you mean 'training'? Allowed: drift_check, "
-            "evaluation, ingestion, preprocessing, problem, training",
-            id="section",
-        ),
-        pytest.param(
             {"training": {"cross_validatoin": {}}},
             "training: unknown key 'cross_validatoin'; did you mean 'cross_validation'? Allowed: "
             "compute, cross_validation, model, search",
@@ -78,8 +72,8 @@ def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> 
         pytest.param(
             {"evaluation": {"gate": {"comparison": {"confidense": 0.9}}}},
             "evaluation.gate.comparison: unknown key 'confidense'; did you mean 'confidence'? "
-            "Allowed: block, confidence, metric, minimum_blocks, minimum_improvement, resamples, "
-            "seed",
+            "Allowed: block, confidence, metric, minimum_blocks, minimum_improvement, "
+            "observed_improvement, resamples, seed",
             id="key three levels down",
         ),
         pytest.param(
@@ -204,6 +198,16 @@ def test_a_mistake_is_one_line_that_begins_with_its_place(
     assert line.startswith(beginning)
 
 
+def test_a_section_that_nobody_knows_is_told_with_those_in_the_files(mistakes: Mistakes) -> None:
+    (line,) = mistakes(trainnig={"model": {}})
+
+    before, _, allowed = line.partition(" Allowed: ")
+    assert before == "unknown parameter 'trainnig'; did you mean 'training'?"
+    files = (ROOT / "conf" / "base").glob("parameters_*.yml")
+    sections = {path.stem.removeprefix("parameters_") for path in files}
+    assert set(allowed.split(", ")) == {*sections, "as_of"}
+
+
 def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
     lines = mistakes(
         trainnig={}, ingestion={"minimum_rows": 0}, evaluation={"worst_rows": 0, "report_rows": 1}
@@ -215,6 +219,104 @@ def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
         "evaluation.worst_rows",
         "evaluation.report_rows",
     ]
+
+
+RULE = {"kind": "bias", "maximum": 0.1}
+
+
+def policy(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"policy": {"rules": list(rules)}}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "changes", "line"),
+    [
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy(RULE, {**RULE, "kind": "biass"})},
+            "monitoring.policy.rules.1: input tag 'biass' found using 'kind' does not match any of "
+            "the expected tags: 'performance', 'bias', 'coverage', 'schedule', 'drift', "
+            "'data_quality'",
+            id="unknown kind of rule",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy({"maximum": 0.1})},
+            "monitoring.policy: rule 1 has no kind; allowed: performance, bias, coverage, "
+            "schedule, drift, data_quality",
+            id="rule without a kind",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy({**RULE, "maximun": 0.1})},
+            "monitoring.policy.rules.0: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
+            "action, kind, maximum, name, of, prediction, statistic, violations",
+            id="key of a rule",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy(RULE, RULE)},
+            "monitoring.policy: rules of one name: bias; give each its own",
+            id="two rules of one name",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": {"policy": {"rules": None}}},
+            "monitoring.policy.rules: input should be a valid tuple",
+            id="no rules",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": {"windows": {"length": None, "column": "yeer"}}},
+            "monitoring.windows.column: unknown column 'yeer'; did you mean 'yr'? Allowed: ",
+            id="column of windows",
+        ),
+        pytest.param(
+            "monitoring",
+            {"as_of": "yesterday"},
+            "as_of: 'yesterday' is not a moment; write for example '2012-08-07 12:00'",
+            id="moment",
+        ),
+        pytest.param(
+            "retraining",
+            {"retraining": {"training_length": 365}},
+            "retraining.training_length: '365' has no unit; write for example '7 days' or '1 hour'",
+            id="sliding training without a unit",
+        ),
+        pytest.param(
+            "rollback",
+            {"rollback": {"verson": 3}},
+            "rollback: unknown key 'verson'; did you mean 'version'? Allowed: actor, reason, "
+            "version",
+            id="key of a rollback",
+        ),
+        pytest.param(
+            "backtest",
+            {"backtest": {"policies": [{"name": "x", "kind": "every"}]}},
+            "backtest.policies.0: 'windows' belongs to kind 'every', and only to it",
+            id="policy of a backtest",
+        ),
+    ],
+)
+def test_a_mistake_in_the_loop_is_one_line(
+    mistakes: Mistakes, pipeline: str, changes: dict[str, Any], line: str
+) -> None:
+    (said,) = mistakes(pipeline, **changes)
+
+    assert said == line or (line.endswith("Allowed: ") and said.startswith(line))
+
+
+@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+@pytest.mark.parametrize("pipeline", LOOP)
+def test_what_the_project_ships_for_the_loop_has_no_mistake(
+    mistakes: Mistakes, pipeline: str, env: str
+) -> None:
+    assert mistakes(pipeline, env=env) == []
+
+
+def test_numbers_from_the_command_line_are_versions_and_reasons(mistakes: Mistakes) -> None:
+    assert mistakes("rollback", rollback={"version": 3, "reason": 404}) == []
+    assert mistakes("monitoring", as_of="2011-03-05") == []
 
 
 def test_segments_are_checked_in_a_pipeline_that_makes_no_features(mistakes: Mistakes) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import _split_params
+
+from regression_lifecycle.core.errors import LockedError
 
 # How Kedro begins what it says of --nodes, --tags and the like that select nothing.
 _WRONG_SELECTION = ("Pipeline does not contain", "Pipeline contains no nodes")
@@ -17,17 +22,30 @@ def cli() -> None:
     """Commands of the Regression Lifecycle project."""
 
 
+class _TemporaryFailure(click.ClickException):
+    """Nothing is wrong with the command; a scheduler may repeat it."""
+
+    exit_code = LockedError.exit_code
+
+
 def _run_in_words(*args: Any, **kwargs: Any) -> Any:
     """Run, and answer what the user can mend with one message instead of a traceback."""
     callback = kedro_run.callback
     assert callback is not None
-    try:
+    with _in_words_or_as_it_is():
         return callback(*args, **kwargs)
+
+
+@contextmanager
+def _in_words_or_as_it_is() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         message = _in_words(error)
         if message is None:
             raise
-        raise click.ClickException(message) from error
+        kind = _TemporaryFailure if isinstance(error, LockedError) else click.ClickException
+        raise kind(message) from error
 
 
 def _in_words(error: Exception) -> str | None:
@@ -71,3 +89,35 @@ def _root_cause(error: BaseException) -> BaseException:
 run = copy.copy(kedro_run)
 run.callback = _run_in_words
 cli.add_command(run)
+
+
+@cli.command()
+@click.option("--env", "-e", default=None, help="Environment under conf/.")
+@click.option(
+    "--as-of",
+    default=None,
+    help="Moment at which the tick stands, such as 2011-06-04; by default the end of the data.",
+)
+@click.option(
+    "--params",
+    default="",
+    help="Further parameters as for kedro run; each step takes those that it uses.",
+    callback=_split_params,
+)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.pass_obj
+def tick(
+    metadata: Any, env: str | None, as_of: str | None, params: dict[str, Any], conf_source: str
+) -> None:
+    """Monitor, retrain if the policy says so, draw the page.
+
+    The exit code says what happened: 0 nothing to do, 10 the policy alerts, 20 a new champion was
+    promoted, 21 a challenger was refused, 75 another run is at work, 1 an error.
+    """
+    from regression_lifecycle.tick import EXIT_CODES, run_tick
+
+    given = {**params, **({} if as_of is None else {"as_of": as_of})}
+    with _in_words_or_as_it_is():
+        code = run_tick(metadata.project_path, env, given, conf_source=conf_source)
+    click.echo(f"Tick: {EXIT_CODES[code]} (exit code {code})")
+    raise SystemExit(code)

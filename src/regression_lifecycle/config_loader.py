@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ class LifecycleConfigLoader(OmegaConfigLoader):
 
     ``${root:path}`` gives an absolute path inside the project, for the places where Kedro does
     not make one itself (database URLs). ``${parameter:name}`` gives a section of the parameters
-    to the catalog, ``--params`` included, so that the contract has one description. In an
+    to the catalog, ``--params`` included, so that the contract has one description, and
+    ``${user:}`` the name of the account that runs the command. In an
     environment or in ``--params``, an object that names its ``class`` replaces the one before as a
     whole, since parameters of two classes make no sense together, and so does a problem that
     names its ``target``, since it describes another table; everything else is merged key by key.
@@ -61,6 +63,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         OmegaConf.register_new_resolver(
             "parameter", lambda name: self["parameters"][name], replace=True
         )
+        OmegaConf.register_new_resolver("user", _account, replace=True)
         configuration: dict[str, Any] = super().__getitem__(key)
         return configuration
 
@@ -79,6 +82,13 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None
     ) -> dict[str, Any]:
         return _overlay(config, env_config)
+
+
+def _account(_: str = "") -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "unknown"
 
 
 def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,11 @@ from pydantic import BaseModel, ValidationError
 from regression_lifecycle.core.drift_check import DriftCheckParameters
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation import EvaluationParameters
+from regression_lifecycle.core.monitoring import MonitoringParameters, read_as_of
 from regression_lifecycle.core.preprocessing import PreprocessingParameters
 from regression_lifecycle.core.problem import Problem
+
+AS_OF = "as_of"
 
 
 def check_parameters(
@@ -60,6 +63,11 @@ def check_parameters(
                 models[name] = model.model_validate(raw[name])
             except ValidationError as error:
                 mistakes += _lines(name, error, raw[name])
+    if AS_OF in used:
+        try:
+            read_as_of(raw.get(AS_OF))
+        except ConfigurationError as error:
+            mistakes.append(f"{AS_OF}: {error}")
     if not mistakes:
         mistakes = _contradictions({**_features(raw), **models})
     if mistakes:
@@ -133,6 +141,12 @@ def _contradictions(models: Mapping[str, Any]) -> list[str]:
                 f"evaluation.baseline.season: {season} is shorter than problem.horizon "
                 f"{problem.horizon}, so those values are not known yet"
             )
+    monitoring = models.get("monitoring")
+    if isinstance(monitoring, MonitoringParameters):
+        column = monitoring.windows.column
+        if column is not None and column not in problem.columns:
+            name = unknown_name("column", column, problem.columns, 40)
+            found.append(f"monitoring.windows.column: {name}")
     drift = models.get("drift_check")
     if isinstance(drift, DriftCheckParameters):
         found += _unknown(drift.columns, ahead, "drift_check.columns", features)

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from kedro.pipeline import Pipeline
 
+# What the first full cycle consists of, in order.
 STAGES = (
     "ingestion",
     "preprocessing",
@@ -14,6 +15,8 @@ STAGES = (
     "promotion",
     "drift_check",
 )
+# What keeps the model healthy afterwards.
+LOOP = ("monitoring", "retraining", "rollback", "backtest", "dashboard")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -25,8 +28,13 @@ def register_pipelines() -> dict[str, Pipeline]:
     Returns:
         Pipelines by name; ``__default__`` is the first full cycle.
     """
-    stages = {
+    built = {
         name: import_module(f"regression_lifecycle.pipelines.{name}").create_pipeline()
-        for name in STAGES
+        for name in (*STAGES, *LOOP)
     }
-    return {**stages, "__default__": sum(stages.values(), start=Pipeline([]))}
+    # New data come in with every tick; whoever replays the past needs them too.
+    ingest = built["ingestion"].only_nodes("ingestion.enforce_contract")
+    for name in ("monitoring", "backtest"):
+        built[name] = ingest + built[name]
+    cycle = sum((built[name] for name in STAGES), start=Pipeline([]))
+    return {**built, "__default__": cycle}

@@ -1,4 +1,4 @@
-"""The project's Kedro session: parameters are checked first, and a killed run is called killed."""
+"""The project's Kedro session: checked parameters, one run at a time, killed runs called killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -14,16 +15,18 @@ from kedro.framework.session import KedroSession
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.parameter_check import check_parameters
+from regression_lifecycle.run_lock import LOCK_NAME, workspace_lock
 
 TERMINATED = 143
 
 
 class LifecycleSession(KedroSession):
-    """Kedro's session with two additions.
+    """Kedro's session with three additions.
 
     All parameters are read by their typed models before a hook, a database or a file is touched.
-    And a run that is interrupted is recorded as KILLED: Kedro tells its hooks of exceptions only,
-    so that MLflow would call Ctrl-C a success and a terminated run a running one.
+    Only one run at a time is at work in a workspace. And a run that is interrupted is recorded as
+    KILLED: Kedro tells its hooks of exceptions only, so that MLflow would call Ctrl-C a success and
+    a terminated run a running one.
     """
 
     def run(  # type: ignore[override]
@@ -45,6 +48,7 @@ class LifecycleSession(KedroSession):
         Raises:
             ConfigurationError: If a pipeline is unknown or a parameter is wrong; nothing was
                 written then.
+            LockedError: If another run is at work in the workspace and did not end in time.
         """
         names = [pipeline_name] if pipeline_name else list(pipeline_names or ["__default__"])
         pipelines.set_requested(None if names == ["__default__"] else names)
@@ -58,7 +62,7 @@ class LifecycleSession(KedroSession):
         parameters = loader["parameters"]
         configured = getattr(loader, "configured_parameters", parameters)
         check_parameters(parameters, runtime, known, configured)
-        with _terminated_is_an_exit():
+        with workspace_lock(self.lock_path), _terminated_is_an_exit():
             try:
                 outputs: dict[str, Any] = super().run(
                     pipeline_name=pipeline_name, pipeline_names=pipeline_names, **kwargs
@@ -67,6 +71,12 @@ class LifecycleSession(KedroSession):
                 _end_runs_as_killed()
                 raise
         return outputs
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file of the workspace; who runs several sessions in a row may hold it."""
+        workspace = self._get_config_loader()["globals"]["workspace"]
+        return Path(self._project_path) / str(workspace) / LOCK_NAME
 
 
 @contextmanager

@@ -14,9 +14,24 @@ from regression_lifecycle.core.evaluation import (
     worst_rows,
 )
 from regression_lifecycle.core.metrics import METRICS, compute_metrics
-from regression_lifecycle.core.splits import WindowParameters, assign_windows
+from regression_lifecycle.core.windows import WindowParameters, list_windows
 
-HOUR = pd.Timedelta("1 hour")
+
+@pytest.fixture
+def at_problem(make_problem):
+    """The tiny problem with the names of the table below."""
+    return make_problem(
+        target="y",
+        timestamp={"name": "at", "date": "day"},
+        forbidden_columns={},
+        columns={"day": {"type": "date"}, "y": {"type": "float"}},
+    )
+
+
+def by_window(predictions, problem, **cut):
+    parameters = WindowParameters(**cut)
+    windows = list_windows(predictions, problem, parameters)
+    return window_metrics(predictions, windows, problem, parameters)
 
 
 @pytest.fixture
@@ -83,12 +98,11 @@ def test_without_segments_the_list_is_empty(predictions):
     assert segment_metrics(predictions, "y", []).empty
 
 
-def test_a_window_has_the_figures_of_its_rows(predictions):
+def test_a_window_has_the_figures_of_its_rows(predictions, at_problem):
     off = predictions["candidate"].where(predictions["at"] < "2021-03-06", predictions["y"] - 4.0)
     table = predictions.assign(candidate=off)
-    windows = assign_windows(table["at"], HOUR, WindowParameters(length="5 days"))
-    found = window_metrics(table, windows, "at", "y").set_index(["window", "model"])
-    first, second = windows["window"]
+    found = by_window(table, at_problem, length="5 days").set_index(["window", "model"])
+    first, second = "2021-03-01 to 2021-03-05", "2021-03-06 to 2021-03-10"
     assert found.loc[(first, "candidate"), "mae"] == 1
     assert found.loc[(second, "candidate"), "mae"] == 4
     expected = compute_metrics(table["y"].iloc[120:], table["candidate"].iloc[120:])
@@ -97,16 +111,33 @@ def test_a_window_has_the_figures_of_its_rows(predictions):
     )
 
 
-def test_a_window_that_is_not_complete_keeps_its_row_without_figures(predictions):
+def test_a_window_that_is_not_complete_keeps_its_row_without_figures(predictions, at_problem):
     day = predictions["at"].dt.day
     table = predictions[(day == 1) | ((day == 2) & (predictions["hour"] < 5)) | (day == 4)]
-    windows = assign_windows(table["at"], HOUR, WindowParameters(length="1 day", minimum_rows=10))
-    found = window_metrics(table, windows, "at", "y")
+    found = by_window(table, at_problem, length="1 day", minimum_rows=10)
     found = found[found["model"] == "candidate"]
     assert found["status"].tolist() == ["complete", "underpopulated", "empty", "complete"]
     assert found["n"].tolist() == [24, 5, 0, 24]
     assert found["mae"].isna().tolist() == [False, True, True, False]
     assert found.loc[found["status"] != "complete", list(METRICS)].isna().all(axis=None)
+
+
+def test_a_window_whose_labels_are_not_there_yet_has_no_figures(predictions, at_problem):
+    table = predictions.assign(y=predictions["y"].where(predictions["at"] < "2021-03-06 12:00"))
+    found = by_window(table, at_problem, length="5 days")
+    found = found[found["model"] == "candidate"]
+    assert found["status"].tolist() == ["complete", "pending labels"]
+    assert found["n"].tolist() == [120, 120]
+    assert found["mae"].isna().tolist() == [False, True]
+
+
+def test_figures_by_batch_are_those_of_its_rows_wherever_they_stand(predictions, at_problem):
+    table = predictions.assign(
+        candidate=predictions["y"] + 1.0 + 2 * (predictions["sky"] == "rain")
+    )
+    found = by_window(table, at_problem, column="sky")
+    found = found[found["model"] == "candidate"].set_index("window")["mae"]
+    assert found.to_dict() == {"sky=clear": 1, "sky=rain": 3}
 
 
 def test_the_worst_rows_come_first_whatever_the_sign_of_the_error(predictions):

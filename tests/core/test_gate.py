@@ -17,7 +17,9 @@ from regression_lifecycle.core.gate import (
     absolute_checks,
     compare_paired,
     comparison_check,
+    comparison_checks,
     decide,
+    without_nan,
 )
 
 WEEKS = 20
@@ -162,7 +164,7 @@ def test_too_few_blocks_refuse():
     assert math.isnan(result.lower)
     assert check.verdict == "not computed"
     assert check.value is None
-    assert "3 block(s) of 7 day(s), at least 8 are needed" in check.detail
+    assert "3 block(s) of 7 days, at least 8 are needed" in check.detail
 
 
 # A sum leaves NaN out: a model without an answer once looked perfect on those rows.
@@ -200,6 +202,70 @@ def test_a_comparison_that_was_not_possible_refuses_with_its_reason():
     check = comparison_check(None, "champion", Comparison(), "the champion knows these rows")
     assert check.verdict == "not computed"
     assert "the champion knows these rows" in check.detail
+
+
+# --- what was observed, beside its bound --------------------------------------------------------
+
+
+def both(improvement, lower, reason="", **asked):
+    found = PairedComparison(improvement, lower, 20, reason)
+    return comparison_checks(found, "champion", Comparison(minimum_improvement=-0.2, **asked))
+
+
+def test_without_being_asked_for_the_observed_improvement_is_no_check():
+    checks = both(-0.1, -0.15)
+    assert [check.verdict for check in checks] == ["pass"]
+
+
+@pytest.mark.parametrize(
+    ("improvement", "asked", "verdict"),
+    [(0.05, 0.0, "pass"), (0.0, 0.0, "fail"), (-0.01, 0.0, "fail"), (0.05, 0.05, "fail"),
+     (0.06, 0.05, "pass"), (-0.05, -0.1, "pass"), (-0.1, -0.1, "fail")],
+)  # fmt: skip
+def test_equal_is_never_enough_on_the_judged_rows(improvement, asked, verdict):
+    observed, bound = both(improvement, -0.15, observed_improvement=asked)
+    assert (observed.verdict, observed.value, observed.threshold) == (verdict, improvement, asked)
+    # The bound alone would let all of them through.
+    assert bound.verdict == "pass"
+    assert decide([observed, bound], unchanged=False)["decision"] == (
+        "promote" if verdict == "pass" else "refuse"
+    )
+
+
+def test_an_observed_gain_does_not_replace_the_bound():
+    observed, bound = both(0.3, -0.5, observed_improvement=0.0)
+    assert (observed.verdict, bound.verdict) == ("pass", "fail")
+
+
+@pytest.mark.parametrize("improvement", [math.nan, -math.inf])
+def test_an_improvement_that_is_not_defined_refuses(improvement):
+    observed, bound = both(improvement, math.nan, "3 of 9 row(s) lack a forecast",
+                           observed_improvement=0.0)  # fmt: skip
+    assert (observed.verdict, observed.value, bound.verdict) == (
+        "not computed",
+        None,
+        "not computed",
+    )
+    assert observed.detail == "not computed: 3 of 9 row(s) lack a forecast"
+
+
+def test_the_sentence_says_what_was_observed():
+    observed, _ = both(-0.05, -0.15, observed_improvement=0.0)
+    assert observed.check == "rmse observed against the champion's"
+    assert observed.detail == (
+        "rmse is 5.0% higher than the champion's; more than 0.0% lower is asked for"
+    )
+    tolerant, _ = both(-0.05, -0.15, observed_improvement=-0.1)
+    assert tolerant.detail.endswith("; less than 10.0% higher is asked for")
+
+
+def test_metrics_that_are_not_defined_are_none_in_a_document():
+    metrics = {"candidate": {"rmse": 3.0, "r2": math.nan}, "baseline": {"bias": math.inf}}
+    assert without_nan(metrics) == {
+        "candidate": {"rmse": 3.0, "r2": None},
+        "baseline": {"bias": None},
+    }
+    assert math.isnan(metrics["candidate"]["r2"])
 
 
 # --- the absolute checks ------------------------------------------------------------------------

@@ -6,14 +6,7 @@ from pandas.testing import assert_frame_equal
 from pydantic import ValidationError
 
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.splits import (
-    SplitParameters,
-    WindowParameters,
-    assign_windows,
-    split_by_time,
-)
-
-HOUR = pd.Timedelta("1 hour")
+from regression_lifecycle.core.splits import SplitParameters, split_by_time
 
 
 @pytest.fixture
@@ -78,91 +71,78 @@ def test_an_empty_side_is_refused_with_the_bounds_of_the_table(table, parameters
     [
         ({"training_start": "2021-03-08"}, "training_start must lie before"),
         ({"holdout_end": "2021-03-08"}, "holdout_end must lie after"),
+        (
+            {
+                "holdout_start": None,
+                "holdout_rows": 5,
+                "training_start": "2021-03-09",
+                "holdout_end": "2021-03-08",
+            },
+            "holdout_end must lie after training_start",
+        ),
     ],
 )
 def test_bounds_out_of_order_are_refused(parameters, message):
     with pytest.raises(ValidationError, match=message):
-        SplitParameters(holdout_start="2021-03-08", **parameters)
+        SplitParameters(**{"holdout_start": "2021-03-08", **parameters})
 
 
-def test_windows_of_one_length_hold_every_row_once(table):
-    rows = table[table["at"] >= "2021-03-01 12:00"]
-    windows = assign_windows(rows["at"], HOUR, WindowParameters(length="4 days"))
-    assert windows["start"].tolist() == list(
-        pd.to_datetime(["2021-03-01", "2021-03-05", "2021-03-09"])
+def test_the_cut_is_given_in_exactly_one_way():
+    with pytest.raises(ValidationError, match=r"exactly one of holdout_start.*given: none"):
+        SplitParameters()
+    both = {"holdout_start": "2021-03-08", "holdout_share": 0.2}
+    with pytest.raises(ValidationError, match="given: holdout_start, holdout_share"):
+        SplitParameters(**both)
+    # What an environment over conf/base writes.
+    assert SplitParameters(**{**both, "holdout_start": None}).holdout_share == 0.2
+
+
+@pytest.mark.parametrize("share", [0, 1, 20])
+def test_a_share_of_nothing_or_of_all_is_refused(share):
+    with pytest.raises(ValidationError, match="holdout_share"):
+        SplitParameters(holdout_share=share)
+
+
+@pytest.mark.parametrize("parameters", [{"holdout_share": 0.25}, {"holdout_rows": 60}])
+def test_the_newest_rows_are_the_holdout(table, parameters):
+    shuffled = table.sample(frac=1, random_state=1)
+    training, holdout = split_by_time(shuffled, "at", SplitParameters(**parameters))
+    assert holdout["y"].tolist() == list(range(180, 240))
+    assert training["y"].tolist() == list(range(180))
+
+
+def test_a_share_is_that_of_the_rows_within_the_outer_bounds(table):
+    parameters = SplitParameters(
+        training_start="2021-03-02", holdout_end="2021-03-04", holdout_share=0.5
     )
-    assert windows["end"].tolist() == list(
-        pd.to_datetime(["2021-03-05", "2021-03-09", "2021-03-13"])
-    )
-    assert windows["n"].tolist() == [84, 96, 48]
-    assert windows["n"].sum() == len(rows)
-    assert windows["window"].tolist()[0] == "2021-03-01 to 2021-03-04"
+    training, holdout = split_by_time(table, "at", parameters)
+    assert training["y"].tolist() == list(range(24, 48))
+    assert holdout["y"].tolist() == list(range(48, 72))
 
 
-@pytest.mark.parametrize("last", ["2021-03-04 23:00", "2021-03-05 00:00", "2021-03-05 01:00"])
-def test_the_last_row_lies_in_the_last_window(table, last):
-    rows = table.loc[table["at"] <= last, "at"]
-    windows = assign_windows(rows, HOUR, WindowParameters(length="2 days"))
-    assert windows["n"].sum() == len(rows)
-    assert windows["n"].iloc[-1] > 0
-
-
-def test_windows_say_whether_they_are_complete_underpopulated_or_empty(table):
-    moments = pd.concat([table["at"].iloc[:24], table["at"].iloc[48:58], table["at"].iloc[72:]])
-    moments = moments[(moments < "2021-03-05") | (moments >= "2021-03-06")]
-    windows = assign_windows(moments, HOUR, WindowParameters(length="1 day", minimum_rows=24))
-    assert windows["status"].tolist() == [
-        *("complete", "empty", "underpopulated", "complete", "empty"),
-        *["complete"] * 5,
-    ]
-    assert windows["n"].tolist() == [24, 0, 10, 24, 0, *[24] * 5]
-
-
-def test_explicit_windows_are_taken_as_they_are_with_an_open_end(table):
-    parameters = WindowParameters(
-        explicit=[
-            {"start": "2021-03-02", "end": "2021-03-04"},
-            {"start": "2021-03-04", "end": "2021-03-05"},
-            {"start": "2022-01-01", "end": "2022-01-08"},
-        ]
-    )
-    windows = assign_windows(table["at"], HOUR, parameters)
-    assert windows["n"].tolist() == [48, 24, 0]
-    assert windows["status"].tolist() == ["complete", "complete", "empty"]
-    assert windows["window"].tolist()[:2] == [
-        "2021-03-02 to 2021-03-03",
-        "2021-03-04 to 2021-03-04",
-    ]
+def test_rows_of_one_moment_stay_on_one_side(table):
+    panel = pd.concat([table, table], ignore_index=True)
+    training, holdout = split_by_time(panel, "at", SplitParameters(holdout_rows=3))
+    assert len(holdout) == 4
+    assert not set(training["at"]) & set(holdout["at"])
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({}, "give either 'length' or 'explicit'"),
-        (
-            {"length": "1 day", "explicit": [{"start": "2021-03-01", "end": "2021-03-02"}]},
-            "give either 'length' or 'explicit'",
-        ),
-        (
-            {
-                "explicit": [
-                    {"start": "2021-03-01", "end": "2021-03-03"},
-                    {"start": "2021-03-02", "end": "2021-03-04"},
-                ]
-            },
-            "windows overlap: 2021-03-01 00:00:00 to 2021-03-03",
-        ),
-        ({"explicit": [{"start": "2021-03-02", "end": "2021-03-02"}]}, "end after it starts"),
-        ({"length": "28"}, "has no unit"),
-    ],
+    "parameters",
+    [{"holdout_rows": 240}, {"holdout_rows": 500}, {"holdout_share": 0.5, "holdout_end": "2020"}],
 )
-def test_windows_that_make_no_sense_are_refused(parameters, message):
-    with pytest.raises(ValidationError, match=message):
-        WindowParameters(**parameters)
+def test_a_number_of_rows_that_leaves_nothing_is_refused(table, parameters):
+    with pytest.raises(DataContractError, match=r"the training set is empty.*split\.holdout_"):
+        split_by_time(table, "at", SplitParameters(**parameters))
 
 
-def test_a_window_that_the_rows_do_not_fill_at_an_end_is_partial():
-    moments = pd.Series(pd.date_range("2021-03-01 06:00", "2021-03-04 11:00", freq="h"))
-    windows = assign_windows(moments, HOUR, WindowParameters(length="1 day", minimum_rows=1))
-    assert list(windows["status"]) == ["partial", "complete", "complete", "partial"]
-    assert list(windows["n"]) == [18, 24, 24, 12]
+def test_rows_without_a_label_do_not_train_and_stay_in_the_holdout(table):
+    unlabelled = table.assign(y=table["y"].where(table["y"] % 10 != 0))
+    parameters = SplitParameters(holdout_start="2021-03-08")
+    training, holdout = split_by_time(unlabelled, "at", parameters, target="y")
+    assert training["y"].notna().all()
+    assert len(training) == 168 - 17
+    assert len(holdout) == 72
+    nothing = table.assign(y=float("nan"))
+    with pytest.raises(DataContractError, match="training set is empty: no row with a target"):
+        split_by_time(nothing, "at", parameters, target="y")

@@ -30,6 +30,7 @@ from regression_lifecycle.adapters.evidently import (
     regression_snapshot,
     safe_html,
     summary,
+    window_snapshot,
 )
 from regression_lifecycle.core.drift import DriftParameters
 from regression_lifecycle.datasets.evidently_report import EvidentlyReportDataset
@@ -236,7 +237,7 @@ def test_what_is_no_snapshot_is_refused_before_anything_is_written(tmp_path: Pat
     with pytest.raises(DatasetError):
         dataset.load()
     with pytest.raises(
-        DatasetError, match="html is 'inline'; allowed are shared, standalone, none"
+        DatasetError, match="html is 'inline'; allowed are shared, marked, standalone, none"
     ):
         EvidentlyReportDataset(filepath=tmp_path / "r", html="inline")
 
@@ -271,6 +272,82 @@ def test_reports_are_partitions(tmp_path: Path, first: Any, second: Any) -> None
     assert_same(loaded["2011-w02"](), second)
     assert (tmp_path / "windows" / "2011-w01" / "report.html").exists()
     assert files(tmp_path / "windows" / "_evidently") == [library_name()]
+
+
+# --- one report per window -----------------------------------------------------------------
+
+
+def window(seed: int, page: str = "no") -> Any:
+    values = [float((i * seed) % 7) for i in range(60)]
+    frame = pd.DataFrame({"temp": values, "cnt": values, "prediction": values[::-1]})
+    roles = ColumnRoles(numerical=("temp",), target="cnt", prediction="prediction")
+    return window_snapshot(frame, frame, roles, DriftParameters(), metadata={"page": page})
+
+
+def windows(folder: Path, html: str = "marked") -> PartitionedDataset:
+    return PartitionedDataset(
+        path=str(folder),
+        dataset={"type": TYPE, "html": html},
+        filename_suffix="/snapshot.json.gz",
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in files(folder)}
+
+
+def test_only_marked_windows_have_a_page_and_all_share_one_library(tmp_path: Path) -> None:
+    quiet, loud = window(1), window(2, page="yes")
+
+    windows(tmp_path).save({"w1_v3": quiet, "w2_v3": lambda: loud, "w3_v3": lambda: loud})
+
+    assert [name for name in files(tmp_path) if not name.endswith(("gz", "json"))] == [
+        f"_evidently/{library_name()}",
+        "w2_v3/report.html",
+        "w3_v3/report.html",
+    ]
+    loaded = windows(tmp_path).load()
+    assert sorted(loaded) == ["w1_v3", "w2_v3", "w3_v3"]
+    assert_same(loaded["w2_v3"](), loud)
+
+
+def test_a_rerun_changes_no_byte(tmp_path: Path) -> None:
+    windows(tmp_path).save({"w1": lambda: window(1), "w2": lambda: window(2, page="yes")})
+    before = contents(tmp_path)
+
+    windows(tmp_path).save({"w1": lambda: window(1), "w2": lambda: window(2, page="yes")})
+
+    assert contents(tmp_path) == before
+
+
+def test_a_crash_among_windows_leaves_whole_ones_alone(tmp_path: Path) -> None:
+    windows(tmp_path).save({"w2": window(5)})
+    before = contents(tmp_path)
+
+    def crash() -> Any:
+        raise RuntimeError("the power went off")
+
+    with pytest.raises(DatasetError, match="the power went off"):
+        windows(tmp_path).save({"w1": lambda: window(1, page="yes"), "w2": crash, "w3": crash})
+
+    loaded = windows(tmp_path).load()
+    assert sorted(loaded) == ["w1", "w2"]
+    assert_same(loaded["w1"](), window(1, page="yes"))
+    assert before.items() <= contents(tmp_path).items()
+
+
+def test_pages_of_stored_windows_are_drawn_later_and_last(tmp_path: Path) -> None:
+    windows(tmp_path).save({"w1": window(1), "w2": window(2)})
+    stored = contents(tmp_path)
+
+    windows(tmp_path, "shared").save(windows(tmp_path).load())
+    drawn = contents(tmp_path)
+    windows(tmp_path).save({"w1": window(1), "w2": window(3)})
+
+    assert stored.items() < drawn.items()
+    assert {"w1/report.html", "w2/report.html"} < set(drawn)
+    assert (tmp_path / "w1" / "report.html").read_bytes() == drawn["w1/report.html"]
+    assert not (tmp_path / "w2" / "report.html").exists()
 
 
 def test_a_factory_pattern_and_metadata_reach_the_dataset(tmp_path: Path, first: Any) -> None:
@@ -360,6 +437,7 @@ def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "drift": drift_snapshot(frame, frame.iloc[:40], roles, DriftParameters())[0],
         "quality": data_quality_snapshot(frame, roles, metadata={"note": ATTACK}, **sizes),
         "regression": regression_snapshot(frame, roles, **sizes),
+        "window": window_snapshot(frame, frame, roles, DriftParameters(), detail="full"),
     }
     for name, snapshot in reports.items():
         for mode in ("shared", "standalone"):
@@ -372,7 +450,12 @@ def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("policy", [True, False], ids=["policy", "no policy"])
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("drift", "Dataset Drift"), ("quality", "Dataset Summary"), ("regression", "RMSE")],
+    [
+        ("drift", "Dataset Drift"),
+        ("quality", "Dataset Summary"),
+        ("regression", "RMSE"),
+        ("window", "Drifted columns"),
+    ],
 )
 def test_a_page_is_drawn_from_disk_and_runs_nothing_of_the_data(
     browser: Any, hostile_pages: Path, mode: str, policy: bool, kind: str, text: str

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters import sql_store
+from regression_lifecycle.adapters.sql_store import database
 from regression_lifecycle.datasets.ledger import LedgerDataset
 
 
@@ -47,7 +47,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def catalog(file: Path, monkeypatch: pytest.MonkeyPatch) -> DataCatalog:
     Clock.minute = 0
-    monkeypatch.setattr(sql_store, "datetime", Clock)
+    monkeypatch.setattr(database, "datetime", Clock)
     entry = {
         "type": "regression_lifecycle.datasets.ledger.LedgerDataset",
         "url": f"sqlite:///{file.as_posix()}",
@@ -156,6 +156,14 @@ def test_the_preview_shows_the_newest_first_in_the_form_kedro_viz_takes(
     assert set(shown) == {"index", "columns", "data"}
     reasons = shown["columns"].index("reasons")
     assert [row[reasons] for row in shown["data"]] == ["reason 11", "reason 10", "reason 9"]
+    assert shown["columns"] == [
+        "recorded_at",
+        "kind",
+        "decision",
+        "candidate_version",
+        "as_of",
+        "reasons",
+    ]
     assert len(dataset.preview()["data"]) == 10
     assert "NaN" not in json.dumps(shown)
 
@@ -163,3 +171,45 @@ def test_the_preview_shows_the_newest_first_in_the_form_kedro_viz_takes(
 def test_another_kind_of_database_is_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="unknown kind of database 'mysql'"):
         LedgerDataset(url="mysql+pymysql://db/x", table="ledger").save([decision(1)])
+
+
+def test_a_ledger_of_an_older_release_is_read_and_gets_its_columns(
+    catalog: DataCatalog, file: Path
+) -> None:
+    file.parent.mkdir()
+    with sqlite3.connect(file) as connection:
+        connection.execute(
+            "create table ledger (position integer primary key, decision_id varchar(64) not null "
+            "unique, recorded_at varchar(40) not null, decision text, reasons text, "
+            "candidate_version text)"
+        )
+        connection.execute("insert into ledger values (1, 'id-1', 'then', 'refuse', 'why', '')")
+    connection.close()
+
+    old = catalog.load("ledger")
+    assert list(old["decision_id"]) == ["id-1"]
+    assert old[["kind", "as_of", "actor", "note", "policy"]].isna().all(axis=None)
+    assert catalog["ledger"].preview()["data"] == [["then", "", "refuse", "", "", "why"]]
+
+    catalog.save("ledger", [decision(1), decision(2, kind="rollback", actor="me", note="too high")])
+
+    ledger = catalog.load("ledger")
+    assert list(ledger["recorded_at"]) == ["then", "2021-03-01T00:01:00+00:00"]
+    assert list(ledger["reasons"]) == ["why", "reason 2"]
+    assert list(ledger["note"].fillna("")) == ["", "too high"]
+
+
+def test_a_decision_keeps_who_took_it_when_why_and_by_which_rules(catalog: DataCatalog) -> None:
+    told = {
+        "kind": "policy",
+        "as_of": "2011-03-01 00:00:00",
+        "window": "2011-W08",
+        "actor": "policy",
+        "note": "'); drop table ledger; --",
+        "policy": json.dumps({"decision": "retrain", "rules": []}),
+        "challenger_fingerprint": "abc",
+    }
+
+    catalog.save("ledger", [decision(1, **told)])
+
+    assert catalog.load("ledger").iloc[0][list(told)].to_dict() == told

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.datasets.mlflow_metrics import MlflowMetricsDataset
+from regression_lifecycle.datasets.mlflow_metrics import (
+    MlflowMetricsDataset,
+    MlflowWindowMetricsDataset,
+)
 from tests.tracking import tracking_store
 
 METRICS = {
@@ -120,3 +125,75 @@ def test_what_is_no_number_is_refused_by_its_entry(
         catalog.save("metrics", {"rmse": "high"})
 
     assert stored(run) == {}
+
+
+# --- figures of windows, with the window's index as step ------------------------------------------
+
+
+def window_figures(count: int, **columns: object) -> pd.DataFrame:
+    rmse = [50.0 + index for index in range(count)]
+    return pd.DataFrame({"window_index": range(count), "rmse": rmse, **columns})
+
+
+def history_of(run: mlflow.ActiveRun, name: str) -> list[tuple[int, float]]:
+    found = mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
+    return sorted((metric.step, metric.value) for metric in found)
+
+
+def test_steps_are_the_windows_and_what_is_not_defined_is_left_out(
+    run: mlflow.ActiveRun,
+) -> None:
+    bias = pd.Series([0.1, None, float("inf")], dtype="float64")
+    n = pd.Series([168, None, 24], dtype="Int64")
+    dataset = MlflowWindowMetricsDataset(prefix="window")
+
+    dataset.save(window_figures(3, bias=bias, n=n).assign(window_index=[4, 5, 9]))
+
+    assert history_of(run, "window.rmse") == [(4, 50.0), (5, 51.0), (9, 52.0)]
+    assert history_of(run, "window.bias") == [(4, 0.1)]
+    assert history_of(run, "window.n") == [(4, 168.0), (9, 24.0)]
+    assert dataset.load() == {"window.rmse": 52.0, "window.bias": 0.1, "window.n": 24.0}
+
+
+def test_more_metrics_than_one_call_may_carry_are_split(
+    run: mlflow.ActiveRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    log = mlflow.MlflowClient.log_batch
+
+    def counted(client: mlflow.MlflowClient, run_id: str, **given: Any) -> None:
+        sizes.append(len(given["metrics"]))
+        log(client, run_id, **given)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", counted)
+
+    MlflowWindowMetricsDataset(prefix="window").save(window_figures(400, mae=1.0, bias=0.0))
+
+    assert sizes == [1000, 200]
+    assert len(history_of(run, "window.mae")) == 400
+
+
+def test_only_the_newest_windows_are_logged(run: mlflow.ActiveRun) -> None:
+    MlflowWindowMetricsDataset(prefix="window", maximum_windows=2).save(window_figures(5))
+
+    assert history_of(run, "window.rmse") == [(3, 53.0), (4, 54.0)]
+
+
+def test_without_windows_nothing_is_logged(run: mlflow.ActiveRun) -> None:
+    MlflowWindowMetricsDataset(prefix="window").save(window_figures(0))
+
+    assert stored(run) == {}
+
+
+def test_figures_of_windows_are_silent_without_a_run_or_with_tracking_off(
+    experiment: str,
+) -> None:
+    dataset = MlflowWindowMetricsDataset(prefix="window")
+    dataset.save(window_figures(1))
+    assert mlflow.active_run() is None
+    assert dataset.load() == {}
+
+    with mlflow.start_run(experiment_id=experiment) as active:
+        dataset._logging_activated = False
+        dataset.save(window_figures(1))
+        assert stored(active) == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,22 @@ def test_a_candidate_that_mlflow_does_not_take_leaves_the_old_archive(
     assert catalog.load("candidate").passport.fingerprint == "old"
 
 
+def test_a_model_that_mlflow_has_is_not_logged_again(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]], experiment: str, tmp_path: Path
+) -> None:
+    known = replace(fitted_model("print-1"), location=locate(1))
+    before = len(mlflow.search_logged_models([experiment], output_format="list"))
+
+    with mlflow.start_run(experiment_id=experiment):
+        catalog.save("candidate", known)
+        # From one archive to another, as a challenger that is promoted without a refit.
+        other = MlflowTrainedModelDataset((tmp_path / "refitted.zip").as_posix(), "tiny")
+        other.save(catalog.load("candidate"))
+
+    assert len(mlflow.search_logged_models([experiment], output_format="list")) == before
+    assert other.load().location == catalog.load("candidate").location == locate(1)
+
+
 # --- the alias ---------------------------------------------------------------------------------
 
 
@@ -209,6 +226,51 @@ def test_an_alias_is_not_moved_when_tracking_is_off(
     catalog.save("champion", "1")
 
     assert not catalog.exists("champion")
+
+
+def test_a_champion_is_read_once_as_long_as_it_stays(
+    catalog: DataCatalog,
+    locate: Callable[[int], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in (1, 2):
+        catalog.save("registration", registration(locate(number), f"print-{number}"))
+    read: list[Any] = []
+    load = mlflow_registry.load_by_alias
+    monkeypatch.setattr(
+        mlflow_registry, "load_by_alias", lambda *args: (read.append(args), load(*args))[1]
+    )
+    assert catalog.load("champion") is None
+    read.clear()
+
+    catalog.save("champion", "1")
+    assert catalog.load("champion") is catalog.load("champion")
+    assert len(read) == 1
+
+    # Moved by whomever, it is another model.
+    mlflow.MlflowClient().set_registered_model_alias(
+        catalog["champion"]._describe()["model_name"], "champion", "2"
+    )
+    assert catalog.load("champion").passport.fingerprint == "print-2"
+    assert len(read) == 2
+
+    catalog.release("champion")
+    assert catalog.load("champion").passport.fingerprint == "print-2"
+    assert len(read) == 3
+
+
+def test_a_champion_that_was_read_and_lost_its_alias_is_none(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    catalog.save("registration", registration(locate(1), "print-1"))
+    catalog.save("champion", "1")
+    assert catalog.load("champion") is not None
+
+    mlflow.MlflowClient().delete_registered_model_alias(
+        catalog["champion"]._describe()["model_name"], "champion"
+    )
+
+    assert catalog.load("champion") is None
 
 
 # --- the registration --------------------------------------------------------------------------

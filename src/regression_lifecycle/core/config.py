@@ -59,7 +59,18 @@ def _to_timedelta(value: Any) -> pd.Timedelta:
     return duration
 
 
-def _to_timestamp(value: Any) -> pd.Timestamp:
+def to_timestamp(value: Any) -> pd.Timestamp:
+    """Read a moment in the table's local time.
+
+    Args:
+        value: For example ``2012-08-07 12:00``.
+
+    Returns:
+        The moment.
+
+    Raises:
+        ConfigurationError: If it is none, names no day (``now``), or has a time zone.
+    """
     try:
         moment = pd.Timestamp(value)
     except (ValueError, TypeError):
@@ -74,8 +85,24 @@ def _to_timestamp(value: Any) -> pd.Timestamp:
     return moment
 
 
+def duration_text(duration: pd.Timedelta) -> str:
+    """Write a duration for people.
+
+    Args:
+        duration: A length of time.
+
+    Returns:
+        In days, hours, minutes or seconds: the largest unit that it fills at least once.
+    """
+    for unit in ("day", "hour", "minute"):
+        count = duration / pd.Timedelta(1, unit=unit)
+        if count >= 1:
+            return f"{count:g} {unit}{'' if count == 1 else 's'}"
+    return f"{duration.total_seconds():g} seconds"
+
+
 Duration = Annotated[pd.Timedelta, BeforeValidator(_to_timedelta), PlainSerializer(str)]
 """A length of time above zero, written with its unit: ``7 days``, ``1 hour``."""
 
-Moment = Annotated[pd.Timestamp, BeforeValidator(_to_timestamp), PlainSerializer(str)]
+Moment = Annotated[pd.Timestamp, BeforeValidator(to_timestamp), PlainSerializer(str)]
 """A date or a date with a time of day: ``2012-08-07 12:00``."""

@@ -102,7 +102,7 @@ def enforce_contract(
             f"values that cannot be read: {bounded_list(reasons.unreadable, 5)}. Correct the "
             "file, or set ingestion.unreadable to quarantine. Nothing was written"
         )
-    stamp = _timestamps(typed, problem, reasons)
+    stamp = _timestamps(typed, problem, reasons, len(source))
     table = pd.DataFrame({problem.timestamp.name: stamp, **typed})
     key = list(problem.key_columns)
     repeated = np.zeros(len(table), dtype=bool)
@@ -282,8 +282,14 @@ def _label(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _timestamps(typed: dict[str, pd.Series], problem: Problem, reasons: _Reasons) -> pd.Series:
+def _timestamps(
+    typed: dict[str, pd.Series], problem: Problem, reasons: _Reasons, n_rows: int
+) -> pd.Series:
     spec = problem.timestamp
+    if spec.date is None:
+        # Raw rows are numbered, so that a row that is set aside shifts no other.
+        first = pd.Timestamp(0)
+        return pd.Series(first + np.arange(n_rows) * problem.frequency).astype("datetime64[us]")
     stamp = typed[spec.date]
     if spec.hour is not None:
         hour = typed[spec.hour]

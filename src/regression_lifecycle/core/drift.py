@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
@@ -270,8 +270,13 @@ def verdict_frame(rows: Iterable[ColumnDrift]) -> pd.DataFrame:
     Returns:
         A DataFrame with the columns and dtypes of :data:`VERDICT_DTYPES`.
     """
-    records = [asdict(row) for row in rows]
-    return pd.DataFrame(records, columns=list(VERDICT_DTYPES)).astype(VERDICT_DTYPES)
+    verdicts = list(rows)
+    return pd.DataFrame(
+        {
+            name: pd.Series([getattr(verdict, name) for verdict in verdicts], dtype=dtype)
+            for name, dtype in VERDICT_DTYPES.items()
+        }
+    )
 
 
 def is_drifted(score: float, threshold: float, method: str) -> bool | None:

@@ -28,6 +28,13 @@ class ModelError(LifecycleError):
     """A model cannot be built, loaded or trusted."""
 
 
+class LockedError(LifecycleError):
+    """Another run is at work in the workspace; the same command will do later."""
+
+    # The "temporary failure" of sysexits.h: a scheduler may tell it from a real one.
+    exit_code = 75
+
+
 def unknown_name(kind: str, name: object, allowed: Iterable[object], limit: int = 20) -> str:
     """Say that a name is unknown, which ones are allowed and which one was probably meant.
 

@@ -11,7 +11,8 @@ from regression_lifecycle.core.baseline import BaselineParameters
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.gate import GateParameters
 from regression_lifecycle.core.metrics import compute_metrics
-from regression_lifecycle.core.splits import WindowParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.windows import Window, WindowParameters, window_of_rows
 
 CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
 MODELS = (CANDIDATE, CHAMPION, BASELINE)
@@ -96,7 +97,7 @@ def segment_metrics(
     """
     rows = []
     for segment in segments:
-        labels = predictions[segment].map(_label)
+        labels = predictions[segment].map(segment_label)
         order = predictions[segment].groupby(labels).first().sort_values(na_position="last")
         for value in order.index:
             part = predictions[labels == value]
@@ -107,27 +108,41 @@ def segment_metrics(
 
 
 def window_metrics(
-    predictions: pd.DataFrame, windows: pd.DataFrame, timestamp: str, target: str
+    predictions: pd.DataFrame,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
 ) -> pd.DataFrame:
     """Metrics of every model in each window.
 
     Args:
         predictions: Timestamps, target and one column per model.
-        windows: Windows as :func:`~regression_lifecycle.core.splits.assign_windows` lists them.
-        timestamp: Name of the timestamp column.
-        target: Name of the target column.
+        windows: Windows of these rows.
+        problem: Names timestamp and target.
+        parameters: How the windows were cut.
 
     Returns:
-        The columns of ``windows`` with ``model`` and the metrics; an empty or
-        underpopulated window keeps its row with empty figures.
+        ``window`` (its label), ``start``, ``end``, ``n``, ``status``, ``model`` and the metrics.
+        A window that is empty, underpopulated or without enough labels keeps its row with
+        empty figures.
     """
+    place = window_of_rows(predictions, windows, problem, parameters)
     rows = []
-    for window in windows.to_dict("records"):
-        moments = predictions[timestamp]
-        inside = predictions[(moments >= window["start"]) & (moments < window["end"])]
-        usable = inside if window["status"] in ("complete", "partial") else inside.iloc[:0]
-        for model, metrics in overall_metrics(usable, target).items():
-            rows.append({**window, "model": model, **metrics, "n": window["n"]})
+    for window in windows:
+        usable = window.status in ("complete", "partial")
+        inside = predictions[place == window.index] if usable else predictions.iloc[:0]
+        for model, metrics in overall_metrics(inside, problem.target).items():
+            rows.append(
+                {
+                    "window": window.label,
+                    "start": window.start,
+                    "end": window.end,
+                    "n": window.n,
+                    "status": window.status,
+                    "model": model,
+                    **{name: value for name, value in metrics.items() if name != "n"},
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -147,7 +162,15 @@ def worst_rows(predictions: pd.DataFrame, target: str, count: int) -> pd.DataFra
     return table.loc[order].reset_index(drop=True)
 
 
-def _label(value: object) -> str:
+def segment_label(value: object) -> str:
+    """Write a value of a segment column as text.
+
+    Args:
+        value: Number, text or blank.
+
+    Returns:
+        The text; "missing" for a blank.
+    """
     if pd.isna(value):
         return "missing"
     # 15 digits: what a float holds, so that large numbers stay apart and 0.1 + 0.2 is 0.3.

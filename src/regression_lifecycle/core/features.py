@@ -53,7 +53,8 @@ class CalendarParts(StrictModel):
         return tuple(f"calendar_{part}" for part in self.parts)
 
     def check(self, problem: Problem) -> None:
-        """A timestamp is always known."""
+        """Raise ConfigurationError if the problem does not allow it."""
+        _require_calendar(self.kind, problem)
 
 
 class CyclicalPart(StrictModel):
@@ -81,7 +82,8 @@ class CyclicalPart(StrictModel):
         return f"{self.part}_{wave}" + (f"_{number}" if number > 1 else "")
 
     def check(self, problem: Problem) -> None:
-        """A timestamp is always known."""
+        """Raise ConfigurationError if the problem does not allow it."""
+        _require_calendar(self.kind, problem)
 
 
 class TimeIndex(StrictModel):
@@ -127,7 +129,8 @@ class AnnualPeriod(StrictModel):
         return (self.name,)
 
     def check(self, problem: Problem) -> None:
-        """A timestamp is always known."""
+        """Raise ConfigurationError if the problem does not allow it."""
+        _require_calendar(self.kind, problem)
 
 
 class DayStatistic(StrictModel):
@@ -151,6 +154,7 @@ class DayStatistic(StrictModel):
 
     def check(self, problem: Problem) -> None:
         """Raise ConfigurationError if the problem does not allow it."""
+        _require_calendar(self.kind, problem)
         _require_ahead(self.column, problem, f"feature '{self.name}'")
         _require_number(self.column, problem, f"feature '{self.name}'")
 
@@ -248,6 +252,15 @@ def _refuse_forbidden(column: str, problem: Problem, place: str) -> None:
     if column in problem.forbidden_columns:
         raise ConfigurationError(
             f"{place}: '{column}' is forbidden ({problem.forbidden_columns[column]})"
+        )
+
+
+def _require_calendar(kind: str, problem: Problem) -> None:
+    if problem.timestamp.rows:
+        raise ConfigurationError(
+            f"kind '{kind}' needs a calendar, and the table has none: with "
+            "problem.timestamp.rows the moments only number the rows; use kind 'columns', 'lag' "
+            "or 'time_index'"
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.config import Duration, StrictModel, duration_text
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 from regression_lifecycle.core.metrics import ERROR_METRICS
 
@@ -61,6 +61,9 @@ class Comparison(StrictModel):
         metric: ``rmse`` or ``mae``.
         minimum_improvement: Share by which the candidate's error must be lower. A negative
             value tolerates a candidate that is worse by that share (non-inferiority).
+        observed_improvement: Share by which the error on the judged rows themselves must be
+            lower, whatever its uncertainty; None asks for nothing. Beside a negative
+            ``minimum_improvement`` it refuses candidates that are worse or equal.
         confidence: How sure the comparison must be, one-sided.
         block: Length of the blocks of time that are resampled together.
         minimum_blocks: With fewer blocks the uncertainty is not known and the gate refuses.
@@ -70,6 +73,7 @@ class Comparison(StrictModel):
 
     metric: Literal["rmse", "mae"] = "rmse"
     minimum_improvement: float = Field(0.0, gt=-1, lt=1)
+    observed_improvement: float | None = Field(None, gt=-1, lt=1)
     confidence: float = Field(0.95, gt=0.5, lt=1)
     block: Duration = pd.Timedelta("7 days")
     minimum_blocks: int = Field(8, ge=2)
@@ -169,7 +173,7 @@ def compare_paired(
     improvement = float(_improvement(sums.sum(axis=0)[None, :], power)[0])
     if n_blocks < parameters.minimum_blocks:
         reason = (
-            f"{n_blocks} block(s) of {_words(parameters.block)}, at least "
+            f"{n_blocks} block(s) of {duration_text(parameters.block)}, at least "
             f"{parameters.minimum_blocks} are needed"
         )
         return PairedComparison(improvement, math.nan, n_blocks, reason)
@@ -262,6 +266,54 @@ def comparison_check(
     )
 
 
+def comparison_checks(
+    result: PairedComparison, opponent: str, parameters: Comparison
+) -> list[CheckResult]:
+    """Turn a paired comparison into the checks that are asked for.
+
+    Args:
+        result: The comparison.
+        opponent: Whom the candidate met, for people.
+        parameters: What was asked.
+
+    Returns:
+        The check on the improvement that was observed, if one is asked for, and last the one on
+        its bound.
+    """
+    checks = [comparison_check(result, opponent, parameters)]
+    asked = parameters.observed_improvement
+    if asked is not None:
+        name = f"{parameters.metric} observed against the {opponent}'s"
+        value = result.improvement
+        if not math.isfinite(value):
+            why = result.reason or "the improvement is not defined"
+            checks.insert(0, CheckResult(name, None, asked, "not computed", f"not computed: {why}"))
+        else:
+            detail = f"{parameters.metric} is {_signed(value)} than the {opponent}'s"
+            verdict: Literal["pass", "fail"] = "pass" if value > asked else "fail"
+            checks.insert(
+                0, CheckResult(name, value, asked, verdict, f"{detail}; {_asked(asked, True)}")
+            )
+    return checks
+
+
+def without_nan(
+    metrics: dict[str, dict[str, float]],
+) -> dict[str, dict[str, float | None]]:
+    """Write metrics as a document can hold them.
+
+    Args:
+        metrics: By model and metric.
+
+    Returns:
+        The same with None for what is not defined.
+    """
+    return {
+        model: {name: value if math.isfinite(value) else None for name, value in values.items()}
+        for model, values in metrics.items()
+    }
+
+
 def decide(
     checks: Sequence[CheckResult], *, unchanged: bool, unchanged_reason: str = ""
 ) -> dict[str, Any]:
@@ -305,8 +357,10 @@ def _bound_result(name: str, value: float, bound: float, sign: int) -> CheckResu
     )
 
 
-def _asked(share: float) -> str:
+def _asked(share: float, strict: bool = False) -> str:
     if share < 0:
+        if strict:
+            return f"less than {-share:.1%} higher is asked for"
         return f"at most {-share:.1%} higher is asked for"
     return f"more than {share:.1%} lower is asked for"
 
@@ -318,7 +372,3 @@ def _bound(share: float) -> str:
 
 def _signed(share: float) -> str:
     return f"{abs(share):.1%} {'lower' if share >= 0 else 'higher'}"
-
-
-def _words(duration: pd.Timedelta) -> str:
-    return f"{duration / pd.Timedelta('1 day'):g} day(s)"

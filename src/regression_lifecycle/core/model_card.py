@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.trained_model import ModelPassport
 
@@ -34,12 +35,11 @@ def write_model_card(
         "",
         problem.description,
         "",
-        f"- **Predicts** `{problem.target}`, up to {_days(problem)} ahead",
+        f"- **Predicts** `{problem.target}`, up to {duration_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
         f"- **Trained on** {passport.n_rows:,} rows, {passport.trained_from} to "
         f"{passport.trained_until}",
-        f"- **Judged on** {decision['n_rows']:,} later rows, {decision['judged_from']} to "
-        f"{decision['judged_until']}",
+        _judged(decision),
         f"- **Decision** {decision['decision']}: {'; '.join(decision['reasons'])}",
         f"- **Fingerprint** `{passport.fingerprint}` (data `{passport.data_fingerprint}`)",
         "",
@@ -74,9 +74,20 @@ def write_model_card(
     return "\n".join(lines) + "\n"
 
 
+def _judged(decision: dict[str, Any]) -> str:
+    rows = f"{decision['n_rows']:,} later rows"
+    if not decision["n_rows"]:
+        return "- **Judged on** nothing: no row was new to both models"
+    span = f"{rows}, {decision['judged_from']} to {decision['judged_until']}"
+    challenger = decision.get("challenger_fingerprint")
+    if challenger in (None, decision.get("candidate_fingerprint")):
+        return f"- **Judged on** {span}"
+    # The rows that judged are among those of the refit; the figures are not this model's own.
+    return (
+        f"- **Judged as challenger** `{challenger}`, trained without the judging rows, on {span}; "
+        "then the same configuration was fitted on everything"
+    )
+
+
 def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4g}"
-
-
-def _days(problem: Problem) -> str:
-    return f"{problem.horizon.total_seconds() / 86400:g} days"

@@ -16,6 +16,7 @@ from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
+_ROW_STEP = "1 second"
 
 
 class ColumnSpec(StrictModel):
@@ -54,17 +55,32 @@ class ColumnSpec(StrictModel):
 
 
 class TimestampSpec(StrictModel):
-    """How the time of an observation is made from the raw columns.
+    """How the time of an observation is made from the raw columns, or that there is none.
 
     Attributes:
         name: The column that ingestion adds.
         date: Raw column with the date, or with date and time together.
         hour: Raw column with the hour 0 to 23, where the date has none.
+        rows: The table has no time: the order of the file stands for it. Row k, counted from 0
+            over all rows of the file, gets the moment 1970-01-01 00:00 plus k times the
+            problem's frequency. Such a moment orders the rows and has no calendar.
     """
 
     name: str = "timestamp"
-    date: str
+    date: str | None = None
     hour: str | None = None
+    rows: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.date is None) == (not self.rows):
+            raise ConfigurationError(
+                "give either 'date', the column with the time, or 'rows: true' for a table "
+                "without a time, whose rows stand in order"
+            )
+        if self.rows and self.hour is not None:
+            raise ConfigurationError("'hour' has no meaning with 'rows: true'; leave it out")
+        return self
 
 
 class Problem(StrictModel):
@@ -75,8 +91,10 @@ class Problem(StrictModel):
         description: One sentence for reports and the model card.
         target: The column to predict. It is never a feature of its own row.
         timestamp: How the time of a row is made.
-        frequency: Distance between two observations when none is missing.
+        frequency: Distance between two observations when none is missing. For a table without
+            a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
         horizon: How far ahead predictions are made. History features are at least this old.
+            For a table without a time it is the frequency, one row, if left out.
         key: Columns that name an observation; the timestamp alone by default.
         forbidden_columns: Columns that may never be features, each with the reason.
         columns: The contract, column by column.
@@ -101,11 +119,21 @@ class Problem(StrictModel):
             return {str(name): spec for name, spec in value.items()}
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rows_have_a_step(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("timestamp"), dict):
+            return data
+        if data["timestamp"].get("rows") is not True:
+            return data
+        frequency = data.get("frequency") or _ROW_STEP
+        return {**data, "frequency": frequency, "horizon": data.get("horizon") or frequency}
+
     @model_validator(mode="after")
     def _names_must_exist(self) -> Self:
         named = {
             "target": [self.target],
-            "timestamp.date": [self.timestamp.date],
+            "timestamp.date": [self.timestamp.date] if self.timestamp.date else [],
             "timestamp.hour": [self.timestamp.hour] if self.timestamp.hour else [],
             "forbidden_columns": list(self.forbidden_columns),
             "key": [name for name in self.key if name != self.timestamp.name],
@@ -120,9 +148,10 @@ class Problem(StrictModel):
             raise ConfigurationError(
                 f"timestamp.name '{self.timestamp.name}' is a raw column; choose another name"
             )
-        if self.columns[self.timestamp.date].type not in ("date", "datetime"):
+        date = self.timestamp.date
+        if date is not None and self.columns[date].type not in ("date", "datetime"):
             raise ConfigurationError(
-                f"timestamp.date: column '{self.timestamp.date}' must be of type date or datetime"
+                f"timestamp.date: column '{date}' must be of type date or datetime"
             )
         hour = self.timestamp.hour
         if hour is not None and self.columns[hour].type not in NUMERIC_TYPES:

@@ -8,16 +8,20 @@ written directly.
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any, NewType
 
+import pandas as pd
+from kedro.io import AbstractDataset
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
 HTMLPreview = NewType("HTMLPreview", str)
+ImagePreview = NewType("ImagePreview", str)
 
 
 class AtomicSave:
@@ -78,3 +82,87 @@ class AtomicTextDataset(AtomicSave, TextDataset):
             The text itself.
         """
         return HTMLPreview(self.load())
+
+
+class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
+    """A picture as the bytes of its file, which Kedro-Viz shows.
+
+    Example:
+        .. code-block:: yaml
+
+            error_by_window_picture:
+              type: regression_lifecycle.datasets.atomic.AtomicPictureDataset
+              filepath: data/08_reporting/error_by_window.png
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; nothing is read or written yet.
+
+        Args:
+            filepath: Local file; folders are made when it is saved.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        # An artifact dataset asks for it under this name.
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> bytes:
+        """Read the file.
+
+        Returns:
+            Its bytes.
+        """
+        return self._filepath.read_bytes()
+
+    def save(self, data: bytes) -> None:
+        """Write all of the picture or leave the old file as it was.
+
+        Args:
+            data: The bytes of the file.
+        """
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        staged = self._filepath.with_name(f".{os.getpid()}.{self._filepath.name}")
+        try:
+            staged.write_bytes(data)
+            staged.replace(self._filepath)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def preview(self) -> ImagePreview:
+        """Give Kedro-Viz the picture.
+
+        Returns:
+            Its bytes in Base64.
+        """
+        return ImagePreview(base64.b64encode(self.load()).decode())
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class EmptyWithoutFile:
+    """Mixin for a table dataset: where there is no file yet, loading gives an empty table.
+
+    For what a reader can do without, such as the backtest on the page.
+    """
+
+    def load(self) -> pd.DataFrame:
+        """Read the table.
+
+        Returns:
+            The table; an empty one if there is no file.
+        """
+        if not self._exists():  # type: ignore[attr-defined]
+            return pd.DataFrame()
+        return super().load()  # type: ignore[misc]
+
+
+class OptionalParquetDataset(EmptyWithoutFile, AtomicParquetDataset):
+    """A pandas table in one Parquet file that may not be there yet."""
+
+
+class OptionalCSVDataset(EmptyWithoutFile, AtomicCSVDataset):
+    """A pandas table in one CSV file that may not be there yet."""

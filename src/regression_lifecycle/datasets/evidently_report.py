@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT, METRICS, PAGE = "snapshot.json.gz", "metrics.json", "report.html"
 LIBRARY_FOLDER = "_evidently"
-HTML_MODES = ("shared", "standalone", "none")
+HTML_MODES = ("shared", "marked", "standalone", "none")
 
 
 class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
@@ -44,6 +44,11 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
     A page needs 3.5 MB of JavaScript. By default the pages of one parent folder share one copy,
     ``<parent>/_evidently/<hash of its content>.js``; move or send a report together with that
     folder, or save it with ``html: standalone``.
+
+    Of many reports only some are looked at: with ``html: marked`` a page is drawn for a snapshot
+    whose metadata have ``page: "yes"``. The pages of the others can be drawn later from the stored
+    snapshots, without computing anything again: load them, and save them through a second entry
+    with the same path and ``html: shared``. Such a page stays until another snapshot is saved.
 
     Each file is written whole, the snapshot last, and a report exists as soon as its snapshot
     does: a save that fails while it renders or writes leaves the former report as it was.
@@ -69,6 +74,7 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
           filename_suffix: /snapshot.json.gz
           dataset:
             type: regression_lifecycle.datasets.evidently_report.EvidentlyReportDataset
+            html: marked
         ```
 
         Using the [Python API](https://docs.kedro.org/en/stable/catalog-data/advanced_data_catalog_usage/):
@@ -104,7 +110,8 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
                 path of the ``snapshot.json.gz`` in it names the same report, which is what
                 ``PartitionedDataset`` with ``filename_suffix: /snapshot.json.gz`` passes.
             html: ``shared`` for a page that shares its JavaScript with the other reports of the
-                parent folder, ``standalone`` for one that holds it (3.5 MB each), ``none`` for
+                parent folder, ``marked`` for such a page where the snapshot's metadata have
+                ``page: "yes"``, ``standalone`` for one that holds it (3.5 MB each), ``none`` for
                 no page.
             version: If specified, should be an instance of ``kedro.io.core.Version``. If its
                 ``load`` attribute is None, the latest version will be loaded. If its ``save``
@@ -117,7 +124,7 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
                 users or external plugins.
 
         Raises:
-            DatasetError: If ``html`` is none of the three words.
+            DatasetError: If ``html`` is none of the four words.
         """
         if html not in HTML_MODES:
             raise DatasetError(f"html is '{html}'; allowed are {', '.join(HTML_MODES)}")
@@ -160,13 +167,16 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
 
         folder = get_filepath_str(self._get_save_path(), self._protocol)
         # All that can fail for the data's sake comes before the first byte is written.
-        files = {METRICS: _json(summary(data)), SNAPSHOT: dump_snapshot(data)}
+        facts = summary(data)
+        files = {METRICS: _json(facts), SNAPSHOT: dump_snapshot(data)}
+        marked = self._html == "marked" and facts["metadata"].get("page") == "yes"
         if self._html == "standalone":
             files = {PAGE: safe_html(data).encode(), **files}
-        elif self._html == "shared":
+        elif self._html == "shared" or marked:
             files = {PAGE: safe_html(data, self._share_library(folder)).encode(), **files}
+        outdated = PAGE not in files and not self._keeps_page(folder, files[SNAPSHOT])
         self._write(folder, files)
-        if self._html == "none" and self._fs.exists(f"{folder}/{PAGE}"):
+        if outdated and self._fs.exists(f"{folder}/{PAGE}"):
             self._fs.rm_file(f"{folder}/{PAGE}")
         self._invalidate_cache()
 
@@ -215,6 +225,14 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
         with self._fs.open(f"{folder}/{name}", mode="rb", **self._open_args_load) as file:
             content: bytes = file.read()
         return content
+
+    def _keeps_page(self, folder: str, snapshot: bytes) -> bool:
+        """Say whether a page that was drawn later shows the very snapshot that is being saved."""
+        path = f"{folder}/{SNAPSHOT}"
+        if self._html != "marked" or not self._fs.exists(path):
+            return False
+        with self._fs.open(path, mode="rb", **self._open_args_load) as file:
+            return bool(file.read() == snapshot)
 
     def _share_library(self, folder: str) -> str:
         """Put the library beside the reports unless it is there, and say how a page reaches it."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NewType
+from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
 
-TablePreview = NewType("TablePreview", dict[str, Any])
+from regression_lifecycle.datasets.previews import TablePreview, newest_first
+
+PREVIEWED = ["recorded_at", "kind", "decision", "candidate_version", "as_of", "reasons"]
 
 
 class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
@@ -63,9 +65,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Returns:
             The table in pandas' split form.
         """
-        columns = ["recorded_at", "decision", "candidate_version", "opponent", "reasons"]
-        newest = self.load()[columns].tail(nrows).iloc[::-1].fillna("")
-        return TablePreview(newest.to_dict(orient="split"))
+        return newest_first(self.load()[PREVIEWED], nrows)
 
     def _exists(self) -> bool:
         return not self.load().empty

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
 from kedro.io import AbstractDataset
 
 MetricTree = dict[str, Any]
@@ -47,18 +48,84 @@ class MlflowMetricsDataset(AbstractDataset[MetricTree, dict[str, float]]):
         Returns:
             Metrics by their full names; empty outside a run.
         """
-        import mlflow
-
-        run = mlflow.active_run()
-        if run is None:
-            return {}
-        stored = mlflow.MlflowClient().get_run(run.info.run_id).data.metrics
-        return {
-            name: value for name, value in stored.items() if name.startswith(f"{self._prefix}.")
-        }
+        return _logged(self._prefix)
 
     def _describe(self) -> dict[str, Any]:
         return {"prefix": self._prefix}
+
+
+class MlflowWindowMetricsDataset(AbstractDataset[pd.DataFrame, dict[str, float]]):
+    """Figures of windows as MLflow metrics, with the window's index as step.
+
+    Saving takes a table with the column ``window_index`` and one column per metric, and logs it
+    in as few calls as MLflow allows. Every run logs all windows of the deployed model up to
+    ``maximum_windows``, the newest ones, so that each run shows the whole curve. Loading gives
+    the newest value of each metric.
+    """
+
+    def __init__(
+        self, prefix: str, maximum_windows: int = 500, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Describe the dataset.
+
+        Args:
+            prefix: First part of every metric's name.
+            maximum_windows: Most windows that are logged, the newest.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._prefix = prefix
+        self._maximum_windows = maximum_windows
+        self.metadata = metadata
+        self._logging_activated = True
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Log the finite figures of every window.
+
+        Args:
+            data: ``window_index`` and one column per metric.
+        """
+        import mlflow
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        run = mlflow.active_run()
+        if not self._logging_activated or run is None:
+            return
+        now = get_current_time_millis()
+        metrics = [
+            Metric(f"{self._prefix}.{name}", float(value), now, int(row["window_index"]))
+            for row in data.tail(self._maximum_windows).to_dict("records")
+            for name, value in row.items()
+            if name != "window_index" and pd.notna(value) and math.isfinite(value)
+        ]
+        client = mlflow.MlflowClient()
+        for first in range(0, len(metrics), _LARGEST_BATCH):
+            client.log_batch(run.info.run_id, metrics=metrics[first : first + _LARGEST_BATCH])
+
+    def load(self) -> dict[str, float]:
+        """Read the newest values back.
+
+        Returns:
+            Metrics by their full names; empty outside a run.
+        """
+        return _logged(self._prefix)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"prefix": self._prefix, "maximum_windows": self._maximum_windows}
+
+
+# MLflow takes no more in one call.
+_LARGEST_BATCH = 1000
+
+
+def _logged(prefix: str) -> dict[str, float]:
+    import mlflow
+
+    run = mlflow.active_run()
+    if run is None:
+        return {}
+    stored = mlflow.MlflowClient().get_run(run.info.run_id).data.metrics
+    return {name: value for name, value in stored.items() if name.startswith(f"{prefix}.")}
 
 
 def _flat(tree: MetricTree, prefix: str) -> list[tuple[str, float]]:

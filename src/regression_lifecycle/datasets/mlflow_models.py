@@ -58,6 +58,8 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
     def save(self, data: TrainedModel) -> None:
         """Log the model if a run is active, then put the archive in place in one step.
 
+        A model that MLflow has already is not logged again.
+
         Args:
             data: The model.
         """
@@ -66,8 +68,8 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         from regression_lifecycle.adapters import mlflow_registry
         from regression_lifecycle.adapters.model_files import write_archive
 
-        location = {}
-        if self._logging_activated and mlflow.active_run() is not None:
+        location = data.location if "model_uri" in data.location else {}
+        if not location and self._logging_activated and mlflow.active_run() is not None:
             location = mlflow_registry.log_model(data, self._name)
         write_archive(data, self._filepath, location)
 
@@ -108,16 +110,21 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         self._alias = alias
         self.metadata = metadata
         self._logging_activated = True
+        self._loaded: TrainedModel | None = None
 
     def load(self) -> TrainedModel | None:
-        """Load the model behind the alias.
+        """Load the model behind the alias; while that stays, it is read once.
 
         Returns:
             The model, or None if nothing has the alias.
         """
         from regression_lifecycle.adapters import mlflow_registry
 
-        return mlflow_registry.load_by_alias(self._model_name, self._alias)
+        version = mlflow_registry.version_by_alias(self._model_name, self._alias)
+        known = self._loaded
+        if known is None or version is None or known.location.get("version") != version:
+            self._loaded = mlflow_registry.load_by_alias(self._model_name, self._alias)
+        return self._loaded
 
     def save(self, data: str) -> None:
         """Point the alias at a version; the version it points at already stays untouched.
@@ -147,6 +154,9 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         if is_tracking_uri_set():
             version = mlflow_registry.version_by_alias(self._model_name, self._alias)
         return JSONPreview(json.dumps({**self._describe(), "version": version}))
+
+    def _release(self) -> None:
+        self._loaded = None
 
     def _exists(self) -> bool:
         from regression_lifecycle.adapters import mlflow_registry

@@ -8,7 +8,10 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
+from pandas import isna
 
+# A table longer than a screen is for the page.
+_MOST_WINDOWS = 30
 _METRICS = ("rmse", "mae", "r2", "rmsle", "bias")
 
 
@@ -20,6 +23,13 @@ class SummaryHook:
         """Remember the project folder, so that paths can be shown relative to it."""
         self._root = Path(context.project_path)
         self._env = context.env or ""
+        self._saved: dict[str, Any] = {}
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Keep which windows were looked at; their dataset is gone when the run ends."""
+        if dataset_name == "completed_windows":
+            self._saved[dataset_name] = data
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -27,21 +37,26 @@ class SummaryHook:
         from rich.console import Console
 
         console = Console(highlight=False, soft_wrap=True)
-        written = set(pipeline.all_outputs())
+        written = self._written = set(pipeline.all_outputs())
         sections = {
             "rejected_observations": self._ingestion,
             "holdout_metrics": self._metrics,
             "window_metrics": self._windows,
             "drift_verdict": self._drift,
-            "gate_decision": self._decision,
+            "gate_decision": self._gate,
+            "completed_windows": self._monitored,
+            "policy_decision": self._policy,
+            "retraining_decision": self._gate,
             "champion_version": self._champion,
+            "backtest_summary": self._backtest,
         }
         for name, section in sections.items():
             if name in written:
-                section(console, catalog, written)
-        self._where_to_look(console, catalog, written)
+                section(console, catalog, name)
+        self._where_to_look(console, catalog)
+        self._saved = {}
 
-    def _ingestion(self, console: Any, catalog: Any, written: set[str]) -> None:
+    def _ingestion(self, console: Any, catalog: Any, name: str) -> None:
         rejected = catalog.load("rejected_observations")
         observations = catalog.load("observations")
         gaps = catalog.load("observation_gaps")
@@ -50,7 +65,7 @@ class SummaryHook:
             f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps"
         )
 
-    def _metrics(self, console: Any, catalog: Any, written: set[str]) -> None:
+    def _metrics(self, console: Any, catalog: Any, name: str) -> None:
         metrics = catalog.load("holdout_metrics")
         n_rows = int(next(iter(metrics.values()))["n"])
         table = _table(f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in _METRICS)])
@@ -58,9 +73,9 @@ class SummaryHook:
             table.add_row(model, *(_number(values[name]) for name in _METRICS))
         console.print(table)
 
-    def _windows(self, console: Any, catalog: Any, written: set[str]) -> None:
+    def _windows(self, console: Any, catalog: Any, name: str) -> None:
         metrics = catalog.load("window_metrics")
-        drift = catalog.load("window_drift") if "window_drift" in written else None
+        drift = catalog.load("window_drift") if "window_drift" in self._written else None
         models = list(dict.fromkeys(metrics["model"]))
         names = ["window", "n", "RMSE", "MAE", *models[1:]]
         table = _table(
@@ -83,7 +98,7 @@ class SummaryHook:
             table.add_row(*row)
         console.print(table)
 
-    def _drift(self, console: Any, catalog: Any, written: set[str]) -> None:
+    def _drift(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
 
         verdict = catalog.load("drift_verdict")
@@ -94,23 +109,77 @@ class SummaryHook:
             + (f": {escape(', '.join(drifted))}" if drifted else "")
         )
 
-    def _decision(self, console: Any, catalog: Any, written: set[str]) -> None:
-        decision = catalog.load("gate_decision")
+    def _gate(self, console: Any, catalog: Any, name: str) -> None:
+        decision = catalog.load(name)
         colour = {"promote": "green", "unchanged": "cyan"}.get(decision["decision"], "yellow")
         console.print(f"[bold]Gate[/] [{colour}]{decision['decision']}[/]", end=": ")
         console.print("; ".join(decision["reasons"]), markup=False)
 
-    def _champion(self, console: Any, catalog: Any, written: set[str]) -> None:
+    def _monitored(self, console: Any, catalog: Any, name: str) -> None:
+        from rich.markup import escape
+
+        history = catalog.load("window_history").sort_values(["window_index", "revision"])
+        looked_at = self._saved.get("completed_windows")
+        keys = ["window", "model_version", "revision"]
+        shown = history.merge(looked_at[keys], on=keys) if looked_at is not None else history
+        if shown.empty:
+            console.print("[bold]Windows[/] nothing new")
+            return
+        title = "Windows looked at"
+        if len(shown) > _MOST_WINDOWS:
+            title += f", the newest {_MOST_WINDOWS} of {len(shown)}"
+        table = _table(title, ["window", "by", "RMSE", "base", "bias", "cover", "drift", "notes"])
+        table.columns[0].no_wrap = True
+        table.columns[-1].justify = "left"
+        for row in shown.tail(_MOST_WINDOWS).to_dict("records"):
+            alarms = "" if isna(row["alarms"]) else str(row["alarms"]).replace(",", ", ")
+            status = "" if row["status"] == "complete" else str(row["status"])
+            table.add_row(
+                escape(str(row["window"])),
+                f"v{row['model_version']}",
+                *(_number(row[name]) for name in ("rmse", "baseline_rmse", "bias", "coverage")),
+                f"{_count(row['n_drifted'])}/{_count(row['n_drift_columns'])}",
+                escape("; ".join(note for note in (status, alarms) if note)),
+            )
+        console.print(table)
+
+    def _policy(self, console: Any, catalog: Any, name: str) -> None:
+        decision = catalog.load(name)
+        colour = {"keep": "green", "retrain": "cyan"}.get(decision["decision"], "yellow")
+        console.print(f"[bold]Policy[/] [{colour}]{decision['decision']}[/]", end=": ")
+        console.print("; ".join(decision["reasons"]), markup=False)
+
+    def _backtest(self, console: Any, catalog: Any, name: str) -> None:
+        summary = catalog.load(name)
+        first = summary.iloc[0]
+        columns = ["policy", "RMSE", "MAE", "RMSLE", "bias", "coverage", "retrains", "refused"]
+        title = f"Backtest, {int(first['n_windows'])} windows, {int(first['n']):,} rows"
+        table = _table(title, [*columns, "CPU s of fits"])
+        for row in summary.to_dict("records"):
+            figures = (row[name] for name in ("rmse", "mae", "rmsle", "bias", "coverage"))
+            table.add_row(
+                str(row["policy"]),
+                *(_number(value) for value in figures),
+                str(int(row["retrains"])),
+                str(int(row["refused"])),
+                _number(row["fit_cpu_seconds"]),
+            )
+        console.print(table)
+
+    def _champion(self, console: Any, catalog: Any, name: str) -> None:
         described = catalog.get("champion_version")._describe()
         version = catalog.load("champion_version")
         shown = "none" if version is None else f"version {version.location['version']}"
         console.print(f"[bold]Champion[/] {described['model_name']}: {shown}")
 
-    def _where_to_look(self, console: Any, catalog: Any, written: set[str]) -> None:
+    def _where_to_look(self, console: Any, catalog: Any) -> None:
         from rich.markup import escape
 
+        if "dashboard_page" in self._written:
+            page = Path(str(catalog.get("dashboard_page")._filepath))
+            console.print(f"[bold]Page[/] {escape(self._relative(page))}")
         reports = []
-        for name in sorted(name for name in written if name.endswith("_report")):
+        for name in sorted(name for name in self._written if name.endswith("_report")):
             path = getattr(catalog.get(name), "_filepath", None)
             if path is not None:
                 reports.append(self._relative(Path(str(path)) / "report.html"))
@@ -130,6 +199,10 @@ def _table(title: str, columns: list[str]) -> Any:
     for position, name in enumerate(columns):
         table.add_column(name, justify="left" if position == 0 else "right")
     return table
+
+
+def _count(value: Any) -> int:
+    return 0 if isna(value) else int(value)
 
 
 def _number(value: float | None) -> str:

@@ -24,6 +24,7 @@ from regression_lifecycle.adapters.evidently.storage import (
     dump_snapshot,
     load_snapshot,
 )
+from regression_lifecycle.adapters.evidently.windows import window_snapshot
 
 __all__ = [
     "ColumnRoles",
@@ -41,4 +42,5 @@ __all__ = [
     "safe_html",
     "summary",
     "summary_markdown",
+    "window_snapshot",
 ]

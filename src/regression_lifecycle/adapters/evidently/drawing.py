@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.evidently.frames import Prepared
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
+from regression_lifecycle.adapters.evidently.stable import stabilise
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -64,7 +65,14 @@ class Job:
         said = list(notes)
         with quiet():
             snapshot = self._draw(moment, said)
-            return _headed(snapshot, self.name, moment, said, figures, metadata or {})
+            return headed(
+                snapshot,
+                name=self.name,
+                moment=moment,
+                notes=said,
+                figures=figures,
+                metadata=metadata or {},
+            )
 
     def _newest(self) -> datetime:
         if self.current.timestamp is None or not len(self.current.frame):
@@ -131,40 +139,77 @@ class Job:
         return Dataset.from_pandas(side.frame[chosen], data_definition=definition)
 
 
-def _headed(
+def headed(
     snapshot: Snapshot | None,
+    *,
     name: str,
     moment: datetime,
     notes: Sequence[str],
     figures: Mapping[str, str],
     metadata: Mapping[str, str],
+    results: Mapping[str, Any] | None = None,
+    widgets: Sequence[Any] = (),
+    tags: Sequence[str] = (),
 ) -> Snapshot:
-    """Put figures and notes at the head of a report, and the notes into its metadata."""
+    """Put figures and notes at the head of a report, and the notes into its metadata.
+
+    Args:
+        snapshot: A report that has run, or None to make one of ``results`` and ``widgets``.
+        name: Name of a report that is made.
+        moment: Its moment.
+        notes: What the reader must know.
+        figures: Numbers to show at the head, by label.
+        metadata: Facts to keep with the snapshot.
+        results: Results of metrics by id, for a report that is made.
+        widgets: What it shows below the head.
+        tags: Labels to keep with it.
+
+    Returns:
+        The snapshot; the same arguments give the same bytes when it is stored.
+    """
     from evidently.core.report import Snapshot
     from evidently.core.serialization import ReportModel, SnapshotModel
-    from evidently.legacy.renderers.html_widgets import CounterData, counter, table_data
+    from evidently.legacy.renderers.html_widgets import CounterData, counter
 
-    model = SnapshotModel(
-        report=ReportModel(items=[]),
-        name=name,
-        timestamp=moment,
-        metadata={},
-        tags=[],
-        metric_results={},
-        top_level_metrics=[],
-        widgets=[],
-        tests_widgets=[],
-    )
-    if snapshot is not None:
+    if snapshot is None:
+        model = SnapshotModel(
+            report=ReportModel(items=[]),
+            name=name,
+            timestamp=moment,
+            metadata={},
+            tags=list(tags),
+            metric_results=results or {},
+            top_level_metrics=list(results or {}),
+            widgets=list(widgets),
+            tests_widgets=[],
+        )
+    else:
         model = snapshot.to_snapshot_model()
     head = []
     if figures:
         counters = [CounterData(label, value) for label, value in figures.items()]
         head.append(counter(counters=counters))
     if notes:
-        head.append(table_data(column_names=["Notes"], data=[[note] for note in notes]))
+        head.append(table("", ["Notes"], [[note] for note in notes]))
     model.widgets = [*head, *model.widgets]
     model.metadata = {key: str(value) for key, value in metadata.items()}
     if notes:
         model.metadata["notes"] = list(notes)
+    stabilise(model)
     return Snapshot.load_model(model)
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    """Make a table for a report.
+
+    Args:
+        title: What stands above it.
+        header: Names of its columns.
+        rows: Its cells.
+
+    Returns:
+        A widget.
+    """
+    from evidently.legacy.renderers.html_widgets import table_data
+
+    return table_data(title=title, column_names=header, data=rows)

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.drift import Kind, Role
+from regression_lifecycle.core.drift_columns import ColumnError, read_column
+from regression_lifecycle.core.drift_columns import sample_rows as sample_rows
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 
@@ -87,23 +88,6 @@ class Prepared:
     timestamp: str | None = None
 
 
-def sample_rows(frame: pd.DataFrame, maximum_rows: int, seed: int) -> pd.DataFrame:
-    """Bound the rows of a table by a seeded sample that keeps their order.
-
-    Args:
-        frame: Any table.
-        maximum_rows: How many rows may remain.
-        seed: Seed of the draw: the same table and seed give the same rows.
-
-    Returns:
-        The table itself if it is small enough, else the drawn rows in their old order.
-    """
-    if len(frame) <= maximum_rows:
-        return frame
-    draw = np.random.default_rng(seed).choice(len(frame), maximum_rows, replace=False)
-    return frame.iloc[np.sort(draw)]
-
-
 def sample_note(kept: int, total: int, seed: int, side: str = "") -> list[str]:
     """Say that a sample was drawn.
 
@@ -136,7 +120,8 @@ def prepare(
     Args:
         frame: The table; it is not changed.
         roles: Its declared columns.
-        maximum_rows: Rows to keep, see :func:`sample_rows`.
+        maximum_rows: Rows to keep, see
+            :func:`~regression_lifecycle.core.drift_columns.sample_rows`.
         seed: Seed of the sample.
         side: ``"reference"`` or ``"current"``, for the messages; empty for a lone table.
         lenient: Count a text that is no number as missing instead of refusing its column.
@@ -151,8 +136,8 @@ def prepare(
     unusable: dict[str, str] = {}
     for name, kind, _ in roles.columns():
         try:
-            values, note = _read(_column(rows, name), kind, lenient)
-        except _ColumnError as error:
+            values, note = read_column(rows, name, kind, lenient=lenient)
+        except ColumnError as error:
             unusable[name] = f"{error}{where}"
             continue
         columns[name] = values
@@ -175,66 +160,14 @@ def prepare(
     )
 
 
-class _ColumnError(Exception):
-    """A column cannot be used; the message is the reason, without the side."""
-
-
-def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    count = int((frame.columns == name).sum()) if frame.columns.nlevels == 1 else 0
-    if count != 1:
-        raise _ColumnError("column appears more than once" if count else "no such column")
-    return frame[name]
-
-
-def _read(values: pd.Series, kind: Kind, lenient: bool) -> tuple[Any, str]:
-    """Convert one column, and say what had to be changed."""
-    if kind == "categorical":
-        return _labels(values), ""
-    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
-        raise _ColumnError("holds moments, not numbers,")
-    try:
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
-    except (TypeError, ValueError):
-        raise _ColumnError("cannot be read as numbers") from None
-    missing = values.isna().to_numpy()
-    unread = np.isnan(numbers) & ~missing
-    note = ""
-    if unread.any():
-        example = str(values.to_numpy()[unread][0])[:40]
-        note = f"{int(unread.sum()):,} values are not numbers, such as '{example}',"
-        if not lenient:
-            raise _ColumnError(note)
-        note += " and count as missing"
-    infinite = np.isinf(numbers)
-    if infinite.any():
-        note += f"{'; ' if note else ''}{int(infinite.sum()):,} infinite values count as missing"
-    return np.where(infinite, np.nan, numbers), note
-
-
-def _labels(values: pd.Series) -> Any:
-    """Write categories as text, so that 1, 1.0 and True are one category on both sides."""
-    try:
-        codes, distinct = pd.factorize(values)
-    except TypeError:
-        raise _ColumnError("cannot be read as categories") from None
-    labels = np.array([_label(value) for value in distinct] + [np.nan], dtype=object)
-    return labels[codes]
-
-
-def _label(value: Any) -> str:
-    if isinstance(value, bool | np.bool_):
-        return str(int(value))
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def _timestamp(frame: pd.DataFrame, name: str | None) -> Any:
     if name is None or len(frame) == 0:
         return None
     try:
-        values = pd.to_datetime(_column(frame, name), errors="coerce")
-    except (_ColumnError, TypeError, ValueError):
+        values = pd.to_datetime(frame[name], errors="coerce")
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not isinstance(values, pd.Series):
         return None
     if not pd.api.types.is_datetime64_any_dtype(values) or values.isna().any():
         return None

@@ -13,8 +13,8 @@ from regression_lifecycle.core.drift_check import DriftCheckParameters
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation import CANDIDATE, EvaluationParameters
 from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.splits import assign_windows
 from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.windows import list_windows, window_of_rows
 from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"
@@ -94,13 +94,15 @@ def check_window_drift(
     """
     roles = _roles(predictions, problem, parameters)
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
-    moments = current[problem.timestamp.name]
+    windows = list_windows(current, problem, evaluation.windows)
+    place = window_of_rows(current, windows, problem, evaluation.windows)
     tables = []
-    for window in assign_windows(moments, problem.frequency, evaluation.windows).to_dict("records"):
-        rows = current[(moments >= window["start"]) & (moments < window["end"])]
+    for window in windows:
+        rows = current[place == window.index]
         verdict = evidently.drift_verdict(reference, rows, roles, parameters)
-        for position, name in enumerate(("window", "start", "end")):
-            verdict.insert(position, name, window[name])
+        shown = {"window": window.label, "start": window.start, "end": window.end}
+        for position, (name, value) in enumerate(shown.items()):
+            verdict.insert(position, name, value)
         tables.append(verdict)
     return pd.concat(tables, ignore_index=True)
 

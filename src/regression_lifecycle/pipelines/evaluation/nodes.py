@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -19,8 +18,8 @@ from regression_lifecycle.core.evaluation import (
 )
 from regression_lifecycle.core.feature_table import build_features
 from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.splits import assign_windows
 from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
 
 
@@ -98,13 +97,13 @@ def measure(
             )
     stamp, target = problem.timestamp.name, problem.target
     overall = evaluation.overall_metrics(predictions, target)
-    windows = assign_windows(predictions[stamp], problem.frequency, parameters.windows)
+    windows = list_windows(predictions, problem, parameters.windows)
     shown = [stamp, target, *evaluation.present_models(predictions), *parameters.segments]
     return (
-        {model: _without_nan(values) for model, values in overall.items()},
+        gate.without_nan(overall),
         overall,
         evaluation.segment_metrics(predictions, target, parameters.segments),
-        evaluation.window_metrics(predictions, windows, stamp, target),
+        evaluation.window_metrics(predictions, windows, problem, parameters.windows),
         evaluation.worst_rows(predictions[shown], target, parameters.worst_rows),
     )
 
@@ -133,7 +132,7 @@ def judge(
     checks = gate.absolute_checks(
         evaluation.overall_metrics(predictions, problem.target), parameters.gate
     )
-    checks.append(_paired_check(predictions, champion, opponent, problem, parameters))
+    checks.extend(_paired_checks(predictions, champion, opponent, problem, parameters))
     version = "" if champion is None else champion.location.get("version", "")
     unchanged = (
         champion is not None and champion.passport.fingerprint == candidate.passport.fingerprint
@@ -152,17 +151,17 @@ def judge(
         "data_fingerprint": candidate.passport.data_fingerprint,
         "judged_from": str(stamp.min()),
         "judged_until": str(stamp.max()),
-        "n_rows": len(predictions),
+        "n_rows": int(predictions[problem.target].notna().sum()),
     }
 
 
-def _paired_check(
+def _paired_checks(
     predictions: pd.DataFrame,
     champion: TrainedModel | None,
     opponent: str,
     problem: Problem,
     parameters: EvaluationParameters,
-) -> gate.CheckResult:
+) -> list[gate.CheckResult]:
     comparison = parameters.gate.comparison
     stamp = problem.timestamp.name
     rows = predictions
@@ -170,17 +169,15 @@ def _paired_check(
         # A champion is not judged on rows it was trained on: it would win by memory.
         rows = predictions[predictions[stamp] > champion.passport.trained_until]
         if rows.empty:
-            return gate.comparison_check(
-                None,
-                opponent,
-                comparison,
+            why = (
                 f"the champion was trained until {champion.passport.trained_until}, so none of "
-                "the holdout rows is new to it; begin the holdout later",
+                "the holdout rows is new to it; begin the holdout later"
             )
+            return [gate.comparison_check(None, opponent, comparison, why)]
     result = gate.compare_paired(
         rows[stamp], rows[problem.target], rows[CANDIDATE], rows[opponent], comparison
     )
-    return gate.comparison_check(result, opponent, comparison)
+    return gate.comparison_checks(result, opponent, comparison)
 
 
 def report_regression(
@@ -209,7 +206,3 @@ def report_regression(
         maximum_rows=parameters.report_rows,
         seed=0,
     )
-
-
-def _without_nan(values: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -33,8 +33,9 @@ def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -
     import plotly.graph_objects as go
 
     actual, predicted = predictions[problem.target], predictions[CANDIDATE]
-    top = float(max(actual.max(), predicted.max()))
-    bottom = float(min(actual.min(), predicted.min()))
+    # Over both at once: a holdout without any label has predictions still.
+    both = pd.concat([actual, predicted])
+    bottom, top = float(both.min()), float(both.max())
     edges = np.linspace(bottom, top, 61)
     counts, _, _ = np.histogram2d(predicted, actual, bins=(edges, edges))
     middle = (edges[:-1] + edges[1:]) / 2
@@ -147,13 +148,17 @@ def measure_importance(
 
     Returns:
         ``feature``, ``rmse_increase`` and ``standard_deviation`` in the target's unit, the most
-        important first.
+        important first, on rows whose target is known; missing where there is none.
     """
     from sklearn.inspection import permutation_importance
 
     options = parameters.importance
-    rows = holdout_set.sample(min(options.rows, len(holdout_set)), random_state=options.seed)
+    labelled = holdout_set[holdout_set[problem.target].notna()]
+    rows = labelled.sample(min(options.rows, len(labelled)), random_state=options.seed)
     features = rows[list(candidate.passport.recipe.feature_names)]
+    if rows.empty:
+        unknown = pd.DataFrame({"feature": features.columns})
+        return unknown.assign(rmse_increase=np.nan, standard_deviation=np.nan)
     with compute_limits(training.compute):
         result = permutation_importance(
             candidate.estimator,

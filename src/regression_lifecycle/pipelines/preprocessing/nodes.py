@@ -34,14 +34,16 @@ def split_features(
 
     Args:
         feature_table: The feature table.
-        problem: Names the timestamp.
+        problem: Names timestamp and target.
         parameters: Where to cut.
 
     Returns:
-        Training set and holdout set.
+        Training set, without the rows whose target is missing, and holdout set.
 
     Raises:
         DataContractError: If one of them would be empty.
     """
-    split = split_by_time(feature_table, problem.timestamp.name, parameters.split)
+    split = split_by_time(
+        feature_table, problem.timestamp.name, parameters.split, target=problem.target
+    )
     return split.training, split.holdout

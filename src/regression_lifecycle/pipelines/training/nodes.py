@@ -9,6 +9,7 @@ import pandas as pd
 
 import regression_lifecycle
 from regression_lifecycle.core import training
+from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
 from regression_lifecycle.core.preprocessing import PreprocessingParameters
 from regression_lifecycle.core.problem import Problem
@@ -27,7 +28,8 @@ def search_parameters(
     """Look for better parameters, if the configuration asks for a search.
 
     Args:
-        training_set: Features and target in the order of time.
+        training_set: Features and target in the order of time; rows whose target is missing
+            are left out.
         problem: Names the target.
         preprocessing: Names the features.
         parameters: Model, folds and search.
@@ -35,6 +37,7 @@ def search_parameters(
     Returns:
         The best parameters (none without a search) and one row per trial.
     """
+    training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
     return training.search_parameters(
         training.make_pipeline(parameters.model), features, target, parameters
@@ -51,7 +54,8 @@ def cross_validate(
     """Score the model on later rows than it was fitted on, fold by fold.
 
     Args:
-        training_set: Features and target in the order of time.
+        training_set: Features and target in the order of time; rows whose target is missing
+            are left out.
         best_parameters: Result of the search.
         problem: Names the target.
         preprocessing: Names the features.
@@ -61,6 +65,7 @@ def cross_validate(
         Scores by fold, their means for MLflow, and the rows of all test folds with their
         out-of-sample ``prediction``.
     """
+    training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
     scores, predictions = training.cross_validate(model, features, target, parameters)
@@ -82,7 +87,8 @@ def train(
     """Fit the candidate on the whole training set.
 
     Args:
-        training_set: Features and target in the order of time.
+        training_set: Features and target in the order of time; rows whose target is missing
+            are left out.
         best_parameters: Result of the search.
         problem: Names target and timestamp.
         preprocessing: Names the features.
@@ -91,6 +97,7 @@ def train(
     Returns:
         The candidate with its passport.
     """
+    training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
     estimator = training.fit(model, features, target, parameters.compute)
@@ -117,6 +124,16 @@ def train(
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
     return TrainedModel(estimator, passport, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
+
+
+def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    known = training_set[training_set[problem.target].notna()]
+    if known.empty:
+        raise DataContractError(
+            f"no row of the training set has a value of '{problem.target}', so there is nothing "
+            "to learn from; wait for labels, or cut later (preprocessing.split)"
+        )
+    return known.reset_index(drop=True)
 
 
 def _features_and_target(

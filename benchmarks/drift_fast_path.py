@@ -1,0 +1,273 @@
+"""What drift costs, and how often it alarms: the profile beside Evidently, on the bike table.
+
+Two questions:
+
+- ``cost``: CPU seconds of scoring every week against one reference, by the stored profile, by the
+  Evidently adapter without a report, and (for a few weeks) by Evidently's drift preset.
+- ``alarms``: share of column-weeks that are flagged, by configured and by calibrated thresholds,
+  for each reference a week can be compared with.
+
+Both write nothing. CPU is user plus system time of this process, imports left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.adapters.evidently import ColumnRoles, drift_verdict
+from regression_lifecycle.core.drift import DriftParameters, is_table_drifted
+from regression_lifecycle.core.drift_calibration import (
+    CalibrationParameters,
+    calibrate,
+    calibrated_parameters,
+)
+from regression_lifecycle.core.drift_profile import make_profile, score_window
+from regression_lifecycle.core.drift_reference import ReferenceParameters, reference_rows
+
+ROOT = Path(__file__).resolve().parents[1]
+WEEK = pd.Timedelta(days=7)
+FIRST_WEEKS = 4
+FEATURES = ("temp", "atemp", "hum", "windspeed")
+CATEGORIES = ("weathersit", "hr", "workingday")
+
+THRESHOLDS: dict[str, dict[str, Any]] = {
+    "defaults (ks 0.05, jensenshannon 0.1)": {},
+    "conf/base (wasserstein 0.3, jensenshannon 0.1)": {
+        "numerical": {"method": "wasserstein", "threshold": 0.3},
+        "categorical": {"method": "jensenshannon", "threshold": 0.1},
+    },
+}
+# How many times faster than the adapter the profile must be. The exact p-value of ks is most of its
+# cost, and the same work for both.
+MINIMUM_RATIOS = dict(zip(THRESHOLDS, (1.2, 3.0), strict=True))
+
+REFERENCES: dict[str, dict[str, Any]] = {
+    "training (first 4 weeks)": {"kind": "training"},
+    "training (all before)": {"kind": "training"},
+    "last 4 windows": {"kind": "last_windows", "windows": 4},
+    "last 13 windows": {"kind": "last_windows", "windows": 13},
+    "same season, 14 days": {"kind": "same_season", "margin": "14 days"},
+}
+
+
+def read_table() -> pd.DataFrame:
+    """Read the bike table in the order of time.
+
+    Returns:
+        The raw columns with ``at`` (the moment of a row) and ``prediction``: the count of the
+        same hour a week earlier, which is a forecast out of sample.
+    """
+    table = pd.read_csv(ROOT / "data" / "01_raw" / "hour.csv")
+    table["at"] = pd.to_datetime(table["dteday"]) + pd.to_timedelta(table["hr"], unit="h")
+    table = table.sort_values("at", ignore_index=True)
+    earlier = table.set_index("at")["cnt"]
+    table["prediction"] = earlier.reindex(table["at"] - WEEK).to_numpy()
+    return table
+
+
+def weeks(table: pd.DataFrame) -> Iterator[tuple[pd.Timestamp, pd.DataFrame]]:
+    """Cut the table into whole weeks after the first four.
+
+    Args:
+        table: What :func:`read_table` gives.
+
+    Yields:
+        Start and rows of each week.
+    """
+    start = table["at"].iloc[0].normalize() + FIRST_WEEKS * WEEK
+    while start + WEEK <= table["at"].iloc[-1] + pd.Timedelta(hours=1):
+        yield start, table[(table["at"] >= start) & (table["at"] < start + WEEK)]
+        start += WEEK
+
+
+def cpu_seconds(call: Callable[[], Any], repeat: int) -> float:
+    """Measure a call after one warm-up.
+
+    Args:
+        call: What to measure.
+        repeat: How often.
+
+    Returns:
+        The smallest CPU time.
+    """
+    call()
+    found = []
+    for _ in range(repeat):
+        begin = time.process_time()
+        call()
+        found.append(time.process_time() - begin)
+    return min(found)
+
+
+def measure_cost(repeat: int) -> bool:
+    """Compare the profile with Evidently, and print the ratios.
+
+    Args:
+        repeat: Rounds of each measurement.
+
+    Returns:
+        Whether each ratio to the adapter reaches its limit in :data:`MINIMUM_RATIOS`.
+    """
+    table = read_table()
+    roles = ColumnRoles(FEATURES, CATEGORIES, target="cnt", prediction="prediction")
+    windows = [rows for _, rows in weeks(table)]
+    kept = True
+    for name, configured in THRESHOLDS.items():
+        parameters = DriftParameters.model_validate(configured)
+        for n_weeks in (FIRST_WEEKS, 52):
+            reference = table[table["at"] < table["at"].iloc[0].normalize() + n_weeks * WEEK]
+            kept &= _compare(name, reference, windows, roles, parameters, repeat)
+    return kept
+
+
+def _compare(
+    name: str,
+    reference: pd.DataFrame,
+    windows: list[pd.DataFrame],
+    roles: ColumnRoles,
+    parameters: DriftParameters,
+    repeat: int,
+) -> bool:
+    columns = list(roles.columns())
+    few = windows[:3]
+
+    def by_profile() -> list[pd.DataFrame]:
+        profile = make_profile(reference, columns, parameters)
+        return [score_window(profile, rows, parameters) for rows in windows]
+
+    def by_adapter() -> list[pd.DataFrame]:
+        return [drift_verdict(reference, rows, roles, parameters) for rows in windows]
+
+    for mine, theirs in zip(by_profile(), by_adapter(), strict=True):
+        close = np.allclose(mine["score"], theirs["score"], rtol=1e-9, atol=1e-12, equal_nan=True)
+        if not close or not mine["drifted"].equals(theirs["drifted"]):
+            raise SystemExit("not the same work: profile and adapter differ")
+    settings = CalibrationParameters()
+    seconds = {
+        "profile": cpu_seconds(by_profile, repeat) / len(windows),
+        "adapter": cpu_seconds(by_adapter, repeat) / len(windows),
+        "preset": cpu_seconds(
+            lambda: [_preset(reference, rows, parameters) for rows in few], repeat
+        )
+        / len(few),
+        "calibration": cpu_seconds(
+            lambda: calibrate(reference, reference["at"], columns, WEEK, parameters, settings),
+            repeat,
+        ),
+    }
+    print(f"\n{name}, {len(reference):,} rows of reference, {len(windows)} weeks, 9 columns")
+    for what in ("profile", "adapter", "preset"):
+        print(f"  {what:<12}{1000 * seconds[what]:>9.1f} ms per week")
+    print(f"  {'calibration':<12}{1000 * seconds['calibration']:>9.1f} ms per reference")
+    ratio = seconds["adapter"] / seconds["profile"]
+    print(f"  adapter / profile: {ratio:.1f}, preset / profile: ", end="")
+    print(f"{seconds['preset'] / seconds['profile']:.0f}")
+    limit = MINIMUM_RATIOS[name]
+    kept = ratio >= limit
+    print(f"  at least {limit:g} times less than the adapter: {'kept' if kept else 'MISSED'}")
+    return kept
+
+
+def _preset(reference: pd.DataFrame, rows: pd.DataFrame, parameters: DriftParameters) -> None:
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    numerical = [*FEATURES, "cnt", "prediction"]
+    definition = DataDefinition(numerical_columns=numerical, categorical_columns=list(CATEGORIES))
+    preset = DataDriftPreset(
+        num_method=parameters.numerical.method,
+        num_threshold=parameters.numerical.threshold,
+        cat_method=parameters.categorical.method,
+        cat_threshold=parameters.categorical.threshold,
+    )
+    sides = [
+        Dataset.from_pandas(side[[*numerical, *CATEGORIES]], data_definition=definition)
+        for side in (rows, reference.dropna())
+    ]
+    Report([preset]).run(*sides)
+
+
+def measure_alarms() -> bool:
+    """Print the share of column-weeks that are flagged.
+
+    Returns:
+        True: there is no limit to keep.
+    """
+    table = read_table()
+    roles = ColumnRoles(FEATURES, CATEGORIES, target="cnt")
+    columns = list(roles.columns())
+    for name, configured in THRESHOLDS.items():
+        plain = DriftParameters.model_validate(configured)
+        print(f"\n{name}\n{'reference':<26}{'':>14}{'columns':>9}{'tables':>8}  by column")
+        for reference_name, wanted in REFERENCES.items():
+            choice = ReferenceParameters.model_validate(wanted)
+            until = None
+            if "first" in reference_name:
+                until = table["at"].iloc[0].normalize() + FIRST_WEEKS * WEEK
+            found: dict[str, list[tuple[pd.Series, bool | None]]] = {
+                "configured": [],
+                "calibrated": [],
+            }
+            for start, rows in weeks(table):
+                chosen = reference_rows(
+                    table["at"], start, start + WEEK, choice, trained_until=until
+                )
+                reference = table[chosen.mask]
+                profile = make_profile(reference, columns, plain)
+                own = calibrate(
+                    reference, reference["at"], columns, WEEK, plain, CalibrationParameters()
+                )
+                fitted = calibrated_parameters(plain, own.thresholds, own.drifted_share)
+                for kind, parameters in (("configured", plain), ("calibrated", fitted)):
+                    verdict = score_window(profile, rows, parameters)
+                    found[kind].append(
+                        (
+                            verdict.set_index("column")["drifted"],
+                            is_table_drifted(verdict, parameters),
+                        )
+                    )
+            for kind, verdicts in found.items():
+                flags = pd.DataFrame([flag for flag, _ in verdicts]).astype("float64")
+                tables = np.mean([bool(table_flag) for _, table_flag in verdicts])
+                each = " ".join(f"{column} {share:.0%}" for column, share in flags.mean().items())
+                print(
+                    f"{reference_name:<26}{kind:>14}{flags.stack().mean():>9.0%}{tables:>8.0%}"
+                    f"  {each}",
+                    flush=True,
+                )
+    return True
+
+
+def main() -> int:
+    """Measure what was asked for.
+
+    Returns:
+        0 if every limit was kept, 1 if not.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=3, help="rounds after the warm-up")
+    parser.add_argument("--what", choices=("cost", "alarms", "all"), default="all")
+    options = parser.parse_args()
+    if options.repeat < 1:
+        parser.error("--repeat must be at least 1")
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
+    kept = []
+    if options.what in ("cost", "all"):
+        kept.append(measure_cost(options.repeat))
+    if options.what in ("alarms", "all"):
+        kept.append(measure_alarms())
+    return 0 if all(kept) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

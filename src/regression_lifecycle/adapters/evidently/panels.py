@@ -1,0 +1,69 @@
+"""The dashboard of a project in Evidently's UI: what is drawn over the windows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from regression_lifecycle.core.drift import METHODS, Kind
+
+_MEAN, _COUNT, _SHARE = ({"value_type": part} for part in ("mean", "count", "share"))
+_TAB = "Windows"
+_DRIFT = "score by the column's own method; each report has the threshold beside it"
+
+
+def dashboard(project: uuid.UUID, methods: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the panels: errors, drift, rows and blanks, one point per window.
+
+    Args:
+        project: Id of the project; the ids of its panels follow from it.
+        methods: Drift method by column: the columns whose drift and blanks are drawn.
+
+    Returns:
+        The content of ``dashboard.json``.
+    """
+    from evidently.sdk.models import DashboardModel, DashboardTabModel, PanelMetric
+    from evidently.sdk.panels import bar_plot_panel, line_plot_panel
+
+    def series(metric: str, legend: str, **labels: str) -> Any:
+        return PanelMetric(metric=metric, legend=legend, metric_labels=labels)
+
+    def drift(kind: Kind) -> list[Any]:
+        columns = [column for column, method in methods.items() if METHODS[method].kind == kind]
+        return [series("ValueDrift", column, column=column) for column in columns]
+
+    panels = [
+        line_plot_panel("RMSE", [series("RMSE", "RMSE")], "in the target's unit", "half"),
+        line_plot_panel("MAE", [series("MAE", "MAE", **_MEAN)], "in the target's unit", "half"),
+        line_plot_panel(
+            "Mean error",
+            [series("MeanError", "mean error", **_MEAN)],
+            "prediction minus target: below 0 it is too low",
+            "half",
+        ),
+        line_plot_panel(
+            "Drifted columns",
+            [series("DriftedColumnsCount", "share", **_SHARE)],
+            "share of the columns compared",
+            "half",
+        ),
+        line_plot_panel("Drift of numerical columns", drift("numerical"), _DRIFT, "half"),
+        line_plot_panel("Drift of categorical columns", drift("categorical"), _DRIFT, "half"),
+        bar_plot_panel("Rows", [series("RowCount", "rows")], "in the window", "half"),
+        bar_plot_panel(
+            "Missing values",
+            [series("MissingValueCount", name, column=name, **_COUNT) for name in methods],
+            "cells by column; the target's are the labels that have not come yet",
+            "half",
+            stacked=True,
+        ),
+    ]
+    panels = [panel for panel in panels if panel.values]
+    for panel in panels:
+        panel.id = uuid.uuid5(project, panel.title)
+    tab = DashboardTabModel(
+        id=uuid.uuid5(project, _TAB), title=_TAB, panels=[panel.id for panel in panels]
+    )
+    content: dict[str, Any] = DashboardModel(tabs=[tab], panels=panels).dict()
+    return content

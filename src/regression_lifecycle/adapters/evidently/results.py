@@ -1,0 +1,143 @@
+"""Results of Evidently's metrics from figures that are known, without running the metrics.
+
+Evidently draws while it computes and has no other way: a quiet window would pay for a hundred
+plots that nobody looks at. A result made here has the type, the name and the value that
+Evidently's own run gives, so that its tools treat both alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from regression_lifecycle.core.drift import DriftParameters, drifted_share
+
+if TYPE_CHECKING:
+    from evidently.core.metric_types import MetricResult
+
+Results = dict[str, "MetricResult"]
+"""Results by the id of their metric, in the order of the report."""
+
+
+def collect(found: Iterator[tuple[Any, tuple[float, ...]]]) -> Results:
+    """Turn metrics and their values into results.
+
+    Args:
+        found: A metric and what it is worth: one value, count and share, or mean and spread.
+
+    Returns:
+        The results, each without a drawing.
+    """
+    results: Results = {}
+    for metric, values in found:
+        calculation = metric.to_calculation()
+        result = calculation.result(*values)
+        result.set_metric_location(calculation.to_metric_config())
+        results[metric.metric_id] = result
+    return results
+
+
+def row_results(rows: pd.DataFrame, means: pd.DataFrame) -> Iterator[tuple[Any, tuple[float, ...]]]:
+    """Count the rows and their blanks, and describe the numerical columns.
+
+    Args:
+        rows: Prepared rows of one window, without the timestamp.
+        means: Mean and standard deviation (columns) of the numerical columns (index).
+
+    Yields:
+        Metrics and values; what is undefined is left out.
+    """
+    from evidently.metrics import MeanValue, MissingValueCount, RowCount, StdValue
+
+    yield RowCount(), (len(rows),)
+    for column in rows:
+        missing = int(rows[column].isna().sum())
+        yield MissingValueCount(column=column), (missing, missing / len(rows))
+    for column, mean, spread in means.itertuples():
+        if pd.notna(mean):
+            yield MeanValue(column=column), (mean,)
+        if pd.notna(spread):
+            yield StdValue(column=column), (spread,)
+
+
+def error_results(figures: Mapping[str, float]) -> Iterator[tuple[Any, tuple[float, ...]]]:
+    """Say how far the prediction was from the target.
+
+    Args:
+        figures: What :func:`error_figures` gives.
+
+    Yields:
+        Metrics and values; what is undefined is left out.
+    """
+    from evidently.metrics import MAE, RMSE, AbsMaxError, MeanError, R2Score
+
+    # The settings are part of a metric's identity: they must be the same for every window.
+    yield RMSE(error_distr=False), (figures["rmse"],)
+    yield MAE(error_distr=False), (figures["mae"], figures["mae_spread"])
+    yield MeanError(error_plot=False), (figures["mean_error"], figures["mean_error_spread"])
+    yield AbsMaxError(), (figures["largest_error"],)
+    if "r2" in figures:
+        yield R2Score(), (figures["r2"],)
+
+
+def error_figures(target: pd.Series, prediction: pd.Series) -> dict[str, float]:
+    """Compute the error figures of rows that have target and prediction.
+
+    Args:
+        target: Known values, none missing, at least one.
+        prediction: Predictions for the same rows.
+
+    Returns:
+        Figures in the target's unit: ``rmse``, ``mae``, ``mean_error`` (prediction minus target),
+        ``largest_error``, and the standard deviations ``mae_spread`` and ``mean_error_spread`` (0
+        for one row). ``r2`` is there unless the target is constant, ``bias`` (share of the
+        target's sum) unless that sum is 0.
+    """
+    error = prediction - target
+    size = error.abs()
+    alone = len(error) < 2
+    figures = {
+        "rmse": float((error**2).mean() ** 0.5),
+        "mae": float(size.mean()),
+        "mae_spread": 0.0 if alone else float(size.std()),
+        "mean_error": float(error.mean()),
+        "mean_error_spread": 0.0 if alone else float(error.std()),
+        "largest_error": float(size.max()),
+    }
+    spread = float(((target - target.mean()) ** 2).sum())
+    if spread > 0:
+        figures["r2"] = 1 - float((error**2).sum()) / spread
+    if target.sum() != 0:
+        figures["bias"] = float(error.sum() / target.sum())
+    return figures
+
+
+def drift_results(
+    verdict: pd.DataFrame, parameters: DriftParameters
+) -> Iterator[tuple[Any, tuple[float, ...]]]:
+    """Put a drift verdict into Evidently's terms.
+
+    Args:
+        verdict: As :func:`~regression_lifecycle.core.drift.verdict_frame` makes it.
+        parameters: Where ``drifted_share`` is the limit for the table.
+
+    Yields:
+        The number and share of drifted columns, and the score of each; nothing about columns that
+        were not compared.
+    """
+    from evidently.metrics import DriftedColumnsCount, ValueDrift
+
+    computed = verdict.loc[verdict["drifted"].notna()]
+    if computed.empty:
+        return
+    # Its columns, methods and thresholds are those of the scores below. Naming them here too would
+    # make another metric of it each time a threshold is calibrated anew.
+    yield (
+        DriftedColumnsCount(drift_share=parameters.drifted_share),
+        (int(computed["drifted"].sum()), drifted_share(verdict)),
+    )
+    for row in computed.itertuples():
+        metric = ValueDrift(column=row.column, method=row.method, threshold=row.threshold)
+        yield metric, (row.score,)

@@ -1,0 +1,257 @@
+"""The tables that outlive a run: what each column of the lifecycle's memory means.
+
+One description for the SQL store, the nodes that fill the tables, and the page that shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+ColumnKind = Literal["text", "integer", "float", "boolean", "datetime"]
+
+_DTYPES: dict[ColumnKind, str] = {
+    "text": "str",
+    "integer": "Int64",
+    "float": "float64",
+    "boolean": "boolean",
+    "datetime": "datetime64[us]",
+}
+
+
+@dataclass(frozen=True)
+class HistoryTable:
+    """One table of the store.
+
+    Attributes:
+        name: Name in the database.
+        key: Columns that name a row; saving a row with a known key replaces it.
+        columns: Kind of every column, the key's first.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: Mapping[str, ColumnKind]
+
+    def frame(self, rows: pd.DataFrame | list[dict[str, object]] | None = None) -> pd.DataFrame:
+        """Bring rows into the table's form.
+
+        Args:
+            rows: A table or records; columns that are absent become missing, columns that the
+                table does not have are left out. None gives an empty table.
+
+        Returns:
+            A new table with the columns and dtypes of this one.
+        """
+        given = pd.DataFrame(rows if rows is not None else [])
+        return pd.DataFrame(
+            {
+                name: (given[name] if name in given else pd.Series(None, index=given.index)).astype(
+                    _DTYPES[kind]
+                )
+                for name, kind in self.columns.items()
+            }
+        ).reset_index(drop=True)
+
+
+WINDOW_HISTORY = HistoryTable(
+    "window_history",
+    ("problem", "window", "model_version", "revision"),
+    {
+        "problem": "text",
+        # Name of the window; the same however often and however late it is looked at.
+        "window": "text",
+        "model_version": "text",
+        # 0, and one more each time labels that were known already are corrected.
+        "revision": "integer",
+        # Position of the window since the first one: the step of its metrics in MLflow.
+        "window_index": "integer",
+        "start": "datetime",
+        "end": "datetime",
+        # complete, partial, underpopulated, empty, pending labels
+        "status": "text",
+        "n": "integer",
+        "n_labelled": "integer",
+        # The moment from which the window was last looked at; an earlier look changes nothing.
+        "seen_as_of": "datetime",
+        # Hashes of the rows' features and of their labels: what says that something changed.
+        "features_fingerprint": "text",
+        "labels_fingerprint": "text",
+        # The deployed prediction is the model's times this factor.
+        "level_factor": "float",
+        # Figures of the deployed prediction, in the target's unit or as shares.
+        "rmse": "float",
+        "mae": "float",
+        "wape": "float",
+        "r2": "float",
+        "rmsle": "float",
+        "bias": "float",
+        "mean_error": "float",
+        "baseline_rmse": "float",
+        "baseline_mae": "float",
+        # Sums over the labelled rows; the bias over several windows is made of them.
+        "sum_target": "float",
+        "sum_prediction": "float",
+        "sum_raw_prediction": "float",
+        # Share of labelled rows inside the prediction interval, and its mean width.
+        "coverage": "float",
+        "interval_width": "float",
+        # Extremes over the segments, as "hr=8".
+        "worst_segment": "text",
+        "worst_segment_rmse": "float",
+        "most_biased_segment": "text",
+        "most_biased_segment_bias": "float",
+        "n_drift_columns": "integer",
+        "n_drifted": "integer",
+        "drifted_share": "float",
+        "drifted_columns": "text",
+        # Rows that the frequency asks for and that are not there; rows that broke the contract.
+        "n_missing_rows": "integer",
+        "n_rejected": "integer",
+        # Share of blank cells among the columns that are watched.
+        "missing_share": "float",
+        # Names of the policy's rules that fired on this window, separated by commas.
+        "alarms": "text",
+    },
+)
+
+DRIFT_HISTORY = HistoryTable(
+    "drift_history",
+    ("problem", "window", "model_version", "column"),
+    {
+        "problem": "text",
+        "window": "text",
+        "model_version": "text",
+        "column": "text",
+        "window_index": "integer",
+        "start": "datetime",
+        "kind": "text",
+        "role": "text",
+        "method": "text",
+        "score": "float",
+        "threshold": "float",
+        "drifted": "boolean",
+        "reason": "text",
+        "n_reference": "integer",
+        "n_current": "integer",
+    },
+)
+
+SEGMENT_HISTORY = HistoryTable(
+    "segment_history",
+    ("problem", "window", "model_version", "segment", "value"),
+    {
+        "problem": "text",
+        "window": "text",
+        "model_version": "text",
+        "segment": "text",
+        "value": "text",
+        "window_index": "integer",
+        "start": "datetime",
+        "n": "integer",
+        "rmse": "float",
+        "bias": "float",
+        "sum_target": "float",
+        "sum_prediction": "float",
+    },
+)
+
+PREDICTIONS = HistoryTable(
+    "predictions",
+    ("problem", "row_key", "model_version"),
+    {
+        "problem": "text",
+        # The row's key columns joined by "|".
+        "row_key": "text",
+        "model_version": "text",
+        "timestamp": "datetime",
+        "window": "text",
+        "window_index": "integer",
+        "raw_prediction": "float",
+        "level_factor": "float",
+        "prediction": "float",
+        "lower": "float",
+        "upper": "float",
+        "baseline": "float",
+        # The label as it was last seen; a later correction is told from a late arrival by it.
+        "target": "float",
+    },
+)
+
+BACKTEST_HISTORY = HistoryTable(
+    "backtest_history",
+    ("policy", "window"),
+    {
+        "policy": "text",
+        "window": "text",
+        "window_index": "integer",
+        "start": "datetime",
+        "end": "datetime",
+        "status": "text",
+        "n": "integer",
+        # Window before which the deployed model was fitted: its version in the backtest.
+        "model_version": "text",
+        "model_age_windows": "integer",
+        "level_factor": "float",
+        "rmse": "float",
+        "mae": "float",
+        "rmsle": "float",
+        "bias": "float",
+        "coverage": "float",
+        "baseline_rmse": "float",
+        "drifted_share": "float",
+        # What the policy decided before this window, the gate's answer, and why.
+        "decision": "text",
+        "gate": "text",
+        "promoted": "boolean",
+        "alarms": "text",
+        "reasons": "text",
+    },
+)
+
+BACKTEST_SUMMARY = HistoryTable(
+    "backtest_summary",
+    ("policy",),
+    {
+        "policy": "text",
+        "description": "text",
+        "n_windows": "integer",
+        "n": "integer",
+        "rmse": "float",
+        "mae": "float",
+        "rmsle": "float",
+        "bias": "float",
+        "coverage": "float",
+        "retrains": "integer",
+        "refused": "integer",
+        # CPU seconds of the fits that this policy needed.
+        "fit_cpu_seconds": "float",
+    },
+)
+
+SENT_ALERTS = HistoryTable(
+    "sent_alerts",
+    ("alert_key", "window", "sink"),
+    {
+        "alert_key": "text",
+        "window": "text",
+        # Name of the place the alert went to; each has a row of its own.
+        "sink": "text",
+        "problem": "text",
+        # The data's clock, which the cooldown goes by.
+        "as_of": "datetime",
+        "level": "text",
+        "title": "text",
+        # With these two a failed alert can be sent again by a later run.
+        "text": "text",
+        "details": "text",
+        # sent or failed, and why
+        "status": "text",
+        "error": "text",
+        # Runs that tried to deliver it.
+        "attempts": "integer",
+    },
+)

@@ -1,0 +1,241 @@
+"""Monitoring: serve the windows of the past as they would have been, and write down how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core import policy
+from regression_lifecycle.core.config import Duration, StrictModel, to_timestamp
+from regression_lifecycle.core.deployment import DeploymentParameters, served
+from regression_lifecycle.core.drift_calibration import CalibrationParameters
+from regression_lifecycle.core.drift_reference import ReferenceParameters
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.history import PREDICTIONS
+from regression_lifecycle.core.policy import PolicyParameters
+from regression_lifecycle.core.policy_rules import PolicyState
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.served import ServedPast
+from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.window_plan import row_keys
+from regression_lifecycle.core.windows import WindowParameters
+
+
+class ReportParameters(StrictModel):
+    """Evidently reports of the windows.
+
+    Attributes:
+        pages: Windows that get an HTML page: ``alarmed`` ones, ``all`` or ``none``. The snapshot
+            behind a page is kept for every window.
+        maximum_rows: Most rows per side that a report looks at; a seeded sample beyond.
+    """
+
+    pages: Literal["alarmed", "all", "none"] = "alarmed"
+    maximum_rows: int = Field(20_000, ge=100)
+
+
+class MonitoringParameters(StrictModel):
+    """How the deployed model is watched.
+
+    Attributes:
+        windows: How time is cut.
+        label_delay: Time from an observation to its label; None if the label comes with it.
+        segment_rows: Fewest rows of a segment that may be named as the worst of a window.
+        deployment: What is served besides the model itself.
+        reference: What drift is measured against.
+        calibration: How the drift thresholds are found.
+        policy: When to retrain and when to tell people.
+        reports: Evidently reports of the windows.
+    """
+
+    windows: WindowParameters
+    label_delay: Duration | None = None
+    segment_rows: int = Field(5, ge=1)
+    deployment: DeploymentParameters = DeploymentParameters()
+    reference: ReferenceParameters
+    calibration: CalibrationParameters
+    policy: PolicyParameters
+    reports: ReportParameters = ReportParameters()
+
+
+def known_rows(
+    table: pd.DataFrame, as_of: pd.Timestamp, label_delay: pd.Timedelta | None, problem: Problem
+) -> pd.DataFrame:
+    """Cut a table down to what is known at a moment.
+
+    Args:
+        table: Rows with timestamp and target.
+        as_of: The moment. A row is known when its own time is over, one frequency after its
+            timestamp.
+        label_delay: Time until its label is known too.
+        problem: Names timestamp, target and frequency.
+
+    Returns:
+        The known rows, with the target as float64 and missing where its label is not known yet.
+    """
+    over = table[problem.timestamp.name] + problem.frequency
+    known = table[over <= as_of].copy()
+    labels = known[problem.target].astype("float64")
+    if label_delay is not None:
+        labels = labels.where(over[known.index] + label_delay <= as_of)
+    known[problem.target] = labels
+    return known.reset_index(drop=True)
+
+
+def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd.Timestamp:
+    """Read the parameter ``as_of``.
+
+    Args:
+        as_of: A moment, or None for the end of the observations.
+        observations: All observations.
+        problem: Names timestamp and frequency.
+
+    Returns:
+        The moment at which we stand.
+
+    Raises:
+        ConfigurationError: If it is no moment, or nothing was observed before it.
+    """
+    stamp = observations[problem.timestamp.name]
+    moment = read_as_of(as_of)
+    if moment is None:
+        return pd.Timestamp(stamp.max() + problem.frequency)
+    if stamp.min() + problem.frequency > moment:
+        raise ConfigurationError(
+            f"as_of {moment}: nothing is known yet, the first observation is of {stamp.min()}"
+        )
+    return moment
+
+
+def read_as_of(value: object) -> pd.Timestamp | None:
+    """Check the parameter ``as_of``.
+
+    Args:
+        value: A moment in the table's local time, or None.
+
+    Returns:
+        The moment, or None.
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    return None if value is None else to_timestamp(value)
+
+
+def serve_windows(
+    plan: pd.DataFrame,
+    rows: pd.DataFrame,
+    recorded_predictions: pd.DataFrame,
+    window_ends: pd.Series,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: MonitoringParameters,
+) -> pd.DataFrame:
+    """Give every row of the planned windows its served prediction.
+
+    What was served stays: a recorded prediction is never computed again, only its label is
+    filled in. Rows without one are predicted by the champion, if their window is the champion's,
+    with the level and the interval that were known when the window began.
+
+    Args:
+        plan: Windows to look at, as
+            :func:`~regression_lifecycle.core.window_plan.plan_windows` lists them.
+        rows: Known rows with ``window_index``, the champion's features, the target and
+            ``baseline``.
+        recorded_predictions: ``predictions``.
+        window_ends: End of every window by its name.
+        champion: The deployed model.
+        problem: Names key, timestamp and target.
+        parameters: Label delay, level correction and interval.
+
+    Returns:
+        Rows of ``predictions`` for the planned windows.
+    """
+    keyed = rows.assign(row_key=row_keys(rows, problem).to_numpy())
+    labels = keyed.set_index("row_key")[problem.target]
+    recorded = recorded_predictions[recorded_predictions["problem"] == problem.name]
+    recorded = recorded.assign(target=labels.reindex(recorded["row_key"]).to_numpy())
+    past = ServedPast(parameters.label_delay)
+    # Planned windows are added with all their rows, as soon as these are served.
+    planned = set(zip(plan["window"], plan["model_version"], strict=True))
+    for (window, served_by), part in recorded.groupby(["window", "model_version"]):
+        if window in window_ends.index and (window, served_by) not in planned:
+            past.add(window_ends[window], str(served_by), *_columns(part))
+    version = "" if champion is None else champion.location.get("version", "")
+    tables = [PREDICTIONS.frame()]
+    for window in plan.sort_values("window_index", kind="stable").to_dict("records"):
+        inside = keyed[keyed["window_index"] == window["window_index"]]
+        old = recorded[
+            (recorded["window"] == window["window"])
+            & (recorded["model_version"] == window["model_version"])
+        ]
+        fresh = inside[~inside["row_key"].isin(old["row_key"])]
+        if champion is None or window["model_version"] != version or fresh.empty:
+            table = PREDICTIONS.frame(old)
+            tables.append(table)
+            past.add(window["end"], str(window["model_version"]), *_columns(table))
+            continue
+        adjustment = past.adjustment(window["start"], version, parameters.deployment)
+        raw = champion.predict(fresh).to_numpy()
+        made = served(raw, adjustment, problem, parameters.deployment).assign(
+            problem=problem.name,
+            row_key=fresh["row_key"].to_numpy(),
+            model_version=version,
+            timestamp=fresh[problem.timestamp.name].to_numpy(),
+            window=window["window"],
+            window_index=window["window_index"],
+            raw_prediction=raw,
+            level_factor=adjustment.level_factor,
+            baseline=fresh["baseline"].to_numpy(),
+            target=fresh[problem.target].to_numpy(),
+        )
+        table = PREDICTIONS.frame(pd.concat([PREDICTIONS.frame(old), PREDICTIONS.frame(made)]))
+        tables.append(table)
+        past.add(window["end"], version, *_columns(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _columns(part: pd.DataFrame) -> list[np.ndarray]:
+    return [
+        part[name].to_numpy(dtype="float64") for name in ("target", "raw_prediction", "prediction")
+    ]
+
+
+def windows_since(attempts: Sequence[pd.Timestamp], windows: pd.DataFrame) -> int | None:
+    """Count the windows that ended since a retraining was last tried.
+
+    Args:
+        attempts: Moments of the attempts.
+        windows: Windows of the deployed model, with ``end``.
+
+    Returns:
+        The number; None without an attempt.
+    """
+    return int((windows["end"] > max(attempts)).sum()) if attempts else None
+
+
+def mark_alarms(
+    windows: pd.DataFrame, version: str, trained_until: pd.Timestamp, parameters: PolicyParameters
+) -> pd.Series:
+    """Let the policy look at every window of the deployed model as if it were the newest.
+
+    Args:
+        windows: Newest revisions of the windows that it served, the oldest first.
+        version: The deployed version.
+        trained_until: Newest row that it was trained on.
+        parameters: The rules.
+
+    Returns:
+        Names of the rules that fired on each window, separated by commas, on the index of
+        ``windows``.
+    """
+    records = windows.to_dict("records")
+    marks = []
+    for position, row in enumerate(records):
+        state = PolicyState(row["end"], version, trained_until, records[: position + 1])
+        marks.append(policy.alarms(policy.decide(state, parameters)))
+    return pd.Series(marks, index=windows.index, dtype="str")

@@ -1,0 +1,300 @@
+"""Windows: the stretches of a table in which a model is judged, each with a name that stays.
+
+A window's key and index depend on the parameters and on earlier rows alone (with ``origin`` and
+windows of time not even on those), never on how late one looks, so that its figures can be
+stored, replaced and compared.
+
+Times are local and naive, as they stand in the table. A calendar day is the 24 hours that the
+clock shows: on the day when clocks go forward it has 23 hourly rows, on the day when they go
+back the repeated hour lies in the same window as the first one. Neither makes a window partial,
+since rows are counted and not expected; a gap is no reason either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator, model_validator
+
+from regression_lifecycle.core.config import Duration, Moment, StrictModel
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.window_bounds import (
+    bounds_by_rows,
+    bounds_by_time,
+    moment_text,
+    row_codes,
+)
+
+Status = Literal["complete", "partial", "underpopulated", "empty", "pending labels"]
+
+_WAYS = ("length", "period", "rows", "column", "explicit")
+_COLUMNS = ("window", "window_index", "start", "end", "n", "n_labelled", "status")
+
+
+class NamedWindow(StrictModel):
+    """One window given by its bounds: ``start`` belongs to it, ``end`` does not."""
+
+    start: Moment
+    end: Moment
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end <= self.start:
+            raise ConfigurationError("a window must end after it starts")
+        return self
+
+
+class WindowParameters(StrictModel):
+    """How a table is cut into windows: exactly one of the first five ways.
+
+    Attributes:
+        length: Windows of one length, one after the other.
+        period: Calendar periods; a week is an ISO week, from Monday to Sunday.
+        rows: Windows of so many rows, in the order of time.
+        column: One window per value of this column, in the order of first appearance. A row
+            without a value is in no window.
+        explicit: The windows themselves, in the order of time, without overlap.
+        origin: Rows before it are in no window, and counting begins here. If left out,
+            ``length`` counts from the day of the first row, the other ways from the first row.
+        minimum_rows: A window with fewer rows is underpopulated.
+        labelled_share: Share of a window's rows with a known target from which on it counts as
+            labelled.
+    """
+
+    length: Duration | None = None
+    period: Literal["day", "week", "month", "quarter", "year"] | None = None
+    rows: int | None = Field(None, ge=1)
+    column: str | None = None
+    explicit: tuple[NamedWindow, ...] = ()
+    origin: Moment | None = None
+    minimum_rows: int = Field(24, ge=1)
+    labelled_share: float = Field(0.95, gt=0, le=1)
+
+    @field_validator("explicit", mode="before")
+    @classmethod
+    def _null_is_none_of_them(cls, value: Any) -> Any:
+        return () if value is None else value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [way for way in _WAYS if getattr(self, way) not in (None, ())]
+        if len(given) != 1:
+            raise ConfigurationError(
+                f"give exactly one of {', '.join(_WAYS)}; given: {bounded_list(given)}. "
+                "An environment sets the one of conf/base to null"
+            )
+        for earlier, later in pairwise(self.explicit):
+            if later.start < earlier.end:
+                raise ConfigurationError(
+                    f"windows overlap: {earlier.start} to {earlier.end} and "
+                    f"{later.start} to {later.end}"
+                )
+        if self.explicit and self.origin is not None:
+            raise ConfigurationError("'origin' has no meaning for explicit windows; leave it out")
+        if self.rows is not None and self.rows < self.minimum_rows:
+            raise ConfigurationError(
+                f"windows of {self.rows} rows never reach minimum_rows = {self.minimum_rows}; "
+                "lower it"
+            )
+        return self
+
+    @property
+    def by_time(self) -> bool:
+        """Whether a row's time alone says in which window it lies."""
+        return self.rows is None and self.column is None
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window.
+
+    Attributes:
+        index: Position since the first window, from 0.
+        key: Its name: the start of a window of one length or an explicit one (``2011-01-29``,
+            ``2011-01-29 06:00``), the period (``2012-02``, ``2020-W53``, ``2012-Q1``), the
+            positions of the rows (``rows=0-499``), or the value (``batch=7``).
+        start: First moment that belongs to it.
+        end: First moment that does not. Windows by rows or by column end one frequency after
+            their newest row, and may overlap in time.
+        n: Rows.
+        n_labelled: Rows whose target is known.
+        status: The first of these that holds.
+            ``empty``: no row. ``underpopulated``: fewer than ``minimum_rows``. ``partial``: the
+            table begins after its start, or was not looked at until its end; for ``rows``, fewer
+            rows than asked for. ``pending labels``: too few rows are labelled. ``complete``.
+            A window by column is never partial: nothing says whether more rows will come.
+    """
+
+    index: int
+    key: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    n: int
+    n_labelled: int
+    status: Status
+
+    @property
+    def label(self) -> str:
+        """The key, and for windows that are named by their start the last day or the end."""
+        if self.key != moment_text(self.start):
+            return self.key
+        if self.end == self.end.normalize() and self.start == self.start.normalize():
+            return f"{self.key} to {(self.end - pd.Timedelta('1us')).date()}"
+        return f"{self.key} until {moment_text(self.end)}"
+
+
+def list_windows(
+    table: pd.DataFrame,
+    problem: Problem,
+    parameters: WindowParameters,
+    *,
+    as_of: pd.Timestamp | None = None,
+    labels_known_until: pd.Timestamp | None = None,
+) -> list[Window]:
+    """List the windows of a table with what is in them.
+
+    Args:
+        table: Rows in any order with the timestamp; with the target, if labels are to be
+            counted (missing where not known yet), and with the column of windows by column.
+        problem: Names timestamp and target, and gives the frequency.
+        parameters: How windows are cut.
+        as_of: The moment from which one looks: later rows do not exist yet. The newest row if
+            left out.
+        labels_known_until: Labels of later rows count as unknown.
+
+    Returns:
+        The windows in order, those without a row in the middle too. With ``as_of``, the list
+        runs until it, and a window that is not over yet and has no row is left out. Without
+        the target ``n_labelled`` is 0 and no window waits for labels.
+
+    Raises:
+        ConfigurationError: If the table cannot be cut like this.
+    """
+    _check(table, problem, parameters)
+    moments = table[problem.timestamp.name]
+    if as_of is not None:
+        table, moments = table[moments <= as_of], moments[moments <= as_of]
+    if table.empty:
+        return []
+    newest = moments.max()
+    if parameters.by_time:
+        bounds = bounds_by_time(moments.min(), newest if as_of is None else as_of, parameters)
+    else:
+        bounds = bounds_by_rows(table, problem, parameters)
+    bare = [Window(index, *bound, 0, 0, "empty") for index, bound in enumerate(bounds)]
+    place = window_of_rows(table, bare, problem, parameters).to_numpy()
+    has_target = problem.target in table.columns
+    labelled = table[problem.target].notna().to_numpy() if has_target else np.zeros(len(table), "?")
+    if labels_known_until is not None:
+        labelled = labelled & (moments <= labels_known_until).to_numpy()
+    counts = np.bincount(place[place >= 0], minlength=len(bare))
+    labels = np.bincount(place[(place >= 0) & labelled], minlength=len(bare))
+    first = moments.min() - problem.frequency
+    until = newest + problem.frequency if as_of is None else max(as_of, newest + problem.frequency)
+    windows = []
+    for window, n, n_labelled in zip(bare, counts.tolist(), labels.tolist(), strict=True):
+        if as_of is not None and n == 0 and window.end > until:
+            continue
+        filled = replace(window, n=n, n_labelled=n_labelled)
+        status = _status(filled, first, until, has_target, parameters)
+        windows.append(replace(filled, status=status))
+    return windows
+
+
+def window_of_rows(
+    table: pd.DataFrame,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
+) -> pd.Series:
+    """Tell for every row in which window it lies.
+
+    Args:
+        table: The rows that :func:`list_windows` looked at. Windows by rows count them, so these
+            need all of them; for the other ways any part of the table will do.
+        windows: What it returned, or some of it.
+        problem: Names timestamp and key.
+        parameters: What it was given.
+
+    Returns:
+        The window's ``index`` per row, -1 for none, on the index of ``table``.
+    """
+    moments = table[problem.timestamp.name]
+    if not parameters.by_time:
+        codes, keys = row_codes(table, problem, parameters)
+        index = {window.key: window.index for window in windows}
+        # The last entry is that of code -1.
+        found = np.array([*(index.get(key, -1) for key in keys), -1])[codes]
+        return pd.Series(found, index=table.index, name="window_index")
+    if not windows:
+        return pd.Series(-1, index=table.index, name="window_index")
+    ordered = sorted(windows, key=lambda window: window.start)
+    starts, ends = (
+        np.array([getattr(window, side).to_datetime64() for window in ordered], "datetime64[us]")
+        for side in ("start", "end")
+    )
+    stamps = moments.to_numpy(dtype="datetime64[us]")
+    place = np.searchsorted(starts, stamps, side="right") - 1
+    inside = (place >= 0) & (stamps < ends[place])
+    if parameters.origin is not None:
+        inside &= stamps >= parameters.origin.to_datetime64()
+    found = np.where(inside, np.array([window.index for window in ordered])[place], -1)
+    return pd.Series(found, index=table.index, name="window_index")
+
+
+def windows_frame(windows: Sequence[Window]) -> pd.DataFrame:
+    """Bring windows into a table.
+
+    Args:
+        windows: Windows.
+
+    Returns:
+        One row each: ``window`` (its key), ``window_index``, ``start``, ``end``, ``n``,
+        ``n_labelled``, ``status``.
+    """
+    rows = [(w.key, w.index, w.start, w.end, w.n, w.n_labelled, w.status) for w in windows]
+    integers = dict.fromkeys(("window_index", "n", "n_labelled"), "int64")
+    times = dict.fromkeys(("start", "end"), "datetime64[us]")
+    texts = dict.fromkeys(("window", "status"), "str")
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({**integers, **times, **texts})
+
+
+def _check(table: pd.DataFrame, problem: Problem, parameters: WindowParameters) -> None:
+    if parameters.column is not None and parameters.column not in table.columns:
+        raise ConfigurationError(
+            f"windows.column: {unknown_name('column', parameters.column, table.columns, 40)}"
+        )
+    if parameters.period is not None and problem.timestamp.rows:
+        raise ConfigurationError(
+            f"windows.period: {parameters.period} needs a calendar, and the table has none "
+            "(problem.timestamp.rows); use 'rows' or 'column'"
+        )
+
+
+def _status(
+    window: Window,
+    first: pd.Timestamp,
+    until: pd.Timestamp,
+    has_target: bool,
+    parameters: WindowParameters,
+) -> Status:
+    if window.n == 0:
+        return "empty"
+    if window.n < parameters.minimum_rows:
+        return "underpopulated"
+    if parameters.by_time:
+        cut = parameters.origin is not None and window.start < parameters.origin
+        partial = cut or window.start <= first or window.end > until
+    else:
+        partial = parameters.rows is not None and window.n < parameters.rows
+    if partial:
+        return "partial"
+    if has_target and window.n_labelled / window.n < parameters.labelled_share:
+        return "pending labels"
+    return "complete"

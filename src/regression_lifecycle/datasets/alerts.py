@@ -1,0 +1,132 @@
+"""Alerts as a catalog entry: saving sends what is due, and keeps a record of it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+from pydantic import ValidationError
+
+from regression_lifecycle.core.alert_delivery import FAILED, Delivery, delivery_row, due_alerts
+from regression_lifecycle.core.alerts import Alert, AlertParameters
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.history import SENT_ALERTS
+from regression_lifecycle.datasets.previews import TablePreview, newest_first
+
+LOGGER = logging.getLogger(__name__)
+PREVIEWED = ["as_of", "level", "title", "sink", "status", "error"]
+
+
+class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
+    """Sends alerts, each once, and records every delivery in a SQL table.
+
+    A sink that fails is recorded as such and tried again on a later save; it never stops the run.
+
+    Example:
+        .. code-block:: yaml
+
+            alerts:
+              type: regression_lifecycle.datasets.alerts.AlertDataset
+              url: sqlite:///${root:data/lifecycle.db}
+              parameters: ${parameter:alerts}
+              root: ${root:}
+    """
+
+    def __init__(
+        self,
+        url: str,
+        parameters: dict[str, Any],
+        root: str = "",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Describe the dataset; the database is opened only on load and save.
+
+        Args:
+            url: SQLAlchemy URL of a SQLite or PostgreSQL database.
+            parameters: The section ``alerts`` of the parameters.
+            root: Folder that relative paths of file sinks start from.
+            metadata: For plugins such as Kedro-Viz.
+
+        Raises:
+            ConfigurationError: If the parameters are wrong.
+        """
+        try:
+            self._parameters = AlertParameters.model_validate(parameters)
+        except ValidationError as error:
+            raise ConfigurationError(_mistakes(error)) from None
+        self._url = url
+        self._root = Path(root)
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Read what was sent.
+
+        Returns:
+            One row per alert, window and sink, the oldest first.
+        """
+        from regression_lifecycle.adapters.sql_store import read_rows
+
+        return read_rows(self._url, SENT_ALERTS).sort_values(
+            "as_of", kind="stable", ignore_index=True
+        )
+
+    def save(self, data: list[Alert]) -> None:
+        """Send the alerts that are due, those that failed before among them.
+
+        Args:
+            data: What this run has to say; may be empty.
+        """
+        unreachable: set[str] = set()
+        for delivery in due_alerts(data, self.load(), self._parameters):
+            self._deliver(delivery, unreachable)
+
+    def _deliver(self, delivery: Delivery, unreachable: set[str]) -> None:
+        from regression_lifecycle.adapters.alerts import Outcome, deliver
+        from regression_lifecycle.adapters.sql_store import upsert_rows
+
+        alert, sink = delivery.alert, delivery.sink
+        # Many alerts must not add up to many timeouts.
+        tried = sink not in unreachable
+        outcome = Outcome(FAILED, "not tried: the sink had just failed to answer")
+        if tried:
+            spec = next(spec for spec in self._parameters.sinks if spec.label == sink)
+            outcome = deliver(spec, alert, self._root)
+        if outcome.unreachable:
+            unreachable.add(sink)
+        if outcome.status == FAILED:
+            LOGGER.warning("alert not sent by '%s' (%s): %s", sink, outcome.error, alert.title)
+        # At once, so that a crash among many repeats one alert at most.
+        row = delivery_row(delivery, outcome.status, outcome.error, tried=tried)
+        upsert_rows(self._url, SENT_ALERTS, pd.DataFrame([row]))
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Show the newest alerts in Kedro-Viz.
+
+        Args:
+            nrows: How many.
+
+        Returns:
+            The table in pandas' split form.
+        """
+        return newest_first(self.load()[PREVIEWED], nrows)
+
+    def _exists(self) -> bool:
+        return not self.load().empty
+
+    def _describe(self) -> dict[str, Any]:
+        from regression_lifecycle.adapters.sql_store import without_credentials
+
+        return {
+            "url": without_credentials(self._url),
+            "sinks": [sink.label for sink in self._parameters.sinks],
+        }
+
+
+def _mistakes(error: ValidationError) -> str:
+    return "\n".join(
+        "  alerts." + ".".join(str(part) for part in mistake["loc"]) + f": {mistake['msg']}"
+        for mistake in error.errors(include_url=False, include_input=False)
+    )

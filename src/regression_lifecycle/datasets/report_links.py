@@ -1,0 +1,80 @@
+"""The reports that lie in a folder, for the page that links to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from regression_lifecycle.datasets.previews import TablePreview
+
+PAGE = "report.html"
+
+
+class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
+    """Lists the Evidently pages below a folder. It cannot be saved: the reports are the truth.
+
+    Example:
+        .. code-block:: yaml
+
+            report_links:
+              type: regression_lifecycle.datasets.report_links.ReportLinksDataset
+              path: data/08_reporting
+              windows: windows
+    """
+
+    def __init__(self, path: str, windows: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the folder; it is read only on load.
+
+        Args:
+            path: Folder of the page; links are relative to it.
+            windows: Folder below it in which every report is that of a window, named
+                ``<window>_v<model version>``.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._path = Path(path)
+        self._windows = windows
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Look what is there.
+
+        Returns:
+            ``name``, ``path`` (relative, with slashes) and ``window`` (empty for a report that is
+            not that of a window), in the order of paths.
+        """
+        rows = []
+        for depth in (f"*/{PAGE}", f"{self._windows}/*/{PAGE}"):
+            for found in sorted(self._path.glob(depth)):
+                folder = found.parent
+                inside = folder.parent.name == self._windows
+                window = folder.name.rpartition("_v")[0] if inside else ""
+                rows.append((folder.name, found.relative_to(self._path).as_posix(), window))
+        return pd.DataFrame(rows, columns=["name", "path", "window"], dtype="str")
+
+    def save(self, data: Any) -> None:
+        """Refuse: the list is read from the folder.
+
+        Args:
+            data: Not looked at.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("the list of reports is read from their folder and cannot be saved")
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Show the newest reports in Kedro-Viz.
+
+        Args:
+            nrows: How many.
+
+        Returns:
+            The table in pandas' split form.
+        """
+        return TablePreview(self.load().tail(nrows).iloc[::-1].to_dict(orient="split"))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": str(self._path), "windows": self._windows}

@@ -1,0 +1,53 @@
+"""Drift of the replayed windows: the same for every policy, so it is computed once."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from regression_lifecycle.core.drift import DriftParameters, drifted_share
+from regression_lifecycle.core.drift_check import DriftCheckParameters
+from regression_lifecycle.core.monitoring import MonitoringParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.window_drift import DriftWatch
+from regression_lifecycle.pipelines.roles import column_roles
+
+
+def check_history(
+    history_rows: pd.DataFrame,
+    backtest_windows: pd.DataFrame,
+    problem: Problem,
+    drift_check: DriftCheckParameters,
+    watching: MonitoringParameters,
+) -> pd.DataFrame:
+    """Compare every window with its reference: features and target, no predictions.
+
+    Args:
+        history_rows: Features, raw columns and target of all rows.
+        backtest_windows: The windows that are served.
+        problem: Says what the columns are.
+        drift_check: Columns, methods and configured thresholds.
+        watching: The policy of the reference (``training`` means all rows before the window,
+            since every policy trains another model), and the calibration.
+
+    Returns:
+        ``window`` and ``drifted_share``, NaN where nothing could be compared.
+    """
+    roles = column_roles(problem, drift_check.columns)
+    rows = history_rows.sort_values(problem.timestamp.name, kind="stable").reset_index(drop=True)
+    moments = rows[problem.timestamp.name]
+    watch = DriftWatch(
+        table=rows,
+        moments=moments,
+        columns=tuple(roles.columns(target=drift_check.include_target)),
+        parameters=DriftParameters.model_validate(
+            drift_check.model_dump(include=set(DriftParameters.model_fields))
+        ),
+        reference=watching.reference,
+        calibration=watching.calibration,
+    )
+    found = []
+    for window in backtest_windows.to_dict("records"):
+        inside = rows[rows["window_index"] == window["window_index"]]
+        yardstick = watch.yardstick(window["start"], window["end"], len(inside), None, None)
+        found.append((window["window"], drifted_share(watch.verdict(inside, yardstick))))
+    return pd.DataFrame(found, columns=["window", "drifted_share"])

@@ -1,0 +1,5 @@
+"""The ``dashboard`` pipeline."""
+
+from regression_lifecycle.pipelines.dashboard.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,206 @@
+"""Drift of the planned windows, and the Evidently reports about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters import evidently
+from regression_lifecycle.core.drift import DriftParameters
+from regression_lifecycle.core.drift_check import DriftCheckParameters
+from regression_lifecycle.core.history import DRIFT_HISTORY
+from regression_lifecycle.core.monitoring import MonitoringParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.window_drift import DriftWatch, Yardstick
+from regression_lifecycle.core.window_plan import row_keys
+from regression_lifecycle.pipelines.roles import column_roles
+
+PREDICTION = "prediction"
+Snapshots = dict[str, Callable[[], Any]]
+Comparisons = dict[str, tuple[pd.DataFrame, Yardstick]]
+
+
+def check_drift(
+    window_plan: pd.DataFrame,
+    window_rows: pd.DataFrame,
+    served_rows: pd.DataFrame,
+    recorded_predictions: pd.DataFrame,
+    champion: TrainedModel | None,
+    problem: Problem,
+    drift_check: DriftCheckParameters,
+    parameters: MonitoringParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Comparisons]:
+    """Compare every planned window with its reference.
+
+    Args:
+        window_plan: Windows to look at.
+        window_rows: Known rows with the watched columns.
+        served_rows: Served predictions of the planned windows.
+        recorded_predictions: Served predictions of earlier windows, for the reference: they are
+            out of sample by nature. Rows that no model has served have none.
+        champion: The deployed model, whose training rows may be the reference.
+        problem: Says what the columns are.
+        drift_check: Columns, methods and configured thresholds.
+        parameters: The policy of the reference, and the calibration.
+
+    Returns:
+        Rows of ``drift_history``; the profile and the thresholds of the newest window's reference;
+        rows and yardstick of every window, for its report.
+    """
+    watch, table = _watch(
+        window_rows, served_rows, recorded_predictions, problem, drift_check, parameters
+    )
+    tables, yardstick = [DRIFT_HISTORY.frame()], None
+    comparisons: Comparisons = {}
+    for window in window_plan.to_dict("records"):
+        rows = _rows_of(table, served_rows, window)
+        yardstick = _yardstick(watch, window, champion, problem)
+        comparisons[_name(window)] = (rows, yardstick)
+        place = {name: window[name] for name in ("window", "model_version", "window_index")}
+        verdict = watch.verdict(rows, yardstick).assign(
+            problem=problem.name, start=window["start"], **place
+        )
+        tables.append(DRIFT_HISTORY.frame(verdict))
+    profile, thresholds = pd.DataFrame(), pd.DataFrame()
+    if yardstick is not None:
+        newest = window_plan.iloc[-1]["window"]
+        profile = yardstick.profile.to_frame()
+        thresholds = yardstick.thresholds.assign(window=newest, reference=yardstick.kind)
+    return pd.concat(tables, ignore_index=True), profile, thresholds, comparisons
+
+
+def draw_reports(
+    window_plan: pd.DataFrame,
+    comparisons: Comparisons,
+    completed_windows: pd.DataFrame,
+    problem: Problem,
+    drift_check: DriftCheckParameters,
+    parameters: MonitoringParameters,
+) -> tuple[Snapshots, Snapshots, list[str]]:
+    """Describe every planned window in an Evidently snapshot.
+
+    Args:
+        window_plan: Windows to look at.
+        comparisons: Their rows and yardsticks.
+        completed_windows: Says which windows alarmed.
+        problem: Says what the columns are.
+        drift_check: Columns and methods.
+        parameters: Which windows get a page.
+
+    Returns:
+        Functions that make the snapshots, by window and model version, twice: for the reports and
+        for Evidently's workspace. They are drawn one by one as they are saved. And their names, for
+        the node that has to wait until they are.
+    """
+    marks = {
+        _name(row): "" if pd.isna(row["alarms"]) else str(row["alarms"])
+        for row in completed_windows.sort_values("revision").to_dict("records")
+    }
+    drawn: dict[str, Any] = {}
+
+    def draw(window: dict[str, Any]) -> Any:
+        name = _name(window)
+        if name not in drawn:
+            drawn[name] = _snapshot(
+                window, *comparisons[name], marks.get(name, ""), problem, drift_check, parameters
+            )
+        return drawn[name]
+
+    made: Snapshots = {_name(window): partial(draw, window) for window in window_plan.to_dict("records")}
+    return made, made, list(made)
+
+
+def _snapshot(
+    window: dict[str, Any],
+    rows: pd.DataFrame,
+    yardstick: Yardstick,
+    alarms: str,
+    problem: Problem,
+    drift_check: DriftCheckParameters,
+    parameters: MonitoringParameters,
+) -> Any:
+    wanted = parameters.reports.pages
+    full = wanted == "all" or (wanted == "alarmed" and bool(alarms))
+    bounded = {"maximum_rows": parameters.reports.maximum_rows}
+    return evidently.window_snapshot(
+        rows,
+        yardstick.rows if len(yardstick.rows) else None,
+        column_roles(problem, drift_check.columns, prediction=PREDICTION),
+        yardstick.parameters.model_copy(update=bounded),
+        name=f"{problem.name} {window['window']}",
+        detail="full" if full else "figures",
+        timestamp=window["end"].to_pydatetime(),
+        metadata={
+            "window": str(window["window"]),
+            "model_version": str(window["model_version"]),
+            "status": str(window["status"]),
+            "alarms": alarms or "none",
+            "reference": yardstick.kind or "none",
+            "page": "yes" if full else "no",
+        },
+    )
+
+
+def _name(window: Mapping[str, Any]) -> str:
+    return f"{window['window']}_v{window['model_version']}"
+
+
+def _watch(
+    window_rows: pd.DataFrame,
+    served_rows: pd.DataFrame,
+    recorded_predictions: pd.DataFrame,
+    problem: Problem,
+    drift_check: DriftCheckParameters,
+    parameters: MonitoringParameters,
+) -> tuple[DriftWatch, pd.DataFrame]:
+    roles = column_roles(problem, drift_check.columns, prediction=PREDICTION)
+    keys = row_keys(window_rows, problem)
+    known = pd.concat([recorded_predictions, served_rows])[["row_key", PREDICTION]]
+    known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
+    names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
+    table = window_rows[list(dict.fromkeys(names))].assign(
+        row_key=keys.to_numpy(), **{PREDICTION: known.reindex(keys).to_numpy()}
+    )
+    watch = DriftWatch(
+        table=table,
+        moments=table[problem.timestamp.name],
+        columns=tuple(
+            roles.columns(
+                target=drift_check.include_target, prediction=drift_check.include_prediction
+            )
+        ),
+        parameters=DriftParameters.model_validate(
+            drift_check.model_dump(include=set(DriftParameters.model_fields))
+        ),
+        reference=parameters.reference,
+        calibration=parameters.calibration,
+    )
+    return watch, table
+
+
+def _rows_of(
+    table: pd.DataFrame, served_rows: pd.DataFrame, window: dict[str, Any]
+) -> pd.DataFrame:
+    served = served_rows[
+        (served_rows["window"] == window["window"])
+        & (served_rows["model_version"] == window["model_version"])
+    ]
+    rows = table[table["row_key"].isin(served["row_key"])].drop(columns=PREDICTION)
+    return rows.merge(served[["row_key", PREDICTION]], on="row_key", how="left")
+
+
+def _yardstick(
+    watch: DriftWatch, window: dict[str, Any], champion: TrainedModel | None, problem: Problem
+) -> Yardstick:
+    passport = None if champion is None else champion.passport
+    return watch.yardstick(
+        window["start"],
+        window["end"],
+        int(window["n"]),
+        None if passport is None else passport.trained_from,
+        None if passport is None else passport.trained_until + problem.frequency,
+    )

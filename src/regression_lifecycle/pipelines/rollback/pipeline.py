@@ -1,0 +1,43 @@
+"""Wiring of the rollback pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.pipelines.rollback import nodes
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Ledger and champion to a recorded decision and, last of all, the alias."""
+    return Pipeline(
+        [
+            Node(
+                nodes.decide_rollback,
+                [
+                    "recorded_decisions",
+                    "champion_model",
+                    "observations",
+                    "params:as_of",
+                    "params:problem",
+                    "params:rollback",
+                ],
+                ["ledger", "rollback_plan"],
+                name="decide_rollback",
+            ),
+            Node(
+                nodes.choose_version,
+                ["ledger", "rollback_plan", "params:problem"],
+                "champion_version",
+                name="move_champion",
+            ),
+            Node(
+                nodes.tell,
+                ["rollback_plan", "ledger", "params:problem", "params:alerts"],
+                "alerts",
+                name="tell_people",
+            ),
+        ],
+        namespace="rollback",
+        prefix_datasets_with_namespace=False,
+        tags=["rollback"],
+    )

@@ -1,0 +1,452 @@
+"""The tables of the lifecycle's memory: what is saved twice, changed, late, large or cut off."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import SQLAlchemyError
+
+from regression_lifecycle.adapters.sql_store import (
+    connect,
+    database,
+    read_rows,
+    upsert_rows,
+    upsert_statement,
+)
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.history import (
+    DRIFT_HISTORY,
+    PREDICTIONS,
+    WINDOW_HISTORY,
+    HistoryTable,
+)
+
+POSTGRES = os.environ.get("REGRESSION_LIFECYCLE_TEST_POSTGRES_URL", "")
+SAMPLE = HistoryTable(
+    "sample",
+    ("name",),
+    {
+        "name": "text",
+        "text": "text",
+        "whole": "integer",
+        "number": "float",
+        "flag": "boolean",
+        "moment": "datetime",
+    },
+)
+
+
+class Clock:
+    """Stands for ``datetime`` in the store; every look at it is a minute later."""
+
+    minute = 0
+
+    @classmethod
+    def now(cls, zone: Any) -> Any:
+        cls.minute += 1
+        return pd.Timestamp("2021-03-01", tz="UTC") + pd.Timedelta(minutes=cls.minute)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock.minute = 0
+    monkeypatch.setattr(database, "datetime", Clock)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind; PostgreSQL only where the environment names a server."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    if not POSTGRES:
+        pytest.skip("REGRESSION_LIFECYCLE_TEST_POSTGRES_URL is not set")
+    schema = f"test_{uuid4().hex}"
+    engine = create_engine(POSTGRES)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    own = make_url(POSTGRES).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield own.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    engine.dispose()
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{(folder / 'new' / 'store.db').as_posix()}"
+
+
+def predictions(n: int, **values: Any) -> pd.DataFrame:
+    numbers = np.arange(n)
+    return PREDICTIONS.frame(
+        pd.DataFrame(
+            {
+                "problem": "tiny",
+                "row_key": [f"{number:07d}" for number in numbers],
+                "model_version": "1",
+                "timestamp": pd.Timestamp("2021-01-01") + pd.to_timedelta(numbers, unit="h"),
+                "window": [f"w{number // 168}" for number in numbers],
+                "window_index": numbers // 168,
+                "raw_prediction": numbers / 7,
+                "prediction": numbers / 3,
+                "lower": np.where(numbers % 2, np.nan, numbers / 4),
+                **values,
+            }
+        )
+    )
+
+
+def window(index: int, **values: Any) -> dict[str, Any]:
+    return {
+        "problem": "tiny",
+        "window": f"w{index}",
+        "model_version": "1",
+        "revision": 0,
+        "window_index": index,
+        "n": 10,
+        **values,
+    }
+
+
+def test_rows_come_back_as_they_went_in(url: str) -> None:
+    rows = SAMPLE.frame(
+        [
+            {
+                "name": "all",
+                "text": "'); drop table sample; -- \u00e9\u6f22\U0001f6b2",
+                "whole": 2**62 + 1,
+                "number": 0.1 + 0.2,
+                "flag": True,
+                "moment": pd.Timestamp("2021-02-03 04:05:06.789012"),
+            },
+            {"name": "none", "text": None, "whole": pd.NA, "number": np.nan, "moment": pd.NaT},
+            {"name": "zero", "text": "", "whole": 0, "number": -np.inf, "flag": False},
+            {"name": "zz far", "moment": pd.Timestamp("2999-12-31 23:59:59"), "number": 1e-300},
+        ]
+    )
+
+    assert upsert_rows(url, SAMPLE, rows) == 4
+    stored = read_rows(url, SAMPLE)
+
+    pd.testing.assert_frame_equal(stored.drop(columns="recorded_at"), rows)
+    assert stored["moment"].dtype == "datetime64[us]"
+    assert stored["recorded_at"].str.endswith("+00:00").all()
+    with connect(url).connect() as connection:
+        nulls = "text is null and whole is null and number is null and moment is null"
+        query = f"select name from sample where flag is null and {nulls}"
+        assert connection.exec_driver_sql(query).scalars().all() == ["none"]
+
+
+@pytest.mark.parametrize("column", ["text", "whole", "number", "flag", "moment"])
+def test_a_column_without_any_value_keeps_its_dtype(url: str, column: str) -> None:
+    upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["a", "b"]}))
+
+    stored = read_rows(url, SAMPLE)
+
+    assert stored[column].isna().all()
+    assert stored[column].dtype == SAMPLE.frame()[column].dtype
+
+
+def test_the_same_rows_again_change_nothing(url: str, clock: None) -> None:
+    rows = predictions(500)
+    assert upsert_rows(url, PREDICTIONS, rows) == 500
+    before = read_rows(url, PREDICTIONS)
+
+    assert upsert_rows(url, PREDICTIONS, rows.sample(frac=1, random_state=0)) == 0
+
+    pd.testing.assert_frame_equal(read_rows(url, PREDICTIONS), before)
+    assert set(before["recorded_at"]) == {"2021-03-01T00:01:00+00:00"}
+
+
+def test_late_labels_fill_their_window_and_leave_the_others_alone(url: str, clock: None) -> None:
+    first = [window(0, n_labelled=10, rmse=4.0), window(1, n_labelled=0, status="pending labels")]
+    assert upsert_rows(url, WINDOW_HISTORY, pd.DataFrame(first)) == 2
+    later = [
+        window(0, n_labelled=10, rmse=4.0),
+        window(1, n_labelled=10, rmse=5.0, status="complete"),
+        window(2, n_labelled=0, status="pending labels"),
+    ]
+
+    assert upsert_rows(url, WINDOW_HISTORY, pd.DataFrame(later)) == 2
+
+    stored = read_rows(url, WINDOW_HISTORY)
+    assert list(stored["window"]) == ["w0", "w1", "w2"]
+    assert list(stored["status"].fillna("")) == ["", "complete", "pending labels"]
+    assert list(stored["rmse"].fillna(-1)) == [4, 5, -1]
+    assert [text[14:16] for text in stored["recorded_at"]] == ["01", "02", "02"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("text", "b"), ("whole", 2), ("number", 1.5), ("flag", False), ("moment", "2021-01-02")],
+)
+def test_one_changed_value_is_a_change_to_missing_and_back_too(
+    url: str, column: str, value: Any
+) -> None:
+    old = {"name": "a", "text": "a", "whole": 1, "number": 1.0, "flag": True}
+    rows = SAMPLE.frame([{**old, "moment": "2021-01-01"}, {"name": "other"}])
+    changed, blank = rows.copy(), rows.copy()
+    changed.loc[0, column] = SAMPLE.frame([{column: value}])[column][0]
+    blank[column] = SAMPLE.frame([{}, {}])[column]
+    upsert_rows(url, SAMPLE, rows)
+
+    for version in (changed, blank, rows):
+        assert upsert_rows(url, SAMPLE, version) == 1
+        stored = read_rows(url, SAMPLE).drop(columns="recorded_at")
+        pd.testing.assert_frame_equal(stored, version)
+
+
+def test_rows_are_sorted_by_window_and_key_whatever_the_order_of_saving(url: str) -> None:
+    rows = pd.DataFrame(
+        [window(10), window(2, revision=1), window(2), window(2, model_version="B"), window(9)]
+    )
+
+    upsert_rows(url, WINDOW_HISTORY, rows)
+
+    stored = read_rows(url, WINDOW_HISTORY)
+    assert list(stored["window_index"]) == [2, 2, 2, 9, 10]
+    assert list(stored["model_version"])[:3] == ["1", "1", "B"]
+    assert list(stored["revision"])[:3] == [0, 1, 0]
+
+
+def test_text_is_sorted_alike_in_every_database(url: str) -> None:
+    names = ["b", "\u00e9", "B", "a b", "ab", "A", "_"]
+    upsert_rows(url, SAMPLE, pd.DataFrame({"name": names}))
+
+    assert list(read_rows(url, SAMPLE)["name"]) == sorted(names)
+
+
+def test_some_rows_can_be_asked_for(url: str) -> None:
+    upsert_rows(url, WINDOW_HISTORY, pd.DataFrame([window(n, rmse=n / 2) for n in range(5)]))
+
+    def found(where: dict[str, Any]) -> list[str]:
+        return list(read_rows(url, WINDOW_HISTORY, where)["window"])
+
+    assert found({"window": "w3"}) == ["w3"]
+    assert found({"window_index": np.int64(3)}) == ["w3"]
+    assert found({"window_index": np.array([1, 4, 7]), "problem": "tiny"}) == ["w1", "w4"]
+    assert found({"window": ["w1", "w2"], "rmse": 1.0}) == ["w2"]
+    assert found({"window": "' or 1=1 --"}) == found({"window": []}) == []
+    assert found({"status": None}) == []
+    with pytest.raises(ConfigurationError, match="unknown column 'windw'; did you mean 'window'"):
+        found({"windw": "w1"})
+
+
+def test_a_hundred_thousand_rows_in_one_go(url: str) -> None:
+    rows = predictions(100_000)
+
+    assert upsert_rows(url, PREDICTIONS, rows) == 100_000
+    rows.loc[[3, 55_555], "prediction"] = -1.0
+    assert upsert_rows(url, PREDICTIONS, rows) == 2
+
+    stored = read_rows(url, PREDICTIONS).drop(columns="recorded_at")
+    pd.testing.assert_frame_equal(stored, rows)
+
+
+def test_looking_creates_nothing_and_neither_does_saving_no_rows(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+
+    empty = read_rows(url, DRIFT_HISTORY)
+
+    pd.testing.assert_frame_equal(empty.drop(columns="recorded_at"), DRIFT_HISTORY.frame())
+    assert read_rows(url, DRIFT_HISTORY, {"column": "temp"}).empty
+    assert upsert_rows(url, DRIFT_HISTORY, DRIFT_HISTORY.frame()) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_has_no_rows_and_gets_no_table_by_looking(url: str) -> None:
+    upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["a"]}))
+
+    assert read_rows(url, DRIFT_HISTORY).empty
+    with connect(url).connect() as connection, pytest.raises(SQLAlchemyError):
+        connection.exec_driver_sql("select * from drift_history")
+
+
+def test_a_table_of_an_older_release_gets_its_columns(url: str, clock: None) -> None:
+    old = HistoryTable("sample", SAMPLE.key, {"name": "text", "number": "float"})
+    upsert_rows(url, old, pd.DataFrame({"name": ["a", "b"], "number": [1.0, 2.0]}))
+
+    as_it_is = read_rows(url, SAMPLE)
+    assert list(as_it_is["number"]) == [1, 2]
+    assert as_it_is[["text", "whole", "flag", "moment"]].isna().all(axis=None)
+    assert as_it_is["moment"].dtype == "datetime64[us]"
+    assert read_rows(url, SAMPLE, {"whole": 1}).empty
+
+    new = pd.DataFrame({"name": ["a", "b"], "number": [1.0, 2.0], "whole": [None, 7]})
+    assert upsert_rows(url, SAMPLE, new) == 1
+    stored = read_rows(url, SAMPLE)
+    assert list(stored["whole"].fillna(-1)) == [-1, 7]
+    assert [text[14:16] for text in stored["recorded_at"]] == ["01", "02"]
+    # The older release goes on with the table, and what it does not know stays.
+    assert upsert_rows(url, old, pd.DataFrame({"name": ["b"], "number": [3.0]})) == 1
+    assert list(read_rows(url, SAMPLE)["whole"].fillna(-1)) == [-1, 7]
+
+
+def test_new_columns_are_taken_back_with_the_rows_that_failed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from regression_lifecycle.adapters.sql_store import history
+
+    old = HistoryTable("sample", SAMPLE.key, {"name": "text", "number": "float"})
+    upsert_rows(url, old, pd.DataFrame({"name": ["a"], "number": [1.0]}))
+    unusable = [{"name": "b", "number": {"no": "number"}}]
+    monkeypatch.setattr(history, "_batches", lambda rows: iter([unusable]))
+
+    with pytest.raises(SQLAlchemyError):
+        upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["b"]}))
+
+    with connect(url).connect() as connection:
+        columns = connection.exec_driver_sql("select * from sample").keys()
+    assert list(columns) == ["name", "number", "recorded_at"]
+    assert list(read_rows(url, SAMPLE)["name"]) == ["a"]
+
+
+def test_a_table_with_another_key_is_refused_and_left_alone(url: str) -> None:
+    old = HistoryTable("sample", ("name", "number"), {"name": "text", "number": "float"})
+    upsert_rows(url, old, pd.DataFrame({"name": ["a"], "number": [1.0]}))
+
+    with pytest.raises(ConfigurationError, match="'sample' goes by the key name, number, and this"):
+        upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["a"]}))
+
+    assert list(read_rows(url, old).columns) == ["name", "number", "recorded_at"]
+
+
+def test_rows_that_cannot_be_told_apart_are_refused(url: str) -> None:
+    rows = predictions(4)
+    twice = pd.concat([rows, rows.iloc[[1]]])
+    with pytest.raises(DataContractError, match=r"1 key\(s\) .* tiny / 0000001 / 1; nothing was"):
+        upsert_rows(url, PREDICTIONS, twice)
+    rows.loc[2, "row_key"] = None
+    with pytest.raises(DataContractError, match=r"'row_key' is missing in 1 row\(s\), .* row 3;"):
+        upsert_rows(url, PREDICTIONS, rows)
+    with pytest.raises(DataContractError, match=r"'model_version' is missing in 4 row\(s\)"):
+        upsert_rows(url, PREDICTIONS, predictions(4).drop(columns="model_version"))
+
+    assert read_rows(url, PREDICTIONS).empty
+
+
+def test_names_are_quoted(url: str) -> None:
+    odd = HistoryTable(
+        'odd "table"; drop table sample; --',
+        ("the 'key' %(x)s",),
+        {"the 'key' %(x)s": "text", "select": "integer", 'a"b [c]:d': "float"},
+    )
+    rows = odd.frame([{"the 'key' %(x)s": "a", "select": 1, 'a"b [c]:d': 2.5}])
+    older = HistoryTable(odd.name, odd.key, {odd.key[0]: "text"})
+    upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["a"]}))
+    upsert_rows(url, older, rows)
+
+    assert upsert_rows(url, odd, rows) == 1
+    assert upsert_rows(url, odd, rows) == 0
+    stored = read_rows(url, odd, {'a"b [c]:d': 2.5, "select": 1})
+    pd.testing.assert_frame_equal(stored.drop(columns="recorded_at"), rows)
+    assert len(read_rows(url, SAMPLE)) == 1
+
+
+def test_the_statement_is_sql_that_postgresql_knows() -> None:
+    statement = upsert_statement("postgresql+psycopg://nobody@nowhere/x", DRIFT_HISTORY)
+
+    sql = " ".join(str(statement.compile(dialect=postgresql.dialect())).split())
+
+    assert 'ON CONFLICT (problem, "window", model_version, "column") DO UPDATE SET' in sql
+    assert "drift_history.score IS DISTINCT FROM excluded.score" in sql
+    assert "recorded_at IS DISTINCT" not in sql
+
+
+def test_another_kind_of_database_is_refused_before_it_is_called() -> None:
+    with pytest.raises(ConfigurationError, match="unknown kind of database 'mysql'"):
+        upsert_rows("mysql+pymysql://db/x", SAMPLE, SAMPLE.frame())
+
+
+def _upsert_in_a_process(url: str, writer: int, barrier: Any, counts: Any) -> None:
+    try:
+        rows = predictions(5000)
+        own = predictions(5000, model_version=f"own {writer}")
+        barrier.wait(60)
+        counts.put(upsert_rows(url, PREDICTIONS, pd.concat([rows, own])))
+    except Exception as error:
+        counts.put(repr(error))
+
+
+def test_two_processes_that_write_at_once_both_succeed(url: str) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier, counts = context.Barrier(2), context.Queue()
+    processes = [
+        context.Process(target=_upsert_in_a_process, args=(url, writer, barrier, counts))
+        for writer in range(2)
+    ]
+    for process in processes:
+        process.start()
+    found = [counts.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join(60)
+
+    # Whoever came second found the shared rows there, and equal.
+    assert sorted(found, key=str) == [10_000, 5000]
+    versions = read_rows(url, PREDICTIONS)["model_version"].value_counts()
+    assert versions.to_dict() == {"1": 5000, "own 0": 5000, "own 1": 5000}
+
+
+# Stops for good as soon as changed pages have reached the disk, while the statement is at work.
+HANGING_WRITER = """
+import sys, time
+from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from regression_lifecycle.adapters.sql_store import upsert_rows
+from regression_lifecycle.core.history import PREDICTIONS
+from tests.adapters.test_sql_store_history import predictions
+
+url, marker = sys.argv[1], Path(sys.argv[2])
+wal = Path(url.removeprefix("sqlite:///") + "-wal")
+
+def look():
+    if wal.exists() and wal.stat().st_size > 2_000_000:
+        marker.touch()
+        time.sleep(600)
+
+event.listen(Engine, "connect", lambda raw, _: raw.set_progress_handler(look, 100_000))
+upsert_rows(url, PREDICTIONS, predictions(200_000, upper=1.0))
+"""
+
+
+def test_a_writer_that_is_killed_in_the_middle_leaves_the_old_state(tmp_path: Path) -> None:
+    url, marker = sqlite_url(tmp_path), tmp_path / "in the middle"
+    upsert_rows(url, PREDICTIONS, predictions(1000))
+    before = read_rows(url, PREDICTIONS)
+    root = Path(__file__).parents[2]
+    writer = subprocess.Popen([sys.executable, "-c", HANGING_WRITER, url, str(marker)], cwd=root)
+    try:
+        deadline = time.monotonic() + 120
+        while not marker.exists():
+            assert writer.poll() is None, "the writer ended before it could be killed"
+            assert time.monotonic() < deadline, "the writer did not get to its middle"
+            time.sleep(0.02)
+        pd.testing.assert_frame_equal(read_rows(url, PREDICTIONS), before)
+    finally:
+        writer.send_signal(signal.SIGKILL)
+        assert writer.wait(60) == -signal.SIGKILL
+
+    pd.testing.assert_frame_equal(read_rows(url, PREDICTIONS), before)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        tables = connection.execute("select name from sqlite_master where type = 'table'")
+        assert tables.fetchall() == [("predictions",)]
+    connection.close()
+    # The next run is not in the dead one's way, and does its work.
+    assert upsert_rows(url, PREDICTIONS, predictions(2000, upper=1.0)) == 2000

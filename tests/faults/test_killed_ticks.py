@@ -1,0 +1,153 @@
+"""Kill -9 in the middle of a tick: the old state or the new one, and the next tick completes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.framework.hooks import hook_impl
+
+from tests.conftest import load_dataset
+from tests.loop import champion_of, tick
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("killed"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+]
+
+AS_OF = "2011-03-26"
+# Retrains for sure, and the challenger passes for sure.
+PARAMS: dict[str, Any] = {
+    "monitoring": {
+        "policy": {"rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}]}
+    },
+    "retraining": {
+        "gate": {
+            "checks": [{"metric": "r2", "minimum": -5}],
+            "comparison": {"observed_improvement": None, "minimum_improvement": -0.9},
+        }
+    },
+}
+# Each with its moment: just before the entry is saved, or just after.
+POINTS = [
+    ("before", "predictions"),
+    ("after", "predictions"),
+    ("after", "drift_history"),
+    ("before", "window_reports"),
+    ("before", "evidently_workspace"),
+    ("before", "window_history"),
+    ("after", "window_history"),
+    ("after", "policy_ledger"),
+    ("after", "challenger_model"),
+    ("after", "retraining_registration"),
+    ("after", "ledger"),
+    ("after", "champion_version"),
+    ("before", "dashboard_page"),
+]
+
+
+class Killer:
+    """Kills its own process at a point of the run, as the kernel or a power cut would."""
+
+    def __init__(self, moment: str, name: str) -> None:
+        self._point = (moment, name)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        self._at("before", dataset_name)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        self._at("after", dataset_name)
+
+    def _at(self, moment: str, name: str) -> None:
+        if (moment, name) == self._point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_a_child(project: Path, point: tuple[str, str] | None) -> int:
+    """Run one tick in a forked process, and say how it ended."""
+    child = get_context("fork").Process(target=_tick, args=(project, point))
+    child.start()
+    child.join(timeout=300)
+    assert child.exitcode is not None, "the tick hangs"
+    return child.exitcode
+
+
+def _tick(project: Path, point: tuple[str, str] | None) -> None:
+    from regression_lifecycle import settings
+
+    os.chdir(project)
+    if point is not None:
+        settings.HOOKS = (*settings.HOOKS, Killer(*point))
+    raise SystemExit(tick(project, AS_OF, **PARAMS))
+
+
+def state_of(project: Path) -> dict[str, Any]:
+    """Everything that a tick may change, without times of writing and names of runs."""
+    tables: dict[str, Any] = {}
+    for name in ("window_history", "drift_history", "segment_history", "predictions"):
+        table = load_dataset(project, name).drop(columns="recorded_at", errors="ignore")
+        tables[name] = table.to_json()
+    ledger = load_dataset(project, "ledger")
+    tables["ledger"] = sorted(zip(ledger["kind"], ledger["decision"], strict=True))
+    tables["champion"] = champion_of(project)
+    tables["reports"] = sorted(
+        path.parent.name
+        for path in (project / "data/test/08_reporting/windows").glob("*/snapshot.json.gz")
+    )
+    return tables
+
+
+@pytest.fixture(scope="module")
+def whole(running_project_once: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The state after a tick that nobody killed."""
+    project = _copy(running_project_once, tmp_path_factory.mktemp("whole") / "project")
+    assert in_a_child(project, None) == 20
+    return _state(project)
+
+
+def _copy(source: Path, target: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(source, target))
+
+
+def _state(project: Path) -> dict[str, Any]:
+    before = Path.cwd()
+    os.chdir(project)
+    try:
+        return state_of(project)
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("point", POINTS, ids=" ".join)
+def test_a_killed_tick_leaves_the_old_or_the_new_state_and_the_next_one_completes(
+    point, whole, running_project_once, tmp_path
+):
+    project = _copy(running_project_once, tmp_path / "project")
+
+    assert in_a_child(project, point) == -signal.SIGKILL
+
+    database = project / "data/test/lifecycle.db"
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    left = _state(project)
+    rows = pd.read_json(left["window_history"]) if left["window_history"] != "{}" else []
+    assert len(rows) in (0, 3)
+    assert left["champion"] in ("1", "2")
+    if left["champion"] == "2":
+        assert ("promotion", "promote") in left["ledger"][1:] or len(left["ledger"]) > 1
+    page = project / "data/test/08_reporting/index.html"
+    assert page.read_text().rstrip().endswith("</html>")
+
+    assert in_a_child(project, None) in (0, 10, 20)
+    assert _state(project) == whole

@@ -1,0 +1,103 @@
+"""The dashboard pipeline: from the stored tables to the page and the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from regression_lifecycle.core.dashboard import DashboardParameters
+from regression_lifecycle.core.features import FeatureRecipe
+from regression_lifecycle.core.monitoring import MonitoringParameters
+from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.datasets.atomic import AtomicPictureDataset, AtomicTextDataset
+from regression_lifecycle.pipelines.dashboard import create_pipeline, nodes
+from tests.page_examples import BIAS_RULE, full_tables, ledger, page_problem
+
+CONF = Path(__file__).parents[2] / "conf/base"
+TABLES = (
+    "window_history",
+    "drift_history",
+    "segment_history",
+    "backtest_history",
+    "backtest_summary",
+    "report_links",
+)
+
+
+def champion() -> TrainedModel:
+    recipe = FeatureRecipe.model_validate({"features": [{"kind": "columns", "names": ["day"]}]})
+    passport = ModelPassport(
+        problem="bikes",
+        fingerprint="f",
+        data_fingerprint="d",
+        recipe=recipe,
+        trained_from="2011-01-01",
+        trained_until="2011-04-15 23:00",
+        n_rows=2519,
+        target_mean=100.0,
+    )
+    estimator = make_pipeline(StandardScaler(), Ridge())
+    return TrainedModel(estimator, passport, pd.DataFrame(), {"version": "3"})
+
+
+@pytest.fixture
+def monitoring() -> MonitoringParameters:
+    content = yaml.safe_load((CONF / "parameters_monitoring.yml").read_text(encoding="utf-8"))
+    return MonitoringParameters.model_validate(content["monitoring"])
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["full", "nothing yet"])
+def test_the_page_and_the_picture_are_written(
+    tmp_path: Path, monitoring: MonitoringParameters, full: bool
+) -> None:
+    tables = full_tables()
+    page, picture = tmp_path / "index.html", tmp_path / "error.png"
+    inputs = {
+        **{name: getattr(tables, name) if full else pd.DataFrame() for name in TABLES},
+        "policy_ledger": ledger() if full else ledger().iloc[:0],
+        "champion_model": champion() if full else None,
+        "params:problem": page_problem(),
+        "params:monitoring": monitoring,
+        "params:dashboard": DashboardParameters(),
+    }
+    catalog = DataCatalog(
+        {
+            **{name: _Given(value) for name, value in inputs.items()},
+            "dashboard_page": AtomicTextDataset(filepath=page.as_posix()),
+            "error_by_window_picture": AtomicPictureDataset(str(picture)),
+        }
+    )
+
+    SequentialRunner().run(create_pipeline(), catalog)
+
+    html = page.read_text(encoding="utf-8")
+    assert ("version 3, Ridge" in html) is full
+    assert ("2011-01-01 to 2011-04-15 23:00, 2,519 rows" in html) is full
+    assert ("The policy has not decided yet" in html) is not full
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_policys_last_decision_is_read_off_the_ledger() -> None:
+    decision = nodes.last_policy_decision(ledger(), page_problem())
+    assert decision is not None
+    assert decision["decision"] == "retrain"
+    assert decision["reasons"] == [BIAS_RULE["detail"], "it is warm"]
+    assert decision["rules"] == [BIAS_RULE]
+    assert decision["champion_version"] == "3"
+    assert nodes.last_policy_decision(ledger(1), page_problem()) is None
+    assert nodes.last_policy_decision(ledger(), page_problem("other")) is None
+
+
+class _Given(MemoryDataset):
+    """A dataset that may hold None, as the champion's does before the first promotion."""
+
+    def load(self) -> object:
+        return None if self._data is None else super().load()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from regression_lifecycle.core.evaluation import EvaluationParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.pipelines.evaluation.plots import (
+    measure_importance,
+    plot_predicted_against_actual,
+)
+from tests.examples import feature_rows, fitted_model
+
+PROBLEM = Problem.model_validate(
+    {
+        "name": "tiny",
+        "target": "y",
+        "timestamp": {"rows": True},
+        "columns": {
+            "hr": {"type": "integer", "available": "ahead"},
+            "temp": {"type": "float", "missing": True, "available": "ahead"},
+            "y": {"type": "float", "missing": True},
+        },
+    }
+)
+EVALUATION = EvaluationParameters.model_validate({"windows": {"rows": 24}})
+TRAINING = TrainingParameters.model_validate(
+    {"model": {"estimator": {"class": "sklearn.linear_model.Ridge"}}}
+)
+
+
+@pytest.fixture
+def holdout():
+    rows = feature_rows()
+    return rows.assign(y=10.0 + rows["hr"] * 3.0)
+
+
+def test_importance_is_measured_on_labelled_rows(holdout):
+    known = holdout.assign(y=holdout["y"].where(holdout.index < 60))
+    found = measure_importance(known, fitted_model(), PROBLEM, EVALUATION, TRAINING)
+    expected = measure_importance(holdout.head(60), fitted_model(), PROBLEM, EVALUATION, TRAINING)
+    assert found["feature"].tolist() == ["hr", "temp"]
+    assert found["rmse_increase"].tolist() == expected["rmse_increase"].tolist()
+
+
+def test_a_holdout_without_a_label_has_no_importance_and_still_a_plot(holdout):
+    nothing = holdout.assign(y=np.nan, candidate=holdout["y"] + 1)
+    found = measure_importance(nothing, fitted_model(), PROBLEM, EVALUATION, TRAINING)
+    assert found["feature"].tolist() == ["hr", "temp"]
+    assert found["rmse_increase"].isna().all()
+    figure = plot_predicted_against_actual(nothing, PROBLEM)
+    assert figure.data[0].customdata.sum() == 0

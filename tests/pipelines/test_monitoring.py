@@ -1,0 +1,195 @@
+"""The monitoring's nodes: what is missing, what stays marked, and when a window is over."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.drift_check import DriftCheckParameters
+from regression_lifecycle.core.evaluation import EvaluationParameters
+from regression_lifecycle.core.features import FeatureRecipe
+from regression_lifecycle.core.history import DRIFT_HISTORY, PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.monitoring import MonitoringParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.pipelines.monitoring import nodes
+
+PROBLEM = Problem.model_validate(
+    {
+        "name": "tiny",
+        "target": "cnt",
+        "timestamp": {"date": "day"},
+        "frequency": "1 hour",
+        "horizon": "1 hour",
+        "columns": {
+            "day": {"type": "datetime", "available": "ahead"},
+            "temp": {"type": "float", "available": "ahead", "missing": True},
+            "cnt": {"type": "float"},
+        },
+    }
+)
+PARAMETERS = MonitoringParameters.model_validate(
+    {
+        "windows": {"length": "1 day", "origin": "2021-03-01", "minimum_rows": 6},
+        "reference": {"kind": "training"},
+        "calibration": {},
+        "policy": {
+            "rules": [{"kind": "bias", "maximum": 0.1, "violations": 1, "of": 1}],
+        },
+    }
+)
+EVALUATION = EvaluationParameters.model_validate({"baseline": {"kind": "mean"}})
+DRIFT_CHECK = DriftCheckParameters.model_validate({"columns": ["temp"]})
+REJECTED = pd.DataFrame({"day": ["2021-03-02 05:00", "2021-03-09", "broken"]})
+
+
+class Constant:
+    """Says 10 for every row."""
+
+    def predict(self, features: pd.DataFrame) -> Any:
+        return np.full(len(features), 10.0)
+
+
+def model(version: str, until: str) -> TrainedModel:
+    passport = ModelPassport(
+        problem="tiny",
+        fingerprint=version,
+        data_fingerprint="d",
+        recipe=FeatureRecipe(features=[{"kind": "columns", "names": ["temp"]}]),  # type: ignore[list-item]
+        trained_from=pd.Timestamp("2021-01-01"),
+        trained_until=pd.Timestamp(until),
+        n_rows=10,
+        target_mean=10.0,
+    )
+    return TrainedModel(Constant(), passport, pd.DataFrame(), {"version": version})
+
+
+FIRST = model("1", "2021-02-28 23:00")
+
+
+@pytest.fixture
+def observations() -> pd.DataFrame:
+    """Four days of hours; the level is 10 on the first, 20 afterwards."""
+    moments = pd.date_range("2021-03-01", periods=96, freq="h")
+    level = np.where(np.arange(96) < 24, 10.0, 20.0)
+    return pd.DataFrame({"timestamp": moments, "day": moments, "temp": 5.0, "cnt": level})
+
+
+class Loop:
+    """Runs the nodes one after the other and keeps what they leave behind."""
+
+    def __init__(self) -> None:
+        self.windows = WINDOW_HISTORY.frame()
+        self.predictions = PREDICTIONS.frame()
+
+    def tick(
+        self, observations: pd.DataFrame, as_of: str, champion: TrainedModel | None = FIRST
+    ) -> pd.DataFrame:
+        rows, windows = nodes.make_window_rows(
+            observations, champion, as_of, PROBLEM, EVALUATION, PARAMETERS
+        )
+        plan = nodes.plan(rows, windows, champion, self.windows, self.predictions, PROBLEM)
+        served, _ = nodes.serve(
+            plan, rows, windows, champion, self.predictions, PROBLEM, PARAMETERS
+        )
+        judged, self.segments = nodes.judge(
+            plan, rows, served, REJECTED, PROBLEM, EVALUATION, DRIFT_CHECK, PARAMETERS
+        )
+        done, self.deployed = nodes.complete(
+            judged, DRIFT_HISTORY.frame(), self.windows, champion, PROBLEM, PARAMETERS
+        )
+        self.windows = _upsert(self.windows, done, WINDOW_HISTORY.key)
+        self.predictions = _upsert(self.predictions, served, PREDICTIONS.key)
+        return done
+
+
+def _upsert(old: pd.DataFrame, new: pd.DataFrame, key: tuple[str, ...]) -> pd.DataFrame:
+    both = pd.concat([old, new], ignore_index=True)
+    return both.drop_duplicates(list(key), keep="last").reset_index(drop=True)
+
+
+def test_what_is_missing_blank_or_rejected_is_counted_by_window(observations: pd.DataFrame) -> None:
+    lost = observations.drop(index=[25, 26, 29]).reset_index(drop=True)
+    lost.loc[:5, "temp"] = math.nan
+
+    done = Loop().tick(lost, "2021-03-03").set_index("window")
+
+    quality = done[["n", "n_missing_rows", "n_rejected", "missing_share"]]
+    assert quality.loc["2021-03-01"].tolist() == [24, 0, 0, 0.25]
+    # Row 29 is the one that was rejected.
+    assert quality.loc["2021-03-02"].tolist() == [21, 2, 1, 0.0]
+
+
+def test_a_window_is_over_at_its_end_though_its_last_row_never_came(
+    observations: pd.DataFrame,
+) -> None:
+    gap = observations[observations.index != 23]
+
+    done = Loop().tick(gap, "2021-03-02")
+
+    assert done[["window", "status", "n_missing_rows"]].to_numpy().tolist() == [
+        ["2021-03-01", "complete", 1]
+    ]
+
+
+def test_nothing_is_missing_yet_of_a_window_that_is_not_over(observations: pd.DataFrame) -> None:
+    done = Loop().tick(observations, "2021-03-02 12:00").set_index("window")
+
+    assert done.loc["2021-03-02", ["status", "n", "n_missing_rows"]].tolist() == ["partial", 12, 0]
+
+
+def test_what_a_former_champion_served_in_part_is_not_a_gap(observations: pd.DataFrame) -> None:
+    loop = Loop()
+    loop.tick(observations, "2021-03-02 12:00")
+
+    done = loop.tick(observations, "2021-03-03", model("2", "2021-03-02 11:00"))
+
+    (row,) = done.to_dict("records")
+    assert (row["window"], row["model_version"], row["status"]) == ("2021-03-02", "1", "complete")
+    assert (row["n"], row["n_missing_rows"]) == (24, 0)
+    assert row["sum_target"] == 12 * 20
+
+
+def test_marks_of_a_former_champion_stay_when_its_windows_change(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    first = loop.tick(observations, "2021-03-03")
+    assert first["alarms"].tolist() == ["", "bias"]
+    corrected = observations.assign(cnt=observations["cnt"] + (observations.index == 30))
+
+    done = loop.tick(corrected, "2021-03-04", model("2", "2021-03-02 23:00"))
+
+    assert done[["window", "model_version", "revision", "alarms"]].to_numpy().tolist() == [
+        ["2021-03-02", "1", 1, "bias"],
+        ["2021-03-03", "2", 0, "bias"],
+    ]
+    assert loop.deployed["window"].tolist() == ["2021-03-03"]
+
+
+def test_a_champion_that_is_gone_changes_nothing(observations: pd.DataFrame) -> None:
+    loop = Loop()
+    loop.tick(observations, "2021-03-03")
+
+    assert loop.tick(observations, "2021-03-04", None).empty
+    assert loop.deployed.empty
+
+
+def test_without_a_champion_the_first_one_is_asked_for_and_nothing_is_recorded(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    assert loop.tick(observations, "2021-03-03", None).empty
+    _, windows = nodes.make_window_rows(
+        observations, None, "2021-03-03", PROBLEM, EVALUATION, PARAMETERS
+    )
+    ledger = pd.DataFrame(columns=["problem", "kind", "as_of"], dtype="str")
+
+    decision, rows = nodes.decide(loop.deployed, windows, None, ledger, PROBLEM, PARAMETERS)
+
+    assert decision["decision"] == "retrain"
+    assert rows == []

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.preprocessing import PreprocessingParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.pipelines.training.nodes import cross_validate, search_parameters, train
+
+PROBLEM = Problem.model_validate(
+    {
+        "name": "tiny",
+        "target": "y",
+        "timestamp": {"date": "day"},
+        "frequency": "1 hour",
+        "horizon": "1 hour",
+        "columns": {
+            "day": {"type": "datetime"},
+            "x": {"type": "float", "available": "ahead"},
+            "y": {"type": "float", "missing": True},
+        },
+    }
+)
+PREPROCESSING = PreprocessingParameters.model_validate(
+    {
+        "features": [{"kind": "columns", "names": ["x"]}],
+        "split": {"holdout_share": 0.2},
+    }
+)
+TRAINING = TrainingParameters.model_validate(
+    {
+        "model": {"estimator": {"class": "sklearn.linear_model.Ridge"}},
+        "cross_validation": {"n_splits": 3},
+        "search": {"parameters": {"estimator__alpha": [0.1, 10.0]}},
+    }
+)
+
+
+@pytest.fixture
+def training_set():
+    x = np.random.default_rng(0).normal(size=100)
+    moments = pd.date_range("2021-03-01", periods=100, freq="h")
+    return pd.DataFrame({"timestamp": moments, "x": x, "y": 3 * x + 1})
+
+
+@pytest.fixture
+def unlabelled(training_set):
+    """Every seventh label is not there yet, and none of the last ten hours'."""
+    known = (training_set.index % 7 != 0) & (training_set.index < 90)
+    return training_set.assign(y=training_set["y"].where(known))
+
+
+def test_rows_without_a_label_teach_nothing(unlabelled):
+    labelled = unlabelled.dropna(subset=["y"]).reset_index(drop=True)
+    before = unlabelled.copy(deep=True)
+    results = []
+    for table in (unlabelled, labelled):
+        best, trials = search_parameters(table, PROBLEM, PREPROCESSING, TRAINING)
+        scores, means, predicted = cross_validate(table, best, PROBLEM, PREPROCESSING, TRAINING)
+        model = train(table, best, PROBLEM, PREPROCESSING, TRAINING)
+        results.append((best, means, model.passport))
+        assert np.isfinite(trials["rmse"]).all()
+        assert scores["n"].sum() == len(predicted)
+        assert predicted["y"].notna().all()
+        expected = labelled[labelled["timestamp"].isin(predicted["timestamp"])]
+        assert_frame_equal(predicted[["timestamp", "x", "y"]], expected.reset_index(drop=True))
+    assert results[0] == results[1]
+    assert_frame_equal(unlabelled, before)
+
+
+def test_the_passport_counts_labelled_rows_and_ends_with_the_last_of_them(unlabelled):
+    passport = train(unlabelled, {}, PROBLEM, PREPROCESSING, TRAINING).passport
+    assert passport.n_rows == int(unlabelled["y"].notna().sum())
+    assert passport.trained_until == pd.Timestamp("2021-03-04 17:00")
+    assert passport.target_mean == pytest.approx(unlabelled["y"].mean())
+
+
+def test_a_training_set_without_any_label_is_refused(training_set):
+    nothing = training_set.assign(y=np.nan)
+    with pytest.raises(DataContractError, match="no row of the training set has a value of 'y'"):
+        train(nothing, {}, PROBLEM, PREPROCESSING, TRAINING)
