@@ -49,7 +49,7 @@ THRESHOLDS: dict[str, dict[str, Any]] = {
 }
 # How many times faster than the adapter the profile must be. The exact p-value of ks is most of its
 # cost, and the same work for both.
-MINIMUM_RATIOS = dict(zip(THRESHOLDS, (1.2, 3.0), strict=True))
+MINIMUM_RATIOS = dict(zip(THRESHOLDS, (1.0, 2.0), strict=True))
 
 REFERENCES: dict[str, dict[str, Any]] = {
     "training (first 4 weeks)": {"kind": "training"},

@@ -61,7 +61,11 @@ class _Step:
     def __init__(
         self, project: Path, env: str | None, params: Mapping[str, Any], conf_source: str | None
     ) -> None:
-        self._options: dict[str, Any] = {"project_path": project, "env": env, "conf_source": conf_source}
+        self._options: dict[str, Any] = {
+            "project_path": project,
+            "env": env,
+            "conf_source": conf_source,
+        }
         self._params = dict(params)
 
     def refuse_unused_params(self) -> None:
@@ -73,8 +77,10 @@ class _Step:
     def run(self, pipeline: str) -> None:
         used = self._used(pipeline)
         params = {name: value for name, value in self._params.items() if name in used}
+        from kedro.runner import SequentialRunner
+
         with self._session(params) as session:
-            session.run(pipeline_names=[pipeline])
+            session.run(pipeline_names=[pipeline], runner=SequentialRunner())
 
     @staticmethod
     def _used(pipeline: str) -> set[str]:

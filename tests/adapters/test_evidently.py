@@ -34,7 +34,6 @@ from regression_lifecycle.adapters.evidently import (
     summary,
     summary_markdown,
 )
-from regression_lifecycle.adapters.evidently.frames import sample_rows
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.core.drift import (
     METHODS,
@@ -43,6 +42,7 @@ from regression_lifecycle.core.drift import (
     is_drifted,
     is_table_drifted,
 )
+from regression_lifecycle.core.drift_columns import sample_rows
 from regression_lifecycle.core.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -73,8 +73,10 @@ class Killer:
 
 
 def in_a_child(project: Path, point: tuple[str, str] | None) -> int:
-    """Run one tick in a forked process, and say how it ended."""
-    child = get_context("fork").Process(target=_tick, args=(project, point))
+    """Run one tick in a process of its own, and say how it ended."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.heavy"])
+    child = context.Process(target=_tick, args=(project, point))
     child.start()
     child.join(timeout=300)
     assert child.exitcode is not None, "the tick hangs"
@@ -85,6 +87,7 @@ def _tick(project: Path, point: tuple[str, str] | None) -> None:
     from regression_lifecycle import settings
 
     os.chdir(project)
+    os.environ.update({"OMP_NUM_THREADS": "1"})
     if point is not None:
         settings.HOOKS = (*settings.HOOKS, Killer(*point))
     raise SystemExit(tick(project, AS_OF, **PARAMS))

@@ -42,8 +42,11 @@ PARAMETERS = MonitoringParameters.model_validate(
         },
     }
 )
-EVALUATION = EvaluationParameters.model_validate({"baseline": {"kind": "mean"}})
+EVALUATION = EvaluationParameters.model_validate(
+    {"baseline": {"kind": "mean"}, "windows": {"length": "1 day"}}
+)
 DRIFT_CHECK = DriftCheckParameters.model_validate({"columns": ["temp"]})
+LEDGER = ("problem", "kind", "champion_version_before", "candidate_version", "as_of")
 REJECTED = pd.DataFrame({"day": ["2021-03-02 05:00", "2021-03-09", "broken"]})
 
 
@@ -187,7 +190,7 @@ def test_without_a_champion_the_first_one_is_asked_for_and_nothing_is_recorded(
     _, windows = nodes.make_window_rows(
         observations, None, "2021-03-03", PROBLEM, EVALUATION, PARAMETERS
     )
-    ledger = pd.DataFrame(columns=["problem", "kind", "as_of"], dtype="str")
+    ledger = pd.DataFrame(columns=list(LEDGER), dtype="str")
 
     decision, rows = nodes.decide(loop.deployed, windows, None, ledger, PROBLEM, PARAMETERS)
 

@@ -2,7 +2,8 @@
 
 A method is offered only if measurements on equal and on shifted samples showed that its answer
 can be believed; the others are listed in :data:`EXCLUDED_METHODS` with what is wrong with them.
-The scores themselves are computed by the Evidently adapter, under these names.
+The scores are computed by :mod:`~regression_lifecycle.core.drift_scores` and by the Evidently
+adapter, under these names and to the same figures.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ keep what hangs together (Kuensch 1989; circular: Politis and Romano 1992): a pr
 a pretended reference are drawn from it many times and compared, and the threshold is the quantile
 of their scores.
 
-Blocks are as long as the window unless told otherwise. Shorter ones cut correlation that goes on,
-and on a series that remembers for a day or two blocks of one day alarmed two to four times as
-often as stated. One block is then one whole stretch of the reference, with its own daily cycle
+Blocks are as long as the window unless told otherwise: shorter ones cut correlation that goes on,
+and alarm too often. One block is then one whole stretch of the reference, with its own daily cycle
 and its own weekend.
 
 Few blocks know the spread badly, and the spread around their own mean is too small. So differences

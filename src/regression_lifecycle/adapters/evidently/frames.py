@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.core.drift import Kind, Role
-from regression_lifecycle.core.drift_columns import ColumnError, read_column
-from regression_lifecycle.core.drift_columns import sample_rows as sample_rows
+from regression_lifecycle.core.drift_columns import ColumnError, read_column, sample_rows
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 

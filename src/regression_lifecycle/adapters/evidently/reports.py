@@ -20,10 +20,10 @@ from regression_lifecycle.adapters.evidently.frames import (
     Prepared,
     prepare,
     sample_note,
-    sample_rows,
 )
 from regression_lifecycle.adapters.evidently.statistics import compare, is_one_value
 from regression_lifecycle.core.drift import DriftParameters
+from regression_lifecycle.core.drift_columns import sample_rows
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot

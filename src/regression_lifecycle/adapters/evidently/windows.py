@@ -14,7 +14,6 @@ from regression_lifecycle.adapters.evidently.frames import (
     ColumnRoles,
     Prepared,
     prepare,
-    sample_rows,
 )
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
 from regression_lifecycle.adapters.evidently.results import (
@@ -26,6 +25,7 @@ from regression_lifecycle.adapters.evidently.results import (
 )
 from regression_lifecycle.adapters.evidently.statistics import Comparison, compare
 from regression_lifecycle.core.drift import DriftParameters
+from regression_lifecycle.core.drift_columns import sample_rows
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot

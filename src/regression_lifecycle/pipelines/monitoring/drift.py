@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -54,6 +55,12 @@ def check_drift(
     watch, table = _watch(
         window_rows, served_rows, recorded_predictions, problem, drift_check, parameters
     )
+    predicted = replace(
+        watch,
+        columns=tuple(column for column in watch.columns if column[2] == "prediction"),
+        reference=watch.reference.model_copy(update={"kind": "last_windows", "fallback": ()}),
+        _known={},
+    )
     tables, yardstick = [DRIFT_HISTORY.frame()], None
     comparisons: Comparisons = {}
     for window in window_plan.to_dict("records"):
@@ -61,9 +68,9 @@ def check_drift(
         yardstick = _yardstick(watch, window, champion, problem)
         comparisons[_name(window)] = (rows, yardstick)
         place = {name: window[name] for name in ("window", "model_version", "window_index")}
-        verdict = watch.verdict(rows, yardstick).assign(
-            problem=problem.name, start=window["start"], **place
-        )
+        verdict = _with_prediction(
+            watch.verdict(rows, yardstick), predicted, rows, window, champion, problem
+        ).assign(problem=problem.name, start=window["start"], **place)
         tables.append(DRIFT_HISTORY.frame(verdict))
     profile, thresholds = pd.DataFrame(), pd.DataFrame()
     if yardstick is not None:
@@ -71,6 +78,26 @@ def check_drift(
         profile = yardstick.profile.to_frame()
         thresholds = yardstick.thresholds.assign(window=newest, reference=yardstick.kind)
     return pd.concat(tables, ignore_index=True), profile, thresholds, comparisons
+
+
+def _with_prediction(
+    verdict: pd.DataFrame,
+    predicted: DriftWatch,
+    rows: pd.DataFrame,
+    window: dict[str, Any],
+    champion: TrainedModel | None,
+    problem: Problem,
+) -> pd.DataFrame:
+    """Compare predictions with those of the last windows where the reference has none.
+
+    Rows that no model served, as those of a year ago, have no prediction that is out of sample.
+    """
+    lacking = (verdict["role"] == "prediction") & verdict["drifted"].isna()
+    if not lacking.any():
+        return verdict
+    other = predicted.verdict(rows, _yardstick(predicted, window, champion, problem))
+    found = other[other["drifted"].notna()]
+    return verdict if found.empty else pd.concat([verdict[~lacking], found], ignore_index=True)
 
 
 def draw_reports(
@@ -110,7 +137,9 @@ def draw_reports(
             )
         return drawn[name]
 
-    made: Snapshots = {_name(window): partial(draw, window) for window in window_plan.to_dict("records")}
+    made: Snapshots = {
+        _name(window): partial(draw, window) for window in window_plan.to_dict("records")
+    }
     return made, made, list(made)
 
 

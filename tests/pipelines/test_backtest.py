@@ -1,0 +1,153 @@
+"""The backtest's nodes: from observations to every policy's figures and the bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.backtest_parameters import BacktestParameters
+from regression_lifecycle.core.challenge import RetrainingParameters
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.evaluation import EvaluationParameters
+from regression_lifecycle.core.history import BACKTEST_HISTORY, BACKTEST_SUMMARY
+from regression_lifecycle.core.monitoring import MonitoringParameters
+from regression_lifecycle.core.preprocessing import PreprocessingParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.pipelines.backtest.nodes import cut_history, replay_policies, track
+
+PROBLEM = Problem.model_validate(
+    {
+        "name": "tiny",
+        "target": "cnt",
+        "timestamp": {"date": "day"},
+        "frequency": "1 hour",
+        "horizon": "1 hour",
+        "columns": {
+            "day": {"type": "datetime", "available": "ahead"},
+            "temp": {"type": "float", "available": "ahead"},
+            "cnt": {"type": "float", "minimum": 0, "maximum": 400},
+        },
+    }
+)
+PREPROCESSING = PreprocessingParameters.model_validate(
+    {"features": [{"kind": "columns", "names": ["temp"]}], "split": {"holdout_share": 0.2}}
+)
+EVALUATION = EvaluationParameters.model_validate(
+    {"baseline": {"kind": "mean"}, "windows": {"length": "1 day"}}
+)
+WATCHING = MonitoringParameters.model_validate(
+    {
+        "windows": {"length": "1 day", "origin": "2021-03-01"},
+        "reference": {"kind": "training"},
+        "calibration": {},
+        "policy": {"rules": [{"kind": "bias", "maximum": 0.1}]},
+    }
+)
+RETRAINING = RetrainingParameters.model_validate({"minimum_training_rows": 24})
+PARAMETERS = BacktestParameters.model_validate(
+    {
+        "start": "2021-03-03",
+        "policies": [
+            {"name": "never", "kind": "never"},
+            {"name": "always", "kind": "every", "windows": 1},
+        ],
+    }
+)
+
+
+def ridge(**compute: Any) -> TrainingParameters:
+    model = {"estimator": {"class": "sklearn.linear_model.Ridge"}}
+    return TrainingParameters.model_validate({"model": model, "compute": compute})
+
+
+@pytest.fixture
+def observations() -> pd.DataFrame:
+    """Eight days of hours, rising from day to day."""
+    moments = pd.date_range("2021-03-01", periods=192, freq="h")
+    random = np.random.default_rng(0)
+    temp = random.normal(20, 5, 192)
+    level = 1 + np.arange(192) / 100
+    return pd.DataFrame(
+        {"timestamp": moments, "day": moments, "temp": temp, "cnt": 3 * temp * level}
+    )
+
+
+def cut(observations: pd.DataFrame, as_of: Any = None, **changes: Any) -> Any:
+    parameters = PARAMETERS.model_validate({**PARAMETERS.model_dump(), **changes})
+    return cut_history(
+        observations, as_of, PROBLEM, PREPROCESSING, EVALUATION, WATCHING, parameters
+    )
+
+
+def play(observations: pd.DataFrame, training: TrainingParameters | None = None) -> Any:
+    rows, windows = cut(observations)
+    drift = pd.DataFrame({"window": windows["window"], "drifted_share": 0.25})
+    return replay_policies(
+        *(rows, windows, drift, PROBLEM, PREPROCESSING, training or ridge(), WATCHING),
+        *(RETRAINING, PARAMETERS),
+    )
+
+
+def test_what_lies_before_the_start_trains_and_is_not_served(observations: pd.DataFrame) -> None:
+    rows, windows = cut(observations)
+
+    assert windows["window"].tolist() == [f"2021-03-{day:02d}" for day in range(3, 9)]
+    assert (rows["window_index"] == -1).sum() == 48
+    first = rows[rows["window_index"] == -1]
+    np.testing.assert_allclose(rows["baseline"], first["cnt"].mean())
+
+
+def test_the_replay_ends_where_it_is_told_to(observations: pd.DataFrame) -> None:
+    assert len(cut(observations, end="2021-03-06")[1]) == 3
+    assert len(cut(observations, as_of="2021-03-05")[1]) == 2
+    gap = observations[observations["timestamp"] != "2021-03-04 23:00"]
+    assert cut(gap, as_of="2021-03-05")[1]["status"].tolist() == ["complete", "underpopulated"]
+
+
+@pytest.mark.parametrize("start", ["2021-03-01", "2021-04-01"])
+def test_a_start_with_nothing_before_or_after_it_is_refused(
+    observations: pd.DataFrame, start: str
+) -> None:
+    with pytest.raises(DataContractError, match=r"change backtest\.start"):
+        cut(observations, start=start)
+
+
+def test_every_policy_has_its_windows_and_a_row_in_the_summary(observations: pd.DataFrame) -> None:
+    history, summary = play(observations)
+
+    assert list(history.columns) == list(BACKTEST_HISTORY.columns)
+    assert list(summary.columns) == list(BACKTEST_SUMMARY.columns)
+    assert history.groupby("policy", sort=False).size().to_dict() == {"never": 6, "always": 6}
+    assert history["drifted_share"].unique().tolist() == [0.25]
+    table = summary.set_index("policy")
+    assert table["retrains"].to_dict() == {"never": 0, "always": 5, "oracle": 5}
+    assert table.loc["always", "fit_cpu_seconds"] > table.loc["never", "fit_cpu_seconds"]
+    assert table["n"].unique().tolist() == [144]
+
+
+def test_what_is_tracked_has_no_gaps(observations: pd.DataFrame) -> None:
+    _, summary = play(observations)
+
+    figures = track(summary)
+
+    assert figures["oracle"]["rmse"] == summary.set_index("policy").loc["oracle", "rmse"]
+    assert "coverage" not in figures["oracle"]
+    assert "fit_cpu_seconds" not in figures["oracle"]
+
+
+def test_the_bound_is_served_inside_the_contract_as_everyone_is(
+    observations: pd.DataFrame,
+) -> None:
+    # Trained on a steep line, every model says far more than the contract allows.
+    steep = observations.assign(
+        temp=np.where(observations.index < 48, observations.index, 1000.0),
+        cnt=np.where(observations.index < 48, observations.index * 8.0, 400.0),
+    )
+
+    _, summary = play(steep)
+
+    assert summary.set_index("policy").loc[["never", "oracle"], "rmse"].tolist() == [0.0, 0.0]
