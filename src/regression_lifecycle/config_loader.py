@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import getpass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             **kwargs: Handed on.
         """
         self.configured_parameters: set[str] = set()
+        self._known: dict[str, dict[str, Any]] = {}
         source = Path(conf_source)
         # A packaged configuration lies outside of any project; then the working one counts.
         self._root = (
@@ -47,7 +49,9 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         super().__init__(conf_source, *args, **kwargs)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Read one kind of configuration, as Kedro's loader does.
+        """Read one kind of configuration, as Kedro's loader does, but only once.
+
+        A run asks for the parameters a dozen times, and reading them takes a third of a second.
 
         Args:
             key: For example ``catalog``.
@@ -64,8 +68,10 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             "parameter", lambda name: self["parameters"][name], replace=True
         )
         OmegaConf.register_new_resolver("user", _account, replace=True)
-        configuration: dict[str, Any] = super().__getitem__(key)
-        return configuration
+        if key not in self._known:
+            self._known[key] = super().__getitem__(key)
+        # Kedro changes what it is given.
+        return copy.deepcopy(self._known[key])
 
     def _merge_and_resolve(self, key: str, config_per_file: dict[Path, Any]) -> dict[str, Any]:
         if key != "parameters" or not config_per_file:

@@ -44,13 +44,11 @@ def run_tick(
     step = _Step(project, env, params, conf_source)
     step.refuse_unused_params()
     with workspace_lock(step.lock_path()):
-        step.run(MONITORING)
-        decision = step.load("policy_decision")
+        decision = step.run(MONITORING, "policy_decision")
         code = ALERTED if decision["decision"] == "alert" else NOTHING
         if decision["decision"] == "retrain":
-            step.run(RETRAINING)
-            answer = step.load("retraining_decision")["decision"]
-            code = PROMOTED if answer == "promote" else REFUSED
+            answer = step.run(RETRAINING, "retraining_decision")["decision"]
+            code = {"promote": PROMOTED, "refuse": REFUSED}.get(answer, NOTHING)
         step.run(DASHBOARD)
     return code
 
@@ -74,13 +72,14 @@ class _Step:
         if unknown:
             raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
 
-    def run(self, pipeline: str) -> None:
-        used = self._used(pipeline)
-        params = {name: value for name, value in self._params.items() if name in used}
+    def run(self, pipeline: str, result: str = "") -> Any:
         from kedro.runner import SequentialRunner
 
+        used = self._used(pipeline)
+        params = {name: value for name, value in self._params.items() if name in used}
         with self._session(params) as session:
             session.run(pipeline_names=[pipeline], runner=SequentialRunner())
+            return session.load_context().catalog.load(result) if result else None
 
     @staticmethod
     def _used(pipeline: str) -> set[str]:
@@ -91,10 +90,6 @@ class _Step:
             for name in pipelines[pipeline].all_inputs()
             if name.startswith("params:")
         }
-
-    def load(self, name: str) -> Any:
-        with self._session({}) as session:
-            return session.load_context().catalog.load(name)
 
     def lock_path(self) -> Path:
         with self._session({}) as session:

@@ -46,6 +46,14 @@ KINDS = {
     "always": BacktestPolicy(name="always", kind="every", windows=1),
     "every_4": BacktestPolicy(name="every_4", kind="every", windows=4),
     "configured": BacktestPolicy(name="configured", kind="configured"),
+    # Tries before every window, so that the gate is asked at every moment.
+    "eager": BacktestPolicy.model_validate(
+        {
+            "name": "eager",
+            "kind": "rules",
+            "policy": {"rules": [{"kind": "schedule", "maximum_age": "1 hour"}]},
+        }
+    ),
 }
 
 
@@ -207,19 +215,22 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
 @pytest.mark.parametrize("label_delay", [None, "1 day", "3 days"])
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_what_comes_later_changes_nothing_before(make, kind, label_delay):
-    place = 7
+    place, day = 7, pd.Timedelta("1 day")
     table = series()
-    later = table["timestamp"] >= START + place * pd.Timedelta("2 days")
-    changed = table.assign(cnt=table["cnt"].where(~later, 7 * table["cnt"] + 1000))
+    delay = pd.Timedelta(label_delay or 0)
+    unknown = table["timestamp"] + pd.Timedelta("1 hour") + delay > START + 2 * place * day
+    changed = table.assign(cnt=table["cnt"].where(~unknown, 7 * table["cnt"] + 1000))
+    untouched = place - int(np.ceil(delay / (2 * day)))
 
     before = make(table, label_delay=label_delay).run(kind)
     after = make(changed, label_delay=label_delay).run(kind)
 
-    frames = [BACKTEST_HISTORY.frame(steps[:place]) for steps in (before, after)]
+    frames = [BACKTEST_HISTORY.frame(steps[:untouched]) for steps in (before, after)]
     pd.testing.assert_frame_equal(*frames)
-    # The window itself is judged on other labels, but decided upon and served the same.
+    # What was known later is judged otherwise, but decided upon and served the same.
     names = ["decision", "gate", "reasons", "model_version", "level_factor", "sum_prediction"]
-    assert [before[place][name] for name in names] == [after[place][name] for name in names]
+    for earlier, later in zip(before[: place + 1], after[: place + 1], strict=True):
+        assert [earlier[name] for name in names] == [later[name] for name in names]
     assert before[place]["rmse"] != after[place]["rmse"]
 
 
@@ -254,7 +265,7 @@ def test_policies_share_their_fits(make, monkeypatch):
     for kind in KINDS:
         past.run(kind)
 
-    # One model per window, though four policies asked for them; each with its own rows.
+    # One model per window, though every policy asked for some; each with its own rows.
     assert fits.count(96) == 1
     assert len(fits) == len(set(fits)) == N_WINDOWS
     assert past.bank.cpu_seconds([0, 0, 1]) == past.bank.cpu_seconds([0, 1]) > 0

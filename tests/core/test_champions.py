@@ -66,6 +66,7 @@ def test_only_promotions_and_rollbacks_of_the_problem_move_the_champion():
         pytest.param((*HISTORY, "keep 3>"), "2", "3", id="decisions that move nothing"),
         pytest.param((*HISTORY, "rollback 3>2"), "3", "2", id="killed rollback"),
         pytest.param((*HISTORY, "rollback 3>2"), "2", "", id="rollback is done"),
+        pytest.param(("promote >1", "promote 1>1"), "1", "", id="nothing to move"),
         pytest.param(HISTORY, "1", "", id="moved by hand to an older one"),
         pytest.param(HISTORY, "7", "", id="moved by hand to an unknown one"),
         pytest.param(HISTORY, "", "", id="taken away by hand"),

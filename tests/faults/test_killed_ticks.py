@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -9,7 +10,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from kedro.framework.hooks import hook_impl
 
@@ -38,17 +38,12 @@ PARAMS: dict[str, Any] = {
 # Each with its moment: just before the entry is saved, or just after.
 POINTS = [
     ("before", "predictions"),
-    ("after", "predictions"),
     ("after", "drift_history"),
-    ("before", "window_reports"),
     ("before", "evidently_workspace"),
-    ("before", "window_history"),
     ("after", "window_history"),
     ("after", "policy_ledger"),
-    ("after", "challenger_model"),
     ("after", "retraining_registration"),
     ("after", "ledger"),
-    ("after", "champion_version"),
     ("before", "dashboard_page"),
 ]
 
@@ -98,7 +93,7 @@ def state_of(project: Path) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     for name in ("window_history", "drift_history", "segment_history", "predictions"):
         table = load_dataset(project, name).drop(columns="recorded_at", errors="ignore")
-        tables[name] = table.to_json()
+        tables[name] = table.to_json(orient="records")
     ledger = load_dataset(project, "ledger")
     tables["ledger"] = sorted(zip(ledger["kind"], ledger["decision"], strict=True))
     tables["champion"] = champion_of(project)
@@ -144,11 +139,10 @@ def test_a_killed_tick_leaves_the_old_or_the_new_state_and_the_next_one_complete
     with sqlite3.connect(database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     left = _state(project)
-    rows = pd.read_json(left["window_history"]) if left["window_history"] != "{}" else []
-    assert len(rows) in (0, 3)
+    assert len(json.loads(left["window_history"])) in (0, 3)
+    promotions = left["ledger"].count(("promotion", "promote"))
     assert left["champion"] in ("1", "2")
-    if left["champion"] == "2":
-        assert ("promotion", "promote") in left["ledger"][1:] or len(left["ledger"]) > 1
+    assert int(left["champion"]) <= promotions, "the champion moved before its evidence was stored"
     page = project / "data/test/08_reporting/index.html"
     assert page.read_text().rstrip().endswith("</html>")
 

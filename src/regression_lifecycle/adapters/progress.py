@@ -35,7 +35,6 @@ def progress(title: str, total: int) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, TextColumn("{task.fields[line]}"), console=console) as bar:
         task = bar.add_task(title, total=total, line="")
 
-
         def step(line: str) -> None:
             if line:
                 bar.update(task, line=line)

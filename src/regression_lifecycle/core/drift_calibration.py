@@ -31,7 +31,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from scipy import special
 
 from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.drift import METHODS, DriftParameters, Kind, MethodChoice, Role
@@ -269,6 +268,8 @@ def _threshold(
 
 def _widening(blocks: Blocks, rate: float) -> float:
     """How much wider than the resamples a new window may differ: see the module."""
+    from scipy import special
+
     n_blocks, tail = blocks.n_blocks, 1 - rate / 2
     spread = special.stdtrit(1.5 * n_blocks, tail) / special.ndtri(tail)
     return float(spread / math.sqrt(1 - 1 / n_blocks))

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
 
 from regression_lifecycle.core.drift import METHODS
 
@@ -84,6 +83,8 @@ def statistics(
         Shape (...): Kolmogorov's D, the standardised A2 of Anderson and Darling, the standard
         score of two proportions without its sign, or the distance.
     """
+    from scipy import special
+
     if METHODS[method].kind == "numerical":
         if method == "anderson":
             return _anderson(reference, current)
@@ -119,6 +120,8 @@ def score_of_statistic(method: str, statistic: float, n_reference: int, n_curren
     Returns:
         A p-value for a test, the statistic itself for a distance.
     """
+    from scipy import special
+
     if method == "ks":
         below = min(n_reference, math.ceil(statistic * n_reference))
         return ks_p_value(below, 0, n_reference, n_current)
@@ -171,6 +174,8 @@ def ks_p_value(below: int, below_current: int, n_reference: int, n_current: int)
     Returns:
         Exact up to 10,000 values per side, by SciPy; beyond them the asymptotic value.
     """
+    from scipy import stats
+
     # The p-value depends on sizes and gap alone, and samples of zeros and ones have any gap.
     samples = [
         np.repeat([0.0, 1.0], [part, whole - part])
