@@ -128,8 +128,8 @@ def test_new_evidence_may_promote_after_a_rollback(promoted):
 def test_a_rollback_without_a_reason_or_a_former_champion_is_refused(promoted):
     with pytest.raises(ValueError, match="needs a reason"):
         run_project(promoted, pipeline_names=["rollback"])
+    params = {"rollback": {"reason": "x", "version": 7}}
     with pytest.raises(ValueError, match=r"'7' is not a former champion.*Allowed: 1"):
-        params = {"rollback": {"reason": "x", "version": 7}}
         run_project(promoted, pipeline_names=["rollback"], params=params)
     assert champion_of(promoted) == "2"
 
