@@ -93,6 +93,15 @@ def test_logging_says_where_the_model_is(logged: Logged) -> None:
     assert stored.tags["fingerprint"] == logged.model.passport.fingerprint
 
 
+def test_logging_leaves_the_import_path_alone(experiment: str) -> None:
+    # MLflow puts the shipped part of the package in front of it; workers would import that.
+    before = list(sys.path)
+    with mlflow.start_run(experiment_id=experiment):
+        mlflow_registry.log_model(fitted_model(), "path")
+
+    assert sys.path == before
+
+
 def test_every_column_of_the_signature_is_a_double_though_the_table_has_whole_numbers(
     logged: Logged,
 ) -> None:

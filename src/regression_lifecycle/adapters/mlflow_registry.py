@@ -7,7 +7,10 @@ registration, aliases, model cards) is here and nowhere else.
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -38,7 +41,7 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
 
     example = _as_floats(model.example)
     prediction = model.predict(example).to_frame("prediction")
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _unchanged_path():
         folder = Path(scratch, "model")
         folder.mkdir()
         write_model(model, folder)
@@ -170,6 +173,19 @@ def tag_logged_model(model_id: str, tags: dict[str, str]) -> None:
     from mlflow import MlflowClient
 
     MlflowClient().set_logged_model_tags(model_id, {k: v[:5000] for k, v in tags.items()})
+
+
+@contextmanager
+def _unchanged_path() -> Iterator[None]:
+    """Take back what MLflow puts in front of the import path: the shipped part of this package.
+
+    Workers that are started later would import it in place of the whole one.
+    """
+    before = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _as_floats(example: Any) -> Any:

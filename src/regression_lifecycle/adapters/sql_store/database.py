@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
 RECORDED_AT = "recorded_at"
+
+
+# Half a minute in all.
+_PAUSES_SECONDS = (0.05,) * 600
 
 
 def connect(url: str) -> Engine:
@@ -39,9 +44,27 @@ def connect(url: str) -> Engine:
             # Readers never wait for the writer, and a second writer waits instead of failing; it
             # has to wait for the change of mode too, hence the order.
             connection.execute("PRAGMA busy_timeout=30000")
-            connection.execute("PRAGMA journal_mode=WAL")
+            _to_wal(connection)
 
     return engine
+
+
+def _to_wal(connection: Any) -> None:
+    """Switch a database file to WAL mode, which it keeps.
+
+    SQLite does not wait with the switch while another process uses a file that is still in the
+    old mode, whatever the timeout says; so two first writers would not both succeed.
+    """
+    from sqlite3 import OperationalError
+
+    for pause_seconds in (*_PAUSES_SECONDS, None):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError as error:
+            if pause_seconds is None or "locked" not in str(error):
+                raise
+            time.sleep(pause_seconds)
 
 
 def without_credentials(url: str) -> str:
