@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ def open_catalog(project: Path, env: str = "test") -> Any:
     bootstrap_project(project)
     with LifecycleSession.create(project_path=project, env=env) as session:
         return session.load_context().catalog
+
+
+@pytest.fixture(autouse=True)
+def _import_path_stays() -> Iterator[None]:
+    """Take back what MLflow adds when it loads a model: the shipped part of this package."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture
