@@ -10,7 +10,7 @@ from regression_lifecycle.tick import ALERTED, NOTHING, PROMOTED, REFUSED
 from tests.conftest import load_dataset
 from tests.loop import champion_of, plant, tick, windows_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("behaviour")]
 
 # Only what people are told of; the level of a growing city asks for a retraining by itself.
 NO_BIAS_RULE = {

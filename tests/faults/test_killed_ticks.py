@@ -38,7 +38,6 @@ PARAMS: dict[str, Any] = {
 # Each with its moment: just before the entry is saved, or just after.
 POINTS = [
     ("before", "evidently_workspace"),
-    ("after", "policy_ledger"),
     ("after", "ledger"),
 ]
 
