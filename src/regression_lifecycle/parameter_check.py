@@ -131,7 +131,7 @@ def _contradictions(models: Mapping[str, Any]) -> list[str]:
             preprocessing.check(problem)
         except ConfigurationError as error:
             found.append(f"preprocessing.features: {error}")
-    ahead = {name for name in problem.columns if problem.is_known_ahead(name)} | set(features)
+    ahead = set(problem.ahead_columns) | set(features)
     evaluation = models.get("evaluation")
     if isinstance(evaluation, EvaluationParameters):
         found += _unknown(evaluation.segments, ahead, "evaluation.segments", features)

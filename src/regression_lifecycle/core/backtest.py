@@ -55,6 +55,11 @@ class History:
     label_delay: pd.Timedelta | None = None
     extras: Sequence[Mapping[str, Any]] = ()
 
+    @property
+    def delay(self) -> pd.Timedelta:
+        """Time from an observation to its label."""
+        return self.label_delay or pd.Timedelta(0)
+
     def span(self, place: int) -> slice:
         """Rows of the window at a position."""
         return slice(self.bounds[place], self.bounds[place + 1])
@@ -204,7 +209,7 @@ class _Run:
         }
 
     def _state(self, position: int, start: pd.Timestamp) -> PolicyState:
-        delay = self._history.label_delay or pd.Timedelta(0)
+        delay = self._history.delay
         own = [
             {**row, "status": "pending labels"}
             if row["status"] == "complete" and row["end"] + delay > start
@@ -223,7 +228,7 @@ class _Run:
 
     def _challenge(self, position: int, start: pd.Timestamp) -> tuple[dict[str, Any], int]:
         """Let the newest windows judge; also tells which model the challenger is."""
-        delay = self._history.label_delay or pd.Timedelta(0)
+        delay = self._history.delay
         champion = self._model_of(self._champion)
         known = [
             window for window in self._history.windows[:position] if window.end + delay <= start

@@ -53,7 +53,7 @@ class ModelBank:
     label_delay: pd.Timedelta | None = None
     training_length: pd.Timedelta | None = None
     minimum_training_rows: int = 10
-    _fitted: dict[int, FittedPast] = field(default_factory=dict)
+    _fitted: dict[int, FittedPast] = field(default_factory=dict, init=False)
 
     def __call__(self, position: int) -> FittedPast:
         """Give the model fitted before a window.

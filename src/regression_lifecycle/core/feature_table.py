@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 from narwhals.typing import IntoFrameT
@@ -25,6 +25,9 @@ from regression_lifecycle.core.features import (
     TimeIndex,
 )
 from regression_lifecycle.core.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DAY = "__day"
 
@@ -86,6 +89,35 @@ def build_features(
         columns.insert(0, problem.timestamp.name)
     result: IntoFrameT = frame.select(columns).sort(*problem.row_order).to_native()
     return result
+
+
+def features_for(
+    rows: pd.DataFrame,
+    made_by: FeatureRecipe,
+    recipe: FeatureRecipe,
+    observations: pd.DataFrame,
+    problem: Problem,
+) -> pd.DataFrame:
+    """Give rows the features of another recipe, for a model that was trained with it.
+
+    Args:
+        rows: Rows of a feature table.
+        made_by: The recipe that made it.
+        recipe: The recipe that is wanted.
+        observations: What features are made from.
+        problem: Names key and target.
+
+    Returns:
+        The rows themselves if both recipes are equal, else their key with the wanted features, in
+        the same order.
+    """
+    if recipe == made_by:
+        return rows
+    keys = list(problem.key_columns)
+    table: pd.DataFrame = build_features(observations, problem, recipe)
+    return rows[keys].merge(
+        table.drop(columns=[problem.target]), on=keys, how="left", validate="one_to_one"
+    )
 
 
 def _part(part: str, stamp: str) -> nw.Expr:

@@ -20,8 +20,8 @@ from regression_lifecycle.core.policy import PolicyParameters
 from regression_lifecycle.core.policy_rules import PolicyState
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.served import ServedPast
-from regression_lifecycle.core.trained_model import TrainedModel
-from regression_lifecycle.core.window_plan import row_keys
+from regression_lifecycle.core.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.window_plan import of_window, row_keys
 from regression_lifecycle.core.windows import WindowParameters
 
 
@@ -165,37 +165,30 @@ def serve_windows(
     for (window, served_by), part in recorded.groupby(["window", "model_version"]):
         if window in window_ends.index and (window, served_by) not in planned:
             past.add(window_ends[window], str(served_by), *_columns(part))
-    version = "" if champion is None else champion.location.get("version", "")
+    version = version_of(champion)
     tables = [PREDICTIONS.frame()]
     for window in plan.sort_values("window_index", kind="stable").to_dict("records"):
         inside = keyed[keyed["window_index"] == window["window_index"]]
-        old = recorded[
-            (recorded["window"] == window["window"])
-            & (recorded["model_version"] == window["model_version"])
-        ]
-        fresh = inside[~inside["row_key"].isin(old["row_key"])]
-        if champion is None or window["model_version"] != version or fresh.empty:
-            table = PREDICTIONS.frame(old)
-            tables.append(table)
-            past.add(window["end"], str(window["model_version"]), *_columns(table))
-            continue
-        adjustment = past.adjustment(window["start"], version, parameters.deployment)
-        raw = champion.predict(fresh).to_numpy()
-        made = served(raw, adjustment, problem, parameters.deployment).assign(
-            problem=problem.name,
-            row_key=fresh["row_key"].to_numpy(),
-            model_version=version,
-            timestamp=fresh[problem.timestamp.name].to_numpy(),
-            window=window["window"],
-            window_index=window["window_index"],
-            raw_prediction=raw,
-            level_factor=adjustment.level_factor,
-            baseline=fresh["baseline"].to_numpy(),
-            target=fresh[problem.target].to_numpy(),
-        )
-        table = PREDICTIONS.frame(pd.concat([PREDICTIONS.frame(old), PREDICTIONS.frame(made)]))
+        table = PREDICTIONS.frame(of_window(recorded, window))
+        fresh = inside[~inside["row_key"].isin(table["row_key"])]
+        if champion is not None and window["model_version"] == version and len(fresh):
+            adjustment = past.adjustment(window["start"], version, parameters.deployment)
+            raw = champion.predict(fresh).to_numpy()
+            made = served(raw, adjustment, problem, parameters.deployment).assign(
+                problem=problem.name,
+                row_key=fresh["row_key"].to_numpy(),
+                model_version=version,
+                timestamp=fresh[problem.timestamp.name].to_numpy(),
+                window=window["window"],
+                window_index=window["window_index"],
+                raw_prediction=raw,
+                level_factor=adjustment.level_factor,
+                baseline=fresh["baseline"].to_numpy(),
+                target=fresh[problem.target].to_numpy(),
+            )
+            table = PREDICTIONS.frame(pd.concat([table, PREDICTIONS.frame(made)]))
         tables.append(table)
-        past.add(window["end"], version, *_columns(table))
+        past.add(window["end"], str(window["model_version"]), *_columns(table))
     return pd.concat(tables, ignore_index=True)
 
 

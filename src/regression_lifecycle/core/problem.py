@@ -182,6 +182,11 @@ class Problem(StrictModel):
         stamp = self.timestamp.name
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
+    @property
+    def ahead_columns(self) -> list[str]:
+        """The columns whose value may be used for its own row, in the order of the table."""
+        return [name for name in self.columns if self.is_known_ahead(name)]
+
     def is_known_ahead(self, column: str) -> bool:
         """Tell whether a column's value may be used for its own row.
 

@@ -45,7 +45,7 @@ class ServedPast:
     """
 
     label_delay: pd.Timedelta | None = None
-    _windows: list[_ServedWindow] = field(default_factory=list)
+    _windows: list[_ServedWindow] = field(default_factory=list, init=False)
 
     def add(
         self,

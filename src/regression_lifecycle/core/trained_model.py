@@ -75,3 +75,15 @@ class TrainedModel:
             raise ModelError(f"the feature table lacks {bounded_list(missing)}")
         values = self.estimator.predict(features[names])
         return pd.Series(np.asarray(values, dtype="float64"), index=features.index)
+
+
+def version_of(model: TrainedModel | None) -> str:
+    """Name the registered version of a model.
+
+    Args:
+        model: A model, or None.
+
+    Returns:
+        Version number as text; empty for None and for a model that is not registered.
+    """
+    return "" if model is None else str(model.location.get("version", ""))

@@ -10,7 +10,7 @@ import pandas as pd
 from regression_lifecycle.core.drift import DriftParameters, Kind, Role
 from regression_lifecycle.core.drift_calibration import (
     CalibrationParameters,
-    calibrate,
+    calibrate_thresholds,
     calibrated_parameters,
 )
 from regression_lifecycle.core.drift_profile import ReferenceProfile, make_profile, score_window
@@ -61,7 +61,7 @@ class DriftWatch:
     reference: ReferenceParameters
     calibration: CalibrationParameters
     _known: dict[tuple[pd.Timestamp | None, pd.Timestamp | None, int], Yardstick] = field(
-        default_factory=dict
+        default_factory=dict, init=False
     )
 
     def yardstick(
@@ -93,9 +93,9 @@ class DriftWatch:
             moments = self.moments[chosen.mask].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
             if len(rows) and n_rows:
-                limits = calibrate(
+                limits = calibrate_thresholds(
                     rows, moments, self.columns, n_rows, self.parameters, self.calibration
-                ).thresholds
+                )
                 found = calibrated_parameters(self.parameters, limits)
             self._known[key] = Yardstick(
                 rows=rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,22 @@ def row_keys(table: pd.DataFrame, problem: Problem) -> pd.Series:
     for part in parts[1:]:
         keys = keys + "|" + part
     return keys.rename("row_key")
+
+
+def of_window(predictions: pd.DataFrame, window: Mapping[str, Any]) -> pd.DataFrame:
+    """Take what one model version served in one window.
+
+    Args:
+        predictions: ``predictions``.
+        window: A row of the plan.
+
+    Returns:
+        The rows of that window and model version.
+    """
+    return predictions[
+        (predictions["window"] == window["window"])
+        & (predictions["model_version"] == window["model_version"])
+    ]
 
 
 def newest_revisions(recorded: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from regression_lifecycle.core.config import Duration, Moment, StrictModel
@@ -246,6 +247,34 @@ def window_of_rows(
         inside &= stamps >= parameters.origin.to_datetime64()
     found = np.where(inside, np.array([window.index for window in ordered])[place], -1)
     return pd.Series(found, index=table.index, name="window_index")
+
+
+def place_features(
+    features: pd.DataFrame,
+    table: pd.DataFrame,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
+) -> NDArray[np.int64]:
+    """Tell for rows of a feature table in which window they lie.
+
+    A feature table may lack the columns by which windows are cut, and has an order of its own.
+
+    Args:
+        features: Rows that were made from ``table``, one for each of some of its rows.
+        table: The rows that :func:`list_windows` looked at.
+        windows: What it returned, or some of it.
+        problem: Names the key.
+        parameters: What it was given.
+
+    Returns:
+        The window's ``index`` per row of ``features``, in their order; -1 for none.
+    """
+    keys = list(problem.row_order)
+    place = window_of_rows(table, windows, problem, parameters)
+    found = features[keys].merge(table[keys].assign(place=place), on=keys, how="left")
+    index: NDArray[np.int64] = found["place"].to_numpy()
+    return index
 
 
 def windows_frame(windows: Sequence[Window]) -> pd.DataFrame:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NewType
+from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
+
+from regression_lifecycle.datasets.previews import TablePreview
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
 
     from regression_lifecycle.adapters.evidently.workspace import Workspace
-
-TablePreview = NewType("TablePreview", dict[str, Any])
 
 
 class EvidentlyWorkspaceDataset(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Kedro-Viz reads the name of the return annotation of ``preview``.
 TablePreview = NewType("TablePreview", dict[str, Any])
@@ -33,6 +34,8 @@ def newest_first(table: pd.DataFrame, nrows: int) -> TablePreview:
 
 
 def _plain(value: Any) -> Any:
-    if pd.isna(value):
+    from pandas import isna
+
+    if isna(value):
         return ""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
-from regression_lifecycle.datasets.previews import TablePreview
+from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
 PAGE = "report.html"
 
@@ -74,7 +74,7 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
         Returns:
             The table in pandas' split form.
         """
-        return TablePreview(self.load().tail(nrows).iloc[::-1].to_dict(orient="split"))
+        return newest_first(self.load(), nrows)
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self._path), "windows": self._windows}

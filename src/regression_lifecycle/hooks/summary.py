@@ -12,6 +12,7 @@ from pandas import isna
 
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
+_COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
 _METRICS = ("rmse", "mae", "r2", "rmsle", "bias")
 
 
@@ -43,10 +44,10 @@ class SummaryHook:
             "holdout_metrics": self._metrics,
             "window_metrics": self._windows,
             "drift_verdict": self._drift,
-            "gate_decision": self._gate,
+            "gate_decision": self._decision,
             "completed_windows": self._monitored,
-            "policy_decision": self._policy,
-            "retraining_decision": self._gate,
+            "policy_decision": self._decision,
+            "retraining_decision": self._decision,
             "champion_version": self._champion,
             "backtest_summary": self._backtest,
         }
@@ -109,19 +110,17 @@ class SummaryHook:
             + (f": {escape(', '.join(drifted))}" if drifted else "")
         )
 
-    def _gate(self, console: Any, catalog: Any, name: str) -> None:
+    def _decision(self, console: Any, catalog: Any, name: str) -> None:
         decision = catalog.load(name)
-        colour = {"promote": "green", "unchanged": "cyan"}.get(decision["decision"], "yellow")
-        console.print(f"[bold]Gate[/] [{colour}]{decision['decision']}[/]", end=": ")
+        title = "Policy" if name == "policy_decision" else "Gate"
+        colour = _COLOURS.get(decision["decision"], "yellow")
+        console.print(f"[bold]{title}[/] [{colour}]{decision['decision']}[/]", end=": ")
         console.print("; ".join(decision["reasons"]), markup=False)
 
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
 
-        history = catalog.load("window_history").sort_values(["window_index", "revision"])
-        looked_at = self._saved.get("completed_windows")
-        keys = ["window", "model_version", "revision"]
-        shown = history.merge(looked_at[keys], on=keys) if looked_at is not None else history
+        shown = self._saved[name].sort_values(["window_index", "revision"])
         if shown.empty:
             console.print("[bold]Windows[/] nothing new")
             return
@@ -142,12 +141,6 @@ class SummaryHook:
                 escape("; ".join(note for note in (status, alarms) if note)),
             )
         console.print(table)
-
-    def _policy(self, console: Any, catalog: Any, name: str) -> None:
-        decision = catalog.load(name)
-        colour = {"keep": "green", "retrain": "cyan"}.get(decision["decision"], "yellow")
-        console.print(f"[bold]Policy[/] [{colour}]{decision['decision']}[/]", end=": ")
-        console.print("; ".join(decision["reasons"]), markup=False)
 
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
         summary = catalog.load(name)

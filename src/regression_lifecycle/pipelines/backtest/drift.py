@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from regression_lifecycle.core.drift import DriftParameters, drifted_share
+from regression_lifecycle.core.drift import drifted_share
 from regression_lifecycle.core.drift_check import DriftCheckParameters
 from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.problem import Problem
@@ -39,9 +39,7 @@ def check_history(
         table=rows,
         moments=moments,
         columns=tuple(roles.columns(target=drift_check.include_target)),
-        parameters=DriftParameters.model_validate(
-            drift_check.model_dump(include=set(DriftParameters.model_fields))
-        ),
+        parameters=drift_check,
         reference=watching.reference,
         calibration=watching.calibration,
     )

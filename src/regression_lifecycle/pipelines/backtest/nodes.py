@@ -23,7 +23,7 @@ from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.preprocessing import PreprocessingParameters
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.training import TrainingParameters
-from regression_lifecycle.core.windows import Window, list_windows, window_of_rows, windows_frame
+from regression_lifecycle.core.windows import Window, list_windows, place_features, windows_frame
 
 
 def cut_history(
@@ -55,8 +55,9 @@ def cut_history(
     """
     moment = monitoring.moment_of(as_of, observations, problem)
     known = monitoring.known_rows(observations, moment, None, problem)
-    ahead = [name for name in problem.columns if problem.is_known_ahead(name)]
-    table: pd.DataFrame = build_features(known, problem, preprocessing.recipe, keep=ahead)
+    table: pd.DataFrame = build_features(
+        known, problem, preprocessing.recipe, keep=problem.ahead_columns
+    )
     stamp = problem.timestamp.name
     begun = known[stamp] < parameters.start
     windows = [
@@ -75,10 +76,8 @@ def cut_history(
     table["baseline"] = baseline_forecast(
         known, table, float(known.loc[begun, problem.target].mean()), problem, evaluation.baseline
     )
-    keys = list(problem.row_order)
-    place = window_of_rows(known, windows, problem, watching.windows).to_numpy()
-    found = table[keys].merge(known[keys].assign(place=place), on=keys, how="left")
-    return table.assign(window_index=found["place"].to_numpy()), windows_frame(windows)
+    place = place_features(table, known, windows, problem, watching.windows)
+    return table.assign(window_index=place), windows_frame(windows)
 
 
 def replay_policies(

@@ -9,10 +9,11 @@ import pandas as pd
 
 from regression_lifecycle.adapters import page
 from regression_lifecycle.adapters.page import PageTables
+from regression_lifecycle.core.champions import POLICY
 from regression_lifecycle.core.dashboard import DashboardParameters
 from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.trained_model import TrainedModel, version_of
 
 
 def collect_tables(
@@ -97,7 +98,7 @@ def last_policy_decision(ledger: pd.DataFrame, problem: Problem) -> dict[str, An
         ``decision``, ``as_of``, ``window``, ``champion_version``, ``reasons`` and ``rules``; None
         if it has not decided yet.
     """
-    rows = ledger[(ledger["kind"] == "policy") & (ledger["problem"] == problem.name)]
+    rows = ledger[(ledger["kind"] == POLICY) & (ledger["problem"] == problem.name)]
     if rows.empty:
         return None
     last = rows.iloc[-1].dropna().to_dict()
@@ -125,7 +126,7 @@ def describe_champion(champion: TrainedModel | None) -> dict[str, Any] | None:
     steps = getattr(champion.estimator, "steps", None)
     last = steps[-1][1] if steps else champion.estimator
     return {
-        "version": champion.location.get("version", ""),
+        "version": version_of(champion),
         "estimator": type(last).__name__,
         "trained_from": champion.passport.trained_from,
         "trained_until": champion.passport.trained_until,

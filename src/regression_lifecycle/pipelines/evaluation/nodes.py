@@ -16,9 +16,9 @@ from regression_lifecycle.core.evaluation import (
     CHAMPION,
     EvaluationParameters,
 )
-from regression_lifecycle.core.feature_table import build_features
+from regression_lifecycle.core.feature_table import features_for
 from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
 
@@ -48,28 +48,14 @@ def predict_holdout(
     """
     predictions = {CANDIDATE: candidate.predict(holdout_set)}
     if champion is not None:
-        features = _features_for(champion, candidate, observations, holdout_set, problem)
+        features = features_for(
+            holdout_set, candidate.passport.recipe, champion.passport.recipe, observations, problem
+        )
         predictions[CHAMPION] = champion.predict(features)
     predictions[BASELINE] = baseline_forecast(
         observations, holdout_set, candidate.passport.target_mean, problem, parameters.baseline
     )
     return holdout_set.assign(**predictions)
-
-
-def _features_for(
-    champion: TrainedModel,
-    candidate: TrainedModel,
-    observations: pd.DataFrame,
-    holdout_set: pd.DataFrame,
-    problem: Problem,
-) -> pd.DataFrame:
-    if champion.passport.recipe == candidate.passport.recipe:
-        return holdout_set
-    keys = list(problem.key_columns)
-    table: pd.DataFrame = build_features(observations, problem, champion.passport.recipe)
-    return holdout_set[keys].merge(
-        table.drop(columns=[problem.target]), on=keys, how="left", validate="one_to_one"
-    )
 
 
 def measure(
@@ -133,7 +119,7 @@ def judge(
         evaluation.overall_metrics(predictions, problem.target), parameters.gate
     )
     checks.extend(_paired_checks(predictions, champion, opponent, problem, parameters))
-    version = "" if champion is None else champion.location.get("version", "")
+    version = version_of(champion)
     unchanged = (
         champion is not None and champion.passport.fingerprint == candidate.passport.fingerprint
     )

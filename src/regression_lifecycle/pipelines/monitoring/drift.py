@@ -10,14 +10,13 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.drift import DriftParameters
 from regression_lifecycle.core.drift_check import DriftCheckParameters
 from regression_lifecycle.core.history import DRIFT_HISTORY
 from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.trained_model import TrainedModel
 from regression_lifecycle.core.window_drift import DriftWatch, Yardstick
-from regression_lifecycle.core.window_plan import row_keys
+from regression_lifecycle.core.window_plan import of_window, row_keys
 from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"
@@ -59,7 +58,6 @@ def check_drift(
         watch,
         columns=tuple(column for column in watch.columns if column[2] == "prediction"),
         reference=watch.reference.model_copy(update={"kind": "last_windows", "fallback": ()}),
-        _known={},
     )
     tables, yardstick = [DRIFT_HISTORY.frame()], None
     comparisons: Comparisons = {}
@@ -202,9 +200,7 @@ def _watch(
                 target=drift_check.include_target, prediction=drift_check.include_prediction
             )
         ),
-        parameters=DriftParameters.model_validate(
-            drift_check.model_dump(include=set(DriftParameters.model_fields))
-        ),
+        parameters=drift_check,
         reference=parameters.reference,
         calibration=parameters.calibration,
     )
@@ -214,10 +210,7 @@ def _watch(
 def _rows_of(
     table: pd.DataFrame, served_rows: pd.DataFrame, window: dict[str, Any]
 ) -> pd.DataFrame:
-    served = served_rows[
-        (served_rows["window"] == window["window"])
-        & (served_rows["model_version"] == window["model_version"])
-    ]
+    served = of_window(served_rows, window)
     rows = table[table["row_key"].isin(served["row_key"])].drop(columns=PREDICTION)
     return rows.merge(served[["row_key", PREDICTION]], on="row_key", how="left")
 

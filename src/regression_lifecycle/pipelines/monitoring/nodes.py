@@ -20,9 +20,14 @@ from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.policy_rules import PolicyState
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.rejections import rejected_moments
-from regression_lifecycle.core.trained_model import TrainedModel
-from regression_lifecycle.core.window_plan import newest_revisions, plan_windows, row_keys
-from regression_lifecycle.core.windows import list_windows, window_of_rows, windows_frame
+from regression_lifecycle.core.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.window_plan import (
+    newest_revisions,
+    of_window,
+    plan_windows,
+    row_keys,
+)
+from regression_lifecycle.core.windows import list_windows, place_features, windows_frame
 
 
 def settle_champion(
@@ -38,7 +43,7 @@ def settle_champion(
     Returns:
         Version number as text; empty if nothing was left unfinished.
     """
-    return unfinished_move(recorded_decisions, problem.name, _version(champion))
+    return unfinished_move(recorded_decisions, problem.name, version_of(champion))
 
 
 def make_window_rows(
@@ -70,15 +75,14 @@ def make_window_rows(
     frame = windows_frame(windows).assign(as_of=moment)
     if champion is None:
         return known.iloc[:0].assign(window_index=0, baseline=0.0), frame
-    ahead = [name for name in problem.columns if problem.is_known_ahead(name)]
-    table: pd.DataFrame = build_features(known, problem, champion.passport.recipe, keep=ahead)
+    table: pd.DataFrame = build_features(
+        known, problem, champion.passport.recipe, keep=problem.ahead_columns
+    )
     table["baseline"] = baseline_forecast(
         known, table, champion.passport.target_mean, problem, evaluation.baseline
     )
-    keys = list(problem.row_order)
-    place = window_of_rows(known, windows, problem, parameters.windows)
-    found = table[keys].merge(known[keys].assign(window_index=place), on=keys, how="left")
-    return table.assign(window_index=found["window_index"].to_numpy()), frame
+    place = place_features(table, known, windows, problem, parameters.windows)
+    return table.assign(window_index=place), frame
 
 
 def plan(
@@ -102,7 +106,7 @@ def plan(
     Returns:
         One row per window and model version to look at.
     """
-    deployed = None if champion is None else (_version(champion), champion.passport.trained_until)
+    deployed = None if champion is None else (version_of(champion), champion.passport.trained_until)
     return plan_windows(
         windows, window_rows, recorded_windows, recorded_predictions, deployed, problem
     )
@@ -176,10 +180,7 @@ def judge(
     counted = parameters.windows.by_time and len(problem.key_columns) == 1
     rows, segments = [], [SEGMENT_HISTORY.frame()]
     for window in window_plan.to_dict("records"):
-        served = served_rows[
-            (served_rows["window"] == window["window"])
-            & (served_rows["model_version"] == window["model_version"])
-        ]
+        served = of_window(served_rows, window)
         # Quality is that of what came; a former champion may have served a part of it.
         came = table[table["window_index"] == window["window_index"]]
         inside = served.drop(columns=["target", "window_index"]).merge(
@@ -245,10 +246,10 @@ def complete(
     )
     if champion is None:
         return planned, WINDOW_HISTORY.frame()
-    deployed = everything[everything["model_version"] == _version(champion)]
+    deployed = everything[everything["model_version"] == version_of(champion)]
     deployed = deployed.reset_index(drop=True)
     deployed["alarms"] = monitoring.mark_alarms(
-        deployed, _version(champion), champion.passport.trained_until, parameters.policy
+        deployed, version_of(champion), champion.passport.trained_until, parameters.policy
     )
     # The marks of a former champion's windows stay as they are.
     marks = pd.concat([newest_revisions(WINDOW_HISTORY.frame(own)), deployed])[
@@ -299,7 +300,7 @@ def decide(
         figures, champion and rules are decided upon once.
     """
     as_of = windows["as_of"].max()
-    version = _version(champion)
+    version = version_of(champion)
     known = champion_windows[champion_windows["end"] <= as_of]
     tried = [
         moment for moment in attempts(recorded_decisions, problem.name, version) if moment <= as_of
@@ -391,7 +392,3 @@ def _drift_summaries(window_drift: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["window", "model_version", *_DRIFT_COLUMNS])
-
-
-def _version(champion: TrainedModel | None) -> str:
-    return "" if champion is None else str(champion.location.get("version", ""))

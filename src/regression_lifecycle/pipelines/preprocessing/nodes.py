@@ -23,8 +23,7 @@ def make_features(observations: Any, problem: Problem, parameters: Preprocessing
     Returns:
         Key, features, the other columns that are known ahead, and the target.
     """
-    ahead = [name for name in problem.columns if problem.is_known_ahead(name)]
-    return build_features(observations, problem, parameters.recipe, keep=ahead)
+    return build_features(observations, problem, parameters.recipe, keep=problem.ahead_columns)
 
 
 def split_features(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.core.champions import PROMOTION
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.model_card import write_model_card
@@ -91,8 +92,9 @@ def write_ledger(
 
     Args:
         registration: What the registry did.
-        decision: The gate's decision.
-        metrics: Holdout metrics by model.
+        decision: The gate's decision; that on a challenger says ``challenger_fingerprint`` and
+            ``as_of`` too.
+        metrics: Metrics by model on the rows that judged.
         problem: Name of the problem.
 
     Returns:
@@ -103,7 +105,7 @@ def write_ledger(
         return []
     evidence = {
         "problem": problem.name,
-        "kind": "promotion",
+        "kind": PROMOTION,
         "decision": decision["decision"],
         "opponent": decision["opponent"],
         "candidate_fingerprint": decision["candidate_fingerprint"],
@@ -114,15 +116,21 @@ def write_ledger(
         "reasons": "; ".join(decision["reasons"]),
         "metrics": json.dumps(metrics, sort_keys=True),
         "checks": json.dumps(decision["checks"], sort_keys=True),
+        **_given(decision, "challenger_fingerprint"),
     }
     return [
         {
             "decision_id": combined_fingerprint(evidence),
             **evidence,
+            **_given(decision, "as_of"),
             "candidate_version": registration["version"],
             "run_id": registration["run_id"],
         }
     ]
+
+
+def _given(decision: dict[str, Any], name: str) -> dict[str, Any]:
+    return {name: decision[name]} if name in decision else {}
 
 
 def choose_champion(

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core import challenge, gate, monitoring
 from regression_lifecycle.core.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.baseline import baseline_forecast
 from regression_lifecycle.core.challenge import RetrainingParameters, training_rows
-from regression_lifecycle.core.champions import PROMOTION, rolled_back_evidence
+from regression_lifecycle.core.champions import rolled_back_evidence
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation import BASELINE, CANDIDATE, CHAMPION, EvaluationParameters
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.fingerprints import combined_fingerprint
+from regression_lifecycle.core.feature_table import build_features, features_for
 from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.preprocessing import PreprocessingParameters
 from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.training import TrainingParameters
-from regression_lifecycle.core.windows import list_windows, window_of_rows
+from regression_lifecycle.core.windows import list_windows, place_features
 from regression_lifecycle.pipelines.training.nodes import train
 
 
@@ -63,18 +62,15 @@ def cut_data(
         None if champion is None else champion.passport.trained_until,
         parameters.judged_windows,
     )
-    keys = list(problem.row_order)
-    place = window_of_rows(known, windows, problem, watching.windows).to_numpy()
-    place = table[keys].merge(known[keys].assign(place=place), on=keys, how="left")["place"]
-    judging = table[place.isin([window.index for window in chosen]).to_numpy()].copy()
+    place = place_features(table, known, windows, problem, watching.windows)
+    judging = table[np.isin(place, [window.index for window in chosen])].copy()
     before = chosen[0].start if chosen else moment
     training = training_rows(table, problem, before, parameters.training_length)
     judging[BASELINE] = baseline_forecast(
         known, judging, float(training[problem.target].mean()), problem, evaluation.baseline
     )
     if champion is not None:
-        features: pd.DataFrame = build_features(known, problem, champion.passport.recipe)
-        seen = judging[keys].merge(features, on=keys, how="left", validate="one_to_one")
+        seen = features_for(judging, preprocessing.recipe, champion.passport.recipe, known, problem)
         judging[CHAMPION] = champion.predict(seen).to_numpy() if len(seen) else 0.0
     if len(training) < parameters.minimum_training_rows:
         raise DataContractError(
@@ -114,7 +110,7 @@ def judge(
         Decision, reasons, checks, metrics by model, opponent, ``as_of``, and what was judged on
         what.
     """
-    version = "" if champion is None else str(champion.location.get("version", ""))
+    version = version_of(champion)
     rows = judging_rows.assign(
         **{CANDIDATE: challenger.predict(judging_rows).to_numpy() if len(judging_rows) else 0.0}
     )
@@ -197,47 +193,6 @@ def conclude(
         }
     metrics = challenge_decision["metrics"]
     return decision, metrics, metrics
-
-
-def write_ledger(
-    registration: dict[str, Any], decision: dict[str, Any], problem: Problem
-) -> list[dict[str, Any]]:
-    """Write down what was decided about a challenger, promoted or refused.
-
-    Args:
-        registration: What the registry did.
-        decision: The gate's decision.
-        problem: Name of the problem.
-
-    Returns:
-        One decision; none if nothing changed. Its key is made of everything that led to it.
-    """
-    if decision["decision"] == "unchanged":
-        return []
-    evidence = {
-        "problem": problem.name,
-        "kind": PROMOTION,
-        "decision": decision["decision"],
-        "opponent": decision["opponent"],
-        "challenger_fingerprint": decision["challenger_fingerprint"],
-        "candidate_fingerprint": decision["candidate_fingerprint"],
-        "data_fingerprint": decision["data_fingerprint"],
-        "champion_version_before": decision["champion_version"],
-        "judged_from": decision["judged_from"],
-        "judged_until": decision["judged_until"],
-        "reasons": "; ".join(decision["reasons"]),
-        "metrics": json.dumps(decision["metrics"], sort_keys=True),
-        "checks": json.dumps(decision["checks"], sort_keys=True),
-    }
-    return [
-        {
-            "decision_id": combined_fingerprint(evidence),
-            **evidence,
-            "as_of": decision["as_of"],
-            "candidate_version": registration["version"],
-            "run_id": registration["run_id"],
-        }
-    ]
 
 
 def tell(

@@ -8,6 +8,7 @@ from regression_lifecycle.pipelines.promotion.nodes import (
     choose_champion,
     describe_candidate,
     prepare_registration,
+    write_ledger,
 )
 from regression_lifecycle.pipelines.retraining import nodes
 from regression_lifecycle.pipelines.training.nodes import search_parameters, train
@@ -100,8 +101,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="register_version",
             ),
             Node(
-                nodes.write_ledger,
-                ["retraining_registration", "retraining_decision", _PROBLEM],
+                write_ledger,
+                ["retraining_registration", "retraining_decision", "challenge_metrics", _PROBLEM],
                 "ledger",
                 name="write_ledger",
             ),

@@ -18,7 +18,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.rollback import RollbackParameters
-from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.trained_model import TrainedModel, version_of
 
 
 def decide_rollback(
@@ -46,7 +46,7 @@ def decide_rollback(
     Raises:
         ConfigurationError: If no reason is given or there is nothing to go back to.
     """
-    current = "" if champion is None else str(champion.location.get("version", ""))
+    current = version_of(champion)
     moment = str(monitoring.moment_of(as_of, observations, problem))
     unfinished = unfinished_move(recorded_decisions, problem.name, current)
     killed = unfinished and newest_move(recorded_decisions, problem.name) == ROLLBACK
