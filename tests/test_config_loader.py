@@ -29,7 +29,7 @@ raw:
   filepath: data/raw.csv
   validator: {options: {problem: "${parameter:problem}"}}
 ledger:
-  url: "sqlite:///${root:${globals:workspace}/lifecycle.db}"
+  url: ${store:}
   root: "${root:}"
 """
 

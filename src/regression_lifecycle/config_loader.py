@@ -1,15 +1,18 @@
-"""The configuration loader: Kedro's own with two resolvers and one rule for overlays."""
+"""The configuration loader: Kedro's own with resolvers and one rule for overlays."""
 
 from __future__ import annotations
 
 import copy
 import getpass
+import os
 from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 from omegaconf import OmegaConf
+
+from regression_lifecycle.core.errors import ConfigurationError
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +23,10 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     ``${root:path}`` gives an absolute path inside the project, for the places where Kedro does
     not make one itself (database URLs). ``${parameter:name}`` gives a section of the parameters
     to the catalog, ``--params`` included, so that the contract has one description, and
-    ``${user:}`` the name of the account that runs the command. In an
+    ``${user:}`` the name of the account that runs the command. ``${env:NAME}`` reads an
+    environment variable, ``${env:NAME,default}`` one that may be absent, and ``${store:}`` is the
+    URL of the database that holds the tables of the memory: ``store`` of ``globals.yml``, or the
+    SQLite file ``lifecycle.db`` in the workspace. In an
     environment or in ``--params``, an object that names its ``class`` replaces the one before as a
     whole, since parameters of two classes make no sense together, and so does a problem that
     names its ``target``, since it describes another table; everything else is merged key by key.
@@ -67,11 +73,20 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         OmegaConf.register_new_resolver(
             "parameter", lambda name: self["parameters"][name], replace=True
         )
+        OmegaConf.register_new_resolver("store", lambda _="": self.store_url, replace=True)
         OmegaConf.register_new_resolver("user", _account, replace=True)
+        OmegaConf.register_new_resolver("env", _variable, replace=True)
         if key not in self._known:
             self._known[key] = super().__getitem__(key)
         # Kedro changes what it is given.
         return copy.deepcopy(self._known[key])
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the database that holds the tables of the memory."""
+        shared = self["globals"]
+        file = self._root / str(shared.get("workspace", "data")) / "lifecycle.db"
+        return str(shared.get("store") or f"sqlite:///{file.as_posix()}")
 
     def _merge_and_resolve(self, key: str, config_per_file: dict[Path, Any]) -> dict[str, Any]:
         if key != "parameters" or not config_per_file:
@@ -95,6 +110,15 @@ def _account(_: str = "") -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
         return "unknown"
+
+
+def _variable(name: str, default: str | None = None) -> str:
+    value = os.environ.get(name, "") or default
+    if value is None:
+        raise ConfigurationError(
+            f"  the environment variable {name} is not set, and this configuration needs it"
+        )
+    return value
 
 
 def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

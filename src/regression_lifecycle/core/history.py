@@ -30,11 +30,13 @@ class HistoryTable:
         name: Name in the database.
         key: Columns that name a row; saving a row with a known key replaces it.
         columns: Kind of every column, the key's first.
+        append_only: A row with a known key stays as it was instead.
     """
 
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, ColumnKind]
+    append_only: bool = False
 
     def frame(self, rows: pd.DataFrame | list[dict[str, object]] | None = None) -> pd.DataFrame:
         """Bring rows into the table's form.
@@ -178,6 +180,62 @@ PREDICTIONS = HistoryTable(
         "baseline": "float",
         # The label as it was last seen; a later correction is told from a late arrival by it.
         "target": "float",
+    },
+)
+
+SERVED_PREDICTIONS = HistoryTable(
+    "served_predictions",
+    ("problem", "request_id", "row_number"),
+    {
+        "problem": "text",
+        # Of a batch: "<batch>/<model version>".
+        "request_id": "text",
+        # Position in the request, from 0.
+        "row_number": "integer",
+        # service or scoring
+        "source": "text",
+        # When it was predicted, UTC; the first look of monitoring goes by it.
+        "served_at": "datetime",
+        # The row's key columns joined by "|", and its timestamp; missing if the request did not
+        # say which observation it is about. Such a row cannot be joined with a label.
+        "row_key": "text",
+        "timestamp": "datetime",
+        "model_version": "text",
+        "raw_prediction": "float",
+        "level_factor": "float",
+        "prediction": "float",
+        "lower": "float",
+        "upper": "float",
+        # What the model was asked, as JSON by feature; missing for batches, whose rows are kept.
+        "features": "text",
+    },
+    append_only=True,
+)
+
+LABELS = HistoryTable(
+    "labels",
+    ("problem", "row_key"),
+    {
+        "problem": "text",
+        # The row's key columns joined by "|".
+        "row_key": "text",
+        "timestamp": "datetime",
+        # The value as it was last given; a later one replaces it.
+        "target": "float",
+    },
+)
+
+ADJUSTMENTS = HistoryTable(
+    "adjustments",
+    ("problem", "model_version", "valid_from"),
+    {
+        "problem": "text",
+        "model_version": "text",
+        # Start of the window from which on it is served.
+        "valid_from": "datetime",
+        "level_factor": "float",
+        # Conformal quantile of the scaled absolute error; missing without an interval.
+        "interval_width": "float",
     },
 )
 

@@ -30,7 +30,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
 
             alerts:
               type: regression_lifecycle.datasets.alerts.AlertDataset
-              url: sqlite:///${root:data/lifecycle.db}
+              url: ${store:}
               parameters: ${parameter:alerts}
               root: ${root:}
     """

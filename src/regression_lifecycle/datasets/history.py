@@ -23,7 +23,7 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
             window_history:
               type: regression_lifecycle.datasets.history.HistoryDataset
-              url: sqlite:///${root:data/lifecycle.db}
+              url: ${store:}
               table: window_history
     """
 

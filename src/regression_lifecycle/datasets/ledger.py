@@ -20,7 +20,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
 
             ledger:
               type: regression_lifecycle.datasets.ledger.LedgerDataset
-              url: sqlite:///${root:data/lifecycle.db}
+              url: ${store:}
               table: ledger
     """
 
