@@ -15,6 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # One native thread: tests run beside each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What conf/production cannot be read without; nothing answers at these addresses.
+os.environ.setdefault("LIFECYCLE_DATA_URL", "memory:///lifecycle")
+os.environ.setdefault("LIFECYCLE_STORE_URL", "postgresql+psycopg://127.0.0.1:1/lifecycle")
+os.environ.setdefault("LIFECYCLE_MLFLOW_URI", "http://127.0.0.1:1")
 
 
 def make_project(folder: Path) -> Path:
@@ -136,3 +140,38 @@ def running_project(
     copy = tmp_path / "project"
     shutil.copytree(running_project_once, copy)
     return in_folder(copy)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a real PostgreSQL; continuous integration does not do without."""
+    from tests import postgres
+
+    try:
+        with postgres.server() as url:
+            yield url
+    except postgres.NoServerError as error:
+        text = f"no PostgreSQL: {error}"
+        if os.environ.get("CI"):
+            pytest.fail(text)
+        pytest.skip(text)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty place on PostgreSQL."""
+    from tests import postgres
+
+    with postgres.schema(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgres"))]
+)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store in a database of each kind that the project knows."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{(tmp_path / 'new' / 'folder' / 'store.db').as_posix()}"

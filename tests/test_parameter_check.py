@@ -344,3 +344,149 @@ def test_a_section_that_is_nowhere_is_asked_for() -> None:
         "  ingestion is not configured; add it to a parameters_*.yml",
         "  problem is not configured; add it to a parameters_*.yml",
     ]
+
+
+LAST_WEEK = {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["14 days"]}
+
+
+def sections(**changes: Any) -> dict[str, Any]:
+    """All parameters of the test environment, to be changed at will."""
+    loader = LifecycleConfigLoader(
+        str(ROOT / "conf"), env="test", runtime_params=changes, **settings.CONFIG_LOADER_ARGS
+    )
+    return copy.deepcopy(dict(loader["parameters"]))
+
+
+def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:
+    try:
+        check_parameters(raw, (), {pipeline: register_pipelines()[pipeline]}, ())
+    except ConfigurationError as error:
+        return [line[2:] for line in str(error).split("\n")]
+    return []
+
+
+def test_a_lag_of_what_is_not_labelled_yet_is_refused() -> None:
+    raw = sections(preprocessing=features(HOUR, LAST_WEEK))
+    for delay in (None, "7 days"):
+        raw["monitoring"]["label_delay"] = delay
+        assert lines_of(raw, "training") == []
+    raw["monitoring"]["label_delay"] = "8 days"
+
+    # The section stands in the files, whether the pipeline uses it or not.
+    for pipeline in ("training", "preprocessing", "monitoring", "retraining"):
+        assert lines_of(raw, pipeline) == [
+            "preprocessing.features: feature 'last_week' reads 'cnt' 14 days 00:00:00 ago, which "
+            "is not known yet when predicting 7 days 00:00:00 ahead with a monitoring.label_delay "
+            "of 8 days 00:00:00; use ages from 15 days 00:00:00 on"
+        ]
+
+
+def test_a_delay_of_labels_does_not_touch_lags_of_what_is_known_ahead(mistakes: Mistakes) -> None:
+    changes = {
+        "preprocessing": features(HOUR, {**LAST_WEEK, "column": "hum", "ages": ["1 hour"]}),
+        "monitoring": {"label_delay": "28 days"},
+    }
+
+    assert mistakes("retraining", **changes) == []
+
+
+def test_a_lag_of_another_late_column_waits_for_the_delay_too() -> None:
+    raw = sections(preprocessing=features(HOUR, {**LAST_WEEK, "column": "windspeed"}))
+    raw["problem"]["columns"]["windspeed"]["available"] = "after"
+    raw["monitoring"]["label_delay"] = "28 days"
+
+    (line,) = lines_of(raw, "retraining")
+
+    assert "reads 'windspeed' 14 days 00:00:00 ago" in line
+    assert line.endswith("use ages from 35 days 00:00:00 on")
+
+
+TAKEN = (
+    *("prediction", "raw_prediction", "level_factor", "lower", "upper", "baseline", "champion"),
+    *("candidate", "error", "window", "window_index", "row_key", "model_version", "problem"),
+)
+
+
+def test_a_column_of_the_tables_of_the_loop_is_no_raw_column() -> None:
+    raw = sections()
+    columns = raw["problem"]["columns"]
+    for name in TAKEN:
+        raw["problem"]["columns"] = {**columns, name: {"type": "float", "available": "ahead"}}
+
+        assert lines_of(raw, "ingestion") == [
+            f"problem.columns: {name} would be overwritten by the columns of that name that "
+            "predictions are stored with; rename in the file, or leave out of problem.columns"
+        ]
+    for name in ("target", "timestamp_of_sale", "lower_limit"):
+        raw["problem"]["columns"] = {**columns, name: {"type": "float", "available": "ahead"}}
+        assert lines_of(raw, "ingestion") == []
+
+
+def test_target_and_key_are_no_columns_of_the_loop_either() -> None:
+    raw = sections(preprocessing=features(HOUR), drift_check={"columns": ["hr"]})
+    columns = raw["problem"]["columns"]
+    columns["window"] = {"type": "integer"}
+    columns["prediction"] = columns.pop("cnt")
+    raw["problem"] |= {"key": ["timestamp", "window"], "target": "prediction"}
+
+    (line,) = lines_of(raw, "monitoring")
+
+    assert line.startswith("problem.columns: window, prediction would be overwritten ")
+
+
+def test_a_late_column_that_never_stands_beside_predictions_may_have_their_names() -> None:
+    raw = sections()
+    raw["problem"]["columns"]["baseline"] = {"type": "float", "available": "after"}
+
+    assert lines_of(raw, "retraining") == []
+
+
+def test_a_made_feature_is_not_called_as_a_column_of_the_loop(mistakes: Mistakes) -> None:
+    (line,) = mistakes(preprocessing=features(HOUR, {**LAST_WEEK, "name": "baseline"}))
+
+    assert line == (
+        "preprocessing.features: baseline would be overwritten by the columns of that name that "
+        "predictions are stored with; choose other names"
+    )
+
+
+@pytest.mark.parametrize("section", ["evaluation", "monitoring"])
+def test_windows_by_a_column_need_one_that_is_there(mistakes: Mistakes, section: str) -> None:
+    pipeline = section if section == "evaluation" else "retraining"
+
+    def said(column: str) -> list[str]:
+        windows = {"length": None, "column": column, "origin": None}
+        return mistakes(pipeline, **{section: {"windows": windows}})
+
+    (line,) = said("yeer")
+
+    assert line.startswith(f"{section}.windows.column: unknown column 'yeer'; did you mean 'yr'?")
+    assert said("season") == []
+
+
+def test_windows_of_the_holdout_are_cut_by_what_the_holdout_has(mistakes: Mistakes) -> None:
+    def said(column: str) -> list[str]:
+        return mistakes(evaluation={"windows": {"length": None, "column": column}})
+
+    assert said("day_index") == []
+    (line,) = said("registered")
+    assert line.startswith("evaluation.windows.column: unknown column 'registered'")
+    # Of all observations it is there.
+    windows = {"length": None, "column": "registered", "origin": None}
+    assert mistakes("monitoring", monitoring={"windows": windows}) == []
+
+
+@pytest.mark.parametrize("section", ["evaluation", "monitoring"])
+def test_a_table_without_a_time_has_no_months(section: str) -> None:
+    changes = {section: {"windows": {"length": None, "period": "month", "origin": None}}}
+    raw = sections(preprocessing=features(HOUR), **changes)
+    pipeline = section if section == "evaluation" else "retraining"
+    assert lines_of(raw, pipeline) == []
+    raw["problem"]["timestamp"] = {"rows": True}
+
+    assert lines_of(raw, pipeline) == [
+        f"{section}.windows.period: month needs a calendar, and the table has none "
+        "(problem.timestamp.rows); set it to null and use rows, length or column"
+    ]
+    raw[section]["windows"] |= {"period": None, "length": "500 hours"}
+    assert lines_of(raw, pipeline) == []

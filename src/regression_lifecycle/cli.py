@@ -121,3 +121,37 @@ def tick(
         code = run_tick(metadata.project_path, env, given, conf_source=conf_source)
     click.echo(f"Tick: {EXIT_CODES[code]} (exit code {code})")
     raise SystemExit(code)
+
+
+@cli.command()
+@click.option("--env", "-e", default=None, help="Environment under conf/.")
+@click.option("--host", default=None, help="Address to listen on, in place of serving.host.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Port, in place of serving.port; 0 takes a free one.",
+)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.pass_obj
+def serve(
+    metadata: Any, env: str | None, host: str | None, port: int | None, conf_source: str | None
+) -> None:
+    """Answer requests with the champion, log what was answered, and take labels.
+
+    It starts without a model, a registry or a store, says so under /ready, and goes on when they
+    are there. SIGTERM or Ctrl-C end it in order.
+    """
+    from regression_lifecycle.serving.configuration import read_configuration
+    from regression_lifecycle.session import LifecycleSession
+
+    with _in_words_or_as_it_is():
+        session: Any = LifecycleSession.create(
+            project_path=metadata.project_path, env=env, conf_source=conf_source
+        )
+        loader = session._get_config_loader()
+        configuration = read_configuration(loader, metadata.project_path, host, port)
+        # What listens is imported only now: mistakes in the configuration are answered at once.
+        from regression_lifecycle.serving.server import serve as listen
+
+        listen(configuration, lambda address: click.echo(f"Serving on {address}"))

@@ -24,9 +24,11 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     not make one itself (database URLs). ``${parameter:name}`` gives a section of the parameters
     to the catalog, ``--params`` included, so that the contract has one description, and
     ``${user:}`` the name of the account that runs the command. ``${env:NAME}`` reads an
-    environment variable, ``${env:NAME,default}`` one that may be absent, and ``${store:}`` is the
+    environment variable, ``${env:NAME,default}`` one that may be absent, and
+    ``${required:NAME,meaning}`` the address in one that must be there; all that are missing from
+    a kind of files are named at once, with their meaning. ``${store:}`` is the
     URL of the database that holds the tables of the memory: ``store`` of ``globals.yml``, or the
-    SQLite file ``lifecycle.db`` in the workspace. In an
+    SQLite file ``lifecycle.db`` in the local folder. In an
     environment or in ``--params``, an object that names its ``class`` replaces the one before as a
     whole, since parameters of two classes make no sense together, and so does a problem that
     names its ``target``, since it describes another table; everything else is merged key by key.
@@ -45,6 +47,8 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         """
         self.configured_parameters: set[str] = set()
         self._known: dict[str, dict[str, Any]] = {}
+        self._depth = 0
+        self._missing: dict[str, str] = {}
         source = Path(conf_source)
         # A packaged configuration lies outside of any project; then the working one counts.
         self._root = (
@@ -64,6 +68,9 @@ class LifecycleConfigLoader(OmegaConfigLoader):
 
         Returns:
             The configuration.
+
+        Raises:
+            ConfigurationError: If environment variables are missing that it needs.
         """
         # Resolvers belong to the process and not to a loader: the last loader that was asked
         # must be the one that answers, or a second project would be given the first one's paths.
@@ -75,18 +82,65 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         )
         OmegaConf.register_new_resolver("store", lambda _="": self.store_url, replace=True)
         OmegaConf.register_new_resolver("user", _account, replace=True)
-        OmegaConf.register_new_resolver("env", _variable, replace=True)
+        OmegaConf.register_new_resolver("env", self._variable, replace=True)
+        OmegaConf.register_new_resolver("required", self._address, replace=True)
         if key not in self._known:
-            self._known[key] = super().__getitem__(key)
+            self._known[key] = self._complete(key)
         # Kedro changes what it is given.
         return copy.deepcopy(self._known[key])
 
     @property
+    def local_folder(self) -> Path:
+        """Folder on a disk of this machine: the lock, the spool, a SQLite database.
+
+        It is the workspace, unless that is elsewhere and ``globals.yml`` names a ``local_folder``.
+        """
+        shared = self["globals"]
+        named = str(shared.get("local_folder") or shared.get("workspace", "data"))
+        if "://" in named:
+            raise ConfigurationError(
+                f"  the workspace {named} is on no disk of this machine, so globals.yml has to "
+                "name a local_folder for what cannot be elsewhere: the lock and the spool"
+            )
+        return self._root / named
+
+    @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the database that holds the tables of the memory."""
-        shared = self["globals"]
-        file = self._root / str(shared.get("workspace", "data")) / "lifecycle.db"
-        return str(shared.get("store") or f"sqlite:///{file.as_posix()}")
+        named = self["globals"].get("store")
+        return str(named or f"sqlite:///{(self.local_folder / 'lifecycle.db').as_posix()}")
+
+    def _complete(self, key: str) -> dict[str, Any]:
+        """Read one kind of configuration, and say at once which variables it misses."""
+        self._depth += 1
+        try:
+            found: dict[str, Any] = super().__getitem__(key)
+        finally:
+            self._depth -= 1
+        # Inside of a resolver, which reads the parameters for the catalog, OmegaConf would bury
+        # the error under its own.
+        if self._missing and not self._depth:
+            missing, self._missing = self._missing, {}
+            raise ConfigurationError(
+                "\n".join(
+                    f"  the environment variable {name} is not set: {meaning}"
+                    for name, meaning in missing.items()
+                )
+            )
+        return found
+
+    def _variable(self, name: str, default: str | None = None) -> str:
+        value = os.environ.get(name, "") or default
+        if value is None:
+            self._missing.setdefault(name, "this configuration needs it")
+            return ""
+        return value
+
+    def _address(self, name: str, meaning: str) -> str:
+        if not os.environ.get(name):
+            self._missing[name] = meaning
+        # What is added to it begins with a slash.
+        return os.environ.get(name, "").rstrip("/")
 
     def _merge_and_resolve(self, key: str, config_per_file: dict[Path, Any]) -> dict[str, Any]:
         if key != "parameters" or not config_per_file:
@@ -110,15 +164,6 @@ def _account(_: str = "") -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
         return "unknown"
-
-
-def _variable(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, "") or default
-    if value is None:
-        raise ConfigurationError(
-            f"  the environment variable {name} is not set, and this configuration needs it"
-        )
-    return value
 
 
 def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

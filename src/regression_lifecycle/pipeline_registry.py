@@ -17,6 +17,8 @@ STAGES = (
 )
 # What keeps the model healthy afterwards.
 LOOP = ("monitoring", "retraining", "rollback", "backtest", "dashboard")
+# How rows leave the house as predictions, and come back as labels.
+SERVING = ("scoring", "labels")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -30,7 +32,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     built = {
         name: import_module(f"regression_lifecycle.pipelines.{name}").create_pipeline()
-        for name in (*STAGES, *LOOP)
+        for name in (*STAGES, *LOOP, *SERVING)
     }
     # New data come in with every tick; whoever replays the past needs them too.
     ingest = built["ingestion"].only_nodes("ingestion.enforce_contract")

@@ -75,8 +75,8 @@ class LifecycleSession(KedroSession):
     @property
     def lock_path(self) -> Path:
         """The lock file of the workspace; who runs several sessions in a row may hold it."""
-        workspace = self._get_config_loader()["globals"]["workspace"]
-        return Path(self._project_path) / str(workspace) / LOCK_NAME
+        loader: Any = self._get_config_loader()
+        return Path(loader.local_folder) / LOCK_NAME
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Kedro's settings of the project."""
 
 from regression_lifecycle.config_loader import LifecycleConfigLoader
-from regression_lifecycle.hooks import ErrorHook, SummaryHook, TrackingHook
+from regression_lifecycle.hooks import ErrorHook, ProjectRunHook, SummaryHook, TrackingHook
 from regression_lifecycle.session import LifecycleSession
 
 SESSION_CLASS = LifecycleSession
@@ -14,4 +14,4 @@ CONFIG_LOADER_ARGS = {
     "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
 }
 # The summary comes last: it is what a person reads.
-HOOKS = (SummaryHook(), TrackingHook(), ErrorHook())
+HOOKS = (SummaryHook(), TrackingHook(), ErrorHook(), ProjectRunHook())

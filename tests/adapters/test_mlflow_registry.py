@@ -19,6 +19,8 @@ import skops.io
 
 import regression_lifecycle
 from regression_lifecycle.adapters import mlflow_registry
+from regression_lifecycle.adapters.mlflow_registry import RegisteredVersion
+from regression_lifecycle.adapters.model_files import model_digest
 from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.trained_model import TrainedModel
 from tests.examples import (
@@ -86,7 +88,8 @@ def copied(logged: Logged, tmp_path: Path) -> Path:
 def test_logging_says_where_the_model_is(logged: Logged) -> None:
     stored = mlflow.get_logged_model(logged.location["model_id"])
 
-    assert logged.location.keys() == {"model_uri", "model_id", "run_id"}
+    assert logged.location.keys() == {"model_uri", "model_id", "run_id", "digest"}
+    assert logged.location["digest"] == model_digest(logged.folder / "artifacts" / "model")
     assert logged.location["model_uri"] == f"models:/{stored.model_id}"
     assert logged.location["run_id"] == stored.source_run_id
     assert stored.name == NAME
@@ -247,6 +250,49 @@ def test_a_champion_that_cannot_be_read_is_named_with_the_mend(
         mlflow_registry.load_by_alias("damaged", "champion")
 
     assert "move the alias to another version" in str(caught.value)
+
+
+def test_files_that_were_changed_are_not_loaded(experiment: str) -> None:
+    with mlflow.start_run(experiment_id=experiment):
+        location = mlflow_registry.log_model(fitted_model(), "changed")
+    tags = {"fingerprint": "changed", "digest": location["digest"]}
+    number = mlflow_registry.register_version("changed", location["model_uri"], "", tags)
+    mlflow_registry.set_alias("changed", "champion", number)
+    registered = mlflow_registry.registered_by_alias("changed", "champion")
+    assert registered is not None
+    assert registered.digest == location["digest"]
+    assert mlflow_registry.load_version("changed", "champion", registered, needs_digest=True)
+    folder = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
+    passport = folder / "artifacts" / "model" / "passport.json"
+    # It would still be read: only the digest tells.
+    passport.write_text(passport.read_text().replace('"problem": "tiny"', '"problem": "other"'))
+
+    with pytest.raises(ModelError, match="its files are not those that were registered"):
+        mlflow_registry.load_by_alias("changed", "champion")
+
+
+def test_a_version_without_a_digest_is_read_by_who_does_not_insist(logged: Logged) -> None:
+    tags = {"fingerprint": "of an older release"}
+    number = mlflow_registry.register_version("older", logged.location["model_uri"], "", tags)
+    older = RegisteredVersion(number, tags)
+
+    assert mlflow_registry.load_version("older", "champion", older).location["version"] == number
+    with pytest.raises(ModelError, match="no tag 'digest'"):
+        mlflow_registry.load_version("older", "champion", older, needs_digest=True)
+
+
+def test_a_registry_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    before = mlflow.get_tracking_uri()
+    path = tmp_path / "mlflow.db"
+    try:
+        mlflow.set_tracking_uri(f"sqlite:///{path}")
+        assert not mlflow_registry.has_registry()
+        path.touch()
+        assert mlflow_registry.has_registry()
+        mlflow.set_tracking_uri("http://127.0.0.1:1")
+        assert mlflow_registry.has_registry()
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 def test_a_store_that_cannot_be_asked_is_not_a_store_without_a_champion(

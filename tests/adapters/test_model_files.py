@@ -16,6 +16,8 @@ import pytest
 import skops.io
 
 from regression_lifecycle.adapters.model_files import (
+    MODEL_FILES,
+    model_digest,
     read_archive,
     read_model,
     read_passport,
@@ -76,7 +78,8 @@ def test_passport_example_and_location_come_back(archive: Path) -> None:
 
 
 def test_an_example_keeps_its_missing_values_and_its_kinds_of_numbers(tmp_path: Path) -> None:
-    example = pd.DataFrame({"hr": [1, 2], "temp": [np.nan, 1.0]}, index=[7, 3])
+    # 0.7 comes back as 0.7000000000000001 where a number is read in a hurry.
+    example = pd.DataFrame({"hr": [1, 2], "temp": [np.nan, 0.7]}, index=[7, 3])
     model = dataclasses.replace(fitted_model(), example=example)
     write_archive(model, tmp_path / "model.zip", {})
 
@@ -201,3 +204,30 @@ def test_a_folder_without_its_files_says_which_are_missing(tmp_path: Path) -> No
 
     with pytest.raises(ModelError, match=r"passport\.json missing"):
         read_model(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", MODEL_FILES)
+def test_the_digest_sees_a_change_of_any_file(tmp_path: Path, name: str) -> None:
+    write_model(fitted_model(), tmp_path)
+    before = model_digest(tmp_path)
+    path = tmp_path / name
+    content = path.read_bytes()
+
+    path.write_bytes(content + b" ")
+    changed = model_digest(tmp_path)
+    path.write_bytes(content)
+
+    assert changed != before == model_digest(tmp_path)
+    path.unlink()
+    with pytest.raises(ModelError, match=f"{name} missing"):
+        model_digest(tmp_path)
+
+
+def test_the_digest_sees_bytes_that_move_from_one_file_to_the_next(tmp_path: Path) -> None:
+    for name, content in zip(MODEL_FILES, (b"ab", b"c", b""), strict=True):
+        (tmp_path / name).write_bytes(content)
+    before = model_digest(tmp_path)
+    for name, content in zip(MODEL_FILES, (b"a", b"bc", b""), strict=True):
+        (tmp_path / name).write_bytes(content)
+
+    assert model_digest(tmp_path) != before

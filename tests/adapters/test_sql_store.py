@@ -18,13 +18,22 @@ from regression_lifecycle.adapters.sql_store import (
     without_credentials,
 )
 
-TABLE = "ledger"
 SHARED = [f"shared-{number}" for number in range(10)]
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{(tmp_path / 'new' / 'folder' / 'store.db').as_posix()}"
+def url(store_url: str) -> str:
+    return store_url
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "folder" / "store.db"
+
+
+@pytest.fixture
+def file_url(file: Path) -> str:
+    return f"sqlite:///{file.as_posix()}"
 
 
 def own(writer: int) -> list[str]:
@@ -35,7 +44,7 @@ def _append_one_by_one(url: str, writer: int, barrier: Any) -> int:
     """Write what all write and what only this one writes, starting with the others."""
     barrier.wait(60)
     return sum(
-        append_decisions(url, TABLE, [{"decision_id": name, "reasons": f"by {writer}"}])
+        append_decisions(url, [{"decision_id": name, "reasons": f"by {writer}"}])
         for pair in zip(SHARED, own(writer), strict=True)
         for name in pair
     )
@@ -52,7 +61,7 @@ def assert_complete(url: str, counts: list[Any], writers: int) -> None:
     expected = sorted(SHARED + [name for writer in range(writers) for name in own(writer)])
     # Errors first: they say more than a missing row.
     assert [count for count in counts if not isinstance(count, int)] == []
-    assert sorted(read_decisions(url, TABLE)["decision_id"]) == expected
+    assert sorted(read_decisions(url)["decision_id"]) == expected
     assert sum(counts) == len(expected)
 
 
@@ -82,28 +91,27 @@ def test_threads_that_write_at_once_lose_nothing_and_write_nothing_twice(url: st
     assert_complete(url, counts, writers=3)
 
 
-def test_a_database_file_is_made_in_wal_mode_so_that_readers_do_not_wait(url: str) -> None:
-    append_decisions(url, TABLE, [{"decision_id": "a"}])
-    path = url.removeprefix("sqlite:///")
+def test_a_database_file_is_made_in_wal_mode_so_that_readers_do_not_wait(
+    file: Path, file_url: str
+) -> None:
+    append_decisions(file_url, [{"decision_id": "a"}])
 
-    with sqlite3.connect(path, isolation_level=None) as writer:
+    with sqlite3.connect(file, isolation_level=None) as writer:
         assert writer.execute("pragma journal_mode").fetchone() == ("wal",)
         writer.execute("begin immediate")
         writer.execute("insert into ledger (decision_id, recorded_at) values ('b', 'now')")
-        assert list(read_decisions(url, TABLE)["decision_id"]) == ["a"]
+        assert list(read_decisions(file_url)["decision_id"]) == ["a"]
         writer.execute("commit")
     writer.close()
-    assert list(read_decisions(url, TABLE)["decision_id"]) == ["a", "b"]
+    assert list(read_decisions(file_url)["decision_id"]) == ["a", "b"]
 
 
-def test_a_second_writer_waits_for_the_first(url: str) -> None:
-    append_decisions(url, TABLE, [{"decision_id": "a"}])
-    with sqlite3.connect(
-        url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
-    ) as first:
+def test_a_second_writer_waits_for_the_first(file: Path, file_url: str) -> None:
+    append_decisions(file_url, [{"decision_id": "a"}])
+    with sqlite3.connect(file, isolation_level=None, check_same_thread=False) as first:
         first.execute("begin immediate")
         with ThreadPoolExecutor(1) as pool:
-            second = pool.submit(append_decisions, url, TABLE, [{"decision_id": "b"}])
+            second = pool.submit(append_decisions, file_url, [{"decision_id": "b"}])
             with pytest.raises(TimeoutError):
                 second.result(timeout=0.3)
             first.execute("commit")
@@ -111,45 +119,38 @@ def test_a_second_writer_waits_for_the_first(url: str) -> None:
     first.close()
 
 
-def test_the_wait_is_half_a_minute(url: str) -> None:
-    with connect(url).connect() as connection:
+def test_the_wait_is_half_a_minute(file_url: str) -> None:
+    with connect(file_url).connect() as connection:
         assert connection.exec_driver_sql("pragma busy_timeout").scalar() == 30_000
 
 
 def test_one_bad_row_rolls_the_whole_batch_back(url: str) -> None:
-    append_decisions(url, TABLE, [{"decision_id": "old"}])
+    append_decisions(url, [{"decision_id": "old"}])
     good = [{"decision_id": f"new-{number}"} for number in range(5)]
 
     for bad in ({"decision_id": None}, {"decision_id": "x", "reasons": {"no": "text"}}):
         with pytest.raises(SQLAlchemyError):
-            append_decisions(url, TABLE, [*good, bad])
-        assert list(read_decisions(url, TABLE)["decision_id"]) == ["old"]
+            append_decisions(url, [*good, bad])
+        assert list(read_decisions(url)["decision_id"]) == ["old"]
 
-    assert append_decisions(url, TABLE, good) == 5
+    assert append_decisions(url, good) == 5
 
 
 def test_rows_may_fill_different_columns(url: str) -> None:
     rows = [{"decision_id": "a", "reasons": "why"}, {"decision_id": "b", "decision": "promote"}]
 
-    assert append_decisions(url, TABLE, rows) == 2
+    assert append_decisions(url, rows) == 2
 
-    stored = read_decisions(url, TABLE).set_index("decision_id")
+    stored = read_decisions(url).set_index("decision_id")
     assert stored.loc["a", "reasons"] == "why"
     assert stored.loc["b", "decision"] == "promote"
 
 
 def test_text_is_stored_as_it_is(url: str) -> None:
     reasons = "'); drop table ledger; -- \u00e9\u6f22\U0001f6b2 " + "long " * 5000
-    append_decisions(url, TABLE, [{"decision_id": "a", "reasons": reasons}])
+    append_decisions(url, [{"decision_id": "a", "reasons": reasons}])
 
-    assert list(read_decisions(url, TABLE)["reasons"]) == [reasons]
-
-
-def test_ledgers_of_one_database_are_apart(url: str) -> None:
-    append_decisions(url, "one", [{"decision_id": "a"}])
-
-    assert read_decisions(url, "other").empty
-    assert append_decisions(url, "other", [{"decision_id": "a"}]) == 1
+    assert list(read_decisions(url)["reasons"]) == [reasons]
 
 
 def test_a_url_is_shown_without_user_password_and_options() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.history import PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.history import PREDICTIONS, SERVED_PREDICTIONS, WINDOW_HISTORY
 from regression_lifecycle.core.monitoring import (
     MonitoringParameters,
     known_rows,
@@ -19,6 +19,7 @@ from regression_lifecycle.core.monitoring import (
     windows_since,
 )
 from regression_lifecycle.core.policy import PolicyParameters
+from regression_lifecycle.core.served_log import Servings, adopt
 from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
 from regression_lifecycle.core.window_plan import plan_windows
 from regression_lifecycle.core.windows import list_windows, window_of_rows, windows_frame
@@ -111,7 +112,7 @@ def model(version="1", until="2021-02-28 23:00"):
     return TrainedModel(Constant(), passport, pd.DataFrame(), {"version": version})
 
 
-def look(table, problem, *moments, parameters=None, champions=None):
+def look(table, problem, *moments, parameters=None, champions=None, asked_for=None, memory=None):
     """Serve at one moment after the other; gives what was stored, by row."""
     parameters = parameters or parameters_of()
     windows, stored = WINDOW_HISTORY.frame(), PREDICTIONS.frame()
@@ -125,12 +126,22 @@ def look(table, problem, *moments, parameters=None, champions=None):
             window_index=window_of_rows(known, listed, problem, parameters.windows), baseline=1.0
         )
         deployed = (champion.location["version"], champion.passport.trained_until)
-        plan = plan_windows(frame, rows, windows, stored, deployed, problem)
-        ends = frame.set_index("window")["end"]
-        made = serve_windows(plan, rows, stored, ends, champion, problem, parameters)
+        asked = SERVED_PREDICTIONS.frame(asked_for)
+        known = adopt(stored, asked, rows, frame, problem)
+        servings = Servings(
+            known,
+            deployed[0],
+            parameters.unserved == "simulate",
+            parameters.windows,
+            problem,
+        )
+        plan = plan_windows(frame, rows, windows, known, deployed, problem, servings)
+        made, adjustments = serve_windows(plan, rows, known, frame, champion, problem, parameters)
         done = plan.assign(problem=problem.name, seen_as_of=plan["as_of"])
         windows = _upsert(windows, WINDOW_HISTORY.frame(done), WINDOW_HISTORY.key)
         stored = _upsert(stored, made, PREDICTIONS.key)
+        if memory is not None:
+            memory.append((plan, windows, adjustments))
     return stored.sort_values(["timestamp", "model_version"]).reset_index(drop=True)
 
 
@@ -226,15 +237,29 @@ def test_another_champion_serves_what_comes_and_leaves_what_was_served(table, pr
 
 def test_without_a_champion_nothing_is_served(problem):
     empty = plan_windows(
-        pd.DataFrame(), pd.DataFrame(), WINDOW_HISTORY.frame(), PREDICTIONS.frame(), None, problem
+        pd.DataFrame(),
+        pd.DataFrame(),
+        WINDOW_HISTORY.frame(),
+        PREDICTIONS.frame(),
+        None,
+        problem,
+        Servings(
+            PREDICTIONS.frame().assign(adopted=False),
+            "",
+            True,
+            parameters_of().windows,
+            problem,
+        ),
     )
     rows = pd.DataFrame({"timestamp": [], "cnt": [], "window_index": [], "baseline": []})
 
-    made = serve_windows(
-        empty, rows, PREDICTIONS.frame(), pd.Series(dtype="object"), None, problem, parameters_of()
+    windows = windows_frame([]).assign(as_of=pd.Timestamp("2021-03-01"))
+    made, adjustments = serve_windows(
+        empty, rows, PREDICTIONS.frame(), windows, None, problem, parameters_of()
     )
 
     assert made.empty
+    assert adjustments.empty
     assert list(made.columns) == list(PREDICTIONS.columns)
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.history import PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.served_log import Servings
 from regression_lifecycle.core.window_plan import (
     PLAN_COLUMNS,
     newest_revisions,
@@ -53,6 +54,13 @@ class Memory:
             self.predictions,
             champion,
             self.problem,
+            Servings(
+                self.predictions.assign(adopted=False),
+                "" if champion is None else champion[0],
+                True,
+                PARAMETERS,
+                self.problem,
+            ),
         )
 
     def look(self, table, as_of="2021-03-09", champion=("1", BEFORE)):
@@ -197,3 +205,20 @@ def test_a_row_has_the_same_key_whoever_stands_beside_it(make_problem, table):
     assert midnights.iloc[0] == "2021-03-01 00:00:00|0"
     assert midnights.equals(row_keys(rows, problem)[midnights.index])
     assert row_keys(rows, problem).is_unique
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        [],
+        ["2021-03-01", None],
+        ["2021-03-01 00:00:00", "2021-03-01 12:30:15"],
+        ["2021-03-01 00:00:00.250", "2021-03-01 01:00:00"],
+    ],
+)
+def test_a_moment_is_written_in_one_way_whatever_stands_beside_it(make_problem, moments):
+    stamps = pd.Series(pd.to_datetime(moments, format="ISO8601")).astype("datetime64[us]")
+
+    keys = row_keys(pd.DataFrame({"timestamp": stamps}), make_problem())
+
+    assert keys.tolist() == [str(stamp) for stamp in stamps]

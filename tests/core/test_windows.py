@@ -10,6 +10,7 @@ from regression_lifecycle.core.windows import (
     Window,
     WindowParameters,
     list_windows,
+    place_features,
     window_of_rows,
     windows_frame,
 )
@@ -261,6 +262,23 @@ def test_windows_of_a_column_come_in_the_order_of_first_appearance(problem):
     # Any part of the table is placed alike.
     part = table.iloc[[5, 40, 80]]
     assert window_of_rows(part, windows, problem, parameters).tolist() == [-1, 1, 0]
+
+
+def test_features_of_a_panel_find_their_windows_whatever_the_key_is_called(make_problem):
+    columns = make_problem().model_dump(mode="python")["columns"]
+    panel = make_problem(
+        key=["timestamp", "place"],
+        columns={**columns, "place": {"type": "category", "available": "ahead"}},
+    )
+    table = pd.concat([hours(periods=60, place="north"), hours(periods=60, place="south")])
+    parameters = WindowParameters(length="1 day", minimum_rows=1)
+    windows = list_windows(table, panel, parameters)
+    features = table[["timestamp", "place"]].sample(frac=1, random_state=4)
+
+    place = place_features(features, table, windows, panel, parameters)
+
+    days = (features["timestamp"] - pd.Timestamp("2021-03-01")) // pd.Timedelta("1 day")
+    assert place.tolist() == days.tolist()
 
 
 def test_a_column_that_is_not_there_is_answered_with_those_that_are(cut):

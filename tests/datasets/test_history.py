@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
+from regression_lifecycle.adapters.sql_store import connect
 from regression_lifecycle.core.history import DRIFT_HISTORY, WINDOW_HISTORY
 from regression_lifecycle.datasets.history import HistoryDataset
 
@@ -33,17 +34,17 @@ def windows(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "lifecycle.db"
+def url(store_url: str) -> str:
+    return store_url
 
 
 @pytest.fixture
-def catalog(file: Path) -> DataCatalog:
+def catalog(url: str) -> DataCatalog:
     return DataCatalog.from_config(
         {
             name: {
                 "type": "regression_lifecycle.datasets.history.HistoryDataset",
-                "url": f"sqlite:///{file.as_posix()}",
+                "url": url,
                 "table": name,
                 "metadata": {"kedro-viz": {"layer": "reporting"}},
             }
@@ -53,7 +54,7 @@ def catalog(file: Path) -> DataCatalog:
 
 
 def test_it_starts_empty_and_looking_at_it_creates_nothing(
-    catalog: DataCatalog, file: Path
+    catalog: DataCatalog, tmp_path: Path
 ) -> None:
     empty = catalog.load("window_history")
 
@@ -62,7 +63,7 @@ def test_it_starts_empty_and_looking_at_it_creates_nothing(
     assert not catalog.exists("window_history")
     assert catalog["window_history"].preview()["data"] == []
     catalog.save("window_history", windows())
-    assert not file.parent.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_of_several_runs_come_together_by_their_key(catalog: DataCatalog) -> None:
@@ -79,19 +80,63 @@ def test_rows_of_several_runs_come_together_by_their_key(catalog: DataCatalog) -
     assert not catalog.exists("drift_history")
 
 
-def test_what_was_loaded_can_be_saved_again_without_a_trace(
-    catalog: DataCatalog, file: Path
-) -> None:
+def test_what_was_loaded_can_be_saved_again_without_a_trace(catalog: DataCatalog, url: str) -> None:
     catalog.save("window_history", windows(window(0), window(1)))
-    with sqlite3.connect(file) as connection:
-        connection.execute("update window_history set recorded_at = 'long ago'")
-    connection.close()
+    engine = connect(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("update window_history set recorded_at = 'long ago'")
+    engine.dispose()
     before = catalog.load("window_history")
 
     catalog.save("window_history", before)
 
     pd.testing.assert_frame_equal(catalog.load("window_history"), before)
     assert set(before["recorded_at"]) == {"long ago"}
+
+
+def test_several_tables_are_saved_one_after_the_other(catalog: DataCatalog) -> None:
+    already: list[int] = []
+
+    def made() -> Iterator[pd.DataFrame]:
+        for index in range(3):
+            already.append(len(catalog.load("window_history")))
+            yield windows(window(index))
+
+    catalog.save("window_history", made())
+
+    # Each is in the database before the next one is made.
+    assert already == [0, 1, 2]
+    assert list(catalog.load("window_history")["window"]) == ["w0", "w1", "w2"]
+
+
+def test_what_was_saved_before_a_table_that_fails_stays(catalog: DataCatalog) -> None:
+    tables = [windows(window(0)), windows(window(1), window(2, window=None)), windows(window(3))]
+
+    with pytest.raises(DatasetError, match="the key column 'window' is missing in 1 row"):
+        catalog.save("window_history", tables)
+
+    assert list(catalog.load("window_history")["window"]) == ["w0"]
+
+
+def test_columns_that_nobody_reads_are_not_loaded_and_are_saved_all_the_same(url: str) -> None:
+    whole = HistoryDataset(url=url, table="window_history")
+    short = HistoryDataset(url=url, table="window_history", omit=["alarms", "rmse"])
+
+    short.save(windows(window(0, alarms="drift", rmse=1.5, mae=1.0)))
+
+    loaded = short.load()
+    assert list(loaded.columns) == [
+        *(name for name in WINDOW_HISTORY.columns if name not in ("alarms", "rmse")),
+        "recorded_at",
+    ]
+    assert list(loaded["mae"]) == [1]
+    assert whole.load().loc[0, ["alarms", "rmse"]].tolist() == ["drift", 1.5]
+
+
+@pytest.mark.parametrize("name", ["window", "alrms"])
+def test_a_key_or_a_column_that_is_not_there_cannot_be_omitted(name: str) -> None:
+    with pytest.raises(ValueError, match=f"omit: unknown column '{name}'.*alarms"):
+        HistoryDataset(url="sqlite:///x.db", table="window_history", omit=[name])
 
 
 def test_tables_of_one_database_are_apart(catalog: DataCatalog) -> None:

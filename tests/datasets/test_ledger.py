@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters.sql_store import database
+from regression_lifecycle.adapters.sql_store import connect, database
 from regression_lifecycle.datasets.ledger import LedgerDataset
 
 
@@ -40,17 +39,17 @@ class Clock:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "lifecycle.db"
+def url(store_url: str) -> str:
+    return store_url
 
 
 @pytest.fixture
-def catalog(file: Path, monkeypatch: pytest.MonkeyPatch) -> DataCatalog:
+def catalog(url: str, monkeypatch: pytest.MonkeyPatch) -> DataCatalog:
     Clock.minute = 0
     monkeypatch.setattr(database, "datetime", Clock)
     entry = {
         "type": "regression_lifecycle.datasets.ledger.LedgerDataset",
-        "url": f"sqlite:///{file.as_posix()}",
+        "url": url,
         "table": "ledger",
         "metadata": {"kedro-viz": {"layer": "reporting"}},
     }
@@ -58,7 +57,7 @@ def catalog(file: Path, monkeypatch: pytest.MonkeyPatch) -> DataCatalog:
 
 
 def test_it_starts_empty_and_looking_at_it_creates_nothing(
-    catalog: DataCatalog, file: Path
+    catalog: DataCatalog, tmp_path: Path
 ) -> None:
     empty = catalog.load("ledger")
 
@@ -66,7 +65,7 @@ def test_it_starts_empty_and_looking_at_it_creates_nothing(
     assert {"decision_id", "recorded_at", "decision", "reasons", "run_id"} <= set(empty.columns)
     assert not catalog.exists("ledger")
     assert catalog["ledger"].preview()["data"] == []
-    assert not file.parent.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_decisions_come_back_in_the_order_in_which_they_were_taken(catalog: DataCatalog) -> None:
@@ -111,16 +110,14 @@ def test_no_decision_is_no_row(catalog: DataCatalog) -> None:
     "broken", [{"decision": "promote"}, decision(2, colour="red"), decision(2, reasons=object())]
 )
 def test_one_bad_decision_keeps_the_good_ones_of_its_batch_out(
-    catalog: DataCatalog, file: Path, broken: dict[str, Any]
+    catalog: DataCatalog, broken: dict[str, Any]
 ) -> None:
     catalog.save("ledger", [decision(0)])
 
     with pytest.raises(DatasetError):
         catalog.save("ledger", [decision(1), broken])
 
-    with sqlite3.connect(file) as connection:
-        assert connection.execute("select decision_id from ledger").fetchall() == [("id-0",)]
-    connection.close()
+    assert list(catalog.load("ledger")["decision_id"]) == ["id-0"]
 
 
 @pytest.mark.parametrize(
@@ -168,23 +165,32 @@ def test_the_preview_shows_the_newest_first_in_the_form_kedro_viz_takes(
     assert "NaN" not in json.dumps(shown)
 
 
+def test_a_store_has_one_ledger() -> None:
+    with pytest.raises(ValueError, match=r"unknown ledger table 'ledgr'; did you mean 'ledger'\?"):
+        LedgerDataset(url="sqlite:///x.db", table="ledgr")
+
+
 def test_another_kind_of_database_is_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="unknown kind of database 'mysql'"):
         LedgerDataset(url="mysql+pymysql://db/x", table="ledger").save([decision(1)])
 
 
 def test_a_ledger_of_an_older_release_is_read_and_gets_its_columns(
-    catalog: DataCatalog, file: Path
+    catalog: DataCatalog, url: str
 ) -> None:
-    file.parent.mkdir()
-    with sqlite3.connect(file) as connection:
-        connection.execute(
-            "create table ledger (position integer primary key, decision_id varchar(64) not null "
-            "unique, recorded_at varchar(40) not null, decision text, reasons text, "
+    engine = connect(url)
+    counter = "serial" if engine.dialect.name == "postgresql" else "integer"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"create table ledger (position {counter} primary key, decision_id varchar(64) not "
+            "null unique, recorded_at varchar(40) not null, decision text, reasons text, "
             "candidate_version text)"
         )
-        connection.execute("insert into ledger values (1, 'id-1', 'then', 'refuse', 'why', '')")
-    connection.close()
+        connection.exec_driver_sql(
+            "insert into ledger (decision_id, recorded_at, decision, reasons, candidate_version) "
+            "values ('id-1', 'then', 'refuse', 'why', '')"
+        )
+    engine.dispose()
 
     old = catalog.load("ledger")
     assert list(old["decision_id"]) == ["id-1"]

@@ -11,11 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from regression_lifecycle.adapters.model_files import read_model, write_model
+from regression_lifecycle.adapters.model_files import model_digest, read_model, write_model
 from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.trained_model import TrainedModel
 
@@ -24,6 +25,25 @@ _SHIPPED = ("__init__.py", "core/__init__.py", "core/estimators.py", "core/trust
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 FINGERPRINT_TAG = "fingerprint"
+DIGEST_TAG = "digest"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of a registered model.
+
+    Attributes:
+        version: Its number as text.
+        tags: Its tags.
+    """
+
+    version: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the model's files as they were logged; empty if an older release logged them."""
+        return self.tags.get(DIGEST_TAG, "")
 
 
 def log_model(model: TrainedModel, name: str) -> dict[str, str]:
@@ -34,7 +54,7 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
         name: Name of the logged model.
 
     Returns:
-        ``model_uri``, ``model_id`` and ``run_id``.
+        ``model_uri``, ``model_id``, ``run_id`` and ``digest``, the hash of the model's files.
     """
     import mlflow
     from mlflow.models import infer_signature
@@ -45,6 +65,7 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
         folder = Path(scratch, "model")
         folder.mkdir()
         write_model(model, folder)
+        digest = model_digest(folder)
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(_PACKAGE_ROOT / "adapters" / "pyfunc_model.py"),
@@ -60,6 +81,7 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
         "model_uri": info.model_uri,
         "model_id": str(info.model_id),
         "run_id": str(info.run_id),
+        DIGEST_TAG: digest,
     }
 
 
@@ -75,22 +97,51 @@ def load_by_alias(model_name: str, alias: str) -> TrainedModel | None:
         no such alias.
 
     Raises:
-        ModelError: If the version is there but cannot be read.
+        ModelError: If the version is there but cannot be read, or its files are not those that
+            were registered. A version of an older release, which has no digest, is read.
+    """
+    registered = registered_by_alias(model_name, alias)
+    return None if registered is None else load_version(model_name, alias, registered)
+
+
+def load_version(
+    model_name: str, alias: str, registered: RegisteredVersion, *, needs_digest: bool = False
+) -> TrainedModel:
+    """Load a registered version, once its files are known to be those that were registered.
+
+    Args:
+        model_name: Registered model.
+        alias: The alias that it has.
+        registered: The version.
+        needs_digest: Whether a version without a digest is refused too.
+
+    Returns:
+        The model with ``version``, ``model_uri`` and ``alias`` in its location.
+
+    Raises:
+        ModelError: If it cannot be read or must not be trusted.
     """
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
-    version = version_by_alias(model_name, alias)
-    if version is None:
-        return None
+    version = registered.version
     uri = f"models:/{model_name}/{version}"
     try:
+        if needs_digest and not registered.digest:
+            raise ModelError(
+                f"it has no tag '{DIGEST_TAG}', so nothing tells whether its files were changed; "
+                "train and promote a model with this release"
+            )
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(download_artifacts(artifact_uri=uri, dst_path=scratch))
-            return read_model(
-                folder / "artifacts" / "model",
-                {"version": version, "model_uri": uri, "alias": alias},
-            )
+            folder = folder / "artifacts" / "model"
+            # Before anything in the files is looked at.
+            if registered.digest and model_digest(folder) != registered.digest:
+                raise ModelError(
+                    f"its files are not those that were registered: the tag '{DIGEST_TAG}' is "
+                    f"{registered.digest[:16]}..., theirs {model_digest(folder)[:16]}..."
+                )
+            return read_model(folder, {"version": version, "model_uri": uri, "alias": alias})
     except (OSError, MlflowException, ModelError) as error:
         raise ModelError(
             f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
@@ -108,15 +159,45 @@ def version_by_alias(model_name: str, alias: str) -> str | None:
     Returns:
         The version number as text, or None.
     """
+    registered = registered_by_alias(model_name, alias)
+    return None if registered is None else registered.version
+
+
+def has_registry() -> bool:
+    """Tell whether there is a registry to be asked, without making one.
+
+    Returns:
+        False for a SQLite file that is not there, which MLflow would make and fill with tables.
+    """
+    from mlflow import get_registry_uri
+    from sqlalchemy import make_url
+
+    uri = get_registry_uri()
+    if not uri.startswith("sqlite"):
+        return True
+    return Path(make_url(uri).database or "").is_file()
+
+
+def registered_by_alias(model_name: str, alias: str) -> RegisteredVersion | None:
+    """Look up the version that an alias points at, with its tags.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The version, or None.
+    """
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(MlflowClient().get_model_version_by_alias(model_name, alias).version)
+        found = MlflowClient().get_model_version_by_alias(model_name, alias)
     except MlflowException as error:
         if error.error_code in _ABSENT:
             return None
         raise
+    return RegisteredVersion(str(found.version), dict(found.tags))
 
 
 def register_version(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
 from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
 ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE = "estimator.skops", "passport.json", "example.json"
+MODEL_FILES = (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
 LOCATION_FILE = "location.json"
 
 
@@ -43,6 +45,28 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     (folder / EXAMPLE_FILE).write_text(model.example.to_json(orient="split") + "\n")
 
 
+def model_digest(folder: Path) -> str:
+    """Hash the three files of a model, so that a change of any of them is seen.
+
+    Args:
+        folder: The model's folder.
+
+    Returns:
+        The SHA-256 of names and contents, as hexadecimal digits.
+
+    Raises:
+        ModelError: If a file is missing.
+    """
+    _refuse_incomplete(folder)
+    whole = hashlib.sha256()
+    for name in MODEL_FILES:
+        # Hashes of one length each: nothing can move from the end of one file into the next.
+        whole.update(hashlib.sha256(name.encode()).digest())
+        with (folder / name).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
 def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
     """Read what :func:`write_model` wrote.
 
@@ -56,13 +80,7 @@ def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
     Raises:
         ModelError: If a file is missing or damaged, or holds a type that is not trusted.
     """
-    missing = [
-        name
-        for name in (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
-        if not (folder / name).is_file()
-    ]
-    if missing:
-        raise ModelError(f"not a model: {bounded_list(missing)} missing")
+    _refuse_incomplete(folder)
     try:
         return _read_files(folder, location)
     except ModelError:
@@ -80,7 +98,9 @@ def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
     return TrainedModel(
         estimator=skops.io.load(path, trusted=list(TRUSTED_TYPES)),
         passport=ModelPassport.model_validate_json((folder / PASSPORT_FILE).read_text()),
-        example=pd.read_json(io.StringIO(json.dumps(example)), orient="split", dtype=False),
+        example=pd.read_json(
+            io.StringIO(json.dumps(example)), orient="split", dtype=False, precise_float=True
+        ),
         location=dict(location),
     )
 
@@ -124,7 +144,7 @@ def read_archive(path: Path) -> TrainedModel:
     Raises:
         ModelError: If the file is no model archive or holds a type that is not trusted.
     """
-    names = (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE, LOCATION_FILE)
+    names = (*MODEL_FILES, LOCATION_FILE)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         try:
@@ -152,6 +172,12 @@ def read_passport(path: Path) -> str:
     """
     with zipfile.ZipFile(path) as archive:
         return archive.read(PASSPORT_FILE).decode()
+
+
+def _refuse_incomplete(folder: Path) -> None:
+    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(f"not a model: {bounded_list(missing)} missing")
 
 
 def _refuse_untrusted(path: Path) -> None:

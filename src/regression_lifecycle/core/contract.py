@@ -91,18 +91,37 @@ def enforce_contract(
             tolerated), or too many rows break the contract.
     """
     check_structure(raw, problem)
-    source = raw.reset_index(drop=True)
-    reasons = _Reasons(len(source))
-    typed = {
-        name: _typed_column(source[name], name, spec, reasons)
-        for name, spec in problem.columns.items()
-    }
+    observations, rejected, reasons = sort_rows(raw, problem)
     if parameters.unreadable == "refuse" and reasons.unreadable:
         raise DataContractError(
             f"values that cannot be read: {bounded_list(reasons.unreadable, 5)}. Correct the "
             "file, or set ingestion.unreadable to quarantine. Nothing was written"
         )
-    stamp = _timestamps(typed, problem, reasons, len(source))
+    _refuse_if_too_many(reasons.any, reasons, parameters)
+    return ContractResult(observations, rejected)
+
+
+def sort_rows(
+    raw: pd.DataFrame, problem: Problem, first_row: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame, Reasons]:
+    """Split a table, or a piece of one, into rows that keep the contract and others.
+
+    Args:
+        raw: The rows, with every declared column.
+        problem: The contract.
+        first_row: Position of the first row in the whole table, from 0.
+
+    Returns:
+        Observations and rejected rows as :func:`enforce_contract` describes them, and what speaks
+        against the rows.
+    """
+    source = raw.reset_index(drop=True)
+    reasons = Reasons(len(source))
+    typed = {
+        name: typed_column(source[name], name, spec, reasons)
+        for name, spec in problem.columns.items()
+    }
+    stamp = timestamps_of(typed, problem, reasons, len(source), first_row)
     table = pd.DataFrame({problem.timestamp.name: stamp, **typed})
     key = list(problem.key_columns)
     repeated = np.zeros(len(table), dtype=bool)
@@ -110,18 +129,11 @@ def enforce_contract(
     repeated[~reasons.any] = table.loc[~reasons.any].duplicated(key, keep="first")
     reasons.add(repeated, f"the key ({', '.join(key)}) stands in an earlier row already")
     bad = reasons.any
-    _refuse_if_too_many(bad, reasons, parameters)
     observations = table.loc[~bad].sort_values(list(problem.row_order), kind="stable")
     observations = observations.reset_index(drop=True)
     for name, spec in problem.columns.items():
         observations[name] = _final_dtype(observations[name], spec)
-    # A corrected quarantine file may come back with the columns that were added to it.
-    rejected = source.loc[bad].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
-    rejected.insert(0, ROW_COLUMN, np.flatnonzero(bad) + 1)
-    rejected.insert(1, REASON_COLUMN, reasons.text(bad))
-    # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
-    rejected = rejected.astype(dict.fromkeys(rejected.columns[2:], "str"))
-    return ContractResult(observations, rejected.reset_index(drop=True))
+    return observations, reasons.set_aside(source, first_row), reasons
 
 
 def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
@@ -150,9 +162,9 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
         )
     if not observations[stamp].is_monotonic_increasing:
         raise DataContractError(f"rows are not sorted by {stamp}")
-    reasons = _Reasons(len(observations))
+    reasons = Reasons(len(observations))
     for name, spec in problem.columns.items():
-        _typed_column(observations[name], name, spec, reasons)
+        typed_column(observations[name], name, spec, reasons)
     if reasons.any.any():
         raise DataContractError(
             f"{int(reasons.any.sum())} row(s) break the contract: {reasons.summary()}"
@@ -183,15 +195,32 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-class _Reasons:
-    """Collects, row by row, why the contract is broken."""
+class Reasons:
+    """Collects, row by row, why the contract is broken.
+
+    Attributes:
+        any: Which rows break it, shape (n_rows,).
+        unreadable: Sentences on values that cannot be read as their column's type.
+    """
 
     def __init__(self, n_rows: int) -> None:
+        """Begin without a reason.
+
+        Args:
+            n_rows: Rows of the table.
+        """
         self.any = np.zeros(n_rows, dtype=bool)
         self.unreadable: list[str] = []
         self._found: list[tuple[str, np.ndarray]] = []
 
     def add_unreadable(self, mask: pd.Series, reason: str, values: pd.Series) -> None:
+        """Add a reason that speaks against the file as a whole.
+
+        Args:
+            mask: The rows it holds for.
+            reason: The reason.
+            values: The raw values, of which the first is quoted.
+        """
         rows = np.asarray(mask, dtype=bool)
         if rows.any():
             first = int(np.argmax(rows))
@@ -202,19 +231,52 @@ class _Reasons:
         self.add(rows, reason)
 
     def add(self, mask: pd.Series | np.ndarray, reason: str) -> None:
+        """Add a reason.
+
+        Args:
+            mask: The rows it holds for.
+            reason: The reason.
+        """
         rows = np.asarray(mask, dtype=bool)
         if rows.any():
             self._found.append((reason, rows))
             self.any = self.any | rows
 
     def text(self, bad: np.ndarray) -> list[str]:
+        """Say for every bad row all that speaks against it.
+
+        Args:
+            bad: The rows that are asked about.
+
+        Returns:
+            One text per row.
+        """
         positions = np.flatnonzero(bad)
         return [
             "; ".join(reason for reason, rows in self._found if rows[position])
             for position in positions
         ]
 
+    def set_aside(self, source: pd.DataFrame, first_row: int = 0) -> pd.DataFrame:
+        """Take the bad rows out of a table, with what speaks against them.
+
+        Args:
+            source: The table as it came.
+            first_row: Position of its first row in the whole table, from 0.
+
+        Returns:
+            The rows as text, with ``raw_row`` (1 for the first) and ``rejection_reason``.
+        """
+        # A corrected quarantine file may come back with the columns that were added to it.
+        rejected = source.loc[self.any].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
+        rejected.insert(0, ROW_COLUMN, np.flatnonzero(self.any) + 1 + first_row)
+        rejected.insert(1, REASON_COLUMN, self.text(self.any))
+        # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
+        rejected = rejected.astype(dict.fromkeys(rejected.columns[2:], "str"))
+        return rejected.reset_index(drop=True)
+
     def summary(self) -> str:
+        """Say in one text which reasons there are and how often."""
         parts = [
             f"{reason} ({int(rows.sum())} row(s), first in row {int(np.argmax(rows)) + 1})"
             for reason, rows in self._found
@@ -222,7 +284,19 @@ class _Reasons:
         return bounded_list(parts, 5)
 
 
-def _typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: _Reasons) -> pd.Series:
+def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reasons) -> pd.Series:
+    """Read a column as what it is declared to be.
+
+    Args:
+        values: Raw values.
+        name: Name of the column, for the reasons.
+        spec: The declaration.
+        reasons: Takes up what speaks against a row.
+
+    Returns:
+        Numbers as float64, dates as datetimes, labels as text; missing where a value cannot be
+        read.
+    """
     blank = values.isna()
     if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_datetime64_any_dtype(
         values
@@ -282,14 +356,30 @@ def _label(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _timestamps(
-    typed: dict[str, pd.Series], problem: Problem, reasons: _Reasons, n_rows: int
+def timestamps_of(
+    typed: dict[str, pd.Series],
+    problem: Problem,
+    reasons: Reasons,
+    n_rows: int,
+    first_row: int = 0,
 ) -> pd.Series:
+    """Make the timestamp from the raw columns.
+
+    Args:
+        typed: The columns that it is made of, as :func:`typed_column` reads them.
+        problem: Says how.
+        reasons: Takes up what speaks against a row.
+        n_rows: Rows of the table.
+        first_row: Position of the first row in the whole table, from 0.
+
+    Returns:
+        Moments as ``datetime64[us]``; missing where there is none.
+    """
     spec = problem.timestamp
     if spec.date is None:
         # Raw rows are numbered, so that a row that is set aside shifts no other.
-        first = pd.Timestamp(0)
-        return pd.Series(first + np.arange(n_rows) * problem.frequency).astype("datetime64[us]")
+        steps = np.arange(first_row, first_row + n_rows)
+        return pd.Series(pd.Timestamp(0) + steps * problem.frequency).astype("datetime64[us]")
     stamp = typed[spec.date]
     if spec.hour is not None:
         hour = typed[spec.hour]
@@ -310,9 +400,7 @@ def _final_dtype(values: pd.Series, spec: ColumnSpec) -> pd.Series:
     return values.astype("str") if spec.type == "category" else values
 
 
-def _refuse_if_too_many(
-    bad: np.ndarray, reasons: _Reasons, parameters: IngestionParameters
-) -> None:
+def _refuse_if_too_many(bad: np.ndarray, reasons: Reasons, parameters: IngestionParameters) -> None:
     share = float(bad.mean())
     accepted = int((~bad).sum())
     if share > parameters.maximum_rejected_share:

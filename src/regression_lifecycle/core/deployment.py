@@ -95,6 +95,31 @@ class Adjustment:
     interval_width: float = math.nan
 
 
+def adjustment_of(
+    adjustments: pd.DataFrame, version: str, at: pd.Timestamp | None = None
+) -> Adjustment:
+    """Look up what a model version is served with.
+
+    Args:
+        adjustments: ``adjustments`` of one problem, in any order.
+        version: The model that serves.
+        at: The moment of the rows that are predicted; nothing that holds from a later one on is
+            used. None for the newest.
+
+    Returns:
+        The factor that the version learnt from its own windows, 1 as long as it has none, and
+        the interval width that was learnt last, from the windows of every version.
+    """
+    valid = adjustments if at is None else adjustments[adjustments["valid_from"] <= at]
+    newest = valid.sort_values("valid_from", kind="stable")
+    own = newest.loc[newest["model_version"] == version, "level_factor"].dropna()
+    widths = newest["interval_width"]
+    return Adjustment(
+        float(own.iloc[-1]) if len(own) else 1.0,
+        float(widths.iloc[-1]) if len(widths) else math.nan,
+    )
+
+
 def level_factor(windows: Sequence[Mapping[str, Any]], parameters: LevelCorrection) -> float:
     r"""Compare what came with what the model said, over its newest windows.
 

@@ -194,13 +194,15 @@ SERVED_PREDICTIONS = HistoryTable(
         "row_number": "integer",
         # service or scoring
         "source": "text",
-        # When it was predicted, UTC; the first look of monitoring goes by it.
+        # When it was predicted, UTC. Of several predictions of a row the newest counts.
         "served_at": "datetime",
         # The row's key columns joined by "|", and its timestamp; missing if the request did not
         # say which observation it is about. Such a row cannot be joined with a label.
         "row_key": "text",
         "timestamp": "datetime",
         "model_version": "text",
+        # Newest row that the model was trained on: a prediction of an older row judges nothing.
+        "trained_until": "datetime",
         "raw_prediction": "float",
         "level_factor": "float",
         "prediction": "float",

@@ -15,7 +15,7 @@ from regression_lifecycle.core.deployment import DeploymentParameters, served
 from regression_lifecycle.core.drift_calibration import CalibrationParameters
 from regression_lifecycle.core.drift_reference import ReferenceParameters
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.history import PREDICTIONS
+from regression_lifecycle.core.history import ADJUSTMENTS, PREDICTIONS
 from regression_lifecycle.core.policy import PolicyParameters
 from regression_lifecycle.core.policy_rules import PolicyState
 from regression_lifecycle.core.problem import Problem
@@ -44,6 +44,9 @@ class MonitoringParameters(StrictModel):
     Attributes:
         windows: How time is cut.
         label_delay: Time from an observation to its label; None if the label comes with it.
+        unserved: What becomes of rows that nobody asked the service or a batch for: ``simulate``
+            gives them the champion's prediction, as it would have been when their window began;
+            ``leave`` judges only what was really served.
         segment_rows: Fewest rows of a segment that may be named as the worst of a window.
         deployment: What is served besides the model itself.
         reference: What drift is measured against.
@@ -54,6 +57,7 @@ class MonitoringParameters(StrictModel):
 
     windows: WindowParameters
     label_delay: Duration | None = None
+    unserved: Literal["simulate", "leave"] = "simulate"
     segment_rows: int = Field(5, ge=1)
     deployment: DeploymentParameters = DeploymentParameters()
     reference: ReferenceParameters
@@ -129,35 +133,38 @@ def read_as_of(value: object) -> pd.Timestamp | None:
 def serve_windows(
     plan: pd.DataFrame,
     rows: pd.DataFrame,
-    recorded_predictions: pd.DataFrame,
-    window_ends: pd.Series,
+    known_predictions: pd.DataFrame,
+    windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
     parameters: MonitoringParameters,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give every row of the planned windows its served prediction.
 
-    What was served stays: a recorded prediction is never computed again, only its label is
-    filled in. Rows without one are predicted by the champion, if their window is the champion's,
-    with the level and the interval that were known when the window began.
+    What was served stays: a known prediction is never computed again, only its label is
+    filled in. Rows that no model has served are predicted by the champion, if their window is the
+    champion's and that is wanted, with the level and the interval that were known when the window
+    began.
 
     Args:
         plan: Windows to look at, as
             :func:`~regression_lifecycle.core.window_plan.plan_windows` lists them.
         rows: Known rows with ``window_index``, the champion's features, the target and
             ``baseline``.
-        recorded_predictions: ``predictions``.
-        window_ends: End of every window by its name.
+        known_predictions: ``predictions``, with what was served and not judged yet.
+        windows: All windows up to ``as_of``, in the order of time.
         champion: The deployed model.
         problem: Names key, timestamp and target.
         parameters: Label delay, level correction and interval.
 
     Returns:
-        Rows of ``predictions`` for the planned windows.
+        Rows of ``predictions`` for the planned windows, and one row of ``adjustments``: what the
+        champion is served with in the window that is not over yet.
     """
+    window_ends = windows.set_index("window")["end"]
     keyed = rows.assign(row_key=row_keys(rows, problem).to_numpy())
     labels = keyed.set_index("row_key")[problem.target]
-    recorded = recorded_predictions[recorded_predictions["problem"] == problem.name]
+    recorded = known_predictions[known_predictions["problem"] == problem.name]
     recorded = recorded.assign(target=labels.reindex(recorded["row_key"]).to_numpy())
     past = ServedPast(parameters.label_delay)
     # Planned windows are added with all their rows, as soon as these are served.
@@ -170,8 +177,10 @@ def serve_windows(
     for window in plan.sort_values("window_index", kind="stable").to_dict("records"):
         inside = keyed[keyed["window_index"] == window["window_index"]]
         table = PREDICTIONS.frame(of_window(recorded, window))
-        fresh = inside[~inside["row_key"].isin(table["row_key"])]
-        if champion is not None and window["model_version"] == version and len(fresh):
+        spoken_for = recorded.loc[recorded["window"] == window["window"], "row_key"]
+        fresh = inside[~inside["row_key"].isin(spoken_for)]
+        simulated = parameters.unserved == "simulate" and window["model_version"] == version
+        if champion is not None and simulated and len(fresh):
             adjustment = past.adjustment(window["start"], version, parameters.deployment)
             raw = champion.predict(fresh).to_numpy()
             made = served(raw, adjustment, problem, parameters.deployment).assign(
@@ -189,7 +198,36 @@ def serve_windows(
             table = PREDICTIONS.frame(pd.concat([table, PREDICTIONS.frame(made)]))
         tables.append(table)
         past.add(window["end"], str(window["model_version"]), *_columns(table))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True), _next_adjustment(
+        past, windows, champion, problem, parameters
+    )
+
+
+def _next_adjustment(
+    past: ServedPast,
+    windows: pd.DataFrame,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: MonitoringParameters,
+) -> pd.DataFrame:
+    if champion is None or windows.empty:
+        return ADJUSTMENTS.frame()
+    newest = windows.iloc[-1]
+    over = newest["end"] <= newest["as_of"]
+    valid_from = newest["end"] if over else newest["start"]
+    version = version_of(champion)
+    adjustment = past.adjustment(valid_from, version, parameters.deployment)
+    return ADJUSTMENTS.frame(
+        [
+            {
+                "problem": problem.name,
+                "model_version": version,
+                "valid_from": valid_from,
+                "level_factor": adjustment.level_factor,
+                "interval_width": adjustment.interval_width,
+            }
+        ]
+    )
 
 
 def _columns(part: pd.DataFrame) -> list[np.ndarray]:

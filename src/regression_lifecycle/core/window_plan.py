@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.fingerprints import table_fingerprint
 from regression_lifecycle.core.problem import Problem
+
+if TYPE_CHECKING:
+    from regression_lifecycle.core.served_log import Servings
 
 NEW, REFRESH = "new", "refresh"
 PLAN_COLUMNS = (
@@ -38,12 +42,23 @@ def row_keys(table: pd.DataFrame, problem: Problem) -> pd.Series:
     Returns:
         The key's parts joined by ``|``, on the index of ``table``.
     """
-    # One by one: a column of midnights alone is written without its time.
-    parts = [table[name].map(str).astype("str") for name in problem.key_columns]
+    parts = [_as_text(table[name]) for name in problem.key_columns]
     keys = parts[0]
     for part in parts[1:]:
         keys = keys + "|" + part
     return keys.rename("row_key")
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Write each value as ``str`` does, whatever stands beside it."""
+    if pd.api.types.is_datetime64_dtype(values):
+        # A few times faster than one by one; only whole seconds are written in one form.
+        moments = values.to_numpy()
+        seconds = moments.astype("datetime64[s]")
+        if len(moments) and (seconds == moments).all():
+            texts = np.strings.replace(np.datetime_as_string(seconds, unit="s"), "T", " ")
+            return pd.Series(texts, index=values.index, dtype="str")
+    return values.map(str).astype("str")
 
 
 def of_window(predictions: pd.DataFrame, window: Mapping[str, Any]) -> pd.DataFrame:
@@ -83,6 +98,7 @@ def plan_windows(
     recorded_predictions: pd.DataFrame,
     champion: tuple[str, pd.Timestamp] | None,
     problem: Problem,
+    servings: Servings,
 ) -> pd.DataFrame:
     """Compare what is there with what was recorded.
 
@@ -96,12 +112,15 @@ def plan_windows(
         champion: Version and newest training row of the deployed model; None if there is none,
             and then nothing is planned.
         problem: Names key and target.
+        servings: Who answers for which rows.
 
     Returns:
         One row per window and model version to look at, with the columns of
-        :data:`PLAN_COLUMNS`. ``new``: no model has served the window yet, and it lies after the
-        champion's training. ``refresh``: it was served; now it has more rows, more labels or
-        other ones. A correction of labels that were known asks for a further revision.
+        :data:`PLAN_COLUMNS`; the counts and the state are those of the version's own rows.
+        ``new``: the version was not judged there yet; it really served rows of the window, or it
+        is the champion, which is simulated on a window after its training that was never looked
+        at. ``refresh``: it was judged; now there are more rows, more labels or other ones. A
+        correction of labels that were known asks for a further revision.
     """
     if champion is None:
         return pd.DataFrame(columns=list(PLAN_COLUMNS))
@@ -111,25 +130,33 @@ def plan_windows(
     plan: list[dict[str, Any]] = []
     for window in windows.to_dict("records"):
         part = inside.get(window["window_index"], rows.iloc[:0])
-        known = by_window.get(window["window"])
-        if known is None:
-            if window["start"] <= champion[1]:
-                continue
-            plan.append(_row(window, champion[0], 0, NEW, *_fingerprints(part, problem)))
-            continue
+        known = by_window.get(window["window"], own.iloc[:0])
+        versions = set(servings.versions(window["window"])) - set(known["model_version"])
+        if (
+            known.empty
+            and window["start"] > champion[1]
+            and servings.leaves_rows(window["window"], part)
+        ):
+            versions.add(champion[0])
+        for version in sorted(versions):
+            share = servings.share(window, part, version)
+            plan.append(_row(share, version, 0, NEW, *_fingerprints(part, problem)))
         prints: tuple[str, str] | None = None
         for row in known.to_dict("records"):
             # Who looks from an earlier moment sees less, which is no news.
             if pd.notna(row["seen_as_of"]) and window["as_of"] < row["seen_as_of"]:
                 continue
             prints = prints or _fingerprints(part, problem)
-            seen = (row["features_fingerprint"], row["labels_fingerprint"], row["status"])
-            if seen == (*prints, window["status"]):
-                continue
             version, revision = str(row["model_version"]), int(row["revision"])
+            share = servings.share(window, part, version)
+            seen = (row["features_fingerprint"], row["labels_fingerprint"], row["status"])
+            if seen == (*prints, share["status"]) and not servings.has_news(
+                window["window"], version
+            ):
+                continue
             if _is_correction(part, recorded_predictions, window["window"], version, problem):
                 revision += 1
-            plan.append(_row(window, version, revision, REFRESH, *prints))
+            plan.append(_row(share, version, revision, REFRESH, *prints))
     return pd.DataFrame(plan, columns=list(PLAN_COLUMNS))
 
 

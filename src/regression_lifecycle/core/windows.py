@@ -272,8 +272,10 @@ def place_features(
     """
     keys = list(problem.row_order)
     place = window_of_rows(table, windows, problem, parameters)
-    found = features[keys].merge(table[keys].assign(place=place), on=keys, how="left")
-    index: NDArray[np.int64] = found["place"].to_numpy()
+    # No column of the key may be called so.
+    placed = table[keys].assign(window_index=place)
+    found = features[keys].merge(placed, on=keys, how="left")
+    index: NDArray[np.int64] = found["window_index"].to_numpy()
     return index
 
 

@@ -2,14 +2,15 @@
 
 Kedro's own file datasets write in place: a crash in the middle leaves a shorter file that still
 loads. Here the file is written under a temporary name in the same folder and renamed, which a
-local file system does in one step. Remote stores replace objects as a whole anyway and are
-written directly.
+local file system does in one step. An object store replaces an object in one step when its upload
+is complete, so nothing is renamed there; but an upload that fails half way must not be completed.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any, NewType
 
@@ -20,6 +21,8 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
+from regression_lifecycle.datasets.whole_files import WholeFile
+
 HTMLPreview = NewType("HTMLPreview", str)
 ImagePreview = NewType("ImagePreview", str)
 
@@ -27,6 +30,9 @@ ImagePreview = NewType("ImagePreview", str)
 class AtomicSave:
     """Mixin for a Kedro file dataset: save beside the target, then rename."""
 
+    _protocol: str
+    _version: Any
+    _fs: Any
     _staging = False
 
     def _get_save_path(self) -> PurePosixPath:
@@ -40,8 +46,10 @@ class AtomicSave:
             data: What the wrapped dataset takes.
         """
         # A versioned dataset writes each version to a new path and checks it itself.
-        if getattr(self, "_protocol", None) != "file" or getattr(self, "_version", None):
-            super().save(data)  # type: ignore[misc]
+        if self._protocol != "file" or self._version:
+            # Left by an error, fsspec would complete the object with what it has got so far.
+            with nullcontext() if self._protocol == "file" else self._fs.transaction:
+                super().save(data)  # type: ignore[misc]
             return
         target = Path(self._get_save_path())
         self._staging = True
@@ -99,11 +107,12 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
         """Describe the dataset; nothing is read or written yet.
 
         Args:
-            filepath: Local file; folders are made when it is saved.
+            filepath: Path or URL of the file; folders are made when it is saved.
             metadata: For plugins such as Kedro-Viz.
         """
+        self._file = WholeFile(filepath)
         # An artifact dataset asks for it under this name.
-        self._filepath = Path(filepath)
+        self._filepath = Path(self._file.path)
         self.metadata = metadata
 
     def load(self) -> bytes:
@@ -112,7 +121,7 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
         Returns:
             Its bytes.
         """
-        return self._filepath.read_bytes()
+        return self._file.read()
 
     def save(self, data: bytes) -> None:
         """Write all of the picture or leave the old file as it was.
@@ -120,13 +129,7 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
         Args:
             data: The bytes of the file.
         """
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        staged = self._filepath.with_name(f".{os.getpid()}.{self._filepath.name}")
-        try:
-            staged.write_bytes(data)
-            staged.replace(self._filepath)
-        finally:
-            staged.unlink(missing_ok=True)
+        self._file.write(data)
 
     def preview(self) -> ImagePreview:
         """Give Kedro-Viz the picture.
@@ -137,10 +140,10 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
         return ImagePreview(base64.b64encode(self.load()).decode())
 
     def _exists(self) -> bool:
-        return self._filepath.is_file()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": str(self._file)}
 
 
 class EmptyWithoutFile:

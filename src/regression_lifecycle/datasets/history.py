@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -15,8 +17,10 @@ from regression_lifecycle.datasets.previews import TablePreview, newest_first
 TABLES = {table.name: table for table in vars(history).values() if isinstance(table, HistoryTable)}
 
 
-class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class HistoryDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame], pd.DataFrame]):
     """Rows of a SQL table. Saving adds rows and replaces those that changed, by their key.
+
+    In a table that is append-only (``served_predictions``) a stored row stays as it was.
 
     Example:
         .. code-block:: yaml
@@ -27,21 +31,36 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
               table: window_history
     """
 
-    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        table: str,
+        omit: Sequence[str] = (),
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         """Describe the dataset; the database is opened only on load and save.
 
         Args:
             url: SQLAlchemy URL of a SQLite or PostgreSQL database.
             table: Name of a table in ``core/history.py``.
+            omit: Columns that are not loaded, such as long texts that no node reads.
             metadata: For plugins such as Kedro-Viz.
 
         Raises:
-            ConfigurationError: If there is no such table.
+            ConfigurationError: If there is no such table or column, or the key is omitted.
         """
         if table not in TABLES:
             raise ConfigurationError(unknown_name("history table", table, TABLES))
         self._url = url
         self._table = TABLES[table]
+        others = [name for name in self._table.columns if name not in self._table.key]
+        for name in omit:
+            if name not in others:
+                raise ConfigurationError(f"omit: {unknown_name('column', name, others)}")
+        self._loaded = replace(
+            self._table,
+            columns={n: kind for n, kind in self._table.columns.items() if n not in omit},
+        )
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -53,18 +72,21 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """
         from regression_lifecycle.adapters.sql_store import read_rows
 
-        return read_rows(self._url, self._table)
+        return read_rows(self._url, self._loaded)
 
-    def save(self, data: pd.DataFrame) -> None:
-        """Save rows by their key, in one transaction; equal rows stay as they were.
+    def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
+        """Save rows by their key; equal rows stay as they were, in an append-only table all do.
 
         Args:
-            data: Rows with at least the columns of the key. Rows that are stored and not given
-                stay.
+            data: Rows with at least the columns of the key; rows that are stored and not given
+                stay. A table is saved as a whole or not at all. Of several tables each is saved
+                before the next one is asked for, so that all of them need not fit into memory;
+                those before one that fails stay saved.
         """
         from regression_lifecycle.adapters.sql_store import upsert_rows
 
-        upsert_rows(self._url, self._table, data)
+        for rows in [data] if isinstance(data, pd.DataFrame) else data:
+            upsert_rows(self._url, self._table, rows)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest rows in Kedro-Viz.

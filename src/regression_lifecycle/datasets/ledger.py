@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
 PREVIEWED = ["recorded_at", "kind", "decision", "candidate_version", "as_of", "reasons"]
@@ -29,9 +30,16 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
 
         Args:
             url: SQLAlchemy URL.
-            table: Name of the table.
+            table: Name of the table, which is ``ledger``: the store has one.
             metadata: For plugins such as Kedro-Viz.
+
+        Raises:
+            ConfigurationError: If the table has another name.
         """
+        from regression_lifecycle.adapters.sql_store import LEDGER
+
+        if table != LEDGER:
+            raise ConfigurationError(unknown_name("ledger table", table, [LEDGER]))
         self._url = url
         self._table = table
         self.metadata = metadata
@@ -44,7 +52,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         """
         from regression_lifecycle.adapters.sql_store import read_decisions
 
-        return read_decisions(self._url, self._table)
+        return read_decisions(self._url)
 
     def save(self, data: list[dict[str, Any]]) -> None:
         """Add the decisions that are not there yet.
@@ -54,7 +62,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         """
         from regression_lifecycle.adapters.sql_store import append_decisions
 
-        append_decisions(self._url, self._table, data)
+        append_decisions(self._url, data)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest decisions in Kedro-Viz.

@@ -7,19 +7,20 @@ has to silence when tracking is off for a pipeline.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NewType
 
 from kedro.io import AbstractDataset
 
 from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.datasets.whole_files import WholeFile
 
 JSONPreview = NewType("JSONPreview", str)
 
 
 class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
-    """A trained model in a local archive, logged to the active MLflow run when it is saved.
+    """A trained model in an archive, logged to the active MLflow run when it is saved.
 
     The archive lets another pipeline start from the model later; MLflow holds the history.
 
@@ -36,11 +37,12 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         """Describe the dataset; nothing is read or written yet.
 
         Args:
-            filepath: Local file, ending in ``.zip``.
+            filepath: Path or URL of the archive, ending in ``.zip``.
             name: Name of the logged model in MLflow.
             metadata: For plugins such as Kedro-Viz.
         """
-        self._filepath = Path(filepath)
+        self._file = WholeFile(filepath)
+        self._filepath = Path(self._file.path)
         self._name = name
         self.metadata = metadata
         self._logging_activated = True
@@ -53,7 +55,8 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         """
         from regression_lifecycle.adapters.model_files import read_archive
 
-        return read_archive(self._filepath)
+        with self._file.local_copy() as archive:
+            return read_archive(archive)
 
     def save(self, data: TrainedModel) -> None:
         """Log the model if a run is active, then put the archive in place in one step.
@@ -71,7 +74,13 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         location = data.location if "model_uri" in data.location else {}
         if not location and self._logging_activated and mlflow.active_run() is not None:
             location = mlflow_registry.log_model(data, self._name)
-        write_archive(data, self._filepath, location)
+        if self._file.is_local:
+            write_archive(data, Path(self._file.path), location)
+            return
+        with TemporaryDirectory() as scratch:
+            archive = Path(scratch, self._file.path.name)
+            write_archive(data, archive, location)
+            self._file.write(archive.read_bytes())
 
     def preview(self) -> JSONPreview:
         """Show the model's passport in Kedro-Viz.
@@ -81,13 +90,14 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         """
         from regression_lifecycle.adapters.model_files import read_passport
 
-        return JSONPreview(read_passport(self._filepath))
+        with self._file.local_copy() as archive:
+            return JSONPreview(read_passport(archive))
 
     def _exists(self) -> bool:
-        return self._filepath.is_file()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "name": self._name}
+        return {"filepath": str(self._file), "name": self._name}
 
 
 class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
@@ -181,11 +191,12 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
         """Describe the dataset; nothing is read or written yet.
 
         Args:
-            filepath: Local JSON file that keeps the outcome.
+            filepath: Path or URL of the JSON file that keeps the outcome.
             model_name: Registered model.
             metadata: For plugins such as Kedro-Viz.
         """
-        self._filepath = Path(filepath)
+        self._file = WholeFile(filepath)
+        self._filepath = Path(self._file.path)
         self._model_name = model_name
         self.metadata = metadata
         self._logging_activated = True
@@ -196,7 +207,7 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
         Returns:
             What was saved, with ``version``.
         """
-        outcome: dict[str, Any] = json.loads(self._filepath.read_text())
+        outcome: dict[str, Any] = json.loads(self._file.read())
         return outcome
 
     def save(self, data: dict[str, Any]) -> None:
@@ -214,10 +225,8 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
                     self._model_name, data["model_uri"], data["description"], data["tags"]
                 )
             mlflow_registry.tag_logged_model(data["model_id"], data["tags"])
-        staged = self._filepath.with_name(f".{os.getpid()}.{self._filepath.name}")
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        staged.write_text(json.dumps({**data, "version": version}, indent=2) + "\n")
-        staged.replace(self._filepath)
+        outcome = json.dumps({**data, "version": version}, indent=2) + "\n"
+        self._file.write(outcome.encode())
 
     def preview(self) -> JSONPreview:
         """Show the outcome in Kedro-Viz.
@@ -229,7 +238,7 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
         return JSONPreview(json.dumps({k: v for k, v in outcome.items() if k != "description"}))
 
     def _exists(self) -> bool:
-        return self._filepath.is_file()
+        return self._file.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "model_name": self._model_name}
+        return {"filepath": str(self._file), "model_name": self._model_name}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
+from kedro.io.core import get_protocol_and_path
 
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
@@ -29,12 +30,13 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
         """Describe the folder; it is read only on load.
 
         Args:
-            path: Folder of the page; links are relative to it.
+            path: Folder of the page, or its URL; links are relative to it.
             windows: Folder below it in which every report is that of a window, named
                 ``<window>_v<model version>``.
             metadata: For plugins such as Kedro-Viz.
         """
-        self._path = Path(path)
+        self._protocol, root = get_protocol_and_path(path)
+        self._root = PurePosixPath(root)
         self._windows = windows
         self.metadata = metadata
 
@@ -45,13 +47,20 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
             ``name``, ``path`` (relative, with slashes) and ``window`` (empty for a report that is
             not that of a window), in the order of paths.
         """
+        import fsspec
+
+        file_system = fsspec.filesystem(self._protocol)
+        # Another process may have written since.
+        file_system.invalidate_cache(str(self._root))
         rows = []
         for depth in (f"*/{PAGE}", f"{self._windows}/*/{PAGE}"):
-            for found in sorted(self._path.glob(depth)):
-                folder = found.parent
+            for found in sorted(file_system.glob(f"{self._root}/{depth}")):
+                folder = PurePosixPath(found).parent
                 inside = folder.parent.name == self._windows
                 window = folder.name.rpartition("_v")[0] if inside else ""
-                rows.append((folder.name, found.relative_to(self._path).as_posix(), window))
+                # Local paths come back as absolute ones, so the end is counted.
+                parts = PurePosixPath(found).parts[-1 - depth.count("/") :]
+                rows.append((folder.name, "/".join(parts), window))
         return pd.DataFrame(rows, columns=["name", "path", "window"], dtype="str")
 
     def save(self, data: Any) -> None:
@@ -77,4 +86,4 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
         return newest_first(self.load(), nrows)
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": str(self._path), "windows": self._windows}
+        return {"path": str(self._root), "protocol": self._protocol, "windows": self._windows}

@@ -15,6 +15,7 @@ from regression_lifecycle.adapters.sql_store.history import (
     upsert_statement,
 )
 from regression_lifecycle.adapters.sql_store.ledger import (
+    LEDGER,
     LEDGER_KEY,
     LEDGER_TEXT_COLUMNS,
     append_decisions,
@@ -22,6 +23,7 @@ from regression_lifecycle.adapters.sql_store.ledger import (
 )
 
 __all__ = [
+    "LEDGER",
     "LEDGER_KEY",
     "LEDGER_TEXT_COLUMNS",
     "RECORDED_AT",

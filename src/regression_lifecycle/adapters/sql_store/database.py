@@ -1,4 +1,4 @@
-"""What all tables of the store share: opening, one writer at a time, columns that came later."""
+"""What all tables of the store share: opening, one writer at a time, reading what is there."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
-from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.adapters.sql_store.schema import (
+    begin_up_to_date,
+    has_version,
+    is_up_to_date,
+)
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
@@ -34,7 +38,9 @@ def connect(url: str) -> Engine:
     from sqlalchemy import create_engine, event, make_url
 
     parsed = make_url(url)
-    engine = create_engine(parsed)
+    # Rows go to the driver as tuples.
+    positional = "qmark" if parsed.get_backend_name() == "sqlite" else "format"
+    engine = create_engine(parsed, paramstyle=positional)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -104,47 +110,53 @@ def insert_for(url: str) -> Any:
         The function of the database's dialect.
 
     Raises:
-        ConfigurationError: If the database is neither SQLite nor PostgreSQL.
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL, or PostgreSQL by
+            another driver than psycopg 3.
     """
     from sqlalchemy import make_url
     from sqlalchemy.dialects import postgresql, sqlite
 
     # ON CONFLICT is no part of standard SQL; these two agree on it.
     inserts = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    kind = make_url(url).get_backend_name()
+    parsed = make_url(url)
+    kind = parsed.get_backend_name()
     if kind not in inserts:
         raise ConfigurationError(unknown_name("kind of database", kind, inserts))
+    # Of many rows in one call other drivers count the last one only.
+    if kind == "postgresql" and parsed.drivername != "postgresql+psycopg":
+        raise ConfigurationError(
+            f"the URL of a PostgreSQL database begins with 'postgresql+psycopg://', "
+            f"not with '{parsed.drivername}://'"
+        )
     return inserts[kind]
 
 
 @contextmanager
-def writing(url: str, table: Table) -> Iterator[Connection]:
-    """Open one transaction on a table that is there, with all its columns.
+def writing(url: str, table: str) -> Iterator[Connection]:
+    """Open one transaction on a database whose tables are those of this release.
 
-    The table is created, or given the columns that an older release did not have, inside the same
-    transaction. Writers take turns: the second one waits until the first is done.
+    A database that is new or older is brought up to date inside the same transaction. Writers
+    take turns: the second one waits until the first is done.
 
     Args:
         url: SQLAlchemy URL.
-        table: The table as this release describes it.
+        table: Name of the table that is written.
 
     Yields:
         A connection; what is written through it is kept only if the block ends without an error.
 
     Raises:
-        ConfigurationError: If a table of this name goes by another key.
+        ConfigurationError: If a later release has written the database, or a table of an older
+            one goes by another key.
     """
-    from sqlalchemy.schema import CreateTable
-
     engine = connect(url)
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             # Some drivers forget how many rows an INSERT touched once it is done.
             connection.execution_options(preserve_rowcount=True)
-            _take_turn(connection, table)
-            connection.execute(CreateTable(table, if_not_exists=True))
-            _add_missing_columns(connection, table)
+            begin_up_to_date(connection, table)
             yield connection
+            connection.commit()
     finally:
         engine.dispose()
 
@@ -161,8 +173,11 @@ def select_columns(
 
     Returns:
         Values by column, the rows in no particular order; empty if there is no such table.
+
+    Raises:
+        ConfigurationError: If a later release has written the database.
     """
-    from sqlalchemy import inspect, select
+    from sqlalchemy import select
 
     # Connecting would create the file, and who only looks should leave no trace.
     if not _is_there(url):
@@ -170,15 +185,13 @@ def select_columns(
     engine = connect(url)
     try:
         with engine.connect() as connection:
-            inspector = inspect(connection)
-            if not inspector.has_table(table.name):
-                return {}
-            present = {column["name"] for column in inspector.get_columns(table.name)}
+            present = _present(connection, table)
             columns = [column for column in table.columns if column.name in present]
+            # An older table: no row of it has a value in the others.
+            if not columns or not present.issuperset(where or {}):
+                return {}
             query = select(*columns)
             for name, values in (where or {}).items():
-                if name not in present:  # an older table: no row of it has a value here
-                    return {}
                 query = query.where(table.c[name].in_(values))
             rows = connection.execute(query).all()
         return {column.name: [row[i] for row in rows] for i, column in enumerate(columns)}
@@ -186,42 +199,26 @@ def select_columns(
         engine.dispose()
 
 
+def _present(connection: Connection, table: Table) -> set[str]:
+    """Columns of a table that is there, as cheaply as it can be said."""
+    from sqlalchemy import inspect
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        if is_up_to_date(connection):
+            return set(table.columns.keys())
+    except DBAPIError:
+        connection.rollback()
+        if has_version(connection):
+            raise
+    inspector = inspect(connection)
+    if not inspector.has_table(table.name):
+        return set()
+    return {column["name"] for column in inspector.get_columns(table.name)}
+
+
 def _is_there(url: str) -> bool:
     from sqlalchemy import make_url
 
     parsed = make_url(url)
     return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-
-
-def _take_turn(connection: Connection, table: Table) -> None:
-    from sqlalchemy import func, select
-
-    if connection.dialect.name == "sqlite":
-        # Without it the driver begins at the first INSERT only, and what comes before, such as a
-        # new column, would be kept whatever happens afterwards.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        # CREATE TABLE IF NOT EXISTS is no protection against a second process that does the same,
-        # and two that update the same rows in another order would block each other.
-        connection.execute(select(func.pg_advisory_xact_lock(crc32(table.name.encode()))))
-
-
-def _add_missing_columns(connection: Connection, table: Table) -> None:
-    from sqlalchemy import inspect
-    from sqlalchemy.schema import CreateColumn
-
-    inspector = inspect(connection)
-    key = inspector.get_pk_constraint(table.name)["constrained_columns"]
-    expected = [column.name for column in table.primary_key]
-    if set(key) != set(expected):
-        raise ConfigurationError(
-            f"table '{table.name}' goes by the key {bounded_list(key)}, and this release needs "
-            f"{bounded_list(expected)}; rename the old table, and a new one is made"
-        )
-    present = {column["name"] for column in inspector.get_columns(table.name)}
-    dialect = connection.dialect
-    for column in table.columns:
-        if column.name not in present:
-            name = dialect.identifier_preparer.format_table(table)
-            definition = CreateColumn(column).compile(dialect=dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")

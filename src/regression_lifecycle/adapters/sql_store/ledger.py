@@ -18,6 +18,7 @@ from regression_lifecycle.adapters.sql_store.database import (
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
+LEDGER = "ledger"
 LEDGER_KEY = "decision_id"
 LEDGER_TEXT_COLUMNS = (
     "problem",
@@ -47,53 +48,52 @@ LEDGER_TEXT_COLUMNS = (
 )
 
 
-def append_decisions(url: str, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
+def append_decisions(url: str, rows: Iterable[Mapping[str, Any]]) -> int:
     """Add decisions to a ledger; one that is there already stays as it was.
 
     Args:
-        url: SQLAlchemy URL.
-        table: Name of the ledger table; it is created if need be.
+        url: SQLAlchemy URL; the database is made or brought up to date if need be.
         rows: Decisions by column name, each with ``decision_id``.
 
     Returns:
         How many rows were new.
 
     Raises:
-        ConfigurationError: If the database is neither SQLite nor PostgreSQL.
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL, a later release has
+            written it, or a table of an older one goes by another key.
     """
     new = list(rows)
-    ledger = _ledger(table)
+    ledger = _sql_table()
     keep_old = insert_for(url)(ledger).on_conflict_do_nothing(index_elements=[LEDGER_KEY])
     moment = now()
-    with writing(url, ledger) as connection:
+    with writing(url, LEDGER) as connection:
         return sum(
             connection.execute(keep_old.values({**row, RECORDED_AT: moment})).rowcount
             for row in new
         )
 
 
-def read_decisions(url: str, table: str) -> pd.DataFrame:
+def read_decisions(url: str) -> pd.DataFrame:
     """Read a ledger, the oldest decision first.
 
     Args:
         url: SQLAlchemy URL.
-        table: Name of the ledger table.
 
     Returns:
         All decisions; an empty table with the same columns if there is no ledger yet. Columns
         that an older release did not write are missing values.
     """
-    ledger = _ledger(table)
+    ledger = _sql_table()
     found = select_columns(url, ledger)
     decisions = pd.DataFrame(found, columns=[column.name for column in ledger.columns])
     return decisions.sort_values("position", ignore_index=True)
 
 
-def _ledger(name: str) -> Table:
+def _sql_table() -> Table:
     from sqlalchemy import Column, Integer, MetaData, String, Table, Text
 
     return Table(
-        name,
+        LEDGER,
         MetaData(),
         Column("position", Integer, primary_key=True, autoincrement=True),
         Column(LEDGER_KEY, String(64), unique=True, nullable=False),

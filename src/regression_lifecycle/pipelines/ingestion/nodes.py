@@ -8,17 +8,19 @@ import pandas as pd
 
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.contract import IngestionParameters, enforce_contract, find_gaps
+from regression_lifecycle.core.labels import join_labels
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.pipelines.roles import column_roles
 
 
 def ingest(
-    raw: pd.DataFrame, problem: Problem, parameters: IngestionParameters
+    raw: pd.DataFrame, labels: pd.DataFrame, problem: Problem, parameters: IngestionParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Sort rows into observations and rejected ones, and list the gaps in time.
+    """Sort rows into observations and rejected ones, fill in labels, and list the gaps in time.
 
     Args:
         raw: The table as it was read.
+        labels: Targets that came later than their rows.
         problem: The contract.
         parameters: How many rejected rows are bearable.
 
@@ -29,6 +31,7 @@ def ingest(
         DataContractError: If the table as a whole cannot be used.
     """
     observations, rejected = enforce_contract(raw, problem, parameters)
+    observations = join_labels(observations, labels, problem)
     return observations, rejected, find_gaps(observations, problem)
 
 

@@ -13,7 +13,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 ingest,
-                ["raw_observations", "params:problem", "params:ingestion"],
+                ["raw_observations", "labels", "params:problem", "params:ingestion"],
                 ["observations", "rejected_observations", "observation_gaps"],
                 name="enforce_contract",
             ),

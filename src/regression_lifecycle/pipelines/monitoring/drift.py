@@ -28,7 +28,7 @@ def check_drift(
     window_plan: pd.DataFrame,
     window_rows: pd.DataFrame,
     served_rows: pd.DataFrame,
-    recorded_predictions: pd.DataFrame,
+    known_predictions: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
     drift_check: DriftCheckParameters,
@@ -40,7 +40,7 @@ def check_drift(
         window_plan: Windows to look at.
         window_rows: Known rows with the watched columns.
         served_rows: Served predictions of the planned windows.
-        recorded_predictions: Served predictions of earlier windows, for the reference: they are
+        known_predictions: Served predictions of earlier windows, for the reference: they are
             out of sample by nature. Rows that no model has served have none.
         champion: The deployed model, whose training rows may be the reference.
         problem: Says what the columns are.
@@ -52,7 +52,7 @@ def check_drift(
         rows and yardstick of every window, for its report.
     """
     watch, table = _watch(
-        window_rows, served_rows, recorded_predictions, problem, drift_check, parameters
+        window_rows, served_rows, known_predictions, problem, drift_check, parameters
     )
     predicted = replace(
         watch,
@@ -179,14 +179,14 @@ def _name(window: Mapping[str, Any]) -> str:
 def _watch(
     window_rows: pd.DataFrame,
     served_rows: pd.DataFrame,
-    recorded_predictions: pd.DataFrame,
+    known_predictions: pd.DataFrame,
     problem: Problem,
     drift_check: DriftCheckParameters,
     parameters: MonitoringParameters,
 ) -> tuple[DriftWatch, pd.DataFrame]:
     roles = column_roles(problem, drift_check.columns, prediction=PREDICTION)
     keys = row_keys(window_rows, problem)
-    known = pd.concat([recorded_predictions, served_rows])[["row_key", PREDICTION]]
+    known = pd.concat([known_predictions, served_rows])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
     names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
     table = window_rows[list(dict.fromkeys(names))].assign(

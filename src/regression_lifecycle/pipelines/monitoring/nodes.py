@@ -20,6 +20,7 @@ from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.policy_rules import PolicyState
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.core.rejections import rejected_moments
+from regression_lifecycle.core.served_log import Servings
 from regression_lifecycle.core.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.window_plan import (
     newest_revisions,
@@ -90,8 +91,9 @@ def plan(
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     recorded_windows: pd.DataFrame,
-    recorded_predictions: pd.DataFrame,
+    known_predictions: pd.DataFrame,
     problem: Problem,
+    parameters: MonitoringParameters,
 ) -> pd.DataFrame:
     """Find the windows that are new or in which something changed.
 
@@ -100,15 +102,23 @@ def plan(
         windows: All windows up to ``as_of``.
         champion: The deployed model.
         recorded_windows: ``window_history`` as it is before this run.
-        recorded_predictions: ``predictions`` as they are before this run.
+        known_predictions: ``predictions``, with what was served and not judged yet.
         problem: Names key and target.
+        parameters: Whether rows that nobody asked for are simulated.
 
     Returns:
         One row per window and model version to look at.
     """
     deployed = None if champion is None else (version_of(champion), champion.passport.trained_until)
+    servings = Servings(
+        known_predictions,
+        version_of(champion),
+        parameters.unserved == "simulate",
+        parameters.windows,
+        problem,
+    )
     return plan_windows(
-        windows, window_rows, recorded_windows, recorded_predictions, deployed, problem
+        windows, window_rows, recorded_windows, known_predictions, deployed, problem, servings
     )
 
 
@@ -117,34 +127,29 @@ def serve(
     window_rows: pd.DataFrame,
     windows: pd.DataFrame,
     champion: TrainedModel | None,
-    recorded_predictions: pd.DataFrame,
+    known_predictions: pd.DataFrame,
     problem: Problem,
     parameters: MonitoringParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Give every row of the planned windows its served prediction.
 
     Args:
         window_plan: Windows to look at.
         window_rows: Known rows with their window.
-        windows: All windows, for their ends.
+        windows: All windows.
         champion: The deployed model.
-        recorded_predictions: What was served before; it stays as it is.
+        known_predictions: What was served before; it stays as it is.
         problem: Names key, timestamp and target.
         parameters: Level correction, interval and the delay of labels.
 
     Returns:
-        The predictions twice: for the next nodes and for the store.
+        The predictions twice: for the next nodes and for the store. And ``adjustments``, which the
+        service and batches read: what the champion is served with from now on.
     """
-    made = monitoring.serve_windows(
-        window_plan,
-        window_rows,
-        recorded_predictions,
-        windows.set_index("window")["end"],
-        champion,
-        problem,
-        parameters,
+    made, adjustments = monitoring.serve_windows(
+        window_plan, window_rows, known_predictions, windows, champion, problem, parameters
     )
-    return made, made
+    return made, made, adjustments
 
 
 def judge(

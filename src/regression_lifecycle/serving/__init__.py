@@ -1,0 +1,1 @@
+"""The HTTP service, and the log of what it answered."""

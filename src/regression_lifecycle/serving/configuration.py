@@ -1,0 +1,139 @@
+"""What the service reads under ``conf/``, checked before anything is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regression_lifecycle.core.deployment import DeploymentParameters
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.monitoring import MonitoringParameters
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.serving import ServingParameters
+from regression_lifecycle.parameter_check import read_sections
+
+CHAMPION = "champion_model"
+SPOOL = Path("07_model_output", "spool")
+
+
+@dataclass(frozen=True)
+class ServiceConfiguration:
+    """Everything that the service is told.
+
+    Attributes:
+        problem: The contract.
+        serving: How it is reached and how much it takes.
+        deployment: How level factor and interval are applied.
+        model_name: Registered model.
+        alias: The alias that is followed.
+        tracking_uri: Where MLflow is.
+        registry_uri: Where its registry is; empty if it is the same.
+        store_url: SQLAlchemy URL of the store.
+        spool: Folder of the prediction log.
+        token: What callers must send; empty if nobody is asked.
+    """
+
+    problem: Problem
+    serving: ServingParameters
+    deployment: DeploymentParameters
+    model_name: str
+    alias: str
+    tracking_uri: str
+    registry_uri: str
+    store_url: str = field(repr=False)
+    spool: Path
+    token: str = field(default="", repr=False)
+
+
+def read_configuration(
+    loader: Any, project: Path, host: str | None = None, port: int | None = None
+) -> ServiceConfiguration:
+    """Read the project's configuration.
+
+    Args:
+        loader: The project's configuration loader.
+        project: The project's folder.
+        host: Address in place of the configured one.
+        port: Port in place of the configured one.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ConfigurationError: With one line per mistake.
+    """
+    parameters = loader["parameters"]
+    given = {"host": host, "port": port}
+    over = {name: value for name, value in given.items() if value is not None}
+    section = parameters.get("serving") or {}
+    sections = read_sections(
+        {**parameters, "serving": {**section, **over}},
+        {"problem": Problem, "monitoring": MonitoringParameters, "serving": ServingParameters},
+    )
+    serving: ServingParameters = sections["serving"]
+    serving.refuse_open_door()
+    champion = _champion(loader["catalog"])
+    server = _section(loader, "mlflow").get("server") or {}
+    credentials = _section(loader, "credentials").get(str(server.get("credentials"))) or {}
+    # As kedro-mlflow does: MLflow reads them from there.
+    os.environ.update({str(name): str(value) for name, value in credentials.items()})
+    return ServiceConfiguration(
+        problem=sections["problem"],
+        serving=serving,
+        deployment=sections["monitoring"].deployment,
+        model_name=champion["model_name"],
+        alias=champion["alias"],
+        tracking_uri=_uri(server.get("mlflow_tracking_uri"), project),
+        registry_uri=_uri(server["mlflow_registry_uri"], project)
+        if server.get("mlflow_registry_uri")
+        else "",
+        store_url=loader.store_url,
+        spool=loader.local_folder / SPOOL,
+        token=_token(serving.token_env),
+    )
+
+
+def _champion(catalog: Mapping[str, Any]) -> dict[str, str]:
+    entry = catalog.get(CHAMPION)
+    if not isinstance(entry, Mapping) or not entry.get("model_name"):
+        raise ConfigurationError(
+            f"  the catalog has no entry '{CHAMPION}' with a 'model_name', so it is not known "
+            "which registered model is to be served"
+        )
+    return {
+        "model_name": str(entry["model_name"]),
+        "alias": str(entry.get("alias", "champion")),
+    }
+
+
+def _uri(uri: str | None, project: Path) -> str:
+    """Find MLflow where kedro-mlflow finds it; a relative path is one inside the project."""
+    told = uri or os.environ.get("MLFLOW_TRACKING_URI", "mlruns")
+    if "://" in told or told.startswith(("databricks", "file:")):
+        return told
+    return (project / told).absolute().as_uri()
+
+
+def _section(loader: Any, kind: str) -> dict[str, Any]:
+    from kedro.config import MissingConfigException
+
+    try:
+        found: dict[str, Any] = loader[kind]
+    except MissingConfigException:
+        return {}
+    return found
+
+
+def _token(variable: str | None) -> str:
+    if variable is None:
+        return ""
+    token = os.environ.get(variable, "")
+    if not token or not token.isascii() or not token.isprintable() or token != token.strip():
+        raise ConfigurationError(
+            f"  serving.token_env: the environment variable {variable} must hold the token, in "
+            "letters, digits and signs of ASCII without blanks around it"
+        )
+    return token

@@ -1,0 +1,200 @@
+"""The whole way round with real processes: served, labelled late, retrained, rolled back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import load_dataset
+from tests.loop import RAW
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
+
+KEDRO = str(Path(sys.executable).with_name("kedro"))
+PATIENCE_SECONDS = 90
+FEATURES = ["hr", "workingday", "weathersit", "temp", "hum"]
+# Two weeks after the first champion was trained, whose labels come late, and are doubled.
+FIRST, LAST = pd.Timestamp("2011-03-05"), pd.Timestamp("2011-03-19")
+LATE = ["cnt", "casual", "registered"]
+PARAMS = {
+    "serving": {"port": 0, "poll_seconds": 0.2},
+    "monitoring": {
+        "unserved": "leave",
+        "policy": {"rules": [{"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}]},
+    },
+    "retraining": {
+        "judged_windows": 1,
+        "gate": {
+            "checks": [{"metric": "r2", "minimum": -5}],
+            "comparison": {"observed_improvement": None, "minimum_improvement": -0.9},
+        },
+    },
+}
+
+
+def kedro(project: Path, *arguments: str, expect: int = 0) -> str:
+    """Run a command as a user does; gives what it printed."""
+    done = subprocess.run(
+        [KEDRO, *arguments], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+class Client:
+    """Asks a service that runs in a process of its own."""
+
+    def __init__(self, project: Path) -> None:
+        self._log = (project / "serve.log").open("w+")
+        self.process = subprocess.Popen(
+            [KEDRO, "serve", "--env=test"],
+            cwd=project,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.url = wait_for(self._address)
+        wait_for(lambda: self.get("/ready").get("ready"))
+
+    def _address(self) -> str | None:
+        assert self.process.poll() is None, self.output()
+        found = re.search(r"Serving on (http://\S+)", self.output())
+        return None if found is None else found[1]
+
+    def output(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+    def get(self, path: str) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            return json.load(error)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        data = json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.url + path, data, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, self.output()
+
+
+def wait_for(ask: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return answer
+
+
+@pytest.fixture
+def served_hours(running_project: Path) -> pd.DataFrame:
+    """Two weeks of real hours, whose targets the raw table does not know yet."""
+    raw = pd.read_csv(running_project / RAW)
+    stamp = pd.to_datetime(raw["dteday"]) + pd.to_timedelta(raw["hr"], unit="h")
+    rows = raw.assign(timestamp=stamp)[stamp.between(FIRST, LAST, inclusive="left")]
+    known = raw[stamp < LAST].astype(dict.fromkeys(LATE, "Int64"))
+    known.loc[stamp >= FIRST, LATE] = pd.NA
+    known.to_csv(running_project / RAW, index=False)
+    late = {"columns": {name: {"missing": True} for name in LATE}}
+    path = running_project / "conf/test/parameters.yml"
+    parameters = yaml.safe_load(path.read_text())
+    for name, section in {"problem": late, **PARAMS}.items():
+        parameters[name] = {**parameters.get(name, {}), **section}
+    path.write_text(yaml.safe_dump(parameters))
+    return rows
+
+
+@pytest.fixture
+def client(running_project: Path, served_hours: pd.DataFrame) -> Iterator[Client]:
+    service = Client(running_project)
+    yield service
+    service.process.kill()
+    service.process.wait()
+
+
+def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
+    running_project: Path, served_hours: pd.DataFrame, client: Client
+) -> None:
+    # Two weeks of requests, a day each.
+    hours = served_hours.assign(moment=served_hours["timestamp"].dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    sent = 0
+    for _, day in hours.groupby("dteday"):
+        rows = [
+            {"timestamp": row["moment"], **{name: row[name] for name in FEATURES}}
+            for row in day.to_dict("records")
+        ]
+        answer = client.post("/predict", {"rows": rows})
+        assert answer["model_version"] == "1"
+        assert answer["logged"] is True
+        assert len(answer["predictions"]) == len(rows)
+        sent += len(rows)
+    assert sent == len(hours) > 300
+
+    # Before the labels: both weeks are recorded, and wait.
+    wait_for(lambda: client.get("/health")["log"]["backlog_rows"] == 0)
+    kedro(running_project, "tick", "--env=test", f"--as-of={LAST}")
+    windows = load_dataset(running_project, "window_history")
+    assert windows["status"].tolist() == ["pending labels"] * 2
+    assert windows["n"].sum() == sent
+
+    # The labels come out of order and twice, and say twice what the model thinks.
+    labels = hours.assign(cnt=2 * hours["cnt"]).rename(columns={"moment": "at"})
+    for part in (labels.sample(frac=1, random_state=1), labels.iloc[:24]):
+        body = [{"timestamp": at, "cnt": cnt} for at, cnt in part[["at", "cnt"]].to_numpy()]
+        assert client.post("/labels", {"labels": body})["received"] == len(part)
+    said = kedro(running_project, "tick", "--env=test", f"--as-of={LAST}", expect=20)
+    assert "a new champion was promoted" in said
+    windows = load_dataset(running_project, "window_history")
+    assert set(windows["status"]) == {"complete"}
+    assert (windows["bias"] < -0.3).any()
+    assert windows["alarms"].str.contains("bias").any()
+    judged = load_dataset(running_project, "predictions")
+    served = load_dataset(running_project, "served_predictions")
+    pd.testing.assert_series_equal(
+        judged.set_index("row_key")["prediction"].sort_index(),
+        served.set_index("row_key")["prediction"].sort_index(),
+    )
+
+    # The service follows the promotion, and the rollback, without a restart.
+    one = {"rows": [{"timestamp": "2011-03-19T08:00:00", **dict.fromkeys(FEATURES, 1)}]}
+    wait_for(lambda: client.get("/model")["model_version"] == "2")
+    promoted = client.post("/predict", one)
+    assert promoted["model_version"] == "2"
+    kedro(
+        running_project,
+        "run",
+        "--env=test",
+        "--pipelines=rollback",
+        "--params=rollback.reason=counts twice",
+    )
+    wait_for(lambda: client.get("/model")["model_version"] == "1")
+    returned = client.post("/predict", one)
+    assert returned["model_version"] == "1"
+    assert returned["predictions"] != promoted["predictions"]
+
+    # And at its end everything that it answered is in the store, once.
+    client.end()
+    served = load_dataset(running_project, "served_predictions")
+    assert len(served) == sent + 2
+    assert not served.duplicated(["request_id", "row_number"]).any()
+    assert served["row_key"].value_counts().iloc[1:].max() == 1

@@ -1,0 +1,431 @@
+"""What a caller of the service sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from regression_lifecycle.adapters import mlflow_registry, sql_store
+from regression_lifecycle.core.deployment import Adjustment, DeploymentParameters, served
+from regression_lifecycle.core.feature_table import build_features
+from regression_lifecycle.core.history import ADJUSTMENTS
+from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.window_plan import row_keys
+from regression_lifecycle.serving import http_requests
+from regression_lifecycle.serving.app import Service, make_app
+from tests.serving.conftest import (
+    STAMP,
+    Client,
+    Models,
+    Running,
+    Start,
+    copy_registry,
+    make_configuration,
+    make_observations,
+    row,
+    wait_until,
+)
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def shared(
+    problem: Problem,
+    models_once: Models,
+    portal: BlockingPortal,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Running]:
+    """One service for all tests that change nothing but its log."""
+    folder = tmp_path_factory.mktemp("service")
+    mlflow.set_tracking_uri(copy_registry(models_once, folder))
+    service = Service(
+        make_configuration(problem, folder, maximum_rows=50, maximum_body_bytes=20_000)
+    )
+    wait_until(lambda: service.following.deployed is not None)
+    yield Running(service, Client(make_app(service), portal))
+    service.close()
+    mlflow.set_tracking_uri(None)
+
+
+def details(response: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = response.json()["detail"]
+    return found
+
+
+def test_answers_are_the_models_own_predictions(
+    shared: Running, models_once: Models, problem: Problem
+) -> None:
+    observations = make_observations(problem).tail(30)
+    model = models_once.models["1"]
+    table = build_features(observations, problem, model.passport.recipe)
+    sent = [
+        {
+            "timestamp": moment.isoformat(),
+            **{name: None if pd.isna(value) else value for name, value in values.items()},
+        }
+        for moment, values in zip(
+            table["timestamp"],
+            table[["hr", "temp", "holiday", "cnt_before"]].to_dict("records"),
+            strict=True,
+        )
+    ]
+
+    response = shared.predict(*sent)
+
+    assert response.status_code == 200, response.text
+    expected = served(
+        model.predict(table).to_numpy(), Adjustment(), problem, DeploymentParameters()
+    )
+    answered = pd.DataFrame(response.json()["predictions"])
+    np.testing.assert_array_equal(answered["prediction"], expected["prediction"])
+    assert answered["lower"].isna().all()
+    assert response.json()["model_version"] == "1"
+    assert response.json()["logged"] is True
+
+
+def test_a_level_factor_and_an_interval_are_applied(
+    registry: Models, start: Start, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{(tmp_path / 'lifecycle.db').as_posix()}"
+    valid_from = pd.Timestamp("2021-03-08")
+    rows = {"problem": "tiny", "model_version": "1", "valid_from": [valid_from]}
+    learnt = pd.DataFrame({**rows, "level_factor": [1.5], "interval_width": [2.0]})
+    sql_store.upsert_rows(url, ADJUSTMENTS, learnt)
+    running = start()
+
+    (answer,) = running.predict(row()).json()["predictions"]
+
+    logged = running.logged().iloc[0]
+    assert logged["level_factor"] == 1.5
+    assert answer["prediction"] == pytest.approx(1.5 * logged["raw_prediction"])
+    half = 2.0 * answer["prediction"] ** 0.5
+    assert answer["upper"] - answer["prediction"] == pytest.approx(half)
+    assert answer["prediction"] - answer["lower"] == pytest.approx(half)
+    assert running.client.get("/model").json()["interval"]["width"] == 2.0
+    # Learnt anew by a tick, it holds without a restart.
+    changed = learnt.assign(valid_from=pd.Timestamp("2021-03-15"), level_factor=0.5)
+    sql_store.upsert_rows(url, ADJUSTMENTS, changed)
+    running.service.following.look_at_store()
+    (later,) = running.predict(row()).json()["predictions"]
+    assert later["prediction"] == pytest.approx(answer["prediction"] / 3)
+
+
+def test_every_row_is_logged_once_with_all_that_it_was(shared: Running, problem: Problem) -> None:
+    name = f"mine-{uuid.uuid4()}"
+    rows = [row(), row(timestamp="2021-03-09 08:30", temp=None), row(timestamp=None, **clock())]
+
+    response = shared.predict(*rows, headers={"X-Request-ID": name})
+
+    assert response.json()["request_id"] == response.headers["X-Request-ID"] == name
+    logged = shared.logged()
+    own = logged[logged["request_id"] == name]
+    assert list(own["row_number"]) == [0, 1, 2]
+    assert set(own["source"]) == {"service"}
+    assert set(own["model_version"]) == {"1"}
+    assert set(own["trained_until"]) == {pd.Timestamp("2021-03-07 23:00")}
+    assert list(own["prediction"]) == [a["prediction"] for a in response.json()["predictions"]]
+    stamps = pd.DataFrame({"timestamp": [pd.Timestamp(STAMP), pd.Timestamp("2021-03-09 08:30")]})
+    assert list(own["row_key"][:2]) == list(row_keys(stamps, problem))
+    assert (
+        own["row_key"].isna().tolist() == own["timestamp"].isna().tolist() == [False, False, True]
+    )
+    features = json.loads(own["features"].iloc[1])
+    assert features["temp"] is None
+    assert features["calendar_weekday"] == 2
+    age = pd.Timestamp.now("UTC").tz_localize(None) - own["served_at"].iloc[0]
+    assert pd.Timedelta(0) <= age < pd.Timedelta("1 minute")
+
+
+def test_a_request_that_is_repeated_is_answered_again_and_logged_once(shared: Running) -> None:
+    name = f"again-{uuid.uuid4()}"
+
+    first = shared.predict(row(), headers={"X-Request-ID": name})
+    second = shared.predict(row(hr=8), headers={"X-Request-ID": name})
+
+    assert (first.status_code, second.status_code) == (200, 200)
+    logged = shared.logged()
+    own = logged[logged["request_id"] == name]
+    assert list(own["prediction"]) == [first.json()["predictions"][0]["prediction"]]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "x" * 129, "é"])
+def test_a_name_that_the_log_could_not_hold_is_refused(shared: Running, name: str) -> None:
+    response = shared.predict(row(), headers={"X-Request-ID": name.encode("utf-8")})
+
+    assert response.status_code == 422
+    assert "X-Request-ID" in details(response)[0]["message"]
+
+
+def clock() -> dict[str, float]:
+    """What the first version makes of a moment, sent in its place."""
+    return {
+        "calendar_weekday": 2,
+        "hour_sin": 0.965925826,
+        "hour_cos": -0.258819045,
+        "day_index": 67.0,
+        "summer": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "message"),
+    [
+        ({"temp": "warm"}, "temp", "valid number"),
+        ({"temp": True}, "temp", "valid number"),
+        ({"temp": 61}, "temp", "less than or equal to 60"),
+        ({"hr": 7.5}, "hr", "multiple of 1"),
+        ({"hr": None}, "hr", "valid number"),
+        ({"holiday": 2}, "holiday", "allowed: 0, 1"),
+        ({"tmep": 1}, "tmep", "did you mean 'temp'?"),
+        ({"cnt": 3}, "cnt", "unknown name 'cnt'"),
+        ({"timestamp": "yesterday"}, "timestamp", "match pattern"),
+        ({"timestamp": "2021-02-30"}, "timestamp", "not a moment"),
+        ({"timestamp": "2021-03-09T07:00:00Z"}, "timestamp", "match pattern"),
+        ({"timestamp": 1615273200}, "timestamp", "valid string"),
+        ({"timestamp": "1600-01-01"}, "timestamp", "from 1678 to 2261"),
+        ({"timestamp": None}, "calendar_weekday", "send it, or 'timestamp'"),
+    ],
+)
+def test_a_row_that_cannot_be_taken_is_named_with_its_column(
+    shared: Running, changes: dict[str, Any], column: str, message: str
+) -> None:
+    before = len(shared.logged())
+
+    response = shared.predict(row(), row(**changes))
+
+    assert response.status_code == 422
+    mistake = details(response)[0]
+    assert (mistake["row"], mistake["column"]) == (1, column)
+    assert message in mistake["message"]
+    assert len(shared.logged()) == before
+
+
+def test_a_feature_that_was_left_out_is_named(shared: Running) -> None:
+    without = {name: value for name, value in row().items() if name != "temp"}
+
+    response = shared.predict(without)
+
+    assert details(response) == [{"row": 0, "column": "temp", "message": "is missing"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b'{"rows": [{"hr": "\\ud800"}]}', 400),
+        (b"[" * 15_000, 400),
+        (b"null", 422),
+        (b"[]", 422),
+        (b'{"rows": []}', 422),
+        (b'{"rows": [[]]}', 422),
+        (b'{"rows": null}', 422),
+        (b'{"row": {}}', 422),
+        (b'{"rows": [' + b",".join([b"{}"] * 51) + b"]}", 422),
+        (b'{"rows": [{"hr": NaN}]}', 422),
+        (b'{"rows": [{"hr": 1e999}]}', 422),
+        (b'{"rows": [{"hr": 1' + b"0" * 400 + b"}]}", 422),
+        (b'{"rows": [{"hr": 1' + b"0" * 5000 + b"}]}", 400),
+        (b'{"rows": [{"\\u0000": 1}]}', 422),
+        (b'{"rows": [{' + b",".join(b'"c%d":1' % i for i in range(1500)) + b"}]}", 422),
+    ],
+)
+def test_bodies_that_are_no_rows_are_refused_in_few_words(
+    shared: Running, body: bytes, status: int
+) -> None:
+    response = shared.client.post("/predict", content=body, headers=JSON)
+
+    assert response.status_code == status, response.text
+    assert 1 <= len(details(response)) <= 20
+    assert len(response.content) < 10_000
+
+
+def test_of_a_key_that_stands_twice_the_last_counts(shared: Running) -> None:
+    text = json.dumps({"rows": [row()]}).replace('"hr": 7', '"hr": 99, "hr": 7')
+
+    response = shared.client.post("/predict", content=text, headers=JSON)
+
+    assert response.status_code == 200
+    assert response.json()["predictions"] == shared.predict(row()).json()["predictions"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ],
+)
+def test_what_is_not_plain_json_is_refused(shared: Running, headers: dict[str, str]) -> None:
+    response = shared.client.post("/predict", content=b"{}", headers=headers)
+
+    assert response.status_code == 415
+
+
+def test_a_body_that_is_too_long_is_not_read(shared: Running) -> None:
+    taken = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            taken.append(1)
+            yield b" " * 1000
+
+    told = shared.client.post("/predict", content=b" " * 20_001, headers=JSON)
+    chunked = shared.client.post("/predict", content=endless(), headers=JSON)
+
+    assert (told.status_code, chunked.status_code) == (413, 413)
+    assert told.headers["Connection"] == "close"
+    assert 20 <= len(taken) <= 22
+    assert "20000 bytes" in details(chunked)[0]["message"]
+
+
+def test_who_sends_too_slowly_is_turned_away(
+    shared: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_requests, "BODY_SECONDS", 0.01)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"rows": ['
+        await asyncio.sleep(60)
+
+    response = shared.client.post("/predict", content=slow(), headers=JSON)
+
+    assert response.status_code == 408
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/predict", 405), ("POST", "/ready", 405), ("GET", "/", 404), ("GET", "/model/", 404)],
+)
+def test_other_paths_and_methods_are_refused_in_the_same_form(
+    shared: Running, method: str, path: str, status: int
+) -> None:
+    response = shared.client.request(method, path)
+
+    assert response.status_code == status
+    assert details(response)[0]["row"] is None
+
+
+def test_the_page_and_its_example_belong_to_the_model_that_answers(
+    registry: Models, start: Start
+) -> None:
+    running = start()
+    first = running.client.get("/openapi.json").json()
+    mlflow_registry.set_alias("tiny", "champion", "2")
+    running.service.following.look_at_registry()
+    second = running.client.get("/openapi.json").json()
+
+    stale, example = (
+        document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"][
+            "example"
+        ]
+        for document in (first, second)
+    )
+    assert len(stale["rows"][0]) == 9
+    assert len(example["rows"][0]) == 6
+    assert running.client.post("/predict", json=stale).status_code == 422
+    answer = running.client.post("/predict", json=example)
+    assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
+    assert "openapi.json" in running.client.get("/docs").text
+
+
+def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_path: Path) -> None:
+    url = f"sqlite:///{(tmp_path / 'lifecycle.db').as_posix()}"
+    decision = {
+        "decision_id": "d1",
+        "problem": "tiny",
+        "kind": "promotion",
+        "decision": "promote",
+        "candidate_version": "1",
+        "reasons": "better",
+        "metrics": '{"candidate": {"rmse": 1.5}}',
+        "checks": "[]",
+    }
+    sql_store.append_decisions(url, [decision])
+    running = start()
+    running.service.following.look_at_store()
+
+    told = running.client.get("/model").json()
+
+    assert told["model_version"] == "1"
+    assert told["digest"] == mlflow.MlflowClient().get_model_version("tiny", "1").tags["digest"]
+    assert told["trained_until"] == "2021-03-07T23:00:00"
+    assert told["level_factor"] == 1.0
+    assert told["interval"] == {"level": 0.9, "scale": "sqrt", "width": None}
+    (made,) = told["decisions"]
+    assert made["metrics"] == {"candidate": {"rmse": 1.5}}
+    assert "opponent" not in made
+    assert told["warnings"] == []
+
+
+def test_a_token_is_asked_for_everywhere_but_for_health(registry: Models, start: Start) -> None:
+    running = start(token="s3cret")
+
+    for path in ("/model", "/openapi.json", "/docs", "/nothing"):
+        for given in ({}, {"Authorization": "Bearer s3cre"}, {"Authorization": "s3cret"}):
+            refused = running.client.get(path, headers=given)
+            assert refused.status_code == 401, path
+            assert refused.headers["WWW-Authenticate"] == "Bearer"
+            assert "s3cret" not in refused.text
+    assert running.predict(row()).status_code == 401
+    assert running.client.get("/health").status_code == 200
+    assert running.client.get("/ready").status_code == 200
+    allowed = {"Authorization": "Bearer s3cret"}
+    assert running.predict(row(), headers=allowed).status_code == 200
+    document = running.client.get("/openapi.json", headers=allowed).json()
+    assert document["paths"]["/predict"]["post"]["security"] == [{"token": []}]
+
+
+def test_a_log_that_is_full_is_told_or_refused(
+    registry: Models, start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").write_text("")
+    away = f"sqlite:///{(tmp_path / 'a file' / 'lifecycle.db').as_posix()}"
+    full = {"spool_maximum_mb": 0.0001, "segment_mb": 0.0001}
+
+    serving = start(store_url=away, log=full)
+    refusing = start(store_url=away, log={**full, "when_full": "refuse"})
+
+    answer = serving.predict(row())
+    assert (answer.status_code, answer.json()["logged"]) == (200, False)
+    refused = refusing.predict(row())
+    assert refused.status_code == 503
+    assert "takes no more rows" in details(refused)[0]["message"]
+    assert refused.headers["Retry-After"] == "1"
+    assert serving.client.get("/ready").status_code == 200
+    assert refusing.client.get("/ready").status_code == 503
+    assert refusing.client.get("/health").json()["log"]["accepts"] is False
+
+
+def test_without_a_log_answers_say_so(registry: Models, start: Start, tmp_path: Path) -> None:
+    running = start(log={"enabled": False})
+
+    assert running.predict(row()).json()["logged"] is False
+    assert not (tmp_path / "spool").exists()
+
+
+def test_a_service_that_ends_takes_what_it_had_and_no_more(registry: Models, start: Start) -> None:
+    running = start()
+    running.predict(row())
+
+    running.service.close()
+
+    assert running.client.get("/health").status_code == 200
+    assert running.client.get("/ready").json()["reason"] == "the service is about to end"
+    assert running.predict(row()).status_code == 503
+    labels = {"labels": [{"timestamp": STAMP, "cnt": 3}]}
+    assert running.client.post("/labels", json=labels).status_code == 503
+    assert len(running.logged()) == 1

@@ -1,0 +1,264 @@
+"""Files for a deployment: nothing open to the world, nothing run as root, nothing left unsaid."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from regression_lifecycle.core.errors import LockedError
+from regression_lifecycle.tick import EXIT_CODES
+from tests.conftest import ROOT
+
+DEPLOY = ROOT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
+# MAJOR.MINOR.PATCH of what is inside, or an image of this repository.
+PINNED = re.compile(r".+:(\d+\.\d+(\.\d+)?-[\w-]+|local)$")
+SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|ACCESS_KEY")
+
+
+def variables(*paths: Path) -> set[str]:
+    """Names that configuration files read from the environment without a default."""
+    text = "".join(path.read_text() for path in paths)
+    return set(re.findall(r"\$\{(?:required|env):(\w+),?", text))
+
+
+def instructions(name: str) -> list[str]:
+    text = DOCKERFILE.replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.startswith(f"{name} ")]
+
+
+def test_the_services_are_the_ones_that_are_described() -> None:
+    assert set(SERVICES) == {"service", "tick", "mlflow", "postgres"}
+    assert SERVICES["tick"]["profiles"] == ["tick"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_closed(name: str) -> None:
+    service = SERVICES[name]
+
+    assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "network_mode" not in service
+    assert not service.get("privileged")
+    user = int(str(service["user"]).split(":")[0])
+    assert user > 0
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert PINNED.match(service["image"])
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_watched_unless_it_ends_by_itself(name: str) -> None:
+    health = SERVICES[name]["healthcheck"]
+
+    if name == "tick":
+        assert health == {"disable": True}
+        assert SERVICES[name]["restart"] == "no"
+    else:
+        assert health["test"][0] == "CMD"
+        assert health["retries"] > 0
+        for other, state in SERVICES[name].get("depends_on", {}).items():
+            assert state == {"condition": "service_healthy"}
+            assert other in SERVICES
+
+
+@pytest.mark.parametrize("name", ["service", "tick"])
+def test_production_gets_every_variable_that_it_reads(name: str) -> None:
+    conf = sorted((ROOT / "conf" / "production").glob("*.yml"))
+    token = yaml.safe_load((ROOT / "conf/production/parameters.yml").read_text())
+    needed = {*variables(*conf), token["serving"]["token_env"]}
+
+    assert needed >= {"LIFECYCLE_STORE_URL", "LIFECYCLE_MLFLOW_URI", "LIFECYCLE_DATA_URL"}
+    assert needed <= set(SERVICES[name]["environment"])
+    assert SERVICES[name]["command"][-1] == "--env=production"
+
+
+def test_the_lock_and_the_log_are_in_a_volume_that_service_and_tick_share() -> None:
+    folder = SERVICES["service"]["environment"]["LIFECYCLE_LOCAL_FOLDER"]
+
+    assert SERVICES["service"]["volumes"] == SERVICES["tick"]["volumes"] == ["data:/data"]
+    assert folder.startswith("/data/")
+    assert "data" in COMPOSE["volumes"]
+
+
+def test_no_secret_stands_in_a_file_and_each_that_is_needed_is_in_the_example() -> None:
+    example = (DEPLOY / ".env.example").read_text()
+    compose = (DEPLOY / "compose.yaml").read_text()
+
+    known = dict(re.findall(r"^#?(\w+)=(.*)$", example, re.MULTILINE))
+    asked = set(re.findall(r"\$\{(\w+)", compose)) | {
+        name for name, value in COMPOSE["x-storage"].items() if value is None
+    }
+    assert asked == set(known)
+    assert {name: value for name, value in known.items() if SECRET.search(name) and value} == {}
+    # What must be set stops the start, and is not empty by default.
+    assert set(re.findall(r"\$\{(\w+):\?", compose)) == set(re.findall(r"(?m)^(\w+)=", example))
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if SECRET.search(name):
+                assert value is None or value.startswith("${")
+    assert ".env" in (DEPLOY / ".gitignore").read_text().split()
+
+
+def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    uv = re.search(r"UV_VERSION := (\S+)", makefile)
+    assert uv is not None
+
+    images = [line.split()[1] for line in instructions("FROM")]
+    assert len(images) == 2
+    assert all(PINNED.match(image) for image in images)
+    assert f"uv=={uv[1]}" in DOCKERFILE
+    assert DOCKERFILE.count("uv sync --locked --no-default-groups --extra production") == 2
+    assert instructions("USER") == ["USER 10001:10001"]
+    assert DOCKERFILE.rindex("USER 10001:10001") > DOCKERFILE.rindex("COPY ")
+    assert len(instructions("HEALTHCHECK")) == 1
+    assert instructions("CMD") == ['CMD ["kedro", "serve", "--env=production"]']
+    assert not [line for line in instructions("ENV") + instructions("ARG") if SECRET.search(line)]
+
+
+def test_what_is_copied_into_the_image_is_let_through_and_nothing_else() -> None:
+    ignore = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    rules = [line for line in ignore if line and not line.startswith("#")]
+    copied = {
+        source.removeprefix("./")
+        for line in instructions("COPY")
+        if "--from" not in line
+        for source in line.split()[1:-1]
+    }
+
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+    assert all((ROOT / name).exists() for name in copied)
+    assert {"conf/local", "**/*credentials*", "**/.env*"} <= set(rules)
+
+
+class TickFailedError(Exception):
+    """Stands in for Airflow's exception that ends all tries."""
+
+
+@pytest.fixture
+def dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
+    """The DAG's file, run with a stand-in for Airflow; what it told Airflow is kept."""
+    told = SimpleNamespace(dag={}, task={}, called=[])
+
+    def describe_dag(**options: Any) -> Any:
+        told.dag = options
+        return lambda function: function
+
+    def describe_task(**options: Any) -> Any:
+        told.task = options
+        return lambda function: lambda: told.called.append(function)
+
+    sdk, exceptions = ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
+    sdk.__dict__.update(Param=lambda default, **_: default, dag=describe_dag, task=describe_task)
+    exceptions.__dict__.update(AirflowFailException=TickFailedError)
+    for name, module in {
+        "airflow": ModuleType("airflow"),
+        "airflow.sdk": sdk,
+        "airflow.sdk.exceptions": exceptions,
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setenv("LIFECYCLE_PROJECT", tmp_path.as_posix())
+    monkeypatch.setenv("LIFECYCLE_TICK_COMMAND", "sh tick.sh")
+    monkeypatch.setenv("LIFECYCLE_SCHEDULE", "0 6 * * *")
+    source = (DEPLOY / "airflow" / "lifecycle_dag.py").read_text()
+    names: dict[str, Any] = {"__name__": "lifecycle_dag"}
+    exec(compile(source, "lifecycle_dag.py", "exec"), names)
+    told.names = names
+    told.tick = lambda script, as_of=None: (
+        (tmp_path / "tick.sh").write_text(script),
+        told.called[0]({"as_of": as_of}),
+    )[1]
+    return told
+
+
+def test_the_dag_is_one_task_on_the_schedule_of_the_environment(dag: SimpleNamespace) -> None:
+    assert dag.dag["schedule"] == "0 6 * * *"
+    assert dag.dag["catchup"] is False
+    assert dag.dag["max_active_runs"] == 1
+    assert dag.task["retries"] == 6
+    assert len(dag.called) == 1
+
+
+def test_the_dag_knows_the_exit_codes_of_a_tick(dag: SimpleNamespace) -> None:
+    assert dag.names["OUTCOMES"] == EXIT_CODES
+    assert dag.names["BUSY"] == LockedError.exit_code
+
+
+@pytest.mark.parametrize("code", EXIT_CODES)
+def test_whatever_a_tick_decides_is_a_success(dag: SimpleNamespace, code: int) -> None:
+    assert dag.tick(f"exit {code}") == {"exit_code": code, "outcome": EXIT_CODES[code]}
+
+
+def test_another_run_at_work_is_tried_again_and_an_error_is_not(dag: SimpleNamespace) -> None:
+    with pytest.raises(RuntimeError, match="another run is at work"):
+        dag.tick("exit 75")
+    with pytest.raises(TickFailedError, match="exit code 1"):
+        dag.tick("exit 1")
+
+
+def test_the_moment_of_a_dag_run_reaches_the_tick(dag: SimpleNamespace, tmp_path: Path) -> None:
+    dag.tick('echo "$@" > told', as_of="2011-06-04")
+
+    assert (tmp_path / "told").read_text() == "--as-of=2011-06-04\n"
+
+
+def cron(tmp_path: Path, *codes: int) -> tuple[int, str, str]:
+    """Run the script of cron with a tick that ends with one code after the other."""
+    (tmp_path / "codes").write_text("".join(f"{code}\n" for code in codes))
+    (tmp_path / "tick.sh").write_text(
+        'echo "a tick with $ADDRESS"; read -r code < codes; sed -i.old 1d codes; exit "$code"'
+    )
+    (tmp_path / "addresses").write_text("ADDRESS=s3://bikes\n")
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(DEPLOY / "tick.sh", tmp_path / "deploy")
+    done = subprocess.run(
+        [tmp_path / "deploy" / "tick.sh"],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "LIFECYCLE_TICK_COMMAND": "sh tick.sh",
+            "LIFECYCLE_TICK_LOG": "tick.log",
+            "LIFECYCLE_ENV_FILE": "./addresses",
+        },
+    )
+    return done.returncode, done.stdout, (tmp_path / "tick.log").read_text()
+
+
+@pytest.mark.parametrize("code", EXIT_CODES)
+def test_cron_sends_no_mail_of_what_a_tick_decides(tmp_path: Path, code: int) -> None:
+    returned, shown, log = cron(tmp_path, code)
+
+    assert (returned, shown) == (0, "")
+    assert "a tick with s3://bikes" in log
+    assert f"exit code {code}" in log
+
+
+def test_cron_tries_again_while_another_run_is_at_work(tmp_path: Path) -> None:
+    returned, shown, log = cron(tmp_path, 75, 20)
+
+    assert (returned, shown) == (0, "")
+    assert log.count("a tick with") == 2
+
+
+@pytest.mark.parametrize(("codes", "tries"), [((1, 0), 1), ((75, 75, 75), 3)])
+def test_cron_tells_of_an_error_with_the_end_of_the_log(
+    tmp_path: Path, codes: tuple[int, ...], tries: int
+) -> None:
+    returned, shown, log = cron(tmp_path, *codes)
+
+    assert returned == codes[0]
+    assert log.count("a tick with") == tries
+    assert shown == log

@@ -1,0 +1,162 @@
+"""The environment `production`: addresses from the environment, and each file where it can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io import DataCatalog
+
+from regression_lifecycle import settings
+from regression_lifecycle.config_loader import LifecycleConfigLoader
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.serving import ServingParameters
+from tests.conftest import ROOT
+
+DATA, STORE = "memory:///bikes/lifecycle", "postgresql+psycopg://ada:secret@db.example:5432/loop"
+ADDRESSES = {
+    "LIFECYCLE_DATA_URL": DATA,
+    "LIFECYCLE_STORE_URL": STORE,
+    "LIFECYCLE_MLFLOW_URI": "http://mlflow.example:5000",
+}
+# Why these are on a disk says conf/production/globals.yml.
+LOCAL = {"evidently_workspace"}
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """All variables that production needs, and no other."""
+    for name in ("LIFECYCLE_LOCAL_FOLDER", "LIFECYCLE_SERVE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ADDRESSES.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def load(env: str = "production", conf: Path = ROOT / "conf") -> LifecycleConfigLoader:
+    return LifecycleConfigLoader(str(conf), env=env, **settings.CONFIG_LOADER_ARGS)
+
+
+def test_all_missing_variables_are_told_at_once_with_their_meaning(
+    addresses: pytest.MonkeyPatch,
+) -> None:
+    for name in ADDRESSES:
+        addresses.delenv(name)
+    addresses.setenv("LIFECYCLE_STORE_URL", "")
+
+    with pytest.raises(ConfigurationError) as error:
+        load()
+
+    lines = str(error.value).split("\n")
+    assert [line.split(" is not set: ")[0] for line in lines] == [
+        f"  the environment variable {name}" for name in ADDRESSES
+    ]
+    assert "s3://bikes/lifecycle" in lines[0]
+    assert "postgresql+psycopg://" in lines[1]
+    assert "the MLflow server" in lines[2]
+
+
+def test_other_environments_need_none_of_them(addresses: pytest.MonkeyPatch) -> None:
+    for name in ADDRESSES:
+        addresses.delenv(name)
+
+    assert load("base")["catalog"]
+
+
+def test_every_file_is_where_the_data_are_except_what_needs_a_disk(
+    addresses: pytest.MonkeyPatch,
+) -> None:
+    catalog = load()["catalog"]
+    places = {
+        name: entry.get("filepath") or entry.get("path")
+        for name, entry in catalog.items()
+        if "filepath" in entry or "path" in entry
+    }
+
+    assert {name for name, place in places.items() if not place.startswith(f"{DATA}/")} == LOCAL
+    assert {catalog[name]["path"] for name in LOCAL} == {"data/production/evidently_workspace"}
+
+
+def test_no_entry_hands_mlflow_a_local_path(addresses: pytest.MonkeyPatch) -> None:
+    # kedro-mlflow's artifact dataset does, and an object store has none: an entry of conf/base
+    # that has it needs one in conf/production with a type of datasets.mlflow_files.
+    types = {name: entry["type"] for name, entry in load()["catalog"].items()}
+
+    assert [name for name, kind in types.items() if kind.endswith("MlflowArtifactDataset")] == []
+
+
+def test_entries_of_production_differ_from_the_base_in_place_and_type_alone(
+    addresses: pytest.MonkeyPatch,
+) -> None:
+    base, production = load("base")["catalog"], load()["catalog"]
+    moved = ("type", "filepath", "path", "url", "root", "parameters", "dataset")
+
+    def rest(entry: dict[str, Any]) -> dict[str, Any]:
+        flat = {**entry, **entry.get("dataset", {})} if "Artifact" in entry["type"] else entry
+        return {key: value for key, value in flat.items() if key not in moved}
+
+    assert {name: rest(entry) for name, entry in production.items()} == {
+        name: rest(entry) for name, entry in base.items()
+    }
+
+
+def test_tables_runs_and_the_lock_have_their_places(
+    addresses: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    loader = load()
+    urls = {entry["url"] for entry in loader["catalog"].values() if "url" in entry}
+
+    assert urls == {STORE}
+    assert loader.store_url == STORE
+    server, tracking = loader["mlflow"]["server"], loader["mlflow"]["tracking"]
+    assert server["mlflow_tracking_uri"] == "http://mlflow.example:5000"
+    assert tracking["experiment"]["create_experiment_kwargs"]["artifact_location"] is None
+    assert loader.local_folder == ROOT / "data" / "production"
+
+    addresses.setenv("LIFECYCLE_LOCAL_FOLDER", tmp_path.as_posix())
+    elsewhere = load()
+    assert elsewhere.local_folder == tmp_path
+    assert [sink["path"] for sink in elsewhere["parameters"]["alerts"]["sinks"]] == [
+        f"{tmp_path.as_posix()}/alerts.jsonl"
+    ]
+
+
+def test_a_slash_at_the_end_of_an_address_makes_no_folder_without_a_name(
+    addresses: pytest.MonkeyPatch,
+) -> None:
+    addresses.setenv("LIFECYCLE_DATA_URL", f"{DATA}/")
+
+    raw = load()["catalog"]["raw_observations"]["filepath"]
+
+    assert raw == f"{DATA}/01_raw/hour.csv"
+
+
+def test_no_secret_is_shown_by_the_catalog(addresses: pytest.MonkeyPatch) -> None:
+    config = load()["catalog"]
+    catalog = DataCatalog.from_config(config)
+
+    shown = " ".join(str(catalog.get(name)) for name in config)
+
+    assert "db.example" in shown
+    assert "secret" not in shown
+
+
+def test_a_workspace_elsewhere_needs_a_local_folder(tmp_path: Path) -> None:
+    for env in ("base", "local"):
+        (tmp_path / "conf" / env).mkdir(parents=True)
+    (tmp_path / "conf" / "base" / "globals.yml").write_text("workspace: s3://bikes\n")
+
+    with pytest.raises(ConfigurationError, match=r"s3://bikes is on no disk .* local_folder"):
+        _ = load("local", tmp_path / "conf").local_folder
+
+
+def test_the_service_asks_for_a_token_wherever_it_listens(addresses: pytest.MonkeyPatch) -> None:
+    assert load()["parameters"]["serving"]["host"] == "127.0.0.1"
+    addresses.setenv("LIFECYCLE_SERVE_HOST", "0.0.0.0")
+
+    serving = ServingParameters.model_validate(load()["parameters"]["serving"])
+
+    assert serving.host == "0.0.0.0"
+    assert serving.token_env == "LIFECYCLE_SERVE_TOKEN"
+    serving.refuse_open_door()
