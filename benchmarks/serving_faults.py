@@ -86,18 +86,18 @@ class Service:
         return self.process.wait(60)
 
 
-async def client(port: int, rows: list[dict[str, Any]], heard: Heard, deadline: float) -> None:
+async def client(port: int, rows: list[dict[str, Any]], heard: Heard, over: asyncio.Event) -> None:
     """Ask until the time is over, through broken connections too.
 
     Args:
         port: Port of the service.
         rows: Rows to draw from.
         heard: What is told is added here.
-        deadline: Seconds of the monotonic clock.
+        over: Set when the time is over.
     """
     reader = writer = None
     number = 0
-    while time.monotonic() < deadline:
+    while not over.is_set():
         number += 1
         name = str(uuid.uuid4())
         count = 1 + number % 3
@@ -141,18 +141,25 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]
     return int(head[0].split()[1]), body
 
 
-async def in_time(began: float, seconds: float, events: dict[float, Callable[[], None]]) -> None:
-    """Let things happen at their moments, each in a thread.
+async def in_time(
+    seconds: float, events: dict[float, Callable[[], None]], over: asyncio.Event
+) -> None:
+    """Let things happen one after the other, each in a thread.
 
     Args:
-        began: Seconds of the monotonic clock.
-        seconds: Length of the whole.
+        seconds: Length of the load, without the time that the events take.
         events: What happens, by share of the length.
+        over: Is set at the end.
     """
+    began, before = time.monotonic(), 0.0
     for share, happen in sorted(events.items()):
-        await asyncio.sleep(max(began + share * seconds - time.monotonic(), 0))
+        await asyncio.sleep((share - before) * seconds)
         await asyncio.to_thread(happen)
+        before = share
         print(f"{time.monotonic() - began:5.1f} s: {happen.__name__.replace('_', ' ')}", flush=True)
+    await asyncio.sleep((1 - before) * seconds)
+    print(f"{time.monotonic() - began:5.1f} s: the load is over", flush=True)
+    over.set()
 
 
 async def run(
@@ -169,12 +176,9 @@ async def run(
     Returns:
         What the clients were told.
     """
-    heard, rows = Heard(), rows_of(port)
-    began = time.monotonic()
-    asking: list[Awaitable[None]] = [
-        client(port, rows, heard, began + seconds) for _ in range(clients)
-    ]
-    await asyncio.gather(in_time(began, seconds, events), *asking)
+    heard, rows, over = Heard(), rows_of(port), asyncio.Event()
+    asking: list[Awaitable[None]] = [client(port, rows, heard, over) for _ in range(clients)]
+    await asyncio.gather(in_time(seconds, events, over), *asking)
     return heard
 
 
@@ -251,7 +255,7 @@ def examine(conf: Path, database: Any, url: str, options: argparse.Namespace, lo
     def the_store_is_stopped() -> None:
         database.stop()
 
-    def the_service_is_killed() -> None:
+    def the_service_is_killed_and_started() -> None:
         service.kill()
         service.start()
 
@@ -260,7 +264,7 @@ def examine(conf: Path, database: Any, url: str, options: argparse.Namespace, lo
 
     events = {
         STOP_STORE: the_store_is_stopped,
-        KILL_SERVICE: the_service_is_killed,
+        KILL_SERVICE: the_service_is_killed_and_started,
         START_STORE: the_store_is_started,
     }
     heard = asyncio.run(run(port, options.clients, options.seconds, events))

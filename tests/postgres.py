@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -53,13 +54,8 @@ def server() -> Iterator[str]:
     for binaries in _binaries():
         # Not pytest's folder: the path of a socket is short, and another user has to reach it.
         folder = Path(tempfile.mkdtemp(prefix="lifecycle-postgres-"))
-        login: dict[str, Any] = {}
-        if os.geteuid() == 0:  # as which PostgreSQL refuses to run
-            nobody = getpwnam("nobody")
-            login = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         try:
-            process = _start(binaries, folder, login)
+            process = _start(binaries, folder)
         except (NoServerError, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             reasons.append(f"{binaries}: {error}")
@@ -67,8 +63,8 @@ def server() -> Iterator[str]:
         try:
             yield _url(folder)
         finally:
-            # Not the signal that waits until the last client has gone.
-            process.send_signal(signal.SIGINT)
+            # At once: neither waits it for its clients nor does it tidy what is thrown away.
+            process.send_signal(signal.SIGQUIT)
             process.wait(START_SECONDS)
             shutil.rmtree(folder, ignore_errors=True)
         return
@@ -109,8 +105,26 @@ def _binaries() -> list[Path]:
     return [folder for folder in folders if (folder / "initdb").exists()]
 
 
-def _start(binaries: Path, folder: Path, login: dict[str, Any]) -> subprocess.Popen[bytes]:
+def _within_reach(binaries: Path, folder: Path) -> Path:
+    """The same programs where every user may run them: root's own folders are closed to others."""
+    if all(path.stat().st_mode & stat.S_IXOTH for path in (binaries / "initdb", *binaries.parents)):
+        return binaries
+    # They look for their libraries beside the package.
+    package = binaries.parents[1]
+    for part in (binaries.parent, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, folder / part.relative_to(package.parent))
+    return folder / binaries.relative_to(package.parent)
+
+
+def _start(binaries: Path, folder: Path) -> subprocess.Popen[bytes]:
     data, log = folder / "data", folder / "log"
+    login: dict[str, Any] = {}
+    if os.geteuid() == 0:  # as which PostgreSQL refuses to run
+        nobody = getpwnam("nobody")
+        login = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        binaries = _within_reach(binaries, folder)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
     made = subprocess.run(
         [
             *(binaries / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust"),

@@ -191,6 +191,18 @@ def test_a_wrong_command_would_be_found() -> None:
     ]
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/environments.md"])
+def test_every_environment_that_comes_with_the_project_is_described(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    table = re.search(r"^\| environment \|.*?(?=\n\n)", text, re.M | re.S)
+    assert table is not None
+
+    described = set(rows(table[0]))
+    # A folder of one's own needs no line here.
+    assert described <= {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
+    assert described >= {"base", "local", "test", "first_weeks", "bike_daily", "production"}
+
+
 # The catalog --------------------------------------------------------------------------------------
 def catalog() -> dict[str, Any]:
     entries: dict[str, Any] = {}

@@ -41,7 +41,10 @@ def in_the_middle(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any
 
     def put(happening: Callable[[], Any]) -> None:
         def interrupted(
-            raw: pd.DataFrame, problem: Problem, parameters: IngestionParameters
+            raw: pd.DataFrame,
+            labels: pd.DataFrame,
+            problem: Problem,
+            parameters: IngestionParameters,
         ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             happening()
             raise AssertionError("it should not get here")

@@ -281,13 +281,17 @@ def test_a_version_without_a_digest_is_read_by_who_does_not_insist(logged: Logge
         mlflow_registry.load_version("older", "champion", older, needs_digest=True)
 
 
-def test_a_registry_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_registry_that_is_not_there_is_not_made(experiment: str, tmp_path: Path) -> None:
     before = mlflow.get_tracking_uri()
+    made = before.removeprefix("sqlite:///")
     path = tmp_path / "mlflow.db"
     try:
         mlflow.set_tracking_uri(f"sqlite:///{path}")
         assert not mlflow_registry.has_registry()
         path.touch()
+        assert not mlflow_registry.has_registry()
+        assert path.stat().st_size == 0
+        shutil.copyfile(made, path)
         assert mlflow_registry.has_registry()
         mlflow.set_tracking_uri("http://127.0.0.1:1")
         assert mlflow_registry.has_registry()

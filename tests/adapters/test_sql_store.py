@@ -18,7 +18,7 @@ from regression_lifecycle.adapters.sql_store import (
     without_credentials,
 )
 
-SHARED = [f"shared-{number}" for number in range(10)]
+SHARED = [f"shared-{number}" for number in range(6)]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def file_url(file: Path) -> str:
 
 
 def own(writer: int) -> list[str]:
-    return [f"{writer}-{number}" for number in range(10)]
+    return [f"{writer}-{number}" for number in range(6)]
 
 
 def _append_one_by_one(url: str, writer: int, barrier: Any) -> int:

@@ -166,6 +166,23 @@ def test_observations_give_a_run_its_name_and_its_fingerprint(
     assert stored(run).data.tags["data_fingerprint"] != fingerprint
 
 
+def test_a_run_that_was_told_its_moment_is_named_after_it(
+    run: mlflow.ActiveRun, tmp_path: Path
+) -> None:
+    hook = started_hook(tmp_path, "monitoring", training_set=OBSERVATIONS)
+
+    # Ingestion saves all rows first; what takes the moment comes later, and null says nothing.
+    hook.after_dataset_saved("observations", OBSERVATIONS)
+    hook.before_node_run({"params:as_of": None})
+    assert stored(run).data.tags["as_of"] == "2021-03-01 04:00:00"
+    hook.before_node_run({"params:as_of": "2021-03-01 02:00"})
+    hook.after_dataset_loaded("training_set", OBSERVATIONS)
+
+    tags = stored(run).data.tags
+    assert tags["mlflow.runName"] == "monitoring 2021-03-01 02:00"
+    assert tags["as_of"] == "2021-03-01 02:00:00"
+
+
 def test_training_and_holdout_rows_are_inputs_of_the_run(
     run: mlflow.ActiveRun, tmp_path: Path
 ) -> None:

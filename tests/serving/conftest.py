@@ -238,6 +238,13 @@ def portal() -> Iterator[BlockingPortal]:
         yield running
 
 
+def end(service: Service) -> None:
+    """Close a service, and wait for a look at the registry that goes on: its place will change."""
+    service.close()
+    for thread in service.following._threads:
+        thread.join(60)
+
+
 class Running(NamedTuple):
     """A service, and a client that asks it."""
 
@@ -274,7 +281,7 @@ def start(problem: Problem, tmp_path: Path, portal: BlockingPortal) -> Iterator[
 
     yield begin
     for each in running:
-        each.service.close()
+        end(each.service)
 
 
 def row(**changes: Any) -> dict[str, Any]:

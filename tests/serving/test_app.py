@@ -30,6 +30,7 @@ from tests.serving.conftest import (
     Running,
     Start,
     copy_registry,
+    end,
     make_configuration,
     make_observations,
     row,
@@ -54,7 +55,7 @@ def shared(
     )
     wait_until(lambda: service.following.deployed is not None)
     yield Running(service, Client(make_app(service), portal))
-    service.close()
+    end(service)
     mlflow.set_tracking_uri(None)
 
 

@@ -116,7 +116,7 @@ def test_the_configured_model_is_among_those_that_are_fast(problem: Problem) -> 
         {"features": preprocessing["preprocessing"]["features"]}
     ).feature_names
     random = np.random.default_rng(0)
-    rows = pd.DataFrame({name: random.normal(size=450) for name in names})
+    rows = pd.DataFrame({name: random.normal(size=300) for name in names})
     for name, high in (("hr", 24), ("weekday", 7), ("workingday", 2), ("holiday", 2)):
         rows[name] = random.integers(0, high, len(rows)).astype("float64")
     rows.loc[::9, ["weathersit", "temp_day", "hum_1h_before"]] = np.nan

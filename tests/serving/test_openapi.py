@@ -19,11 +19,17 @@ from schemathesis.specs.openapi.checks import (
 
 from regression_lifecycle.core.problem import Problem
 from regression_lifecycle.serving.app import Service, make_app
-from tests.serving.conftest import Models, copy_registry, make_configuration, wait_until
+from tests.serving.conftest import (
+    Models,
+    copy_registry,
+    end,
+    make_configuration,
+    wait_until,
+)
 
 CHECKS = (content_type_conformance, response_schema_conformance, status_code_conformance)
 SETTINGS = hypothesis.settings(
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     database=None,
     deadline=None,
@@ -42,7 +48,7 @@ def described(
     service = Service(make_configuration(problem, folder, maximum_rows=20))
     wait_until(lambda: service.following.deployed is not None)
     yield schemathesis.openapi.from_asgi("/openapi.json", make_app(service))
-    service.close()
+    end(service)
     mlflow.set_tracking_uri(None)
 
 

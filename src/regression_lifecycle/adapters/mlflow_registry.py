@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -167,15 +167,23 @@ def has_registry() -> bool:
     """Tell whether there is a registry to be asked, without making one.
 
     Returns:
-        False for a SQLite file that is not there, which MLflow would make and fill with tables.
+        False for a SQLite file that is not there or has no registry in it yet. MLflow would make
+        both, and its way to do so cannot run beside that of the store in one process.
     """
+    import sqlite3
+
     from mlflow import get_registry_uri
     from sqlalchemy import make_url
 
     uri = get_registry_uri()
     if not uri.startswith("sqlite"):
         return True
-    return Path(make_url(uri).database or "").is_file()
+    path = Path(make_url(uri).database or "")
+    if not path.is_file():
+        return False
+    query = "SELECT count(*) FROM sqlite_master WHERE name = 'registered_model_aliases'"
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return bool(connection.execute(query).fetchone()[0])
 
 
 def registered_by_alias(model_name: str, alias: str) -> RegisteredVersion | None:

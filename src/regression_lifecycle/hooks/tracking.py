@@ -14,10 +14,12 @@ from kedro.io import DataCatalog
 from pydantic import BaseModel
 
 from regression_lifecycle.core.fingerprints import table_fingerprint
+from regression_lifecycle.core.monitoring import read_as_of
 from regression_lifecycle.core.problem import Problem
 
 OBSERVATIONS = "observations"
 PROBLEM = "params:problem"
+AS_OF = "params:as_of"
 LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
 MAXIMUM_VALUE_LENGTH = 500
 
@@ -33,6 +35,7 @@ class TrackingHook:
         self._seen: set[str] = set()
         self._problem: Problem | None = None
         self._as_of: pd.Timestamp | None = None
+        self._is_told = False
         self._env = ""
         self._root = Path()
         self._catalog: Any = None
@@ -70,7 +73,10 @@ class TrackingHook:
 
     @hook_impl
     def before_node_run(self, inputs: Mapping[str, Any]) -> None:
-        """Log every field of a typed parameter once; kedro-mlflow logs it as one text."""
+        """Log every field of a typed parameter once; kedro-mlflow logs it as one text.
+
+        A run that was told at which moment it stands is named after it.
+        """
         import mlflow
 
         if mlflow.active_run() is None:
@@ -84,6 +90,11 @@ class TrackingHook:
                     fields |= dict(_flat(value.model_dump(mode="json"), section))
         if fields:
             mlflow.log_params(fields)
+        moment = read_as_of(inputs.get(AS_OF))
+        if moment is not None:
+            # Newer rows are there and were not looked at.
+            self._as_of, self._is_told = moment, True
+            mlflow.set_tags(self._moment_tags(moment))
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
@@ -130,12 +141,14 @@ class TrackingHook:
             tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}
         if self._problem is not None:
             newest = data[self._problem.timestamp.name].max()
-            if self._as_of is None or newest > self._as_of:
+            if not self._is_told and (self._as_of is None or newest > self._as_of):
                 self._as_of = newest
-                tags["as_of"] = str(newest)
-                tags["mlflow.runName"] = f"{self._name} {newest:%Y-%m-%d %H:%M}"
+                tags |= self._moment_tags(newest)
         if tags:
             mlflow.set_tags(tags)
+
+    def _moment_tags(self, moment: pd.Timestamp) -> dict[str, str]:
+        return {"as_of": str(moment), "mlflow.runName": f"{self._name} {moment:%Y-%m-%d %H:%M}"}
 
 
 def _problem_of(catalog: DataCatalog) -> Problem | None:

@@ -9,9 +9,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 
+from regression_lifecycle.serving.answering import Answering
 from regression_lifecycle.serving.batching import Batching
 from regression_lifecycle.serving.configuration import ServiceConfiguration
-from regression_lifecycle.serving.deployed import Answering, Deployed
+from regression_lifecycle.serving.deployed import Deployed
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.following import Following, Source
 from regression_lifecycle.serving.http_requests import (

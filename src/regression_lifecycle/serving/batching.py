@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from regression_lifecycle.serving.answering import Answering, Answers
 from regression_lifecycle.serving.bodies import Row
-from regression_lifecycle.serving.deployed import Answering, Answers, Deployed
+from regression_lifecycle.serving.deployed import Deployed
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.prediction_log import PredictionLog
 

@@ -73,7 +73,7 @@ def _trend_offset(estimator: TrendOffsetRegressor, names: list[str]) -> ArrayFun
     limit = estimator.time_limit_
 
     def predict(x: FloatArray) -> FloatArray:
-        held = x.copy()
+        held = x.copy(order="K")
         held[:, position] = np.minimum(x[:, position], limit)
         return np.exp(trend(held)) * residual(held)
 
@@ -173,10 +173,7 @@ def _columns(step: Any, names: list[str] | None) -> ArrayFunction:
         parts.append((slice(None) if whole else np.array(chosen), function))
     # Tables lie in memory column by column, and the last digits of a product depend on that.
     is_table = getattr(step, "_sklearn_output_config", {}).get("transform") == "pandas"
-    order: Any = np.asfortranarray if is_table else np.ascontiguousarray
-    if len(parts) == 1:
-        ((chosen, function),) = parts
-        return lambda x: order(function(x[:, chosen]))
+    order: Any = np.asfortranarray if is_table else _unchanged
     return lambda x: order(np.hstack([function(x[:, chosen]) for chosen, function in parts]))
 
 
