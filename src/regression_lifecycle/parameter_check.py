@@ -81,9 +81,7 @@ def check_parameters(
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
 
 
-def read_sections(
-    raw: Mapping[str, Any], wanted: Mapping[str, type[BaseModel]]
-) -> dict[str, Any]:
+def read_sections(raw: Mapping[str, Any], wanted: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
     """Read sections of the parameters for a command that runs no pipeline.
 
     Args:

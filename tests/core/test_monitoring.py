@@ -112,7 +112,16 @@ def model(version="1", until="2021-02-28 23:00"):
     return TrainedModel(Constant(), passport, pd.DataFrame(), {"version": version})
 
 
-def look(table, problem, *moments, parameters=None, champions=None, asked_for=None, memory=None):
+def look(
+    table,
+    problem,
+    *moments,
+    parameters=None,
+    champions=None,
+    asked_for=None,
+    batches=(),
+    memory=None,
+):
     """Serve at one moment after the other; gives what was stored, by row."""
     parameters = parameters or parameters_of()
     windows, stored = WINDOW_HISTORY.frame(), PREDICTIONS.frame()
@@ -127,7 +136,7 @@ def look(table, problem, *moments, parameters=None, champions=None, asked_for=No
         )
         deployed = (champion.location["version"], champion.passport.trained_until)
         asked = SERVED_PREDICTIONS.frame(asked_for)
-        known = adopt(stored, asked, rows, frame, problem)
+        known = adopt(stored, asked, batches, rows, frame, problem)
         servings = Servings(
             known,
             deployed[0],

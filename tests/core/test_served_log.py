@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.history import PREDICTIONS, SERVED_PREDICTIONS
+from regression_lifecycle.core.scored_batch import ScoredBatch
 from regression_lifecycle.core.served_log import adopt
 from tests.core.test_monitoring import look, model, parameters_of
 
@@ -90,7 +91,7 @@ def test_the_newest_prediction_of_a_row_counts_and_a_judged_one_stays(table, pro
     rows = table.assign(window_index=0, baseline=1.0)
     windows = pd.DataFrame({"window": ["w"], "window_index": [0]})
     third = asked("2021-03-01", 4, prediction=3.0, served_at="2021-04-03", request="t")
-    again = adopt(known, third, rows, windows, problem)
+    again = adopt(known, third, [], rows, windows, problem)
     assert not again["adopted"].any()
     assert again["prediction"].iloc[:4].tolist() == [2, 2, 1, 1]
 
@@ -198,3 +199,57 @@ def test_the_service_is_told_what_to_answer_in_the_window_that_is_not_over(table
     assert adjustment["model_version"] == "1"
     assert adjustment["valid_from"] == pd.Timestamp("2021-03-03")
     assert adjustment["level_factor"] == pytest.approx(1.235)
+
+
+def batch(first, n, *, prediction=70.0, scored_at="2021-04-05", judged=True, pieces=2):
+    """A batch of n hours, read in pieces."""
+    rows = pd.DataFrame({"timestamp": pd.date_range(first, periods=n, freq="h")})
+    rows = rows.assign(raw_prediction=prediction, level_factor=1.0, prediction=prediction)
+    size = -(-n // pieces)
+    return ScoredBatch(
+        batch="b",
+        model_version="1",
+        trained_until=pd.Timestamp("2021-02-28 23:00"),
+        scored_at=pd.Timestamp(scored_at),
+        first=rows["timestamp"].iloc[0],
+        last=rows["timestamp"].iloc[-1],
+        judged=judged,
+        digest="d",
+        n_rows=n,
+        n_rejected=0,
+        path="b/v1.parquet",
+        read=lambda: (rows.iloc[at : at + size] for at in range(0, n, size)),
+    )
+
+
+def test_batches_are_judged_like_answers_of_the_service(table, problem):
+    served = look(table, problem, "2021-03-09", batches=[batch("2021-03-01 06:00", 12)])
+
+    said = served[served["prediction"] == 70]
+    moments = pd.date_range("2021-03-01 06:00", periods=12, freq="h")
+    assert said["timestamp"].tolist() == moments.tolist()
+    assert len(served) == 192
+
+
+@pytest.mark.parametrize(("scored_at", "expected"), [("2021-04-05", 70), ("2021-03-20", 55)])
+def test_the_newest_of_batch_and_service_counts(table, problem, scored_at, expected):
+    served = look(
+        table,
+        problem,
+        "2021-03-09",
+        parameters=LEAVE,
+        asked_for=asked("2021-03-01", 12, served_at="2021-04-01"),
+        batches=[batch("2021-03-01", 12, scored_at=scored_at)],
+    )
+
+    assert served["prediction"].unique().tolist() == [expected]
+
+
+def test_trials_and_rows_that_are_not_known_yet_are_not_judged(table, problem):
+    trial = batch("2021-03-01", 12, judged=False)
+    coming = batch("2021-03-08 12:00", 48)
+
+    served = look(table, problem, "2021-03-09", parameters=LEAVE, batches=[trial, coming])
+
+    moments = pd.date_range("2021-03-08 12:00", "2021-03-08 23:00", freq="h")
+    assert served["timestamp"].tolist() == moments.tolist()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,30 +91,6 @@ def test_what_was_loaded_can_be_saved_again_without_a_trace(catalog: DataCatalog
 
     pd.testing.assert_frame_equal(catalog.load("window_history"), before)
     assert set(before["recorded_at"]) == {"long ago"}
-
-
-def test_several_tables_are_saved_one_after_the_other(catalog: DataCatalog) -> None:
-    already: list[int] = []
-
-    def made() -> Iterator[pd.DataFrame]:
-        for index in range(3):
-            already.append(len(catalog.load("window_history")))
-            yield windows(window(index))
-
-    catalog.save("window_history", made())
-
-    # Each is in the database before the next one is made.
-    assert already == [0, 1, 2]
-    assert list(catalog.load("window_history")["window"]) == ["w0", "w1", "w2"]
-
-
-def test_what_was_saved_before_a_table_that_fails_stays(catalog: DataCatalog) -> None:
-    tables = [windows(window(0)), windows(window(1), window(2, window=None)), windows(window(3))]
-
-    with pytest.raises(DatasetError, match="the key column 'window' is missing in 1 row"):
-        catalog.save("window_history", tables)
-
-    assert list(catalog.load("window_history")["window"]) == ["w0"]
 
 
 def test_columns_that_nobody_reads_are_not_loaded_and_are_saved_all_the_same(url: str) -> None:

@@ -10,6 +10,8 @@ from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from regression_lifecycle.datasets.scored_batches import ScoredBatchesDataset
 from tests.core.test_scoring import RAW, rows_of, run_of
 
+RAW_LAST = pd.Timestamp("2021-03-10 23:00")
+
 
 def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -28,6 +30,8 @@ def test_a_batch_comes_back_with_what_is_known_of_it(tmp_path: Path) -> None:
     assert files(tmp_path) == ["week/v3.parquet"]
     assert (batch.batch, batch.model_version, batch.n_rows) == ("week", "3", 192)
     assert batch.trained_until == pd.Timestamp("2021-03-02 23:00")
+    assert (batch.first, batch.last) == (pd.Timestamp("2021-03-03"), RAW_LAST)
+    assert batch.judged
     rows = pd.concat(list(batch.read()), ignore_index=True)
     expected = rows_of(run_of())
     pd.testing.assert_frame_equal(rows[expected.columns], expected)
@@ -102,6 +106,14 @@ def test_loading_gives_what_was_just_scored_or_else_all_there_is(tmp_path: Path)
     second.save(run_of(start="2031-01-01"))
     assert second.load() == []
     assert [b.batch for b in ScoredBatchesDataset(str(tmp_path)).load()] == ["one", "two"]
+
+
+def test_a_trial_says_that_it_is_not_to_be_judged(tmp_path: Path) -> None:
+    dataset = ScoredBatchesDataset(str(tmp_path))
+    dataset.save(run_of())
+    dataset.save(run_of(judged=False))
+
+    assert not dataset.load()[0].judged
 
 
 def test_that_nothing_was_scored_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

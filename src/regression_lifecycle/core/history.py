@@ -188,11 +188,10 @@ SERVED_PREDICTIONS = HistoryTable(
     ("problem", "request_id", "row_number"),
     {
         "problem": "text",
-        # Of a batch: "<batch>/<model version>".
         "request_id": "text",
         # Position in the request, from 0.
         "row_number": "integer",
-        # service or scoring
+        # service, or the name of what else answers requests
         "source": "text",
         # When it was predicted, UTC. Of several predictions of a row the newest counts.
         "served_at": "datetime",
@@ -208,7 +207,7 @@ SERVED_PREDICTIONS = HistoryTable(
         "prediction": "float",
         "lower": "float",
         "upper": "float",
-        # What the model was asked, as JSON by feature; missing for batches, whose rows are kept.
+        # What the model was asked, as JSON by feature; missing if that is not kept.
         "features": "text",
     },
     append_only=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,13 +21,11 @@ from regression_lifecycle.core.errors import (
     ModelError,
     bounded_list,
 )
-from regression_lifecycle.core.history import SERVED_PREDICTIONS
 from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.scored_batch import ScoredBatch
 from regression_lifecycle.core.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.window_plan import row_keys
 
-SOURCE = "scoring"
 # Batches cut from the end of the data begin at multiples of their length from a Monday on.
 _MONDAY = pd.Timestamp("1970-01-05")
 _LISTED_REASONS = 10
@@ -46,7 +44,7 @@ class ScoringParameters(StrictModel):
         length: Time of one batch where the range is cut into several; None for one batch.
         maximum_rejected_share: Share of rows (0 to 1) of a batch that may be set aside. Above it
             the batch is refused and nothing of it is written.
-        log: Whether the predictions go to ``served_predictions`` too, where monitoring finds them.
+        judged: Whether monitoring judges the predictions as something that was served.
     """
 
     batch: str = Field("default", max_length=100)
@@ -54,7 +52,7 @@ class ScoringParameters(StrictModel):
     end: Moment | None = None
     length: Duration | None = None
     maximum_rejected_share: float = Field(0.01, ge=0, le=1)
-    log: bool = True
+    judged: bool = True
 
     @field_validator("batch")
     @classmethod
@@ -290,88 +288,21 @@ def score(
     )
 
 
-@dataclass(frozen=True)
-class ScoredBatch:
-    """A batch that was written.
-
-    Attributes:
-        batch: Its name.
-        model_version: The model that scored it.
-        trained_until: Newest row that the model was trained on.
-        scored_at: When it was written, UTC.
-        digest: Hash of its rows.
-        n_rows: Rows with a prediction.
-        n_rejected: Rows that were set aside.
-        path: Where it is.
-        read: Reads its rows in pieces, as they stand in :class:`ScoredPiece`.
-    """
-
-    batch: str
-    model_version: str
-    trained_until: pd.Timestamp
-    scored_at: pd.Timestamp
-    digest: str
-    n_rows: int
-    n_rejected: int
-    path: str
-    read: Callable[[], Iterator[pd.DataFrame]]
-
-
-@dataclass(frozen=True)
-class ServedRows:
-    """Rows of ``served_predictions``, made while they are stored.
-
-    Attributes:
-        batches: Batches that were written.
-        problem: Names the key.
-    """
-
-    batches: Sequence[ScoredBatch]
-    problem: Problem
-
-    def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Read the batches.
-
-        Yields:
-            Rows of ``served_predictions``. Equal batches give equal keys, however often they are
-            scored.
-        """
-        for batch in self.batches:
-            n_before = 0
-            for rows in batch.read():
-                yield SERVED_PREDICTIONS.frame(
-                    rows.assign(
-                        problem=self.problem.name,
-                        request_id=f"{batch.batch}/{batch.model_version}/{batch.digest[:16]}",
-                        row_number=np.arange(n_before, n_before + len(rows)),
-                        source=SOURCE,
-                        served_at=batch.scored_at,
-                        row_key=row_keys(rows, self.problem).to_numpy(),
-                        timestamp=rows[self.problem.timestamp.name].to_numpy(),
-                        model_version=batch.model_version,
-                        trained_until=batch.trained_until,
-                    )
-                )
-                n_before += len(rows)
-
-
-def log_scored(
-    scored_batches: Sequence[ScoredBatch], problem: Problem, parameters: ScoringParameters
-) -> tuple[ServedRows, list[dict[str, Any]]]:
-    """Hand the predictions over to monitoring, and say what was scored.
+def summarize(scored_batches: Sequence[ScoredBatch]) -> list[dict[str, Any]]:
+    """Say what was scored.
 
     Args:
         scored_batches: The batches that this run wrote.
-        problem: Names the key.
-        parameters: Whether predictions are logged.
 
     Returns:
-        Rows of ``served_predictions``; one summary per batch.
+        One record per batch.
     """
-    summary = [
+    return [
         {
             "batch": batch.batch,
             "model_version": batch.model_version,
+            "first": batch.first.isoformat(),
+            "last": batch.last.isoformat(),
             "n_rows": batch.n_rows,
             "n_rejected": batch.n_rejected,
             "digest": batch.digest,
@@ -380,4 +311,3 @@ def log_scored(
         }
         for batch in scored_batches
     ]
-    return ServedRows(scored_batches if parameters.log else [], problem), summary

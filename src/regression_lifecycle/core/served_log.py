@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.history import PREDICTIONS
+from regression_lifecycle.core.history import PREDICTIONS, SERVED_PREDICTIONS
 from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.scored_batch import ScoredBatch, served_rows
 from regression_lifecycle.core.window_plan import row_keys
 from regression_lifecycle.core.windows import WindowParameters
 
@@ -20,6 +21,7 @@ _CARRIED = ["raw_prediction", "level_factor", "prediction", "lower", "upper"]
 def adopt(
     recorded_predictions: pd.DataFrame,
     served_predictions: pd.DataFrame,
+    scored_batches: Sequence[ScoredBatch],
     window_rows: pd.DataFrame,
     windows: pd.DataFrame,
     problem: Problem,
@@ -28,9 +30,11 @@ def adopt(
 
     Args:
         recorded_predictions: ``predictions``: what was judged once stays as it is.
-        served_predictions: ``served_predictions``. Of several predictions of a row by one model
-            version the newest counts. One whose model was trained on the row judges nothing, and
-            one that names no known row cannot be judged; both are left aside.
+        served_predictions: ``served_predictions``: what the service answered. Of several
+            predictions of a row by one model version the newest counts. One whose model was
+            trained on the row judges nothing, and one that names no known row cannot be judged;
+            both are left aside.
+        scored_batches: Batches, of whose predictions the same is true.
         window_rows: Known rows with ``window_index``, the target and ``baseline``.
         windows: All windows.
         problem: Names key and target.
@@ -39,9 +43,9 @@ def adopt(
         Rows of ``predictions`` with ``adopted``: true for those that were not recorded yet.
     """
     recorded = recorded_predictions[recorded_predictions["problem"] == problem.name]
-    own = served_predictions[
-        (served_predictions["problem"] == problem.name) & served_predictions["row_key"].notna()
-    ]
+    scored = served_rows(scored_batches, window_rows[problem.timestamp.name], problem)
+    served = pd.concat([SERVED_PREDICTIONS.frame(served_predictions), scored], ignore_index=True)
+    own = served[(served["problem"] == problem.name) & served["row_key"].notna()]
     own = own.sort_values("served_at", kind="stable")
     own = own.drop_duplicates(["row_key", "model_version"], keep="last")
     named = ["window", "window_index"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from regression_lifecycle.datasets.previews import TablePreview, newest_first
 TABLES = {table.name: table for table in vars(history).values() if isinstance(table, HistoryTable)}
 
 
-class HistoryDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame], pd.DataFrame]):
+class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     """Rows of a SQL table. Saving adds rows and replaces those that changed, by their key.
 
     In a table that is append-only (``served_predictions``) a stored row stays as it was.
@@ -74,19 +74,18 @@ class HistoryDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame], pd.D
 
         return read_rows(self._url, self._loaded)
 
-    def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
-        """Save rows by their key; equal rows stay as they were, in an append-only table all do.
+    def save(self, data: pd.DataFrame) -> None:
+        """Save rows by their key, in one transaction; equal rows stay as they were.
+
+        All rows that are stored do so in a table that is append-only.
 
         Args:
-            data: Rows with at least the columns of the key; rows that are stored and not given
-                stay. A table is saved as a whole or not at all. Of several tables each is saved
-                before the next one is asked for, so that all of them need not fit into memory;
-                those before one that fails stay saved.
+            data: Rows with at least the columns of the key. Rows that are stored and not given
+                stay.
         """
         from regression_lifecycle.adapters.sql_store import upsert_rows
 
-        for rows in [data] if isinstance(data, pd.DataFrame) else data:
-            upsert_rows(self._url, self._table, rows)
+        upsert_rows(self._url, self._table, data)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest rows in Kedro-Viz.

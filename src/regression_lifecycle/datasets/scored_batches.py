@@ -17,7 +17,8 @@ from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.scoring import ScoredBatch, ScoredPiece, ScoringRun
+from regression_lifecycle.core.scored_batch import ScoredBatch
+from regression_lifecycle.core.scoring import ScoredPiece, ScoringRun
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -175,6 +176,9 @@ class ScoredBatchesDataset(AbstractDataset[ScoringRun, list[ScoredBatch]]):
             model_version=about["model_version"],
             trained_until=pd.Timestamp(about["trained_until"]),
             scored_at=pd.Timestamp(about["scored_at"]),
+            first=pd.Timestamp(about["first"]),
+            last=pd.Timestamp(about["last"]),
+            judged=about["judged"] == "true",
             digest=about["digest"],
             n_rows=int(about["n_rows"]),
             n_rejected=int(about["n_rejected"]),
@@ -211,7 +215,10 @@ class _BatchWriter:
         self.n_rows = self.n_rejected = 0
         self._trained_until = run.trained_until
         self._scored_at = datetime.now(UTC).replace(tzinfo=None)
-        self._hash = hashlib.sha256()
+        self._stamp = run.problem.timestamp.name
+        self._first = self._last = pd.NaT
+        self._judged = "true" if run.parameters.judged else "false"
+        self._hash = hashlib.sha256(self._judged.encode())
         self._rows: ParquetWriter | None = None
         self._rejected: ParquetWriter | None = None
 
@@ -224,6 +231,9 @@ class _BatchWriter:
                 hashes = pd.util.hash_pandas_object(frame, index=False)
                 self._hash.update(hashes.to_numpy().tobytes())
         if len(piece.rows):
+            if self._rows is None:
+                self._first = piece.rows[self._stamp].iloc[0]
+            self._last = piece.rows[self._stamp].iloc[-1]
             stamped = piece.rows.assign(
                 batch=pd.Categorical.from_codes([0] * len(piece.rows), [self.batch]),
                 model_version=pd.Categorical.from_codes(
@@ -248,6 +258,9 @@ class _BatchWriter:
                 "model_version": self.model_version,
                 "trained_until": self._trained_until.isoformat(),
                 "scored_at": self._scored_at.isoformat(),
+                "first": self._first.isoformat(),
+                "last": self._last.isoformat(),
+                "judged": self._judged,
                 "digest": digest,
                 "n_rows": str(self.n_rows),
                 "n_rejected": str(self.n_rejected),

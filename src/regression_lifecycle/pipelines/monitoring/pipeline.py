@@ -44,7 +44,14 @@ def _serving() -> list[Node]:
         ),
         Node(
             adopt,
-            ["recorded_predictions", "served_predictions", "window_rows", "windows", _PROBLEM],
+            [
+                "recorded_predictions",
+                "served_predictions",
+                "scored_batches",
+                "window_rows",
+                "windows",
+                _PROBLEM,
+            ],
             "known_predictions",
             name="adopt_served",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.scoring import log_scored, score
+from regression_lifecycle.core.scoring import score, summarize
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -25,12 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "scored_batches",
                 name="score",
             ),
-            Node(
-                log_scored,
-                ["scored_batches", "params:problem", "params:scoring"],
-                ["served_predictions", "scoring_summary"],
-                name="log_scored",
-            ),
+            Node(summarize, "scored_batches", "scoring_summary", name="summarize"),
         ],
         namespace="scoring",
         prefix_datasets_with_namespace=False,
