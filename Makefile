@@ -17,7 +17,7 @@ export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 
-.PHONY: help setup run test lint format viz ui evidently clean
+.PHONY: help setup run test coverage lint format viz ui evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -38,6 +38,10 @@ run: setup  ## Run the full cycle (ENV=first_weeks for another environment)
 
 test: setup  ## Run the linters and the whole test suite
 	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Apart from the tests, since counting lines makes them slower.
+coverage: setup  ## Run the test suite and show which lines it does not reach
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 lint: setup  ## Ruff, mypy and the import contract

@@ -12,9 +12,15 @@ import pytest
 from regression_lifecycle.core.drift_check import DriftCheckParameters
 from regression_lifecycle.core.evaluation import EvaluationParameters
 from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.history import DRIFT_HISTORY, PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.history import (
+    DRIFT_HISTORY,
+    PREDICTIONS,
+    SERVED_PREDICTIONS,
+    WINDOW_HISTORY,
+)
 from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.served_log import adopt
 from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
 from regression_lifecycle.pipelines.monitoring import nodes
 
@@ -95,10 +101,9 @@ class Loop:
         rows, windows = nodes.make_window_rows(
             observations, champion, as_of, PROBLEM, EVALUATION, PARAMETERS
         )
-        plan = nodes.plan(rows, windows, champion, self.windows, self.predictions, PROBLEM)
-        served, _ = nodes.serve(
-            plan, rows, windows, champion, self.predictions, PROBLEM, PARAMETERS
-        )
+        known = adopt(self.predictions, SERVED_PREDICTIONS.frame(), [], rows, windows, PROBLEM)
+        plan = nodes.plan(rows, windows, champion, self.windows, known, PROBLEM, PARAMETERS)
+        served, _, _ = nodes.serve(plan, rows, windows, champion, known, PROBLEM, PARAMETERS)
         judged, self.segments = nodes.judge(
             plan, rows, served, REJECTED, PROBLEM, EVALUATION, DRIFT_CHECK, PARAMETERS
         )

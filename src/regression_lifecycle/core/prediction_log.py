@@ -16,7 +16,7 @@ class PredictionLogParameters(StrictModel):
     Attributes:
         enabled: Whether predictions are kept at all.
         batch_rows: Most rows of one write to the store. More make the drain faster and hold more
-            memory, about 6 kB per row of 30 features.
+            memory.
         interval_seconds: Longest time in seconds that a row waits before it is written to the
             store, as long as the store keeps up.
         retry_seconds: Pause in seconds before the store is tried again after it failed; it
