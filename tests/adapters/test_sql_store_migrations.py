@@ -19,10 +19,12 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, inspect
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from regression_lifecycle.adapters.sql_store import (
     append_decisions,
     connect,
+    database,
     history,
     ledger,
     read_decisions,
@@ -338,3 +340,23 @@ def test_two_processes_that_migrate_at_once_both_succeed(url: str, state: str) -
     assert results == [1, 1]
     assert len(read_rows(url, LABELS)) == 1
     assert read_decisions(url)["decision_id"].tail(1).tolist() == ["new"]
+
+
+def test_tables_that_are_made_while_one_looks_are_read(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, answers = schema.is_up_to_date, []
+
+    def a_moment_too_early(connection: Connection) -> bool:
+        if answers:
+            return ask(connection)
+        answers.append(False)
+        # What the database says as long as there is no version.
+        with pytest.raises((OperationalError, ProgrammingError)):
+            connection.exec_driver_sql("SELECT 1 FROM there_is_no_such_table")
+        raise OperationalError("no such table", None, Exception())
+
+    upsert_rows(url, LABELS, LABEL)
+    monkeypatch.setattr(database, "is_up_to_date", a_moment_too_early)
+
+    assert read_rows(url, LABELS)["row_key"].tolist() == ["a"]

@@ -205,12 +205,13 @@ def _present(connection: Connection, table: Table) -> set[str]:
     from sqlalchemy.exc import DBAPIError
 
     try:
-        if is_up_to_date(connection):
-            return set(table.columns.keys())
+        current = is_up_to_date(connection)
     except DBAPIError:
         connection.rollback()
-        if has_version(connection):
-            raise
+        # Another process may have made the tables in between.
+        current = has_version(connection) and is_up_to_date(connection)
+    if current:
+        return set(table.columns.keys())
     inspector = inspect(connection)
     if not inspector.has_table(table.name):
         return set()
