@@ -14,6 +14,7 @@ import yaml
 from regression_lifecycle.core.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.features import FeatureRecipe
 from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +64,21 @@ def _tiny_raw(n_rows: int = 96, start: str = "2021-03-01") -> pd.DataFrame:
             "cnt": part_a + part_b,
         }
     )
+
+
+def tiny_model(estimator: Any, version: str, trained_until: pd.Timestamp | str) -> TrainedModel:
+    """A model of the tiny problem that looks at ``temp`` alone."""
+    passport = ModelPassport(
+        problem="tiny",
+        fingerprint="f",
+        data_fingerprint="d",
+        recipe=FeatureRecipe(features=[{"kind": "columns", "names": ["temp"]}]),
+        trained_from="2021-01-01",
+        trained_until=trained_until,
+        n_rows=10,
+        target_mean=100.0,
+    )
+    return TrainedModel(estimator, passport, pd.DataFrame(), {"version": version})
 
 
 @pytest.fixture(scope="session")

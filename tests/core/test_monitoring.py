@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.features import FeatureRecipe
 from regression_lifecycle.core.history import PREDICTIONS, SERVED_PREDICTIONS, WINDOW_HISTORY
 from regression_lifecycle.core.monitoring import (
     MonitoringParameters,
@@ -20,9 +19,9 @@ from regression_lifecycle.core.monitoring import (
 )
 from regression_lifecycle.core.policy import PolicyParameters
 from regression_lifecycle.core.served_log import Servings, adopt
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
 from regression_lifecycle.core.window_plan import plan_windows
 from regression_lifecycle.core.windows import list_windows, window_of_rows, windows_frame
+from tests.core.conftest import tiny_model
 
 RULES = {"rules": [{"kind": "bias", "maximum": 0.1, "violations": 2, "of": 2}]}
 
@@ -99,17 +98,7 @@ class Constant:
 
 
 def model(version="1", until="2021-02-28 23:00"):
-    passport = ModelPassport(
-        problem="tiny",
-        fingerprint="f",
-        data_fingerprint="d",
-        recipe=FeatureRecipe(features=[{"kind": "columns", "names": ["temp"]}]),
-        trained_from="2021-01-01",
-        trained_until=until,
-        n_rows=10,
-        target_mean=100.0,
-    )
-    return TrainedModel(Constant(), passport, pd.DataFrame(), {"version": version})
+    return tiny_model(Constant(), version, until)
 
 
 def look(

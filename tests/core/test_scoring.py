@@ -6,11 +6,10 @@ import pytest
 
 from regression_lifecycle.core.deployment import DeploymentParameters
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError, ModelError
-from regression_lifecycle.core.features import FeatureRecipe
 from regression_lifecycle.core.history import ADJUSTMENTS
 from regression_lifecycle.core.scoring import ScoringParameters, ScoringRun, score
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
-from tests.core.conftest import _tiny_problem, _tiny_raw
+from regression_lifecycle.core.trained_model import TrainedModel
+from tests.core.conftest import _tiny_problem, _tiny_raw, tiny_model
 
 PROBLEM = _tiny_problem()
 RAW = _tiny_raw(24 * 10)
@@ -26,17 +25,7 @@ class Doubled:
 
 
 def champion(version: str = "3") -> TrainedModel:
-    passport = ModelPassport(
-        problem="tiny",
-        fingerprint="f",
-        data_fingerprint="d",
-        recipe=FeatureRecipe(features=[{"kind": "columns", "names": ["temp"]}]),
-        trained_from="2021-01-01",
-        trained_until=TRAINED_UNTIL,
-        n_rows=10,
-        target_mean=100.0,
-    )
-    return TrainedModel(Doubled(), passport, pd.DataFrame(), {"version": version})
+    return tiny_model(Doubled(), version, TRAINED_UNTIL)
 
 
 def adjustments(*rows: tuple[str, str, float, float], problem: str = "tiny") -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -87,12 +88,12 @@ class Servings:
     parameters: WindowParameters
     problem: Problem
 
-    def __post_init__(self) -> None:
-        """Sort the predictions by window once."""
+    @cached_property
+    def _by_window(self) -> dict[str, dict[str, pd.DataFrame]]:
         by_window: dict[str, dict[str, pd.DataFrame]] = {}
         for (window, version), part in self.predictions.groupby(["window", "model_version"]):
             by_window.setdefault(str(window), {})[str(version)] = part
-        object.__setattr__(self, "_by_window", by_window)
+        return by_window
 
     def versions(self, window: str) -> list[str]:
         """Name the versions of which a window has rows that were not judged yet."""
@@ -149,8 +150,7 @@ class Servings:
         return {**window, "n": n, "n_labelled": labelled, "status": status}
 
     def _of(self, window: str) -> dict[str, pd.DataFrame]:
-        found: dict[str, pd.DataFrame] = self._by_window.get(window, {})  # type: ignore[attr-defined]
-        return found
+        return self._by_window.get(window, {})
 
     def _keys(self, window: str, without: str) -> set[str]:
         return {

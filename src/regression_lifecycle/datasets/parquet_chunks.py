@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 import pandas as pd
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError, get_protocol_and_path
+
+from regression_lifecycle.datasets.whole_files import open_file_system
 
 
 class ParquetChunksDataset(AbstractDataset[NoReturn, Iterator[pd.DataFrame]]):
@@ -73,9 +76,8 @@ class ParquetChunksDataset(AbstractDataset[NoReturn, Iterator[pd.DataFrame]]):
         raise DatasetError(f"{self._path} is an input and is not written")
 
     def _fs(self) -> Any:
-        import fsspec
-
-        return fsspec.filesystem(self._protocol, **self._fs_args)
+        folder = PurePosixPath(self._path).parent
+        return open_file_system(self._protocol, folder, **self._fs_args)
 
     def _exists(self) -> bool:
         return bool(self._fs().exists(self._path))

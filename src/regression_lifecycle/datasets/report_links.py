@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
+from regression_lifecycle.datasets.whole_files import open_file_system
 
 PAGE = "report.html"
 
@@ -47,11 +48,7 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
             ``name``, ``path`` (relative, with slashes) and ``window`` (empty for a report that is
             not that of a window), in the order of paths.
         """
-        import fsspec
-
-        file_system = fsspec.filesystem(self._protocol)
-        # Another process may have written since.
-        file_system.invalidate_cache(str(self._root))
+        file_system = open_file_system(self._protocol, self._root)
         rows = []
         for depth in (f"*/{PAGE}", f"{self._windows}/*/{PAGE}"):
             for found in sorted(file_system.glob(f"{self._root}/{depth}")):

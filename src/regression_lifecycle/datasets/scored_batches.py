@@ -19,6 +19,7 @@ from kedro.io.core import get_protocol_and_path
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.scored_batch import ScoredBatch
 from regression_lifecycle.core.scoring import ScoredPiece, ScoringRun
+from regression_lifecycle.datasets.whole_files import open_file_system
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,9 +195,7 @@ class ScoredBatchesDataset(AbstractDataset[ScoringRun, list[ScoredBatch]]):
                 yield batch.to_pandas()
 
     def _fs(self) -> Any:
-        import fsspec
-
-        return fsspec.filesystem(self._protocol, **self._fs_args)
+        return open_file_system(self._protocol, self._root, **self._fs_args)
 
     def _exists(self) -> bool:
         return bool(self._fs().glob(f"{self._root}/*/v*.parquet"))

@@ -12,6 +12,25 @@ from typing import Any
 from kedro.io.core import get_protocol_and_path
 
 
+def open_file_system(protocol: str, folder: PurePosixPath, **arguments: Any) -> Any:
+    """Give the file system of a folder, as the folder is now.
+
+    Args:
+        protocol: For fsspec, such as ``file`` or ``s3``.
+        folder: What is going to be looked at.
+        **arguments: Credentials and the like.
+
+    Returns:
+        A file system of fsspec.
+    """
+    import fsspec
+
+    file_system = fsspec.filesystem(protocol, **arguments)
+    # fsspec remembers listings in the process, and another one may have written since.
+    file_system.invalidate_cache(str(folder))
+    return file_system
+
+
 class WholeFile:
     """A file that is either the old one or the new one, never half of it.
 
@@ -91,9 +110,4 @@ class WholeFile:
             yield copy
 
     def _file_system(self) -> Any:
-        import fsspec
-
-        file_system = fsspec.filesystem(self.protocol)
-        # Another process may have written since.
-        file_system.invalidate_cache(str(self.path.parent))
-        return file_system
+        return open_file_system(self.protocol, self.path.parent)
