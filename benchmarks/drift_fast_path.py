@@ -25,14 +25,14 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters.evidently import ColumnRoles, drift_verdict
-from regression_lifecycle.core.drift import DriftParameters, is_table_drifted
-from regression_lifecycle.core.drift_calibration import (
+from regression_lifecycle.core.drift.calibration import (
     CalibrationParameters,
     calibrate,
     calibrated_parameters,
 )
-from regression_lifecycle.core.drift_profile import make_profile, score_window
-from regression_lifecycle.core.drift_reference import ReferenceParameters, reference_rows
+from regression_lifecycle.core.drift.parameters import DriftParameters, is_table_drifted
+from regression_lifecycle.core.drift.profile import make_profile, score_window
+from regression_lifecycle.core.drift.reference import ReferenceParameters, reference_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 WEEK = pd.Timedelta(days=7)

@@ -27,16 +27,17 @@ from regression_lifecycle.adapters.evidently import (
     drift_verdict,
     regression_snapshot,
 )
-from regression_lifecycle.core import evaluation, training
-from regression_lifecycle.core.baseline import baseline_forecast
-from regression_lifecycle.core.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.drift_check import DriftCheckParameters
-from regression_lifecycle.core.evaluation import BASELINE, CANDIDATE, EvaluationParameters
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.splits import assign_windows, split_by_time
-from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.splits import assign_windows, split_by_time
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.evaluation import holdout as evaluation
+from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, EvaluationParameters
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.models import training
+from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.pipelines.roles import column_roles
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--last", default=LAST, help="no tick after this moment")
     options = parser.parse_args()
     bootstrap_project(ROOT)
-    from regression_lifecycle.tick import EXIT_CODES, run_tick
+    from regression_lifecycle.runtime.tick import EXIT_CODES, run_tick
 
     conf = own_configuration(options.folder)
     for moment in pd.date_range(options.first, options.last, freq="7D"):

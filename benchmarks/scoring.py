@@ -119,7 +119,7 @@ def predict(model: Path, features: Path, pieces: int) -> None:
     """
     import resource
 
-    from regression_lifecycle.adapters.model_files import read_archive
+    from regression_lifecycle.adapters.mlflow.model_files import read_archive
 
     champion = read_archive(model)
     table = pd.read_parquet(features)
@@ -161,9 +161,9 @@ def make_features(model: Path, conf: Path, table: Path, path: Path) -> None:
     """
     import yaml
 
-    from regression_lifecycle.adapters.model_files import read_archive
-    from regression_lifecycle.core.batch_rows import BatchReader
-    from regression_lifecycle.core.problem import Problem
+    from regression_lifecycle.adapters.mlflow.model_files import read_archive
+    from regression_lifecycle.core.data.problem import Problem
+    from regression_lifecycle.core.features.streaming import BatchReader
 
     text = (conf / "base" / "parameters_problem.yml").read_text()
     section = yaml.safe_load(text.replace("${globals:model_name}", "bench"))["problem"]

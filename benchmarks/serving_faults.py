@@ -192,8 +192,8 @@ def compare(url: str, heard: Heard) -> tuple[int, int, int]:
     Returns:
         Rows in the store, rows that are lost, and rows that are there twice or were never asked.
     """
-    from regression_lifecycle.adapters import sql_store
-    from regression_lifecycle.core.history import SERVED_PREDICTIONS
+    from regression_lifecycle.adapters import database as sql_store
+    from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
 
     stored = sql_store.read_rows(url, SERVED_PREDICTIONS)
     places = Counter(zip(stored["request_id"], stored["row_number"], strict=True))

@@ -37,7 +37,7 @@ def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
     """Run pipelines of a project as ``kedro run`` does, in this process."""
     from kedro.framework.startup import bootstrap_project
 
-    from regression_lifecycle.session import LifecycleSession
+    from regression_lifecycle.runtime.session import LifecycleSession
 
     runtime_params = kwargs.pop("params", None)
     bootstrap_project(project)
@@ -56,7 +56,7 @@ def open_catalog(project: Path, env: str = "test") -> Any:
     """The catalog of a project."""
     from kedro.framework.startup import bootstrap_project
 
-    from regression_lifecycle.session import LifecycleSession
+    from regression_lifecycle.runtime.session import LifecycleSession
 
     bootstrap_project(project)
     with LifecycleSession.create(project_path=project, env=env) as session:

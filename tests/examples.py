@@ -10,9 +10,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
-from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
-from regression_lifecycle.core.training import ModelSpec, make_pipeline
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 
 BOOSTED = {
     "class": "sklearn.ensemble.HistGradientBoostingRegressor",

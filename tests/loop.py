@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.tick import run_tick
+from regression_lifecycle.runtime.tick import run_tick
 from tests.conftest import load_dataset
 
 RAW = "data/01_raw/hour.csv"
@@ -32,7 +32,7 @@ def plant(project: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None
 
 def windows_of(project: Path) -> pd.DataFrame:
     """Newest revisions of the recorded windows, by name."""
-    from regression_lifecycle.core.window_plan import newest_revisions
+    from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 
     return newest_revisions(load_dataset(project, "window_history")).set_index("window")
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from regression_lifecycle.core.errors import LockedError
-from regression_lifecycle.tick import EXIT_CODES
+from regression_lifecycle.runtime.tick import EXIT_CODES
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"

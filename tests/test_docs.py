@@ -18,7 +18,7 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.serving import ServingParameters
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.pipeline_registry import register_pipelines
 from tests.conftest import ROOT
 

@@ -12,10 +12,10 @@ from kedro.framework.cli.project import run as kedro_run
 from mlflow.projects import _project_spec
 
 from regression_lifecycle import settings
-from regression_lifecycle.config_loader import LifecycleConfigLoader
-from regression_lifecycle.core.backtest_parameters import BacktestParameters
-from regression_lifecycle.core.scoring import ScoringParameters
+from regression_lifecycle.core.backtest.parameters import BacktestParameters
+from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.pipeline_registry import register_pipelines
+from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
 
 # Stands in for the program, and shows what the shell hands it.

@@ -12,8 +12,8 @@ import pytest
 from kedro.io import DataCatalog
 
 from regression_lifecycle import settings
-from regression_lifecycle.config_loader import LifecycleConfigLoader
 from regression_lifecycle.pipeline_registry import LOOP, SERVING, STAGES, register_pipelines
+from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
 
 NAMES = (*STAGES, *LOOP, *SERVING)

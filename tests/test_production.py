@@ -9,9 +9,9 @@ import pytest
 from kedro.io import DataCatalog
 
 from regression_lifecycle import settings
-from regression_lifecycle.config_loader import LifecycleConfigLoader
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.serving import ServingParameters
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
+from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
 
 DATA, STORE = "memory:///bikes/lifecycle", "postgresql+psycopg://ada:secret@db.example:5432/loop"

@@ -114,7 +114,7 @@ def tick(
     The exit code says what happened: 0 nothing to do, 10 the policy alerts, 20 a new champion was
     promoted, 21 a challenger was refused, 75 another run is at work, 1 an error.
     """
-    from regression_lifecycle.tick import EXIT_CODES, run_tick
+    from regression_lifecycle.runtime.tick import EXIT_CODES, run_tick
 
     given = {**params, **({} if as_of is None else {"as_of": as_of})}
     with _in_words_or_as_it_is():
@@ -142,8 +142,8 @@ def serve(
     It starts without a model, a registry or a store, says so under /ready, and goes on when they
     are there. SIGTERM or Ctrl-C end it in order.
     """
+    from regression_lifecycle.runtime.session import LifecycleSession
     from regression_lifecycle.serving.configuration import read_configuration
-    from regression_lifecycle.session import LifecycleSession
 
     with _in_words_or_as_it_is():
         session: Any = LifecycleSession.create(

@@ -1,8 +1,8 @@
 """Kedro's settings of the project."""
 
-from regression_lifecycle.config_loader import LifecycleConfigLoader
-from regression_lifecycle.hooks import ErrorHook, ProjectRunHook, SummaryHook, TrackingHook
-from regression_lifecycle.session import LifecycleSession
+from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
+from regression_lifecycle.runtime.hooks import ErrorHook, ProjectRunHook, SummaryHook, TrackingHook
+from regression_lifecycle.runtime.session import LifecycleSession
 
 SESSION_CLASS = LifecycleSession
 CONFIG_LOADER_CLASS = LifecycleConfigLoader

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.tick import ALERTED, NOTHING, PROMOTED, REFUSED
+from regression_lifecycle.runtime.tick import ALERTED, NOTHING, PROMOTED, REFUSED
 from tests.conftest import load_dataset
 from tests.loop import champion_of, plant, tick, windows_of
 

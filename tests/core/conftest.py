@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from regression_lifecycle.core.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.data.splits import SplitParameters
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     DataContractError,
@@ -12,7 +13,6 @@ from regression_lifecycle.core.errors import (
     bounded_list,
     unknown_name,
 )
-from regression_lifecycle.core.splits import SplitParameters
 
 
 @pytest.mark.parametrize("error", [ConfigurationError, DataContractError, ModelError])

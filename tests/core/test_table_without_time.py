@@ -7,19 +7,20 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from regression_lifecycle.core.baseline import BaselineParameters, baseline_forecast
-from regression_lifecycle.core.contract import (
+from regression_lifecycle.core.data.contract import (
     IngestionParameters,
     check_observations,
     enforce_contract,
     find_gaps,
 )
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.splits import SplitParameters, split_by_time
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.gate import Comparison, compare_paired
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.splits import SplitParameters, split_by_time
-from regression_lifecycle.core.windows import WindowParameters, list_windows, window_of_rows
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
+from regression_lifecycle.core.evaluation.gate import Comparison, compare_paired
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 
 TOLERANT = IngestionParameters(maximum_rejected_share=0.1)
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters import alerts as adapter
-from regression_lifecycle.core.alerts import Alert
+from regression_lifecycle.adapters import notifications as adapter
+from regression_lifecycle.core.alerting.alerts import Alert
 
 SECRET = "geheim-2718"
 HOOK = {"kind": "webhook", "url_env": "HOOK", "retries": 0, "timeout_seconds": 5}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kedro.io import DatasetError
 
-from regression_lifecycle.datasets.atomic import AtomicPictureDataset
+from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset
 
 
 def test_a_picture_comes_back_and_kedro_viz_can_show_it(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ OBSERVATIONS = pd.DataFrame(
 def catalog_of(folder: Path, stage: str, **validator: Any) -> DataCatalog:
     kind = {"raw": "pandas.CSVDataset", "observations": "pandas.ParquetDataset"}[stage]
     if stage == "observations":
-        kind = "regression_lifecycle.datasets.atomic.AtomicParquetDataset"
+        kind = "regression_lifecycle.datasets.atomic_files.AtomicParquetDataset"
     return DataCatalog.from_config(
         {
             "table": {

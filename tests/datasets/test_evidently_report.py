@@ -32,7 +32,7 @@ from regression_lifecycle.adapters.evidently import (
     summary,
     window_snapshot,
 )
-from regression_lifecycle.core.drift import DriftParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.datasets.evidently_report import EvidentlyReportDataset
 
 TYPE = "regression_lifecycle.datasets.evidently_report.EvidentlyReportDataset"

@@ -15,7 +15,7 @@ from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.adapters.evidently import ColumnRoles, summary, window_snapshot
 from regression_lifecycle.adapters.evidently.library import quiet
-from regression_lifecycle.core.drift import DriftParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.datasets.evidently_workspace import EvidentlyWorkspaceDataset
 
 TYPE = "regression_lifecycle.datasets.evidently_workspace.EvidentlyWorkspaceDataset"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters import mlflow_registry
+from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowAliasedModelDataset,
     MlflowRegistrationDataset,

@@ -16,15 +16,15 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.datasets.atomic import AtomicPictureDataset
+from regression_lifecycle.datasets.atomic_file import WholeFile
+from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset
 from regression_lifecycle.datasets.mlflow_files import MlflowJSONDataset, MlflowPictureDataset
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowRegistrationDataset,
     MlflowTrainedModelDataset,
 )
 from regression_lifecycle.datasets.report_links import ReportLinksDataset
-from regression_lifecycle.datasets.whole_files import WholeFile
-from tests.datasets.test_atomic import BROKEN, GOOD, MODULE, assert_same
+from tests.datasets.test_atomic_files import BROKEN, GOOD, MODULE, assert_same
 from tests.examples import feature_rows, fitted_model
 from tests.tracking import tracking_store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kedro.io import DatasetError
 
-from regression_lifecycle.adapters import mlflow_registry
+from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.errors import ModelError
 from tests.conftest import load_dataset, open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests, registry_state

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from regression_lifecycle.tick import NOTHING, PROMOTED, REFUSED
+from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
 from tests.conftest import load_dataset, run_project
 from tests.end_to_end.test_full_cycle import file_digests
 from tests.faults.test_killed_ticks import AS_OF, PARAMS, state_of

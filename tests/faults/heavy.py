@@ -12,7 +12,7 @@ import mlflow.pyfunc
 import sklearn.ensemble
 import vl_convert
 
-import regression_lifecycle.tick
+import regression_lifecycle.runtime.tick
 
 __all__ = [
     "altair",

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.backtest_parameters import BacktestParameters
-from regression_lifecycle.core.challenge import RetrainingParameters
+from regression_lifecycle.core.backtest.parameters import BacktestParameters
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.history import BACKTEST_HISTORY, BACKTEST_SUMMARY
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
+from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.backtest.nodes import cut_history, replay_policies, track
 
 PROBLEM = Problem.model_validate(

@@ -13,13 +13,13 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from regression_lifecycle.core.dashboard import DashboardParameters
-from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
-from regression_lifecycle.datasets.atomic import AtomicPictureDataset, AtomicTextDataset
+from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset, AtomicTextDataset
 from regression_lifecycle.pipelines.dashboard import create_pipeline, nodes
-from tests.page_examples import BIAS_RULE, full_tables, ledger, page_problem
+from tests.adapters.dashboard.examples import BIAS_RULE, full_tables, ledger, page_problem
 
 CONF = Path(__file__).parents[2] / "conf/base"
 TABLES = (

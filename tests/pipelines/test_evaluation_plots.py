@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.pipelines.evaluation.plots import (
     measure_importance,
     plot_predicted_against_actual,

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.drift_check import DriftCheckParameters
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.history import (
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     PREDICTIONS,
     SERVED_PREDICTIONS,
     WINDOW_HISTORY,
 )
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.served_log import adopt
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.monitoring.logged_predictions import adopt
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.monitoring import nodes
 
 PROBLEM = Problem.model_validate(

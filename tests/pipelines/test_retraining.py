@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.challenge import RetrainingParameters
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
+from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.retraining.nodes import conclude, cut_data, judge
 
 PROBLEM = Problem.model_validate(

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.rollback import RollbackParameters
-from regression_lifecycle.core.trained_model import TrainedModel
+from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.pipelines.rollback.nodes import choose_version, decide_rollback
 
 OBSERVATIONS = pd.DataFrame({"timestamp": pd.date_range("2021-03-01", periods=48, freq="h")})

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.pipelines.training.nodes import cross_validate, search_parameters, train
 
 PROBLEM = Problem.model_validate(

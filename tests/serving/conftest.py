@@ -16,15 +16,15 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-from regression_lifecycle.adapters import mlflow_registry
-from regression_lifecycle.adapters.model_files import model_digest, write_model
-from regression_lifecycle.core.deployment import DeploymentParameters
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.features import FeatureRecipe
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.serving import ServingParameters
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
-from regression_lifecycle.core.training import ModelSpec, make_pipeline
+from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
+from regression_lifecycle.adapters.mlflow.model_files import model_digest, write_model
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
+from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.app import Service, make_app
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from tests.tracking import tracking_store
@@ -256,8 +256,8 @@ class Running(NamedTuple):
 
     def logged(self) -> pd.DataFrame:
         """What the prediction log has put into the store."""
-        from regression_lifecycle.adapters import sql_store
-        from regression_lifecycle.core.history import SERVED_PREDICTIONS
+        from regression_lifecycle.adapters import database as sql_store
+        from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
 
         assert self.service.log.flush(30)
         return sql_store.read_rows(self.service.configuration.store_url, SERVED_PREDICTIONS)

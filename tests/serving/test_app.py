@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from regression_lifecycle.adapters import mlflow_registry, sql_store
-from regression_lifecycle.core.deployment import Adjustment, DeploymentParameters, served
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.history import ADJUSTMENTS
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.window_plan import row_keys
-from regression_lifecycle.serving import http_requests
+from regression_lifecycle.adapters import database as sql_store
+from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
+from regression_lifecycle.core.data.keys import row_keys
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import ADJUSTMENTS
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.prediction.adjustment import Adjustment, DeploymentParameters, served
+from regression_lifecycle.serving import request_limits as http_requests
 from regression_lifecycle.serving.app import Service, make_app
 from tests.serving.conftest import (
     STAMP,

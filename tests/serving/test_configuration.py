@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.session import LifecycleSession
+from regression_lifecycle.runtime.session import LifecycleSession
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.serving.app import Service, make_app
 from tests.serving.conftest import (
     Models,

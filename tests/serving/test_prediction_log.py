@@ -21,10 +21,10 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from regression_lifecycle.adapters import sql_store
+from regression_lifecycle.adapters import database as sql_store
+from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.history import SERVED_PREDICTIONS
-from regression_lifecycle.core.prediction_log import PredictionLogParameters
+from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 from regression_lifecycle.serving import prediction_log
 from regression_lifecycle.serving.prediction_log import PredictionLog
 from regression_lifecycle.serving.store_writer import StoreWriter

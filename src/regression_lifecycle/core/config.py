@@ -9,7 +9,14 @@ from numbers import Real
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
@@ -106,3 +113,6 @@ Duration = Annotated[pd.Timedelta, BeforeValidator(_to_timedelta), PlainSerializ
 
 Moment = Annotated[pd.Timestamp, BeforeValidator(to_timestamp), PlainSerializer(str)]
 """A date or a date with a time of day: ``2012-08-07 12:00``."""
+
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""Name of an environment variable."""

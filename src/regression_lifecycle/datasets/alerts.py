@@ -10,10 +10,10 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from pydantic import ValidationError
 
-from regression_lifecycle.core.alert_delivery import FAILED, Delivery, delivery_row, due_alerts
-from regression_lifecycle.core.alerts import Alert, AlertParameters
+from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters
+from regression_lifecycle.core.alerting.delivery import FAILED, Delivery, delivery_row, due_alerts
+from regression_lifecycle.core.data.tables import SENT_ALERTS
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.history import SENT_ALERTS
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
 LOGGER = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         Returns:
             One row per alert, window and sink, the oldest first.
         """
-        from regression_lifecycle.adapters.sql_store import read_rows
+        from regression_lifecycle.adapters.database import read_rows
 
         return read_rows(self._url, SENT_ALERTS).sort_values(
             "as_of", kind="stable", ignore_index=True
@@ -84,8 +84,8 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
             self._deliver(delivery, unreachable)
 
     def _deliver(self, delivery: Delivery, unreachable: set[str]) -> None:
-        from regression_lifecycle.adapters.alerts import Outcome, deliver
-        from regression_lifecycle.adapters.sql_store import upsert_rows
+        from regression_lifecycle.adapters.database import upsert_rows
+        from regression_lifecycle.adapters.notifications import Outcome, deliver
 
         alert, sink = delivery.alert, delivery.sink
         # Many alerts must not add up to many timeouts.
@@ -117,7 +117,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         return not self.load().empty
 
     def _describe(self) -> dict[str, Any]:
-        from regression_lifecycle.adapters.sql_store import without_credentials
+        from regression_lifecycle.adapters.database import without_credentials
 
         return {
             "url": without_credentials(self._url),

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from regression_lifecycle.core.contract import check_observations, check_structure
+from regression_lifecycle.core.data.contract import check_observations, check_structure
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.core.problem import Problem
 
 _STAGES = ("raw", "observations")
 
@@ -20,7 +20,7 @@ class ContractValidator:
         .. code-block:: yaml
 
             observations:
-              type: regression_lifecycle.datasets.atomic.AtomicParquetDataset
+              type: regression_lifecycle.datasets.atomic_files.AtomicParquetDataset
               filepath: data/02_intermediate/observations.parquet
               validator:
                 class: regression_lifecycle.datasets.contract_validator.ContractValidator

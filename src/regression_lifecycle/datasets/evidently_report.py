@@ -22,7 +22,7 @@ from kedro.io.core import (
 from kedro_datasets._typing import HTMLPreview
 
 if TYPE_CHECKING:
-    from evidently.core.report import Snapshot
+    from regression_lifecycle.adapters.evidently.library import Snapshot
 
 SNAPSHOT, METRICS, PAGE = "snapshot.json.gz", "metrics.json", "report.html"
 LIBRARY_FOLDER = "_evidently"

@@ -12,8 +12,7 @@ from kedro.io import AbstractDataset
 from regression_lifecycle.datasets.previews import TablePreview
 
 if TYPE_CHECKING:
-    from evidently.core.report import Snapshot
-
+    from regression_lifecycle.adapters.evidently.library import Snapshot
     from regression_lifecycle.adapters.evidently.workspace import Workspace
 
 

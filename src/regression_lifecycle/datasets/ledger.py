@@ -36,7 +36,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Raises:
             ConfigurationError: If the table has another name.
         """
-        from regression_lifecycle.adapters.sql_store import LEDGER
+        from regression_lifecycle.adapters.database import LEDGER
 
         if table != LEDGER:
             raise ConfigurationError(unknown_name("ledger table", table, [LEDGER]))
@@ -50,7 +50,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Returns:
             One row per decision.
         """
-        from regression_lifecycle.adapters.sql_store import read_decisions
+        from regression_lifecycle.adapters.database import read_decisions
 
         return read_decisions(self._url)
 
@@ -60,7 +60,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Args:
             data: Decisions, each with ``decision_id``.
         """
-        from regression_lifecycle.adapters.sql_store import append_decisions
+        from regression_lifecycle.adapters.database import append_decisions
 
         append_decisions(self._url, data)
 
@@ -79,6 +79,6 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         return not self.load().empty
 
     def _describe(self) -> dict[str, Any]:
-        from regression_lifecycle.adapters.sql_store import without_credentials
+        from regression_lifecycle.adapters.database import without_credentials
 
         return {"url": without_credentials(self._url), "table": self._table}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from regression_lifecycle.datasets.atomic import (
+from regression_lifecycle.datasets.atomic_file import WholeFile
+from regression_lifecycle.datasets.atomic_files import (
     AtomicCSVDataset,
     AtomicJSONDataset,
     AtomicParquetDataset,
@@ -16,7 +17,6 @@ from regression_lifecycle.datasets.atomic import (
     AtomicTextDataset,
     OptionalCSVDataset,
 )
-from regression_lifecycle.datasets.whole_files import WholeFile
 
 
 class LoggedToMlflow:

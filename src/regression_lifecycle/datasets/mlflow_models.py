@@ -13,8 +13,8 @@ from typing import Any, NewType
 
 from kedro.io import AbstractDataset
 
-from regression_lifecycle.core.trained_model import TrainedModel
-from regression_lifecycle.datasets.whole_files import WholeFile
+from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.datasets.atomic_file import WholeFile
 
 JSONPreview = NewType("JSONPreview", str)
 
@@ -53,7 +53,7 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         Returns:
             The model; its location says where MLflow has it.
         """
-        from regression_lifecycle.adapters.model_files import read_archive
+        from regression_lifecycle.adapters.mlflow.model_files import read_archive
 
         with self._file.local_copy() as archive:
             return read_archive(archive)
@@ -68,8 +68,8 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         """
         import mlflow
 
-        from regression_lifecycle.adapters import mlflow_registry
-        from regression_lifecycle.adapters.model_files import write_archive
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
+        from regression_lifecycle.adapters.mlflow.model_files import write_archive
 
         location = data.location if "model_uri" in data.location else {}
         if not location and self._logging_activated and mlflow.active_run() is not None:
@@ -88,7 +88,7 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         Returns:
             The passport as JSON text.
         """
-        from regression_lifecycle.adapters.model_files import read_passport
+        from regression_lifecycle.adapters.mlflow.model_files import read_passport
 
         with self._file.local_copy() as archive:
             return JSONPreview(read_passport(archive))
@@ -128,7 +128,7 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Returns:
             The model, or None if nothing has the alias.
         """
-        from regression_lifecycle.adapters import mlflow_registry
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         version = mlflow_registry.version_by_alias(self._model_name, self._alias)
         known = self._loaded
@@ -142,7 +142,7 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Args:
             data: Version number as text; an empty text leaves the alias alone.
         """
-        from regression_lifecycle.adapters import mlflow_registry
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         current = mlflow_registry.version_by_alias(self._model_name, self._alias)
         if self._logging_activated and data and data != current:
@@ -156,7 +156,7 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         """
         from mlflow import is_tracking_uri_set
 
-        from regression_lifecycle.adapters import mlflow_registry
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         # Kedro-Viz runs no hooks unless it is told to, and then nobody has said where MLflow is:
         # asking would make an empty database in the working folder.
@@ -169,7 +169,7 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         self._loaded = None
 
     def _exists(self) -> bool:
-        from regression_lifecycle.adapters import mlflow_registry
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         return mlflow_registry.version_by_alias(self._model_name, self._alias) is not None
 
@@ -216,7 +216,7 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
         Args:
             data: ``decision``, ``model_uri``, ``model_id``, ``description`` and ``tags``.
         """
-        from regression_lifecycle.adapters import mlflow_registry
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         version = ""
         if self._logging_activated and data["model_id"]:

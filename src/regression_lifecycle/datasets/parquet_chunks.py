@@ -10,7 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError, get_protocol_and_path
 
-from regression_lifecycle.datasets.whole_files import open_file_system
+from regression_lifecycle.datasets.atomic_file import open_file_system
 
 
 class ParquetChunksDataset(AbstractDataset[NoReturn, Iterator[pd.DataFrame]]):

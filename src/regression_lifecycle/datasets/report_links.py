@@ -9,8 +9,8 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
+from regression_lifecycle.datasets.atomic_file import open_file_system
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
-from regression_lifecycle.datasets.whole_files import open_file_system
 
 PAGE = "report.html"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from regression_lifecycle.adapters.evidently import ColumnRoles
-from regression_lifecycle.core.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 
 
 def is_categorical(spec: ColumnSpec) -> bool:

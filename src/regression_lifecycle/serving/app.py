@@ -9,22 +9,22 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 
-from regression_lifecycle.serving.answering import Answering
-from regression_lifecycle.serving.batching import Batching
+from regression_lifecycle.serving.active_model import Deployed
 from regression_lifecycle.serving.configuration import ServiceConfiguration
-from regression_lifecycle.serving.deployed import Deployed
 from regression_lifecycle.serving.errors import RefusedError, overloaded
-from regression_lifecycle.serving.following import Following, Source
-from regression_lifecycle.serving.http_requests import (
+from regression_lifecycle.serving.label_intake import LabelIntake
+from regression_lifecycle.serving.model_watcher import Following, Source
+from regression_lifecycle.serving.openapi import describe
+from regression_lifecycle.serving.prediction_log import PredictionLog
+from regression_lifecycle.serving.prediction_queue import Batching
+from regression_lifecycle.serving.predictor import Answering
+from regression_lifecycle.serving.request_limits import (
     TokenCheck,
     json_response,
     read_body,
     refusal,
     request_id_of,
 )
-from regression_lifecycle.serving.labels import LabelIntake
-from regression_lifecycle.serving.openapi import describe
-from regression_lifecycle.serving.prediction_log import PredictionLog
 
 
 class Service:

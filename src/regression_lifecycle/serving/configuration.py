@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from regression_lifecycle.core.deployment import DeploymentParameters
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.serving import ServingParameters
-from regression_lifecycle.parameter_check import read_sections
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
+from regression_lifecycle.runtime.parameter_check import read_sections
 
 CHAMPION = "champion_model"
 SPOOL = Path("07_model_output", "spool")

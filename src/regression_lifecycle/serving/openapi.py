@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from regression_lifecycle import __version__
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.serving.columns import RowColumn
-from regression_lifecycle.serving.deployed import ServedModel
-from regression_lifecycle.serving.http_requests import REQUEST_ID_PATTERN
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.serving.active_model import ServedModel
+from regression_lifecycle.serving.request_columns import RowColumn
+from regression_lifecycle.serving.request_limits import REQUEST_ID_PATTERN
 
 Json = dict[str, Any]
 

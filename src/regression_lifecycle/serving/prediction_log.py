@@ -22,7 +22,7 @@ from regression_lifecycle.serving.spool_folders import claim, orphans
 from regression_lifecycle.serving.store_writer import StoreWriter, to_lines
 
 if TYPE_CHECKING:
-    from regression_lifecycle.core.prediction_log import PredictionLogParameters
+    from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 
 LOGGER = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 30.0

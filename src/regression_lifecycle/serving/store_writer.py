@@ -154,7 +154,7 @@ class StoreWriter:
 
     def _ask(self) -> None:
         """Make sure that the store answers: a wrong option of a driver is a TypeError too."""
-        from regression_lifecycle.adapters import sql_store
+        from regression_lifecycle.adapters import database as sql_store
 
         engine = sql_store.connect(self.url)
         try:
@@ -164,8 +164,8 @@ class StoreWriter:
             engine.dispose()
 
     def _upsert(self, rows: list[dict[str, Any]]) -> None:
-        from regression_lifecycle.adapters import sql_store
-        from regression_lifecycle.core.history import SERVED_PREDICTIONS
+        from regression_lifecycle.adapters import database as sql_store
+        from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
 
         frame: pd.DataFrame = SERVED_PREDICTIONS.frame(rows)
         # A request that was sent twice under one id; the first answer counts, as in the table.

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.evidently.library import evidently_version
-from regression_lifecycle.core.drift import METHODS, is_drifted
+from regression_lifecycle.core.drift.parameters import METHODS, is_drifted
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot

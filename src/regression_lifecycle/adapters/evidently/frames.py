@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.drift import Kind, Role
-from regression_lifecycle.core.drift_columns import ColumnError, read_column, sample_rows
+from regression_lifecycle.core.drift.columns import ColumnError, read_column, sample_rows
+from regression_lifecycle.core.drift.parameters import Kind, Role
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 
@@ -120,7 +120,7 @@ def prepare(
         frame: The table; it is not changed.
         roles: Its declared columns.
         maximum_rows: Rows to keep, see
-            :func:`~regression_lifecycle.core.drift_columns.sample_rows`.
+            :func:`~regression_lifecycle.core.drift.columns.sample_rows`.
         seed: Seed of the sample.
         side: ``"reference"`` or ``"current"``, for the messages; empty for a lone table.
         lenient: Count a text that is no number as missing instead of refusing its column.

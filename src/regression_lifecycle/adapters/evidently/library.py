@@ -10,6 +10,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evidently.core.report import Snapshot as Snapshot
 
 # Evidently and the packages it pulls in warn about their own code, which no user can mend; the
 # rest is about one-row or constant windows, whose undefined numbers are reported as missing.

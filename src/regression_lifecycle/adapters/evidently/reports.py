@@ -22,8 +22,8 @@ from regression_lifecycle.adapters.evidently.frames import (
     sample_note,
 )
 from regression_lifecycle.adapters.evidently.statistics import compare, is_one_value
-from regression_lifecycle.core.drift import DriftParameters
-from regression_lifecycle.core.drift_columns import sample_rows
+from regression_lifecycle.core.drift.columns import sample_rows
+from regression_lifecycle.core.drift.parameters import DriftParameters
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot

@@ -15,7 +15,7 @@ import pandas as pd
 
 from regression_lifecycle.adapters.evidently.frames import ColumnRoles, Prepared, prepare
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
-from regression_lifecycle.core.drift import (
+from regression_lifecycle.core.drift.parameters import (
     METHODS,
     ColumnDrift,
     DriftParameters,
@@ -41,7 +41,7 @@ def drift_verdict(
         parameters: Methods, thresholds and bounds.
 
     Returns:
-        One row per declared column as in :data:`~regression_lifecycle.core.drift.VERDICT_DTYPES`.
+        One row per declared column as in ``core.drift.parameters.VERDICT_DTYPES``.
         A column that cannot be compared has a reason and neither score nor verdict.
 
     Raises:

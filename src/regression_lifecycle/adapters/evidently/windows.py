@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from regression_lifecycle.adapters.evidently.drawing import NO_TIME, headed, table
-from regression_lifecycle.adapters.evidently.frames import (
-    ColumnRoles,
-    Prepared,
-    prepare,
-)
+from regression_lifecycle.adapters.evidently.frames import ColumnRoles, Prepared, prepare
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
 from regression_lifecycle.adapters.evidently.results import (
     collect,
@@ -24,8 +20,8 @@ from regression_lifecycle.adapters.evidently.results import (
     row_results,
 )
 from regression_lifecycle.adapters.evidently.statistics import Comparison, compare
-from regression_lifecycle.core.drift import DriftParameters
-from regression_lifecycle.core.drift_columns import sample_rows
+from regression_lifecycle.core.drift.columns import sample_rows
+from regression_lifecycle.core.drift.parameters import DriftParameters
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot

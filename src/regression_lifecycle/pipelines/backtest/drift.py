@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from regression_lifecycle.core.drift import drifted_share
-from regression_lifecycle.core.drift_check import DriftCheckParameters
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.window_drift import DriftWatch
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.drift.monitor import DriftWatch
+from regression_lifecycle.core.drift.parameters import drifted_share
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.roles import column_roles
 
 

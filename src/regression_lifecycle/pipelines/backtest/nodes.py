@@ -9,21 +9,27 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters.progress import progress
-from regression_lifecycle.core import backtest_summary, monitoring
-from regression_lifecycle.core.backtest import History, replay
-from regression_lifecycle.core.backtest_models import ModelBank
-from regression_lifecycle.core.backtest_parameters import BacktestParameters, BacktestPolicy
-from regression_lifecycle.core.baseline import baseline_forecast
-from regression_lifecycle.core.challenge import RetrainingParameters
+from regression_lifecycle.core.backtest import summary as backtest_summary
+from regression_lifecycle.core.backtest.model_cache import ModelBank
+from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
+from regression_lifecycle.core.backtest.replay import History, replay
+from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.history import BACKTEST_HISTORY, BACKTEST_SUMMARY
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.training import TrainingParameters
-from regression_lifecycle.core.windows import Window, list_windows, place_features, windows_frame
+from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
+from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.windows.windows import (
+    Window,
+    list_windows,
+    place_features,
+    windows_frame,
+)
 
 
 def cut_history(
@@ -53,8 +59,8 @@ def cut_history(
     Raises:
         DataContractError: If no window lies between start and end.
     """
-    moment = monitoring.moment_of(as_of, observations, problem)
-    known = monitoring.known_rows(observations, moment, None, problem)
+    moment = moment_of(as_of, observations, problem)
+    known = known_rows(observations, moment, None, problem)
     table: pd.DataFrame = build_features(
         known, problem, preprocessing.recipe, keep=problem.ahead_columns
     )

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.adapters import page
-from regression_lifecycle.adapters.page import PageTables
-from regression_lifecycle.core.champions import POLICY
-from regression_lifecycle.core.dashboard import DashboardParameters
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel, version_of
+from regression_lifecycle.adapters import dashboard as page
+from regression_lifecycle.adapters.dashboard import PageTables
+from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import POLICY
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 
 
 def collect_tables(

@@ -7,19 +7,20 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core import evaluation, gate
-from regression_lifecycle.core.baseline import baseline_forecast
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.core.evaluation import (
+from regression_lifecycle.core.evaluation import gate
+from regression_lifecycle.core.evaluation import holdout as evaluation
+from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.holdout import (
     BASELINE,
     CANDIDATE,
     CHAMPION,
     EvaluationParameters,
 )
-from regression_lifecycle.core.feature_table import features_for
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.windows import list_windows
+from regression_lifecycle.core.features.builders import features_for
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.windows.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
 
 

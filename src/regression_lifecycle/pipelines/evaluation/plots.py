@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.evaluation import BASELINE, CANDIDATE, CHAMPION, EvaluationParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel
-from regression_lifecycle.core.training import TrainingParameters, compute_limits
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.evaluation.holdout import (
+    BASELINE,
+    CANDIDATE,
+    CHAMPION,
+    EvaluationParameters,
+)
+from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.models.training import TrainingParameters, compute_limits
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.contract import IngestionParameters, enforce_contract, find_gaps
-from regression_lifecycle.core.labels import join_labels
-from regression_lifecycle.core.problem import Problem
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract, find_gaps
+from regression_lifecycle.core.data.labels import join_labels
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.pipelines.roles import column_roles
 
 

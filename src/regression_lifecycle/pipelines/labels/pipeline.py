@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.labels import accept_labels
+from regression_lifecycle.core.data.labels import accept_labels
 
 
 def create_pipeline(**_: object) -> Pipeline:

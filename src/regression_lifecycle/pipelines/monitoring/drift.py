@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.drift_check import DriftCheckParameters
-from regression_lifecycle.core.history import DRIFT_HISTORY
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel
-from regression_lifecycle.core.window_drift import DriftWatch, Yardstick
-from regression_lifecycle.core.window_plan import of_window, row_keys
+from regression_lifecycle.core.data.keys import row_keys
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import DRIFT_HISTORY
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.drift.monitor import DriftWatch, Yardstick
+from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.monitoring.window_plan import of_window
 from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"

@@ -7,28 +7,31 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core import judging, monitoring, policy
-from regression_lifecycle.core.alerts import Alert, AlertParameters, make_alerts
-from regression_lifecycle.core.baseline import baseline_forecast
-from regression_lifecycle.core.champions import POLICY, attempts, unfinished_move
-from regression_lifecycle.core.drift_check import DriftCheckParameters
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.feature_table import build_features
+from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
+from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.keys import row_keys
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.quarantine import rejected_moments
+from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY
+from regression_lifecycle.core.decisions import policy
+from regression_lifecycle.core.decisions.champion_history import POLICY, attempts, unfinished_move
+from regression_lifecycle.core.decisions.rules import PolicyState
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.evaluation import window_metrics as judging
+from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.fingerprints import combined_fingerprint
-from regression_lifecycle.core.history import SEGMENT_HISTORY, WINDOW_HISTORY
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.policy_rules import PolicyState
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.rejections import rejected_moments
-from regression_lifecycle.core.served_log import Servings
-from regression_lifecycle.core.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.window_plan import (
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring import simulation as monitoring
+from regression_lifecycle.core.monitoring.logged_predictions import Servings
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.monitoring.window_plan import (
     newest_revisions,
     of_window,
     plan_windows,
-    row_keys,
 )
-from regression_lifecycle.core.windows import list_windows, place_features, windows_frame
+from regression_lifecycle.core.windows.windows import list_windows, place_features, windows_frame
 
 
 def settle_champion(
@@ -70,8 +73,8 @@ def make_window_rows(
         (missing where its label is not known yet), ``baseline`` and ``window_index``, none as
         long as there is no champion; and one row per window with ``as_of``.
     """
-    moment = monitoring.moment_of(as_of, observations, problem)
-    known = monitoring.known_rows(observations, moment, parameters.label_delay, problem)
+    moment = moment_of(as_of, observations, problem)
+    known = known_rows(observations, moment, parameters.label_delay, problem)
     windows = list_windows(known, problem, parameters.windows, as_of=moment)
     frame = windows_frame(windows).assign(as_of=moment)
     if champion is None:

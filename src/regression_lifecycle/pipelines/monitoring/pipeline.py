@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.served_log import adopt
+from regression_lifecycle.core.monitoring.logged_predictions import adopt
 from regression_lifecycle.pipelines.monitoring import drift, nodes
 
 _PROBLEM, _MONITORING = "params:problem", "params:monitoring"

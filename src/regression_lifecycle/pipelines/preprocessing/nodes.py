@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.feature_table import build_features
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.splits import split_by_time
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.splits import split_by_time
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
 
 
 def make_features(observations: Any, problem: Problem, parameters: PreprocessingParameters) -> Any:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.champions import PROMOTION
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import PROMOTION
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.fingerprints import combined_fingerprint
-from regression_lifecycle.core.model_card import write_model_card
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel
-from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.core.models.model_card import write_model_card
+from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.models.training import TrainingParameters
 
 
 def describe_candidate(

@@ -7,20 +7,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core import challenge, gate, monitoring
-from regression_lifecycle.core.alerts import Alert, AlertParameters, make_alerts
-from regression_lifecycle.core.baseline import baseline_forecast
-from regression_lifecycle.core.challenge import RetrainingParameters, training_rows
-from regression_lifecycle.core.champions import rolled_back_evidence
+from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
+from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import rolled_back_evidence
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.evaluation import BASELINE, CANDIDATE, CHAMPION, EvaluationParameters
-from regression_lifecycle.core.feature_table import build_features, features_for
-from regression_lifecycle.core.monitoring import MonitoringParameters
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.training import TrainingParameters
-from regression_lifecycle.core.windows import list_windows, place_features
+from regression_lifecycle.core.evaluation import challenger as challenge
+from regression_lifecycle.core.evaluation import gate
+from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
+from regression_lifecycle.core.evaluation.holdout import (
+    BASELINE,
+    CANDIDATE,
+    CHAMPION,
+    EvaluationParameters,
+)
+from regression_lifecycle.core.features.builders import build_features, features_for
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.windows.windows import list_windows, place_features
 from regression_lifecycle.pipelines.training.nodes import train
 
 
@@ -53,8 +60,8 @@ def cut_data(
     Raises:
         DataContractError: If too few labelled rows lie before the judging windows.
     """
-    moment = monitoring.moment_of(as_of, observations, problem)
-    known = monitoring.known_rows(observations, moment, watching.label_delay, problem)
+    moment = moment_of(as_of, observations, problem)
+    known = known_rows(observations, moment, watching.label_delay, problem)
     table: pd.DataFrame = build_features(known, problem, preprocessing.recipe)
     windows = list_windows(known, problem, watching.windows, as_of=moment)
     chosen = challenge.judging_windows(
@@ -134,7 +141,7 @@ def judge(
         }
     return {
         **decision,
-        "as_of": str(monitoring.moment_of(as_of, observations, problem)),
+        "as_of": str(moment_of(as_of, observations, problem)),
         "metrics": gate.without_nan(decision["metrics"]),
         "challenger_fingerprint": fingerprint,
         "data_fingerprint": challenger.passport.data_fingerprint,

@@ -6,19 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core import monitoring
-from regression_lifecycle.core.alerts import Alert, AlertParameters, make_alerts
-from regression_lifecycle.core.champions import (
+from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
+from regression_lifecycle.core.data.as_of import moment_of
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import (
     ROLLBACK,
     newest_move,
     plan_rollback,
     unfinished_move,
 )
+from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.fingerprints import combined_fingerprint
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.rollback import RollbackParameters
-from regression_lifecycle.core.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 
 
 def decide_rollback(
@@ -47,7 +47,7 @@ def decide_rollback(
         ConfigurationError: If no reason is given or there is nothing to go back to.
     """
     current = version_of(champion)
-    moment = str(monitoring.moment_of(as_of, observations, problem))
+    moment = str(moment_of(as_of, observations, problem))
     unfinished = unfinished_move(recorded_decisions, problem.name, current)
     killed = unfinished and newest_move(recorded_decisions, problem.name) == ROLLBACK
     if killed and parameters.version in (None, unfinished):

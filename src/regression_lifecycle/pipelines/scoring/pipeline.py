@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.scoring import score, summarize
+from regression_lifecycle.core.prediction.batch_scoring import score, summarize
 
 
 def create_pipeline(**_: object) -> Pipeline:

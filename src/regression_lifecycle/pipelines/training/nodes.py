@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 import regression_lifecycle
-from regression_lifecycle.core import training
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
-from regression_lifecycle.core.preprocessing import PreprocessingParameters
-from regression_lifecycle.core.problem import Problem
-from regression_lifecycle.core.trained_model import ModelPassport, TrainedModel
-from regression_lifecycle.core.training import TrainingParameters
+from regression_lifecycle.core.models import training
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.training import TrainingParameters
 
 EXAMPLE_ROWS = 5
 

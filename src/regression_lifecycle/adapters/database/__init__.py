@@ -1,0 +1,33 @@
+"""Tables that outlive a run, in one SQL database: SQLite by default, PostgreSQL by URL.
+
+Every write is one transaction and goes by a unique key, so that a rerun changes nothing and a
+crash leaves the old state.
+"""
+
+from regression_lifecycle.adapters.database.database import (
+    RECORDED_AT,
+    connect,
+    without_credentials,
+)
+from regression_lifecycle.adapters.database.history import read_rows, upsert_rows, upsert_statement
+from regression_lifecycle.adapters.database.ledger import (
+    LEDGER,
+    LEDGER_KEY,
+    LEDGER_TEXT_COLUMNS,
+    append_decisions,
+    read_decisions,
+)
+
+__all__ = [
+    "LEDGER",
+    "LEDGER_KEY",
+    "LEDGER_TEXT_COLUMNS",
+    "RECORDED_AT",
+    "append_decisions",
+    "connect",
+    "read_decisions",
+    "read_rows",
+    "upsert_rows",
+    "upsert_statement",
+    "without_credentials",
+]

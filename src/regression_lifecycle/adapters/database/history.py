@@ -1,0 +1,214 @@
+"""The tables of ``core/data/tables.py``: one row per key, replaced only by a row that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters.database.database import (
+    RECORDED_AT,
+    insert_for,
+    now,
+    select_columns,
+    writing,
+)
+from regression_lifecycle.core.data.tables import HistoryTable
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    DataContractError,
+    bounded_list,
+    unknown_name,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Dialect, Table
+    from sqlalchemy.sql.dml import Insert
+
+# Bounds the memory that the rows take a second time on their way to the database.
+BATCH_ROWS = 10_000
+
+
+def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
+    """Save rows by their key, in one transaction.
+
+    A row whose key is new is added, one that differs from the stored row replaces it, and one
+    that is equal to it is left alone, its ``recorded_at`` too. In a table that is append-only, a
+    row that is stored stays as it was, whatever is given for its key.
+
+    Args:
+        url: SQLAlchemy URL.
+        table: The table; the database is made or brought up to date if need be, unless there is
+            no row to save.
+        frame: Rows in any order. Columns that are absent become missing values, columns that the
+            table does not have are left out.
+
+    Returns:
+        How many rows are new or changed.
+
+    Raises:
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL, a later release has
+            written it, or a table of an older one goes by another key.
+        DataContractError: If a part of a key is missing, or a key stands on several rows.
+    """
+    statement = upsert_statement(url, table)
+    rows = table.frame(frame)
+    if rows.empty:
+        return 0
+    _check_keys(table, rows)
+    stamped = rows.assign(**{RECORDED_AT: now()})
+    with writing(url, table.name) as connection:
+        sql = str(statement.compile(dialect=connection.dialect))
+        return sum(
+            connection.exec_driver_sql(sql, batch).rowcount
+            for batch in _batches(stamped, _sql_table(table), connection.dialect)
+        )
+
+
+def read_rows(
+    url: str, table: HistoryTable, where: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Read the rows of a table.
+
+    Args:
+        url: SQLAlchemy URL.
+        table: The table.
+        where: By column the value that a row must have, or a list of a few such values. A missing
+            value matches no row.
+
+    Returns:
+        Rows in the dtypes of the table, with ``recorded_at`` (UTC, ISO text) as last column,
+        sorted by ``window_index`` where the table has it and then by key. Empty if nothing is
+        stored yet; reading creates nothing.
+
+    Raises:
+        ConfigurationError: If ``where`` names a column that the table does not have.
+    """
+    stored = _stored(table)
+    found = select_columns(url, _sql_table(table), _conditions(stored, where or {}))
+    # As objects, because pandas would guess: whole numbers beside a missing one become floats.
+    objects = {name: pd.Series(values, dtype=object) for name, values in found.items()}
+    rows = stored.frame(pd.DataFrame(objects))
+    # Sorted here and not there, because text has another order in every database.
+    order = [name for name in ("window_index", *table.key) if name in table.columns]
+    return rows.sort_values(order, ignore_index=True)
+
+
+def upsert_statement(url: str, table: HistoryTable) -> Insert:
+    """Write the statement that saves one row.
+
+    Args:
+        url: SQLAlchemy URL; only the kind of the database matters.
+        table: The table.
+
+    Returns:
+        An INSERT of all columns in their order that touches only a row that is new or, unless
+        the table is append-only, differs.
+
+    Raises:
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL.
+    """
+    from sqlalchemy import false, or_
+
+    described = _sql_table(table)
+    insert: Any = insert_for(url)(described)
+    new = insert.excluded
+    others = [name for name in table.columns if name not in table.key]
+    # Two missing values are not distinct, other than by "!=".
+    differs = or_(false(), *(described.c[name].is_distinct_from(new[name]) for name in others))
+    statement: Insert = (
+        insert.on_conflict_do_nothing(index_elements=list(table.key))
+        if table.append_only
+        else insert.on_conflict_do_update(
+            index_elements=list(table.key),
+            set_={name: new[name] for name in (*others, RECORDED_AT)},
+            where=differs,
+        )
+    )
+    return statement
+
+
+def _stored(table: HistoryTable) -> HistoryTable:
+    return replace(table, columns={**table.columns, RECORDED_AT: "text"})
+
+
+def _sql_table(table: HistoryTable) -> Table:
+    from sqlalchemy import MetaData, PrimaryKeyConstraint, Table
+
+    return Table(table.name, MetaData(), *_columns(table), PrimaryKeyConstraint(*table.key))
+
+
+def _columns(table: HistoryTable) -> list[Column[Any]]:
+    from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, Text
+
+    types: dict[str, Any] = {
+        "text": Text,
+        "integer": BigInteger,
+        "float": Double,
+        "boolean": Boolean,
+        "datetime": DateTime,
+    }
+    return [
+        Column(name, types[kind], autoincrement=False)
+        for name, kind in _stored(table).columns.items()
+    ]
+
+
+def _conditions(table: HistoryTable, where: Mapping[str, Any]) -> dict[str, list[Any]]:
+    conditions = {}
+    for name, given in where.items():
+        if name not in table.columns:
+            raise ConfigurationError(unknown_name("column", name, table.columns))
+        values = list(given) if pd.api.types.is_list_like(given) else [given]
+        # In the column's own kind: drivers take a NumPy number for bytes.
+        of_kind = table.frame(pd.DataFrame({name: pd.Series(values, dtype=object)}))[name]
+        conditions[name] = _plain(of_kind)
+    return conditions
+
+
+def _check_keys(table: HistoryTable, rows: pd.DataFrame) -> None:
+    keys = rows[list(table.key)]
+    for name in table.key:
+        missing = keys.index[keys[name].isna()]
+        if len(missing):
+            raise DataContractError(
+                f"{table.name}: the key column '{name}' is missing in {len(missing)} row(s), "
+                f"first in row {missing[0] + 1}; nothing was saved"
+            )
+    twice = keys.loc[keys.duplicated()].drop_duplicates()
+    if len(twice):
+        names = (" / ".join(map(str, key)) for key in twice.itertuples(index=False))
+        raise DataContractError(
+            f"{table.name}: {len(twice)} key(s) ({', '.join(table.key)}) stand on several rows: "
+            f"{bounded_list(names, 3)}; nothing was saved"
+        )
+
+
+def _batches(rows: pd.DataFrame, table: Table, dialect: Dialect) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows as the driver takes them: whole columns at a time, which is what makes it fast."""
+    kinds = [column.type.dialect_impl(dialect) for column in table.columns]
+    processors = [kind.bind_processor(dialect) for kind in kinds]
+    for start in range(0, len(rows), BATCH_ROWS):
+        batch = rows.iloc[start : start + BATCH_ROWS]
+        columns = [_plain(batch[column.name]) for column in table.columns]
+        yield list(
+            zip(
+                *(
+                    values if processor is None else map(processor, values)
+                    for processor, values in zip(processors, columns, strict=True)
+                ),
+                strict=True,
+            )
+        )
+
+
+def _plain(series: pd.Series) -> list[Any]:
+    """Python's own numbers, texts and datetimes, and None for whatever is missing."""
+    if pd.api.types.is_datetime64_dtype(series.dtype):
+        values = series.to_numpy("datetime64[us]").astype(object)
+    else:
+        values = series.to_numpy(dtype=object, na_value=None)
+    plain: list[Any] = values.tolist()
+    return plain

@@ -1,0 +1,1 @@
+"""MLflow: registry, model files, and the model as MLflow serves it."""

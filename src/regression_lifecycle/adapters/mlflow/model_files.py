@@ -1,0 +1,191 @@
+"""A trained model as a folder of three files, or the same in one archive; none is a pickle.
+
+``estimator.skops`` holds the fitted Pipeline, ``passport.json`` where it comes from, and
+``example.json`` a few rows of features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+
+from regression_lifecycle.core.errors import ModelError, bounded_list
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
+
+ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE = "estimator.skops", "passport.json", "example.json"
+MODEL_FILES = (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
+LOCATION_FILE = "location.json"
+
+
+def write_model(model: TrainedModel, folder: Path) -> None:
+    """Write a model into an existing folder.
+
+    Args:
+        model: The model.
+        folder: Where to.
+
+    Raises:
+        ModelError: If the model holds a type that loading would refuse.
+    """
+    import skops.io
+
+    path = folder / ESTIMATOR_FILE
+    # Ten times smaller: skops writes every array as a file of its own.
+    skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
+    _refuse_untrusted(path)
+    (folder / PASSPORT_FILE).write_text(model.passport.model_dump_json(indent=2) + "\n")
+    (folder / EXAMPLE_FILE).write_text(model.example.to_json(orient="split") + "\n")
+
+
+def model_digest(folder: Path) -> str:
+    """Hash the three files of a model, so that a change of any of them is seen.
+
+    Args:
+        folder: The model's folder.
+
+    Returns:
+        The SHA-256 of names and contents, as hexadecimal digits.
+
+    Raises:
+        ModelError: If a file is missing.
+    """
+    _refuse_incomplete(folder)
+    whole = hashlib.sha256()
+    for name in MODEL_FILES:
+        # Hashes of one length each: nothing can move from the end of one file into the next.
+        whole.update(hashlib.sha256(name.encode()).digest())
+        with (folder / name).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
+    """Read what :func:`write_model` wrote.
+
+    Args:
+        folder: The model's folder.
+        location: Where the folder comes from, kept on the model.
+
+    Returns:
+        The model.
+
+    Raises:
+        ModelError: If a file is missing or damaged, or holds a type that is not trusted.
+    """
+    _refuse_incomplete(folder)
+    try:
+        return _read_files(folder, location)
+    except ModelError:
+        raise
+    except Exception as error:  # a damaged file fails in as many ways as it has readers
+        raise ModelError(f"a damaged model ({type(error).__name__}: {error})") from error
+
+
+def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
+    import skops.io
+
+    path = folder / ESTIMATOR_FILE
+    _refuse_untrusted(path)
+    example = json.loads((folder / EXAMPLE_FILE).read_text())
+    return TrainedModel(
+        estimator=skops.io.load(path, trusted=list(TRUSTED_TYPES)),
+        passport=ModelPassport.model_validate_json((folder / PASSPORT_FILE).read_text()),
+        example=pd.read_json(
+            io.StringIO(json.dumps(example)), orient="split", dtype=False, precise_float=True
+        ),
+        location=dict(location),
+    )
+
+
+def write_archive(model: TrainedModel, path: Path, location: dict[str, str]) -> None:
+    """Write a model and its location into one file, which replaces the old one in one step.
+
+    Args:
+        model: The model.
+        path: The file, ending in ``.zip``.
+        location: Where else the model is, for instance in MLflow.
+
+    Raises:
+        ModelError: If the model holds a type that loading would refuse.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            write_model(model, folder)
+            (folder / LOCATION_FILE).write_text(json.dumps(location, indent=2) + "\n")
+            # The estimator is compressed already; the archive only holds the files together.
+            with zipfile.ZipFile(staged, "w", zipfile.ZIP_STORED) as archive:
+                for file in sorted(folder.iterdir()):
+                    archive.write(file, file.name)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def read_archive(path: Path) -> TrainedModel:
+    """Read what :func:`write_archive` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The model with the location that was stored.
+
+    Raises:
+        ModelError: If the file is no model archive or holds a type that is not trusted.
+    """
+    names = (*MODEL_FILES, LOCATION_FILE)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in names:
+                    (folder / name).write_bytes(archive.read(name))
+            location = json.loads((folder / LOCATION_FILE).read_text())
+        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise ModelError(f"{path} is not a model archive: {error}. Train again") from None
+        try:
+            return read_model(folder, location)
+        except ModelError as error:
+            # The scratch folder means nothing to anyone; the archive does.
+            raise ModelError(f"{path}: {error}. Train again") from error
+
+
+def read_passport(path: Path) -> str:
+    """Read the passport out of an archive without loading the model.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The passport as JSON text.
+    """
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(PASSPORT_FILE).decode()
+
+
+def _refuse_incomplete(folder: Path) -> None:
+    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(f"not a model: {bounded_list(missing)} missing")
+
+
+def _refuse_untrusted(path: Path) -> None:
+    import skops.io
+
+    foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
+    if foreign:
+        raise ModelError(
+            f"{path.name} holds types that are not trusted: {bounded_list(foreign)}. Choose "
+            "another estimator, or add them to core/trusted_types.py after review"
+        )

@@ -1,0 +1,292 @@
+"""Everything that is said to MLflow's tracking store and model registry about models.
+
+kedro-mlflow logs parameters, metrics and artifacts by itself; what it lacks (a signature,
+registration, aliases, model cards) is here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model, write_model
+from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.models.trained_model import TrainedModel
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_SHIPPED = ("__init__.py", "core/__init__.py", "core/estimators.py", "core/trusted_types.py")
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+FINGERPRINT_TAG = "fingerprint"
+DIGEST_TAG = "digest"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version of a registered model.
+
+    Attributes:
+        version: Its number as text.
+        tags: Its tags.
+    """
+
+    version: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the model's files as they were logged; empty if an older release logged them."""
+        return self.tags.get(DIGEST_TAG, "")
+
+
+def log_model(model: TrainedModel, name: str) -> dict[str, str]:
+    """Log a model to the active run, ready to be loaded and served anywhere.
+
+    Args:
+        model: The model.
+        name: Name of the logged model.
+
+    Returns:
+        ``model_uri``, ``model_id``, ``run_id`` and ``digest``, the hash of the model's files.
+    """
+    import mlflow
+    from mlflow.models import infer_signature
+
+    example = _as_floats(model.example)
+    prediction = model.predict(example).to_frame("prediction")
+    with tempfile.TemporaryDirectory() as scratch, _unchanged_path():
+        folder = Path(scratch, "model")
+        folder.mkdir()
+        write_model(model, folder)
+        digest = model_digest(folder)
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={"model": str(folder)},
+            code_paths=[str(_shipped_code(Path(scratch)))],
+            signature=infer_signature(example, prediction),
+            input_example=example.head(2),
+            # Left out, MLflow infers them in a second process, which takes half a minute.
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in _REQUIREMENTS],
+            tags={FINGERPRINT_TAG: model.passport.fingerprint},
+        )
+    return {
+        "model_uri": info.model_uri,
+        "model_id": str(info.model_id),
+        "run_id": str(info.run_id),
+        DIGEST_TAG: digest,
+    }
+
+
+def load_by_alias(model_name: str, alias: str) -> TrainedModel | None:
+    """Load the registered version that an alias points at.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The model with ``version``, ``model_uri`` and ``alias`` in its location; None if there is
+        no such alias.
+
+    Raises:
+        ModelError: If the version is there but cannot be read, or its files are not those that
+            were registered. A version of an older release, which has no digest, is read.
+    """
+    registered = registered_by_alias(model_name, alias)
+    return None if registered is None else load_version(model_name, alias, registered)
+
+
+def load_version(
+    model_name: str, alias: str, registered: RegisteredVersion, *, needs_digest: bool = False
+) -> TrainedModel:
+    """Load a registered version, once its files are known to be those that were registered.
+
+    Args:
+        model_name: Registered model.
+        alias: The alias that it has.
+        registered: The version.
+        needs_digest: Whether a version without a digest is refused too.
+
+    Returns:
+        The model with ``version``, ``model_uri`` and ``alias`` in its location.
+
+    Raises:
+        ModelError: If it cannot be read or must not be trusted.
+    """
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    version = registered.version
+    uri = f"models:/{model_name}/{version}"
+    try:
+        if needs_digest and not registered.digest:
+            raise ModelError(
+                f"it has no tag '{DIGEST_TAG}', so nothing tells whether its files were changed; "
+                "train and promote a model with this release"
+            )
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(download_artifacts(artifact_uri=uri, dst_path=scratch))
+            folder = folder / "artifacts" / "model"
+            # Before anything in the files is looked at.
+            if registered.digest and model_digest(folder) != registered.digest:
+                raise ModelError(
+                    f"its files are not those that were registered: the tag '{DIGEST_TAG}' is "
+                    f"{registered.digest[:16]}..., theirs {model_digest(folder)[:16]}..."
+                )
+            return read_model(folder, {"version": version, "model_uri": uri, "alias": alias})
+    except (OSError, MlflowException, ModelError) as error:
+        raise ModelError(
+            f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
+            f"{error}. Restore the artifacts, or move the alias to another version"
+        ) from error
+
+
+def version_by_alias(model_name: str, alias: str) -> str | None:
+    """Look up the version that an alias points at.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The version number as text, or None.
+    """
+    registered = registered_by_alias(model_name, alias)
+    return None if registered is None else registered.version
+
+
+def has_registry() -> bool:
+    """Tell whether there is a registry to be asked, without making one.
+
+    Returns:
+        False for a SQLite file that is not there or has no registry in it yet. MLflow would make
+        both, and its way to do so cannot run beside that of the store in one process.
+    """
+    import sqlite3
+
+    from mlflow import get_registry_uri
+    from sqlalchemy import make_url
+
+    uri = get_registry_uri()
+    if not uri.startswith("sqlite"):
+        return True
+    path = Path(make_url(uri).database or "")
+    if not path.is_file():
+        return False
+    query = "SELECT count(*) FROM sqlite_master WHERE name = 'registered_model_aliases'"
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return bool(connection.execute(query).fetchone()[0])
+
+
+def registered_by_alias(model_name: str, alias: str) -> RegisteredVersion | None:
+    """Look up the version that an alias points at, with its tags.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The version, or None.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = MlflowClient().get_model_version_by_alias(model_name, alias)
+    except MlflowException as error:
+        if error.error_code in _ABSENT:
+            return None
+        raise
+    return RegisteredVersion(str(found.version), dict(found.tags))
+
+
+def register_version(
+    model_name: str, model_uri: str, description: str, tags: dict[str, str]
+) -> str:
+    """Register a logged model, once however often the same model is asked for.
+
+    Args:
+        model_name: Registered model; it is created if need be.
+        model_uri: ``models:/m-...`` of the logged model.
+        description: Markdown, the model card.
+        tags: Tags of the version, ``fingerprint`` among them.
+
+    Returns:
+        The version number as text.
+    """
+    from mlflow import MlflowClient, register_model
+
+    client = MlflowClient()
+    known = client.search_model_versions(f"name = '{model_name}'")
+    # The fingerprint and not the logged model: a run that is repeated after a crash logs the
+    # same model anew, and it is still the same version.
+    found = [
+        version for version in known if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
+    ]
+    entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
+    version = str(entry.version)
+    # Writing the same text again would still change the version's time of change.
+    if entry.description != description:
+        client.update_model_version(model_name, version, description=description)
+    return version
+
+
+def set_alias(model_name: str, alias: str, version: str) -> None:
+    """Point an alias at a version.
+
+    Args:
+        model_name: Registered model.
+        alias: For example ``champion``.
+        version: An existing version.
+    """
+    from mlflow import MlflowClient
+
+    MlflowClient().set_registered_model_alias(model_name, alias, version)
+
+
+def tag_logged_model(model_id: str, tags: dict[str, str]) -> None:
+    """Tag a logged model, for instance with the reasons why it was refused.
+
+    Args:
+        model_id: ``m-...``.
+        tags: Tags; values beyond MLflow's limit are cut.
+    """
+    from mlflow import MlflowClient
+
+    MlflowClient().set_logged_model_tags(model_id, {k: v[:5000] for k, v in tags.items()})
+
+
+@contextmanager
+def _unchanged_path() -> Iterator[None]:
+    """Take back what MLflow puts in front of the import path: the shipped part of this package.
+
+    Workers that are started later would import it in place of the whole one.
+    """
+    before = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _as_floats(example: Any) -> Any:
+    # An integer column in a signature refuses NaN and decimals when it is served.
+    numeric = list(example.select_dtypes("number").columns)
+    return example.astype(dict.fromkeys(numeric, "float64"))
+
+
+def _shipped_code(scratch: Path) -> Path:
+    package = scratch / "code" / _PACKAGE_ROOT.name
+    for name in _SHIPPED:
+        target = package / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_PACKAGE_ROOT / name, target)
+    return package

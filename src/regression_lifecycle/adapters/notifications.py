@@ -1,0 +1,312 @@
+"""The one module through which alerts leave the project: a file, a webhook, an e-mail.
+
+No text of an error carries an address or a secret: a webhook's address is often its password.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from regression_lifecycle.core.alerting.alerts import Alert
+from regression_lifecycle.core.alerting.channels import (
+    EmailSink,
+    FileSink,
+    WebhookSink,
+    url_mistake,
+)
+from regression_lifecycle.core.alerting.delivery import FAILED, SENT, Status
+
+if TYPE_CHECKING:
+    import smtplib
+
+LOGGER = logging.getLogger(__name__)
+_WORTH_A_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class NotSentError(Exception):
+    """An alert did not get through; the text may stand in a log."""
+
+    def __init__(self, text: str, *, may_pass: bool = False) -> None:
+        """Say why.
+
+        Args:
+            text: The reason.
+            may_pass: Whether a second try a moment later makes sense.
+        """
+        super().__init__(text)
+        self.may_pass = may_pass
+
+
+class AlertSink(Protocol):
+    """Something that takes alerts."""
+
+    def send(self, alert: Alert) -> None:
+        """Send one alert.
+
+        Args:
+            alert: The alert.
+
+        Raises:
+            NotSentError: If it did not get through.
+        """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a delivery.
+
+    Attributes:
+        status: ``sent`` or ``failed``.
+        error: Why it failed; empty if it did not.
+        unreachable: Whether the sink did not answer, so that the next alert need not wait for it.
+    """
+
+    status: Status
+    error: str = ""
+    unreachable: bool = False
+
+
+def deliver(
+    spec: FileSink | WebhookSink | EmailSink,
+    alert: Alert,
+    root: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Send an alert and say what became of it; nothing is ever raised.
+
+    Args:
+        spec: The sink.
+        alert: The alert.
+        root: Folder that relative paths start from.
+        environment: Where variables are looked up; that of the process by default.
+
+    Returns:
+        The outcome.
+    """
+    try:
+        sink = open_sink(spec, root, os.environ if environment is None else environment)
+        retries = 0 if isinstance(spec, FileSink) else spec.retries
+        for attempt in range(retries + 1):
+            try:
+                sink.send(alert)
+            except NotSentError as error:
+                if attempt == retries or not error.may_pass:
+                    raise
+                assert not isinstance(spec, FileSink)
+                time.sleep(spec.backoff_seconds * 2**attempt)
+            else:
+                break
+    except NotSentError as error:
+        return Outcome(FAILED, str(error), error.may_pass)
+    except Exception as error:
+        # Whatever a sink does, the run whose work is done goes on. Its text may hold a secret.
+        return Outcome(FAILED, f"{type(error).__name__} while sending")
+    return Outcome(SENT)
+
+
+def open_sink(
+    spec: FileSink | WebhookSink | EmailSink, root: Path, environment: Mapping[str, str]
+) -> AlertSink:
+    """Make the sink that a description asks for.
+
+    Args:
+        spec: The description.
+        root: Folder that relative paths start from.
+        environment: Where variables are looked up.
+
+    Returns:
+        The sink.
+
+    Raises:
+        NotSentError: If a variable is not set or cannot be used.
+    """
+    if isinstance(spec, FileSink):
+        return _File(root / spec.path)
+    if isinstance(spec, WebhookSink):
+        url = spec.url if spec.url_env is None else _variable(spec.url_env, environment)
+        assert url is not None
+        mistake = url_mistake(url)
+        if mistake:
+            raise NotSentError(f"{spec.url_env or 'url'}: {mistake}")
+        headers = {name: _variable(v, environment) for name, v in spec.headers_env.items()}
+        return _Webhook(spec, url, headers)
+    login = None
+    if spec.user_env is not None and spec.password_env is not None:
+        login = (_variable(spec.user_env, environment), _variable(spec.password_env, environment))
+    return _Email(spec, login)
+
+
+def _variable(name: str, environment: Mapping[str, str]) -> str:
+    # A line break at the end comes with secrets that are read from files.
+    value = environment.get(name, "").strip()
+    if not value:
+        raise NotSentError(f"the environment variable {name} is not set")
+    if not (value.isprintable() and value.isascii()):
+        raise NotSentError(f"the environment variable {name} has letters that cannot be sent")
+    return value
+
+
+def _identity(alert: Alert) -> str:
+    """Name one alert of one window, so that a receiver knows it when it comes twice."""
+    return hashlib.sha256(f"{alert.key}\n{alert.window}".encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+
+    def send(self, alert: Alert) -> None:
+        line = json.dumps(alert.document(), allow_nan=False).encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                # A line that a crash cut off must not swallow this one.
+                size = os.fstat(handle).st_size
+                if size and os.pread(handle, 1, size - 1) != b"\n":
+                    line = b"\n" + line
+                # One write in append mode: lines of two processes never mix.
+                if os.write(handle, line) != len(line):
+                    raise NotSentError("the file could not be written to its end")
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise NotSentError(f"the file cannot be written: {error.strerror}") from None
+
+
+@dataclass(frozen=True, repr=False)
+class _Webhook:
+    spec: WebhookSink
+    url: str
+    headers: Mapping[str, str]
+
+    def send(self, alert: Alert) -> None:
+        from http.client import HTTPException
+        from urllib.error import HTTPError, URLError
+        from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+        class _Stay(HTTPRedirectHandler):
+            # Headers hold secrets, and a redirect would take them to another host.
+            def redirect_request(self, *_: Any, **__: Any) -> None:
+                return None
+
+        body = _slack(alert) if self.spec.template == "slack" else alert.document()
+        request = Request(  # noqa: S310 (the scheme was looked at)
+            self.url,
+            data=json.dumps(body, allow_nan=False).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "User-Agent": "regression-lifecycle",
+                "Idempotency-Key": _identity(alert),
+                **self.headers,
+            },
+            method="POST",
+        )
+        try:
+            with build_opener(_Stay).open(request, timeout=self.spec.timeout_seconds):
+                pass
+        except HTTPError as error:
+            with error:
+                raise NotSentError(
+                    _answer(error.code), may_pass=error.code in _WORTH_A_RETRY
+                ) from None
+        except (URLError, HTTPException, OSError) as error:
+            reason = error.reason if isinstance(error, URLError) else error
+            raise NotSentError(_network(reason, self.spec.timeout_seconds), may_pass=True) from None
+
+
+@dataclass(frozen=True, repr=False)
+class _Email:
+    spec: EmailSink
+    login: tuple[str, str] | None
+
+    def send(self, alert: Alert) -> None:
+        import smtplib
+
+        try:
+            with self._connect() as server:
+                if self.login is not None:
+                    server.login(*self.login)
+                refused = server.send_message(self._message(alert))
+        except smtplib.SMTPAuthenticationError as error:
+            raise NotSentError(f"the mail server refused the login ({error.smtp_code})") from None
+        except smtplib.SMTPRecipientsRefused:
+            raise NotSentError("the mail server refused every recipient") from None
+        except smtplib.SMTPResponseException as error:
+            raise NotSentError(
+                f"the mail server answered {error.smtp_code}",
+                may_pass=400 <= error.smtp_code < 500,
+            ) from None
+        except smtplib.SMTPNotSupportedError:
+            raise NotSentError(
+                "the mail server does not offer what is asked for (STARTTLS, a login); see tls"
+            ) from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise NotSentError(_network(error, self.spec.timeout_seconds), may_pass=True) from None
+        if refused:
+            # Others have it already, so that it cannot simply be sent again.
+            LOGGER.warning(
+                "an alert was refused for %d of %d recipients",
+                len(refused),
+                len(self.spec.recipients),
+            )
+
+    def _connect(self) -> smtplib.SMTP:
+        import smtplib
+        import ssl
+
+        host, port, timeout = self.spec.host, self.spec.port, self.spec.timeout_seconds
+        if self.spec.tls == "ssl":
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(host, port, timeout=timeout, context=context)
+        server = smtplib.SMTP(host, port, timeout=timeout)
+        if self.spec.tls == "starttls":
+            try:
+                server.starttls(context=ssl.create_default_context())
+            except BaseException:
+                server.close()
+                raise
+        return server
+
+    def _message(self, alert: Alert) -> Any:
+        from email.message import EmailMessage
+        from email.utils import localtime
+
+        message = EmailMessage()
+        # A line break would begin another header.
+        message["Subject"] = " ".join(f"[{alert.level}] {alert.title}".split())
+        message["From"] = self.spec.sender
+        message["To"] = ", ".join(self.spec.recipients)
+        message["Date"] = localtime()
+        message["Message-ID"] = f"<{_identity(alert)}@{self.spec.sender.partition('@')[2]}>"
+        message.set_content(f"{alert.text}\n")
+        return message
+
+
+def _slack(alert: Alert) -> dict[str, Any]:
+    # Slack reads <...> as links and calls, so text from the data must not hold any.
+    text = f"*[{alert.level}] {alert.title}*\n{alert.text}"
+    return {"text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
+
+
+def _answer(code: int) -> str:
+    if 300 <= code < 400:
+        return f"the server answered {code} and points elsewhere; give the final address"
+    phrases = {status.value: status.phrase for status in HTTPStatus}
+    return f"the server answered {code} {phrases.get(code, '')}".rstrip()
+
+
+def _network(error: object, timeout_seconds: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout_seconds:g} s"
+    words = error.strerror if isinstance(error, OSError) else None
+    return f"no connection: {words or type(error).__name__}"

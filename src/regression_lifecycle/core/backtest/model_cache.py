@@ -1,0 +1,147 @@
+"""The models of a backtest: one per window at most, fitted when asked for, or all in parallel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.backtest.replay import FittedPast
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.evaluation.challenger import training_rows
+from regression_lifecycle.core.models.training import (
+    Compute,
+    ModelSpec,
+    compute_limits,
+    fit,
+    make_pipeline,
+)
+from regression_lifecycle.core.prediction.adjustment import FloatArray
+from regression_lifecycle.core.windows.windows import Window
+
+
+@dataclass
+class ModelBank:
+    """Fits the model of a window on everything that was known when the window began.
+
+    Attributes:
+        table: All known rows in the order of time: timestamp, features, target.
+        rows: The rows that are served, window after window, with the same features.
+        bounds: First row of each window in ``rows``, and the end.
+        windows: The windows.
+        features: Names of the features.
+        problem: Names timestamp and target.
+        model: What is fitted.
+        compute: Threads of a fit, and the joblib backend of :meth:`prepare`.
+        label_delay: Time from an observation to its label.
+        training_length: Sliding training; None for expanding.
+        minimum_training_rows: Fewest rows worth a fit.
+    """
+
+    table: pd.DataFrame
+    rows: pd.DataFrame
+    bounds: Sequence[int]
+    windows: Sequence[Window]
+    features: Sequence[str]
+    problem: Problem
+    model: ModelSpec
+    compute: Compute
+    label_delay: pd.Timedelta | None = None
+    training_length: pd.Timedelta | None = None
+    minimum_training_rows: int = 10
+    _fitted: dict[int, FittedPast] = field(default_factory=dict, init=False)
+
+    def __call__(self, position: int) -> FittedPast:
+        """Give the model fitted before a window.
+
+        Args:
+            position: The window's position.
+
+        Returns:
+            The model's predictions from that window on.
+
+        Raises:
+            DataContractError: If there are too few rows before the window.
+        """
+        if position not in self._fitted:
+            self._fitted[position] = _fit(*self._task(position), self.compute)
+        return self._fitted[position]
+
+    def prepare(self, positions: Iterable[int], observe: Callable[[int], None]) -> None:
+        """Fit several models at once on the configured joblib backend.
+
+        Args:
+            positions: Positions of their windows.
+            observe: Told the position of each model as it comes.
+        """
+        import joblib
+
+        wanted = [position for position in positions if position not in self._fitted]
+        # Within a worker, joblib's own context and one set of threads hold.
+        alone = self.compute.model_copy(update={"backend": "sequential", "n_jobs": 1})
+        with compute_limits(self.compute):
+            found = joblib.Parallel(return_as="generator")(
+                joblib.delayed(_fit)(*self._task(position), alone) for position in wanted
+            )
+            for position, model in zip(wanted, found, strict=True):
+                self._fitted[position] = model
+                observe(position)
+
+    def cpu_seconds(self, positions: Iterable[int]) -> float:
+        """Sum what the fits of some models cost.
+
+        Args:
+            positions: Positions of models that were fitted.
+
+        Returns:
+            CPU seconds.
+        """
+        return sum(self._fitted[position].cpu_seconds for position in set(positions))
+
+    def _task(
+        self, position: int
+    ) -> tuple[ModelSpec, pd.DataFrame, pd.Series, pd.DataFrame, int, int, pd.Timestamp]:
+        start = self.windows[position].start
+        training = training_rows(
+            self.table, self.problem, start, self.training_length, self.label_delay
+        )
+        if len(training) < self.minimum_training_rows:
+            raise DataContractError(
+                f"{len(training)} labelled rows lie before window {self.windows[position].key}, "
+                f"{self.minimum_training_rows} are needed for a fit: begin later (backtest.start)"
+            )
+        first = self.bounds[position]
+        features = list(self.features)
+        return (
+            self.model,
+            training[features],
+            training[self.problem.target],
+            self.rows[features].iloc[first:],
+            first,
+            len(self.rows),
+            training[self.problem.timestamp.name].max(),
+        )
+
+
+def _fit(
+    spec: ModelSpec,
+    features: pd.DataFrame,
+    target: pd.Series,
+    later: pd.DataFrame,
+    first: int,
+    n_rows: int,
+    trained_until: pd.Timestamp,
+    compute: Compute,
+) -> FittedPast:
+    began = time.process_time()
+    fitted = fit(make_pipeline(spec), features, target, compute)
+    cost = time.process_time() - began
+    predictions: FloatArray = np.full(n_rows, np.nan)
+    if len(later):
+        with compute_limits(compute):
+            predictions[first:] = fitted.predict(later)
+    return FittedPast(predictions, trained_until, cost)

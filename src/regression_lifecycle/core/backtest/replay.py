@@ -1,0 +1,283 @@
+"""The loop replayed over the past: what a policy would have decided, week by week.
+
+Every step is taken by the functions that the pipelines use: the windows, the policy, the gate,
+the level correction and the interval. A model is named by the window before which it was fitted,
+so that policies share fits: a challenger that leaves the newest windows out is the model of an
+earlier window, and its refit is the model of this one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.backtest.parameters import BacktestPolicy
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions import policy
+from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.rules import PolicyState
+from regression_lifecycle.core.evaluation.challenger import (
+    RetrainingParameters,
+    judge_challenger,
+    judging_windows,
+)
+from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
+from regression_lifecycle.core.evaluation.window_metrics import judge_rows
+from regression_lifecycle.core.prediction.adjustment import DeploymentParameters, FloatArray, served
+from regression_lifecycle.core.prediction.adjustment_history import ServedPast
+from regression_lifecycle.core.windows.windows import Window
+
+NO_CHALLENGE = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """The past that is replayed.
+
+    Attributes:
+        problem: Names timestamp and target, gives the target's bounds.
+        windows: The windows to serve, the oldest first.
+        rows: Rows of these windows, window after window, with timestamp, target and ``baseline``.
+        bounds: First row of each window in ``rows``, and one more number for the end.
+        label_delay: Time from an observation to its label; None if labels come at once.
+        extras: By window what was computed once for all policies, such as ``drifted_share``.
+    """
+
+    problem: Problem
+    windows: Sequence[Window]
+    rows: pd.DataFrame
+    bounds: Sequence[int]
+    label_delay: pd.Timedelta | None = None
+    extras: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def delay(self) -> pd.Timedelta:
+        """Time from an observation to its label."""
+        return self.label_delay or pd.Timedelta(0)
+
+    def span(self, place: int) -> slice:
+        """Rows of the window at a position."""
+        return slice(self.bounds[place], self.bounds[place + 1])
+
+
+@dataclass(frozen=True)
+class FittedPast:
+    """One model of the backtest.
+
+    Attributes:
+        predictions: Its predictions of all later rows; NaN for rows before its window.
+        trained_until: Newest row that it was trained on.
+        cpu_seconds: What the fit cost.
+    """
+
+    predictions: FloatArray
+    trained_until: pd.Timestamp
+    cpu_seconds: float
+
+
+ModelOf = Callable[[int], FittedPast]
+"""Gives the model fitted before a window, by the window's position; fits it if need be."""
+
+
+def replay(
+    history: History,
+    model_of: ModelOf,
+    candidate: BacktestPolicy,
+    monitored: PolicyParameters,
+    deployment: DeploymentParameters,
+    retraining: RetrainingParameters,
+) -> Iterator[dict[str, Any]]:
+    """Replay one policy over all windows.
+
+    Args:
+        history: The past.
+        model_of: Fits on demand.
+        candidate: The policy to replay.
+        monitored: The project's own policy, for a candidate of kind ``configured``.
+        deployment: Level correction and interval.
+        retraining: Judging windows and gate.
+
+    Yields:
+        After each window a row of ``backtest_history`` with the sums that a summary needs
+        (``n_known``, ``squares``, ``absolutes``, ``log_squares``, ``sum_target``,
+        ``sum_prediction``, ``covered``).
+    """
+    run = _Run(history, model_of, candidate, monitored, deployment, retraining)
+    for position in range(len(history.windows)):
+        yield run.step(position)
+
+
+class _Run:
+    """The state of one replay."""
+
+    def __init__(
+        self,
+        history: History,
+        model_of: ModelOf,
+        candidate: BacktestPolicy,
+        monitored: PolicyParameters,
+        deployment: DeploymentParameters,
+        retraining: RetrainingParameters,
+    ) -> None:
+        self._history, self._model_of = history, model_of
+        self._candidate, self._retraining = candidate, retraining
+        self._rules = candidate.rules_of(monitored)
+        self._deployment = candidate.deployment_of(deployment)
+        self._past = ServedPast(history.label_delay)
+        self._served: list[dict[str, Any]] = []
+        self._champion = 0
+        # Since the champion's promotion.
+        self._attempted: int | None = None
+
+    def step(self, position: int) -> dict[str, Any]:
+        window = self._history.windows[position]
+        decided = self._decide(position) if position else _first()
+        model = self._model_of(self._champion)
+        rows, version = self._history.span(position), str(self._champion)
+        table = self._history.rows[rows].reset_index(drop=True)
+        raw = model.predictions[rows]
+        adjustment = self._past.adjustment(window.start, version, self._deployment)
+        said = served(raw, adjustment, self._history.problem, self._deployment)
+        target = table[self._history.problem.target].to_numpy(dtype="float64")
+        prediction = said["prediction"].to_numpy()
+        self._past.add(window.end, version, target, raw, prediction)
+        figures = judge_rows(
+            pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
+            self._history.problem.target,
+        )
+        extras = self._history.extras[position] if self._history.extras else {}
+        row = {
+            "policy": self._candidate.name,
+            "window": window.key,
+            "window_index": window.index,
+            "start": window.start,
+            "end": window.end,
+            "status": window.status,
+            "n": window.n,
+            "n_labelled": window.n_labelled,
+            "model_version": version,
+            "model_age_windows": position - self._champion,
+            "level_factor": adjustment.level_factor,
+            # What is missing or was rejected is not replayed, so the rules about it are silent.
+            "n_missing_rows": math.nan,
+            "n_rejected": math.nan,
+            "missing_share": math.nan,
+            "drifted_share": math.nan,
+            **figures,
+            **extras,
+            **decided,
+        }
+        self._served.append(row)
+        return {**row, **_sums(target, prediction, figures)}
+
+    def _decide(self, position: int) -> dict[str, Any]:
+        """Decide before a window, on what was known when it began."""
+        start = self._history.windows[position].start
+        if self._rules is None:
+            wanted = self._candidate.is_due(position - self._champion)
+            reasons = self._candidate.description if wanted else ""
+            decided = {"decision": policy.RETRAIN if wanted else policy.KEEP, "reasons": reasons}
+            decided["alarms"] = ""
+        else:
+            decision = policy.decide(self._state(position, start), self._rules)
+            decided = {
+                "decision": decision["decision"],
+                "reasons": "; ".join(decision["reasons"]),
+                "alarms": policy.alarms(decision),
+            }
+        if decided["decision"] != policy.RETRAIN:
+            return {**decided, "gate": NO_CHALLENGE, "promoted": False}
+        if not self._candidate.gated:
+            self._champion = position
+            return {**decided, "gate": NO_CHALLENGE, "promoted": True}
+        self._attempted = position
+        answer, challenger = self._challenge(position, start)
+        promoted = answer["decision"] == "promote"
+        if promoted:
+            self._champion = position if self._retraining.refit else challenger
+            self._attempted = None
+        return {
+            **decided,
+            "reasons": f"{decided['reasons']}; gate: {'; '.join(answer['reasons'])}",
+            "gate": answer["decision"],
+            "promoted": promoted,
+        }
+
+    def _state(self, position: int, start: pd.Timestamp) -> PolicyState:
+        delay = self._history.delay
+        own = [
+            {**row, "status": "pending labels"}
+            if row["status"] == "complete" and row["end"] + delay > start
+            else row
+            for row in self._served
+            if row["model_version"] == str(self._champion)
+        ]
+        since = None if self._attempted is None else position - self._attempted
+        return PolicyState(
+            as_of=start,
+            champion_version=str(self._champion),
+            trained_until=self._model_of(self._champion).trained_until,
+            windows=own,
+            windows_since_attempt=since,
+        )
+
+    def _challenge(self, position: int, start: pd.Timestamp) -> tuple[dict[str, Any], int]:
+        """Let the newest windows judge; also tells which model the challenger is."""
+        delay = self._history.delay
+        champion = self._model_of(self._champion)
+        known = [
+            window for window in self._history.windows[:position] if window.end + delay <= start
+        ]
+        chosen = judging_windows(known, champion.trained_until, self._retraining.judged_windows)
+        rows = self._history.rows.iloc[:0].assign(**{CANDIDATE: [], CHAMPION: []})
+        first = position
+        if chosen:
+            keys = {window.key for window in chosen}
+            places = [
+                place for place, window in enumerate(self._history.windows) if window.key in keys
+            ]
+            first = places[0]
+            inside = np.concatenate([np.arange(*self._history.bounds[p : p + 2]) for p in places])
+            rows = self._history.rows.iloc[inside].assign(
+                **{
+                    CANDIDATE: self._model_of(first).predictions[inside],
+                    CHAMPION: champion.predictions[inside],
+                }
+            )
+        problem = self._history.problem
+        answer = judge_challenger(
+            rows,
+            (problem.timestamp.name, problem.target),
+            self._retraining.gate,
+            champion_version=str(self._champion),
+        )
+        return answer, first
+
+
+def _first() -> dict[str, Any]:
+    return {
+        "decision": policy.RETRAIN,
+        "reasons": "the first model",
+        "alarms": "",
+        "gate": NO_CHALLENGE,
+        "promoted": True,
+    }
+
+
+def _sums(target: FloatArray, prediction: FloatArray, figures: Mapping[str, Any]) -> dict[str, Any]:
+    known = np.isfinite(target) & np.isfinite(prediction)
+    error = prediction[known] - target[known]
+    logs = np.log1p(np.maximum(prediction[known], 0)) - np.log1p(np.maximum(target[known], 0))
+    covered = figures["coverage"]
+    return {
+        "n_known": int(known.sum()),
+        "squares": float((error**2).sum()),
+        "absolutes": float(np.abs(error).sum()),
+        "log_squares": float((logs**2).sum()) if (target[known] >= 0).all() else math.nan,
+        "covered": covered * int(known.sum()) if math.isfinite(covered) else math.nan,
+    }

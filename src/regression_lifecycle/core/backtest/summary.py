@@ -1,0 +1,144 @@
+"""What a replay was worth, and the best that hindsight could have done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.prediction.adjustment import FloatArray
+
+ORACLE = "oracle"
+
+
+def summarise(
+    steps: Sequence[Mapping[str, Any]], description: str, fit_cpu_seconds: float
+) -> dict[str, Any]:
+    """Pool the windows of one policy into a row of ``backtest_summary``.
+
+    Args:
+        steps: What :func:`~regression_lifecycle.core.backtest.replay.replay` yielded.
+        description: The policy in words.
+        fit_cpu_seconds: CPU seconds of the fits that it needed.
+
+    Returns:
+        The row; figures are pooled over all labelled rows, not averaged over windows.
+    """
+    total = {
+        name: sum(float(step[name]) for step in steps)
+        for name in (
+            "n_known",
+            "squares",
+            "absolutes",
+            "log_squares",
+            "sum_target",
+            "sum_prediction",
+        )
+    }
+    n = total["n_known"]
+    framed = [step for step in steps if math.isfinite(step["covered"])]
+    rows = sum(step["n_known"] for step in framed)
+    return {
+        "policy": steps[0]["policy"],
+        "description": description,
+        "n_windows": len(steps),
+        "n": int(n),
+        "rmse": math.sqrt(total["squares"] / n) if n else math.nan,
+        "mae": total["absolutes"] / n if n else math.nan,
+        "rmsle": math.sqrt(total["log_squares"] / n) if n else math.nan,
+        "bias": total["sum_prediction"] / total["sum_target"] - 1
+        if total["sum_target"] > 0
+        else math.nan,
+        "coverage": sum(step["covered"] for step in framed) / rows if rows else math.nan,
+        "retrains": sum(1 for step in steps[1:] if step["promoted"]),
+        "refused": sum(1 for step in steps if step["gate"] == "refuse"),
+        "fit_cpu_seconds": fit_cpu_seconds,
+    }
+
+
+def squared_errors(
+    predictions: Sequence[FloatArray], target: FloatArray, bounds: Sequence[int]
+) -> FloatArray:
+    """Sum the squared errors of every model in every window.
+
+    Args:
+        predictions: What each model would have served, for all rows; NaN before its own window.
+        target: Labels, NaN where unknown.
+        bounds: First row of each window, and the end.
+
+    Returns:
+        Shape (models, windows); NaN where a model is younger than the window.
+    """
+    table = np.full((len(predictions), len(bounds) - 1), np.nan)
+    known = np.isfinite(target)
+    for model, said in enumerate(predictions):
+        squares = np.where(known, (said - target) ** 2, 0.0)
+        spans = list(pairwise(bounds))[model:]
+        table[model, model:] = [squares[first:end].sum() for first, end in spans]
+    return table
+
+
+def oracle_schedule(errors: FloatArray, retrains: int) -> tuple[list[int], float]:
+    """Find the windows before which a retraining would have paid most, knowing everything.
+
+    Args:
+        errors: Squared errors by model and window, as :func:`squared_errors` returns them.
+        retrains: How many retrainings are allowed after the first model.
+
+    Returns:
+        The model deployed in each window, and the total squared error. Exact, by dynamic
+        programming over the number of retrainings and the window of the last one.
+    """
+    n = errors.shape[1]
+    # cost[m, k]: model m serves the windows m .. k-1.
+    cost = np.full((n, n + 1), np.inf)
+    for model in range(n):
+        cost[model, model + 1 :] = np.cumsum(errors[model, model:])
+    best = cost[0].copy()
+    came_from: list[list[int]] = []
+    for _ in range(min(retrains, n - 1)):
+        options = best[:n, None] + cost
+        options[0] = best  # no further retraining
+        choice = np.argmin(options, axis=0)
+        came_from.append([int(c) for c in choice])
+        best = options[choice, np.arange(n + 1)]
+    end, schedule = n, [0] * n
+    for choices in reversed(came_from):
+        model = choices[end]
+        if model:
+            schedule[model:end] = [model] * (end - model)
+            end = model
+    return schedule, float(best[n])
+
+
+def oracle_row(
+    prediction: FloatArray, target: FloatArray, schedule: Sequence[int]
+) -> dict[str, Any]:
+    """Write the oracle as a row of ``backtest_summary``.
+
+    Args:
+        prediction: What the schedule would have served, without level correction.
+        target: Labels.
+        schedule: The model deployed in each window.
+
+    Returns:
+        The row; it has no CPU seconds, since hindsight has no cost.
+    """
+    metrics = compute_metrics(target, prediction)
+    retrains = len(set(schedule)) - 1
+    return {
+        "policy": ORACLE,
+        "description": f"best {retrains} retraining(s) in hindsight, no level correction: a bound, "
+        "not a policy",
+        "n_windows": len(schedule),
+        "n": int(metrics["n"]),
+        **{name: metrics[name] for name in ("rmse", "mae", "rmsle", "bias")},
+        "coverage": math.nan,
+        "retrains": retrains,
+        "refused": 0,
+        "fit_cpu_seconds": math.nan,
+    }

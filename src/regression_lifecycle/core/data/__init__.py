@@ -1,0 +1,1 @@
+"""The table: its contract, keys, labels, splits, and stored tables."""

@@ -1,0 +1,73 @@
+"""What is known at a moment: no later row, and no label that has not come yet."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from regression_lifecycle.core.config import to_timestamp
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
+
+
+def known_rows(
+    table: pd.DataFrame, as_of: pd.Timestamp, label_delay: pd.Timedelta | None, problem: Problem
+) -> pd.DataFrame:
+    """Cut a table down to what is known at a moment.
+
+    Args:
+        table: Rows with timestamp and target.
+        as_of: The moment. A row is known when its own time is over, one frequency after its
+            timestamp.
+        label_delay: Time until its label is known too.
+        problem: Names timestamp, target and frequency.
+
+    Returns:
+        The known rows, with the target as float64 and missing where its label is not known yet.
+    """
+    over = table[problem.timestamp.name] + problem.frequency
+    known = table[over <= as_of].copy()
+    labels = known[problem.target].astype("float64")
+    if label_delay is not None:
+        labels = labels.where(over[known.index] + label_delay <= as_of)
+    known[problem.target] = labels
+    return known.reset_index(drop=True)
+
+
+def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd.Timestamp:
+    """Read the parameter ``as_of``.
+
+    Args:
+        as_of: A moment, or None for the end of the observations.
+        observations: All observations.
+        problem: Names timestamp and frequency.
+
+    Returns:
+        The moment at which we stand.
+
+    Raises:
+        ConfigurationError: If it is no moment, or nothing was observed before it.
+    """
+    stamp = observations[problem.timestamp.name]
+    moment = read_as_of(as_of)
+    if moment is None:
+        return pd.Timestamp(stamp.max() + problem.frequency)
+    if stamp.min() + problem.frequency > moment:
+        raise ConfigurationError(
+            f"as_of {moment}: nothing is known yet, the first observation is of {stamp.min()}"
+        )
+    return moment
+
+
+def read_as_of(value: object) -> pd.Timestamp | None:
+    """Check the parameter ``as_of``.
+
+    Args:
+        value: A moment in the table's local time, or None.
+
+    Returns:
+        The moment, or None.
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    return None if value is None else to_timestamp(value)

@@ -1,0 +1,159 @@
+"""Labels that come after their rows: in any order, more than once, and joined by the key."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.data.contract import (
+    ContractResult,
+    Reasons,
+    timestamps_of,
+    typed_column,
+)
+from regression_lifecycle.core.data.keys import row_keys
+from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.errors import DataContractError, bounded_list
+
+
+class LabelParameters(StrictModel):
+    """How strict the intake of labels is.
+
+    Attributes:
+        maximum_rejected_share: Share of rows (0 to 1) of a batch of labels that may be set aside.
+            Above it the batch is refused as a whole.
+    """
+
+    maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+
+
+def accept_labels(
+    table: pd.DataFrame, problem: Problem, parameters: LabelParameters
+) -> ContractResult:
+    """Read labels that were handed in.
+
+    Args:
+        table: One row per label: the target, and the key of its observation. The timestamp stands
+            under its own name, or as the raw columns that it is made of. Further columns are left
+            aside. If an observation stands there more than once, the last row counts.
+        problem: Names key and target, and gives the target's bounds.
+        parameters: How many bad rows are bearable.
+
+    Returns:
+        ``observations``: rows of ``labels``, unique by their key. ``rejected``: the other rows as
+        text, with ``raw_row`` (1 for the first) and ``rejection_reason``.
+
+    Raises:
+        DataContractError: If a column is missing or too many rows are bad.
+    """
+    source = table.reset_index(drop=True)
+    reasons = Reasons(len(source))
+    stamped = problem.timestamp.name in source
+    names = label_columns(problem, stamped=stamped)
+    missing = [name for name in names if name not in source]
+    if missing:
+        asked = bounded_list(label_columns(problem, stamped=True))
+        raise DataContractError(
+            f"labels: missing column(s): {bounded_list(missing)}; a label needs {asked}, where "
+            f"'{problem.timestamp.name}' may also stand as the raw columns that it is made of"
+        )
+    typed = {
+        name: typed_column(source[name], name, _spec(name, problem), reasons) for name in names
+    }
+    if stamped:
+        stamp = typed[problem.timestamp.name].astype("datetime64[us]")
+    elif problem.timestamp.name in problem.key_columns:
+        stamp = timestamps_of(typed, problem, reasons, len(source))
+    else:
+        stamp = pd.Series(pd.NaT, index=source.index, dtype="datetime64[us]")
+    bad = reasons.any
+    _refuse_if_too_many(bad, reasons, parameters)
+    keyed = _key_frame(typed, stamp, problem)
+    good = pd.DataFrame(
+        {
+            "problem": problem.name,
+            "row_key": row_keys(keyed, problem).to_numpy(),
+            "timestamp": stamp.to_numpy(),
+            "target": typed[problem.target].to_numpy(dtype="float64"),
+        }
+    ).loc[~bad]
+    good = good.drop_duplicates("row_key", keep="last")
+    return ContractResult(LABELS.frame(good), reasons.set_aside(source))
+
+
+def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
+    """Name the columns that a label is made of.
+
+    Args:
+        problem: Names key and target.
+        stamped: Whether the timestamp stands under its own name; its raw columns otherwise.
+
+    Returns:
+        The key's columns and the target.
+    """
+    stamp = problem.timestamp
+    raw = [name for name in (stamp.date, stamp.hour) if name is not None] or [stamp.name]
+    parts = [
+        part
+        for name in problem.key_columns
+        for part in ([name] if name != stamp.name or stamped else raw)
+    ]
+    return list(dict.fromkeys([*parts, problem.target]))
+
+
+def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Fill in the targets that came later.
+
+    Args:
+        observations: Observations.
+        labels: ``labels``. A label replaces what the table says; one without an observation waits
+            for it.
+        problem: Names key and target.
+
+    Returns:
+        The observations with their targets, in the same order and dtypes.
+    """
+    own = labels[labels["problem"] == problem.name]
+    if own.empty:
+        return observations
+    given = own.set_index("row_key")["target"].reindex(row_keys(observations, problem))
+    target = observations[problem.target]
+    joined = pd.Series(given.to_numpy(), index=target.index).where(
+        given.notna().to_numpy(), target.astype("float64")
+    )
+    return observations.assign(**{problem.target: joined.astype(target.dtype)})
+
+
+def _spec(name: str, problem: Problem) -> ColumnSpec:
+    if name == problem.timestamp.name:
+        return ColumnSpec(type="datetime")
+    # A label that is missing says nothing, whatever the table allows.
+    return problem.columns[name].model_copy(update={"missing": False})
+
+
+def _key_frame(typed: dict[str, pd.Series], stamp: pd.Series, problem: Problem) -> pd.DataFrame:
+    """Bring the key into the dtypes of the observations, since keys are compared as text."""
+    frame = {}
+    for name in problem.key_columns:
+        if name == problem.timestamp.name:
+            frame[name] = stamp
+            continue
+        values, spec = typed[name], problem.columns[name]
+        if spec.type in ("integer", "boolean") and not spec.missing:
+            # Rows that are rejected may have none; their key is not used.
+            values = values.fillna(0).astype("int64")
+        frame[name] = values
+    return pd.DataFrame(frame)
+
+
+def _refuse_if_too_many(bad: np.ndarray, reasons: Reasons, parameters: LabelParameters) -> None:
+    share = float(bad.mean()) if bad.size else 0.0
+    if share > parameters.maximum_rejected_share:
+        raise DataContractError(
+            f"{int(bad.sum())} of {bad.size} label(s) ({share:.1%}) cannot be used, more than "
+            f"labels.maximum_rejected_share = {parameters.maximum_rejected_share:.1%}: "
+            f"{reasons.summary()}. Nothing was written"
+        )

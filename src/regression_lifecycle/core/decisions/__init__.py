@@ -1,0 +1,1 @@
+"""Decisions: policy, rules, champions, rollback."""

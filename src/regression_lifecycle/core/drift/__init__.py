@@ -1,0 +1,1 @@
+"""Drift: methods, reference, calibrated thresholds, verdicts."""

@@ -1,0 +1,110 @@
+"""How a column is read before it is compared: the rows, the dtype, and what makes it unusable.
+
+Whatever compares columns reads them here, so that a report, a stored profile and a calibration
+see the same values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.drift.parameters import Kind
+
+
+class ColumnError(Exception):
+    """A column cannot be used; the message is the reason, without the side it is on."""
+
+
+def sample_rows(frame: pd.DataFrame, maximum_rows: int, seed: int) -> pd.DataFrame:
+    """Bound the rows of a table by a seeded sample that keeps their order.
+
+    Args:
+        frame: Any table.
+        maximum_rows: How many rows may remain.
+        seed: Seed of the draw: the same table and seed give the same rows.
+
+    Returns:
+        The table itself if it is small enough, else the drawn rows in their old order.
+    """
+    if len(frame) <= maximum_rows:
+        return frame
+    draw = np.random.default_rng(seed).choice(len(frame), maximum_rows, replace=False)
+    return frame.iloc[np.sort(draw)]
+
+
+def read_column(
+    frame: pd.DataFrame, name: str, kind: Kind, *, lenient: bool = False
+) -> tuple[Any, str]:
+    """Read one column of a table for a comparison.
+
+    Args:
+        frame: The table; it is not changed.
+        name: Name of the column.
+        kind: What the column holds.
+        lenient: Count a text that is no number as missing instead of refusing the column.
+
+    Returns:
+        The values, float64 for numbers and text for categories, with NaN where one is missing;
+        and what was changed on the way, empty for nothing.
+
+    Raises:
+        ColumnError: If the column is absent, there twice, or does not hold what it should.
+    """
+    if frame.columns.nlevels > 1 or name not in frame.columns:
+        raise ColumnError("no such column")
+    values = frame[name]
+    if not isinstance(values, pd.Series):
+        raise ColumnError("column appears more than once")
+    if kind == "categorical":
+        return _labels(values), ""
+    return _numbers(values, lenient)
+
+
+def _numbers(values: pd.Series, lenient: bool) -> tuple[Any, str]:
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiu":
+        # Nothing to read, which saves most of the time on a window of a few hundred rows.
+        return _finite(values.to_numpy("float64"), "")
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise ColumnError("holds moments, not numbers,")
+    try:
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy("float64", na_value=np.nan)
+    except (TypeError, ValueError):
+        raise ColumnError("cannot be read as numbers") from None
+    missing = values.isna().to_numpy()
+    unread = np.isnan(numbers) & ~missing
+    note = ""
+    if unread.any():
+        example = str(values.to_numpy()[unread][0])[:40]
+        note = f"{int(unread.sum()):,} values are not numbers, such as '{example}',"
+        if not lenient:
+            raise ColumnError(note)
+        note += " and count as missing"
+    return _finite(numbers, note)
+
+
+def _finite(numbers: Any, note: str) -> tuple[Any, str]:
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        note += f"{'; ' if note else ''}{int(infinite.sum()):,} infinite values count as missing"
+    return np.where(infinite, np.nan, numbers), note
+
+
+def _labels(values: pd.Series) -> Any:
+    """Write categories as text, so that 1, 1.0 and True are one category on both sides."""
+    try:
+        codes, distinct = pd.factorize(values)
+    except TypeError:
+        raise ColumnError("cannot be read as categories") from None
+    labels = np.array([_label(value) for value in distinct] + [np.nan], dtype=object)
+    return labels[codes]
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)

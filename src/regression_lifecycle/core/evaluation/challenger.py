@@ -1,0 +1,156 @@
+"""A challenger asks for the champion's place: which windows judge, and the gate's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.evaluation import gate
+from regression_lifecycle.core.evaluation.gate import GateParameters
+from regression_lifecycle.core.evaluation.holdout import (
+    BASELINE,
+    CANDIDATE,
+    CHAMPION,
+    overall_metrics,
+)
+from regression_lifecycle.core.windows.windows import Window
+
+
+class RetrainingParameters(StrictModel):
+    """How a challenger is made and judged.
+
+    Attributes:
+        judged_windows: Newest complete windows that judge; the challenger is trained on what lies
+            before them.
+        training_length: Sliding training: only so much time before the judged windows; None
+            trains on everything (expanding).
+        minimum_training_rows: Fewest training rows worth a fit.
+        refit: After a pass, fit the same configuration on everything up to ``as_of`` and promote
+            that version with the challenger's evidence; otherwise the challenger itself.
+        gate: What the challenger must show.
+    """
+
+    judged_windows: int = Field(2, ge=1)
+    training_length: Duration | None = None
+    minimum_training_rows: int = Field(168, ge=10)
+    refit: bool = True
+    gate: GateParameters = GateParameters()
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        if self.training_length is not None and self.training_length < pd.Timedelta("1 day"):
+            raise ConfigurationError("training_length is shorter than a day")
+        return self
+
+
+def judging_windows(
+    windows: Sequence[Window], trained_until: pd.Timestamp | None, count: int
+) -> list[Window]:
+    """Choose the newest windows that neither model was trained on.
+
+    Args:
+        windows: All windows up to the moment of decision, the oldest first.
+        trained_until: Newest training row of the champion; None if there is no champion.
+        count: How many windows are wanted.
+
+    Returns:
+        At most ``count`` complete windows after the champion's training, the oldest first; empty
+        if there is none.
+    """
+    fresh = [
+        window
+        for window in windows
+        if window.status == "complete" and (trained_until is None or window.start > trained_until)
+    ]
+    return fresh[-count:]
+
+
+def training_rows(
+    table: pd.DataFrame,
+    problem: Problem,
+    before: pd.Timestamp,
+    training_length: pd.Timedelta | None,
+    label_delay: pd.Timedelta | None = None,
+) -> pd.DataFrame:
+    """Take the labelled rows that were known before a moment.
+
+    Args:
+        table: Rows with timestamp, features and target.
+        problem: Names timestamp and target, gives the frequency.
+        before: The moment; a row is known when its own time is over.
+        training_length: Only so much time before the moment; None for everything.
+        label_delay: Time from an observation to its label; None where unknown labels are blank
+            in the table already.
+
+    Returns:
+        The rows in their order.
+    """
+    moments = table[problem.timestamp.name]
+    delay = label_delay or pd.Timedelta(0)
+    known = table[problem.target].notna() & (moments + problem.frequency + delay <= before)
+    if training_length is not None:
+        known &= moments >= before - training_length
+    return table[known].reset_index(drop=True)
+
+
+def judge_challenger(
+    rows: pd.DataFrame,
+    problem_columns: tuple[str, str],
+    parameters: GateParameters,
+    *,
+    champion_version: str,
+) -> dict[str, Any]:
+    """Let challenger and champion meet on the same rows and take the gate's decision.
+
+    Args:
+        rows: Rows of the judging windows with ``candidate`` (the challenger), ``baseline`` and, if
+            there is one, ``champion``: predictions of the models themselves, without level
+            correction, so that models are compared and not their ages.
+        problem_columns: Names of timestamp and target.
+        parameters: The gate.
+        champion_version: For the text; empty if there is no champion.
+
+    Returns:
+        ``decision`` (``promote`` or ``refuse``), ``reasons``, ``checks``, ``opponent``,
+        ``champion_version``, ``judged_from``, ``judged_until``, ``n_rows`` and ``metrics`` by
+        model.
+    """
+    stamp, target = problem_columns
+    opponent = CHAMPION if CHAMPION in rows else BASELINE
+    name = f"champion version {champion_version}" if opponent == CHAMPION else BASELINE
+    if rows.empty:
+        why = (
+            "no complete window lies after the champion's training, so none can judge both; "
+            "wait for the next one"
+            if champion_version
+            else "there is no complete window yet that could judge; wait for the first one"
+        )
+        checks = [gate.comparison_check(None, name, parameters.comparison, why)]
+        judged: dict[str, Any] = {"judged_from": "", "judged_until": "", "metrics": {}}
+    else:
+        metrics = overall_metrics(rows, target)
+        comparison = gate.compare_paired(
+            rows[stamp], rows[target], rows[CANDIDATE], rows[opponent], parameters.comparison
+        )
+        checks = [
+            *gate.absolute_checks(metrics, parameters),
+            *gate.comparison_checks(comparison, name, parameters.comparison),
+        ]
+        judged = {
+            "judged_from": str(rows[stamp].min()),
+            "judged_until": str(rows[stamp].max()),
+            "metrics": metrics,
+        }
+    return {
+        **gate.decide(checks, unchanged=False),
+        "opponent": name,
+        "champion_version": champion_version,
+        "n_rows": int(rows[target].notna().sum()),
+        **judged,
+    }

@@ -1,0 +1,178 @@
+"""Judging forecasts: overall, by segment, by window, and the hours that went worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters
+from regression_lifecycle.core.evaluation.gate import GateParameters
+from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.core.windows.windows import Window, window_of_rows
+
+CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
+MODELS = (CANDIDATE, CHAMPION, BASELINE)
+
+
+class ImportanceParameters(StrictModel):
+    """Permutation importance: how much the error grows when a feature is shuffled.
+
+    Attributes:
+        rows: Holdout rows drawn for it.
+        repeats: Shuffles per feature.
+        seed: Seed of draw and shuffles.
+    """
+
+    rows: int = Field(1000, ge=10)
+    repeats: int = Field(3, ge=1)
+    seed: int = 0
+
+
+class EvaluationParameters(StrictModel):
+    """How models are judged.
+
+    Attributes:
+        baseline: The naive forecast to beat.
+        segments: Columns by whose values errors are listed; raw columns or features.
+        worst_rows: How many of the largest errors are listed.
+        windows: How the holdout is cut in time.
+        report_rows: Most rows handed to the Evidently report; a seeded sample beyond.
+        importance: The importance plot.
+        gate: When a candidate is promoted.
+    """
+
+    baseline: BaselineParameters = BaselineParameters()
+    segments: tuple[str, ...] = ()
+    worst_rows: int = Field(20, ge=1, le=1000)
+    windows: WindowParameters
+    report_rows: int = Field(20_000, ge=100)
+    importance: ImportanceParameters = ImportanceParameters()
+    gate: GateParameters = GateParameters()
+
+
+def present_models(predictions: pd.DataFrame) -> list[str]:
+    """The models that have predictions in a table, in the order candidate, champion, baseline.
+
+    Args:
+        predictions: A table with one column per model.
+
+    Returns:
+        Their names.
+    """
+    return [name for name in MODELS if name in predictions.columns]
+
+
+def overall_metrics(predictions: pd.DataFrame, target: str) -> dict[str, dict[str, float]]:
+    """Metrics of every model on all rows.
+
+    Args:
+        predictions: Target and one column per model.
+        target: Name of the target column.
+
+    Returns:
+        By model and metric, with the row count ``n``.
+    """
+    return {
+        name: compute_metrics(predictions[target], predictions[name])
+        for name in present_models(predictions)
+    }
+
+
+def segment_metrics(
+    predictions: pd.DataFrame, target: str, segments: Sequence[str]
+) -> pd.DataFrame:
+    """Metrics of every model for each value of each segment column.
+
+    Args:
+        predictions: Target, one column per model, the segment columns.
+        target: Name of the target column.
+        segments: Names of the segment columns.
+
+    Returns:
+        ``segment``, ``value`` (text; "missing" for blanks), ``model``, ``n`` and the metrics.
+    """
+    rows = []
+    for segment in segments:
+        labels = predictions[segment].map(segment_label)
+        order = predictions[segment].groupby(labels).first().sort_values(na_position="last")
+        for value in order.index:
+            part = predictions[labels == value]
+            for model, metrics in overall_metrics(part, target).items():
+                rows.append({"segment": segment, "value": value, "model": model, **metrics})
+    table = pd.DataFrame(rows)
+    return table.astype({"n": "int64"}) if len(table) else table
+
+
+def window_metrics(
+    predictions: pd.DataFrame,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
+) -> pd.DataFrame:
+    """Metrics of every model in each window.
+
+    Args:
+        predictions: Timestamps, target and one column per model.
+        windows: Windows of these rows.
+        problem: Names timestamp and target.
+        parameters: How the windows were cut.
+
+    Returns:
+        ``window`` (its label), ``start``, ``end``, ``n``, ``status``, ``model`` and the metrics.
+        A window that is empty, underpopulated or without enough labels keeps its row with
+        empty figures.
+    """
+    place = window_of_rows(predictions, windows, problem, parameters)
+    rows = []
+    for window in windows:
+        usable = window.status in ("complete", "partial")
+        inside = predictions[place == window.index] if usable else predictions.iloc[:0]
+        for model, metrics in overall_metrics(inside, problem.target).items():
+            rows.append(
+                {
+                    "window": window.label,
+                    "start": window.start,
+                    "end": window.end,
+                    "n": window.n,
+                    "status": window.status,
+                    "model": model,
+                    **{name: value for name, value in metrics.items() if name != "n"},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def worst_rows(predictions: pd.DataFrame, target: str, count: int) -> pd.DataFrame:
+    """The rows with the largest absolute error of the candidate.
+
+    Args:
+        predictions: Target, candidate and whatever else is worth showing.
+        target: Name of the target column.
+        count: How many rows.
+
+    Returns:
+        Those rows, the worst first, with ``error`` (prediction minus target).
+    """
+    table = predictions.assign(error=predictions[CANDIDATE] - predictions[target])
+    order = table["error"].abs().sort_values(ascending=False, kind="stable").index[:count]
+    return table.loc[order].reset_index(drop=True)
+
+
+def segment_label(value: object) -> str:
+    """Write a value of a segment column as text.
+
+    Args:
+        value: Number, text or blank.
+
+    Returns:
+        The text; "missing" for a blank.
+    """
+    if pd.isna(value):
+        return "missing"
+    # 15 digits: what a float holds, so that large numbers stay apart and 0.1 + 0.2 is 0.3.
+    return f"{value:.15g}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,132 @@
+"""What a served window was worth: error, bias, coverage, segments, data quality."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.evaluation.holdout import segment_label
+from regression_lifecycle.core.metrics import compute_metrics, mae, rmse
+
+FIGURES = ("rmse", "mae", "wape", "r2", "rmsle", "bias", "mean_error")
+"""Metrics of :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY`."""
+
+
+def judge_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
+    """Compute the figures of one window's served predictions.
+
+    Args:
+        rows: Target (NaN where unknown), ``prediction``, ``raw_prediction``, ``lower``, ``upper``
+            and ``baseline``; only labelled rows count.
+        target: Name of the target column.
+
+    Returns:
+        The figures of a row of ``window_history``: metrics, the baseline's errors, sums, coverage
+        and interval width; NaN where not defined.
+    """
+    names = (target, "prediction", "raw_prediction", "lower", "upper", "baseline")
+    table = rows[list(names)].to_numpy(dtype="float64")
+    observed, said = table[:, 0], table[:, 1]
+    known = np.isfinite(observed) & np.isfinite(said)
+    observed, said, raw, lower, upper, naive = table[known].T
+    metrics = compute_metrics(observed, said)
+    framed = np.isfinite(lower) & np.isfinite(upper)
+    inside = (observed >= lower) & (observed <= upper)
+    compared = np.isfinite(naive)
+    return {
+        **{name: metrics[name] for name in FIGURES},
+        "baseline_rmse": rmse(observed[compared], naive[compared]),
+        "baseline_mae": mae(observed[compared], naive[compared]),
+        "sum_target": float(observed.sum()),
+        "sum_prediction": float(said.sum()),
+        "sum_raw_prediction": float(raw.sum()),
+        "coverage": float(inside[framed].mean()) if framed.any() else math.nan,
+        "interval_width": float((upper - lower)[framed].mean()) if framed.any() else math.nan,
+    }
+
+
+def judge_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -> pd.DataFrame:
+    """Compute error and bias of one window by the values of its segment columns.
+
+    Args:
+        rows: Target, ``prediction`` and the segment columns; only labelled rows count.
+        target: Name of the target column.
+        segments: Names of the segment columns.
+
+    Returns:
+        ``segment``, ``value``, ``n``, ``rmse``, ``bias``, ``sum_target`` and ``sum_prediction``,
+        one row per segment and value.
+    """
+    known = rows[rows[target].notna() & rows["prediction"].notna()]
+    tables = []
+    for segment in segments:
+        made = pd.DataFrame(
+            {
+                "value": known[segment].map(segment_label),
+                "n": 1,
+                "squares": (known["prediction"] - known[target]) ** 2,
+                "sum_target": known[target],
+                "sum_prediction": known["prediction"],
+            }
+        )
+        sums = made.groupby("value", sort=True).sum().reset_index()
+        sums.insert(0, "segment", segment)
+        tables.append(sums)
+    if not tables:
+        return pd.DataFrame(columns=["segment", "value", "n", "rmse", "bias"])
+    table = pd.concat(tables, ignore_index=True)
+    table["rmse"] = np.sqrt(table.pop("squares") / table["n"])
+    positive = table["sum_target"].where(table["sum_target"] > 0)
+    table["bias"] = table["sum_prediction"] / positive - 1
+    return table
+
+
+def segment_extremes(segments: pd.DataFrame, minimum_rows: int) -> dict[str, Any]:
+    """Name the segment with the largest error and the one with the largest bias.
+
+    Args:
+        segments: What :func:`judge_segments` returned.
+        minimum_rows: Segments with fewer rows are passed over: one odd row is no segment.
+
+    Returns:
+        ``worst_segment`` (as ``hr=8``), ``worst_segment_rmse``, ``most_biased_segment`` and
+        ``most_biased_segment_bias``; missing where there is none.
+    """
+    large = segments[segments["n"] >= minimum_rows] if len(segments) else segments
+    found: dict[str, Any] = {}
+    for name, column in (("worst_segment", "rmse"), ("most_biased_segment", "bias")):
+        sizes = large[column].abs().dropna() if len(large) else pd.Series(dtype="float64")
+        row = None if sizes.empty else large.loc[sizes.idxmax()]
+        found[name] = None if row is None else f"{row['segment']}={row['value']}"
+        found[f"{name}_{column}"] = math.nan if row is None else float(row[column])
+    return found
+
+
+def data_quality(
+    rows: pd.DataFrame, columns: Sequence[str], expected_rows: int | None, n_rejected: int
+) -> dict[str, Any]:
+    """Count what is missing in one window.
+
+    Args:
+        rows: The window's rows.
+        columns: Columns that are watched.
+        expected_rows: Rows that the frequency asks for; None where nothing is expected, as in
+            windows that are not cut by time.
+        n_rejected: Rows of the window that broke the contract.
+
+    Returns:
+        ``n_missing_rows``, ``n_rejected`` and ``missing_share`` (blank cells among the watched
+        columns).
+    """
+    present = [name for name in columns if name in rows.columns]
+    blank = rows[present].isna().to_numpy().mean() if len(rows) and present else math.nan
+    missing = None if expected_rows is None else max(expected_rows - len(rows) - n_rejected, 0)
+    return {
+        "n_missing_rows": missing,
+        "n_rejected": n_rejected,
+        "missing_share": float(blank),
+    }

@@ -1,0 +1,1 @@
+"""Features: what they are, and how they are made."""

@@ -1,0 +1,308 @@
+"""Rows of a batch that may be larger than memory: read piece by piece, with the past they need.
+
+Features look back (lags) and over whole days, so a row gets its features once every row that they
+read has come by, and no more of the past is kept than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.data.contract import (
+    REASON_COLUMN,
+    ROW_COLUMN,
+    check_structure,
+    sort_rows,
+)
+from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.quarantine import rejected_moments
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.specifications import (
+    DayStatistic,
+    FeatureRecipe,
+    Lag,
+    RawColumns,
+)
+
+_DAY = pd.Timedelta(days=1)
+# The smallest step of a timestamp: another row of the same moment may still come.
+_TICK = pd.Timedelta(microseconds=1)
+_POSITION = "__position"
+
+
+class BatchPiece(NamedTuple):
+    """A piece of a batch.
+
+    Attributes:
+        rows: Timestamp, key columns and features, sorted by time.
+        rejected: Rows that cannot be used, as text, with ``raw_row`` and ``rejection_reason``.
+        rejected_at: Their timestamps; where one does not say, that of the row before it.
+    """
+
+    rows: pd.DataFrame
+    rejected: pd.DataFrame
+    rejected_at: pd.Series
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far around a row its features look.
+
+    Attributes:
+        back: Time before the row's own.
+        days_ahead: Days after the start of the row's own day that must be over first; 0 if no
+            feature looks at a day.
+    """
+
+    back: pd.Timedelta
+    days_ahead: int
+
+    @classmethod
+    def of(cls, recipe: FeatureRecipe) -> Reach:
+        """Read it from a recipe.
+
+        Args:
+            recipe: The features.
+
+        Returns:
+            The reach of all of them together.
+        """
+        backs = [pd.Timedelta(0)]
+        days_ahead = 0
+        for spec in recipe.features:
+            if isinstance(spec, Lag):
+                backs.append(max(spec.ages))
+            elif isinstance(spec, DayStatistic):
+                backs.append((1 + max(0, -spec.offset_days)) * _DAY)
+                days_ahead = max(days_ahead, 1 + max(0, spec.offset_days))
+        return cls(max(backs), days_ahead)
+
+    def ready_at(self, stamps: pd.Series) -> pd.Series:
+        """Say at which moment nothing can come any more that a row reads.
+
+        Args:
+            stamps: Timestamps of rows.
+
+        Returns:
+            The moments.
+        """
+        if not self.days_ahead:
+            return stamps + _TICK
+        return stamps.dt.normalize() + self.days_ahead * _DAY
+
+
+def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
+    """Cut a contract down to what a model has to know of a row.
+
+    Args:
+        recipe: Its features.
+        problem: The whole contract.
+
+    Returns:
+        The columns that make time, key and features. Those that are known after the fact may be
+        missing, as they are in rows that are still to come.
+    """
+    stamp = problem.timestamp
+    named = {stamp.date, stamp.hour, *problem.key_columns}
+    read: set[str] = set()
+    for spec in recipe.features:
+        if isinstance(spec, RawColumns):
+            read.update(spec.names)
+        elif isinstance(spec, DayStatistic | Lag):
+            read.add(spec.column)
+    columns = {_POSITION: ColumnSpec(type="integer")}
+    for name, column in problem.columns.items():
+        if name in named or (name in read and problem.is_known_ahead(name)):
+            columns[name] = column
+        elif name in read:
+            # What is wrong with it speaks against the rows that come after it, not against its own.
+            columns[name] = ColumnSpec(type=column.type, format=column.format, missing=True)
+    # Not validated anew: a row to be predicted needs no target.
+    return problem.model_copy(update={"columns": columns})
+
+
+class BatchReader:
+    """Turns pieces of a raw table into pieces of a feature table; used once."""
+
+    def __init__(
+        self,
+        recipe: FeatureRecipe,
+        problem: Problem,
+        observations: pd.DataFrame,
+        start: pd.Timestamp,
+        end: pd.Timestamp | None = None,
+    ) -> None:
+        """Begin before the first row.
+
+        Args:
+            recipe: The features of the model.
+            problem: The contract.
+            observations: Stored observations: the past of the first rows, and whatever else the
+                features read and the batch does not hold.
+            start: First moment of the rows that are asked for. Earlier ones are read for their
+                sake only.
+            end: Moment before which they end; None for the end of the table.
+        """
+        self._recipe = recipe
+        self._problem = columns_read(recipe, problem)
+        self._reach = Reach.of(recipe)
+        self._start, self._end = start, end
+        self._stamp = problem.timestamp.name
+        of_the_row = {problem.timestamp.date, problem.timestamp.hour, *problem.key_columns}
+        self._late = [
+            name
+            for name in self._problem.columns
+            if not problem.is_known_ahead(name) and name not in {_POSITION, *of_the_row}
+        ]
+        known = [name for name in self._problem.columns if name in observations]
+        wanted = list(dict.fromkeys([*problem.row_order, *known]))
+        self._observations = observations[wanted]
+        # Rows that are not finished, and those before them that they read.
+        self._held = pd.DataFrame()
+        self._n_read = 0
+
+    def pieces(self, chunks: Iterable[pd.DataFrame]) -> Iterator[BatchPiece]:
+        """Read the table.
+
+        Args:
+            chunks: Pieces of the raw table, the older first; inside of one any order will do.
+
+        Yields:
+            The rows from ``start`` to ``end`` with their features, and those that break the
+            contract.
+
+        Raises:
+            DataContractError: If a column is missing or the pieces are not in the order of time.
+        """
+        done_until = self._start
+        for raw in chunks:
+            if raw.empty:
+                continue
+            rows, rejected = self._sort(raw)
+            held = pd.concat([self._held, rows], ignore_index=True) if len(self._held) else rows
+            aside = self._asked_for(rejected, rows)
+            if held.empty:
+                yield BatchPiece(held, *aside)
+                continue
+            stamps = held[self._stamp]
+            waiting = self._reach.ready_at(stamps) > stamps.iloc[-1]
+            ready_until = stamps[waiting].iloc[0]
+            yield BatchPiece(self._features(held, done_until, ready_until), *aside)
+            done_until = max(done_until, ready_until)
+            if self._end is not None and done_until >= self._end:
+                return
+            self._held = held[stamps >= done_until - self._reach.back].reset_index(drop=True)
+        if not self._n_read:
+            raise DataContractError("the table has no rows; nothing was changed")
+        if len(self._held):
+            last = self._held[self._stamp].iloc[-1] + _TICK
+            rows = self._features(self._held, done_until, last)
+            yield BatchPiece(rows, pd.DataFrame(), pd.Series(dtype="datetime64[us]"))
+
+    def _sort(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        positions = np.arange(self._n_read, self._n_read + len(raw))
+        columns = self._problem.columns
+        left_out = {_POSITION, *(name for name in self._late if name not in raw)}
+        present = {name: spec for name, spec in columns.items() if name not in left_out}
+        check_structure(raw, self._problem.model_copy(update={"columns": present}))
+        present = {_POSITION: columns[_POSITION], **present}
+        given = raw.reset_index(drop=True).assign(**{_POSITION: positions})
+        own = self._problem.model_copy(update={"columns": present})
+        rows, rejected, _ = sort_rows(given, own, self._n_read)
+        rejected = rejected.drop(columns=_POSITION)
+        rows = rows.reindex(columns=[self._stamp, *columns])
+        newest = self._held[self._stamp].iloc[-1] if len(self._held) else None
+        if newest is not None and len(rows):
+            if rows[self._stamp].iloc[0] < newest:
+                raise DataContractError(
+                    f"rows are not in the order of time: {newest} stands before row "
+                    f"{self._n_read + 1}, and {rows[self._stamp].iloc[0]} stands after it. Sort "
+                    "the table, or read it in larger pieces, which are sorted in memory"
+                )
+            rows, repeated = self._without_repetitions(rows, given, newest)
+            rejected = pd.concat([rejected, repeated], ignore_index=True)
+        self._n_read += len(raw)
+        return rows, rejected
+
+    def _without_repetitions(
+        self, rows: pd.DataFrame, raw: pd.DataFrame, newest: pd.Timestamp
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Set rows aside whose key stands in an earlier piece; such a key is of its last moment."""
+        key = list(self._problem.key_columns)
+        earlier = self._held.loc[self._held[self._stamp] == newest, key]
+        both = pd.concat([earlier, rows.loc[rows[self._stamp] == newest, key]])
+        repeated = both.duplicated(key).to_numpy()[len(earlier) :]
+        doomed = rows[rows[self._stamp] == newest][repeated]
+        positions = doomed[_POSITION].to_numpy(dtype="int64")
+        rejected = raw.iloc[positions - self._n_read].drop(columns=_POSITION).astype("str")
+        rejected.insert(0, ROW_COLUMN, positions + 1)
+        reason = f"the key ({', '.join(key)}) stands in an earlier row already"
+        rejected.insert(1, REASON_COLUMN, reason)
+        return rows.drop(doomed.index).reset_index(drop=True), rejected
+
+    def _asked_for(
+        self, rejected: pd.DataFrame, rows: pd.DataFrame
+    ) -> tuple[pd.DataFrame, pd.Series]:
+        """Keep the rejected rows of the range, and say when they were."""
+        moments = rejected_moments(rejected, self._problem)
+        if moments.isna().any():
+            near = rows.sort_values(_POSITION) if len(rows) else self._held.tail(1)
+            if near.empty:
+                moments = moments.fillna(self._start)
+            else:
+                before = near[_POSITION].searchsorted(rejected[ROW_COLUMN] - 1) - 1
+                stamps = near[self._stamp].to_numpy()[before.clip(0)]
+                moments = moments.fillna(pd.Series(stamps, index=moments.index))
+        inside = moments >= self._start
+        if self._end is not None:
+            inside &= moments < self._end
+        return rejected[inside].reset_index(drop=True), moments[inside].reset_index(drop=True)
+
+    def _features(
+        self, held: pd.DataFrame, first: pd.Timestamp, until: pd.Timestamp
+    ) -> pd.DataFrame:
+        """Make the features of the rows from one moment to another."""
+        if self._end is not None:
+            until = min(until, self._end)
+        asked = held[self._stamp].between(first, until, inclusive="left")
+        names = dict.fromkeys([*self._problem.row_order, *self._recipe.feature_names])
+        if not asked.any():
+            return pd.DataFrame(columns=list(names))
+        table = self._with_observations(held, first, until)
+        target = self._problem.target
+        if target not in table:
+            table = table.assign(**{target: np.nan})
+        made = build_features(table, self._problem, self._recipe, keep=[_POSITION])
+        own = made[_POSITION].notna()
+        in_time = made[self._stamp].between(first, until, inclusive="left")
+        return made.loc[own & in_time, list(names)].reset_index(drop=True)
+
+    def _with_observations(
+        self, held: pd.DataFrame, first: pd.Timestamp, until: pd.Timestamp
+    ) -> pd.DataFrame:
+        """Add what the features read and the batch does not hold."""
+        stamps = self._observations[self._stamp]
+        low = stamps.searchsorted(first - self._reach.back)
+        high = stamps.searchsorted(until + self._reach.days_ahead * _DAY)
+        past = self._observations.iloc[low:high]
+        if past.empty:
+            return held
+        key = list(self._problem.key_columns)
+        late = [name for name in self._late if name in past]
+        if late:
+            seen = held[key].merge(past[[*key, *late]], on=key, how="left")
+            held = held.assign(
+                **{
+                    name: held[name].where(held[name].notna(), seen[name].to_numpy())
+                    for name in late
+                }
+            )
+        index = pd.MultiIndex.from_frame(past[key])
+        others = past[~index.isin(pd.MultiIndex.from_frame(held[key]))]
+        return pd.concat([others, held], ignore_index=True)

@@ -1,0 +1,89 @@
+"""A trained model together with everything needed to use it and to say where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.config import Moment, StrictModel
+from regression_lifecycle.core.errors import ModelError, bounded_list
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+
+
+class ModelPassport(StrictModel):
+    """What is known of a model; stored beside it and never changed.
+
+    Attributes:
+        problem: Name of the problem.
+        fingerprint: Hash of training data, configuration and library versions. Equal
+            fingerprints mean the same model.
+        data_fingerprint: Hash of the training rows alone.
+        recipe: How its features are made.
+        trained_from: First training timestamp.
+        trained_until: Last training timestamp.
+        n_rows: Number of training rows.
+        target_mean: Mean of the training target, the last resort of the baseline.
+        parameters: Best parameters of a search, as text.
+    """
+
+    problem: str
+    fingerprint: str
+    data_fingerprint: str
+    recipe: FeatureRecipe
+    trained_from: Moment
+    trained_until: Moment
+    n_rows: int
+    target_mean: float
+    parameters: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fitted estimator with its passport.
+
+    Attributes:
+        estimator: Fitted scikit-learn Pipeline.
+        passport: Where it comes from.
+        example: A few rows of features, for signature and documentation.
+        location: Where a dataset found or put it (``model_uri``, ``version`` and the like);
+            empty for a model that was never stored.
+    """
+
+    estimator: Any
+    passport: ModelPassport
+    example: pd.DataFrame
+    location: dict[str, str] = field(default_factory=dict)
+
+    def predict(self, features: pd.DataFrame) -> pd.Series:
+        """Predict rows of a feature table.
+
+        Args:
+            features: At least the features of the recipe; other columns are left aside.
+
+        Returns:
+            Predictions in the target's unit on the index of ``features``.
+
+        Raises:
+            ModelError: If a feature is missing.
+        """
+        names = list(self.passport.recipe.feature_names)
+        missing = [name for name in names if name not in features.columns]
+        if missing:
+            raise ModelError(f"the feature table lacks {bounded_list(missing)}")
+        values = self.estimator.predict(features[names])
+        return pd.Series(np.asarray(values, dtype="float64"), index=features.index)
+
+
+def version_of(model: TrainedModel | None) -> str:
+    """Name the registered version of a model.
+
+    Args:
+        model: A model, or None.
+
+    Returns:
+        Version number as text; empty for None and for a model that is not registered.
+    """
+    return "" if model is None else str(model.location.get("version", ""))

@@ -1,0 +1,344 @@
+"""Training: one scikit-learn Pipeline from configuration, scored in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    DataContractError,
+    ModelError,
+    bounded_list,
+    unknown_name,
+)
+from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.models.instantiate import build, load_class
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+OUT_OF_FOLD = "prediction"
+
+
+class ObjectSpec(StrictModel):
+    """A scikit-learn object: its import path and its parameters, which may be objects too."""
+
+    class_path: str = Field(alias="class")
+    params: dict[str, Any] = {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The specification as ``build`` of ``core/models/instantiate.py`` reads it."""
+        return {"class": self.class_path, "params": self.params}
+
+
+class ColumnGroup(StrictModel):
+    """Transformers for some columns, applied one after the other."""
+
+    name: str
+    columns: tuple[str, ...] = Field(min_length=1)
+    steps: tuple[ObjectSpec, ...] = Field(min_length=1)
+
+
+class TargetTransform(StrictModel):
+    """Functions applied to the target before the fit and to the prediction after it."""
+
+    function: str
+    inverse: str
+
+
+class ModelSpec(StrictModel):
+    """The model: transformers per column group, an estimator, and what happens to the target.
+
+    Attributes:
+        transformers: What is done to groups of columns; other columns pass through.
+        estimator: The regressor.
+        target_transform: Functions around the fit and the prediction.
+        seed: Seed of every ``random_state`` in the model that is left open, so that the same
+            data and configuration always give the same model.
+    """
+
+    transformers: tuple[ColumnGroup, ...] = ()
+    estimator: ObjectSpec
+    target_transform: TargetTransform | None = None
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _must_build(self) -> Self:
+        # Built once here, so that a wrong name or value is answered before anything runs.
+        make_pipeline(self)
+        return self
+
+
+class CrossValidation(StrictModel):
+    """Expanding folds in the order of time (scikit-learn's ``TimeSeriesSplit``).
+
+    Attributes:
+        n_splits: Number of folds.
+        test_rows: Rows in each test fold; all folds equal if left out.
+        gap_rows: Rows left out between training and test.
+    """
+
+    n_splits: int = Field(5, ge=2, le=100)
+    test_rows: int | None = Field(None, ge=1)
+    gap_rows: int = Field(0, ge=0)
+
+
+class SearchSpec(StrictModel):
+    """An optional search over parameters of the pipeline; its best result is what is fitted.
+
+    Attributes:
+        strategy: ``grid`` tries every combination, ``random`` draws ``n_iter`` of them.
+        parameters: Lists of values by scikit-learn's names, for example ``estimator__alpha``.
+        n_iter: Draws of a random search.
+        seed: Seed of a random search.
+    """
+
+    strategy: Literal["grid", "random"] = "grid"
+    parameters: dict[str, list[Any]] = Field(min_length=1)
+    n_iter: int = Field(10, ge=1)
+    seed: int = 0
+
+
+class Compute(StrictModel):
+    """What a fit may use of the machine.
+
+    Attributes:
+        threads: Native threads (OpenMP, BLAS) per fit. More than one is slower on busy cores.
+        backend: joblib backend for folds and search: ``sequential``, ``threading`` or ``loky``;
+            another one (``dask``, ``ray``) needs its package installed.
+        n_jobs: Workers of the backend; -1 takes all cores.
+    """
+
+    threads: int = Field(1, ge=1)
+    backend: str = "sequential"
+    n_jobs: int = 1
+
+
+class TrainingParameters(StrictModel):
+    """Everything that decides what is trained."""
+
+    model: ModelSpec
+    cross_validation: CrossValidation = CrossValidation()
+    search: SearchSpec | None = None
+    compute: Compute = Compute()
+
+    @model_validator(mode="after")
+    def _search_names_exist(self) -> Self:
+        if self.search is not None:
+            known = make_pipeline(self.model).get_params()
+            for name in self.search.parameters:
+                if name not in known:
+                    raise ConfigurationError(
+                        f"search.parameters: {unknown_name('parameter', name, known, 60)}"
+                    )
+        return self
+
+
+def make_pipeline(spec: ModelSpec) -> Pipeline:
+    """Build the unfitted Pipeline of a specification.
+
+    Args:
+        spec: Transformers, estimator and target transform.
+
+    Returns:
+        A Pipeline with the steps ``columns`` and ``estimator``. Columns in no group pass
+        through; frames stay frames, so that an estimator can find its columns by name.
+
+    Raises:
+        ConfigurationError: If an object cannot be built.
+    """
+    from sklearn.base import is_regressor
+    from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+    from sklearn.pipeline import Pipeline
+
+    groups = [
+        (
+            group.name,
+            Pipeline(
+                [
+                    (f"step_{index}", build(step.as_dict(), f"transformers.{group.name}[{index}]"))
+                    for index, step in enumerate(group.steps)
+                ]
+            ),
+            list(group.columns),
+        )
+        for group in spec.transformers
+    ]
+    load_class(spec.estimator.class_path, "estimator")
+    estimator = build(spec.estimator.as_dict(), "estimator")
+    if not is_regressor(estimator):
+        raise ConfigurationError(f"estimator: {spec.estimator.class_path} is not a regressor")
+    if spec.target_transform is not None:
+        estimator = TransformedTargetRegressor(
+            estimator,
+            func=build({"function": spec.target_transform.function}, "target_transform"),
+            inverse_func=build({"function": spec.target_transform.inverse}, "target_transform"),
+        )
+    columns = ColumnTransformer(groups, remainder="passthrough", verbose_feature_names_out=False)
+    columns.set_output(transform="pandas")
+    model = Pipeline([("columns", columns), ("estimator", estimator)])
+    left_open = [
+        name
+        for name, value in model.get_params().items()
+        if name.rpartition("__")[2] == "random_state" and value is None
+    ]
+    return model.set_params(**dict.fromkeys(left_open, spec.seed))
+
+
+@contextmanager
+def compute_limits(compute: Compute) -> Iterator[None]:
+    """Hold native threads and joblib to the configured limits while the block runs.
+
+    Args:
+        compute: The limits.
+    """
+    import joblib
+    from threadpoolctl import threadpool_limits
+
+    with (
+        threadpool_limits(limits=compute.threads),
+        joblib.parallel_config(backend=compute.backend, n_jobs=compute.n_jobs),
+    ):
+        yield
+
+
+def cross_validate(
+    model: Pipeline, features: pd.DataFrame, target: pd.Series, parameters: TrainingParameters
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Score a model on later rows than it was fitted on, fold by fold.
+
+    Args:
+        model: Unfitted model; it is cloned, never fitted itself.
+        features: Features in the order of time.
+        target: Target of the same rows.
+        parameters: Folds and compute limits.
+
+    Returns:
+        Scores, one row per fold: ``fold``, ``n_train``, ``n`` and the metrics. Out-of-fold
+        predictions on the index of ``features``, NaN for rows that were in no test fold.
+
+    Raises:
+        DataContractError: If there are too few rows for the folds.
+    """
+    import joblib
+
+    folds = _folds(len(features), parameters.cross_validation)
+    with compute_limits(parameters.compute):
+        predicted = joblib.Parallel()(
+            joblib.delayed(_fit_and_predict)(model, features, target, train, test)
+            for train, test in folds
+        )
+    out_of_fold = pd.Series(np.nan, index=features.index, name=OUT_OF_FOLD)
+    rows = []
+    for number, ((train, test), values) in enumerate(zip(folds, predicted, strict=True), start=1):
+        out_of_fold.iloc[test] = values
+        scores = compute_metrics(target.iloc[test], values)
+        rows.append({"fold": number, "n_train": len(train), **scores})
+    table = pd.DataFrame(rows)
+    return table.astype({"fold": "int64", "n_train": "int64", "n": "int64"}), out_of_fold
+
+
+def search_parameters(
+    model: Pipeline, features: pd.DataFrame, target: pd.Series, parameters: TrainingParameters
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Look for better parameters on the folds of the cross-validation, by RMSE.
+
+    Args:
+        model: Unfitted model.
+        features: Features in the order of time.
+        target: Target of the same rows.
+        parameters: The search; none of it gives no parameters and an empty table.
+
+    Returns:
+        The best parameters, to be set on the model, and one row per trial with its parameters,
+        ``rmse`` (mean over folds) and ``rank``.
+    """
+    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+    search = parameters.search
+    if search is None:
+        return {}, pd.DataFrame({"rank": [], "rmse": []})
+    folds = _folds(len(features), parameters.cross_validation)
+    shared = {"scoring": "neg_root_mean_squared_error", "cv": folds, "refit": False}
+    if search.strategy == "grid":
+        trials = GridSearchCV(model, search.parameters, **shared)
+    else:
+        trials = RandomizedSearchCV(
+            model, search.parameters, n_iter=search.n_iter, random_state=search.seed, **shared
+        )
+    with compute_limits(parameters.compute):
+        trials.fit(features, target)
+    results = trials.cv_results_
+    table = pd.DataFrame(
+        {
+            "rank": results["rank_test_score"],
+            "rmse": -results["mean_test_score"],
+            **{name: [str(p[name]) for p in results["params"]] for name in search.parameters},
+        }
+    )
+    best = results["params"][int(np.argmin(results["rank_test_score"]))]
+    return dict(best), table.sort_values("rank", kind="stable").reset_index(drop=True)
+
+
+def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute) -> Pipeline:
+    """Fit a clone of the model on all given rows.
+
+    Args:
+        model: Unfitted model; it stays unfitted.
+        features: Features.
+        target: Target of the same rows.
+        compute: Limits of the fit.
+
+    Returns:
+        The fitted clone.
+
+    Raises:
+        ModelError: If the estimator cannot be fitted on these rows.
+    """
+    with compute_limits(compute):
+        return _fitted_clone(model, features, target)
+
+
+def _folds(n_rows: int, parameters: CrossValidation) -> list[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.model_selection import TimeSeriesSplit
+
+    splitter = TimeSeriesSplit(
+        n_splits=parameters.n_splits, test_size=parameters.test_rows, gap=parameters.gap_rows
+    )
+    try:
+        return list(splitter.split(np.empty((n_rows, 1))))
+    except ValueError as error:
+        raise DataContractError(
+            f"{n_rows} training rows are too few for training.cross_validation: {error}"
+        ) from None
+
+
+def _fit_and_predict(
+    model: Pipeline, features: pd.DataFrame, target: pd.Series, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    fitted = _fitted_clone(model, features.iloc[train], target.iloc[train])
+    return np.asarray(fitted.predict(features.iloc[test]), dtype="float64")
+
+
+def _fitted_clone(model: Pipeline, features: pd.DataFrame, target: pd.Series) -> Pipeline:
+    from sklearn.base import clone
+
+    try:
+        return clone(model).fit(features, target)
+    except ValueError as error:
+        blank = [name for name in features.columns if features[name].isna().any()]
+        mend = (
+            f" Missing values stand in {bounded_list(blank)}: an estimator that cannot take them "
+            "needs an imputer under training.model.transformers."
+            if blank and "NaN" in str(error)
+            else ""
+        )
+        first_line = str(error).splitlines()[0]
+        raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error

@@ -1,0 +1,324 @@
+"""Scoring: a batch through the champion, in pieces, to what a service would have answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from regression_lifecycle.core.config import Duration, Moment, StrictModel
+from regression_lifecycle.core.data.contract import REASON_COLUMN
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    DataContractError,
+    ModelError,
+    bounded_list,
+)
+from regression_lifecycle.core.features.streaming import BatchReader
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import (
+    DeploymentParameters,
+    adjustment_of,
+    served,
+)
+from regression_lifecycle.core.prediction.batch_predictions import ScoredBatch
+
+# Batches cut from the end of the data begin at multiples of their length from a Monday on.
+_MONDAY = pd.Timestamp("1970-01-05")
+_LISTED_REASONS = 10
+# What a model makes of more rows at once does not fit into the processor's cache, and is slower.
+_ROWS_AT_ONCE = 20_000
+_START = "__start"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
+class ScoringParameters(StrictModel):
+    """What is scored, and under which name.
+
+    Attributes:
+        batch: Name of the batch: letters, digits, ``.``, ``_`` and ``-``.
+        start: First moment that is scored; None for the first one that the champion was not
+            trained on.
+        end: Moment before which scoring ends; None for the end of the table.
+        length: Time of one batch where the range is cut into several; None for one batch.
+        maximum_rejected_share: Share of rows (0 to 1) of a batch that may be set aside. Above it
+            the batch is refused and nothing of it is written.
+        judged: Whether monitoring judges the predictions as something that was served.
+    """
+
+    batch: str = Field("default", max_length=100)
+    start: Moment | None = None
+    end: Moment | None = None
+    length: Duration | None = None
+    maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+    judged: bool = True
+
+    @field_validator("batch")
+    @classmethod
+    def _is_a_file_name(cls, value: str) -> str:
+        if not re.fullmatch(_NAME, value):
+            raise ConfigurationError(
+                f"'{value}' cannot name a batch, since it names a folder; use letters, digits, "
+                "'.', '_' and '-', a letter or a digit first"
+            )
+        return value
+
+    @field_validator("end")
+    @classmethod
+    def _ends_after_it_starts(cls, value: Moment | None, info: Any) -> Moment | None:
+        start = info.data.get("start")
+        if value is not None and start is not None and value <= start:
+            raise ConfigurationError(f"{value} is not after start {start}")
+        return value
+
+
+class ScoredPiece(NamedTuple):
+    """Some rows of one batch.
+
+    Attributes:
+        batch: Name of the batch.
+        rows: Timestamp, the rest of the key, ``raw_prediction``, ``level_factor``,
+            ``prediction``, ``lower`` and ``upper`` in the target's unit, sorted by time.
+        rejected: Rows that cannot be used, as text, with ``raw_row`` and ``rejection_reason``.
+    """
+
+    batch: str
+    rows: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ScoringRun:
+    """Batches that are made while they are read; reading it again makes them again.
+
+    Attributes:
+        chunks: The raw table, or pieces of it that can be read once.
+        observations: Stored observations.
+        champion: The model.
+        adjustments: ``adjustments`` of every version.
+        problem: The contract.
+        deployment: Level correction and interval.
+        parameters: What is scored.
+    """
+
+    chunks: pd.DataFrame | Iterable[pd.DataFrame]
+    observations: pd.DataFrame
+    champion: TrainedModel
+    adjustments: pd.DataFrame
+    problem: Problem
+    deployment: DeploymentParameters
+    parameters: ScoringParameters
+
+    @property
+    def model_version(self) -> str:
+        """Version of the champion."""
+        return version_of(self.champion)
+
+    @property
+    def trained_until(self) -> pd.Timestamp:
+        """Newest row that the champion was trained on."""
+        return self.champion.passport.trained_until
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """First moment that is scored."""
+        return self.parameters.start or self.trained_until + pd.Timedelta(microseconds=1)
+
+    def __str__(self) -> str:
+        """Say which rows are asked for."""
+        since = f"from {self.start}" if self.parameters.start else f"after {self.trained_until}"
+        until = f" to {self.parameters.end}" if self.parameters.end else ""
+        return f"rows {since}{until} for version {self.model_version}"
+
+    def __iter__(self) -> Iterator[ScoredPiece]:
+        """Score.
+
+        Yields:
+            Pieces, those of one batch one after the other, and the next batch not before the last
+            was found to be in order. There is none if there is no row.
+
+        Raises:
+            DataContractError: If a column is missing, the rows are not in the order of time, or
+                too many rows of a batch break the contract.
+        """
+        counts = _Counts()
+        for piece in self._pieces():
+            if piece.batch != counts.batch:
+                counts.check(self.parameters)
+                counts = _Counts(piece.batch)
+            counts.add(piece)
+            yield piece
+        counts.check(self.parameters)
+
+    def _pieces(self) -> Iterator[ScoredPiece]:
+        reader = BatchReader(
+            self.champion.passport.recipe,
+            self.problem,
+            self.observations,
+            self.start,
+            self.parameters.end,
+        )
+        chunks = [self.chunks] if isinstance(self.chunks, pd.DataFrame) else self.chunks
+        aside = pd.DataFrame()
+        for piece in reader.pieces(chunks):
+            if len(piece.rejected):
+                said = piece.rejected.assign(**{_START: self._batch_starts(piece.rejected_at)})
+                aside = pd.concat([aside, said], ignore_index=True)
+            if piece.rows.empty:
+                continue
+            starts = self._batch_starts(piece.rows[self.problem.timestamp.name])
+            for start, rows in piece.rows.groupby(starts, sort=True):
+                due = aside[aside[_START] <= start] if len(aside) else aside
+                aside = aside.drop(due.index)
+                yield from self._with_rejected(start, due, rows.reset_index(drop=True))
+        if len(aside):
+            yield from self._with_rejected(None, aside, pd.DataFrame())
+
+    def _with_rejected(
+        self, start: pd.Timestamp | None, aside: pd.DataFrame, rows: pd.DataFrame
+    ) -> Iterator[ScoredPiece]:
+        """Score the rows of one batch, after the rejected ones of the batches up to it."""
+        own = pd.DataFrame()
+        if len(aside):
+            for other, part in aside.groupby(_START, sort=True):
+                rejected = part.drop(columns=_START).reset_index(drop=True)
+                if other == start:
+                    own = rejected
+                else:
+                    yield ScoredPiece(self._name(other), pd.DataFrame(), rejected)
+        if len(rows):
+            yield ScoredPiece(self._name(start), self._score(rows), own)
+
+    def _batch_starts(self, stamps: pd.Series) -> pd.Series:
+        length = self.parameters.length
+        if length is None:
+            return pd.Series(self.start, index=stamps.index)
+        origin = self.parameters.start or _MONDAY
+        return origin + (stamps - origin) // length * length
+
+    def _name(self, start: Any) -> str:
+        if self.parameters.length is None:
+            return self.parameters.batch
+        return f"{self.parameters.batch}-{start:%Y%m%dT%H%M%S}"
+
+    def _score(self, rows: pd.DataFrame) -> pd.DataFrame:
+        raw = np.concatenate(
+            [
+                self.champion.predict(rows.iloc[at : at + _ROWS_AT_ONCE]).to_numpy()
+                for at in range(0, len(rows), _ROWS_AT_ONCE)
+            ]
+        )
+        stamps = rows[self.problem.timestamp.name]
+        own = self.adjustments[self.adjustments["problem"] == self.problem.name]
+        moments = own["valid_from"].drop_duplicates().sort_values()
+        # Rows between two moments share what was known at the first of them.
+        period = moments.searchsorted(stamps, side="right")
+        parts, factors = [], np.ones(len(rows))
+        for number in np.unique(period):
+            inside = period == number
+            at = moments.iloc[number - 1] if number else pd.Timestamp.min
+            adjustment = adjustment_of(own, self.model_version, at)
+            parts.append(served(raw[inside], adjustment, self.problem, self.deployment))
+            factors[inside] = adjustment.level_factor
+        given = rows[list(self.problem.row_order)].assign(raw_prediction=raw, level_factor=factors)
+        return pd.concat([given, pd.concat(parts, ignore_index=True)], axis="columns")
+
+
+@dataclass
+class _Counts:
+    """Rows of one batch so far."""
+
+    batch: str = ""
+    n_rows: int = 0
+    n_rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, piece: ScoredPiece) -> None:
+        self.n_rows += len(piece.rows)
+        self.n_rejected += len(piece.rejected)
+        if len(piece.rejected) and len(self.reasons) < _LISTED_REASONS:
+            for reason, count in piece.rejected[REASON_COLUMN].value_counts().items():
+                self.reasons[str(reason)] = self.reasons.get(str(reason), 0) + int(count)
+
+    def check(self, parameters: ScoringParameters) -> None:
+        n = self.n_rows + self.n_rejected
+        if not self.n_rejected or self.n_rejected <= parameters.maximum_rejected_share * n:
+            return
+        said = [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()]
+        raise DataContractError(
+            f"batch '{self.batch}': {self.n_rejected} of {n} rows ({self.n_rejected / n:.1%}) "
+            "break the contract, more than scoring.maximum_rejected_share = "
+            f"{parameters.maximum_rejected_share:.1%}: {bounded_list(said, 5)}. Nothing of this "
+            "batch was written"
+        )
+
+
+def score(
+    scoring_batch: pd.DataFrame | Iterable[pd.DataFrame],
+    observations: pd.DataFrame,
+    champion: TrainedModel | None,
+    adjustments: pd.DataFrame,
+    problem: Problem,
+    monitoring: MonitoringParameters,
+    parameters: ScoringParameters,
+) -> ScoringRun:
+    """Describe the predictions of a batch; they are made while the batch is written.
+
+    Args:
+        scoring_batch: The raw table, or pieces of it, the older first.
+        observations: Stored observations: the past that features look back at.
+        champion: The deployed model.
+        adjustments: ``adjustments``.
+        problem: The contract.
+        monitoring: Says what is served besides the model itself.
+        parameters: What is scored.
+
+    Returns:
+        Pieces of batches.
+
+    Raises:
+        ModelError: If there is no champion.
+    """
+    if champion is None:
+        raise ModelError("there is no champion to score with; promote a model first: kedro run")
+    return ScoringRun(
+        scoring_batch,
+        observations,
+        champion,
+        adjustments,
+        problem,
+        monitoring.deployment,
+        parameters,
+    )
+
+
+def summarize(scored_batches: Sequence[ScoredBatch]) -> list[dict[str, Any]]:
+    """Say what was scored.
+
+    Args:
+        scored_batches: The batches that this run wrote.
+
+    Returns:
+        One record per batch.
+    """
+    return [
+        {
+            "batch": batch.batch,
+            "model_version": batch.model_version,
+            "first": batch.first.isoformat(),
+            "last": batch.last.isoformat(),
+            "n_rows": batch.n_rows,
+            "n_rejected": batch.n_rejected,
+            "digest": batch.digest,
+            "scored_at": batch.scored_at.isoformat(),
+            "path": batch.path,
+        }
+        for batch in scored_batches
+    ]

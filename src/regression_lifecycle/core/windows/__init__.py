@@ -1,0 +1,1 @@
+"""Windows of time, rows or values."""

@@ -1,0 +1,255 @@
+"""Windows: the stretches of a table in which a model is judged, each with a name that stays.
+
+A window's key and index depend on the parameters and on earlier rows alone (with ``origin`` and
+windows of time not even on those), never on how late one looks, so that its figures can be
+stored, replaced and compared.
+
+Times are local and naive, as they stand in the table. A calendar day is the 24 hours that the
+clock shows: on the day when clocks go forward it has 23 hourly rows, on the day when they go
+back the repeated hour lies in the same window as the first one. Neither makes a window partial,
+since rows are counted and not expected; a gap is no reason either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.windows.bounds import (
+    bounds_by_rows,
+    bounds_by_time,
+    moment_text,
+    row_codes,
+)
+from regression_lifecycle.core.windows.parameters import WindowParameters
+
+Status = Literal["complete", "partial", "underpopulated", "empty", "pending labels"]
+
+_COLUMNS = ("window", "window_index", "start", "end", "n", "n_labelled", "status")
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window.
+
+    Attributes:
+        index: Position since the first window, from 0.
+        key: Its name: the start of a window of one length or an explicit one (``2011-01-29``,
+            ``2011-01-29 06:00``), the period (``2012-02``, ``2020-W53``, ``2012-Q1``), the
+            positions of the rows (``rows=0-499``), or the value (``batch=7``).
+        start: First moment that belongs to it.
+        end: First moment that does not. Windows by rows or by column end one frequency after
+            their newest row, and may overlap in time.
+        n: Rows.
+        n_labelled: Rows whose target is known.
+        status: The first of these that holds.
+            ``empty``: no row. ``underpopulated``: fewer than ``minimum_rows``. ``partial``: the
+            table begins after its start, or was not looked at until its end; for ``rows``, fewer
+            rows than asked for. ``pending labels``: too few rows are labelled. ``complete``.
+            A window by column is never partial: nothing says whether more rows will come.
+    """
+
+    index: int
+    key: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    n: int
+    n_labelled: int
+    status: Status
+
+    @property
+    def label(self) -> str:
+        """The key, and for windows that are named by their start the last day or the end."""
+        if self.key != moment_text(self.start):
+            return self.key
+        if self.end == self.end.normalize() and self.start == self.start.normalize():
+            return f"{self.key} to {(self.end - pd.Timedelta('1us')).date()}"
+        return f"{self.key} until {moment_text(self.end)}"
+
+
+def list_windows(
+    table: pd.DataFrame,
+    problem: Problem,
+    parameters: WindowParameters,
+    *,
+    as_of: pd.Timestamp | None = None,
+    labels_known_until: pd.Timestamp | None = None,
+) -> list[Window]:
+    """List the windows of a table with what is in them.
+
+    Args:
+        table: Rows in any order with the timestamp; with the target, if labels are to be
+            counted (missing where not known yet), and with the column of windows by column.
+        problem: Names timestamp and target, and gives the frequency.
+        parameters: How windows are cut.
+        as_of: The moment from which one looks: later rows do not exist yet. The newest row if
+            left out.
+        labels_known_until: Labels of later rows count as unknown.
+
+    Returns:
+        The windows in order, those without a row in the middle too. With ``as_of``, the list
+        runs until it, and a window that is not over yet and has no row is left out. Without
+        the target ``n_labelled`` is 0 and no window waits for labels.
+
+    Raises:
+        ConfigurationError: If the table cannot be cut like this.
+    """
+    _check(table, problem, parameters)
+    moments = table[problem.timestamp.name]
+    if as_of is not None:
+        table, moments = table[moments <= as_of], moments[moments <= as_of]
+    if table.empty:
+        return []
+    newest = moments.max()
+    if parameters.by_time:
+        bounds = bounds_by_time(moments.min(), newest if as_of is None else as_of, parameters)
+    else:
+        bounds = bounds_by_rows(table, problem, parameters)
+    bare = [Window(index, *bound, 0, 0, "empty") for index, bound in enumerate(bounds)]
+    place = window_of_rows(table, bare, problem, parameters).to_numpy()
+    has_target = problem.target in table.columns
+    labelled = table[problem.target].notna().to_numpy() if has_target else np.zeros(len(table), "?")
+    if labels_known_until is not None:
+        labelled = labelled & (moments <= labels_known_until).to_numpy()
+    counts = np.bincount(place[place >= 0], minlength=len(bare))
+    labels = np.bincount(place[(place >= 0) & labelled], minlength=len(bare))
+    first = moments.min() - problem.frequency
+    until = newest + problem.frequency if as_of is None else max(as_of, newest + problem.frequency)
+    windows = []
+    for window, n, n_labelled in zip(bare, counts.tolist(), labels.tolist(), strict=True):
+        if as_of is not None and n == 0 and window.end > until:
+            continue
+        filled = replace(window, n=n, n_labelled=n_labelled)
+        status = _status(filled, first, until, has_target, parameters)
+        windows.append(replace(filled, status=status))
+    return windows
+
+
+def window_of_rows(
+    table: pd.DataFrame,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
+) -> pd.Series:
+    """Tell for every row in which window it lies.
+
+    Args:
+        table: The rows that :func:`list_windows` looked at. Windows by rows count them, so these
+            need all of them; for the other ways any part of the table will do.
+        windows: What it returned, or some of it.
+        problem: Names timestamp and key.
+        parameters: What it was given.
+
+    Returns:
+        The window's ``index`` per row, -1 for none, on the index of ``table``.
+    """
+    moments = table[problem.timestamp.name]
+    if not parameters.by_time:
+        codes, keys = row_codes(table, problem, parameters)
+        index = {window.key: window.index for window in windows}
+        # The last entry is that of code -1.
+        found = np.array([*(index.get(key, -1) for key in keys), -1])[codes]
+        return pd.Series(found, index=table.index, name="window_index")
+    if not windows:
+        return pd.Series(-1, index=table.index, name="window_index")
+    ordered = sorted(windows, key=lambda window: window.start)
+    starts, ends = (
+        np.array([getattr(window, side).to_datetime64() for window in ordered], "datetime64[us]")
+        for side in ("start", "end")
+    )
+    stamps = moments.to_numpy(dtype="datetime64[us]")
+    place = np.searchsorted(starts, stamps, side="right") - 1
+    inside = (place >= 0) & (stamps < ends[place])
+    if parameters.origin is not None:
+        inside &= stamps >= parameters.origin.to_datetime64()
+    found = np.where(inside, np.array([window.index for window in ordered])[place], -1)
+    return pd.Series(found, index=table.index, name="window_index")
+
+
+def place_features(
+    features: pd.DataFrame,
+    table: pd.DataFrame,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
+) -> NDArray[np.int64]:
+    """Tell for rows of a feature table in which window they lie.
+
+    A feature table may lack the columns by which windows are cut, and has an order of its own.
+
+    Args:
+        features: Rows that were made from ``table``, one for each of some of its rows.
+        table: The rows that :func:`list_windows` looked at.
+        windows: What it returned, or some of it.
+        problem: Names the key.
+        parameters: What it was given.
+
+    Returns:
+        The window's ``index`` per row of ``features``, in their order; -1 for none.
+    """
+    keys = list(problem.row_order)
+    place = window_of_rows(table, windows, problem, parameters)
+    # No column of the key may be called so.
+    placed = table[keys].assign(window_index=place)
+    found = features[keys].merge(placed, on=keys, how="left")
+    index: NDArray[np.int64] = found["window_index"].to_numpy()
+    return index
+
+
+def windows_frame(windows: Sequence[Window]) -> pd.DataFrame:
+    """Bring windows into a table.
+
+    Args:
+        windows: Windows.
+
+    Returns:
+        One row each: ``window`` (its key), ``window_index``, ``start``, ``end``, ``n``,
+        ``n_labelled``, ``status``.
+    """
+    rows = [(w.key, w.index, w.start, w.end, w.n, w.n_labelled, w.status) for w in windows]
+    integers = dict.fromkeys(("window_index", "n", "n_labelled"), "int64")
+    times = dict.fromkeys(("start", "end"), "datetime64[us]")
+    texts = dict.fromkeys(("window", "status"), "str")
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({**integers, **times, **texts})
+
+
+def _check(table: pd.DataFrame, problem: Problem, parameters: WindowParameters) -> None:
+    if parameters.column is not None and parameters.column not in table.columns:
+        raise ConfigurationError(
+            f"windows.column: {unknown_name('column', parameters.column, table.columns, 40)}"
+        )
+    if parameters.period is not None and problem.timestamp.rows:
+        raise ConfigurationError(
+            f"windows.period: {parameters.period} needs a calendar, and the table has none "
+            "(problem.timestamp.rows); use 'rows' or 'column'"
+        )
+
+
+def _status(
+    window: Window,
+    first: pd.Timestamp,
+    until: pd.Timestamp,
+    has_target: bool,
+    parameters: WindowParameters,
+) -> Status:
+    if window.n == 0:
+        return "empty"
+    if window.n < parameters.minimum_rows:
+        return "underpopulated"
+    if parameters.by_time:
+        cut = parameters.origin is not None and window.start < parameters.origin
+        partial = cut or window.start <= first or window.end > until
+    else:
+        partial = parameters.rows is not None and window.n < parameters.rows
+    if partial:
+        return "partial"
+    if has_target and window.n_labelled / window.n < parameters.labelled_share:
+        return "pending labels"
+    return "complete"

@@ -1,0 +1,171 @@
+"""File datasets that are either the old file or the new one, never half of it.
+
+Kedro's own file datasets write in place: a crash in the middle leaves a shorter file that still
+loads. Here the file is written under a temporary name in the same folder and renamed, which a
+local file system does in one step. An object store replaces an object in one step when its upload
+is complete, so nothing is renamed there; but an upload that fails half way must not be completed.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from contextlib import nullcontext
+from pathlib import Path, PurePosixPath
+from typing import Any, NewType
+
+import pandas as pd
+from kedro.io import AbstractDataset
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset, ParquetDataset
+from kedro_datasets.plotly import JSONDataset as PlotlyDataset
+from kedro_datasets.text import TextDataset
+
+from regression_lifecycle.datasets.atomic_file import WholeFile
+
+HTMLPreview = NewType("HTMLPreview", str)
+ImagePreview = NewType("ImagePreview", str)
+
+
+class AtomicSave:
+    """Mixin for a Kedro file dataset: save beside the target, then rename."""
+
+    _protocol: str
+    _version: Any
+    _fs: Any
+    _staging = False
+
+    def _get_save_path(self) -> PurePosixPath:
+        path: PurePosixPath = super()._get_save_path()  # type: ignore[misc]
+        return path.with_name(f".{os.getpid()}.{path.name}") if self._staging else path
+
+    def save(self, data: Any) -> None:
+        """Write all of the data or leave the old file as it was.
+
+        Args:
+            data: What the wrapped dataset takes.
+        """
+        # A versioned dataset writes each version to a new path and checks it itself.
+        if self._protocol != "file" or self._version:
+            # Left by an error, fsspec would complete the object with what it has got so far.
+            with nullcontext() if self._protocol == "file" else self._fs.transaction:
+                super().save(data)  # type: ignore[misc]
+            return
+        target = Path(self._get_save_path())
+        self._staging = True
+        staged = Path(self._get_save_path())
+        try:
+            super().save(data)  # type: ignore[misc]
+            staged.replace(target)
+        finally:
+            self._staging = False
+            staged.unlink(missing_ok=True)
+
+
+class AtomicParquetDataset(AtomicSave, ParquetDataset):
+    """A pandas table in one Parquet file."""
+
+
+class AtomicCSVDataset(AtomicSave, CSVDataset):
+    """A pandas table in one CSV file."""
+
+
+class AtomicJSONDataset(AtomicSave, JSONDataset):
+    """A JSON document; NaN and infinity are refused, since they are not JSON."""
+
+    DEFAULT_SAVE_ARGS: dict[str, Any] = {"indent": 2, "allow_nan": False}
+
+
+class AtomicPlotlyDataset(AtomicSave, PlotlyDataset):
+    """A Plotly figure as JSON, which Kedro-Viz draws."""
+
+
+class AtomicTextDataset(AtomicSave, TextDataset):
+    """A Markdown text, which Kedro-Viz shows formatted."""
+
+    def preview(self) -> HTMLPreview:
+        """Give Kedro-Viz the text; it renders Markdown in an HTML preview.
+
+        Returns:
+            The text itself.
+        """
+        return HTMLPreview(self.load())
+
+
+class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
+    """A picture as the bytes of its file, which Kedro-Viz shows.
+
+    Example:
+        .. code-block:: yaml
+
+            error_by_window_picture:
+              type: regression_lifecycle.datasets.atomic_files.AtomicPictureDataset
+              filepath: data/08_reporting/error_by_window.png
+    """
+
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; nothing is read or written yet.
+
+        Args:
+            filepath: Path or URL of the file; folders are made when it is saved.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._file = WholeFile(filepath)
+        # An artifact dataset asks for it under this name.
+        self._filepath = Path(self._file.path)
+        self.metadata = metadata
+
+    def load(self) -> bytes:
+        """Read the file.
+
+        Returns:
+            Its bytes.
+        """
+        return self._file.read()
+
+    def save(self, data: bytes) -> None:
+        """Write all of the picture or leave the old file as it was.
+
+        Args:
+            data: The bytes of the file.
+        """
+        self._file.write(data)
+
+    def preview(self) -> ImagePreview:
+        """Give Kedro-Viz the picture.
+
+        Returns:
+            Its bytes in Base64.
+        """
+        return ImagePreview(base64.b64encode(self.load()).decode())
+
+    def _exists(self) -> bool:
+        return self._file.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._file)}
+
+
+class EmptyWithoutFile:
+    """Mixin for a table dataset: where there is no file yet, loading gives an empty table.
+
+    For what a reader can do without, such as the backtest on the page.
+    """
+
+    def load(self) -> pd.DataFrame:
+        """Read the table.
+
+        Returns:
+            The table; an empty one if there is no file.
+        """
+        if not self._exists():  # type: ignore[attr-defined]
+            return pd.DataFrame()
+        return super().load()  # type: ignore[misc]
+
+
+class OptionalParquetDataset(EmptyWithoutFile, AtomicParquetDataset):
+    """A pandas table in one Parquet file that may not be there yet."""
+
+
+class OptionalCSVDataset(EmptyWithoutFile, AtomicCSVDataset):
+    """A pandas table in one CSV file that may not be there yet."""

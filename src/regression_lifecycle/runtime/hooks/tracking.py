@@ -1,0 +1,186 @@
+"""What kedro-mlflow does not record by itself: typed parameters, lineage, readable names."""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from pydantic import BaseModel
+
+from regression_lifecycle.core.data.as_of import read_as_of
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.fingerprints import table_fingerprint
+
+OBSERVATIONS = "observations"
+PROBLEM = "params:problem"
+AS_OF = "params:as_of"
+LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
+MAXIMUM_VALUE_LENGTH = 500
+
+
+class TrackingHook:
+    """Completes the MLflow run that kedro-mlflow opens; silent where tracking is off."""
+
+    def __init__(self) -> None:
+        """Start without a run."""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._seen: set[str] = set()
+        self._problem: Problem | None = None
+        self._as_of: pd.Timestamp | None = None
+        self._is_told = False
+        self._env = ""
+        self._root = Path()
+        self._catalog: Any = None
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Remember where the project is and which environment it runs in."""
+        self._reset()
+        self._env = context.env or "local"
+        self._root = Path(context.project_path)
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: Mapping[str, Any], catalog: DataCatalog) -> None:
+        """Tag the run with what it is and which code it runs."""
+        import mlflow
+
+        self._catalog = catalog
+        if mlflow.active_run() is None:
+            return
+        names = run_params.get("pipeline_names") or ["__default__"]
+        self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
+        # Read here and not from a node's inputs: a node may be given the observations first.
+        self._problem = _problem_of(catalog)
+        mlflow.set_tags(
+            {
+                **({} if self._problem is None else {"problem": self._problem.name}),
+                "pipeline": self._name,
+                "env": self._env,
+                "runner": str(run_params.get("runner") or "SequentialRunner")
+                .split(" ")[0]
+                .rsplit(".", 1)[-1],
+                **_git_tags(self._root),
+            }
+        )
+
+    @hook_impl
+    def before_node_run(self, inputs: Mapping[str, Any]) -> None:
+        """Log every field of a typed parameter once; kedro-mlflow logs it as one text.
+
+        A run that was told at which moment it stands is named after it.
+        """
+        import mlflow
+
+        if mlflow.active_run() is None:
+            return
+        fields: dict[str, str] = {}
+        for name, value in inputs.items():
+            if name.startswith("params:") and isinstance(value, BaseModel):
+                section = name.removeprefix("params:")
+                if section not in self._seen:
+                    self._seen.add(section)
+                    fields |= dict(_flat(value.model_dump(mode="json"), section))
+        if fields:
+            mlflow.log_params(fields)
+        moment = read_as_of(inputs.get(AS_OF))
+        if moment is not None:
+            # Newer rows are there and were not looked at.
+            self._as_of, self._is_told = moment, True
+            mlflow.set_tags(self._moment_tags(moment))
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Record which rows the run used."""
+        self._record(dataset_name, data)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Record which rows the run made."""
+        self._record(dataset_name, data)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        """Forget the run; kedro-mlflow closes it."""
+        self._reset()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Forget the run; kedro-mlflow marks it as failed."""
+        self._reset()
+
+    def _record(self, name: str, data: Any) -> None:
+        if name in self._seen or not isinstance(data, pd.DataFrame):
+            return
+        if name != OBSERVATIONS and name not in LINEAGE:
+            return
+        import mlflow
+        from mlflow.data.pandas_dataset import from_pandas
+
+        if mlflow.active_run() is None:
+            return
+        self._seen.add(name)
+        if name in LINEAGE:
+            path = getattr(self._catalog.get(name), "_filepath", name)
+            with warnings.catch_warnings():
+                # Hints about the types of a local file and of whole numbers.
+                warnings.simplefilter("ignore")
+                source = from_pandas(
+                    data, source=str(path), name=name, digest=table_fingerprint(data)
+                )
+                mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
+            tags = {}
+        else:
+            tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}
+        if self._problem is not None:
+            newest = data[self._problem.timestamp.name].max()
+            if not self._is_told and (self._as_of is None or newest > self._as_of):
+                self._as_of = newest
+                tags |= self._moment_tags(newest)
+        if tags:
+            mlflow.set_tags(tags)
+
+    def _moment_tags(self, moment: pd.Timestamp) -> dict[str, str]:
+        return {"as_of": str(moment), "mlflow.runName": f"{self._name} {moment:%Y-%m-%d %H:%M}"}
+
+
+def _problem_of(catalog: DataCatalog) -> Problem | None:
+    found = catalog.load(PROBLEM) if PROBLEM in catalog else None
+    return found if isinstance(found, Problem) else None
+
+
+def _flat(tree: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
+    for key, value in tree.items():
+        name = f"{prefix}.{key}"
+        if isinstance(value, dict) and value:
+            yield from _flat(value, name)
+        elif value not in (None, {}, []):
+            yield _safe(name), str(value)[:MAXIMUM_VALUE_LENGTH]
+
+
+def _safe(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "_-./ " else "_" for char in name)[:250]
+
+
+def _git_tags(root: Path) -> dict[str, str]:
+    try:
+        commit, dirty = (
+            subprocess.run(  # noqa: S603 (fixed arguments)
+                ["git", "-C", str(root), *arguments],  # noqa: S607 (git is found on the path)
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
+            ).stdout.strip()
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"mlflow.source.git.commit": commit, "git_dirty": str(bool(dirty)).lower()}

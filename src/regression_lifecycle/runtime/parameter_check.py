@@ -1,0 +1,275 @@
+"""All parameters are read by their typed models before anything else happens.
+
+Kedro reads typed parameters itself, but only after the plugins have opened the tracking
+database; a mistyped value should leave no trace at all. Its messages are also those of pydantic,
+with the types of the input and a link; here they are one line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kedro.pipeline import Pipeline
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel, ValidationError
+
+from regression_lifecycle.core.data.as_of import read_as_of
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import PREDICTIONS
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.core.evaluation.holdout import MODELS, EvaluationParameters
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.features.specifications import Lag, RawColumns
+from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
+
+AS_OF = "as_of"
+# Columns that stand beside those of the table when rows are served, judged and listed; an equal
+# name would be overwritten. The moment is the table's own, and the label is taken off by name.
+OWN_COLUMNS = frozenset({*PREDICTIONS.columns, *MODELS, "error"} - {"timestamp", "target"})
+
+
+def check_parameters(
+    raw: Mapping[str, Any],
+    runtime: Iterable[str],
+    pipelines: Mapping[str, Pipeline],
+    configured: Iterable[str],
+) -> None:
+    """Check the parameters that some pipelines use.
+
+    Args:
+        raw: All parameters, the runtime ones merged in.
+        runtime: Top-level names given at the command line.
+        pipelines: The pipelines that are about to run, by name.
+        configured: Top-level names that stand in files.
+
+    Raises:
+        ConfigurationError: With one line per mistake.
+    """
+    required = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
+    used = _parameter_names(pipelines.values())
+    known = used | set(configured)
+    mistakes = [unknown_name("parameter", name, known) for name in runtime if name not in known]
+    mistakes += [
+        f"{name} is used by none of the pipelines that are to run ({', '.join(pipelines)}); leave "
+        "it out"
+        for name in runtime
+        if name in known and name not in used
+    ]
+    mistakes += [
+        f"{name} is not configured; add it to a parameters_*.yml"
+        for name in sorted(used)
+        if name not in raw
+    ]
+    models: dict[str, Any] = {}
+    for name, model in required.items():
+        if name in raw and isinstance(model, type) and issubclass(model, BaseModel):
+            try:
+                models[name] = model.model_validate(raw[name])
+            except ValidationError as error:
+                mistakes += _lines(name, error, raw[name])
+    if AS_OF in used:
+        try:
+            read_as_of(raw.get(AS_OF))
+        except ConfigurationError as error:
+            mistakes.append(f"{AS_OF}: {error}")
+    if not mistakes:
+        mistakes = _contradictions(models, {**_readable(raw), **models})
+    if mistakes:
+        raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
+
+
+def read_sections(raw: Mapping[str, Any], wanted: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """Read sections of the parameters for a command that runs no pipeline.
+
+    Args:
+        raw: All parameters.
+        wanted: Typed models by section.
+
+    Returns:
+        The sections.
+
+    Raises:
+        ConfigurationError: With one line per mistake.
+    """
+    found: dict[str, Any] = {}
+    mistakes = []
+    for name, model in wanted.items():
+        if name not in raw:
+            mistakes.append(f"{name} is not configured; add it to a parameters_*.yml")
+            continue
+        try:
+            found[name] = model.model_validate(raw[name])
+        except ValidationError as error:
+            mistakes += _lines(name, error, raw[name])
+    if mistakes:
+        raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
+    return found
+
+
+def _parameter_names(pipelines: Iterable[Pipeline]) -> set[str]:
+    inputs = {name for pipeline in pipelines for name in pipeline.all_inputs()}
+    return {
+        name.removeprefix("params:").split(".")[0] for name in inputs if name.startswith("params:")
+    }
+
+
+def _lines(name: str, error: ValidationError, section: Any) -> list[str]:
+    found = error.errors(include_url=False)
+    lines = []
+    for mistake in found:
+        place = mistake["loc"]
+        # A sequence whose items are wrong is said to be empty as well.
+        depth = len(place)
+        inside = any(len(o["loc"]) > depth and o["loc"][:depth] == place for o in found)
+        if mistake["type"] == "too_short" and inside:
+            continue
+        text = mistake["msg"].removeprefix("Value error, ")
+        path = ".".join((name, *_path_in_file(place, section)))
+        lines.append(f"{path}: {text[0].lower()}{text[1:]}")
+    return lines
+
+
+def _path_in_file(place: Iterable[Any], section: Any) -> Iterator[str]:
+    for part in place:
+        # The tag of a union stands in pydantic's path, but in the file it is a value.
+        if isinstance(section, Mapping) and part not in section and part in section.values():
+            continue
+        yield str(part)
+        try:
+            section = section[part]
+        except (KeyError, IndexError, TypeError):
+            section = None
+
+
+def _readable(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Read sections that others are held against, for pipelines that do not use them."""
+    found: dict[str, Any] = {}
+    for name, model in _HELD_AGAINST.items():
+        with suppress(KeyError, ValidationError):
+            found[name] = model.model_validate(raw[name])
+    return found
+
+
+_HELD_AGAINST: dict[str, type[BaseModel]] = {
+    "preprocessing": PreprocessingParameters,
+    "monitoring": MonitoringParameters,
+}
+
+
+def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
+    """Find values that are right alone and wrong together.
+
+    Args:
+        models: The sections that are to be used.
+        known: The same, and others that could be read.
+    """
+    problem = models.get("problem")
+    if not isinstance(problem, Problem):
+        return []
+    found = []
+    taken = [name for name in _carried(problem) if name in OWN_COLUMNS]
+    if taken:
+        found.append(
+            f"problem.columns: {bounded_list(taken)} would be overwritten by the columns of that "
+            "name that predictions are stored with; rename in the file, or leave out of "
+            "problem.columns"
+        )
+    preprocessing = known.get("preprocessing")
+    features: tuple[str, ...] = ()
+    if isinstance(preprocessing, PreprocessingParameters):
+        features = preprocessing.feature_names
+        found += [
+            f"preprocessing.features: {line}"
+            for line in _of_features(preprocessing, problem, known.get("monitoring"))
+        ]
+    ahead = set(problem.ahead_columns) | set(features)
+    evaluation = models.get("evaluation")
+    if isinstance(evaluation, EvaluationParameters):
+        found += _unknown(evaluation.segments, ahead, "evaluation.segments", features)
+        season = evaluation.baseline.season
+        if season is not None and season < problem.horizon:
+            found.append(
+                f"evaluation.baseline.season: {season} is shorter than problem.horizon "
+                f"{problem.horizon}, so those values are not known yet"
+            )
+        # The holdout has these columns alone.
+        cut_by = ahead | set(problem.key_columns) if features else None
+        found += _of_windows(evaluation.windows, cut_by, "evaluation.windows", problem)
+    monitoring = models.get("monitoring")
+    if isinstance(monitoring, MonitoringParameters):
+        cut_by = set(problem.columns)
+        found += _of_windows(monitoring.windows, cut_by, "monitoring.windows", problem)
+    drift = models.get("drift_check")
+    if isinstance(drift, DriftCheckParameters):
+        found += _unknown(drift.columns, ahead, "drift_check.columns", features)
+    return found
+
+
+def _carried(problem: Problem) -> dict[str, None]:
+    """Columns that stay beside the features until the row is judged."""
+    return dict.fromkeys([*problem.key_columns, *problem.ahead_columns, problem.target])
+
+
+def _of_features(
+    preprocessing: PreprocessingParameters, problem: Problem, monitoring: Any
+) -> list[str]:
+    try:
+        preprocessing.check(problem)
+    except ConfigurationError as error:
+        return [str(error)]
+    found = []
+    made = [
+        name
+        for spec in preprocessing.features
+        if not isinstance(spec, RawColumns)
+        for name in spec.output_names()
+        if name in OWN_COLUMNS
+    ]
+    if made:
+        found.append(
+            f"{bounded_list(made)} would be overwritten by the columns of that name that "
+            "predictions are stored with; choose other names"
+        )
+    delay = monitoring.label_delay if isinstance(monitoring, MonitoringParameters) else None
+    if delay is None:
+        return found
+    known_from = problem.horizon + delay
+    late = [
+        spec
+        for spec in preprocessing.features
+        if isinstance(spec, Lag)
+        and not problem.is_known_ahead(spec.column)
+        and min(spec.ages) < known_from
+    ]
+    return found + [
+        f"feature '{spec.name}' reads '{spec.column}' {min(spec.ages)} ago, which is not known "
+        f"yet when predicting {problem.horizon} ahead with a monitoring.label_delay of {delay}; "
+        f"use ages from {known_from} on"
+        for spec in late[:3]
+    ]
+
+
+def _of_windows(
+    windows: WindowParameters, columns: set[str] | None, place: str, problem: Problem
+) -> list[str]:
+    column = windows.column
+    if column is not None and columns is not None and column not in columns:
+        return [f"{place}.column: {unknown_name('column', column, columns, 40)}"]
+    if windows.period is not None and problem.timestamp.rows:
+        return [
+            f"{place}.period: {windows.period} needs a calendar, and the table has none "
+            "(problem.timestamp.rows); set it to null and use rows, length or column"
+        ]
+    return []
+
+
+def _unknown(
+    names: Iterable[str], allowed: set[str], place: str, features: tuple[str, ...]
+) -> list[str]:
+    # Without the preprocessing section the made features are not known, so nothing is said.
+    wrong = [name for name in names if features and name not in allowed]
+    return [f"{place}: {unknown_name('column', name, allowed, 40)}" for name in wrong[:3]]

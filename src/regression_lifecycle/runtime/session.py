@@ -1,0 +1,99 @@
+"""The project's Kedro session: checked parameters, one run at a time, killed runs called killed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.runtime.parameter_check import check_parameters
+from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
+
+TERMINATED = 143
+
+
+class LifecycleSession(KedroSession):
+    """Kedro's session with three additions.
+
+    All parameters are read by their typed models before a hook, a database or a file is touched.
+    Only one run at a time is at work in a workspace. And a run that is interrupted is recorded as
+    KILLED: Kedro tells its hooks of exceptions only, so that MLflow would call Ctrl-C a success and
+    a terminated run a running one.
+    """
+
+    def run(  # type: ignore[override]
+        self,
+        pipeline_name: str | None = None,
+        pipeline_names: list[str] | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Run pipelines.
+
+        Args:
+            pipeline_name: Name of the only pipeline (older form).
+            pipeline_names: Names of the pipelines.
+            **kwargs: What Kedro's session takes.
+
+        Returns:
+            Outputs that are in no catalog entry.
+
+        Raises:
+            ConfigurationError: If a pipeline is unknown or a parameter is wrong; nothing was
+                written then.
+            LockedError: If another run is at work in the workspace and did not end in time.
+        """
+        names = [pipeline_name] if pipeline_name else list(pipeline_names or ["__default__"])
+        pipelines.set_requested(None if names == ["__default__"] else names)
+        unknown = [name for name in names if name not in pipelines]
+        if unknown:
+            pipelines.set_requested(None)
+            raise ConfigurationError(f"  {unknown_name('pipeline', unknown[0], pipelines)}")
+        known = {name: pipelines[name] for name in names}
+        loader = self._get_config_loader()
+        runtime = self.store.get("runtime_params") or {}
+        parameters = loader["parameters"]
+        configured = getattr(loader, "configured_parameters", parameters)
+        check_parameters(parameters, runtime, known, configured)
+        with workspace_lock(self.lock_path), _terminated_is_an_exit():
+            try:
+                outputs: dict[str, Any] = super().run(
+                    pipeline_name=pipeline_name, pipeline_names=pipeline_names, **kwargs
+                )
+            except (KeyboardInterrupt, SystemExit):
+                _end_runs_as_killed()
+                raise
+        return outputs
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file of the workspace; who runs several sessions in a row may hold it."""
+        loader: Any = self._get_config_loader()
+        return Path(loader.local_folder) / LOCK_NAME
+
+
+@contextmanager
+def _terminated_is_an_exit() -> Iterator[None]:
+    # Signals can be handled in the main thread only.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _end_runs_as_killed() -> None:
+    import mlflow
+
+    while mlflow.active_run() is not None:
+        mlflow.end_run("KILLED")

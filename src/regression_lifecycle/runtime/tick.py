@@ -1,0 +1,102 @@
+"""One full tick of the loop: monitor, retrain if the policy says so, draw the page.
+
+It is what cron or an orchestrator calls, each week for instance. Every step is an ordinary
+``kedro run``; a tick that was killed is completed by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.runtime.run_lock import workspace_lock
+
+MONITORING, RETRAINING, DASHBOARD = STEPS = ("monitoring", "retraining", "dashboard")
+NOTHING, ALERTED, PROMOTED, REFUSED = 0, 10, 20, 21
+EXIT_CODES = {
+    NOTHING: "nothing to do",
+    ALERTED: "the policy alerts",
+    PROMOTED: "a new champion was promoted",
+    REFUSED: "a challenger was refused, nothing changed",
+}
+
+
+def run_tick(
+    project: Path, env: str | None, params: Mapping[str, Any], *, conf_source: str | None = None
+) -> int:
+    """Run one tick.
+
+    Args:
+        project: The project's folder, bootstrapped already.
+        env: Environment under ``conf/``; None for the default.
+        params: Runtime parameters; each step is given those that it uses.
+        conf_source: Another configuration folder or archive.
+
+    Returns:
+        An exit code of :data:`EXIT_CODES`.
+
+    Raises:
+        ConfigurationError: If a parameter is used by none of the steps.
+        LockedError: If another run is at work in the workspace and did not end in time.
+    """
+    step = _Step(project, env, params, conf_source)
+    step.refuse_unused_params()
+    with workspace_lock(step.lock_path()):
+        decision = step.run(MONITORING, "policy_decision")
+        code = ALERTED if decision["decision"] == "alert" else NOTHING
+        if decision["decision"] == "retrain":
+            answer = step.run(RETRAINING, "retraining_decision")["decision"]
+            code = {"promote": PROMOTED, "refuse": REFUSED}.get(answer, NOTHING)
+        step.run(DASHBOARD)
+    return code
+
+
+class _Step:
+    """Runs pipelines in sessions of their own, which MLflow records as runs of their own."""
+
+    def __init__(
+        self, project: Path, env: str | None, params: Mapping[str, Any], conf_source: str | None
+    ) -> None:
+        self._options: dict[str, Any] = {
+            "project_path": project,
+            "env": env,
+            "conf_source": conf_source,
+        }
+        self._params = dict(params)
+
+    def refuse_unused_params(self) -> None:
+        used = set().union(*(self._used(pipeline) for pipeline in STEPS))
+        unknown = [name for name in self._params if name not in used]
+        if unknown:
+            raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
+
+    def run(self, pipeline: str, result: str = "") -> Any:
+        from kedro.runner import SequentialRunner
+
+        used = self._used(pipeline)
+        params = {name: value for name, value in self._params.items() if name in used}
+        with self._session(params) as session:
+            session.run(pipeline_names=[pipeline], runner=SequentialRunner())
+            return session.load_context().catalog.load(result) if result else None
+
+    @staticmethod
+    def _used(pipeline: str) -> set[str]:
+        from kedro.framework.project import pipelines
+
+        return {
+            name.removeprefix("params:").split(".")[0]
+            for name in pipelines[pipeline].all_inputs()
+            if name.startswith("params:")
+        }
+
+    def lock_path(self) -> Path:
+        with self._session({}) as session:
+            path: Path = session.lock_path
+            return path
+
+    def _session(self, params: dict[str, Any]) -> Any:
+        from regression_lifecycle.runtime.session import LifecycleSession
+
+        return LifecycleSession.create(runtime_params=params or None, **self._options)

@@ -1,0 +1,197 @@
+"""One thread predicts for all requests: those that wait meanwhile share the next call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from regression_lifecycle.serving.active_model import Deployed
+from regression_lifecycle.serving.errors import RefusedError, overloaded
+from regression_lifecycle.serving.prediction_log import PredictionLog
+from regression_lifecycle.serving.predictor import Answering, Answers
+from regression_lifecycle.serving.request_bodies import Row
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request.
+
+    Attributes:
+        answers: Its predictions.
+        logged: Whether they are in the prediction log.
+    """
+
+    answers: Answers
+    logged: bool
+
+
+@dataclass(frozen=True)
+class _Job:
+    deployed: Deployed
+    request_id: str
+    rows: list[Row]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Outcome]
+
+    def finish(self, outcome: Outcome | Exception) -> None:
+        # The loop may be closed by now, and then nobody waits any more.
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._set, outcome)
+
+    def _set(self, outcome: Outcome | Exception) -> None:
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class Batching:
+    """A queue in front of the model.
+
+    A request is predicted at once if nothing is under way; nobody waits for a batch to fill.
+    Requests of one batch have the same model and the same adjustment, those with which they came.
+    """
+
+    def __init__(
+        self,
+        answering: Answering,
+        log: PredictionLog,
+        *,
+        maximum_batch_rows: int,
+        maximum_queue_rows: int,
+        threads: int,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            answering: Predicts.
+            log: Keeps what was predicted, before it is answered.
+            maximum_batch_rows: Rows of several requests that are predicted in one call.
+            maximum_queue_rows: Rows that may wait.
+            threads: Threads of native libraries.
+        """
+        self._answering = answering
+        self._log = log
+        self._maximum_batch_rows = maximum_batch_rows
+        self._maximum_queue_rows = maximum_queue_rows
+        self._threads = threads
+        self._jobs: deque[_Job] = deque()
+        self._waiting_rows = 0
+        self._closing = False
+        self._change = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="predicting", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows that wait for the model."""
+        return self._waiting_rows
+
+    async def predict(self, deployed: Deployed, request_id: str, rows: list[Row]) -> Outcome:
+        """Predict the rows of a request and log them.
+
+        Args:
+            deployed: Model and adjustment.
+            request_id: Name of the request in the log.
+            rows: Checked rows.
+
+        Returns:
+            The predictions.
+
+        Raises:
+            RefusedError: Status 503 if too many rows wait, or the log does not take the rows and
+                must; 422 if the model cannot take them.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(deployed, request_id, rows, loop, loop.create_future())
+        with self._change:
+            if self._closing:
+                raise overloaded("the service is about to end")
+            if self._waiting_rows + len(rows) > self._maximum_queue_rows:
+                raise overloaded(f"{self._waiting_rows} rows wait already; send it again later")
+            self._jobs.append(job)
+            self._waiting_rows += len(rows)
+            self._change.notify()
+        return await job.future
+
+    def close(self, timeout: float) -> None:
+        """Answer what waits and end the thread.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
+        with self._change:
+            self._closing = True
+            self._change.notify()
+        self._thread.join(timeout)
+
+    def _work(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=self._threads):
+            while (batch := self._next_batch()) is not None:
+                try:
+                    self._predict(batch)
+                # Whatever a model or a disk does: the next request must find a living thread.
+                except Exception as error:
+                    LOGGER.exception("a batch of %d request(s) failed", len(batch))
+                    for job in batch:
+                        job.finish(_failed(error))
+
+    def _next_batch(self) -> list[_Job] | None:
+        with self._change:
+            while not self._jobs:
+                if self._closing:
+                    return None
+                self._change.wait()
+            first = self._jobs.popleft()
+            batch, rows = [first], len(first.rows)
+            while (
+                self._jobs
+                and self._jobs[0].deployed is first.deployed
+                and rows + len(self._jobs[0].rows) <= self._maximum_batch_rows
+            ):
+                batch.append(self._jobs.popleft())
+                rows += len(batch[-1].rows)
+            self._waiting_rows -= rows
+        return batch
+
+    def _predict(self, batch: Sequence[_Job]) -> None:
+        try:
+            answers = self._answering.answer(batch[0].deployed, [job.rows for job in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                if not isinstance(error, RefusedError):
+                    LOGGER.exception("the model failed")
+                batch[0].finish(_failed(error))
+                return
+            # One of them is to blame, and the others are not.
+            for job in batch:
+                self._predict([job])
+            return
+        for job, found in zip(batch, answers, strict=True):
+            job.finish(self._logged(job, found))
+
+    def _logged(self, job: _Job, answers: Answers) -> Outcome | Exception:
+        records: list[dict[str, Any]] = self._answering.records(
+            job.deployed, job.request_id, job.rows, answers
+        )
+        logged = self._log.append(records)
+        if not logged and self._log.must_log:
+            return overloaded("the prediction log takes no more rows")
+        return Outcome(answers, logged)
+
+
+def _failed(error: Exception) -> RefusedError:
+    if isinstance(error, RefusedError):
+        return error
+    return RefusedError(503, "the model failed; the log of the service says why")

@@ -1,0 +1,236 @@
+"""What a row of a request may hold: one description for the check, the page and the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic_core import core_schema
+
+from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.features.specifications import (
+    AnnualPeriod,
+    CalendarParts,
+    CyclicalPart,
+    FeatureRecipe,
+    RawColumns,
+    TimeIndex,
+)
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+CLOCK_KINDS = (CalendarParts, CyclicalPart, TimeIndex, AnnualPeriod)
+MAXIMUM_TEXT = 1000
+# No moment that one of the libraries on the way could not hold.
+FIRST_YEAR, LAST_YEAR = 1678, 2261
+MOMENT_PATTERN = (
+    r"^(1[6-9]|2[0-2])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?)?$"
+)
+# PostgreSQL holds no text with the character 0.
+TEXT_PATTERN = r"^[^\u0000]*$"
+
+Kind = Literal["number", "text", "moment"]
+
+
+@dataclass(frozen=True)
+class RowColumn:
+    """One value of a row.
+
+    Attributes:
+        name: Its name.
+        kind: JSON number, JSON text, or a local moment in ISO 8601 as JSON text.
+        required: Whether it must be sent.
+        missing: Whether null may be sent.
+        minimum: Smallest value that is taken.
+        maximum: Largest value that is taken.
+        whole: Whether only whole numbers are taken.
+        allowed: The only values that are taken.
+        note: Meaning, for people.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = True
+    missing: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    whole: bool = False
+    allowed: tuple[Any, ...] | None = None
+    note: str = ""
+
+    def json_schema(self) -> dict[str, Any]:
+        """Describe the value for the OpenAPI page.
+
+        Returns:
+            JSON Schema.
+        """
+        kind = "number" if self.kind == "number" else "string"
+        schema: dict[str, Any] = {"type": [kind, "null"] if self.missing else kind}
+        if self.kind == "moment":
+            schema["pattern"] = MOMENT_PATTERN
+        if self.kind == "text":
+            schema |= {"maxLength": MAXIMUM_TEXT, "pattern": TEXT_PATTERN}
+        bounds = {"minimum": self.minimum, "maximum": self.maximum}
+        schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+        if self.whole:
+            schema["multipleOf"] = 1
+        if self.allowed is not None:
+            schema["enum"] = [*self.allowed, *([None] if self.missing else [])]
+        if self.note:
+            schema["description"] = self.note
+        return schema
+
+    def core_schema(self) -> CoreSchema:
+        """Describe the value for the check.
+
+        Returns:
+            A schema of pydantic-core.
+        """
+        schema = self._value_schema()
+        return core_schema.nullable_schema(schema) if self.missing else schema
+
+    def _value_schema(self) -> CoreSchema:
+        if self.kind == "moment":
+            return core_schema.no_info_after_validator_function(
+                _moment, core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
+            )
+        if self.kind == "text":
+            if self.allowed is not None:
+                return core_schema.literal_schema(list(self.allowed))
+            return core_schema.str_schema(
+                strict=True, max_length=MAXIMUM_TEXT, pattern=r"^[^\x00]*$"
+            )
+        number = core_schema.float_schema(
+            strict=True,
+            allow_inf_nan=False,
+            ge=self.minimum,
+            le=self.maximum,
+            multiple_of=1 if self.whole else None,
+        )
+        if self.allowed is None:
+            return number
+        allowed = frozenset(float(value) for value in self.allowed)
+
+        def one_of(value: float) -> float:
+            if value not in allowed:
+                raise ValueError(f"allowed: {bounded_list(self.allowed or ())}")
+            return value
+
+        return core_schema.no_info_after_validator_function(one_of, number)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not a moment") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"the year must be from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+def row_columns(
+    recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool
+) -> tuple[RowColumn, ...]:
+    """List what a row may hold, for the features of one model.
+
+    Args:
+        recipe: How the model's features are made.
+        problem: The contract.
+        enforce_bounds: Whether raw columns must keep its bounds.
+
+    Returns:
+        The features in the order of the model, then timestamp and key columns.
+
+    Raises:
+        ConfigurationError: If the problem has no such column or does not allow the feature.
+    """
+    recipe.check(problem)
+    columns: list[RowColumn] = []
+    for spec in recipe.features:
+        if isinstance(spec, RawColumns):
+            columns += [
+                _raw(name, problem.columns[name], enforce_bounds=enforce_bounds)
+                for name in spec.names
+            ]
+        elif isinstance(spec, CLOCK_KINDS):
+            note = f"made from {problem.timestamp.name} where it is left out"
+            columns += [
+                RowColumn(name, "number", required=False, note=note) for name in spec.output_names()
+            ]
+        else:
+            source = spec.column
+            note = (
+                f"{spec.statistic} of {source} over a day"
+                if spec.kind == "day"
+                else f"{source} of earlier rows"
+            )
+            columns += [
+                RowColumn(name, "number", missing=True, note=note) for name in spec.output_names()
+            ]
+    taken = {column.name for column in columns}
+    for name in problem.row_order:
+        if name not in taken:
+            columns.append(_key(name, problem))
+    return tuple(columns)
+
+
+def label_row_columns(problem: Problem) -> tuple[RowColumn, ...]:
+    """List what a label holds.
+
+    Args:
+        problem: The contract.
+
+    Returns:
+        The key columns and the target, all required.
+    """
+    keys = tuple(
+        replace(_key(name, problem), required=True, missing=False) for name in problem.key_columns
+    )
+    spec = problem.columns[problem.target].model_copy(update={"missing": False})
+    return (*keys, _raw(problem.target, spec, enforce_bounds=True))
+
+
+def _raw(name: str, spec: ColumnSpec, *, enforce_bounds: bool) -> RowColumn:
+    if spec.type == "category":
+        allowed = None if spec.allowed is None else tuple(str(value) for value in spec.allowed)
+        return RowColumn(
+            name,
+            "text",
+            missing=spec.missing,
+            allowed=allowed if enforce_bounds else None,
+            note=spec.unit,
+        )
+    if not enforce_bounds:
+        return RowColumn(name, "number", missing=spec.missing, note=spec.unit)
+    return RowColumn(
+        name,
+        "number",
+        missing=spec.missing,
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+        whole=spec.type in ("integer", "boolean"),
+        allowed=(0, 1) if spec.type == "boolean" and spec.allowed is None else spec.allowed,
+        note=spec.unit,
+    )
+
+
+def _key(name: str, problem: Problem) -> RowColumn:
+    if name == problem.timestamp.name:
+        note = "local time of the row, without a time zone; with the key it names the row"
+        return RowColumn(name, "moment", required=False, missing=True, note=note)
+    spec = problem.columns[name]
+    whole = spec.type in ("integer", "boolean")
+    kinds: dict[str, Kind] = {"category": "text", "date": "moment", "datetime": "moment"}
+    return RowColumn(
+        name,
+        kinds.get(spec.type, "number"),
+        required=False,
+        missing=True,
+        whole=whole,
+        note="a part of the row's key",
+    )

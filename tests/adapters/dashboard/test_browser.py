@@ -1,0 +1,145 @@
+"""The page in a browser: drawn from disk, in both themes, and deaf to what the data says."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regression_lifecycle.adapters.dashboard import PageTables, render_page
+from tests.adapters.dashboard.examples import (
+    backtest,
+    drift,
+    full_tables,
+    ledger,
+    page_problem,
+    windows,
+)
+
+pytestmark = pytest.mark.browser
+ATTACK = "</script><script>window.__pwned = 1</script>"
+IMAGE = "<img src=x onerror='window.__pwned = 2'>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next((item for item in found if item), None)
+    if path is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path, args=[*arguments, "--disable-background-networking"]
+        )
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    of = windows().assign(alarms=IMAGE, window=lambda frame: frame["window"] + IMAGE)
+    history, summary = backtest(of, (ATTACK, IMAGE))
+    hostile = full_tables(
+        window_history=of,
+        drift_history=drift(of, (ATTACK, IMAGE)),
+        backtest_history=history,
+        backtest_summary=summary,
+        ledger=ledger().assign(reasons=ATTACK, actor=IMAGE),
+        champion={"version": ATTACK},
+    )
+    contents = {
+        "full": full_tables(),
+        "hostile": hostile,
+        "empty": PageTables(problem=page_problem()),
+    }
+    for name, tables in contents.items():
+        (folder / f"{name}.html").write_text(render_page(tables), encoding="utf-8")
+    return folder
+
+
+class Visit:
+    """An open page with everything it complained about or asked for."""
+
+    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.context = browser.new_context(offline=True, **options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def drawn(self, theme: str) -> Visit:
+        self.page.wait_for_selector(f"html[data-drawn={theme}]")
+        return self
+
+
+def test_every_chart_is_drawn_without_a_complaint_or_a_request(browser: Any, pages: Path) -> None:
+    visit = Visit(browser, pages / "full.html").drawn("light")
+    charts = visit.page.locator("[data-chart]")
+    assert charts.count() == 10
+    assert visit.page.locator("[data-chart] svg").count() == 10
+    axis = visit.page.locator("[data-chart=error] .role-axis-label text").all_text_contents()
+    assert {"v1", "v2", "v3"} <= set(axis)
+    assert visit.complaints == []
+    assert visit.requests == [(pages / "full.html").as_uri()]
+    visit.context.close()
+
+
+def test_a_window_under_the_pointer_tells_its_figures(browser: Any, pages: Path) -> None:
+    visit = Visit(browser, pages / "full.html").drawn("light")
+    visit.page.locator("[data-chart=error] svg").hover(position={"x": 200, "y": 120})
+    tooltip = visit.page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for()
+    words = tooltip.inner_text()
+    rows = windows().set_index("window")
+    name = next(name for name in rows.index if name in words)
+    assert f"{rows.loc[name, 'rmse']:.1f}" in words
+    visit.context.close()
+
+
+def test_the_theme_follows_the_system_and_then_the_button(browser: Any, pages: Path) -> None:
+    visit = Visit(browser, pages / "full.html", color_scheme="dark").drawn("dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert visit.page.evaluate(ground) == "rgb(16, 19, 24)"
+    visit.page.focus("#theme")
+    visit.page.keyboard.press("Enter")
+    visit.drawn("light")
+    assert visit.page.evaluate(ground) == "rgb(246, 247, 249)"
+    assert visit.complaints == []
+    visit.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["full", "empty"])
+def test_no_page_is_wider_than_its_window(browser: Any, pages: Path, name: str, width: int) -> None:
+    visit = Visit(browser, pages / f"{name}.html", viewport={"width": width, "height": 800})
+    if name == "full":
+        visit.drawn("light")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    assert visit.complaints == []
+    visit.context.close()
+
+
+@pytest.mark.parametrize("policy", [True, False], ids=["policy", "no policy"])
+def test_what_the_data_says_is_only_read(browser: Any, pages: Path, policy: bool) -> None:
+    # Without its policy too: the escaping alone must hold.
+    visit = Visit(browser, pages / "hostile.html", bypass_csp=not policy).drawn("light")
+    for chart in ("error", "drift", "policies"):
+        box = visit.page.locator(f"[data-chart={chart}] svg")
+        box.hover(position={"x": 300, "y": 20})
+        visit.page.wait_for_timeout(150)
+    assert visit.page.evaluate("window.__pwned") is None
+    assert visit.page.locator("img").count() == 0
+    assert visit.page.get_by_text("window.__pwned = 1").count() > 0
+    assert visit.complaints == []
+    assert visit.requests == [(pages / "hostile.html").as_uri()]
+    visit.context.close()

@@ -1,0 +1,311 @@
+"""The page: one file, offline, bounded, and true to the tables."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from regression_lifecycle.adapters.dashboard import PageTables, hero_png, render_page
+from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
+from tests.adapters.dashboard.examples import (
+    backtest,
+    drift,
+    full_tables,
+    ledger,
+    page_problem,
+    segments,
+    windows,
+)
+
+ATTACK = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)>"
+MEGABYTE = 1_000_000
+
+
+class Page(HTMLParser):
+    """Texts outside scripts, the tags, and the blocks of JSON."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.blocks: dict[str, Any] = {}
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = (dict(attrs).get("id") or tag) if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = "" if tag in ("script", "style") else self._inside
+
+    def handle_data(self, data: str) -> None:
+        if self._inside in ("data", "specifications", "configs"):
+            self.blocks[self._inside] = json.loads(data)
+        elif not self._inside:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def rows(self, table: str) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                name: [column["levels"][k] for k in column["cells"]]
+                if "levels" in column
+                else column["cells"]
+                for name, column in self.blocks["data"][table].items()
+            }
+        )
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render_page(full_tables())
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+def test_importing_the_page_imports_no_drawing_library() -> None:
+    code = (
+        "import sys, regression_lifecycle.adapters.dashboard\n"
+        "print([n for n in ('altair', 'vl_convert', 'jinja2') if n in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_page_is_one_file_that_asks_for_no_other(html: str, page: Page) -> None:
+    assert len(html.encode()) < 2 * MEGABYTE
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "img", "base")
+        assert "src" not in attributes
+    policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    assert "unsafe-inline" not in policy.split("style-src")[0]
+    assert "http" not in policy
+
+
+def test_the_same_tables_make_the_same_page(html: str) -> None:
+    assert render_page(full_tables()) == html
+
+
+def test_the_head_says_what_is_deployed_and_what_was_decided(page: Page) -> None:
+    for words in (
+        "bikes",
+        "Bikes rented in one hour.",
+        "cnt (rentals), 7 days ahead",
+        "version 3, Ridge",
+        "2011-01-01 to 2011-04-15 23:00, 2,519 rows",
+        "after window 2011-04-16, as of 2011-04-30",
+        "absolute bias was above 0.1 in 2 of the last 3 windows",
+    ):
+        assert words in page.text
+
+
+def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) -> None:
+    whole = windows().iloc[:-1]
+    last, before = whole.iloc[-1], whole["rmse"].iloc[-5:-1].mean()
+    assert f"Last complete window: {last['window']}" in page.text
+    assert f"RMSE {last['rmse']:.1f}" in page.text
+    change = f"{100 * (last['rmse'] / before - 1):+.1f}%".replace("-", "\u2212")
+    assert f"{change} against the mean of the 4 before ({before:.1f})" in page.text
+    assert f"Baseline RMSE {last['baseline_rmse']:.1f}" in page.text
+    assert "Windows monitored 12 11 complete, 1 pending labels" in page.text
+    assert "With alarms, of the last 8 1 bias, coverage" in page.text
+    assert "nominal 90.0%" in page.text
+
+
+def test_the_charts_and_the_table_hold_the_figures_of_the_windows(page: Page) -> None:
+    table, drawn = windows(), page.rows("windows")
+    for name in ("rmse", "baseline_rmse", "bias", "coverage", "n"):
+        pd.testing.assert_series_equal(
+            drawn[name].astype("float64"),
+            table[name].astype("float64"),
+            check_names=False,
+            rtol=1e-5,
+        )
+    assert list(pd.to_datetime(drawn["start"], unit="ms")) == list(table["start"])
+    assert drawn["whole"].tolist() == [True] * 11 + [False]
+    for value in table["rmse"].dropna():
+        assert f" {value:.1f} " in page.text
+
+
+def test_the_comparison_of_policies_marks_the_frontier_and_no_oracle() -> None:
+    of = windows()
+    history, summary = backtest(of, ("never", "weekly", "bias", "slow", "oracle"))
+    page = Page(render_page(full_tables(backtest_history=history, backtest_summary=summary)))
+    points = page.rows("policies").set_index("policy")
+    assert points["rmse"].to_dict() == dict(zip(summary["policy"], summary["rmse"], strict=True))
+    assert points["frontier"].to_dict() == {
+        "never": True, "weekly": True, "bias": True, "slow": False, "oracle": False,
+    }  # fmt: skip
+    assert "The oracle (diamond) is a bound, not a policy." in page.text
+    assert len(page.rows("policy_windows")) == 5 * len(of)
+
+
+def test_the_drift_map_measures_against_the_threshold(page: Page) -> None:
+    cells = page.rows("drift")
+    temp, cnt = cells[cells["column"] == "temp"], cells[cells["column"] == "cnt"]
+    assert set(temp["step"].iloc[:-1]) == {"½ to 1"}
+    assert set(cnt["step"].iloc[:-1]) == {"1 to 2"}
+    assert cnt["drifted"].tolist() == [True] * 11 + [False]
+    assert temp["t_score"].iloc[-1] == "not computed: only 3 values"
+
+
+def test_segments_are_pooled_over_the_newest_windows_the_worst_first(page: Page) -> None:
+    assert page.text.index("hr = 17 56 40 +20.0%") < page.text.index("hr = 8 56 40 \u22125.0%")
+
+
+def test_the_ledger_shows_every_decision_with_its_checks(page: Page) -> None:
+    assert sum(a.get("class") == "entry" for _, a in page.tags) == 4
+    assert "rmse is 71.5, at most 60 is allowed" in page.text
+    assert "rmse 71.5 60 fail too large" in page.text
+    assert "bias 0.141 0.100 fired" in page.text
+    assert "baseline 120.2" in page.text
+
+
+def test_reports_are_named_for_people(page: Page) -> None:
+    assert "Drift report 2011-04-16 v3" in page.text
+
+
+def test_only_relative_reports_are_linked() -> None:
+    links = pd.DataFrame(
+        {
+            "name": ["good", "script", "root", "host", "odd"],
+            "path": ["a/r.html", "javascript:alert(1)", "/etc/r.html", "//host/x", 'b"/r #1.html'],
+            "window": "",
+        }
+    )
+    page = Page(render_page(PageTables(problem=page_problem(), report_links=links)))
+    inside = [a["href"] for t, a in page.tags if t == "a" and not str(a["href"]).startswith("#")]
+    assert inside == ["a/r.html", "b%22/r%20%231.html"]
+
+
+def test_without_tables_every_section_says_how_to_fill_it() -> None:
+    empty = Page(render_page(PageTables(problem=page_problem())))
+    frames = {
+        name: pd.DataFrame()
+        for name in ("window_history", "drift_history", "segment_history", "ledger",
+                     "backtest_history", "backtest_summary", "report_links")
+    }  # fmt: skip
+    assert Page(render_page(PageTables(problem=page_problem(), **frames))).text == empty.text
+    assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
+    assert "The policy has not decided yet: kedro run --pipelines=monitoring" in empty.text
+    assert sum(a.get("class") == "empty" for _, a in empty.tags) == 10
+    assert empty.blocks["specifications"] == {}
+
+
+def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:
+    tables = PageTables(problem=page_problem(), window_history=windows(1))
+    assert "No complete window yet" in Page(render_page(tables)).text
+    assert hero_png(tables).startswith(b"\x89PNG")
+
+
+def test_nothing_from_the_tables_is_markup(html: str) -> None:
+    plain = {tag for tag, _ in Page(html).tags}
+    of = windows().assign(alarms=ATTACK, worst_segment=ATTACK, model_version=ATTACK)
+    history, summary = backtest(of, (ATTACK, "b"))
+    decisions = ledger().assign(reasons=ATTACK, note=ATTACK, actor=ATTACK, decision=ATTACK)
+    decision = {"decision": ATTACK, "reasons": [ATTACK], "rules": [{"name": ATTACK}]}
+    hostile = render_page(
+        full_tables(
+            window_history=of,
+            drift_history=drift(of, (ATTACK, "cnt")),
+            segment_history=segments(of).assign(value=ATTACK),
+            ledger=decisions,
+            backtest_history=history,
+            backtest_summary=summary,
+            policy_decision=decision,
+            champion={"version": ATTACK, "estimator": ATTACK},
+            report_links=pd.DataFrame({"name": [ATTACK], "path": [ATTACK], "window": [ATTACK]}),
+            parameters=DashboardParameters(title=ATTACK),
+        )
+    )
+    page = Page(hostile)
+    assert {tag for tag, _ in page.tags} <= plain
+    assert [t for t, _ in page.tags].count("script") == 5
+    assert not any(name.startswith("on") for _, a in page.tags for name in a)
+    assert "alert(1)" in page.text
+    assert ATTACK[:20] in page.rows("drift")["column"].iloc[0]
+    assert "<script>alert" not in hostile
+
+
+def test_a_long_history_is_cut_and_the_page_says_so() -> None:
+    columns = tuple(f"column_{k}" for k in range(12))
+    of = windows(1000)
+    history, summary = backtest(of)
+    html = render_page(
+        full_tables(
+            n=1000,
+            columns=columns[:2],
+            drift_history=drift(of.tail(200), columns),
+            backtest_history=history,
+            backtest_summary=summary,
+            ledger=ledger(500),
+        )
+    )
+    page = Page(html)
+    assert len(html.encode()) < 2 * MEGABYTE
+    assert len(page.rows("windows")) == 156
+    assert page.rows("windows")["window"].iloc[-1] == of["window"].iloc[-1]
+    assert "844 older windows are in the store and not drawn" in page.text
+    assert "400 older decisions are in the store and not listed." in page.text
+    assert "Windows monitored 1,000" in page.text
+
+
+def test_the_largest_page_that_can_be_asked_for_stays_below_two_megabytes() -> None:
+    of = windows(400)
+    parameters = DashboardParameters(
+        maximum_windows=400, maximum_columns=60, maximum_policies=12, maximum_decisions=300
+    )
+    history, summary = backtest(of, tuple(f"policy {k}" for k in range(20)))
+    tables = full_tables(
+        n=400,
+        parameters=parameters,
+        drift_history=drift(of, tuple(f"column_{k}" for k in range(20))),
+        backtest_history=history,
+        backtest_summary=summary,
+        ledger=ledger(320),
+    )
+    html = render_page(tables)
+    page = Page(html)
+    assert len(html.encode()) < 2 * MEGABYTE
+    assert page.rows("drift")["column"].nunique() == 15
+    assert "5 columns that drifted less often are not drawn." in page.text
+
+
+def test_another_problem_in_the_same_store_stays_out() -> None:
+    both = pd.concat([windows(), windows(6, "other").assign(rmse=999.0)])
+    page = Page(render_page(full_tables(window_history=both)))
+    assert len(page.rows("windows")) == 12
+    assert "999" not in page.text
+
+
+def test_the_picture_is_a_png_of_twice_its_size() -> None:
+    image = pytest.importorskip("PIL.Image")
+    picture = image.open(io.BytesIO(hero_png(full_tables())))
+    assert picture.format == "PNG"
+    assert 2000 < picture.size[0] < 2500
+    assert 600 < picture.size[1] < 1000
+    assert picture.convert("RGB").getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_no_colour_stands_in_a_specification(page: Page) -> None:
+    written = json.dumps(page.blocks["specifications"])
+    assert not re.search(r"#[0-9a-fA-F]{6}\b", written)
+    assert set(page.blocks["configs"]) == {"light", "dark"}

@@ -1,0 +1,184 @@
+"""Which decisions become alerts, and what they say."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from regression_lifecycle.core.alerting.alerts import AlertParameters, make_alerts
+
+
+def rule(name="rmse_high", action="retrain", verdict="fired", **values):
+    return {
+        "name": name,
+        "kind": "performance",
+        "action": action,
+        "verdict": verdict,
+        "value": 0.31,
+        "threshold": 0.22,
+        "detail": f"{name} looked at two windows",
+        **values,
+    }
+
+
+def policy(decision="retrain", rules=None, version="3"):
+    return {
+        "decision": decision,
+        "as_of": "2012-03-05 00:00:00",
+        "window": "2012-02-27",
+        "champion_version": version,
+        "reasons": ["said by the policy"],
+        "rules": [rule()] if rules is None else rules,
+    }
+
+
+def gate(decision, **values):
+    return {
+        "decision": decision,
+        "reasons": ["rmse is 2.0% higher than the champion's"],
+        "champion_version": "3",
+        "judged_until": "2012-03-04 23:00:00",
+        "n_rows": 672,
+        **values,
+    }
+
+
+def made(policy_decision, gate_decision, problem, **parameters):
+    return make_alerts(
+        policy_decision, gate_decision, problem, AlertParameters.model_validate(parameters)
+    )
+
+
+def test_a_rule_that_fired_is_one_alert_with_its_evidence(problem):
+    quiet = rule("bias", verdict="quiet")
+    open_rule = rule("drift", verdict="not computed")
+
+    (alert,) = made(policy(rules=[rule(), quiet, open_rule]), None, problem)
+
+    assert alert.key == f"{problem.name}/rmse_high/3"
+    assert alert.level == "warning"
+    assert "rmse_high asks for a retraining" in alert.title
+    assert "rmse_high looked at two windows" in alert.text
+    assert "2012-02-27" in alert.text
+    assert (alert.details["value"], alert.details["threshold"]) == (0.31, 0.22)
+
+
+def test_a_new_champion_makes_the_same_rule_another_alert(problem):
+    keys = {made(policy(version=v), None, problem)[0].key for v in ("3", "4")}
+
+    assert len(keys) == 2
+
+
+def test_what_the_policy_holds_back_is_not_told(problem):
+    fired = [rule(), rule("missing_values", action="alert")]
+
+    assert made(policy("keep", fired[:1]), None, problem) == []
+    assert [a.details["rule"] for a in made(policy("alert", fired), None, problem)] == [
+        "missing_values"
+    ]
+
+
+def test_the_first_training_is_no_trouble(problem):
+    (alert,) = made(policy(version="", rules=[]), None, problem)
+
+    assert alert.level == "info"
+    assert "said by the policy" in alert.text
+
+
+@pytest.mark.parametrize(
+    ("policy_decision", "decision", "level"),
+    [
+        (None, "promote", "info"),
+        (None, "refuse", "warning"),
+        (policy("keep", []), "refuse", "warning"),
+        (policy(), "refuse", "critical"),
+        (None, "rollback", "critical"),
+    ],
+)
+def test_the_gates_answer_is_as_serious_as_what_it_leaves(
+    problem, policy_decision, decision, level
+):
+    alert = made(policy_decision, gate(decision), problem)[-1]
+
+    assert alert.details["event"] == decision
+    assert alert.level == level
+    assert "rmse is 2.0% higher" in alert.text
+
+
+def test_an_unchanged_candidate_is_no_news(problem):
+    assert made(policy("keep", []), gate("unchanged"), problem) == []
+    assert made(None, None, problem) == []
+
+
+def test_only_wanted_events_and_levels_are_told(problem):
+    both = policy(), gate("refuse")
+
+    assert [a.level for a in made(*both, problem, minimum_level="critical")] == ["critical"]
+    assert [a.details["event"] for a in made(*both, problem, events=["retrain"])] == ["retrain"]
+
+
+def test_no_value_of_the_data_breaks_a_line_or_a_document(problem):
+    nasty = rule(detail="hr=8\r\nBcc: x@y.example\x00", value=math.nan)
+
+    (alert,) = made(policy(rules=[nasty]), None, problem)
+
+    assert "\n" not in alert.title
+    assert "hr=8 Bcc: x@y.example" in alert.text.splitlines()
+    assert json.loads(json.dumps(alert.document(), allow_nan=False))["details"]["value"] is None
+
+
+def test_a_long_list_of_reasons_is_cut_with_its_count(problem):
+    many = gate("refuse", reasons=[f"reason {i} {'x' * 900}" for i in range(40)])
+
+    (alert,) = made(None, many, problem)
+
+    assert "and 28 more" in alert.text
+    assert len(alert.text) < 7000
+
+
+@pytest.mark.parametrize(
+    ("sink", "words"),
+    [
+        ({"kind": "webhook"}, "needs url or url_env"),
+        ({"kind": "webhook", "url": "https://h.example", "url_env": "HOOK"}, "and not both"),
+        ({"kind": "webhook", "url": "file:///etc/passwd"}, "must begin with https"),
+        ({"kind": "webhook", "url": "https://me:pw@h.example"}, "use url_env"),
+        ({"kind": "webhook", "url": "https://h.example/\r\nX: y"}, "letters that a url may not"),
+        ({"kind": "webhook", "url_env": "https://h.example"}, "pattern"),
+        ({"kind": "webhook", "url_env": "A", "headers_env": {"X\r\nY": "B"}}, "pattern"),
+        ({"kind": "email", "host": "h", "sender": "a@b", "recipients": []}, "at least 1"),
+        ({"kind": "email", "host": "h", "sender": "a@b\r\nBcc: c@d", "recipients": ["a@b"]}, "sen"),
+        (
+            {"kind": "email", "host": "h", "sender": "a@b", "recipients": ["a@b"], "user_env": "U"},
+            "both user_env and password_env",
+        ),
+        (
+            {
+                "kind": "email",
+                "host": "h",
+                "sender": "a@b",
+                "recipients": ["a@b"],
+                "user_env": "U",
+                "password_env": "P",
+                "tls": "none",
+            },
+            "never sent in the clear",
+        ),
+        ({"kind": "webhook", "url_env": "A", "password": "geheim"}, "unknown key 'password'"),
+        ({"kind": "pager"}, "file"),
+    ],
+)
+def test_a_sink_that_cannot_work_is_refused(sink, words):
+    with pytest.raises(ValidationError, match=words):
+        AlertParameters.model_validate({"sinks": [sink]})
+
+
+def test_sinks_of_one_name_are_refused():
+    sink = {"kind": "file", "path": "a.jsonl"}
+
+    with pytest.raises(ValidationError, match="sinks of one name: file"):
+        AlertParameters.model_validate({"sinks": [sink, sink]})
+    assert AlertParameters.model_validate({"sinks": [sink, {**sink, "name": "second"}]})

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import math
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+
+from regression_lifecycle.core.backtest.summary import oracle_row, oracle_schedule, squared_errors
+from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY
+
+
+def cheapest(errors, retrains):
+    """Every schedule there is, one after the other."""
+    n = errors.shape[1]
+    found = []
+    for count in range(min(retrains, n - 1) + 1):
+        for moves in combinations(range(1, n), count):
+            spans = pairwise([0, *moves, n])
+            schedule = [first for first, end in spans for _ in range(first, end)]
+            found.append(
+                (sum(errors[model, place] for place, model in enumerate(schedule)), schedule)
+            )
+    return min(found)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("retrains", [0, 1, 2, 3, 9])
+def test_the_oracle_is_the_best_of_all_schedules(seed, retrains):
+    n = 7
+    errors = np.random.default_rng(seed).uniform(1, 9, (n, n))
+    errors[np.tril_indices(n, -1)] = np.nan
+
+    schedule, total = oracle_schedule(errors, retrains)
+
+    best, expected = cheapest(errors, retrains)
+    assert total == pytest.approx(best)
+    assert schedule == expected
+    assert sum(errors[model, place] for place, model in enumerate(schedule)) == pytest.approx(total)
+
+
+def test_a_retraining_that_does_not_pay_is_not_taken():
+    errors = np.array([[1.0, 1.0, 1.0], [np.nan, 5.0, 5.0], [np.nan, np.nan, 5.0]])
+
+    assert oracle_schedule(errors, 2) == ([0, 0, 0], 3.0)
+
+
+def test_errors_are_summed_by_model_and_window():
+    target = np.array([1.0, 2.0, math.nan, 4.0, 5.0])
+    first = np.array([0.0, 0.0, 0.0, 0.0, 0.0])
+    second = np.array([math.nan, math.nan, 1.0, 1.0, 1.0])
+
+    table = squared_errors([first, second, second], target, [0, 2, 2, 5])
+
+    assert table[0].tolist() == [5.0, 0.0, 41.0]
+    # A window without rows costs nothing, a window before the model is not its own.
+    assert math.isnan(table[1, 0])
+    assert table[1, 1:].tolist() == [0.0, 25.0]
+    assert np.isnan(table[2, :2]).all()
+
+
+def test_the_bound_says_what_it_is():
+    row = oracle_row(np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, math.nan]), [0, 1, 1])
+
+    assert BACKTEST_SUMMARY.frame([row]).loc[0, ["policy", "n", "retrains"]].tolist() == [
+        "oracle",
+        2,
+        1,
+    ]
+    assert row["rmse"] == pytest.approx(math.sqrt(0.5))
+    assert row["description"].startswith("best 1 retraining(s) in hindsight, no level correction")

@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from regression_lifecycle.core.data.contract import (
+    IngestionParameters,
+    check_observations,
+    check_structure,
+    enforce_contract,
+    find_gaps,
+)
+from regression_lifecycle.core.errors import DataContractError
+
+LENIENT = IngestionParameters(maximum_rejected_share=0.5, unreadable="quarantine")
+
+
+def broken(raw, column, value, row=5):
+    """The table with one value replaced, as a reader that meets mixed values gives it."""
+    return raw.astype({column: "object"}).pipe(
+        lambda table: table.assign(
+            **{column: [value if i == row else v for i, v in enumerate(table[column])]}
+        )
+    )
+
+
+def test_a_good_table_is_taken_whole_and_typed(raw, problem):
+    result = enforce_contract(raw, problem, IngestionParameters())
+    assert result.rejected.empty
+    assert list(result.observations) == ["timestamp", *problem.columns]
+    assert result.observations.dtypes.astype("str").to_dict() == {
+        "timestamp": "datetime64[us]",
+        "day": "datetime64[us]",
+        "hour": "int64",
+        "temp": "float64",
+        "sky": "str",
+        "load": "float64",
+        "part_a": "int64",
+        "part_b": "int64",
+        "cnt": "int64",
+    }
+    assert result.observations["cnt"].tolist() == raw["cnt"].tolist()
+    assert result.observations["timestamp"].tolist() == list(
+        pd.date_range("2021-03-01", periods=96, freq="h")
+    )
+
+
+def test_missing_columns_are_named_together_with_those_that_are_there(raw, problem):
+    with pytest.raises(DataContractError, match=r"missing column\(s\): load, cnt.*file has: day"):
+        enforce_contract(raw.drop(columns=["load", "cnt"]), problem, LENIENT)
+
+
+def test_a_column_that_stands_twice_is_refused(raw, problem):
+    twice = pd.concat([raw, raw[["temp"]]], axis=1)
+    with pytest.raises(DataContractError, match="stand twice in the file: temp"):
+        check_structure(twice, problem)
+
+
+def test_a_table_without_rows_is_refused(raw, problem):
+    with pytest.raises(DataContractError, match="no rows"):
+        enforce_contract(raw.iloc[:0], problem, LENIENT)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("temp", "warm", "temp is not a number"),
+        ("temp", np.inf, "temp is infinite"),
+        ("temp", "-inf", "temp is infinite"),
+        ("temp", 60.5, "temp is above 60"),
+        ("temp", -51, "temp is below -50"),
+        ("temp", None, "temp is missing"),
+        ("temp", "  ", "temp is missing"),
+        ("cnt", 2.5, "cnt is not a whole number"),
+        ("cnt", -1, "cnt is below 0"),
+        ("cnt", np.nan, "cnt is missing"),
+        ("sky", "snow", "sky is not one of clear, rain"),
+        ("day", "2021-02-30", "day is not a date"),
+        ("day", "yesterday", "day is not a date"),
+        ("day", "", "day is missing"),
+        ("day", "2021-03-01T05:00+01:00", "day has a time zone"),
+        ("hour", 24, "hour is above 23"),
+        ("hour", 1e18, "hour is above 23"),
+        ("hour", -1, "hour is below 0"),
+        ("hour", 4.5, "hour is not a whole number"),
+    ],
+)
+def test_a_broken_value_sends_its_row_alone_to_quarantine(raw, problem, column, value, reason):
+    observations, rejected = enforce_contract(broken(raw, column, value), problem, LENIENT)
+    assert len(observations) == len(raw) - 1
+    assert rejected["raw_row"].tolist() == [6]
+    assert reason in rejected["rejection_reason"].item()
+    # The mended dtypes must not depend on the broken row.
+    assert observations["cnt"].dtype == "int64"
+    assert observations["temp"].dtype == "float64"
+
+
+def test_limits_themselves_are_inside(raw, problem):
+    table = broken(broken(raw, "temp", 60, row=1), "temp", -50, row=2)
+    assert enforce_contract(table, problem, LENIENT).rejected.empty
+
+
+def test_a_row_is_rejected_with_all_its_reasons(raw, problem):
+    table = broken(broken(raw, "temp", "warm"), "cnt", -3)
+    reason = enforce_contract(table, problem, LENIENT).rejected["rejection_reason"].item()
+    assert reason == "temp is not a number; cnt is below 0"
+
+
+def test_a_blank_is_kept_where_it_is_allowed(raw, problem):
+    observations, rejected = enforce_contract(broken(raw, "sky", None), problem, LENIENT)
+    assert rejected.empty
+    assert observations["sky"].isna().tolist() == [i == 5 for i in range(len(raw))]
+
+
+def test_a_boolean_is_zero_or_one_however_it_was_read(make_problem, raw):
+    columns = {"day": {"type": "date"}, "cnt": {"type": "integer"}, "open": {"type": "boolean"}}
+    problem = make_problem(timestamp={"date": "day"}, columns=columns, forbidden_columns={})
+    table = raw.iloc[[0, 24]].assign(open=[True, False])
+    for values in ([True, False], [1, 0], ["1", "0"], [1.0, 0.0]):
+        result = enforce_contract(table.assign(open=values), problem, LENIENT).observations
+        assert result["open"].tolist() == [1, 0]
+        assert result["open"].dtype == "int64"
+    rejected = enforce_contract(table.assign(open=[1, 2]), problem, LENIENT).rejected
+    assert "open is neither 0 nor 1" in rejected["rejection_reason"].item()
+
+
+def test_a_label_does_not_change_when_another_row_is_blank(make_problem, raw):
+    columns = {
+        "day": {"type": "date"},
+        "cnt": {"type": "integer"},
+        "zone": {"type": "category", "allowed": [1, 2], "missing": True},
+    }
+    problem = make_problem(timestamp={"date": "day"}, columns=columns, forbidden_columns={})
+    table = raw.iloc[[0, 24, 48]].assign(zone=[1, 2, None])  # a reader gives 1.0, 2.0 and NaN
+    assert table["zone"].dtype == "float64"
+    result = enforce_contract(table, problem, IngestionParameters())
+    assert result.observations["zone"].tolist()[:2] == ["1", "2"]
+    assert result.observations["zone"].isna().tolist() == [False, False, True]
+
+
+def test_a_date_in_its_own_format_is_read_by_it(make_problem, raw, problem):
+    columns = {name: spec.model_dump() for name, spec in problem.columns.items()}
+    columns["day"]["format"] = "%d.%m.%Y"
+    table = raw.assign(day=pd.to_datetime(raw["day"]).dt.strftime("%d.%m.%Y"))
+    result = enforce_contract(table, make_problem(columns=columns), IngestionParameters())
+    assert result.observations["timestamp"].iloc[-1] == pd.Timestamp("2021-03-04 23:00")
+
+
+def test_date_and_time_in_one_column_need_no_hour(make_problem, raw):
+    columns = {"at": {"type": "datetime"}, "cnt": {"type": "integer"}}
+    problem = make_problem(timestamp={"date": "at"}, columns=columns, forbidden_columns={})
+    table = pd.DataFrame({"at": ["2021-03-01T00:30", "2021-03-01T01:15:10"], "cnt": [1, 2]})
+    stamps = enforce_contract(table, problem, LENIENT).observations["timestamp"]
+    assert stamps.tolist() == [
+        pd.Timestamp("2021-03-01 00:30"),
+        pd.Timestamp("2021-03-01 01:15:10"),
+    ]
+
+
+def test_a_table_in_a_time_zone_is_refused_with_the_mend(make_problem):
+    columns = {"at": {"type": "datetime"}, "cnt": {"type": "integer"}}
+    problem = make_problem(timestamp={"date": "at"}, columns=columns, forbidden_columns={})
+    at = pd.date_range("2021-03-28", periods=5, freq="h", tz="Europe/Berlin")
+    with pytest.raises(DataContractError, match="at has a time zone; write local times"):
+        enforce_contract(pd.DataFrame({"at": at, "cnt": 1}), problem, LENIENT)
+
+
+def test_of_two_good_rows_with_one_key_the_first_is_kept(raw, problem):
+    table = pd.concat([raw, raw.iloc[[7]].assign(cnt=999)], ignore_index=True)
+    observations, rejected = enforce_contract(table, problem, LENIENT)
+    assert observations.loc[7, "cnt"] == raw.loc[7, "cnt"]
+    assert rejected["raw_row"].tolist() == [len(raw) + 1]
+    assert rejected["rejection_reason"].item() == (
+        "the key (timestamp) stands in an earlier row already"
+    )
+
+
+def test_a_broken_row_does_not_push_out_the_good_one_that_corrects_it(raw, problem):
+    correction = raw.iloc[[7]]
+    table = pd.concat([broken(raw, "cnt", "?", row=7), correction], ignore_index=True)
+    observations, rejected = enforce_contract(table, problem, LENIENT)
+    assert len(observations) == len(raw)
+    assert observations.loc[7, "cnt"] == raw.loc[7, "cnt"]
+    assert rejected["rejection_reason"].tolist() == ["cnt is not a number"]
+
+
+def test_one_time_may_stand_in_several_groups(make_problem, raw):
+    problem = make_problem(key=["sky", "timestamp"])
+    table = pd.concat([raw.assign(sky="rain"), raw.assign(sky="clear")], ignore_index=True)
+    observations, rejected = enforce_contract(table, problem, LENIENT)
+    assert len(observations) == 2 * len(raw)
+    assert rejected.empty
+    # By time first: whatever cuts or folds the table afterwards does so in time.
+    assert observations["timestamp"].is_monotonic_increasing
+    assert observations["sky"].tolist()[:4] == ["clear", "rain", "clear", "rain"]
+    check_observations(observations, problem)
+    assert find_gaps(observations, problem).empty
+
+
+def test_the_order_of_the_file_does_not_matter(raw, problem):
+    expected = enforce_contract(raw, problem, LENIENT).observations
+    shuffled = raw.sample(frac=1, random_state=3)
+    assert_frame_equal(enforce_contract(shuffled, problem, LENIENT).observations, expected)
+
+
+def test_further_columns_and_their_order_are_left_aside(raw, problem):
+    expected = enforce_contract(raw, problem, LENIENT).observations
+    table = raw.assign(note="x", timestamp="not mine", raw_row=1)[
+        ["note", "raw_row", *reversed(raw.columns), "timestamp"]
+    ]
+    assert_frame_equal(enforce_contract(table, problem, LENIENT).observations, expected)
+
+
+def test_the_quarantine_keeps_raw_values_and_positions_in_the_file(raw, problem):
+    table = broken(broken(raw, "temp", " warm", row=3), "cnt", "1,5", row=90).assign(note="seen")
+    table.index = table.index + 1000
+    rejected = enforce_contract(table, problem, LENIENT).rejected
+    assert list(rejected) == ["raw_row", "rejection_reason", *table.columns]
+    assert rejected["raw_row"].tolist() == [4, 91]
+    assert rejected["temp"].tolist() == [" warm", str(raw.loc[90, "temp"])]
+    assert rejected["cnt"].tolist() == [str(raw.loc[3, "cnt"]), "1,5"]
+    assert rejected["note"].tolist() == ["seen", "seen"]
+
+
+def test_a_corrected_quarantine_file_can_be_read_again(raw, problem):
+    rejected = enforce_contract(broken(raw, "cnt", "?"), problem, LENIENT).rejected
+    observations, left = enforce_contract(rejected.assign(cnt="12"), problem, LENIENT)
+    assert observations["cnt"].tolist() == [12]
+    assert left.empty
+    assert list(left) == list(rejected)
+
+
+def test_the_quarantine_can_be_stored_in_a_typed_file(raw, problem, tmp_path):
+    rejected = enforce_contract(broken(raw, "cnt", "?"), problem, LENIENT).rejected
+    rejected.to_parquet(tmp_path / "rejected.parquet")
+    assert_frame_equal(pd.read_parquet(tmp_path / "rejected.parquet"), rejected)
+
+
+def test_the_input_is_never_changed(raw, problem):
+    table = broken(raw, "temp", "warm").sample(frac=1, random_state=1)
+    before = table.copy(deep=True)
+    enforce_contract(table, problem, LENIENT)
+    assert_frame_equal(table, before)
+
+
+def test_too_many_broken_rows_refuse_the_table_with_counts_and_reasons(raw, problem):
+    table = broken(broken(raw, "temp", "warm", row=3), "cnt", -1, row=4)
+    with pytest.raises(DataContractError) as caught:
+        enforce_contract(
+            table, problem, LENIENT.model_copy(update={"maximum_rejected_share": 0.02})
+        )
+    message = str(caught.value)
+    assert "2 of 96 rows (2.1%) break the contract" in message
+    assert "maximum_rejected_share = 2.0%" in message
+    assert "temp is not a number (1 row(s), first in row 4)" in message
+    assert "cnt is below 0 (1 row(s), first in row 5)" in message
+
+
+def test_exactly_the_bearable_share_is_borne(raw, problem):
+    table = broken(raw.iloc[:50], "temp", "warm")
+    parameters = LENIENT.model_copy(update={"maximum_rejected_share": 0.02})
+    assert len(enforce_contract(table, problem, parameters).rejected) == 1
+
+
+def test_text_among_numbers_refuses_the_table_unless_quarantine_is_asked_for(raw, problem):
+    # One row of 96 would be borne: it is the kind of break that refuses.
+    parameters = IngestionParameters(maximum_rejected_share=0.5)
+    with pytest.raises(DataContractError) as caught:
+        enforce_contract(broken(raw, "temp", "warm", row=3), problem, parameters)
+    assert "temp is not a number in 1 row(s), first in row 4 ('warm')" in str(caught.value)
+    assert "set ingestion.unreadable to quarantine" in str(caught.value)
+    assert len(enforce_contract(broken(raw, "temp", 99), problem, parameters).rejected) == 1
+
+
+def test_too_few_good_rows_refuse_the_table(raw, problem):
+    with pytest.raises(DataContractError, match=r"only 96 row\(s\) keep the contract, fewer than"):
+        enforce_contract(raw, problem, IngestionParameters(minimum_rows=97))
+
+
+def test_what_the_contract_returns_passes_the_check_also_after_storage(raw, problem, tmp_path):
+    table = broken(broken(raw, "sky", None, row=1), "temp", "warm", row=2)
+    observations = enforce_contract(table, problem, LENIENT).observations
+    check_observations(observations, problem)
+    observations.to_parquet(tmp_path / "observations.parquet")
+    stored = pd.read_parquet(tmp_path / "observations.parquet")
+    check_observations(stored, problem)
+    assert_frame_equal(stored, observations)
+
+
+def test_a_column_of_blanks_alone_comes_back_from_storage_as_it_was(raw, problem, tmp_path):
+    observations = enforce_contract(raw.assign(sky=None), problem, LENIENT).observations
+    observations.to_parquet(tmp_path / "observations.parquet")
+    assert_frame_equal(pd.read_parquet(tmp_path / "observations.parquet"), observations)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t.drop(columns="temp"), r"missing column\(s\): temp"),
+        (lambda t: t.drop(columns="timestamp"), r"missing column\(s\): timestamp"),
+        (lambda t: t.iloc[:0], "no rows"),
+        (lambda t: pd.concat([t, t.iloc[[-1]]]), "not unique"),
+        (lambda t: t.iloc[::-1], "not sorted by timestamp"),
+        (lambda t: t.assign(timestamp=t["timestamp"].astype("str")), "timestamp is not a time"),
+        (lambda t: t.assign(temp=t["temp"] + 100), r"96 row\(s\) break.*temp is above 60"),
+        (lambda t: t.assign(cnt=t["cnt"].where(t.index != 4)), r"1 row\(s\).*cnt is missing"),
+    ],
+)
+def test_a_damaged_table_does_not_pass_the_check(observations, problem, damage, message):
+    with pytest.raises(DataContractError, match=message):
+        check_observations(damage(observations), problem)
+
+
+def test_gaps_are_listed_with_their_ends_and_their_length(observations, problem):
+    table = observations.drop(index=[10, 20, 21, 22]).reset_index(drop=True)
+    gaps = find_gaps(table, problem)
+    assert gaps["n_missing"].tolist() == [1, 3]
+    assert gaps["first_missing"].tolist() == [
+        pd.Timestamp("2021-03-01 10:00"),
+        pd.Timestamp("2021-03-01 20:00"),
+    ]
+    assert gaps["last_missing"].tolist() == [
+        pd.Timestamp("2021-03-01 10:00"),
+        pd.Timestamp("2021-03-01 22:00"),
+    ]
+
+
+def test_a_table_without_gaps_has_an_empty_list(observations, problem):
+    gaps = find_gaps(observations, problem)
+    assert gaps.empty
+    assert list(gaps) == ["first_missing", "last_missing", "n_missing"]
+
+
+def test_the_bike_table_keeps_its_contract_and_misses_165_hours(
+    bike_raw, bike_observations, bike_problem
+):
+    assert len(bike_observations) == len(bike_raw)
+    check_observations(bike_observations, bike_problem)
+    gaps = find_gaps(bike_observations, bike_problem)
+    hours = pd.to_datetime(bike_raw["dteday"]) + pd.to_timedelta(bike_raw["hr"], unit="h")
+    expected = pd.date_range(hours.min(), hours.max(), freq="h").difference(hours)
+    assert gaps["n_missing"].sum() == len(expected) == 165
+    listed = [
+        hour
+        for gap in gaps.itertuples()
+        for hour in pd.date_range(gap.first_missing, gap.last_missing, freq="h")
+    ]
+    assert listed == list(expected)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.labels import (
+    LabelParameters,
+    accept_labels,
+    join_labels,
+    label_columns,
+)
+from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.errors import DataContractError
+
+LENIENT = LabelParameters(maximum_rejected_share=1)
+
+
+def labels_of(*rows, names=("timestamp", "cnt")):
+    return pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows])
+
+
+def accepted(table, problem, parameters=LENIENT):
+    return accept_labels(table, problem, parameters)
+
+
+def test_a_label_names_its_row_by_the_timestamp_or_by_what_that_is_made_of(problem):
+    stamped = accepted(labels_of(("2021-03-01 05:00", 12)), problem).observations
+    raw = accepted(
+        labels_of(("2021-03-01", 5, 12), names=("day", "hour", "cnt")), problem
+    ).observations
+
+    pd.testing.assert_frame_equal(stamped, raw)
+    assert list(stamped.columns) == list(LABELS.columns)
+    assert stamped.to_dict("records") == [
+        {
+            "problem": "tiny",
+            "row_key": "2021-03-01 05:00:00",
+            "timestamp": pd.Timestamp("2021-03-01 05:00"),
+            "target": 12.0,
+        }
+    ]
+
+
+def test_a_label_of_a_table_with_its_own_key_needs_no_timestamp(make_problem):
+    problem = make_problem(key=["hour"])
+    table = labels_of((7, 12.0), names=("hour", "cnt"))
+
+    result = accepted(table, problem)
+
+    assert result.observations["row_key"].tolist() == ["7"]
+    assert result.observations["timestamp"].isna().all()
+
+
+def test_the_last_value_of_a_row_counts(problem):
+    table = labels_of(("2021-03-01 05:00", 12), ("2021-03-01 06:00", 1), ("2021-03-01 05:00", 13))
+
+    labels = accepted(table, problem).observations
+
+    assert dict(zip(labels["row_key"], labels["target"], strict=True)) == {
+        "2021-03-01 06:00:00": 1.0,
+        "2021-03-01 05:00:00": 13.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "cnt is missing"),
+        (-1, "cnt is below 0"),
+        (1.5, "cnt is not a whole number"),
+        ("many", "cnt is not a number"),
+    ],
+)
+def test_a_bad_label_is_set_aside_with_its_reason(problem, value, reason):
+    table = labels_of(("2021-03-01 05:00", 12), ("2021-03-01 06:00", value))
+
+    result = accepted(table, problem)
+
+    assert result.observations["target"].tolist() == [12.0]
+    assert result.rejected["raw_row"].tolist() == [2]
+    assert reason in result.rejected["rejection_reason"][0]
+
+
+@pytest.mark.parametrize("moment", ["soon", "2021-03-01T06:00Z", None])
+def test_a_label_without_a_local_time_is_set_aside(problem, moment):
+    result = accepted(labels_of(("2021-03-01 05:00", 1), (moment, 2)), problem)
+
+    assert result.observations["target"].tolist() == [1.0]
+    assert "timestamp" in result.rejected["rejection_reason"][0]
+
+
+def test_too_many_bad_labels_refuse_the_batch(problem):
+    table = labels_of(("2021-03-01 05:00", -1), ("2021-03-01 06:00", 2))
+
+    with pytest.raises(DataContractError, match=r"1 of 2 label\(s\) \(50.0%\).*cnt is below 0"):
+        accept_labels(table, problem, LabelParameters())
+
+
+def test_what_a_label_needs_is_said(problem):
+    with pytest.raises(DataContractError, match=r"missing column\(s\): cnt; a label needs"):
+        accepted(pd.DataFrame({"timestamp": ["2021-03-01"]}), problem)
+    with pytest.raises(DataContractError, match=r"missing column\(s\): day, hour"):
+        accepted(pd.DataFrame({"cnt": [1]}), problem)
+    assert label_columns(problem, stamped=True) == ["timestamp", "cnt"]
+    assert label_columns(problem, stamped=False) == ["day", "hour", "cnt"]
+
+
+# --- where they go ------------------------------------------------------------------------------
+
+
+def test_labels_fill_and_correct_the_rows_they_belong_to(problem, observations):
+    table = labels_of(("2021-03-01 05:00", 1000), ("2021-03-02 00:00", 2000), ("2031-01-01", 3))
+    labels = accepted(table, problem).observations
+
+    joined = join_labels(observations, labels, problem)
+
+    changed = joined[joined["cnt"] != observations["cnt"]]
+    assert changed["cnt"].tolist() == [1000, 2000]
+    assert changed["timestamp"].dt.hour.tolist() == [5, 0]
+    assert joined.dtypes.equals(observations.dtypes)
+    assert observations["cnt"].max() < 1000
+
+
+def test_a_table_whose_targets_come_late_gets_them_from_the_labels(make_problem, raw):
+    columns = make_problem().model_dump(mode="json")["columns"]
+    columns["cnt"]["missing"] = True
+    problem = make_problem(columns=columns)
+    unknown = enforce_contract(raw.assign(cnt=None), problem, IngestionParameters()).observations
+    labels = accepted(labels_of(("2021-03-01 05:00", 12)), problem).observations
+
+    joined = join_labels(unknown, labels, problem)
+
+    assert joined["cnt"].notna().sum() == 1
+    assert joined["cnt"].iloc[5] == 12
+
+
+def test_labels_of_another_problem_are_left_alone(problem, observations):
+    labels = accepted(labels_of(("2021-03-01 05:00", 1000)), problem).observations
+
+    assert join_labels(observations, labels.assign(problem="huge"), problem) is observations
+
+
+def test_keys_of_several_parts_find_each_other_whatever_type_the_file_gave_them(make_problem, raw):
+    problem = make_problem(key=["timestamp", "hour"])
+    observations = enforce_contract(raw, problem, IngestionParameters()).observations
+    # As a reader gives them where another row of the file is blank.
+    table = pd.DataFrame({"timestamp": ["2021-03-01 05:00"], "hour": [5.0], "cnt": ["1000"]})
+
+    joined = join_labels(observations, accepted(table, problem).observations, problem)
+
+    assert joined["cnt"].iloc[5] == 1000

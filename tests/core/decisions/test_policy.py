@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from regression_lifecycle.core.decisions import policy
+from regression_lifecycle.core.decisions.policy import PolicyParameters, alarms, decide
+from regression_lifecycle.core.decisions.rules import PolicyState
+from tests.core.conftest import ROOT
+
+START = pd.Timestamp("2021-03-01")
+WEEK = pd.Timedelta("7 days")
+
+BIAS = {"kind": "bias", "maximum": 0.1}
+PERFORMANCE = {"kind": "performance", "maximum": 0.8}
+COVERAGE = {"kind": "coverage", "minimum": 0.75}
+SCHEDULE = {"kind": "schedule", "maximum_age": "84 days"}
+DRIFT = {"kind": "drift", "maximum_share": 0.5}
+QUALITY = {"kind": "data_quality", "maximum_share": 0.2}
+
+
+def window(index=0, **changes):
+    """A healthy window; the arguments say what is wrong with it."""
+    return {
+        "window": f"w{index}",
+        "start": START + index * WEEK,
+        "end": START + (index + 1) * WEEK,
+        "status": "complete",
+        "n": 100,
+        "n_labelled": 100,
+        "rmse": 4.0,
+        "mae": 3.0,
+        "baseline_rmse": 10.0,
+        "baseline_mae": 8.0,
+        "sum_target": 1000.0,
+        "sum_prediction": 1000.0,
+        "sum_raw_prediction": 1000.0,
+        "coverage": 0.9,
+        "drifted_share": 0.0,
+        "n_missing_rows": 0,
+        "n_rejected": 0,
+        "missing_share": 0.0,
+        **changes,
+    }
+
+
+def windows(*changes):
+    return [window(index, **change) for index, change in enumerate(changes)]
+
+
+def state(served, *, age="30 days", version="1", since=None):
+    as_of = START + len(served) * WEEK
+    return PolicyState(as_of, version, as_of - pd.Timedelta(age), served, since)
+
+
+def ask(rule, served, **more):
+    """What one rule finds."""
+    (found,) = decide(state(served, **more), PolicyParameters(rules=[rule]))["rules"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    text = (ROOT / "conf/base/parameters_monitoring.yml").read_text(encoding="utf-8")
+    return PolicyParameters.model_validate(yaml.safe_load(text)["monitoring"]["policy"])
+
+
+# --- each rule ----------------------------------------------------------------------------------
+
+FIRING = [
+    pytest.param(PERFORMANCE, {"rmse": 8.5}, 0.85, id="performance against the baseline"),
+    pytest.param({**PERFORMANCE, "metric": "mae"}, {"mae": 7.2}, 0.9, id="mae"),
+    pytest.param(
+        {**PERFORMANCE, "relative_to": "target_mean"}, {"rmse": 9.0}, 0.9, id="target mean"
+    ),
+    pytest.param(BIAS, {"sum_raw_prediction": 1200.0}, 0.2, id="bias too high"),
+    pytest.param(BIAS, {"sum_raw_prediction": 800.0}, 0.2, id="bias too low"),
+    pytest.param(
+        {**BIAS, "prediction": "served"}, {"sum_prediction": 1300.0}, 0.3, id="bias as served"
+    ),
+    pytest.param(COVERAGE, {"coverage": 0.7}, 0.3, id="coverage"),
+    pytest.param(DRIFT, {"drifted_share": 0.6}, 0.6, id="drift"),
+    pytest.param({**QUALITY, "violations": 2, "of": 3}, {"missing_share": 0.3}, 0.3, id="blanks"),
+    pytest.param(
+        {**QUALITY, "violations": 2, "of": 3}, {"n": 50, "n_missing_rows": 50}, 0.5, id="lost rows"
+    ),
+    pytest.param(
+        {**QUALITY, "violations": 2, "of": 3}, {"n": 75, "n_rejected": 25}, 0.25, id="rejected"
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "trouble", "value"), FIRING)
+def test_a_rule_fires_on_lasting_trouble_and_states_its_evidence(rule, trouble, value):
+    found = ask(rule, windows({}, trouble, trouble))
+
+    assert found["verdict"] == "fired"
+    assert found["value"] == pytest.approx(value)
+    assert "in window w2" in found["detail"]
+    assert "2 of the newest 3 window(s)" in found["detail"]
+
+
+@pytest.mark.parametrize(("rule", "trouble", "value"), FIRING)
+def test_a_single_bad_window_is_quiet(rule, trouble, value):
+    # Whether it is the newest one or lies behind.
+    for served in (windows({}, {}, trouble), windows({}, trouble, {}), windows(trouble)):
+        assert ask(rule, served)["verdict"] == "quiet"
+
+
+@pytest.mark.parametrize(
+    ("bad", "verdict"),
+    [("xx-", "quiet"), ("x-x", "fired"), ("-xx", "fired"), ("xx--x", "quiet"), ("xxx", "fired")],
+)
+def test_the_newest_window_must_be_among_the_bad_ones(bad, verdict):
+    served = windows(*({"sum_raw_prediction": 1300.0} if mark == "x" else {} for mark in bad))
+
+    assert ask({**BIAS, "violations": 2, "of": 3}, served)["verdict"] == verdict
+
+
+def test_windows_that_wait_for_labels_are_passed_over():
+    waiting = {"status": "pending labels", "sum_target": math.nan, "rmse": math.nan}
+    bad = {"sum_raw_prediction": 1300.0}
+
+    found = ask(BIAS, windows(bad, waiting, bad, waiting))
+
+    assert found["verdict"] == "fired"
+    assert "in window w2" in found["detail"]
+    assert ask(BIAS, windows(waiting, waiting))["verdict"] == "not computed"
+
+
+@pytest.mark.parametrize("status", ["partial", "underpopulated", "empty", "pending labels"])
+@pytest.mark.parametrize("rule", [PERFORMANCE, BIAS, COVERAGE], ids=lambda rule: rule["kind"])
+def test_only_complete_windows_say_how_good_a_model_is(rule, status):
+    awful = {"rmse": 999.0, "sum_raw_prediction": 9999.0, "coverage": 0.0, "status": status}
+
+    found = ask(rule, windows(awful, awful, awful))
+
+    assert (found["verdict"], found["value"]) == ("not computed", None)
+    assert "no labelled window since the training" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "undefined"),
+    [
+        (PERFORMANCE, {"baseline_rmse": 0.0}),
+        (PERFORMANCE, {"rmse": math.nan}),
+        (BIAS, {"sum_target": 0.0}),
+        ({**BIAS, "statistic": "cumulative"}, {"sum_target": 0.0}),
+        ({**BIAS, "statistic": "pooled"}, {"sum_target": 0.0}),
+        (COVERAGE, {"coverage": math.nan}),
+        (DRIFT, {"drifted_share": math.nan}),
+        (QUALITY, {"n_missing_rows": None, "n_rejected": math.nan, "missing_share": pd.NA}),
+    ],
+)
+def test_a_figure_that_is_not_defined_is_neither_health_nor_illness(rule, undefined):
+    found = ask(rule, windows(undefined, undefined, undefined))
+
+    assert (found["verdict"], found["value"]) == ("not computed", None)
+
+
+def test_drift_and_quality_need_no_labels():
+    waiting = {"status": "pending labels", "drifted_share": 0.9, "missing_share": 0.5}
+
+    assert ask(DRIFT, windows(waiting, waiting))["verdict"] == "fired"
+    assert ask(QUALITY, windows(waiting))["verdict"] == "fired"
+
+
+def test_an_empty_window_is_a_matter_of_quality_and_one_that_is_not_over_is_not():
+    empty = {"status": "empty", "n": 0, "n_missing_rows": 168, "missing_share": math.nan}
+
+    assert ask(QUALITY, windows({}, empty))["value"] == 1.0
+    assert ask(QUALITY, windows({}, {**empty, "status": "partial"}))["verdict"] == "quiet"
+
+
+@pytest.mark.parametrize("minimum", [0.7, 0.75, 0.8, 0.9])
+def test_a_coverage_of_just_the_minimum_is_quiet(minimum):
+    rule = {"kind": "coverage", "minimum": minimum, "violations": 1, "of": 1}
+
+    assert ask(rule, windows({"coverage": minimum}))["verdict"] == "quiet"
+    assert ask(rule, windows({"coverage": minimum - 0.001}))["verdict"] == "fired"
+
+
+def test_an_error_can_be_measured_against_the_first_windows():
+    rule = {
+        "kind": "performance",
+        "relative_to": "first_windows",
+        "maximum": 1.5,
+        "reference_windows": 2,
+        "violations": 1,
+        "of": 1,
+    }
+    first = [{"rmse": 3.0}, {"rmse": 5.0}]
+
+    assert ask(rule, windows(*first, {"rmse": 5.9}))["verdict"] == "quiet"
+    found = ask(rule, windows(*first, {"rmse": 6.4}))
+    assert (found["verdict"], found["value"]) == ("fired", pytest.approx(1.6))
+    assert "that of the first 2 windows" in found["detail"]
+    assert ask(rule, windows({"rmse": 999.0}))["verdict"] == "not computed"
+
+
+def test_biases_add_up_since_the_training_or_over_the_newest_windows():
+    summed = {**BIAS, "statistic": "cumulative", "maximum": 0.25}
+    small = {"sum_raw_prediction": 1060.0}
+
+    assert ask(summed, windows(*[small] * 4))["verdict"] == "quiet"
+    found = ask(summed, windows(*[small] * 5))
+    assert (found["verdict"], found["value"]) == ("fired", pytest.approx(0.3))
+    assert "summed over 5 window(s)" in found["detail"]
+
+    pooled = {**BIAS, "statistic": "pooled", "of": 2}
+    large = {"sum_target": 9000.0, "sum_raw_prediction": 9000.0}
+    bad = {"sum_raw_prediction": 1300.0}
+    # By the rows, not by the windows: 10300 over 10000.
+    assert ask(pooled, windows(bad, large, bad))["value"] == pytest.approx(0.03)
+    assert ask(pooled, windows(large, bad, bad))["verdict"] == "fired"
+    alone = ask(pooled, windows(bad))
+    assert (alone["verdict"], alone["detail"]) == (
+        "not computed",
+        "bias over the newest 1 window(s) together: 2 are asked for",
+    )
+
+
+def test_age_is_counted_from_the_newest_training_row():
+    assert ask(SCHEDULE, windows({}), age="83 days")["verdict"] == "quiet"
+    found = ask(SCHEDULE, windows({}), age="84 days")
+    assert (found["verdict"], found["value"], found["threshold"]) == ("fired", 84.0, 84.0)
+    nobody = PolicyState(START, "", None, [])
+    (found,) = decide(nobody, PolicyParameters(rules=[SCHEDULE]))["rules"]
+    assert found["verdict"] == "not computed"
+
+
+# --- the decision -------------------------------------------------------------------------------
+
+
+def test_without_a_champion_a_first_one_is_asked_for():
+    decision = decide(PolicyState(START, "", None, []), PolicyParameters(rules=[BIAS]))
+
+    assert decision["decision"] == policy.RETRAIN
+    assert decision["reasons"] == ["there is no champion yet"]
+    assert (decision["window"], decision["as_of"]) == ("", "2021-03-01 00:00:00")
+
+
+def test_rules_that_only_tell_never_retrain():
+    rule = {**BIAS, "action": "alert"}
+    bad = {"sum_raw_prediction": 1300.0}
+
+    decision = decide(state(windows(bad, bad)), PolicyParameters(rules=[rule]))
+
+    assert decision["decision"] == policy.ALERT
+    assert alarms(decision) == "bias"
+    assert decision["reasons"] == [decision["rules"][0]["detail"]]
+
+
+@pytest.mark.parametrize(
+    ("since", "cooldown", "decision"),
+    [(None, 3, "retrain"), (0, 1, "keep"), (1, 1, "retrain"), (2, 3, "keep"), (3, 3, "retrain")],
+)
+def test_after_an_attempt_the_policy_waits(since, cooldown, decision):
+    bad = {"sum_raw_prediction": 1300.0}
+    rules = PolicyParameters(rules=[BIAS], cooldown_windows=cooldown)
+
+    made = decide(state(windows(bad, bad), since=since), rules)
+
+    assert made["decision"] == decision
+    if decision == "keep":
+        assert f"the last attempt was {since} window(s) ago" in made["reasons"][0]
+        assert alarms(made) == "bias"
+
+
+def test_who_has_to_wait_still_alerts():
+    trouble = {"sum_raw_prediction": 1300.0, "coverage": 0.1}
+    rules = PolicyParameters(rules=[BIAS, COVERAGE], cooldown_windows=2)
+
+    made = decide(state(windows(trouble, trouble), since=1), rules)
+
+    assert made["decision"] == policy.ALERT
+    assert len(made["reasons"]) == 2
+    assert alarms(made) == "bias,coverage"
+
+
+def test_silence_says_what_it_rests_on():
+    rules = PolicyParameters(rules=[BIAS, SCHEDULE])
+    undefined = {"sum_target": 0.0}
+
+    assert decide(state(windows({})), rules)["reasons"] == ["no rule fired"]
+    assert decide(state(windows(undefined)), rules)["reasons"] == [
+        "no rule fired; not computed: bias"
+    ]
+    nothing = decide(state(windows(undefined)), PolicyParameters(rules=[BIAS]))
+    assert nothing["reasons"] == ["no rule could be computed yet"]
+    assert nothing["decision"] == policy.KEEP
+
+
+# --- what is shipped ----------------------------------------------------------------------------
+
+
+def test_one_bad_window_never_retrains_under_the_shipped_policy(shipped):
+    storm = {
+        "rmse": 30.0,
+        "sum_raw_prediction": 3000.0,
+        "sum_prediction": 3000.0,
+        "coverage": 0.0,
+        "drifted_share": 1.0,
+        "missing_share": 1.0,
+    }
+    for place in range(5):
+        served = windows(*(storm if index == place else {} for index in range(5)))
+        for seen in range(1, 6):
+            decision = decide(state(served[:seen]), shipped)["decision"]
+            assert decision == ("alert" if seen == place + 1 else "keep"), (place, seen)
+
+
+def test_two_bad_windows_retrain_under_the_shipped_policy(shipped):
+    moved = {"sum_raw_prediction": 1300.0}
+
+    assert decide(state(windows({}, moved, {}, moved)), shipped)["decision"] == "retrain"
+    assert decide(state(windows({}, {}, {}), age="84 days"), shipped)["decision"] == "retrain"
+    assert decide(state(windows({}, {}, {})), shipped)["decision"] == "keep"
+
+
+# --- wrong configuration ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([], "at least 1 item"),
+        (None, "valid tuple"),
+        ([BIAS, {**BIAS, "maximum": 0.3}], "rules of one name: bias; give each its own"),
+        ([{"maximum": 0.1}], "rule 1 has no kind; allowed: performance, bias, coverage"),
+        ([{**BIAS, "kind": "biass"}], "'performance', 'bias', 'coverage', 'schedule', 'drift'"),
+        ([{**BIAS, "maximun": 0.1}], "unknown key 'maximun'; did you mean 'maximum'"),
+        ([{**BIAS, "statistic": "sum"}], "'window', 'cumulative' or 'pooled'"),
+        ([{**BIAS, "action": "tell"}], "'retrain' or 'alert'"),
+        ([{**BIAS, "violations": 4}], "violations 4 of 3 windows can never be met"),
+        ([{**SCHEDULE, "maximum_age": 84}], "'84' has no unit"),
+        ([{**BIAS, "name": "Too High"}], "match pattern"),
+    ],
+)
+def test_a_policy_that_means_nothing_is_refused(rules, message):
+    with pytest.raises(ValidationError) as caught:
+        PolicyParameters.model_validate({"rules": rules})
+
+    assert message in str(caught.value)
+
+
+def test_two_rules_of_one_kind_have_names_of_their_own():
+    rules = [BIAS, {**BIAS, "name": "served_bias", "prediction": "served"}]
+
+    made = decide(state(windows({"sum_prediction": 1300.0}) * 2), PolicyParameters(rules=rules))
+
+    assert alarms(made) == "served_bias"

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.evaluation.holdout import (
+    overall_metrics,
+    present_models,
+    segment_metrics,
+    window_metrics,
+    worst_rows,
+)
+from regression_lifecycle.core.metrics import METRICS, compute_metrics
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.core.windows.windows import list_windows
+
+
+@pytest.fixture
+def at_problem(make_problem):
+    """The tiny problem with the names of the table below."""
+    return make_problem(
+        target="y",
+        timestamp={"name": "at", "date": "day"},
+        forbidden_columns={},
+        columns={"day": {"type": "date"}, "y": {"type": "float"}},
+    )
+
+
+def by_window(predictions, problem, **cut):
+    parameters = WindowParameters(**cut)
+    windows = list_windows(predictions, problem, parameters)
+    return window_metrics(predictions, windows, problem, parameters)
+
+
+@pytest.fixture
+def predictions():
+    """Ten days of hours; the candidate is off by one, the baseline by ten."""
+    at = pd.date_range("2021-03-01", periods=240, freq="h")
+    target = 100 + np.arange(240) % 24
+    return pd.DataFrame(
+        {
+            "at": at,
+            "hour": at.hour,
+            "sky": np.where(at.hour < 12, "clear", "rain"),
+            "y": target,
+            "baseline": target - 10.0,
+            "candidate": target + 1.0,
+        }
+    )
+
+
+def test_models_come_in_one_order_and_only_those_that_predicted(predictions):
+    assert present_models(predictions) == ["candidate", "baseline"]
+    assert present_models(predictions.assign(champion=1.0)) == ["candidate", "champion", "baseline"]
+
+
+def test_every_model_is_judged_on_all_rows(predictions):
+    found = overall_metrics(predictions, "y")
+    assert found["candidate"]["mae"] == 1
+    assert found["baseline"]["mae"] == 10
+    assert found["candidate"]["n"] == 240
+
+
+def test_a_segment_holds_the_rows_of_its_value_alone(predictions):
+    off = predictions["candidate"].where(predictions["hour"] != 7, predictions["y"] + 5.0)
+    found = segment_metrics(predictions.assign(candidate=off), "y", ["hour", "sky"])
+    hours = found[(found["segment"] == "hour") & (found["model"] == "candidate")]
+    assert hours["value"].tolist() == [str(hour) for hour in range(24)]  # 2 before 10
+    assert hours["n"].tolist() == [10] * 24
+    assert hours["mae"].tolist() == [5.0 if hour == 7 else 1.0 for hour in range(24)]
+    sky = found[(found["segment"] == "sky") & (found["model"] == "baseline")]
+    assert sky["value"].tolist() == ["clear", "rain"]
+    assert sky["mae"].tolist() == [10, 10]
+
+
+@pytest.mark.parametrize("column", ["hour", "sky"])
+def test_blanks_are_a_segment_of_their_own_and_the_last(predictions, column):
+    blank = predictions[column].where(predictions.index % 5 != 0)
+    found = segment_metrics(predictions.assign(**{column: blank}), "y", [column])
+    found = found[found["model"] == "candidate"]
+    assert found["value"].tolist()[-1] == "missing"
+    assert found["value"].tolist().count("missing") == 1
+    assert found["n"].tolist()[-1] == 48
+    assert found["n"].sum() == 240
+
+
+def test_large_numbers_are_not_lumped_together(predictions):
+    shop = 1_234_567 + predictions.index % 2
+    for values in (shop, shop.astype("float64")):
+        found = segment_metrics(predictions.assign(shop=values), "y", ["shop"])
+        assert found["value"].unique().tolist() == ["1234567", "1234568"]
+        assert found["n"].tolist() == [120] * 4
+
+
+def test_without_segments_the_list_is_empty(predictions):
+    assert segment_metrics(predictions, "y", []).empty
+
+
+def test_a_window_has_the_figures_of_its_rows(predictions, at_problem):
+    off = predictions["candidate"].where(predictions["at"] < "2021-03-06", predictions["y"] - 4.0)
+    table = predictions.assign(candidate=off)
+    found = by_window(table, at_problem, length="5 days").set_index(["window", "model"])
+    first, second = "2021-03-01 to 2021-03-05", "2021-03-06 to 2021-03-10"
+    assert found.loc[(first, "candidate"), "mae"] == 1
+    assert found.loc[(second, "candidate"), "mae"] == 4
+    expected = compute_metrics(table["y"].iloc[120:], table["candidate"].iloc[120:])
+    assert found.loc[(second, "candidate"), list(METRICS)].to_dict() == pytest.approx(
+        {name: expected[name] for name in METRICS}
+    )
+
+
+def test_a_window_that_is_not_complete_keeps_its_row_without_figures(predictions, at_problem):
+    day = predictions["at"].dt.day
+    table = predictions[(day == 1) | ((day == 2) & (predictions["hour"] < 5)) | (day == 4)]
+    found = by_window(table, at_problem, length="1 day", minimum_rows=10)
+    found = found[found["model"] == "candidate"]
+    assert found["status"].tolist() == ["complete", "underpopulated", "empty", "complete"]
+    assert found["n"].tolist() == [24, 5, 0, 24]
+    assert found["mae"].isna().tolist() == [False, True, True, False]
+    assert found.loc[found["status"] != "complete", list(METRICS)].isna().all(axis=None)
+
+
+def test_a_window_whose_labels_are_not_there_yet_has_no_figures(predictions, at_problem):
+    table = predictions.assign(y=predictions["y"].where(predictions["at"] < "2021-03-06 12:00"))
+    found = by_window(table, at_problem, length="5 days")
+    found = found[found["model"] == "candidate"]
+    assert found["status"].tolist() == ["complete", "pending labels"]
+    assert found["n"].tolist() == [120, 120]
+    assert found["mae"].isna().tolist() == [False, True]
+
+
+def test_figures_by_batch_are_those_of_its_rows_wherever_they_stand(predictions, at_problem):
+    table = predictions.assign(
+        candidate=predictions["y"] + 1.0 + 2 * (predictions["sky"] == "rain")
+    )
+    found = by_window(table, at_problem, column="sky")
+    found = found[found["model"] == "candidate"].set_index("window")["mae"]
+    assert found.to_dict() == {"sky=clear": 1, "sky=rain": 3}
+
+
+def test_the_worst_rows_come_first_whatever_the_sign_of_the_error(predictions):
+    off = predictions["candidate"].copy()
+    off[10], off[20], off[30] = predictions["y"][10] - 50, predictions["y"][20] + 40, math.nan
+    found = worst_rows(predictions.assign(candidate=off), "y", 3)
+    assert found["error"].tolist() == [-50, 40, 1]
+    assert found["at"].tolist()[:2] == [predictions["at"][10], predictions["at"][20]]
+    assert len(worst_rows(predictions, "y", 1000)) == 240
+
+
+def test_rows_that_are_equally_bad_stay_in_the_order_of_time(predictions):
+    assert worst_rows(predictions, "y", 5)["at"].tolist() == predictions["at"].tolist()[:5]

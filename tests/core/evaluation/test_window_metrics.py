@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.evaluation.window_metrics import (
+    FIGURES,
+    data_quality,
+    judge_rows,
+    judge_segments,
+    segment_extremes,
+)
+from regression_lifecycle.core.metrics import compute_metrics
+
+
+@pytest.fixture
+def rows():
+    return pd.DataFrame(
+        {
+            "cnt": [10.0, 20.0, 30.0, 40.0, math.nan],
+            "prediction": [12.0, 18.0, 30.0, 60.0, 99.0],
+            "raw_prediction": [6.0, 9.0, 15.0, 30.0, 50.0],
+            "lower": [9.0, 19.0, 25.0, math.nan, 0.0],
+            "upper": [15.0, 21.0, 35.0, math.nan, 200.0],
+            "baseline": [10.0, 10.0, math.nan, 40.0, 7.0],
+            "hour": [0, 8, 8, 8, 8],
+            "sky": ["clear", "rain", None, "rain", "rain"],
+        }
+    )
+
+
+def test_figures_are_those_of_the_labelled_rows(rows):
+    figures = judge_rows(rows, "cnt")
+
+    expected = compute_metrics(rows["cnt"][:4], rows["prediction"][:4])
+    assert {name: figures[name] for name in FIGURES} == {name: expected[name] for name in FIGURES}
+    assert figures["sum_target"] == 100
+    assert figures["sum_prediction"] == 120
+    assert figures["sum_raw_prediction"] == 60
+    assert figures["baseline_rmse"] == pytest.approx(math.sqrt(100 / 3))
+    assert figures["baseline_mae"] == pytest.approx(10 / 3)
+
+
+def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows):
+    figures = judge_rows(rows, "cnt")
+
+    assert figures["coverage"] == 1.0
+    assert figures["interval_width"] == pytest.approx(18 / 3)
+    outside = judge_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), "cnt")
+    assert outside["coverage"] == pytest.approx(2 / 3)
+    bare = judge_rows(rows.assign(lower=math.nan), "cnt")
+    assert math.isnan(bare["coverage"])
+
+
+def test_a_window_without_labels_has_no_figures(rows):
+    figures = judge_rows(rows.assign(cnt=math.nan), "cnt")
+
+    sums = {"sum_target", "sum_prediction", "sum_raw_prediction"}
+    assert all(math.isnan(figures[name]) for name in figures if name not in sums)
+    assert {figures[name] for name in sums} == {0.0}
+
+
+def test_segments_are_judged_by_value(rows):
+    table = judge_segments(rows, "cnt", ["hour", "sky"])
+
+    assert table[["segment", "value", "n"]].values.tolist() == [
+        ["hour", "0", 1],
+        ["hour", "8", 3],
+        ["sky", "clear", 1],
+        ["sky", "missing", 1],
+        ["sky", "rain", 2],
+    ]
+    eight = table.iloc[1]
+    assert eight["rmse"] == pytest.approx(math.sqrt((4 + 0 + 400) / 3))
+    assert eight["bias"] == pytest.approx(108 / 90 - 1)
+    assert judge_segments(rows, "cnt", []).empty
+
+
+def test_the_worst_segment_needs_enough_rows(rows):
+    table = judge_segments(rows, "cnt", ["hour", "sky"])
+
+    found = segment_extremes(table, 2)
+    assert found["worst_segment"] == "sky=rain"
+    assert found["worst_segment_rmse"] == pytest.approx(math.sqrt(404 / 2))
+    assert found["most_biased_segment"] == "sky=rain"
+    assert found["most_biased_segment_bias"] == pytest.approx(0.3)
+    none = segment_extremes(table, 9)
+    assert none["worst_segment"] is None
+    assert math.isnan(none["most_biased_segment_bias"])
+    assert segment_extremes(judge_segments(rows, "cnt", []), 1)["worst_segment"] is None
+
+
+def test_the_most_biased_segment_may_be_too_low():
+    table = pd.DataFrame(
+        {
+            "segment": "hour",
+            "value": ["1", "2"],
+            "n": 10,
+            "rmse": [np.nan, 3.0],
+            "bias": [-0.6, 0.5],
+        }
+    )
+
+    found = segment_extremes(table, 1)
+
+    assert (found["most_biased_segment"], found["most_biased_segment_bias"]) == ("hour=1", -0.6)
+    assert found["worst_segment"] == "hour=2"
+
+
+def test_quality_counts_what_is_blank_lost_and_rejected(rows):
+    found = data_quality(rows, ["sky", "hour", "elsewhere"], 10, 2)
+
+    assert found == {"n_missing_rows": 3, "n_rejected": 2, "missing_share": 0.1}
+    assert data_quality(rows, ["sky"], None, 0)["n_missing_rows"] is None
+    # A repeated hour is no row too few.
+    assert data_quality(rows, ["sky"], 4, 0)["n_missing_rows"] == 0
+    empty = data_quality(rows.iloc[:0], ["sky"], 10, 0)
+    assert empty["n_missing_rows"] == 10
+    assert math.isnan(empty["missing_share"])

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from regression_lifecycle.core.evaluation.gate import CheckResult, decide
+from regression_lifecycle.core.models.model_card import write_model_card
+from regression_lifecycle.core.models.trained_model import ModelPassport
+
+METRICS = {
+    "candidate": {"rmse": 51.6789, "mae": 30.0, "r2": 0.9, "rmsle": None, "bias": -0.01},
+    "baseline": {"rmse": 112.0, "mae": 70.0, "r2": 0.7, "rmsle": 0.5, "bias": 0.02},
+}
+CHECKS = [
+    CheckResult("rows", 5000, 672, "pass", "5000 rows were judged"),
+    CheckResult("candidate bias at most 0.1", None, 0.1, "not computed", "bias is not defined"),
+]
+
+
+@pytest.fixture
+def card(make_problem, recipe):
+    passport = ModelPassport(
+        problem="tiny",
+        fingerprint="fingerprint-f",
+        data_fingerprint="fingerprint-d",
+        recipe=recipe(
+            {"kind": "columns", "names": ["temp"]},
+            {"kind": "lag", "name": "day_ago", "column": "cnt", "ages": ["1 day"]},
+        ),
+        trained_from="2021-01-01 05:00",
+        trained_until="2021-03-01 11:00",
+        n_rows=12345,
+        target_mean=1.0,
+    )
+    judged = {"judged_from": "2021-03-01 12:00", "judged_until": "2021-04-01", "n_rows": 5000}
+    return write_model_card(
+        make_problem(horizon="36 hours", caveats=["The weather counts as known."]),
+        passport,
+        "sklearn.linear_model.Ridge",
+        METRICS,
+        {**decide(CHECKS, unchanged=False), **judged},
+    )
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "# tiny",
+        "Visitors per hour.",
+        "`cnt`, up to 1.5 days ahead",
+        "`sklearn.linear_model.Ridge`",
+        "12,345 rows, 2021-01-01 05:00:00 to 2021-03-01 11:00:00",
+        "5,000 later rows, 2021-03-01 12:00 to 2021-04-01",
+        "refuse: bias is not defined",
+        "`fingerprint-f` (data `fingerprint-d`)",
+        "## Features\n\n`temp`, `day_ago`.",
+        "Never features: `part_a` (a part of the target), `part_b` (the other part).",
+        "- The weather counts as known.",
+    ],
+)
+def test_the_card_says_what_the_model_is_and_where_it_comes_from(card, expected):
+    assert expected in card
+
+
+def test_the_card_has_a_row_per_model_and_an_undefined_figure_is_no_number(card):
+    assert "| model | rmse | mae | r2 | rmsle | bias |" in card
+    assert "| candidate | 51.68 | 30 | 0.9 | not defined | -0.01 |" in card
+    assert "| baseline | 112 | 70 | 0.7 | 0.5 | 0.02 |" in card
+
+
+def test_the_card_has_a_row_per_check(card):
+    assert "| rows | 5000 | 672 | pass |" in card
+    assert "| candidate bias at most 0.1 | not defined | 0.1 | not computed |" in card
+
+
+def test_every_table_of_the_card_has_as_many_cells_in_each_row(card):
+    blocks = [block.splitlines() for block in card.split("\n\n") if block.startswith("|")]
+    assert len(blocks) == 2
+    for rows in blocks:
+        assert len({row.count("|") for row in rows}) == 1

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+
+from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.training import Compute, ModelSpec, fit, make_pipeline
+
+FEATURES = (
+    {"kind": "columns", "names": ["temp", "hour"]},
+    {"kind": "lag", "name": "day_ago", "column": "cnt", "ages": ["1 day"]},
+)
+
+
+@pytest.fixture(scope="module")
+def table(observations, problem, recipe):
+    return build_features(observations, problem, recipe(*FEATURES), keep=["load"]).iloc[24:]
+
+
+@pytest.fixture(scope="module")
+def model(table, recipe):
+    made = recipe(*FEATURES)
+    names = list(made.feature_names)
+    spec = ModelSpec.model_validate({"estimator": {"class": "sklearn.linear_model.Ridge"}})
+    passport = ModelPassport(
+        problem="tiny",
+        fingerprint="f" * 16,
+        data_fingerprint="d" * 16,
+        recipe=made,
+        trained_from=table["timestamp"].min(),
+        trained_until=table["timestamp"].max(),
+        n_rows=len(table),
+        target_mean=float(table["cnt"].mean()),
+    )
+    estimator = fit(make_pipeline(spec), table[names], table["cnt"], Compute())
+    return TrainedModel(estimator, passport, table[names].head(3))
+
+
+def test_a_prediction_stands_on_the_row_it_is_for(model, table):
+    made = model.predict(table)
+    assert made.index.equals(table.index)
+    assert made.dtype == "float64"
+    assert model.predict(table.loc[[40]]).item() == pytest.approx(made[40])
+
+
+def test_neither_the_order_of_columns_nor_further_ones_matter(model, table):
+    # A bare estimator is strict about its columns; a ColumnTransformer would forgive.
+    names = list(model.passport.recipe.feature_names)
+    model = replace(model, estimator=Ridge().fit(table[names], table["cnt"]))
+    other = table.assign(cnt=-1, load=0.0, part_a=7, note="x")[
+        ["note", "part_a", *reversed(table.columns)]
+    ]
+    pd.testing.assert_series_equal(model.predict(other), model.predict(table))
+
+
+def test_the_model_has_seen_its_features_alone(model):
+    assert list(model.estimator.feature_names_in_) == ["temp", "hour", "day_ago"]
+
+
+def test_a_missing_feature_is_named(model, table):
+    with pytest.raises(ModelError, match="the feature table lacks hour, day_ago"):
+        model.predict(table.drop(columns=["day_ago", "hour"]))
+
+
+def test_a_passport_comes_back_from_json_as_it_was(model):
+    passport = ModelPassport.model_validate_json(model.passport.model_dump_json())
+    assert passport == model.passport
+    assert passport.recipe.digest() == model.passport.recipe.digest()

@@ -1,0 +1,255 @@
+"""What was really served is judged: over windows, versions, and however late it arrives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.data.tables import PREDICTIONS, SERVED_PREDICTIONS
+from regression_lifecycle.core.monitoring.logged_predictions import adopt
+from regression_lifecycle.core.prediction.batch_predictions import ScoredBatch
+from tests.core.monitoring.test_simulation import look, model, parameters_of
+
+LEAVE = parameters_of().model_copy(update={"unserved": "leave"})
+
+
+@pytest.fixture
+def table():
+    """Eight days of hours, with the value 100 + its position: four windows of two days."""
+    moments = pd.date_range("2021-03-01", periods=192, freq="h")
+    return pd.DataFrame({"timestamp": moments, "temp": 20.0, "cnt": np.arange(100, 292)})
+
+
+def asked(first, n, *, prediction=55.0, version="1", served_at="2021-04-01", request="r", **more):
+    """Predictions that a service gave for n hours."""
+    moments = pd.date_range(first, periods=n, freq="h")
+    return SERVED_PREDICTIONS.frame(
+        pd.DataFrame(
+            {
+                "problem": "tiny",
+                "request_id": request,
+                "row_number": range(n),
+                "source": "service",
+                "served_at": pd.Timestamp(served_at),
+                "row_key": moments.astype("str"),
+                "timestamp": moments,
+                "model_version": version,
+                "trained_until": pd.Timestamp("2021-02-28 23:00"),
+                "raw_prediction": prediction,
+                "level_factor": 1.0,
+                "prediction": prediction,
+                **more,
+            }
+        )
+    )
+
+
+def windows_of(memory, at=-1):
+    return memory[at][1].sort_values(["window_index", "model_version"]).reset_index(drop=True)
+
+
+def test_what_was_served_is_judged_and_the_rest_is_simulated(table, problem):
+    served = look(table, problem, "2021-03-09", asked_for=asked("2021-03-01 06:00", 12))
+
+    assert len(served) == 192
+    said = served[served["prediction"] == 55]
+    moments = pd.date_range("2021-03-01 06:00", periods=12, freq="h")
+    assert said["timestamp"].tolist() == moments.tolist()
+    # Its label and its baseline are the table's.
+    assert said["target"].tolist() == table["cnt"].iloc[6:18].tolist()
+    assert (said["baseline"] == 1).all()
+    assert said["window_index"].unique().tolist() == [0]
+
+
+def test_what_nobody_asked_for_can_be_left_out(table, problem):
+    memory: list = []
+
+    served = look(
+        table,
+        problem,
+        "2021-03-09",
+        parameters=LEAVE,
+        asked_for=asked("2021-03-01 06:00", 40),
+        memory=memory,
+    )
+
+    assert len(served) == 40
+    windows = windows_of(memory)
+    assert windows["n"].tolist() == [40]
+    assert windows["window_index"].tolist() == [0]
+
+
+def test_the_newest_prediction_of_a_row_counts_and_a_judged_one_stays(table, problem):
+    first = asked("2021-03-01", 4, prediction=1.0, served_at="2021-04-01")
+    second = asked("2021-03-01", 2, prediction=2.0, served_at="2021-04-02", request="s")
+
+    served = look(table, problem, "2021-03-09", asked_for=pd.concat([second, first]))
+    assert served["prediction"].iloc[:4].tolist() == [2, 2, 1, 1]
+
+    known = PREDICTIONS.frame(served)
+    rows = table.assign(window_index=0, baseline=1.0)
+    windows = pd.DataFrame({"window": ["w"], "window_index": [0]})
+    third = asked("2021-03-01", 4, prediction=3.0, served_at="2021-04-03", request="t")
+    again = adopt(known, third, [], rows, windows, problem)
+    assert not again["adopted"].any()
+    assert again["prediction"].iloc[:4].tolist() == [2, 2, 1, 1]
+
+
+def test_a_prediction_of_a_row_that_the_model_was_trained_on_judges_nothing(table, problem):
+    trained = asked("2021-03-01", 24, trained_until=pd.Timestamp("2021-03-01 11:00"))
+
+    served = look(table, problem, "2021-03-09", parameters=LEAVE, asked_for=trained)
+
+    assert served["timestamp"].min() == pd.Timestamp("2021-03-01 12:00")
+    assert len(served) == 12
+
+
+def test_what_names_no_known_row_is_left_aside(table, problem):
+    nameless = asked("2021-03-01", 3).assign(row_key=None)
+    unknown = asked("2031-03-01", 3, request="u")
+    other = asked("2021-03-01", 3, request="o").assign(problem="huge")
+
+    served = look(
+        table,
+        problem,
+        "2021-03-09",
+        parameters=LEAVE,
+        asked_for=pd.concat([nameless, unknown, other]),
+    )
+
+    assert served.empty
+
+
+def test_two_versions_share_a_window_and_each_answers_for_its_own_rows(table, problem):
+    memory: list = []
+    both = pd.concat(
+        [
+            asked("2021-03-01", 24, prediction=10.0, version="1"),
+            asked("2021-03-02", 24, prediction=20.0, version="2", request="s"),
+        ]
+    )
+
+    served = look(
+        table, problem, "2021-03-03", champions=[model("2")], asked_for=both, memory=memory
+    )
+
+    assert served.groupby("model_version")["prediction"].unique().map(list).to_dict() == {
+        "1": [10.0],
+        "2": [20.0],
+    }
+    windows = windows_of(memory)
+    assert windows["model_version"].tolist() == ["1", "2"]
+    assert windows["n"].tolist() == [24, 24]
+
+
+def test_what_arrives_after_its_window_was_judged_is_added(table, problem):
+    # The service kept it in its spool while the store was away.
+    memory: list = []
+    late = asked("2021-03-01", 12)
+    first = look(table, problem, "2021-03-03", parameters=LEAVE, memory=memory)
+    assert first.empty
+
+    served = look(
+        table, problem, "2021-03-03", "2021-03-05", parameters=LEAVE, asked_for=late, memory=memory
+    )
+
+    assert len(served) == 12
+    assert windows_of(memory)["n"].tolist() == [12]
+
+
+def test_labels_of_served_rows_are_filled_in_as_they_come(table, problem):
+    memory: list = []
+    parameters = parameters_of("3 days").model_copy(update={"unserved": "leave"})
+    given = asked("2021-03-01", 48)
+
+    early = look(
+        table, problem, "2021-03-03", parameters=parameters, asked_for=given, memory=memory
+    )
+    assert early["target"].isna().all()
+    assert windows_of(memory)["status"].tolist() == ["pending labels"]
+
+    late = look(
+        table,
+        problem,
+        "2021-03-03",
+        "2021-03-07",
+        parameters=parameters,
+        asked_for=given,
+        memory=memory,
+    )
+    assert late["target"].tolist() == table["cnt"].iloc[:48].tolist()
+    assert (late["prediction"] == 55).all()
+    assert windows_of(memory)["status"].tolist() == ["complete"]
+
+
+def test_the_level_is_learnt_from_what_was_served(table, problem):
+    # In the first window the model said 50 where 123.5 came on average.
+    served = look(table, problem, "2021-03-09", asked_for=asked("2021-03-01", 48, prediction=50.0))
+
+    assert served.loc[served["window_index"] == 1, "level_factor"].unique().tolist() == [2.0]
+
+
+def test_the_service_is_told_what_to_answer_in_the_window_that_is_not_over(table, problem):
+    memory: list = []
+
+    look(table, problem, "2021-03-04", memory=memory)
+
+    (adjustment,) = memory[-1][2].to_dict("records")
+    assert adjustment["model_version"] == "1"
+    assert adjustment["valid_from"] == pd.Timestamp("2021-03-03")
+    assert adjustment["level_factor"] == pytest.approx(1.235)
+
+
+def batch(first, n, *, prediction=70.0, scored_at="2021-04-05", judged=True, pieces=2):
+    """A batch of n hours, read in pieces."""
+    rows = pd.DataFrame({"timestamp": pd.date_range(first, periods=n, freq="h")})
+    rows = rows.assign(raw_prediction=prediction, level_factor=1.0, prediction=prediction)
+    size = -(-n // pieces)
+    return ScoredBatch(
+        batch="b",
+        model_version="1",
+        trained_until=pd.Timestamp("2021-02-28 23:00"),
+        scored_at=pd.Timestamp(scored_at),
+        first=rows["timestamp"].iloc[0],
+        last=rows["timestamp"].iloc[-1],
+        judged=judged,
+        digest="d",
+        n_rows=n,
+        n_rejected=0,
+        path="b/v1.parquet",
+        read=lambda: (rows.iloc[at : at + size] for at in range(0, n, size)),
+    )
+
+
+def test_batches_are_judged_like_answers_of_the_service(table, problem):
+    served = look(table, problem, "2021-03-09", batches=[batch("2021-03-01 06:00", 12)])
+
+    said = served[served["prediction"] == 70]
+    moments = pd.date_range("2021-03-01 06:00", periods=12, freq="h")
+    assert said["timestamp"].tolist() == moments.tolist()
+    assert len(served) == 192
+
+
+@pytest.mark.parametrize(("scored_at", "expected"), [("2021-04-05", 70), ("2021-03-20", 55)])
+def test_the_newest_of_batch_and_service_counts(table, problem, scored_at, expected):
+    served = look(
+        table,
+        problem,
+        "2021-03-09",
+        parameters=LEAVE,
+        asked_for=asked("2021-03-01", 12, served_at="2021-04-01"),
+        batches=[batch("2021-03-01", 12, scored_at=scored_at)],
+    )
+
+    assert served["prediction"].unique().tolist() == [expected]
+
+
+def test_trials_and_rows_that_are_not_known_yet_are_not_judged(table, problem):
+    trial = batch("2021-03-01", 12, judged=False)
+    coming = batch("2021-03-08 12:00", 48)
+
+    served = look(table, problem, "2021-03-09", parameters=LEAVE, batches=[trial, coming])
+
+    moments = pd.date_range("2021-03-08 12:00", "2021-03-08 23:00", freq="h")
+    assert served["timestamp"].tolist() == moments.tolist()

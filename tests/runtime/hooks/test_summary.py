@@ -1,0 +1,208 @@
+"""The table that a run ends with: it says what the datasets say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.runtime.hooks import SummaryHook
+
+METRICS = {
+    "candidate": {
+        "n": 1840.0,
+        "rmse": 51.613,
+        "mae": 33.2,
+        "r2": 0.9312,
+        "rmsle": float("nan"),
+        "bias": -0.0219,
+    },
+    "baseline": {"n": 1840.0, "rmse": 90.5, "mae": 61, "r2": 0.71, "rmsle": None, "bias": 0.0},
+}
+WINDOWS = pd.DataFrame(
+    {
+        "window": ["w1", "w1", "w2", "w2"],
+        "model": ["candidate", "baseline"] * 2,
+        "n": [1000, 1000, 840, 840],
+        "rmse": [50.25, 90.0, 53.5, None],
+        "mae": [30.5, 60.0, 36.75, None],
+    }
+)
+DRIFT = pd.DataFrame(
+    {
+        "window": ["w1", "w1", "w1", "w2"],
+        "column": ["temp", "hum", "cnt", "temp"],
+        "drifted": pd.array([True, False, None, True], dtype="object"),
+    }
+)
+VERDICT = pd.DataFrame(
+    {
+        "column": ["temp", "hum", "cnt"],
+        "drifted": pd.array([True, False, None], dtype="object"),
+    }
+)
+
+
+class Stored(MemoryDataset):
+    """What was saved to a file that lies somewhere."""
+
+    def __init__(self, data: Any, filepath: str | Path) -> None:
+        super().__init__(data)
+        self._filepath = Path(filepath)
+
+
+class Champion(AbstractDataset[Any, Any]):
+    """The alias, with the version that it points at."""
+
+    def __init__(self, version: str | None) -> None:
+        self._version = version
+
+    def load(self) -> Any:
+        return self._version and SimpleNamespace(location={"version": self._version})
+
+    def save(self, data: Any) -> None:
+        raise NotImplementedError
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": "bikes", "alias": "champion"}
+
+
+def summary(
+    capsys: pytest.CaptureFixture[str],
+    root: Path = Path("/project"),
+    env: str | None = "test",
+    read_only: tuple[str, ...] = (),
+    **datasets: Any,
+) -> str:
+    """What is printed after a run that wrote some datasets."""
+    catalog = DataCatalog(
+        {
+            name: data if isinstance(data, AbstractDataset) else MemoryDataset(data)
+            for name, data in datasets.items()
+        }
+    )
+    written = [name for name in datasets if name not in read_only]
+    pipeline = Pipeline([Node(lambda: None, None, written, name="all")])
+    hook = SummaryHook()
+    hook.after_context_created(SimpleNamespace(project_path=root, env=env))
+    hook.after_pipeline_run(pipeline, catalog)
+    return capsys.readouterr().out
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.replace("┃", "│").strip("│ ").split("│")]
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Rows of the tables by their first cell."""
+    split = [cells(line) for line in text.splitlines() if "│" in line or "┃" in line]
+    return {row[0]: row[1:] for row in split}
+
+
+def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
+    text = summary(
+        capsys,
+        rejected_observations=pd.DataFrame({"raw_row": [7]}),
+        observations=pd.DataFrame({"cnt": range(1999)}),
+        observation_gaps=pd.DataFrame({"n_missing": [3, 1000]}),
+    )
+
+    assert "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps" in text
+
+
+def test_metrics_are_shown_by_model_and_an_undefined_one_as_a_dash(capsys: Any) -> None:
+    text = summary(capsys, holdout_metrics=METRICS)
+
+    assert "Holdout, 1,840 rows" in text
+    table = rows(text)
+    assert table["model"] == ["RMSE", "MAE", "R2", "RMSLE", "BIAS"]
+    assert table["candidate"] == ["51.61", "33.20", "0.931", "-", "-0.022"]
+    assert table["baseline"] == ["90.50", "61.00", "0.710", "-", "0.000"]
+
+
+def test_windows_are_shown_with_the_columns_that_drifted(capsys: Any) -> None:
+    table = rows(summary(capsys, window_metrics=WINDOWS, window_drift=DRIFT))
+
+    assert table["window"] == ["n", "RMSE", "MAE", "baseline", "drifted"]
+    assert table["w1"] == ["1,000", "50.25", "30.50", "90.00", "1/2"]
+    assert table["w2"] == ["840", "53.50", "36.75", "-", "1/1"]
+
+
+def test_drift_of_an_older_run_is_not_shown(capsys: Any) -> None:
+    text = summary(capsys, window_metrics=WINDOWS, window_drift=DRIFT, read_only=("window_drift",))
+
+    assert rows(text)["window"] == ["n", "RMSE", "MAE", "baseline"]
+
+
+def test_drifted_columns_are_named_out_of_those_that_could_be_judged(capsys: Any) -> None:
+    text = summary(capsys, drift_verdict=VERDICT)
+    calm = summary(capsys, drift_verdict=VERDICT.assign(drifted=False))
+
+    assert "Drift 1 of 2 columns against the reference: temp\n" in text
+    assert "Drift 0 of 3 columns against the reference\n" in calm
+
+
+def test_names_of_columns_and_folders_are_no_markup(capsys: Any, tmp_path: Path) -> None:
+    odd = VERDICT.assign(column=["temp[c]", "[/]", "[red]"], drifted=True)
+
+    text = summary(
+        capsys,
+        root=tmp_path / "project [draft]",
+        drift_verdict=odd,
+        drift_report=Stored({}, tmp_path / "[/b]" / "drift_report"),
+    )
+
+    assert "reference: temp[c], [/], [red]\n" in text
+    assert f"{tmp_path.as_posix()}/[/b]/drift_report/report.html" in text
+
+
+@pytest.mark.parametrize("decision", ["promote", "refuse", "unchanged"])
+def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decision: str) -> None:
+    reasons = ["r2 0.05 is below 0.1", "columns [red]temp[/] and [/] are odd"]
+
+    text = summary(capsys, gate_decision={"decision": decision, "reasons": reasons})
+
+    assert f"Gate {decision}: {'; '.join(reasons)}" in text
+
+
+@pytest.mark.parametrize(("version", "shown"), [("3", "version 3"), (None, "none")])
+def test_the_champion_is_named(capsys: Any, version: str | None, shown: str) -> None:
+    assert f"Champion bikes: {shown}" in summary(capsys, champion_version=Champion(version))
+
+
+def test_reports_are_found_from_the_project_folder(capsys: Any, tmp_path: Path) -> None:
+    text = summary(
+        capsys,
+        root=tmp_path,
+        drift_report=Stored({}, tmp_path / "data" / "drift_report"),
+        quality_report=Stored({}, "/elsewhere/quality_report"),
+    )
+
+    assert "Reports data/drift_report/report.html  /elsewhere/quality_report/report.html" in text
+
+
+@pytest.mark.parametrize(
+    ("env", "command"),
+    [("test", "make viz ENV=test"), ("local", "make viz ("), (None, "make viz (")],
+)
+def test_where_to_look_names_the_environment(capsys: Any, env: str | None, command: str) -> None:
+    assert command in summary(capsys, env=env, training_set=1)
+
+
+def test_a_run_says_nothing_of_what_it_did_not_write(capsys: Any) -> None:
+    text = summary(
+        capsys,
+        training_set=1,
+        holdout_metrics=METRICS,
+        gate_decision={"decision": "promote", "reasons": []},
+        read_only=("holdout_metrics", "gate_decision"),
+    )
+
+    assert text.strip().splitlines() == [
+        "Look make viz ENV=test (pipelines and plots), make ui ENV=test (MLflow)"
+    ]

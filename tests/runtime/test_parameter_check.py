@@ -1,0 +1,492 @@
+"""Parameters are checked before a run: one line per mistake, with the place and the mend."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from regression_lifecycle import settings
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.pipeline_registry import LOOP, register_pipelines
+from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
+from regression_lifecycle.runtime.parameter_check import check_parameters
+from tests.conftest import ROOT
+
+Mistakes = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def mistakes() -> Mistakes:
+    """Checks the parameters of the test environment with changes; gives the lines of the error."""
+    pipelines = register_pipelines()
+
+    def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
+        loader = LifecycleConfigLoader(
+            str(ROOT / "conf"),
+            env=env,
+            runtime_params=copy.deepcopy(changes),
+            **settings.CONFIG_LOADER_ARGS,
+        )
+        parameters = loader["parameters"]
+        known = {name: pipelines[name] for name in names or ["__default__"]}
+        try:
+            check_parameters(parameters, changes, known, loader.configured_parameters)
+        except ConfigurationError as error:
+            lines = str(error).split("\n")
+            assert all(line.startswith("  ") for line in lines)
+            return [line[2:] for line in lines]
+        return []
+
+    return check
+
+
+def features(*specs: dict[str, Any]) -> dict[str, Any]:
+    return {"features": list(specs)}
+
+
+def estimator(path: str, **params: Any) -> dict[str, Any]:
+    return {"model": {"estimator": {"class": path, "params": params}}}
+
+
+FOREST = "sklearn.ensemble.RandomForestRegressor"
+HOUR = {"kind": "columns", "names": ["hr"]}
+
+
+@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> None:
+    assert mistakes(env=env) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param(
+            {"training": {"cross_validatoin": {}}},
+            "training: unknown key 'cross_validatoin'; did you mean 'cross_validation'? Allowed: "
+            "compute, cross_validation, model, search",
+            id="key",
+        ),
+        pytest.param(
+            {"evaluation": {"gate": {"comparison": {"confidense": 0.9}}}},
+            "evaluation.gate.comparison: unknown key 'confidense'; did you mean 'confidence'? "
+            "Allowed: block, confidence, metric, minimum_blocks, minimum_improvement, "
+            "observed_improvement, resamples, seed",
+            id="key three levels down",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "columns", "name": ["hr"]})},
+            "preprocessing.features.0: unknown key 'name'; did you mean 'names'? Allowed: kind, "
+            "names",
+            id="key of a feature",
+        ),
+        pytest.param(
+            {"preprocessing": features(HOUR, {"kind": "lag", "name": "x", "ages": ["7 days"]})},
+            "preprocessing.features.1.column: field required",
+            id="missing key of a feature",
+        ),
+        pytest.param(
+            {"training": {"compute": {"threads": "many"}}},
+            "training.compute.threads: input should be a valid integer, unable to parse string as "
+            "an integer",
+            id="wrong type",
+        ),
+        pytest.param(
+            {"training": 5},
+            "training: input should be a valid dictionary or instance of TrainingParameters",
+            id="wrong type of a section",
+        ),
+        pytest.param(
+            {"ingestion": {"maximum_rejected_share": 3}},
+            "ingestion.maximum_rejected_share: input should be less than or equal to 1",
+            id="out of range",
+        ),
+        pytest.param(
+            {"problem": {"horizon": 7}},
+            "problem.horizon: '7' has no unit; write for example '7 days' or '1 hour'",
+            id="no unit",
+        ),
+        pytest.param(
+            {"training": estimator("os.system", command="true")},
+            "training.model: estimator: 'os.system' is not in an allowed package. Allowed: "
+            "sklearn.*, lightgbm.*, xgboost.*, regression_lifecycle.core.estimators.*",
+            id="package that is not allowed",
+        ),
+        pytest.param(
+            {"training": estimator(FOREST, n_estimators=-5)},
+            f"training.model: estimator: {FOREST}: The 'n_estimators' parameter of "
+            "RandomForestRegressor must be an int in the range [1, inf). Got -5 instead.",
+            id="estimator's parameter out of range",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "columns", "names": ["hr", "casual"]})},
+            "preprocessing.features: feature column 'casual': 'casual' is forbidden (a part of the "
+            "target)",
+            id="part of the target as a feature",
+        ),
+        pytest.param(
+            {"evaluation": {"baseline": {"season": "1 day"}}},
+            "evaluation.baseline.season: 1 days 00:00:00 is shorter than problem.horizon 7 days "
+            "00:00:00, so those values are not known yet",
+            id="baseline that knows the future",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(mistakes: Mistakes, changes: dict[str, Any], line: str) -> None:
+    assert mistakes(**changes) == [line]
+
+
+@pytest.mark.parametrize(
+    ("changes", "beginning"),
+    [
+        pytest.param(
+            {"training": estimator("sklearn.ensemble.RandomForestRegresor")},
+            "training.model: estimator: unknown class 'RandomForestRegresor'; did you mean "
+            "'RandomForestRegressor'? Allowed: ",
+            id="unknown estimator",
+        ),
+        pytest.param(
+            {"training": estimator(FOREST, n_estimator=5)},
+            "training.model: estimator.params: unknown parameter 'n_estimator'; did you mean "
+            "'n_estimators'? Allowed: ",
+            id="unknown parameter of an estimator",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "columns", "names": ["cnt"]})},
+            "preprocessing.features: feature column 'cnt': 'cnt' is the target; ",
+            id="target as a feature",
+        ),
+        pytest.param(
+            {
+                "preprocessing": features(
+                    HOUR, {"kind": "lag", "name": "x", "column": "cnt", "ages": ["1 day"]}
+                )
+            },
+            "preprocessing.features: feature 'x' reads 'cnt' 1 days 00:00:00 ago, which is not "
+            "known yet ",
+            id="lag younger than the horizon",
+        ),
+        pytest.param(
+            {"preprocessing": features({"kind": "lagg", "name": "x"})},
+            "preprocessing.features.0: input tag 'lagg' ",
+            id="unknown kind of feature",
+        ),
+        pytest.param(
+            {"evaluation": {"segments": ["hr", "wether"]}},
+            "evaluation.segments: unknown column 'wether'; did you mean 'weathersit'? Allowed: ",
+            id="unknown segment",
+        ),
+        pytest.param(
+            {"evaluation": {"segments": ["casual"]}},
+            "evaluation.segments: unknown column 'casual'",
+            id="segment that is not known ahead",
+        ),
+        pytest.param(
+            {"drift_check": {"columns": ["tmp"]}},
+            "drift_check.columns: unknown column 'tmp'; did you mean 'temp'? Allowed: ",
+            id="unknown drift column",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_begins_with_its_place(
+    mistakes: Mistakes, changes: dict[str, Any], beginning: str
+) -> None:
+    (line,) = mistakes(**changes)
+
+    assert line.startswith(beginning)
+
+
+def test_a_section_that_nobody_knows_is_told_with_those_in_the_files(mistakes: Mistakes) -> None:
+    (line,) = mistakes(trainnig={"model": {}})
+
+    before, _, allowed = line.partition(" Allowed: ")
+    assert before == "unknown parameter 'trainnig'; did you mean 'training'?"
+    files = (ROOT / "conf" / "base").glob("parameters_*.yml")
+    sections = {path.stem.removeprefix("parameters_") for path in files}
+    assert set(allowed.split(", ")) == {*sections, "as_of"}
+
+
+def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
+    lines = mistakes(
+        trainnig={}, ingestion={"minimum_rows": 0}, evaluation={"worst_rows": 0, "report_rows": 1}
+    )
+
+    assert [line.split(":")[0].split(";")[0] for line in lines] == [
+        "unknown parameter 'trainnig'",
+        "ingestion.minimum_rows",
+        "evaluation.worst_rows",
+        "evaluation.report_rows",
+    ]
+
+
+RULE = {"kind": "bias", "maximum": 0.1}
+
+
+def policy(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"policy": {"rules": list(rules)}}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "changes", "line"),
+    [
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy(RULE, {**RULE, "kind": "biass"})},
+            "monitoring.policy.rules.1: input tag 'biass' found using 'kind' does not match any of "
+            "the expected tags: 'performance', 'bias', 'coverage', 'schedule', 'drift', "
+            "'data_quality'",
+            id="unknown kind of rule",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy({"maximum": 0.1})},
+            "monitoring.policy: rule 1 has no kind; allowed: performance, bias, coverage, "
+            "schedule, drift, data_quality",
+            id="rule without a kind",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy({**RULE, "maximun": 0.1})},
+            "monitoring.policy.rules.0: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
+            "action, kind, maximum, name, of, prediction, statistic, violations",
+            id="key of a rule",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": policy(RULE, RULE)},
+            "monitoring.policy: rules of one name: bias; give each its own",
+            id="two rules of one name",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": {"policy": {"rules": None}}},
+            "monitoring.policy.rules: input should be a valid tuple",
+            id="no rules",
+        ),
+        pytest.param(
+            "monitoring",
+            {"monitoring": {"windows": {"length": None, "column": "yeer"}}},
+            "monitoring.windows.column: unknown column 'yeer'; did you mean 'yr'? Allowed: ",
+            id="column of windows",
+        ),
+        pytest.param(
+            "monitoring",
+            {"as_of": "yesterday"},
+            "as_of: 'yesterday' is not a moment; write for example '2012-08-07 12:00'",
+            id="moment",
+        ),
+        pytest.param(
+            "retraining",
+            {"retraining": {"training_length": 365}},
+            "retraining.training_length: '365' has no unit; write for example '7 days' or '1 hour'",
+            id="sliding training without a unit",
+        ),
+        pytest.param(
+            "rollback",
+            {"rollback": {"verson": 3}},
+            "rollback: unknown key 'verson'; did you mean 'version'? Allowed: actor, reason, "
+            "version",
+            id="key of a rollback",
+        ),
+        pytest.param(
+            "backtest",
+            {"backtest": {"policies": [{"name": "x", "kind": "every"}]}},
+            "backtest.policies.0: 'windows' belongs to kind 'every', and only to it",
+            id="policy of a backtest",
+        ),
+    ],
+)
+def test_a_mistake_in_the_loop_is_one_line(
+    mistakes: Mistakes, pipeline: str, changes: dict[str, Any], line: str
+) -> None:
+    (said,) = mistakes(pipeline, **changes)
+
+    assert said == line or (line.endswith("Allowed: ") and said.startswith(line))
+
+
+@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+@pytest.mark.parametrize("pipeline", LOOP)
+def test_what_the_project_ships_for_the_loop_has_no_mistake(
+    mistakes: Mistakes, pipeline: str, env: str
+) -> None:
+    assert mistakes(pipeline, env=env) == []
+
+
+def test_numbers_from_the_command_line_are_versions_and_reasons(mistakes: Mistakes) -> None:
+    assert mistakes("rollback", rollback={"version": 3, "reason": 404}) == []
+    assert mistakes("monitoring", as_of="2011-03-05") == []
+
+
+def test_segments_are_checked_in_a_pipeline_that_makes_no_features(mistakes: Mistakes) -> None:
+    (line,) = mistakes("evaluation", evaluation={"segments": ["wether"]})
+
+    assert line.startswith("evaluation.segments: unknown column 'wether'")
+    assert mistakes("evaluation", evaluation={"segments": ["day_index"]}) == []
+
+
+def test_a_parameter_that_the_pipeline_does_not_use_is_not_called_unknown(
+    mistakes: Mistakes,
+) -> None:
+    assert mistakes("training", ingestion={"minimum_rows": 5}) == [
+        "ingestion is used by none of the pipelines that are to run (training); leave it out"
+    ]
+
+
+def test_a_section_that_is_nowhere_is_asked_for() -> None:
+    pipelines = {"ingestion": register_pipelines()["ingestion"]}
+
+    with pytest.raises(ConfigurationError) as caught:
+        check_parameters({}, {}, pipelines, ())
+
+    assert str(caught.value).split("\n") == [
+        "  ingestion is not configured; add it to a parameters_*.yml",
+        "  problem is not configured; add it to a parameters_*.yml",
+    ]
+
+
+LAST_WEEK = {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["14 days"]}
+
+
+def sections(**changes: Any) -> dict[str, Any]:
+    """All parameters of the test environment, to be changed at will."""
+    loader = LifecycleConfigLoader(
+        str(ROOT / "conf"), env="test", runtime_params=changes, **settings.CONFIG_LOADER_ARGS
+    )
+    return copy.deepcopy(dict(loader["parameters"]))
+
+
+def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:
+    try:
+        check_parameters(raw, (), {pipeline: register_pipelines()[pipeline]}, ())
+    except ConfigurationError as error:
+        return [line[2:] for line in str(error).split("\n")]
+    return []
+
+
+def test_a_lag_of_what_is_not_labelled_yet_is_refused() -> None:
+    raw = sections(preprocessing=features(HOUR, LAST_WEEK))
+    for delay in (None, "7 days"):
+        raw["monitoring"]["label_delay"] = delay
+        assert lines_of(raw, "training") == []
+    raw["monitoring"]["label_delay"] = "8 days"
+
+    # The section stands in the files, whether the pipeline uses it or not.
+    for pipeline in ("training", "preprocessing", "monitoring", "retraining"):
+        assert lines_of(raw, pipeline) == [
+            "preprocessing.features: feature 'last_week' reads 'cnt' 14 days 00:00:00 ago, which "
+            "is not known yet when predicting 7 days 00:00:00 ahead with a monitoring.label_delay "
+            "of 8 days 00:00:00; use ages from 15 days 00:00:00 on"
+        ]
+
+
+def test_a_delay_of_labels_does_not_touch_lags_of_what_is_known_ahead(mistakes: Mistakes) -> None:
+    changes = {
+        "preprocessing": features(HOUR, {**LAST_WEEK, "column": "hum", "ages": ["1 hour"]}),
+        "monitoring": {"label_delay": "28 days"},
+    }
+
+    assert mistakes("retraining", **changes) == []
+
+
+def test_a_lag_of_another_late_column_waits_for_the_delay_too() -> None:
+    raw = sections(preprocessing=features(HOUR, {**LAST_WEEK, "column": "windspeed"}))
+    raw["problem"]["columns"]["windspeed"]["available"] = "after"
+    raw["monitoring"]["label_delay"] = "28 days"
+
+    (line,) = lines_of(raw, "retraining")
+
+    assert "reads 'windspeed' 14 days 00:00:00 ago" in line
+    assert line.endswith("use ages from 35 days 00:00:00 on")
+
+
+TAKEN = (
+    *("prediction", "raw_prediction", "level_factor", "lower", "upper", "baseline", "champion"),
+    *("candidate", "error", "window", "window_index", "row_key", "model_version", "problem"),
+)
+
+
+def test_a_column_of_the_tables_of_the_loop_is_no_raw_column() -> None:
+    raw = sections()
+    columns = raw["problem"]["columns"]
+    for name in TAKEN:
+        raw["problem"]["columns"] = {**columns, name: {"type": "float", "available": "ahead"}}
+
+        assert lines_of(raw, "ingestion") == [
+            f"problem.columns: {name} would be overwritten by the columns of that name that "
+            "predictions are stored with; rename in the file, or leave out of problem.columns"
+        ]
+    for name in ("target", "timestamp_of_sale", "lower_limit"):
+        raw["problem"]["columns"] = {**columns, name: {"type": "float", "available": "ahead"}}
+        assert lines_of(raw, "ingestion") == []
+
+
+def test_target_and_key_are_no_columns_of_the_loop_either() -> None:
+    raw = sections(preprocessing=features(HOUR), drift_check={"columns": ["hr"]})
+    columns = raw["problem"]["columns"]
+    columns["window"] = {"type": "integer"}
+    columns["prediction"] = columns.pop("cnt")
+    raw["problem"] |= {"key": ["timestamp", "window"], "target": "prediction"}
+
+    (line,) = lines_of(raw, "monitoring")
+
+    assert line.startswith("problem.columns: window, prediction would be overwritten ")
+
+
+def test_a_late_column_that_never_stands_beside_predictions_may_have_their_names() -> None:
+    raw = sections()
+    raw["problem"]["columns"]["baseline"] = {"type": "float", "available": "after"}
+
+    assert lines_of(raw, "retraining") == []
+
+
+def test_a_made_feature_is_not_called_as_a_column_of_the_loop(mistakes: Mistakes) -> None:
+    (line,) = mistakes(preprocessing=features(HOUR, {**LAST_WEEK, "name": "baseline"}))
+
+    assert line == (
+        "preprocessing.features: baseline would be overwritten by the columns of that name that "
+        "predictions are stored with; choose other names"
+    )
+
+
+@pytest.mark.parametrize("section", ["evaluation", "monitoring"])
+def test_windows_by_a_column_need_one_that_is_there(mistakes: Mistakes, section: str) -> None:
+    pipeline = section if section == "evaluation" else "retraining"
+
+    def said(column: str) -> list[str]:
+        windows = {"length": None, "column": column, "origin": None}
+        return mistakes(pipeline, **{section: {"windows": windows}})
+
+    (line,) = said("yeer")
+
+    assert line.startswith(f"{section}.windows.column: unknown column 'yeer'; did you mean 'yr'?")
+    assert said("season") == []
+
+
+def test_windows_of_the_holdout_are_cut_by_what_the_holdout_has(mistakes: Mistakes) -> None:
+    def said(column: str) -> list[str]:
+        return mistakes(evaluation={"windows": {"length": None, "column": column}})
+
+    assert said("day_index") == []
+    (line,) = said("registered")
+    assert line.startswith("evaluation.windows.column: unknown column 'registered'")
+    # Of all observations it is there.
+    windows = {"length": None, "column": "registered", "origin": None}
+    assert mistakes("monitoring", monitoring={"windows": windows}) == []
+
+
+@pytest.mark.parametrize("section", ["evaluation", "monitoring"])
+def test_a_table_without_a_time_has_no_months(section: str) -> None:
+    changes = {section: {"windows": {"length": None, "period": "month", "origin": None}}}
+    raw = sections(preprocessing=features(HOUR), **changes)
+    pipeline = section if section == "evaluation" else "retraining"
+    assert lines_of(raw, pipeline) == []
+    raw["problem"]["timestamp"] = {"rows": True}
+
+    assert lines_of(raw, pipeline) == [
+        f"{section}.windows.period: month needs a calendar, and the table has none "
+        "(problem.timestamp.rows); set it to null and use rows, length or column"
+    ]
+    raw[section]["windows"] |= {"period": None, "length": "500 hours"}
+    assert lines_of(raw, pipeline) == []
