@@ -86,7 +86,7 @@ def main(folder: Path) -> None:
         maximum_rows=ingestion.report_rows,
         seed=0,
     ).save_html(str(folder / "data_quality_report.html"))
-    ahead = [name for name in problem.columns if problem.is_known_ahead(name)]
+    ahead = [name for name in problem.columns if problem.is_known_in_advance(name)]
     table = build_features(observations, problem, preprocessing.recipe, keep=ahead)
     past, holdout = split_by_time(table, stamp, preprocessing.split)
 

@@ -168,7 +168,7 @@ def make_features(model: Path, conf: Path, table: Path, path: Path) -> None:
     text = (conf / "base" / "parameters_problem.yml").read_text()
     section = yaml.safe_load(text.replace("${globals:model_name}", "bench"))["problem"]
     problem = Problem.model_validate(section)
-    recipe = read_archive(model).passport.recipe
+    recipe = read_archive(model).metadata.recipe
     # Nothing that was observed reaches into the table's time.
     nothing = pd.DataFrame({problem.timestamp.name: pd.Series(dtype="datetime64[us]")})
     reader = BatchReader(recipe, problem, nothing, FIRST)

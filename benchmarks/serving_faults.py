@@ -192,10 +192,10 @@ def compare(url: str, heard: Heard) -> tuple[int, int, int]:
     Returns:
         Rows in the store, rows that are lost, and rows that are there twice or were never asked.
     """
-    from regression_lifecycle.adapters import database as sql_store
-    from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
+    from regression_lifecycle.adapters import database as database
+    from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 
-    stored = sql_store.read_rows(url, SERVED_PREDICTIONS)
+    stored = database.read_rows(url, SERVICE_PREDICTIONS)
     places = Counter(zip(stored["request_id"], stored["row_number"], strict=True))
     lost = sum(
         (name, number) not in places

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 
 BOOSTED = {
@@ -74,7 +74,7 @@ def fitted_model(
     spec = ModelSpec.model_validate({"estimator": estimator or BOOSTED, **model})
     target = 10.0 + rows["hr"] * 3.0 + rows["temp"].fillna(0.0)
     recipe = FeatureRecipe(features=({"kind": "columns", "names": ["hr", "temp"]},))
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="tiny",
         fingerprint=fingerprint,
         data_fingerprint="f" * 16,
@@ -85,7 +85,7 @@ def fitted_model(
         target_mean=float(target.mean()),
         parameters={"estimator__max_iter": "5"},
     )
-    return TrainedModel(make_pipeline(spec).fit(rows, target), passport, rows.tail(5))
+    return TrainedModel(make_pipeline(spec).fit(rows, target), metadata, rows.tail(5))
 
 
 class Foreign(RegressorMixin, BaseEstimator):

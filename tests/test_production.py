@@ -117,7 +117,7 @@ def test_tables_runs_and_the_lock_have_their_places(
     addresses.setenv("LIFECYCLE_LOCAL_FOLDER", tmp_path.as_posix())
     elsewhere = load()
     assert elsewhere.local_folder == tmp_path
-    assert [sink["path"] for sink in elsewhere["parameters"]["alerts"]["sinks"]] == [
+    assert [channel["path"] for channel in elsewhere["parameters"]["alerts"]["channels"]] == [
         f"{tmp_path.as_posix()}/alerts.jsonl"
     ]
 

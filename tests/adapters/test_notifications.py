@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from regression_lifecycle.adapters.notifications import Outcome, deliver
 from regression_lifecycle.core.alerting.alerts import Alert
-from regression_lifecycle.core.alerting.channels import Sink
+from regression_lifecycle.core.alerting.channels import Channel
 from tests.mail_server import MailServer
 
 ALERT = Alert(
@@ -102,8 +102,8 @@ def mail() -> Iterator[Callable[..., MailServer]]:
         made.close()
 
 
-def send(sink: dict[str, Any], root: Path = Path(), **environment: str) -> Outcome:
-    return deliver(TypeAdapter(Sink).validate_python(sink), ALERT, root, environment)
+def send(channel: dict[str, Any], root: Path = Path(), **environment: str) -> Outcome:
+    return deliver(TypeAdapter(Channel).validate_python(channel), ALERT, root, environment)
 
 
 def webhook(server: Server, **values: Any) -> Outcome:
@@ -111,7 +111,7 @@ def webhook(server: Server, **values: Any) -> Outcome:
 
 
 def email(server: MailServer, **values: Any) -> Outcome:
-    sink = {
+    channel = {
         "kind": "email",
         "host": "127.0.0.1",
         "port": server.port,
@@ -121,7 +121,7 @@ def email(server: MailServer, **values: Any) -> Outcome:
         **QUICK,
         **values,
     }
-    return send(sink, USER="me", TOKEN=SECRET)
+    return send(channel, USER="me", TOKEN=SECRET)
 
 
 def own_certificate(folder: Path) -> Path:
@@ -244,7 +244,7 @@ def test_a_wrong_address_in_a_variable_is_told_without_it(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sink", "variable"),
+    ("channel", "variable"),
     [
         ({"kind": "webhook", "url_env": "HOOK"}, "HOOK"),
         ({"kind": "webhook", "url": "http://127.0.0.1:1", "headers_env": {"X": "KEY"}}, "KEY"),
@@ -261,8 +261,8 @@ def test_a_wrong_address_in_a_variable_is_told_without_it(value: str) -> None:
         ),
     ],
 )
-def test_a_variable_that_is_not_set_is_named(sink: dict[str, Any], variable: str) -> None:
-    assert send(sink).error == f"the environment variable {variable} is not set"
+def test_a_variable_that_is_not_set_is_named(channel: dict[str, Any], variable: str) -> None:
+    assert send(channel).error == f"the environment variable {variable} is not set"
 
 
 def test_a_secret_with_a_line_break_inside_is_not_sent(server: Callable[..., Server]) -> None:
@@ -396,22 +396,23 @@ def test_a_mail_server_that_is_down_or_no_mail_server_is_a_failure(
 
 
 def test_a_file_grows_by_a_line_and_a_broken_line_swallows_nothing(tmp_path: Path) -> None:
-    sink = {"kind": "file", "path": "new/alerts.jsonl"}
+    channel = {"kind": "file", "path": "new/alerts.jsonl"}
     file = tmp_path / "new" / "alerts.jsonl"
 
-    assert send(sink, tmp_path) == send(sink, tmp_path) == Outcome("sent")
+    assert send(channel, tmp_path) == send(channel, tmp_path) == Outcome("sent")
     with file.open("a") as stream:
         stream.write('{"cut off')
-    send(sink, tmp_path)
+    send(channel, tmp_path)
 
     lines = file.read_text().splitlines()
     assert [json.loads(lines[i]) for i in (0, 1, 3)] == [ALERT.document()] * 3
 
 
 def test_threads_that_write_at_once_leave_whole_lines(tmp_path: Path) -> None:
-    sink = {"kind": "file", "path": "alerts.jsonl"}
+    channel = {"kind": "file", "path": "alerts.jsonl"}
     threads = [
-        threading.Thread(target=lambda: [send(sink, tmp_path) for _ in range(20)]) for _ in range(4)
+        threading.Thread(target=lambda: [send(channel, tmp_path) for _ in range(20)])
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()

@@ -166,9 +166,9 @@ def test_an_equal_or_worse_challenger_is_refused_and_changes_nothing(running_pro
             }
         },
     }
-    before = load_dataset(running_project, "champion_model").passport.fingerprint
+    before = load_dataset(running_project, "champion_model").metadata.fingerprint
     assert tick(running_project, "2011-03-26", **worse) == REFUSED
 
     decision = load_dataset(running_project, "retraining_decision")
     assert decision["decision"] == "refuse"
-    assert load_dataset(running_project, "champion_model").passport.fingerprint == before
+    assert load_dataset(running_project, "champion_model").metadata.fingerprint == before

@@ -14,7 +14,7 @@ import yaml
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,17 +30,17 @@ def _tiny_problem(**changes: Any) -> Problem:
         # Declared ahead on purpose: being forbidden must be stronger than that.
         "forbidden_columns": {"part_a": "a part of the target", "part_b": "the other part"},
         "columns": {
-            "day": {"type": "date", "available": "ahead"},
-            "hour": {"type": "integer", "minimum": 0, "maximum": 23, "available": "ahead"},
-            "temp": {"type": "float", "minimum": -50, "maximum": 60, "available": "ahead"},
+            "day": {"type": "date", "known_in_advance": True},
+            "hour": {"type": "integer", "minimum": 0, "maximum": 23, "known_in_advance": True},
+            "temp": {"type": "float", "minimum": -50, "maximum": 60, "known_in_advance": True},
             "sky": {
                 "type": "category",
                 "allowed": ["clear", "rain"],
                 "missing": True,
-                "available": "ahead",
+                "known_in_advance": True,
             },
             "load": {"type": "float"},
-            "part_a": {"type": "integer", "available": "ahead"},
+            "part_a": {"type": "integer", "known_in_advance": True},
             "part_b": {"type": "integer"},
             "cnt": {"type": "integer", "minimum": 0},
         },
@@ -68,7 +68,7 @@ def _tiny_raw(n_rows: int = 96, start: str = "2021-03-01") -> pd.DataFrame:
 
 def tiny_model(estimator: Any, version: str, trained_until: pd.Timestamp | str) -> TrainedModel:
     """A model of the tiny problem that looks at ``temp`` alone."""
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="tiny",
         fingerprint="f",
         data_fingerprint="d",
@@ -78,7 +78,7 @@ def tiny_model(estimator: Any, version: str, trained_until: pd.Timestamp | str) 
         n_rows=10,
         target_mean=100.0,
     )
-    return TrainedModel(estimator, passport, pd.DataFrame(), {"version": version})
+    return TrainedModel(estimator, metadata, pd.DataFrame(), {"version": version})
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def parts_problem(**changes):
             "target": "strength",
             "timestamp": {"name": "row_time", "rows": True},
             "columns": {
-                "weight": {"type": "float", "minimum": 0, "available": "ahead"},
+                "weight": {"type": "float", "minimum": 0, "known_in_advance": True},
                 "strength": {"type": "float"},
             },
             **changes,

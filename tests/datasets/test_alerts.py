@@ -25,11 +25,11 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK", f"http://127.0.0.1:9/{SECRET}")
 
 
-def catalog(folder: Path, *sinks: dict[str, Any], **values: Any) -> DataCatalog:
+def catalog(folder: Path, *channels: dict[str, Any], **values: Any) -> DataCatalog:
     entry = {
         "type": "regression_lifecycle.datasets.alerts.AlertDataset",
         "url": f"sqlite:///{(folder / 'lifecycle.db').as_posix()}",
-        "parameters": {"sinks": list(sinks), "cooldown": "14 days", **values},
+        "parameters": {"channels": list(channels), "cooldown": "14 days", **values},
         "root": folder.as_posix(),
         "metadata": {"kedro-viz": {"layer": "decision"}},
     }
@@ -61,7 +61,7 @@ def test_a_rerun_tells_nothing_twice(tmp_path: Path) -> None:
 
     assert told(tmp_path) == ["w0"]
     (row,) = catalog(tmp_path, FILE).load("alerts").to_dict(orient="records")
-    assert (row["status"], row["sink"], row["attempts"]) == ("sent", "file", 1)
+    assert (row["status"], row["channel"], row["attempts"]) == ("sent", "file", 1)
 
 
 def test_the_cooldown_holds_over_runs(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_one_sink_that_fails_does_not_keep_the_other_from_being_told(
 ) -> None:
     catalog(tmp_path, HOOK, FILE).save("alerts", [alert()])
 
-    rows = catalog(tmp_path, HOOK, FILE).load("alerts").set_index("sink")
+    rows = catalog(tmp_path, HOOK, FILE).load("alerts").set_index("channel")
     assert rows["status"].to_dict() == {"file": "sent", "webhook": "failed"}
     assert rows.loc["webhook", "error"].startswith("no connection")
     assert told(tmp_path) == ["w0"]
@@ -98,7 +98,7 @@ def test_what_failed_is_sent_by_a_later_run_to_that_sink_alone(
     catalog(tmp_path, HOOK, FILE).save("alerts", [])
 
     assert sent == [("webhook", alert())]
-    rows = catalog(tmp_path, HOOK, FILE).load("alerts").set_index("sink")
+    rows = catalog(tmp_path, HOOK, FILE).load("alerts").set_index("channel")
     assert (rows.loc["webhook", "status"], rows.loc["webhook", "attempts"]) == ("sent", 2)
 
 
@@ -155,6 +155,6 @@ def test_a_mistake_in_the_parameters_is_told_at_the_start_without_the_value(
     with pytest.raises(DatasetError) as caught:
         catalog(tmp_path, wrong)["alerts"]
 
-    assert "alerts.sinks.0" in str(caught.value)
+    assert "alerts.channels.0" in str(caught.value)
     assert "use url_env" in str(caught.value)
     assert SECRET not in str(caught.value)

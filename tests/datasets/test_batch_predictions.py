@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.datasets.batch_predictions import ScoredBatchesDataset
+from regression_lifecycle.datasets.batch_predictions import BatchPredictionsDataset
 from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from tests.core.prediction.test_batch_scoring import RAW, rows_of, run_of
 
@@ -22,7 +22,7 @@ def chunks(raw: pd.DataFrame = RAW, size: int = 50) -> list[pd.DataFrame]:
 
 
 def test_a_batch_comes_back_with_what_is_known_of_it(tmp_path: Path) -> None:
-    dataset = ScoredBatchesDataset(str(tmp_path))
+    dataset = BatchPredictionsDataset(str(tmp_path))
     dataset.save(run_of(chunks(), batch="week"))
 
     (batch,) = dataset.load()
@@ -41,10 +41,10 @@ def test_a_batch_comes_back_with_what_is_known_of_it(tmp_path: Path) -> None:
 
 
 def test_the_same_rows_leave_the_file_as_it_was_however_they_are_cut(tmp_path: Path) -> None:
-    ScoredBatchesDataset(str(tmp_path)).save(run_of())
+    BatchPredictionsDataset(str(tmp_path)).save(run_of())
     before = (tmp_path / "default/v3.parquet").read_bytes()
 
-    again = ScoredBatchesDataset(str(tmp_path))
+    again = BatchPredictionsDataset(str(tmp_path))
     again.save(run_of(chunks(size=31)))
 
     assert (tmp_path / "default/v3.parquet").read_bytes() == before
@@ -52,7 +52,7 @@ def test_the_same_rows_leave_the_file_as_it_was_however_they_are_cut(tmp_path: P
 
 
 def test_other_rows_replace_the_file(tmp_path: Path) -> None:
-    dataset = ScoredBatchesDataset(str(tmp_path))
+    dataset = BatchPredictionsDataset(str(tmp_path))
     dataset.save(run_of())
     (first,) = dataset.load()
     dataset.save(run_of(RAW.assign(temp=1.0)))
@@ -65,7 +65,7 @@ def test_other_rows_replace_the_file(tmp_path: Path) -> None:
 def test_rows_that_were_set_aside_stand_beside_the_predictions(tmp_path: Path) -> None:
     broken = RAW.astype({"temp": "object"})
     broken.loc[100, "temp"] = "warm"
-    dataset = ScoredBatchesDataset(str(tmp_path))
+    dataset = BatchPredictionsDataset(str(tmp_path))
 
     dataset.save(run_of(chunks(broken)))
 
@@ -80,13 +80,13 @@ def test_rows_that_were_set_aside_stand_beside_the_predictions(tmp_path: Path) -
 
 
 def test_a_batch_that_is_refused_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
-    ScoredBatchesDataset(str(tmp_path)).save(run_of(length="1 day"))
+    BatchPredictionsDataset(str(tmp_path)).save(run_of(length="1 day"))
     before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
     broken = RAW.assign(temp=1.0).astype({"temp": "object"})
     broken.loc[100:110, "temp"] = "warm"  # on the fifth of March
 
     with pytest.raises(Exception, match="20210305"):
-        ScoredBatchesDataset(str(tmp_path)).save(run_of(chunks(broken, 24), length="1 day"))
+        BatchPredictionsDataset(str(tmp_path)).save(run_of(chunks(broken, 24), length="1 day"))
 
     after = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
     assert set(after) == set(before)
@@ -95,9 +95,9 @@ def test_a_batch_that_is_refused_leaves_the_old_file_and_no_other(tmp_path: Path
 
 
 def test_loading_gives_what_was_just_scored_or_else_all_there_is(tmp_path: Path) -> None:
-    ScoredBatchesDataset(str(tmp_path)).save(run_of(batch="one"))
-    second = ScoredBatchesDataset(str(tmp_path))
-    assert not ScoredBatchesDataset(str(tmp_path / "elsewhere")).exists()
+    BatchPredictionsDataset(str(tmp_path)).save(run_of(batch="one"))
+    second = BatchPredictionsDataset(str(tmp_path))
+    assert not BatchPredictionsDataset(str(tmp_path / "elsewhere")).exists()
     assert second.exists()
     assert [batch.batch for batch in second.load()] == ["one"]
 
@@ -105,11 +105,11 @@ def test_loading_gives_what_was_just_scored_or_else_all_there_is(tmp_path: Path)
     assert [batch.batch for batch in second.load()] == ["two"]
     second.save(run_of(start="2031-01-01"))
     assert second.load() == []
-    assert [b.batch for b in ScoredBatchesDataset(str(tmp_path)).load()] == ["one", "two"]
+    assert [b.batch for b in BatchPredictionsDataset(str(tmp_path)).load()] == ["one", "two"]
 
 
 def test_a_trial_says_that_it_is_not_to_be_judged(tmp_path: Path) -> None:
-    dataset = ScoredBatchesDataset(str(tmp_path))
+    dataset = BatchPredictionsDataset(str(tmp_path))
     dataset.save(run_of())
     dataset.save(run_of(judged=False))
 
@@ -117,7 +117,7 @@ def test_a_trial_says_that_it_is_not_to_be_judged(tmp_path: Path) -> None:
 
 
 def test_that_nothing_was_scored_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    ScoredBatchesDataset(str(tmp_path)).save(run_of(start="2031-01-01"))
+    BatchPredictionsDataset(str(tmp_path)).save(run_of(start="2031-01-01"))
 
     assert "no rows from 2031-01-01 00:00:00 for version 3" in caplog.text
 
@@ -127,14 +127,14 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "default/v3.parquet").write_bytes(b"not a table")
 
     with pytest.raises(Exception, match=r"default/v3.parquet is damaged") as caught:
-        ScoredBatchesDataset(str(tmp_path)).load()
+        BatchPredictionsDataset(str(tmp_path)).load()
     assert isinstance(caught.value.__cause__ or caught.value, DataContractError)
 
 
 def test_an_object_store_is_written_object_by_object() -> None:
     import fsspec
 
-    dataset = ScoredBatchesDataset("memory:///bucket/scored")
+    dataset = BatchPredictionsDataset("memory:///bucket/scored")
     dataset.save(run_of(chunks(), length="7 days"))
 
     names = sorted(fsspec.filesystem("memory").glob("/bucket/scored/*/*"))

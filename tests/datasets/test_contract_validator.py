@@ -20,9 +20,9 @@ PROBLEM: dict[str, Any] = {
     "frequency": "1 hour",
     "horizon": "6 hours",
     "columns": {
-        "day": {"type": "date", "available": "ahead"},
-        "hr": {"type": "integer", "minimum": 0, "maximum": 23, "available": "ahead"},
-        "temp": {"type": "float", "minimum": 0, "maximum": 1, "available": "ahead"},
+        "day": {"type": "date", "known_in_advance": True},
+        "hr": {"type": "integer", "minimum": 0, "maximum": 23, "known_in_advance": True},
+        "temp": {"type": "float", "minimum": 0, "maximum": 1, "known_in_advance": True},
         "cnt": {"type": "integer", "minimum": 0},
     },
 }

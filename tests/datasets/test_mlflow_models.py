@@ -103,7 +103,7 @@ def test_a_candidate_saved_in_a_run_knows_its_place_in_mlflow(
 
     assert read.location["run_id"] == run.info.run_id
     stored = mlflow.get_logged_model(read.location["model_id"])
-    assert stored.tags["fingerprint"] == read.passport.fingerprint == "in a run"
+    assert stored.tags["fingerprint"] == read.metadata.fingerprint == "in a run"
     rows = feature_rows(12)
     np.testing.assert_array_equal(read.predict(rows), model.predict(rows))
 
@@ -141,7 +141,7 @@ def test_a_candidate_that_mlflow_does_not_take_leaves_the_old_archive(
     ):
         catalog.save("candidate", fitted_model("new"))
 
-    assert catalog.load("candidate").passport.fingerprint == "old"
+    assert catalog.load("candidate").metadata.fingerprint == "old"
 
 
 def test_a_model_that_mlflow_has_is_not_logged_again(
@@ -180,7 +180,7 @@ def test_an_alias_is_moved_to_a_version_and_back(
 
         champion = catalog.load("champion")
         assert champion.location["version"] == number
-        assert champion.passport.fingerprint == f"print-{number}"
+        assert champion.metadata.fingerprint == f"print-{number}"
     assert catalog.exists("champion")
     assert json.loads(catalog["champion"].preview())["version"] == "1"
 
@@ -251,11 +251,11 @@ def test_a_champion_is_read_once_as_long_as_it_stays(
     mlflow.MlflowClient().set_registered_model_alias(
         catalog["champion"]._describe()["model_name"], "champion", "2"
     )
-    assert catalog.load("champion").passport.fingerprint == "print-2"
+    assert catalog.load("champion").metadata.fingerprint == "print-2"
     assert len(read) == 2
 
     catalog.release("champion")
-    assert catalog.load("champion").passport.fingerprint == "print-2"
+    assert catalog.load("champion").metadata.fingerprint == "print-2"
     assert len(read) == 3
 
 

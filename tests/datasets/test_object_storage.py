@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.datasets.atomic_file import WholeFile
+from regression_lifecycle.datasets.atomic_file import AtomicFile
 from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset
 from regression_lifecycle.datasets.mlflow_files import MlflowJSONDataset, MlflowPictureDataset
 from regression_lifecycle.datasets.mlflow_models import (
@@ -99,10 +99,10 @@ def test_a_model_is_one_object_and_comes_back(bucket: Any) -> None:
 
     assert bucket.find("/") == ["/bucket/06_models/candidate.zip"]
     loaded = dataset.load()
-    assert loaded.passport == model.passport
+    assert loaded.metadata == model.metadata
     rows = feature_rows()
     pd.testing.assert_series_equal(loaded.predict(rows), model.predict(rows))
-    assert json.loads(dataset.preview()) == json.loads(model.passport.model_dump_json())
+    assert json.loads(dataset.preview()) == json.loads(model.metadata.model_dump_json())
 
 
 def test_a_registration_is_one_object(bucket: Any) -> None:
@@ -159,7 +159,7 @@ def test_mlflow_gets_a_copy_of_what_is_saved_in_a_run(
 
 
 def test_what_the_bucket_lacks_is_named_with_its_address() -> None:
-    file = WholeFile(f"{BUCKET}/absent.json")
+    file = AtomicFile(f"{BUCKET}/absent.json")
 
     assert str(file) == "memory:///bucket/absent.json"
     assert not file.exists()

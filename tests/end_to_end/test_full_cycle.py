@@ -43,7 +43,7 @@ def test_cycle_leaves_a_gated_registered_champion_with_its_evidence(finished_pro
 
     assert decision["decision"] == "promote"
     assert champion.location["version"] == "1"
-    assert champion.passport.fingerprint == decision["candidate_fingerprint"]
+    assert champion.metadata.fingerprint == decision["candidate_fingerprint"]
     assert list(ledger["decision"]) == ["promote"]
     assert list(ledger["candidate_version"]) == ["1"]
     for report in ("data_quality_report", "regression_report", "drift_report"):

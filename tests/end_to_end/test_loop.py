@@ -62,8 +62,8 @@ def test_a_tick_records_decides_promotes_and_draws(promoted):
     assert list(ledger["kind"]) == ["promotion", "policy", "promotion"]
     assert json.loads(ledger["policy"].iloc[1])[0]["name"] == "age"
     # The refit knows everything up to the moment of decision, and nothing later.
-    assert model.passport.trained_until == pd.Timestamp("2011-03-25 23:00")
-    assert ledger["challenger_fingerprint"].iloc[-1] != model.passport.fingerprint
+    assert model.metadata.trained_until == pd.Timestamp("2011-03-25 23:00")
+    assert ledger["challenger_fingerprint"].iloc[-1] != model.metadata.fingerprint
     page = (promoted / "data/test/08_reporting/index.html").read_text()
     assert "2011-03-19" in page
 

@@ -36,7 +36,7 @@ def tracking_uri(project: Path) -> str:
 
 def rows_with_blanks(project: Path) -> list[dict[str, float | None]]:
     model = load_dataset(project, "champion_model")
-    rows = load_dataset(project, "holdout_set")[list(model.passport.recipe.feature_names)].head(3)
+    rows = load_dataset(project, "holdout_set")[list(model.metadata.recipe.feature_names)].head(3)
     records = rows.to_dict("records")
     records[1]["weathersit"] = None
     return records

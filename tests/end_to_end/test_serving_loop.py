@@ -32,11 +32,11 @@ LATE = ["cnt", "casual", "registered"]
 PARAMS = {
     "serving": {"port": 0, "poll_seconds": 0.2},
     "monitoring": {
-        "unserved": "leave",
+        "missing_predictions": "ignore",
         "policy": {"rules": [{"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}]},
     },
     "retraining": {
-        "judged_windows": 1,
+        "measured_windows": 1,
         "gate": {
             "checks": [{"metric": "r2", "minimum": -5}],
             "comparison": {"observed_improvement": None, "minimum_improvement": -0.9},
@@ -169,7 +169,7 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
     assert (windows["bias"] < -0.3).any()
     assert windows["alarms"].str.contains("bias").any()
     judged = load_dataset(running_project, "predictions")
-    served = load_dataset(running_project, "served_predictions")
+    served = load_dataset(running_project, "service_predictions")
     pd.testing.assert_series_equal(
         judged.set_index("row_key")["prediction"].sort_index(),
         served.set_index("row_key")["prediction"].sort_index(),
@@ -194,7 +194,7 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
 
     # And at its end everything that it answered is in the store, once.
     client.end()
-    served = load_dataset(running_project, "served_predictions")
+    served = load_dataset(running_project, "service_predictions")
     assert len(served) == sent + 2
     assert not served.duplicated(["request_id", "row_number"]).any()
     assert served["row_key"].value_counts().iloc[1:].max() == 1

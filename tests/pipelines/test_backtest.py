@@ -27,8 +27,8 @@ PROBLEM = Problem.model_validate(
         "frequency": "1 hour",
         "horizon": "1 hour",
         "columns": {
-            "day": {"type": "datetime", "available": "ahead"},
-            "temp": {"type": "float", "available": "ahead"},
+            "day": {"type": "datetime", "known_in_advance": True},
+            "temp": {"type": "float", "known_in_advance": True},
             "cnt": {"type": "float", "minimum": 0, "maximum": 400},
         },
     }

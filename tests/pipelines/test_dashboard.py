@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset, AtomicTextDataset
 from regression_lifecycle.pipelines.dashboard import create_pipeline, nodes
@@ -34,7 +34,7 @@ TABLES = (
 
 def champion() -> TrainedModel:
     recipe = FeatureRecipe.model_validate({"features": [{"kind": "columns", "names": ["day"]}]})
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="bikes",
         fingerprint="f",
         data_fingerprint="d",
@@ -45,7 +45,7 @@ def champion() -> TrainedModel:
         target_mean=100.0,
     )
     estimator = make_pipeline(StandardScaler(), Ridge())
-    return TrainedModel(estimator, passport, pd.DataFrame(), {"version": "3"})
+    return TrainedModel(estimator, metadata, pd.DataFrame(), {"version": "3"})
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ PROBLEM = Problem.model_validate(
         "target": "y",
         "timestamp": {"rows": True},
         "columns": {
-            "hr": {"type": "integer", "available": "ahead"},
-            "temp": {"type": "float", "missing": True, "available": "ahead"},
+            "hr": {"type": "integer", "known_in_advance": True},
+            "temp": {"type": "float", "missing": True, "known_in_advance": True},
             "y": {"type": "float", "missing": True},
         },
     }

@@ -13,13 +13,13 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     PREDICTIONS,
-    SERVED_PREDICTIONS,
+    SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.monitoring.logged_predictions import adopt
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.monitoring import nodes
@@ -32,8 +32,8 @@ PROBLEM = Problem.model_validate(
         "frequency": "1 hour",
         "horizon": "1 hour",
         "columns": {
-            "day": {"type": "datetime", "available": "ahead"},
-            "temp": {"type": "float", "available": "ahead", "missing": True},
+            "day": {"type": "datetime", "known_in_advance": True},
+            "temp": {"type": "float", "known_in_advance": True, "missing": True},
             "cnt": {"type": "float"},
         },
     }
@@ -64,7 +64,7 @@ class Constant:
 
 
 def model(version: str, until: str) -> TrainedModel:
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="tiny",
         fingerprint=version,
         data_fingerprint="d",
@@ -74,7 +74,7 @@ def model(version: str, until: str) -> TrainedModel:
         n_rows=10,
         target_mean=10.0,
     )
-    return TrainedModel(Constant(), passport, pd.DataFrame(), {"version": version})
+    return TrainedModel(Constant(), metadata, pd.DataFrame(), {"version": version})
 
 
 FIRST = model("1", "2021-02-28 23:00")
@@ -101,7 +101,7 @@ class Loop:
         rows, windows = nodes.make_window_rows(
             observations, champion, as_of, PROBLEM, EVALUATION, PARAMETERS
         )
-        known = adopt(self.predictions, SERVED_PREDICTIONS.frame(), [], rows, windows, PROBLEM)
+        known = adopt(self.predictions, SERVICE_PREDICTIONS.frame(), [], rows, windows, PROBLEM)
         plan = nodes.plan(rows, windows, champion, self.windows, known, PROBLEM, PARAMETERS)
         served, _, _ = nodes.serve(plan, rows, windows, champion, known, PROBLEM, PARAMETERS)
         judged, self.segments = nodes.judge(

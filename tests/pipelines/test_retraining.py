@@ -14,7 +14,7 @@ from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.retraining.nodes import conclude, cut_data, judge
 
@@ -26,8 +26,8 @@ PROBLEM = Problem.model_validate(
         "frequency": "1 hour",
         "horizon": "1 hour",
         "columns": {
-            "day": {"type": "datetime", "available": "ahead"},
-            "temp": {"type": "float", "available": "ahead"},
+            "day": {"type": "datetime", "known_in_advance": True},
+            "temp": {"type": "float", "known_in_advance": True},
             "cnt": {"type": "float"},
         },
     }
@@ -73,7 +73,7 @@ class Shifted:
 
 
 def model(version: str, until: str, error: float) -> TrainedModel:
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="tiny",
         fingerprint=f"print-{version}",
         data_fingerprint="d",
@@ -83,7 +83,7 @@ def model(version: str, until: str, error: float) -> TrainedModel:
         n_rows=10,
         target_mean=10.0,
     )
-    return TrainedModel(Shifted(error), passport, pd.DataFrame(), {"version": version})
+    return TrainedModel(Shifted(error), metadata, pd.DataFrame(), {"version": version})
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_too_little_to_train_on_is_said_with_the_mend(observations: pd.DataFrame
     with pytest.raises(DataContractError, match="24 labelled rows lie before 2021-03-02") as caught:
         cut(observations, None, "2021-03-04", minimum_training_rows=25)
 
-    assert "lower it or retraining.judged_windows" in str(caught.value)
+    assert "lower it or retraining.measured_windows" in str(caught.value)
 
 
 LEDGER = (

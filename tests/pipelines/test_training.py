@@ -20,7 +20,7 @@ PROBLEM = Problem.model_validate(
         "horizon": "1 hour",
         "columns": {
             "day": {"type": "datetime"},
-            "x": {"type": "float", "available": "ahead"},
+            "x": {"type": "float", "known_in_advance": True},
             "y": {"type": "float", "missing": True},
         },
     }
@@ -62,7 +62,7 @@ def test_rows_without_a_label_teach_nothing(unlabelled):
         best, trials = search_parameters(table, PROBLEM, PREPROCESSING, TRAINING)
         scores, means, predicted = cross_validate(table, best, PROBLEM, PREPROCESSING, TRAINING)
         model = train(table, best, PROBLEM, PREPROCESSING, TRAINING)
-        results.append((best, means, model.passport))
+        results.append((best, means, model.metadata))
         assert np.isfinite(trials["rmse"]).all()
         assert scores["n"].sum() == len(predicted)
         assert predicted["y"].notna().all()
@@ -73,10 +73,10 @@ def test_rows_without_a_label_teach_nothing(unlabelled):
 
 
 def test_the_passport_counts_labelled_rows_and_ends_with_the_last_of_them(unlabelled):
-    passport = train(unlabelled, {}, PROBLEM, PREPROCESSING, TRAINING).passport
-    assert passport.n_rows == int(unlabelled["y"].notna().sum())
-    assert passport.trained_until == pd.Timestamp("2021-03-04 17:00")
-    assert passport.target_mean == pytest.approx(unlabelled["y"].mean())
+    metadata = train(unlabelled, {}, PROBLEM, PREPROCESSING, TRAINING).metadata
+    assert metadata.n_rows == int(unlabelled["y"].notna().sum())
+    assert metadata.trained_until == pd.Timestamp("2021-03-04 17:00")
+    assert metadata.target_mean == pytest.approx(unlabelled["y"].mean())
 
 
 def test_a_training_set_without_any_label_is_refused(training_set):

@@ -392,7 +392,7 @@ def test_a_delay_of_labels_does_not_touch_lags_of_what_is_known_ahead(mistakes: 
 
 def test_a_lag_of_another_late_column_waits_for_the_delay_too() -> None:
     raw = sections(preprocessing=features(HOUR, {**LAST_WEEK, "column": "windspeed"}))
-    raw["problem"]["columns"]["windspeed"]["available"] = "after"
+    raw["problem"]["columns"]["windspeed"]["known_in_advance"] = False
     raw["monitoring"]["label_delay"] = "28 days"
 
     (line,) = lines_of(raw, "retraining")
@@ -411,14 +411,14 @@ def test_a_column_of_the_tables_of_the_loop_is_no_raw_column() -> None:
     raw = sections()
     columns = raw["problem"]["columns"]
     for name in TAKEN:
-        raw["problem"]["columns"] = {**columns, name: {"type": "float", "available": "ahead"}}
+        raw["problem"]["columns"] = {**columns, name: {"type": "float", "known_in_advance": True}}
 
         assert lines_of(raw, "ingestion") == [
             f"problem.columns: {name} would be overwritten by the columns of that name that "
             "predictions are stored with; rename in the file, or leave out of problem.columns"
         ]
     for name in ("target", "timestamp_of_sale", "lower_limit"):
-        raw["problem"]["columns"] = {**columns, name: {"type": "float", "available": "ahead"}}
+        raw["problem"]["columns"] = {**columns, name: {"type": "float", "known_in_advance": True}}
         assert lines_of(raw, "ingestion") == []
 
 
@@ -436,7 +436,7 @@ def test_target_and_key_are_no_columns_of_the_loop_either() -> None:
 
 def test_a_late_column_that_never_stands_beside_predictions_may_have_their_names() -> None:
     raw = sections()
-    raw["problem"]["columns"]["baseline"] = {"type": "float", "available": "after"}
+    raw["problem"]["columns"]["baseline"] = {"type": "float", "known_in_advance": False}
 
     assert lines_of(raw, "retraining") == []
 

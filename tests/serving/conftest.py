@@ -21,9 +21,9 @@ from regression_lifecycle.adapters.mlflow.model_files import model_digest, write
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.app import Service, make_app
 from regression_lifecycle.serving.configuration import ServiceConfiguration
@@ -38,21 +38,21 @@ CONTENT: dict[str, Any] = {
     "frequency": "1 hour",
     "horizon": "6 hours",
     "columns": {
-        "day": {"type": "date", "available": "ahead"},
-        "hr": {"type": "integer", "minimum": 0, "maximum": 23, "available": "ahead"},
+        "day": {"type": "date", "known_in_advance": True},
+        "hr": {"type": "integer", "minimum": 0, "maximum": 23, "known_in_advance": True},
         "temp": {
             "type": "float",
             "minimum": -50,
             "maximum": 60,
             "missing": True,
-            "available": "ahead",
+            "known_in_advance": True,
         },
-        "holiday": {"type": "boolean", "available": "ahead"},
+        "holiday": {"type": "boolean", "known_in_advance": True},
         "sky": {
             "type": "category",
             "allowed": ["clear", "rain"],
             "missing": True,
-            "available": "ahead",
+            "known_in_advance": True,
         },
         "cnt": {"type": "integer", "minimum": 0, "unit": "visitors"},
     },
@@ -113,7 +113,7 @@ def train(
     }
     spec = ModelSpec.model_validate({"estimator": estimator or boosted, **model})
     rows = table[list(recipe.feature_names)]
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem=problem.name,
         fingerprint=fingerprint,
         data_fingerprint="f" * 16,
@@ -123,7 +123,7 @@ def train(
         n_rows=len(table),
         target_mean=40.0,
     )
-    return TrainedModel(make_pipeline(spec).fit(rows, table["cnt"]), passport, rows.tail(5))
+    return TrainedModel(make_pipeline(spec).fit(rows, table["cnt"]), metadata, rows.tail(5))
 
 
 @pytest.fixture(scope="session")
@@ -194,7 +194,7 @@ def make_configuration(problem: Problem, folder: Path, **changes: Any) -> Servic
     return ServiceConfiguration(
         problem=problem,
         serving=ServingParameters.model_validate(serving),
-        deployment=DeploymentParameters(),
+        deployment=AdjustmentParameters(),
         model_name=NAME,
         alias="champion",
         tracking_uri="",
@@ -256,11 +256,11 @@ class Running(NamedTuple):
 
     def logged(self) -> pd.DataFrame:
         """What the prediction log has put into the store."""
-        from regression_lifecycle.adapters import database as sql_store
-        from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
+        from regression_lifecycle.adapters import database as database
+        from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 
         assert self.service.log.flush(30)
-        return sql_store.read_rows(self.service.configuration.store_url, SERVED_PREDICTIONS)
+        return database.read_rows(self.service.configuration.store_url, SERVICE_PREDICTIONS)
 
 
 Start = Callable[..., Running]

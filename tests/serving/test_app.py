@@ -15,13 +15,17 @@ import pandas as pd
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from regression_lifecycle.adapters import database as sql_store
+from regression_lifecycle.adapters import database as database
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.prediction.adjustment import Adjustment, DeploymentParameters, served
+from regression_lifecycle.core.prediction.adjustment import (
+    Adjustment,
+    AdjustmentParameters,
+    apply_adjustment,
+)
 from regression_lifecycle.serving import request_limits as http_requests
 from regression_lifecycle.serving.app import Service, make_app
 from tests.serving.conftest import (
@@ -70,7 +74,7 @@ def test_answers_are_the_models_own_predictions(
 ) -> None:
     observations = make_observations(problem).tail(30)
     model = models_once.models["1"]
-    table = build_features(observations, problem, model.passport.recipe)
+    table = build_features(observations, problem, model.metadata.recipe)
     sent = [
         {
             "timestamp": moment.isoformat(),
@@ -86,8 +90,8 @@ def test_answers_are_the_models_own_predictions(
     response = shared.predict(*sent)
 
     assert response.status_code == 200, response.text
-    expected = served(
-        model.predict(table).to_numpy(), Adjustment(), problem, DeploymentParameters()
+    expected = apply_adjustment(
+        model.predict(table).to_numpy(), Adjustment(), problem, AdjustmentParameters()
     )
     answered = pd.DataFrame(response.json()["predictions"])
     np.testing.assert_array_equal(answered["prediction"], expected["prediction"])
@@ -103,7 +107,7 @@ def test_a_level_factor_and_an_interval_are_applied(
     valid_from = pd.Timestamp("2021-03-08")
     rows = {"problem": "tiny", "model_version": "1", "valid_from": [valid_from]}
     learnt = pd.DataFrame({**rows, "level_factor": [1.5], "interval_width": [2.0]})
-    sql_store.upsert_rows(url, ADJUSTMENTS, learnt)
+    database.upsert_rows(url, ADJUSTMENTS, learnt)
     running = start()
 
     (answer,) = running.predict(row()).json()["predictions"]
@@ -117,7 +121,7 @@ def test_a_level_factor_and_an_interval_are_applied(
     assert running.client.get("/model").json()["interval"]["width"] == 2.0
     # Learnt anew by a tick, it holds without a restart.
     changed = learnt.assign(valid_from=pd.Timestamp("2021-03-15"), level_factor=0.5)
-    sql_store.upsert_rows(url, ADJUSTMENTS, changed)
+    database.upsert_rows(url, ADJUSTMENTS, changed)
     running.service.following.look_at_store()
     (later,) = running.predict(row()).json()["predictions"]
     assert later["prediction"] == pytest.approx(answer["prediction"] / 3)
@@ -356,7 +360,7 @@ def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_pat
         "metrics": '{"candidate": {"rmse": 1.5}}',
         "checks": "[]",
     }
-    sql_store.append_decisions(url, [decision])
+    database.append_decisions(url, [decision])
     running = start()
     running.service.following.look_at_store()
 

@@ -15,7 +15,7 @@ from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 from regression_lifecycle.serving import compiled_trees
-from regression_lifecycle.serving.active_model import RegisteredVersion, ServedModel
+from regression_lifecycle.serving.active_model import LoadedModel, RegisteredVersion
 from regression_lifecycle.serving.compiled_model import compile_model
 from regression_lifecycle.serving.request_bodies import Row
 from tests.core.conftest import ROOT
@@ -100,7 +100,7 @@ def table_of(problem: Problem, n_rows: int) -> pd.DataFrame:
 @pytest.mark.parametrize("name", MODELS)
 def test_arrays_give_the_models_own_numbers(problem: Problem, name: str) -> None:
     model = train(problem, **MODELS[name])
-    names = list(model.passport.recipe.feature_names)
+    names = list(model.metadata.recipe.feature_names)
     compiled = compile_model(model.estimator, names)
 
     for n_rows in (1, 2, 30, 700):
@@ -142,7 +142,7 @@ def test_both_ways_to_walk_the_trees_give_the_same(
     monkeypatch.setattr(compiled_trees, "MAXIMUM_PAIRS", pairs)
     model, rows = train(problem), table_of(problem, 40)
 
-    compiled = compile_model(model.estimator, list(model.passport.recipe.feature_names))
+    compiled = compile_model(model.estimator, list(model.metadata.recipe.feature_names))
 
     np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
 
@@ -158,8 +158,8 @@ class Sorted(RegressorMixin, BaseEstimator):
         return np.full(len(X), 1.0 if isinstance(X, pd.DataFrame) else 2.0)
 
 
-def serve(model: Any, problem: Problem) -> ServedModel:
-    return ServedModel(
+def serve(model: Any, problem: Problem) -> LoadedModel:
+    return LoadedModel(
         model, RegisteredVersion("7", {}), problem, enforce_bounds=True, maximum_rows=10
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from regression_lifecycle.adapters import database as sql_store
+from regression_lifecycle.adapters import database as database
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.serving import label_intake as labels_module
@@ -20,7 +20,7 @@ def hand_in(running: Running, *labels: dict[str, Any]) -> Any:
 
 
 def stored(running: Running) -> dict[str, float]:
-    rows = sql_store.read_rows(running.service.configuration.store_url, LABELS)
+    rows = database.read_rows(running.service.configuration.store_url, LABELS)
     return dict(zip(rows["row_key"], rows["target"], strict=True))
 
 
@@ -109,7 +109,7 @@ def test_a_store_that_hangs_is_not_waited_for(
     go_on = threading.Event()
     monkeypatch.setattr(labels_module, "STORE_SECONDS", 0.01)
     monkeypatch.setattr(labels_module, "MAXIMUM_WAITING", 2)
-    monkeypatch.setattr(sql_store, "upsert_rows", lambda *_: go_on.wait(30) and 1)
+    monkeypatch.setattr(database, "upsert_rows", lambda *_: go_on.wait(30) and 1)
 
     answers = [hand_in(running, label(7, 12)) for _ in range(3)]
     go_on.set()

@@ -12,11 +12,11 @@ import mlflow
 import pandas as pd
 import pytest
 
-from regression_lifecycle.adapters import database as sql_store
+from regression_lifecycle.adapters import database as database
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.serving import model_watcher as following_module
-from regression_lifecycle.serving.active_model import ServedModel
+from regression_lifecycle.serving.active_model import LoadedModel
 from tests.serving.conftest import Models, Running, Start, row, wait_until
 
 SHORT = {"timestamp": "2021-03-09T07:00:00", "hr": 7, "temp": 12.5, "holiday": 0}
@@ -34,7 +34,7 @@ def version_of(running: Running) -> str:
 @contextmanager
 def tampered(models: Models, version: str) -> Iterator[None]:
     """One byte more in a file of a registered version, as long as the block runs."""
-    path = models.artifacts[version] / "passport.json"
+    path = models.artifacts[version] / "metadata.json"
     content = path.read_bytes()
     path.write_bytes(content + b" ")
     try:
@@ -72,15 +72,15 @@ def test_a_request_that_is_under_way_keeps_the_model_with_which_it_came(
 ) -> None:
     running = start()
     entered, go_on = threading.Event(), threading.Event()
-    predict = ServedModel.predict
+    predict = LoadedModel.predict
 
-    def waiting(self: ServedModel, values: Any) -> Any:
+    def waiting(self: LoadedModel, values: Any) -> Any:
         if threading.current_thread().name == "predicting":
             entered.set()
             assert go_on.wait(30)
         return predict(self, values)
 
-    monkeypatch.setattr(ServedModel, "predict", waiting)
+    monkeypatch.setattr(LoadedModel, "predict", waiting)
     answers: list[dict[str, Any]] = []
     asking = [
         threading.Thread(target=lambda: answers.append(running.predict(row()).json()))
@@ -257,7 +257,7 @@ def test_a_store_that_is_away_costs_neither_answers_nor_rows(
     url = f"sqlite:///{(folder / 'lifecycle.db').as_posix()}"
     learnt = {"problem": "tiny", "model_version": "1", "valid_from": pd.Timestamp("2021-03-08")}
     rows = ADJUSTMENTS.frame([{**learnt, "level_factor": 1.5, "interval_width": 2.0}])
-    sql_store.upsert_rows(url, ADJUSTMENTS, rows)
+    database.upsert_rows(url, ADJUSTMENTS, rows)
     running = start(store_url=url, log={"interval_seconds": 0.01, "retry_seconds": 0.01})
     running.predict(row())
     running.logged()

@@ -21,8 +21,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from regression_lifecycle.adapters import database as sql_store
-from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
+from regression_lifecycle.adapters import database as database
+from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 from regression_lifecycle.serving import prediction_log
@@ -66,7 +66,7 @@ def start(url: str, folder: Path) -> Iterator[Start]:
 def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A store that fails as long as ``gate["error"]`` is set, and counts who asks."""
     state: dict[str, Any] = {"error": None, "tries": 0}
-    real = sql_store.upsert_rows
+    real = database.upsert_rows
 
     def upsert(*args: Any) -> int:
         state["tries"] += 1
@@ -74,7 +74,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise state["error"]
         return real(*args)
 
-    monkeypatch.setattr(sql_store, "upsert_rows", upsert)
+    monkeypatch.setattr(database, "upsert_rows", upsert)
     return state
 
 
@@ -99,7 +99,7 @@ def row(request: str, number: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def stored(url: str) -> list[str]:
-    return list(sql_store.read_rows(url, SERVED_PREDICTIONS)["request_id"])
+    return list(database.read_rows(url, SERVICE_PREDICTIONS)["request_id"])
 
 
 def refused(folder: Path, number: int = 0) -> list[dict[str, str]]:
@@ -133,7 +133,7 @@ def test_rows_reach_the_store_as_they_were_given(start: Start, url: str) -> None
     assert log.append(rows[2:])
     assert log.flush(30)
 
-    found = sql_store.read_rows(url, SERVED_PREDICTIONS)
+    found = database.read_rows(url, SERVICE_PREDICTIONS)
     assert list(zip(found["request_id"], found["row_number"], strict=True)) == [
         ("a", 0),
         ("a", 1),
@@ -192,7 +192,7 @@ def test_a_request_that_is_repeated_keeps_its_first_answer(start: Start, url: st
     log.append([row("a", prediction=1.0), row("a", prediction=2.0)])
     log.flush(30)
 
-    assert list(sql_store.read_rows(url, SERVED_PREDICTIONS)["prediction"]) == [1.0]
+    assert list(database.read_rows(url, SERVICE_PREDICTIONS)["prediction"]) == [1.0]
     assert log.status()["refused_rows"] == 0
 
 
@@ -292,7 +292,7 @@ def test_a_kill_between_the_store_and_the_place_repeats_a_batch_without_harm(
     log.flush(30)
     segment = next((folder / "0").glob("[0-9]*.jsonl"))
     content = segment.read_bytes()
-    before = sql_store.read_rows(url, SERVED_PREDICTIONS)
+    before = database.read_rows(url, SERVICE_PREDICTIONS)
     log.close(30)
     segment.write_bytes(content)
     if place == "deleted":
@@ -303,7 +303,7 @@ def test_a_kill_between_the_store_and_the_place_repeats_a_batch_without_harm(
     again = start()
 
     assert again.status()["store"] == "up"  # it was asked
-    pd.testing.assert_frame_equal(sql_store.read_rows(url, SERVED_PREDICTIONS), before)
+    pd.testing.assert_frame_equal(database.read_rows(url, SERVICE_PREDICTIONS), before)
 
 
 def test_rows_wait_while_the_store_is_away_and_follow_when_it_is_back(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regression_lifecycle.serving import active_model as deployed_module
-from regression_lifecycle.serving.active_model import ServedModel
+from regression_lifecycle.serving.active_model import LoadedModel
 from tests.serving.conftest import Models, Running, Start, row, wait_until
 
 
@@ -20,16 +20,16 @@ class Gate:
         self.open = threading.Event()
         self.entered = threading.Event()
         self.batches: list[int] = []
-        predict = ServedModel.predict
+        predict = LoadedModel.predict
 
-        def counted(model: ServedModel, values: Any) -> Any:
+        def counted(model: LoadedModel, values: Any) -> Any:
             if threading.current_thread().name == "predicting":
                 self.batches.append(len(values))
                 self.entered.set()
                 assert self.open.wait(30)
             return predict(model, values)
 
-        monkeypatch.setattr(ServedModel, "predict", counted)
+        monkeypatch.setattr(LoadedModel, "predict", counted)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_model_that_fails_is_no_traceback_and_the_thread_lives(
 ) -> None:
     running = start()
     with monkeypatch.context() as patch:
-        patch.setattr(ServedModel, "predict", lambda *_: 1 / 0)
+        patch.setattr(LoadedModel, "predict", lambda *_: 1 / 0)
 
         failed = running.predict(row())
 

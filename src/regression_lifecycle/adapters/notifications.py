@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from regression_lifecycle.core.alerting.alerts import Alert
 from regression_lifecycle.core.alerting.channels import (
-    EmailSink,
-    FileSink,
-    WebhookSink,
+    EmailChannel,
+    FileChannel,
+    WebhookChannel,
     url_mistake,
 )
 from regression_lifecycle.core.alerting.delivery import FAILED, SENT, Status
@@ -46,7 +46,7 @@ class NotSentError(Exception):
         self.may_pass = may_pass
 
 
-class AlertSink(Protocol):
+class AlertChannel(Protocol):
     """Something that takes alerts."""
 
     def send(self, alert: Alert) -> None:
@@ -67,7 +67,7 @@ class Outcome:
     Attributes:
         status: ``sent`` or ``failed``.
         error: Why it failed; empty if it did not.
-        unreachable: Whether the sink did not answer, so that the next alert need not wait for it.
+        unreachable: Whether the channel did not answer, so that the next alert skips it.
     """
 
     status: Status
@@ -76,7 +76,7 @@ class Outcome:
 
 
 def deliver(
-    spec: FileSink | WebhookSink | EmailSink,
+    spec: FileChannel | WebhookChannel | EmailChannel,
     alert: Alert,
     root: Path,
     environment: Mapping[str, str] | None = None,
@@ -84,7 +84,7 @@ def deliver(
     """Send an alert and say what became of it; nothing is ever raised.
 
     Args:
-        spec: The sink.
+        spec: The channel.
         alert: The alert.
         root: Folder that relative paths start from.
         environment: Where variables are looked up; that of the process by default.
@@ -93,30 +93,30 @@ def deliver(
         The outcome.
     """
     try:
-        sink = open_sink(spec, root, os.environ if environment is None else environment)
-        retries = 0 if isinstance(spec, FileSink) else spec.retries
+        channel = open_channel(spec, root, os.environ if environment is None else environment)
+        retries = 0 if isinstance(spec, FileChannel) else spec.retries
         for attempt in range(retries + 1):
             try:
-                sink.send(alert)
+                channel.send(alert)
             except NotSentError as error:
                 if attempt == retries or not error.may_pass:
                     raise
-                assert not isinstance(spec, FileSink)
+                assert not isinstance(spec, FileChannel)
                 time.sleep(spec.backoff_seconds * 2**attempt)
             else:
                 break
     except NotSentError as error:
         return Outcome(FAILED, str(error), error.may_pass)
     except Exception as error:
-        # Whatever a sink does, the run whose work is done goes on. Its text may hold a secret.
+        # Whatever a channel does, the run whose work is done goes on. Its text may hold a secret.
         return Outcome(FAILED, f"{type(error).__name__} while sending")
     return Outcome(SENT)
 
 
-def open_sink(
-    spec: FileSink | WebhookSink | EmailSink, root: Path, environment: Mapping[str, str]
-) -> AlertSink:
-    """Make the sink that a description asks for.
+def open_channel(
+    spec: FileChannel | WebhookChannel | EmailChannel, root: Path, environment: Mapping[str, str]
+) -> AlertChannel:
+    """Make the channel that a description asks for.
 
     Args:
         spec: The description.
@@ -124,14 +124,14 @@ def open_sink(
         environment: Where variables are looked up.
 
     Returns:
-        The sink.
+        The channel.
 
     Raises:
         NotSentError: If a variable is not set or cannot be used.
     """
-    if isinstance(spec, FileSink):
+    if isinstance(spec, FileChannel):
         return _File(root / spec.path)
-    if isinstance(spec, WebhookSink):
+    if isinstance(spec, WebhookChannel):
         url = spec.url if spec.url_env is None else _variable(spec.url_env, environment)
         assert url is not None
         mistake = url_mistake(url)
@@ -185,7 +185,7 @@ class _File:
 
 @dataclass(frozen=True, repr=False)
 class _Webhook:
-    spec: WebhookSink
+    spec: WebhookChannel
     url: str
     headers: Mapping[str, str]
 
@@ -226,7 +226,7 @@ class _Webhook:
 
 @dataclass(frozen=True, repr=False)
 class _Email:
-    spec: EmailSink
+    spec: EmailChannel
     login: tuple[str, str] | None
 
     def send(self, alert: Alert) -> None:

@@ -17,13 +17,13 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
 LOGGER = logging.getLogger(__name__)
-PREVIEWED = ["as_of", "level", "title", "sink", "status", "error"]
+PREVIEWED = ["as_of", "level", "title", "channel", "status", "error"]
 
 
 class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
     """Sends alerts, each once, and records every delivery in a SQL table.
 
-    A sink that fails is recorded as such and tried again on a later save; it never stops the run.
+    A channel that fails is recorded as such and tried again later; it never stops the run.
 
     Example:
         .. code-block:: yaml
@@ -47,7 +47,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         Args:
             url: SQLAlchemy URL of a SQLite or PostgreSQL database.
             parameters: The section ``alerts`` of the parameters.
-            root: Folder that relative paths of file sinks start from.
+            root: Folder that relative paths of file channels start from.
             metadata: For plugins such as Kedro-Viz.
 
         Raises:
@@ -65,7 +65,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         """Read what was sent.
 
         Returns:
-            One row per alert, window and sink, the oldest first.
+            One row per alert, window and channel, the oldest first.
         """
         from regression_lifecycle.adapters.database import read_rows
 
@@ -87,17 +87,17 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         from regression_lifecycle.adapters.database import upsert_rows
         from regression_lifecycle.adapters.notifications import Outcome, deliver
 
-        alert, sink = delivery.alert, delivery.sink
+        alert, channel = delivery.alert, delivery.channel
         # Many alerts must not add up to many timeouts.
-        tried = sink not in unreachable
-        outcome = Outcome(FAILED, "not tried: the sink had just failed to answer")
+        tried = channel not in unreachable
+        outcome = Outcome(FAILED, "not tried: the channel had just failed to answer")
         if tried:
-            spec = next(spec for spec in self._parameters.sinks if spec.label == sink)
+            spec = next(spec for spec in self._parameters.channels if spec.label == channel)
             outcome = deliver(spec, alert, self._root)
         if outcome.unreachable:
-            unreachable.add(sink)
+            unreachable.add(channel)
         if outcome.status == FAILED:
-            LOGGER.warning("alert not sent by '%s' (%s): %s", sink, outcome.error, alert.title)
+            LOGGER.warning("alert not sent by '%s' (%s): %s", channel, outcome.error, alert.title)
         # At once, so that a crash among many repeats one alert at most.
         row = delivery_row(delivery, outcome.status, outcome.error, tried=tried)
         upsert_rows(self._url, SENT_ALERTS, pd.DataFrame([row]))
@@ -121,7 +121,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
 
         return {
             "url": without_credentials(self._url),
-            "sinks": [sink.label for sink in self._parameters.sinks],
+            "channels": [channel.label for channel in self._parameters.channels],
         }
 
 

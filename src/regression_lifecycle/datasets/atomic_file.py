@@ -31,7 +31,7 @@ def open_file_system(protocol: str, folder: PurePosixPath, **arguments: Any) -> 
     return file_system
 
 
-class WholeFile:
+class AtomicFile:
     """A file that is either the old one or the new one, never half of it.
 
     On a disk it is written under a temporary name in its folder and renamed; an object store

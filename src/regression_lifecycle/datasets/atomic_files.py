@@ -21,7 +21,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
-from regression_lifecycle.datasets.atomic_file import WholeFile
+from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 HTMLPreview = NewType("HTMLPreview", str)
 ImagePreview = NewType("ImagePreview", str)
@@ -110,7 +110,7 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
             filepath: Path or URL of the file; folders are made when it is saved.
             metadata: For plugins such as Kedro-Viz.
         """
-        self._file = WholeFile(filepath)
+        self._file = AtomicFile(filepath)
         # An artifact dataset asks for it under this name.
         self._filepath = Path(self._file.path)
         self.metadata = metadata

@@ -17,7 +17,7 @@ from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.prediction.batch_predictions import ScoredBatch
+from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.batch_scoring import ScoredPiece, ScoringRun
 from regression_lifecycle.datasets.atomic_file import open_file_system
 
@@ -30,7 +30,7 @@ READ_ROWS = 100_000
 _DIGEST = b"digest"
 
 
-class ScoredBatchesDataset(AbstractDataset[ScoringRun, list[ScoredBatch]]):
+class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]]):
     """Predictions under ``<path>/<batch>/v<version>.parquet``, locally or on an object store.
 
     A file is there as a whole or not at all, and says about itself, in the metadata of Parquet,
@@ -40,8 +40,8 @@ class ScoredBatchesDataset(AbstractDataset[ScoringRun, list[ScoredBatch]]):
     Example:
         .. code-block:: yaml
 
-            scored_batches:
-              type: regression_lifecycle.datasets.batch_predictions.ScoredBatchesDataset
+            batch_predictions:
+              type: regression_lifecycle.datasets.batch_predictions.BatchPredictionsDataset
               path: data/07_model_output/scored
     """
 
@@ -63,10 +63,10 @@ class ScoredBatchesDataset(AbstractDataset[ScoringRun, list[ScoredBatch]]):
         self._protocol, root = get_protocol_and_path(path)
         self._root = PurePosixPath(root)
         self._fs_args = {**(credentials or {}), **(fs_args or {})}
-        self._written: list[ScoredBatch] | None = None
+        self._written: list[BatchPredictions] | None = None
         self.metadata = metadata
 
-    def load(self) -> list[ScoredBatch]:
+    def load(self) -> list[BatchPredictions]:
         """Look at the batches that were just saved; without any save at all that are there.
 
         Returns:
@@ -170,9 +170,9 @@ class ScoredBatchesDataset(AbstractDataset[ScoringRun, list[ScoredBatch]]):
                     f"{path} is damaged ({error}); delete it, and score the batch again"
                 ) from error
 
-    def _batch(self, path: str) -> ScoredBatch:
+    def _batch(self, path: str) -> BatchPredictions:
         about = {name.decode(): text.decode() for name, text in self._about(path).items()}
-        return ScoredBatch(
+        return BatchPredictions(
             batch=about["batch"],
             model_version=about["model_version"],
             trained_until=pd.Timestamp(about["trained_until"]),

@@ -20,7 +20,7 @@ TABLES = {table.name: table for table in vars(history).values() if isinstance(ta
 class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     """Rows of a SQL table. Saving adds rows and replaces those that changed, by their key.
 
-    In a table that is append-only (``served_predictions``) a stored row stays as it was.
+    In a table that is append-only (``service_predictions``) a stored row stays as it was.
 
     Example:
         .. code-block:: yaml

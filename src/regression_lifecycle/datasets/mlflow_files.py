@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from regression_lifecycle.datasets.atomic_file import WholeFile
+from regression_lifecycle.datasets.atomic_file import AtomicFile
 from regression_lifecycle.datasets.atomic_files import (
     AtomicCSVDataset,
     AtomicJSONDataset,
@@ -37,7 +37,7 @@ class LoggedToMlflow:
             **kwargs: What the file dataset takes.
         """
         super().__init__(filepath=filepath, **kwargs)  # type: ignore[call-arg]
-        self._logged_file = WholeFile(filepath)
+        self._logged_file = AtomicFile(filepath)
 
     def save(self, data: Any) -> None:
         """Write the file, then hand it to the active run, if there is one.

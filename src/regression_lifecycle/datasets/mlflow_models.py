@@ -14,7 +14,7 @@ from typing import Any, NewType
 from kedro.io import AbstractDataset
 
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.datasets.atomic_file import WholeFile
+from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 JSONPreview = NewType("JSONPreview", str)
 
@@ -41,7 +41,7 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
             name: Name of the logged model in MLflow.
             metadata: For plugins such as Kedro-Viz.
         """
-        self._file = WholeFile(filepath)
+        self._file = AtomicFile(filepath)
         self._filepath = Path(self._file.path)
         self._name = name
         self.metadata = metadata
@@ -83,15 +83,15 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
             self._file.write(archive.read_bytes())
 
     def preview(self) -> JSONPreview:
-        """Show the model's passport in Kedro-Viz.
+        """Show the model's metadata in Kedro-Viz.
 
         Returns:
-            The passport as JSON text.
+            The metadata as JSON text.
         """
-        from regression_lifecycle.adapters.mlflow.model_files import read_passport
+        from regression_lifecycle.adapters.mlflow.model_files import read_metadata
 
         with self._file.local_copy() as archive:
-            return JSONPreview(read_passport(archive))
+            return JSONPreview(read_metadata(archive))
 
     def _exists(self) -> bool:
         return self._file.exists()
@@ -195,7 +195,7 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
             model_name: Registered model.
             metadata: For plugins such as Kedro-Viz.
         """
-        self._file = WholeFile(filepath)
+        self._file = AtomicFile(filepath)
         self._filepath = Path(self._file.path)
         self._model_name = model_name
         self.metadata = metadata

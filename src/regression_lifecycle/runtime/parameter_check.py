@@ -186,7 +186,7 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
             f"preprocessing.features: {line}"
             for line in _of_features(preprocessing, problem, known.get("monitoring"))
         ]
-    ahead = set(problem.ahead_columns) | set(features)
+    ahead = set(problem.columns_known_in_advance) | set(features)
     evaluation = models.get("evaluation")
     if isinstance(evaluation, EvaluationParameters):
         found += _unknown(evaluation.segments, ahead, "evaluation.segments", features)
@@ -211,7 +211,7 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
 
 def _carried(problem: Problem) -> dict[str, None]:
     """Columns that stay beside the features until the row is judged."""
-    return dict.fromkeys([*problem.key_columns, *problem.ahead_columns, problem.target])
+    return dict.fromkeys([*problem.key_columns, *problem.columns_known_in_advance, problem.target])
 
 
 def _of_features(
@@ -242,7 +242,7 @@ def _of_features(
         spec
         for spec in preprocessing.features
         if isinstance(spec, Lag)
-        and not problem.is_known_ahead(spec.column)
+        and not problem.is_known_in_advance(spec.column)
         and min(spec.ages) < known_from
     ]
     return found + [

@@ -28,7 +28,7 @@ TRIAL_ROWS = 200
 TOLERANCE = 1e-10
 
 
-class ServedModel:
+class LoadedModel:
     """A loaded model version with all that depends on it alone. It never changes."""
 
     def __init__(
@@ -56,8 +56,8 @@ class ServedModel:
         self.registered = registered
         self.version = registered.version
         self.loaded_at = datetime.now(UTC)
-        self.columns = row_columns(model.passport.recipe, problem, enforce_bounds=enforce_bounds)
-        self.inputs = ModelInputs(model.passport.recipe, problem)
+        self.columns = row_columns(model.metadata.recipe, problem, enforce_bounds=enforce_bounds)
+        self.inputs = ModelInputs(model.metadata.recipe, problem)
         self.reader = BodyReader(
             "rows",
             self.columns,
@@ -183,7 +183,7 @@ def _agree(compiled: ArrayFunction, model: TrainedModel, rows: pd.DataFrame) -> 
 
 
 @dataclass(frozen=True)
-class Deployed:
+class ActiveModel:
     """What a request is answered with from beginning to end, whatever is promoted meanwhile.
 
     Attributes:
@@ -191,5 +191,5 @@ class Deployed:
         adjustment: Level factor and interval width.
     """
 
-    model: ServedModel
+    model: LoadedModel
     adjustment: Adjustment

@@ -9,15 +9,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 
-from regression_lifecycle.serving.active_model import Deployed
+from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.label_intake import LabelIntake
-from regression_lifecycle.serving.model_watcher import Following, Source
+from regression_lifecycle.serving.model_watcher import ModelWatcher, Source
 from regression_lifecycle.serving.openapi import describe
 from regression_lifecycle.serving.prediction_log import PredictionLog
-from regression_lifecycle.serving.prediction_queue import Batching
-from regression_lifecycle.serving.predictor import Answering
+from regression_lifecycle.serving.prediction_queue import PredictionQueue
+from regression_lifecycle.serving.predictor import Predictor
 from regression_lifecycle.serving.request_limits import (
     TokenCheck,
     json_response,
@@ -43,14 +43,14 @@ class Service:
         serving, problem = configuration.serving, configuration.problem
         self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
         self.labels = LabelIntake(configuration.store_url, problem, serving.maximum_rows)
-        self.batching = Batching(
-            Answering(problem, configuration.deployment, log_features=serving.log_features),
+        self.batching = PredictionQueue(
+            Predictor(problem, configuration.deployment, log_features=serving.log_features),
             self.log,
             maximum_batch_rows=serving.maximum_batch_rows,
             maximum_queue_rows=serving.maximum_queue_rows,
             threads=serving.threads,
         )
-        self.following = Following(
+        self.following = ModelWatcher(
             Source(
                 configuration.model_name,
                 configuration.alias,
@@ -72,7 +72,7 @@ class Service:
         self.labels.close()
         self.log.close(seconds)
 
-    def deployed(self) -> Deployed:
+    def deployed(self) -> ActiveModel:
         """Give what answers now.
 
         Returns:
@@ -107,7 +107,7 @@ class Service:
         """
         deployed, following = self.deployed(), self.following
         model, interval = deployed.model, self.configuration.deployment.interval
-        passport = model.model.passport
+        metadata = model.model.metadata
         decisions = following.decisions(model.version)
         return {
             "model_name": self.configuration.model_name,
@@ -115,9 +115,9 @@ class Service:
             "alias": self.configuration.alias,
             "digest": model.digest,
             "loaded_at": model.loaded_at.isoformat(timespec="seconds"),
-            "trained_from": passport.trained_from.isoformat(),
-            "trained_until": passport.trained_until.isoformat(),
-            "n_rows": passport.n_rows,
+            "trained_from": metadata.trained_from.isoformat(),
+            "trained_until": metadata.trained_until.isoformat(),
+            "n_rows": metadata.n_rows,
             "features": list(model.inputs.names),
             "level_factor": deployed.adjustment.level_factor,
             "interval": {

@@ -11,7 +11,7 @@ from typing import Any
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.runtime.parameter_check import read_sections
 
@@ -38,7 +38,7 @@ class ServiceConfiguration:
 
     problem: Problem
     serving: ServingParameters
-    deployment: DeploymentParameters
+    deployment: AdjustmentParameters
     model_name: str
     alias: str
     tracking_uri: str

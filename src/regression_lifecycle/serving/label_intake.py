@@ -81,7 +81,7 @@ class LabelIntake:
             future.exception()
 
     def _save(self, rows: list[Row]) -> int:
-        from regression_lifecycle.adapters import database as sql_store
+        from regression_lifecycle.adapters import database as database
 
         frame = pd.DataFrame(
             {column.name: [row[column.name] for row in rows] for column in self.columns}
@@ -100,7 +100,7 @@ class LabelIntake:
                 ],
             )
         try:
-            return sql_store.upsert_rows(self._url, LABELS, result.observations)
+            return database.upsert_rows(self._url, LABELS, result.observations)
         except Exception as error:
             reason = self._writer.reason(error)
             if is_about_data(error):

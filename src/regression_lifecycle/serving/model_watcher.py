@@ -16,7 +16,7 @@ from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.prediction.adjustment import Adjustment, adjustment_of
-from regression_lifecycle.serving.active_model import Deployed, ServedModel
+from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.errors import shorten
 from regression_lifecycle.serving.store_writer import StoreWriter
 
@@ -66,7 +66,7 @@ class Source:
     maximum_rows: int
 
 
-class Following:
+class ModelWatcher:
     """Knows what is deployed; registry and store may be away as long as they like.
 
     A version that cannot be loaded, or whose files are not those that were registered, is not
@@ -84,12 +84,12 @@ class Following:
         self._poll_seconds = poll_seconds
         self._writer = StoreWriter(source.store_url)
         self._lock = threading.Lock()
-        self._model: ServedModel | None = None
+        self._model: LoadedModel | None = None
         self._adjustments = ADJUSTMENTS.frame()
         self._store_answered = threading.Event()
         self._stop = threading.Event()
         self._decisions: tuple[str, list[dict[str, Any]]] | None = None
-        self.deployed: Deployed | None = None
+        self.deployed: ActiveModel | None = None
         self.refused: Refused | None = None
         self.registry_state = UNASKED
         self.store_state = UNASKED
@@ -190,7 +190,7 @@ class Following:
             loaded = registry.load_version(
                 source.model_name, source.alias, found, needs_digest=True
             )
-            model = ServedModel(
+            model = LoadedModel(
                 loaded,
                 found,
                 source.problem,
@@ -210,11 +210,11 @@ class Following:
 
     def look_at_store(self) -> None:
         """Look once for another level factor, and for how the champion came to its place."""
-        from regression_lifecycle.adapters import database as sql_store
+        from regression_lifecycle.adapters import database as database
 
         source = self._source
         try:
-            rows = sql_store.read_rows(
+            rows = database.read_rows(
                 source.store_url, ADJUSTMENTS, {"problem": source.problem.name}
             )
             if rows.empty and not self._adjustments.empty:
@@ -225,7 +225,7 @@ class Following:
             self._publish(adjustments=rows)
             model = self._model
             if model is not None and self.decisions(model.version) is None:
-                ledger = sql_store.read_decisions(source.store_url)
+                ledger = database.read_decisions(source.store_url)
                 self._decisions = (
                     model.version,
                     _moves_to(ledger, source.problem.name, model.version),
@@ -236,7 +236,7 @@ class Following:
             self._store_answered.set()
 
     def _publish(
-        self, model: ServedModel | None = None, adjustments: pd.DataFrame | None = None
+        self, model: LoadedModel | None = None, adjustments: pd.DataFrame | None = None
     ) -> None:
         with self._lock:
             if model is not None:
@@ -249,7 +249,7 @@ class Following:
             now = self.deployed
             if now is not None and now.model is self._model and _same(now.adjustment, found):
                 return
-            self.deployed = Deployed(self._model, found)
+            self.deployed = ActiveModel(self._model, found)
         LOGGER.warning(
             "version %s answers, with level factor %.4g", self._model.version, found.level_factor
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from regression_lifecycle import __version__
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.serving.active_model import ServedModel
+from regression_lifecycle.serving.active_model import LoadedModel
 from regression_lifecycle.serving.request_columns import RowColumn
 from regression_lifecycle.serving.request_limits import REQUEST_ID_PATTERN
 
@@ -34,7 +34,7 @@ _REQUEST_ID: Json = {
 
 def describe(
     problem: Problem,
-    model: ServedModel | None,
+    model: LoadedModel | None,
     label_columns: Sequence[RowColumn],
     *,
     maximum_rows: int,
@@ -154,11 +154,11 @@ def _body(name: str, row: Json, maximum_rows: int, example: list[Json] | None) -
     return {"required": True, "content": {"application/json": content}}
 
 
-def _examples(model: ServedModel | None) -> list[Json] | None:
+def _examples(model: LoadedModel | None) -> list[Json] | None:
     return None if model is None else model.example_rows()
 
 
-def _row(model: ServedModel | None) -> Json:
+def _row(model: LoadedModel | None) -> Json:
     if model is None:
         return {"type": "object", "description": "There is no model yet that says what it takes."}
     return _columns(model.columns)

@@ -92,7 +92,7 @@ class PredictionLog:
         """Keep rows in the spool. Any thread may call it.
 
         Args:
-            rows: Values by column of ``SERVED_PREDICTIONS``; ``served_at`` and ``timestamp`` as
+            rows: Values by column of ``SERVICE_PREDICTIONS``; ``served_at`` and ``timestamp`` as
                 datetime or ISO text (with a zone it is turned to UTC), ``features`` as a JSON
                 text.
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from regression_lifecycle.serving.active_model import Deployed
+from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.prediction_log import PredictionLog
-from regression_lifecycle.serving.predictor import Answering, Answers
+from regression_lifecycle.serving.predictor import Answers, Predictor
 from regression_lifecycle.serving.request_bodies import Row
 
 LOGGER = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Job:
-    deployed: Deployed
+    deployed: ActiveModel
     request_id: str
     rows: list[Row]
     loop: asyncio.AbstractEventLoop
@@ -54,7 +54,7 @@ class _Job:
             self.future.set_result(outcome)
 
 
-class Batching:
+class PredictionQueue:
     """A queue in front of the model.
 
     A request is predicted at once if nothing is under way; nobody waits for a batch to fill.
@@ -63,7 +63,7 @@ class Batching:
 
     def __init__(
         self,
-        answering: Answering,
+        answering: Predictor,
         log: PredictionLog,
         *,
         maximum_batch_rows: int,
@@ -96,7 +96,7 @@ class Batching:
         """Rows that wait for the model."""
         return self._waiting_rows
 
-    async def predict(self, deployed: Deployed, request_id: str, rows: list[Row]) -> Outcome:
+    async def predict(self, deployed: ActiveModel, request_id: str, rows: list[Row]) -> Outcome:
         """Predict the rows of a request and log them.
 
         Args:

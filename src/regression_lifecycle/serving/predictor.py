@@ -10,8 +10,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters, served
-from regression_lifecycle.serving.active_model import Deployed, ServedModel
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters, apply_adjustment
+from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.model_inputs import RowNames
 from regression_lifecycle.serving.request_bodies import Row
 
@@ -33,11 +33,11 @@ class Answers:
     served: list[tuple[float, float, float]]
 
 
-class Answering:
+class Predictor:
     """Turns rows into answers and into what the prediction log keeps of them."""
 
     def __init__(
-        self, problem: Problem, deployment: DeploymentParameters, *, log_features: bool
+        self, problem: Problem, deployment: AdjustmentParameters, *, log_features: bool
     ) -> None:
         """Take what is the same for every model.
 
@@ -51,7 +51,7 @@ class Answering:
         self._log_features = log_features
         self._row_names = RowNames(problem)
 
-    def answer(self, deployed: Deployed, requests: Sequence[list[Row]]) -> list[Answers]:
+    def answer(self, deployed: ActiveModel, requests: Sequence[list[Row]]) -> list[Answers]:
         """Predict the rows of several requests in one call of the model.
 
         Args:
@@ -66,7 +66,7 @@ class Answering:
         """
         values = deployed.model.inputs.values([row for rows in requests for row in rows])
         raw = deployed.model.predict(values)
-        table = served(raw, deployed.adjustment, self._problem, self._deployment)
+        table = apply_adjustment(raw, deployed.adjustment, self._problem, self._deployment)
         columns = (table[name].tolist() for name in ("prediction", "lower", "upper"))
         answers = list(zip(*columns, strict=True))
         found, start = [], 0
@@ -77,7 +77,7 @@ class Answering:
         return found
 
     def records(
-        self, deployed: Deployed, request_id: str, rows: Sequence[Row], answers: Answers
+        self, deployed: ActiveModel, request_id: str, rows: Sequence[Row], answers: Answers
     ) -> list[dict[str, Any]]:
         """Say what the log keeps.
 
@@ -88,7 +88,7 @@ class Answering:
             answers: What was answered.
 
         Returns:
-            Rows of ``served_predictions``.
+            Rows of ``service_predictions``.
         """
         model = deployed.model
         stamp = self._problem.timestamp.name
@@ -98,7 +98,7 @@ class Answering:
             "source": SOURCE,
             "served_at": datetime.now(UTC),
             "model_version": model.version,
-            "trained_until": model.model.passport.trained_until.isoformat(),
+            "trained_until": model.model.metadata.trained_until.isoformat(),
             "level_factor": deployed.adjustment.level_factor,
         }
         return [
@@ -118,7 +118,7 @@ class Answering:
             )
         ]
 
-    def _features(self, model: ServedModel, values: list[Any]) -> str | None:
+    def _features(self, model: LoadedModel, values: list[Any]) -> str | None:
         if not self._log_features:
             return None
         return to_json(dict(zip(model.inputs.names, values, strict=True))).decode()

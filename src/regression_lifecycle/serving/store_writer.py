@@ -21,7 +21,7 @@ def to_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Write rows as the spool keeps them.
 
     Args:
-        rows: Values by column of ``SERVED_PREDICTIONS``; moments as datetime or ISO text.
+        rows: Values by column of ``SERVICE_PREDICTIONS``; moments as datetime or ISO text.
 
     Returns:
         One line of JSON per row, in ASCII, so that no text can break a line.
@@ -52,7 +52,7 @@ def _naive(moment: datetime) -> datetime:
 
 @dataclass
 class StoreWriter:
-    """Writes lines into ``served_predictions``.
+    """Writes lines into ``service_predictions``.
 
     Attributes:
         url: SQLAlchemy URL of the store.
@@ -154,9 +154,9 @@ class StoreWriter:
 
     def _ask(self) -> None:
         """Make sure that the store answers: a wrong option of a driver is a TypeError too."""
-        from regression_lifecycle.adapters import database as sql_store
+        from regression_lifecycle.adapters import database as database
 
-        engine = sql_store.connect(self.url)
+        engine = database.connect(self.url)
         try:
             with engine.connect():
                 pass
@@ -164,13 +164,13 @@ class StoreWriter:
             engine.dispose()
 
     def _upsert(self, rows: list[dict[str, Any]]) -> None:
-        from regression_lifecycle.adapters import database as sql_store
-        from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
+        from regression_lifecycle.adapters import database as database
+        from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 
-        frame: pd.DataFrame = SERVED_PREDICTIONS.frame(rows)
+        frame: pd.DataFrame = SERVICE_PREDICTIONS.frame(rows)
         # A request that was sent twice under one id; the first answer counts, as in the table.
-        unique = frame.drop_duplicates(subset=list(SERVED_PREDICTIONS.key))
-        sql_store.upsert_rows(self.url, SERVED_PREDICTIONS, unique)
+        unique = frame.drop_duplicates(subset=list(SERVICE_PREDICTIONS.key))
+        database.upsert_rows(self.url, SERVICE_PREDICTIONS, unique)
 
     def _refusal(self, line: bytes, error: Exception) -> str:
         text = line.decode("utf-8", errors="backslashreplace")

@@ -52,9 +52,9 @@ CREATE TABLE backtest_summary (
 );
 
 CREATE TABLE sent_alerts (
-    alert_key TEXT NOT NULL, "window" TEXT NOT NULL, sink TEXT NOT NULL, problem TEXT, as_of
+    alert_key TEXT NOT NULL, "window" TEXT NOT NULL, channel TEXT NOT NULL, problem TEXT, as_of
     {moment}, level TEXT, title TEXT, text TEXT, details TEXT, status TEXT, error TEXT,
-    attempts BIGINT, recorded_at TEXT, PRIMARY KEY (alert_key, "window", sink)
+    attempts BIGINT, recorded_at TEXT, PRIMARY KEY (alert_key, "window", channel)
 );
 
 CREATE TABLE ledger (

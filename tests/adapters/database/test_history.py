@@ -28,7 +28,7 @@ from regression_lifecycle.adapters.database import (
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     PREDICTIONS,
-    SERVED_PREDICTIONS,
+    SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
     HistoryTable,
 )
@@ -244,8 +244,8 @@ def test_some_rows_can_be_asked_for(url: str) -> None:
         found({"windw": "w1"})
 
 
-def served(n: int, **values: Any) -> pd.DataFrame:
-    return SERVED_PREDICTIONS.frame(
+def service_rows(n: int, **values: Any) -> pd.DataFrame:
+    return SERVICE_PREDICTIONS.frame(
         pd.DataFrame(
             {
                 "problem": "tiny",
@@ -260,14 +260,16 @@ def served(n: int, **values: Any) -> pd.DataFrame:
 
 
 def test_what_was_served_stays_as_it_was(url: str, clock: None) -> None:
-    assert upsert_rows(url, SERVED_PREDICTIONS, served(3)) == 3
-    before = read_rows(url, SERVED_PREDICTIONS)
+    assert upsert_rows(url, SERVICE_PREDICTIONS, service_rows(3)) == 3
+    before = read_rows(url, SERVICE_PREDICTIONS)
 
-    assert upsert_rows(url, SERVED_PREDICTIONS, served(3)) == 0
-    assert upsert_rows(url, SERVED_PREDICTIONS, served(5, prediction=-1.0, features=None)) == 2
-    assert upsert_rows(url, SERVED_PREDICTIONS, served(1, request_id="second")) == 1
+    assert upsert_rows(url, SERVICE_PREDICTIONS, service_rows(3)) == 0
+    assert (
+        upsert_rows(url, SERVICE_PREDICTIONS, service_rows(5, prediction=-1.0, features=None)) == 2
+    )
+    assert upsert_rows(url, SERVICE_PREDICTIONS, service_rows(1, request_id="second")) == 1
 
-    stored = read_rows(url, SERVED_PREDICTIONS)
+    stored = read_rows(url, SERVICE_PREDICTIONS)
     pd.testing.assert_frame_equal(stored[:3], before)
     assert list(stored["prediction"][3:]) == [-1, -1, 0]
     assert [text[14:16] for text in stored["recorded_at"]] == ["01", "01", "01", "03", "03", "04"]

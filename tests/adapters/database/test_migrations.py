@@ -36,7 +36,7 @@ from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     LABELS,
     PREDICTIONS,
-    SERVED_PREDICTIONS,
+    SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
 from regression_lifecycle.core.errors import ConfigurationError
@@ -138,7 +138,7 @@ def test_the_migrations_make_the_tables_that_the_code_describes(url: str, state:
 
     with opened(url) as connection:
         assert found(connection) == described(connection)
-        indexes = inspect(connection).get_indexes("served_predictions")
+        indexes = inspect(connection).get_indexes("service_predictions")
         assert ["problem", "row_key"] in [index["column_names"] for index in indexes]
 
 
@@ -291,12 +291,12 @@ def test_a_migration_that_fails_leaves_the_old_state(
 
 def _killed_at_its_last_step(url: str, rows: pd.DataFrame) -> None:
     alembic.op.create_index = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-    upsert_rows(url, SERVED_PREDICTIONS, rows)
+    upsert_rows(url, SERVICE_PREDICTIONS, rows)
 
 
 def test_a_migration_that_is_killed_leaves_the_old_state(old_url: str) -> None:
     before = tables(old_url)
-    rows = SERVED_PREDICTIONS.frame([{"problem": "tiny", "request_id": "a", "row_number": 0}])
+    rows = SERVICE_PREDICTIONS.frame([{"problem": "tiny", "request_id": "a", "row_number": 0}])
     process = multiprocessing.get_context("fork").Process(
         target=_killed_at_its_last_step, args=(old_url, rows)
     )
@@ -307,7 +307,7 @@ def test_a_migration_that_is_killed_leaves_the_old_state(old_url: str) -> None:
     assert tables(old_url) == before
     assert list(read_rows(old_url, WINDOW_HISTORY)["rmse"]) == [4.25]
     # Nothing of the dead one is in the way of the next.
-    assert upsert_rows(old_url, SERVED_PREDICTIONS, rows) == 1
+    assert upsert_rows(old_url, SERVICE_PREDICTIONS, rows) == 1
 
 
 def _migrate(url: str, writer: int, barrier: Any, counts: Any) -> None:

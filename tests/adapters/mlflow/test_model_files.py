@@ -19,8 +19,8 @@ from regression_lifecycle.adapters.mlflow.model_files import (
     MODEL_FILES,
     model_digest,
     read_archive,
+    read_metadata,
     read_model,
-    read_passport,
     write_archive,
     write_model,
 )
@@ -33,7 +33,7 @@ from tests.examples import (
     with_foreign_estimator,
 )
 
-MEMBERS = {"estimator.skops", "passport.json", "example.json", "location.json"}
+MEMBERS = {"estimator.skops", "metadata.json", "example.json", "location.json"}
 
 
 def rewrite(archive: Path, change: Callable[[dict[str, bytes]], None]) -> None:
@@ -71,10 +71,10 @@ def test_a_model_that_is_read_predicts_the_same_with_missing_values_too(
 def test_passport_example_and_location_come_back(archive: Path) -> None:
     saved, read = fitted_model(), read_archive(archive)
 
-    assert read.passport == saved.passport
+    assert read.metadata == saved.metadata
     pd.testing.assert_frame_equal(read.example, saved.example)
     assert read.location == {"model_uri": "models:/m-1"}
-    assert json.loads(read_passport(archive))["fingerprint"] == saved.passport.fingerprint
+    assert json.loads(read_metadata(archive))["fingerprint"] == saved.metadata.fingerprint
 
 
 def test_an_example_keeps_its_missing_values_and_its_kinds_of_numbers(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_type_that_was_renamed_to_something_dangerous_is_not_read(
             lambda m: m.update({"estimator.skops": m["estimator.skops"][:900]}),
             "a damaged model .*zip",
         ),
-        (lambda m: m.update({"passport.json": b'{"problem": "x"}'}), "a damaged model .*passport"),
+        (lambda m: m.update({"metadata.json": b'{"problem": "x"}'}), "a damaged model .*metadata"),
         (lambda m: m.update({"example.json": b"[1, 2"}), "a damaged model"),
     ],
 )
@@ -200,9 +200,9 @@ def test_a_save_that_fails_leaves_the_old_archive(
 
 def test_a_folder_without_its_files_says_which_are_missing(tmp_path: Path) -> None:
     write_model(fitted_model(), tmp_path)
-    (tmp_path / "passport.json").unlink()
+    (tmp_path / "metadata.json").unlink()
 
-    with pytest.raises(ModelError, match=r"passport\.json missing"):
+    with pytest.raises(ModelError, match=r"metadata\.json missing"):
         read_model(tmp_path, {})
 
 

@@ -93,7 +93,7 @@ def test_logging_says_where_the_model_is(logged: Logged) -> None:
     assert logged.location["model_uri"] == f"models:/{stored.model_id}"
     assert logged.location["run_id"] == stored.source_run_id
     assert stored.name == NAME
-    assert stored.tags["fingerprint"] == logged.model.passport.fingerprint
+    assert stored.tags["fingerprint"] == logged.model.metadata.fingerprint
 
 
 def test_logging_leaves_the_import_path_alone(experiment: str) -> None:
@@ -137,7 +137,7 @@ def test_what_is_shipped_is_four_files_of_code_and_three_of_the_model(logged: Lo
     }
     assert {path.name for path in model.iterdir()} == {
         "estimator.skops",
-        "passport.json",
+        "metadata.json",
         "example.json",
     }
     assert not [path for path in logged.folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
@@ -202,7 +202,7 @@ def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
     read = mlflow_registry.load_by_alias("aliased", "champion")
 
     assert read is not None
-    assert read.passport == logged.model.passport
+    assert read.metadata == logged.model.metadata
     assert read.location == {
         "version": number,
         "model_uri": f"models:/aliased/{number}",
@@ -263,9 +263,9 @@ def test_files_that_were_changed_are_not_loaded(experiment: str) -> None:
     assert registered.digest == location["digest"]
     assert mlflow_registry.load_version("changed", "champion", registered, needs_digest=True)
     folder = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
-    passport = folder / "artifacts" / "model" / "passport.json"
+    metadata = folder / "artifacts" / "model" / "metadata.json"
     # It would still be read: only the digest tells.
-    passport.write_text(passport.read_text().replace('"problem": "tiny"', '"problem": "other"'))
+    metadata.write_text(metadata.read_text().replace('"problem": "tiny"', '"problem": "other"'))
 
     with pytest.raises(ModelError, match="its files are not those that were registered"):
         mlflow_registry.load_by_alias("changed", "champion")

@@ -140,7 +140,7 @@ def test_a_long_list_of_reasons_is_cut_with_its_count(problem):
 
 
 @pytest.mark.parametrize(
-    ("sink", "words"),
+    ("channel", "words"),
     [
         ({"kind": "webhook"}, "needs url or url_env"),
         ({"kind": "webhook", "url": "https://h.example", "url_env": "HOOK"}, "and not both"),
@@ -171,14 +171,14 @@ def test_a_long_list_of_reasons_is_cut_with_its_count(problem):
         ({"kind": "pager"}, "file"),
     ],
 )
-def test_a_sink_that_cannot_work_is_refused(sink, words):
+def test_a_sink_that_cannot_work_is_refused(channel, words):
     with pytest.raises(ValidationError, match=words):
-        AlertParameters.model_validate({"sinks": [sink]})
+        AlertParameters.model_validate({"channels": [channel]})
 
 
 def test_sinks_of_one_name_are_refused():
-    sink = {"kind": "file", "path": "a.jsonl"}
+    channel = {"kind": "file", "path": "a.jsonl"}
 
-    with pytest.raises(ValidationError, match="sinks of one name: file"):
-        AlertParameters.model_validate({"sinks": [sink, sink]})
-    assert AlertParameters.model_validate({"sinks": [sink, {**sink, "name": "second"}]})
+    with pytest.raises(ValidationError, match="channels of one name: file"):
+        AlertParameters.model_validate({"channels": [channel, channel]})
+    assert AlertParameters.model_validate({"channels": [channel, {**channel, "name": "second"}]})

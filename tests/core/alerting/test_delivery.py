@@ -1,4 +1,4 @@
-"""When an alert is due: once per window and sink, not too soon, and again where it failed."""
+"""When an alert is due: once per window and channel, not too soon, and again where it failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def alert(day, key="p/rmse/3", level="warning"):
 
 
 def parameters(**values):
-    return AlertParameters.model_validate({"sinks": TWO[:1], "cooldown": "14 days", **values})
+    return AlertParameters.model_validate({"channels": TWO[:1], "cooldown": "14 days", **values})
 
 
 def after(deliveries, status=SENT, before=None):
@@ -76,12 +76,12 @@ def test_a_replay_of_the_past_holds_the_same_cooldown():
 
 
 def test_a_failed_sink_is_tried_again_alone_even_if_nothing_new_happened():
-    first, second = due([alert(0)], EMPTY, sinks=TWO)
+    first, second = due([alert(0)], EMPTY, channels=TWO)
     sent = after([second], FAILED, before=after([first]))
 
-    (again,) = due([], sent, sinks=TWO)
+    (again,) = due([], sent, channels=TWO)
 
-    assert (again.sink, again.attempts, again.alert) == ("two", 1, alert(0))
+    assert (again.channel, again.attempts, again.alert) == ("two", 1, alert(0))
 
 
 def test_a_failed_alert_is_given_up_in_the_end_and_a_rerun_takes_it_up():
@@ -102,10 +102,10 @@ def test_while_an_alert_is_on_its_way_the_next_one_of_its_kind_waits():
 
 
 def test_a_sink_that_is_no_longer_configured_is_left_alone():
-    sent = after(due([alert(0)], EMPTY, sinks=TWO[1:]), FAILED)
+    sent = after(due([alert(0)], EMPTY, channels=TWO[1:]), FAILED)
 
     assert due([], sent) == []
-    assert due([alert(0)], EMPTY, sinks=[]) == []
+    assert due([alert(0)], EMPTY, channels=[]) == []
 
 
 @pytest.mark.parametrize("status", [SENT, FAILED])

@@ -5,7 +5,7 @@ import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from tests.core.conftest import ROOT
 
 NEVER = {"name": "never", "kind": "never"}
@@ -59,7 +59,7 @@ def test_a_policy_is_described_in_words():
 
 
 def test_only_a_policy_that_wants_the_bare_model_goes_without_its_level():
-    configured = DeploymentParameters()
+    configured = AdjustmentParameters()
     plain = BacktestPolicy(name="x", kind="never", level_correction=False)
 
     assert BacktestPolicy.model_validate(NEVER).deployment_of(configured) is configured

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.backtest.model_cache import ModelBank
+from regression_lifecycle.core.backtest.model_cache import ModelCache
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.backtest.summary import oracle_schedule, squared_errors, summarise
@@ -15,7 +15,7 @@ from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.models.training import Compute, ModelSpec
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 
@@ -26,12 +26,12 @@ PARAMETERS = WindowParameters(length="2 days", origin="2021-03-01")
 RULES = PolicyParameters.model_validate(
     {"rules": [{"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}]}
 )
-DEPLOYMENT = DeploymentParameters.model_validate(
+DEPLOYMENT = AdjustmentParameters.model_validate(
     {"interval": {"windows": 3, "minimum_rows": 20, "scale": "constant"}}
 )
 RETRAINING = RetrainingParameters.model_validate(
     {
-        "judged_windows": 2,
+        "measured_windows": 2,
         "minimum_training_rows": 24,
         "gate": {
             "minimum_rows": 24,
@@ -80,7 +80,7 @@ class Replay:
         delay = None if label_delay is None else pd.Timedelta(label_delay)
         assert window_of_rows(begun, windows, problem, PARAMETERS).is_monotonic_increasing
         self.history = History(problem, windows, begun, bounds, delay)
-        self.bank = ModelBank(
+        self.bank = ModelCache(
             table=table,
             rows=begun,
             bounds=bounds,
@@ -254,12 +254,12 @@ def test_a_model_is_trained_on_what_was_known_before_its_window(make):
 
 
 def test_policies_share_their_fits(make, monkeypatch):
-    from regression_lifecycle.core.backtest import model_cache as backtest_models
+    from regression_lifecycle.core.backtest import model_cache as model_cache
 
     fits = []
-    fit = backtest_models.fit
+    fit = model_cache.fit
     monkeypatch.setattr(
-        backtest_models, "fit", lambda *given: (fits.append(len(given[1])), fit(*given))[1]
+        model_cache, "fit", lambda *given: (fits.append(len(given[1])), fit(*given))[1]
     )
     past = make()
 

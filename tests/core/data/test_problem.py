@@ -37,23 +37,23 @@ def test_a_description_that_contradicts_itself_is_refused_at_the_start(
 
 
 def test_only_columns_declared_ahead_are_known_ahead(problem):
-    ahead = {name for name in problem.columns if problem.is_known_ahead(name)}
+    ahead = {name for name in problem.columns if problem.is_known_in_advance(name)}
     assert ahead == {"day", "hour", "temp", "sky"}
 
 
 @pytest.mark.parametrize("name", ["cnt", "part_a", "part_b", "load", "no such column"])
 def test_target_forbidden_late_and_unknown_columns_are_never_known_ahead(problem, name):
-    assert not problem.is_known_ahead(name)
+    assert not problem.is_known_in_advance(name)
 
 
 def test_even_a_target_declared_ahead_is_not_known_ahead(make_problem, problem):
     columns = {name: spec.model_dump() for name, spec in problem.columns.items()}
-    columns["cnt"]["available"] = "ahead"
-    assert not make_problem(columns=columns).is_known_ahead("cnt")
+    columns["cnt"]["known_in_advance"] = True
+    assert not make_problem(columns=columns).is_known_in_advance("cnt")
 
 
 def test_columns_are_late_unless_they_are_declared_ahead():
-    assert ColumnSpec(type="float").available == "after"
+    assert ColumnSpec(type="float").known_in_advance is False
 
 
 def test_the_key_is_the_timestamp_unless_another_is_named(make_problem, problem):
@@ -85,4 +85,6 @@ def test_a_column_that_cannot_be_kept_is_refused(spec, message):
 
 def test_no_part_of_the_bike_target_is_known_ahead(bike_problem):
     assert {"casual", "registered"} <= set(bike_problem.forbidden_columns)
-    assert not any(bike_problem.is_known_ahead(name) for name in ("casual", "registered", "cnt"))
+    assert not any(
+        bike_problem.is_known_in_advance(name) for name in ("casual", "registered", "cnt")
+    )

@@ -28,7 +28,7 @@ def test_the_time_is_read_as_far_as_the_row_still_says_it(rejected, problem):
 
 def test_a_column_with_date_and_time_has_its_own_format(make_problem, rejected):
     columns = {
-        "day": {"type": "datetime", "format": "%d.%m.%Y %H:%M", "available": "ahead"},
+        "day": {"type": "datetime", "format": "%d.%m.%Y %H:%M", "known_in_advance": True},
         "cnt": {"type": "integer"},
     }
     problem = make_problem(timestamp={"date": "day"}, columns=columns, forbidden_columns={})

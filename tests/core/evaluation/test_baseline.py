@@ -81,7 +81,7 @@ def test_a_group_repeats_its_own_past(make_problem, history):
 
 def test_same_hour_last_week_on_the_bike_holdout(bike_raw, bike_observations, bike_problem):
     start = pd.Timestamp("2012-08-07 12:00")
-    # The yardstick a second time, without the project's code: a plain look-up by hour.
+    # The reference a second time, without the project's code: a plain look-up by hour.
     hours = pd.to_datetime(bike_raw["dteday"]) + pd.to_timedelta(bike_raw["hr"], unit="h")
     known = dict(zip(hours, bike_raw["cnt"], strict=True))
     mean = bike_raw.loc[hours < start, "cnt"].mean()

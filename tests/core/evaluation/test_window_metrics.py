@@ -9,8 +9,8 @@ import pytest
 from regression_lifecycle.core.evaluation.window_metrics import (
     FIGURES,
     data_quality,
-    judge_rows,
-    judge_segments,
+    measure_rows,
+    measure_segments,
     segment_extremes,
 )
 from regression_lifecycle.core.metrics import compute_metrics
@@ -33,7 +33,7 @@ def rows():
 
 
 def test_figures_are_those_of_the_labelled_rows(rows):
-    figures = judge_rows(rows, "cnt")
+    figures = measure_rows(rows, "cnt")
 
     expected = compute_metrics(rows["cnt"][:4], rows["prediction"][:4])
     assert {name: figures[name] for name in FIGURES} == {name: expected[name] for name in FIGURES}
@@ -45,18 +45,18 @@ def test_figures_are_those_of_the_labelled_rows(rows):
 
 
 def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows):
-    figures = judge_rows(rows, "cnt")
+    figures = measure_rows(rows, "cnt")
 
     assert figures["coverage"] == 1.0
     assert figures["interval_width"] == pytest.approx(18 / 3)
-    outside = judge_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), "cnt")
+    outside = measure_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), "cnt")
     assert outside["coverage"] == pytest.approx(2 / 3)
-    bare = judge_rows(rows.assign(lower=math.nan), "cnt")
+    bare = measure_rows(rows.assign(lower=math.nan), "cnt")
     assert math.isnan(bare["coverage"])
 
 
 def test_a_window_without_labels_has_no_figures(rows):
-    figures = judge_rows(rows.assign(cnt=math.nan), "cnt")
+    figures = measure_rows(rows.assign(cnt=math.nan), "cnt")
 
     sums = {"sum_target", "sum_prediction", "sum_raw_prediction"}
     assert all(math.isnan(figures[name]) for name in figures if name not in sums)
@@ -64,7 +64,7 @@ def test_a_window_without_labels_has_no_figures(rows):
 
 
 def test_segments_are_judged_by_value(rows):
-    table = judge_segments(rows, "cnt", ["hour", "sky"])
+    table = measure_segments(rows, "cnt", ["hour", "sky"])
 
     assert table[["segment", "value", "n"]].values.tolist() == [
         ["hour", "0", 1],
@@ -76,11 +76,11 @@ def test_segments_are_judged_by_value(rows):
     eight = table.iloc[1]
     assert eight["rmse"] == pytest.approx(math.sqrt((4 + 0 + 400) / 3))
     assert eight["bias"] == pytest.approx(108 / 90 - 1)
-    assert judge_segments(rows, "cnt", []).empty
+    assert measure_segments(rows, "cnt", []).empty
 
 
 def test_the_worst_segment_needs_enough_rows(rows):
-    table = judge_segments(rows, "cnt", ["hour", "sky"])
+    table = measure_segments(rows, "cnt", ["hour", "sky"])
 
     found = segment_extremes(table, 2)
     assert found["worst_segment"] == "sky=rain"
@@ -90,7 +90,7 @@ def test_the_worst_segment_needs_enough_rows(rows):
     none = segment_extremes(table, 9)
     assert none["worst_segment"] is None
     assert math.isnan(none["most_biased_segment_bias"])
-    assert segment_extremes(judge_segments(rows, "cnt", []), 1)["worst_segment"] is None
+    assert segment_extremes(measure_segments(rows, "cnt", []), 1)["worst_segment"] is None
 
 
 def test_the_most_biased_segment_may_be_too_low():

@@ -304,9 +304,9 @@ def test_an_annual_period_holds_both_its_ends_also_over_new_year(problem, first,
 @pytest.fixture(scope="module")
 def panel(make_problem):
     columns = {
-        "day": {"type": "datetime", "available": "ahead"},
-        "station": {"type": "category", "available": "ahead"},
-        "temp": {"type": "float", "available": "ahead"},
+        "day": {"type": "datetime", "known_in_advance": True},
+        "station": {"type": "category", "known_in_advance": True},
+        "temp": {"type": "float", "known_in_advance": True},
         "cnt": {"type": "integer"},
     }
     return make_problem(

@@ -18,7 +18,7 @@ def lag(column, *ages, name="made", **more):
     return {"kind": "lag", "name": name, "column": column, "ages": list(ages), **more}
 
 
-# part_a is declared "available: ahead" in the fixture, part_b is not.
+# part_a is declared "known_in_advance: true" in the fixture, part_b is not.
 @pytest.mark.parametrize("name", ["part_a", "part_b"])
 @pytest.mark.parametrize(
     "spec", [columns, day, lambda name: lag(name, "1 day"), lambda name: lag(name, "365 days")]

@@ -4,7 +4,7 @@ import pytest
 
 from regression_lifecycle.core.evaluation.gate import CheckResult, decide
 from regression_lifecycle.core.models.model_card import write_model_card
-from regression_lifecycle.core.models.trained_model import ModelPassport
+from regression_lifecycle.core.models.trained_model import ModelMetadata
 
 METRICS = {
     "candidate": {"rmse": 51.6789, "mae": 30.0, "r2": 0.9, "rmsle": None, "bias": -0.01},
@@ -18,7 +18,7 @@ CHECKS = [
 
 @pytest.fixture
 def card(make_problem, recipe):
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="tiny",
         fingerprint="fingerprint-f",
         data_fingerprint="fingerprint-d",
@@ -34,7 +34,7 @@ def card(make_problem, recipe):
     judged = {"judged_from": "2021-03-01 12:00", "judged_until": "2021-04-01", "n_rows": 5000}
     return write_model_card(
         make_problem(horizon="36 hours", caveats=["The weather counts as known."]),
-        passport,
+        metadata,
         "sklearn.linear_model.Ridge",
         METRICS,
         {**decide(CHECKS, unchanged=False), **judged},

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 
 from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import Compute, ModelSpec, fit, make_pipeline
 
 FEATURES = (
@@ -27,7 +27,7 @@ def model(table, recipe):
     made = recipe(*FEATURES)
     names = list(made.feature_names)
     spec = ModelSpec.model_validate({"estimator": {"class": "sklearn.linear_model.Ridge"}})
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem="tiny",
         fingerprint="f" * 16,
         data_fingerprint="d" * 16,
@@ -38,7 +38,7 @@ def model(table, recipe):
         target_mean=float(table["cnt"].mean()),
     )
     estimator = fit(make_pipeline(spec), table[names], table["cnt"], Compute())
-    return TrainedModel(estimator, passport, table[names].head(3))
+    return TrainedModel(estimator, metadata, table[names].head(3))
 
 
 def test_a_prediction_stands_on_the_row_it_is_for(model, table):
@@ -50,7 +50,7 @@ def test_a_prediction_stands_on_the_row_it_is_for(model, table):
 
 def test_neither_the_order_of_columns_nor_further_ones_matter(model, table):
     # A bare estimator is strict about its columns; a ColumnTransformer would forgive.
-    names = list(model.passport.recipe.feature_names)
+    names = list(model.metadata.recipe.feature_names)
     model = replace(model, estimator=Ridge().fit(table[names], table["cnt"]))
     other = table.assign(cnt=-1, load=0.0, part_a=7, note="x")[
         ["note", "part_a", *reversed(table.columns)]
@@ -68,6 +68,6 @@ def test_a_missing_feature_is_named(model, table):
 
 
 def test_a_passport_comes_back_from_json_as_it_was(model):
-    passport = ModelPassport.model_validate_json(model.passport.model_dump_json())
-    assert passport == model.passport
-    assert passport.recipe.digest() == model.passport.recipe.digest()
+    metadata = ModelMetadata.model_validate_json(model.metadata.model_dump_json())
+    assert metadata == model.metadata
+    assert metadata.recipe.digest() == model.metadata.recipe.digest()

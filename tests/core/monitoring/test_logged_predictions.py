@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.tables import PREDICTIONS, SERVED_PREDICTIONS
+from regression_lifecycle.core.data.tables import PREDICTIONS, SERVICE_PREDICTIONS
 from regression_lifecycle.core.monitoring.logged_predictions import adopt
-from regression_lifecycle.core.prediction.batch_predictions import ScoredBatch
+from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from tests.core.monitoring.test_simulation import look, model, parameters_of
 
-LEAVE = parameters_of().model_copy(update={"unserved": "leave"})
+LEAVE = parameters_of().model_copy(update={"missing_predictions": "ignore"})
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def table():
 def asked(first, n, *, prediction=55.0, version="1", served_at="2021-04-01", request="r", **more):
     """Predictions that a service gave for n hours."""
     moments = pd.date_range(first, periods=n, freq="h")
-    return SERVED_PREDICTIONS.frame(
+    return SERVICE_PREDICTIONS.frame(
         pd.DataFrame(
             {
                 "problem": "tiny",
@@ -160,7 +160,7 @@ def test_what_arrives_after_its_window_was_judged_is_added(table, problem):
 
 def test_labels_of_served_rows_are_filled_in_as_they_come(table, problem):
     memory: list = []
-    parameters = parameters_of("3 days").model_copy(update={"unserved": "leave"})
+    parameters = parameters_of("3 days").model_copy(update={"missing_predictions": "ignore"})
     given = asked("2021-03-01", 48)
 
     early = look(
@@ -206,7 +206,7 @@ def batch(first, n, *, prediction=70.0, scored_at="2021-04-05", judged=True, pie
     rows = pd.DataFrame({"timestamp": pd.date_range(first, periods=n, freq="h")})
     rows = rows.assign(raw_prediction=prediction, level_factor=1.0, prediction=prediction)
     size = -(-n // pieces)
-    return ScoredBatch(
+    return BatchPredictions(
         batch="b",
         model_version="1",
         trained_until=pd.Timestamp("2021-02-28 23:00"),

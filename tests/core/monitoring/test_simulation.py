@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regression_lifecycle.core.data.as_of import known_rows, moment_of, read_as_of
-from regression_lifecycle.core.data.tables import PREDICTIONS, SERVED_PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.data.tables import PREDICTIONS, SERVICE_PREDICTIONS, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.monitoring.logged_predictions import Servings, adopt
+from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage, adopt
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.simulation import (
+    backfill_predictions,
     mark_alarms,
-    serve_windows,
     windows_since,
 )
 from regression_lifecycle.core.monitoring.window_plan import plan_windows
@@ -121,18 +121,20 @@ def look(
         rows = known.assign(
             window_index=window_of_rows(known, listed, problem, parameters.windows), baseline=1.0
         )
-        deployed = (champion.location["version"], champion.passport.trained_until)
-        asked = SERVED_PREDICTIONS.frame(asked_for)
+        deployed = (champion.location["version"], champion.metadata.trained_until)
+        asked = SERVICE_PREDICTIONS.frame(asked_for)
         known = adopt(stored, asked, batches, rows, frame, problem)
-        servings = Servings(
+        servings = PredictionCoverage(
             known,
             deployed[0],
-            parameters.unserved == "simulate",
+            parameters.missing_predictions == "backfill",
             parameters.windows,
             problem,
         )
         plan = plan_windows(frame, rows, windows, known, deployed, problem, servings)
-        made, adjustments = serve_windows(plan, rows, known, frame, champion, problem, parameters)
+        made, adjustments = backfill_predictions(
+            plan, rows, known, frame, champion, problem, parameters
+        )
         done = plan.assign(problem=problem.name, seen_as_of=plan["as_of"])
         windows = _upsert(windows, WINDOW_HISTORY.frame(done), WINDOW_HISTORY.key)
         stored = _upsert(stored, made, PREDICTIONS.key)
@@ -239,7 +241,7 @@ def test_without_a_champion_nothing_is_served(problem):
         PREDICTIONS.frame(),
         None,
         problem,
-        Servings(
+        PredictionCoverage(
             PREDICTIONS.frame().assign(adopted=False),
             "",
             True,
@@ -250,7 +252,7 @@ def test_without_a_champion_nothing_is_served(problem):
     rows = pd.DataFrame({"timestamp": [], "cnt": [], "window_index": [], "baseline": []})
 
     windows = windows_frame([]).assign(as_of=pd.Timestamp("2021-03-01"))
-    made, adjustments = serve_windows(
+    made, adjustments = backfill_predictions(
         empty, rows, PREDICTIONS.frame(), windows, None, problem, parameters_of()
     )
 

@@ -5,7 +5,7 @@ import pytest
 
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.tables import PREDICTIONS, WINDOW_HISTORY
-from regression_lifecycle.core.monitoring.logged_predictions import Servings
+from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
 from regression_lifecycle.core.monitoring.window_plan import (
     PLAN_COLUMNS,
     newest_revisions,
@@ -55,7 +55,7 @@ class Memory:
             self.predictions,
             champion,
             self.problem,
-            Servings(
+            PredictionCoverage(
                 self.predictions.assign(adopted=False),
                 "" if champion is None else champion[0],
                 True,

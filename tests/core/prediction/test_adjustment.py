@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from regression_lifecycle.core.prediction.adjustment import (
     Adjustment,
-    DeploymentParameters,
+    AdjustmentParameters,
     LevelCorrection,
     PredictionInterval,
+    apply_adjustment,
     interval_width,
     level_factor,
-    served,
 )
 
 CONSTANT = PredictionInterval(scale="constant", minimum_rows=10)
@@ -105,9 +105,11 @@ def test_what_is_served_is_the_model_times_the_factor_inside_the_contract(make_p
     problem = make_problem()
     bounded = problem.columns["cnt"].model_copy(update={"maximum": 150.0})
     problem = problem.model_copy(update={"columns": {**problem.columns, "cnt": bounded}})
-    parameters = DeploymentParameters(interval={"scale": "constant"})
+    parameters = AdjustmentParameters(interval={"scale": "constant"})
 
-    table = served(np.array([-5.0, 40.0, 90.0]), Adjustment(2.0, 30.0), problem, parameters)
+    table = apply_adjustment(
+        np.array([-5.0, 40.0, 90.0]), Adjustment(2.0, 30.0), problem, parameters
+    )
 
     assert table["prediction"].tolist() == [0.0, 80.0, 150.0]
     assert table["lower"].tolist() == [0.0, 50.0, 120.0]
@@ -115,15 +117,15 @@ def test_what_is_served_is_the_model_times_the_factor_inside_the_contract(make_p
 
 
 def test_the_width_grows_with_the_root_of_what_is_served(problem):
-    table = served(
-        np.array([0.2, 25.0, 100.0]), Adjustment(1.0, 2.0), problem, DeploymentParameters()
+    table = apply_adjustment(
+        np.array([0.2, 25.0, 100.0]), Adjustment(1.0, 2.0), problem, AdjustmentParameters()
     )
 
     assert (table["upper"] - table["prediction"]).tolist() == [2.0, 10.0, 20.0]
 
 
 def test_without_errors_to_learn_from_there_is_no_interval(problem):
-    table = served(np.array([10.0]), Adjustment(), problem, DeploymentParameters())
+    table = apply_adjustment(np.array([10.0]), Adjustment(), problem, AdjustmentParameters())
 
     assert table["prediction"].tolist() == [10.0]
     assert table[["lower", "upper"]].isna().all(axis=None)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
-from regression_lifecycle.core.prediction.adjustment_history import ServedPast
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
-PARAMETERS = DeploymentParameters(
+PARAMETERS = AdjustmentParameters(
     level_correction={"windows": 2, "shrinkage": 0},
     interval={"windows": 2, "minimum_rows": 10, "scale": "constant"},
 )
@@ -22,7 +22,7 @@ N = 12
 
 def filled(levels, *, delay=None, version="1"):
     """One week per level: what came is the level times what the model said, which was 100."""
-    past = ServedPast(delay)
+    past = AdjustmentHistory(delay)
     for index, level in enumerate(levels):
         raw = np.full(N, 100.0)
         past.add(START + (index + 1) * WEEK, version, level * raw, raw, raw)
@@ -60,7 +60,7 @@ def test_what_became_known_after_a_window_began_is_not_used(delay, factor):
 
 def test_the_order_in_which_windows_are_added_does_not_matter():
     levels = [1.1, 1.6, 0.8, 1.3]
-    past, reverse = filled(levels), ServedPast()
+    past, reverse = filled(levels), AdjustmentHistory()
     for index in reversed(range(4)):
         raw = np.full(N, 100.0)
         reverse.add(START + (index + 1) * WEEK, "1", levels[index] * raw, raw, raw)
@@ -79,7 +79,7 @@ def test_windows_without_labels_are_passed_over():
 
 
 def test_the_first_window_is_served_bare():
-    adjustment = ServedPast().adjustment(START, "1", PARAMETERS)
+    adjustment = AdjustmentHistory().adjustment(START, "1", PARAMETERS)
 
     assert adjustment.level_factor == 1
     assert math.isnan(adjustment.interval_width)

@@ -7,14 +7,14 @@ import pytest
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError, ModelError
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters, ScoringRun, score
 from tests.core.conftest import _tiny_problem, _tiny_raw, tiny_model
 
 PROBLEM = _tiny_problem()
 RAW = _tiny_raw(24 * 10)
 TRAINED_UNTIL = pd.Timestamp("2021-03-02 23:00")
-DEPLOYMENT = DeploymentParameters(interval={"minimum_rows": 10, "scale": "constant"})
+DEPLOYMENT = AdjustmentParameters(interval={"minimum_rows": 10, "scale": "constant"})
 
 
 class Doubled:

@@ -268,7 +268,7 @@ def test_features_of_a_panel_find_their_windows_whatever_the_key_is_called(make_
     columns = make_problem().model_dump(mode="python")["columns"]
     panel = make_problem(
         key=["timestamp", "place"],
-        columns={**columns, "place": {"type": "category", "available": "ahead"}},
+        columns={**columns, "place": {"type": "category", "known_in_advance": True}},
     )
     table = pd.concat([hours(periods=60, place="north"), hours(periods=60, place="south")])
     parameters = WindowParameters(length="1 day", minimum_rows=1)

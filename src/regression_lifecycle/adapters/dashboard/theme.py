@@ -50,7 +50,7 @@ DRIFT_STEPS: dict[ThemeName, list[str]] = {
     "light": ["#9cc6e4", "#c4deef", "#e6eff5", "#fbd9b0", "#f0a04b", "#c65a00", "#d5d8dd"],
     "dark": ["#2f6f9f", "#27506f", "#213445", "#6b4420", "#b9691c", "#ffa04d", "#3a4049"],
 }
-# Okabe and Ito's palette and four more; the dark one is lighter where black or blue would sink.
+# Okabe and Ito's palette and four more; the dark one is lighter where black or blue would channel.
 CATEGORIES: dict[ThemeName, list[str]] = {
     "light": [
         "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9",

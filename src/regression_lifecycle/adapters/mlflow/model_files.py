@@ -1,6 +1,6 @@
 """A trained model as a folder of three files, or the same in one archive; none is a pickle.
 
-``estimator.skops`` holds the fitted Pipeline, ``passport.json`` where it comes from, and
+``estimator.skops`` holds the fitted Pipeline, ``metadata.json`` where it comes from, and
 ``example.json`` a few rows of features.
 """
 
@@ -17,10 +17,10 @@ from pathlib import Path
 import pandas as pd
 
 from regression_lifecycle.core.errors import ModelError, bounded_list
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
-ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE = "estimator.skops", "passport.json", "example.json"
+ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE = "estimator.skops", "metadata.json", "example.json"
 MODEL_FILES = (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
 LOCATION_FILE = "location.json"
 
@@ -41,7 +41,7 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     # Ten times smaller: skops writes every array as a file of its own.
     skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
     _refuse_untrusted(path)
-    (folder / PASSPORT_FILE).write_text(model.passport.model_dump_json(indent=2) + "\n")
+    (folder / PASSPORT_FILE).write_text(model.metadata.model_dump_json(indent=2) + "\n")
     (folder / EXAMPLE_FILE).write_text(model.example.to_json(orient="split") + "\n")
 
 
@@ -97,7 +97,7 @@ def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
     example = json.loads((folder / EXAMPLE_FILE).read_text())
     return TrainedModel(
         estimator=skops.io.load(path, trusted=list(TRUSTED_TYPES)),
-        passport=ModelPassport.model_validate_json((folder / PASSPORT_FILE).read_text()),
+        metadata=ModelMetadata.model_validate_json((folder / PASSPORT_FILE).read_text()),
         example=pd.read_json(
             io.StringIO(json.dumps(example)), orient="split", dtype=False, precise_float=True
         ),
@@ -161,14 +161,14 @@ def read_archive(path: Path) -> TrainedModel:
             raise ModelError(f"{path}: {error}. Train again") from error
 
 
-def read_passport(path: Path) -> str:
-    """Read the passport out of an archive without loading the model.
+def read_metadata(path: Path) -> str:
+    """Read the metadata out of an archive without loading the model.
 
     Args:
         path: The file.
 
     Returns:
-        The passport as JSON text.
+        The metadata as JSON text.
     """
     with zipfile.ZipFile(path) as archive:
         return archive.read(PASSPORT_FILE).decode()

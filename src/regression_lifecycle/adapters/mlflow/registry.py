@@ -75,7 +75,7 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
             input_example=example.head(2),
             # Left out, MLflow infers them in a second process, which takes half a minute.
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in _REQUIREMENTS],
-            tags={FINGERPRINT_TAG: model.passport.fingerprint},
+            tags={FINGERPRINT_TAG: model.metadata.fingerprint},
         )
     return {
         "model_uri": info.model_uri,

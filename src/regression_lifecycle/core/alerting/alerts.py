@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, get_args
 import pandas as pd
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.alerting.channels import Sink
+from regression_lifecycle.core.alerting.channels import Channel
 from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
@@ -30,15 +30,15 @@ class AlertParameters(StrictModel):
     """Who is told of what, and how often.
 
     Attributes:
-        sinks: Where alerts go; none keeps silent.
+        channels: Where alerts go; none keeps silent.
         events: Which decisions alert. (Not called ``on``, which YAML reads as true.)
         minimum_level: Alerts below this level are left out.
         cooldown: The same alert is not repeated within this time of the data's clock, unless it
             became more serious; null repeats it in every window.
-        maximum_attempts: How many runs try to deliver an alert that a sink did not take.
+        maximum_attempts: How many runs try to deliver an alert that a channel did not take.
     """
 
-    sinks: tuple[Sink, ...] = ()
+    channels: tuple[Channel, ...] = ()
     events: tuple[Event, ...] = _EVENTS  # type: ignore[assignment]
     minimum_level: Level = "info"
     cooldown: Duration | None = pd.Timedelta("14 days")
@@ -46,11 +46,11 @@ class AlertParameters(StrictModel):
 
     @model_validator(mode="after")
     def _sinks_can_be_told_apart(self) -> Self:
-        names = [sink.label for sink in self.sinks]
+        names = [channel.label for channel in self.channels]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(
-                f"sinks of one name: {bounded_list(twice)}; give each a name of its own"
+                f"channels of one name: {bounded_list(twice)}; give each a name of its own"
             )
         return self
 

@@ -17,8 +17,8 @@ Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
 """Name of an HTTP header."""
 
 
-class _Sink(StrictModel):
-    """What all sinks share.
+class _Channel(StrictModel):
+    """What all channels share.
 
     Attributes:
         name: Name in the table of sent alerts; the kind if it is left out.
@@ -32,8 +32,8 @@ class _Sink(StrictModel):
         return self.name or str(getattr(self, "kind", ""))
 
 
-class _NetworkSink(_Sink):
-    """What sinks on the network share; the worst case in seconds is bounded by these three.
+class _NetworkChannel(_Channel):
+    """What channels on the network share; the worst case in seconds is bounded by these three.
 
     Attributes:
         timeout_seconds: How long one step of the exchange may take.
@@ -46,7 +46,7 @@ class _NetworkSink(_Sink):
     backoff_seconds: float = Field(1.0, ge=0, le=30)
 
 
-class FileSink(_Sink):
+class FileChannel(_Channel):
     """One line of JSON per alert, added to a file.
 
     Attributes:
@@ -57,7 +57,7 @@ class FileSink(_Sink):
     path: str = Field(min_length=1)
 
 
-class WebhookSink(_NetworkSink):
+class WebhookChannel(_NetworkChannel):
     """An HTTP POST per alert.
 
     Attributes:
@@ -91,7 +91,7 @@ class WebhookSink(_NetworkSink):
         return self
 
 
-class EmailSink(_NetworkSink):
+class EmailChannel(_NetworkChannel):
     """A plain-text e-mail per alert.
 
     Attributes:
@@ -124,8 +124,8 @@ class EmailSink(_NetworkSink):
         return self
 
 
-Sink = Annotated[FileSink | WebhookSink | EmailSink, Field(discriminator="kind")]
-"""Any sink, told by its ``kind``."""
+Channel = Annotated[FileChannel | WebhookChannel | EmailChannel, Field(discriminator="kind")]
+"""Any channel, told by its ``kind``."""
 
 
 def url_mistake(url: str) -> str:

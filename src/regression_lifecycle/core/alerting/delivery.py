@@ -1,4 +1,4 @@
-"""When an alert is due at which sink: once per window, not again too soon, again if it failed.
+"""When an alert is due at which channel: once per window, not again too soon, again if it failed.
 
 The data's clock counts, not the wall's, so that a replay of the past tells the same things at the
 same moments.
@@ -23,23 +23,23 @@ FAILED: Status = "failed"
 
 @dataclass(frozen=True)
 class Delivery:
-    """An alert that is due at one sink.
+    """An alert that is due at one channel.
 
     Attributes:
         alert: The alert.
-        sink: Name of the sink.
+        channel: Name of the channel.
         attempts: How many runs tried it before.
     """
 
     alert: Alert
-    sink: str
+    channel: str
     attempts: int = 0
 
 
 def due_alerts(
     alerts: Iterable[Alert], sent: pd.DataFrame, parameters: AlertParameters
 ) -> list[Delivery]:
-    """Say which alerts have to go to which sinks now.
+    """Say which alerts have to go to which channels now.
 
     Args:
         alerts: What this run has to say.
@@ -49,16 +49,16 @@ def due_alerts(
     Returns:
         Deliveries in the order of time: those that failed in earlier runs and were not tried too
         often, and the new ones that were neither sent for their window nor come too soon after
-        the same alert. Each sink is looked at by itself.
+        the same alert. Each channel is looked at by itself.
     """
     rows = sent.to_dict(orient="records")
     given = list(alerts)
     return sorted(
         (
             delivery
-            for sink in parameters.sinks
+            for channel in parameters.channels
             for delivery in _due_at(
-                sink.label, given, [r for r in rows if r["sink"] == sink.label], parameters
+                channel.label, given, [r for r in rows if r["channel"] == channel.label], parameters
             )
         ),
         key=lambda delivery: delivery.alert.as_of,
@@ -66,7 +66,7 @@ def due_alerts(
 
 
 def _due_at(
-    sink: str, given: list[Alert], rows: list[dict[Any, Any]], parameters: AlertParameters
+    channel: str, given: list[Alert], rows: list[dict[Any, Any]], parameters: AlertParameters
 ) -> Iterator[Delivery]:
     told = [(r["alert_key"], r["as_of"], r["level"]) for r in rows if r["status"] == SENT]
     done = {(r["alert_key"], r["window"]) for r in rows if r["status"] == SENT}
@@ -81,7 +81,7 @@ def _due_at(
             continue
         told.append((alert.key, alert.as_of, alert.level))
         attempts = int(failed[key]["attempts"]) if key in failed else 0
-        yield Delivery(alert, sink, attempts)
+        yield Delivery(alert, channel, attempts)
 
 
 def _too_soon(
@@ -104,7 +104,7 @@ def delivery_row(
         delivery: What was delivered.
         status: ``sent`` or ``failed``.
         error: Why it failed; empty if it did not.
-        tried: Whether the sink was asked at all.
+        tried: Whether the channel was asked at all.
 
     Returns:
         One row of ``SENT_ALERTS``; a failed alert can be made of it again.
@@ -115,7 +115,7 @@ def delivery_row(
         "alert_key": alert.key,
         "as_of": alert.as_of,
         "details": json.dumps(dict(alert.details), sort_keys=True),
-        "sink": delivery.sink,
+        "channel": delivery.channel,
         "status": status,
         "error": error,
         "attempts": delivery.attempts + tried,

@@ -25,7 +25,7 @@ from regression_lifecycle.core.windows.windows import Window
 
 
 @dataclass
-class ModelBank:
+class ModelCache:
     """Fits the model of a window on everything that was known when the window began.
 
     Attributes:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 
 
 class BacktestPolicy(StrictModel):
@@ -65,7 +65,7 @@ class BacktestPolicy(StrictModel):
         """The rules to replay, given the project's own; None for a policy without rules."""
         return monitored if self.kind == "configured" else self.policy
 
-    def deployment_of(self, configured: DeploymentParameters) -> DeploymentParameters:
+    def deployment_of(self, configured: AdjustmentParameters) -> AdjustmentParameters:
         """What is served besides the model, given the project's own."""
         if self.level_correction:
             return configured

@@ -27,9 +27,13 @@ from regression_lifecycle.core.evaluation.challenger import (
     judging_windows,
 )
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
-from regression_lifecycle.core.evaluation.window_metrics import judge_rows
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters, FloatArray, served
-from regression_lifecycle.core.prediction.adjustment_history import ServedPast
+from regression_lifecycle.core.evaluation.window_metrics import measure_rows
+from regression_lifecycle.core.prediction.adjustment import (
+    AdjustmentParameters,
+    FloatArray,
+    apply_adjustment,
+)
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
 from regression_lifecycle.core.windows.windows import Window
 
 NO_CHALLENGE = ""
@@ -89,7 +93,7 @@ def replay(
     model_of: ModelOf,
     candidate: BacktestPolicy,
     monitored: PolicyParameters,
-    deployment: DeploymentParameters,
+    deployment: AdjustmentParameters,
     retraining: RetrainingParameters,
 ) -> Iterator[dict[str, Any]]:
     """Replay one policy over all windows.
@@ -121,14 +125,14 @@ class _Run:
         model_of: ModelOf,
         candidate: BacktestPolicy,
         monitored: PolicyParameters,
-        deployment: DeploymentParameters,
+        deployment: AdjustmentParameters,
         retraining: RetrainingParameters,
     ) -> None:
         self._history, self._model_of = history, model_of
         self._candidate, self._retraining = candidate, retraining
         self._rules = candidate.rules_of(monitored)
         self._deployment = candidate.deployment_of(deployment)
-        self._past = ServedPast(history.label_delay)
+        self._past = AdjustmentHistory(history.label_delay)
         self._served: list[dict[str, Any]] = []
         self._champion = 0
         # Since the champion's promotion.
@@ -142,11 +146,11 @@ class _Run:
         table = self._history.rows[rows].reset_index(drop=True)
         raw = model.predictions[rows]
         adjustment = self._past.adjustment(window.start, version, self._deployment)
-        said = served(raw, adjustment, self._history.problem, self._deployment)
+        said = apply_adjustment(raw, adjustment, self._history.problem, self._deployment)
         target = table[self._history.problem.target].to_numpy(dtype="float64")
         prediction = said["prediction"].to_numpy()
         self._past.add(window.end, version, target, raw, prediction)
-        figures = judge_rows(
+        figures = measure_rows(
             pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
             self._history.problem.target,
         )
@@ -233,7 +237,7 @@ class _Run:
         known = [
             window for window in self._history.windows[:position] if window.end + delay <= start
         ]
-        chosen = judging_windows(known, champion.trained_until, self._retraining.judged_windows)
+        chosen = judging_windows(known, champion.trained_until, self._retraining.measured_windows)
         rows = self._history.rows.iloc[:0].assign(**{CANDIDATE: [], CHAMPION: []})
         first = position
         if chosen:

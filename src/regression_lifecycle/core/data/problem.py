@@ -30,9 +30,9 @@ class ColumnSpec(StrictModel):
         allowed: The only allowed values.
         missing: Whether a value may be missing.
         format: ``strptime`` format of a date or datetime; ISO 8601 if left out.
-        available: ``ahead`` if the value is known before the row's own time (calendar,
-            forecast), ``after`` if it is known only later. Only ``ahead`` columns may be
-            used for their own row; ``after`` columns enter as history older than the horizon.
+        known_in_advance: Whether the value is known before the row's own time (calendar, plan,
+            forecast). Only such a column may be used for its own row; any other enters as history
+            older than the horizon.
     """
 
     type: ColumnType
@@ -42,7 +42,7 @@ class ColumnSpec(StrictModel):
     allowed: tuple[int | float | str, ...] | None = None
     missing: bool = False
     format: str | None = None
-    available: Literal["ahead", "after"] = "after"
+    known_in_advance: bool = False
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
@@ -183,22 +183,22 @@ class Problem(StrictModel):
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
     @property
-    def ahead_columns(self) -> list[str]:
+    def columns_known_in_advance(self) -> list[str]:
         """The columns whose value may be used for its own row, in the order of the table."""
-        return [name for name in self.columns if self.is_known_ahead(name)]
+        return [name for name in self.columns if self.is_known_in_advance(name)]
 
-    def is_known_ahead(self, column: str) -> bool:
+    def is_known_in_advance(self, column: str) -> bool:
         """Tell whether a column's value may be used for its own row.
 
         Args:
             column: Name of a raw column.
 
         Returns:
-            True for columns that are available ahead, and are neither the target nor forbidden.
+            True for columns that are declared so, and are neither the target nor forbidden.
         """
         return (
             column in self.columns
             and column != self.target
             and column not in self.forbidden_columns
-            and self.columns[column].available == "ahead"
+            and self.columns[column].known_in_advance
         )

@@ -183,8 +183,8 @@ PREDICTIONS = HistoryTable(
     },
 )
 
-SERVED_PREDICTIONS = HistoryTable(
-    "served_predictions",
+SERVICE_PREDICTIONS = HistoryTable(
+    "service_predictions",
     ("problem", "request_id", "row_number"),
     {
         "problem": "text",
@@ -293,12 +293,12 @@ BACKTEST_SUMMARY = HistoryTable(
 
 SENT_ALERTS = HistoryTable(
     "sent_alerts",
-    ("alert_key", "window", "sink"),
+    ("alert_key", "window", "channel"),
     {
         "alert_key": "text",
         "window": "text",
         # Name of the place the alert went to; each has a row of its own.
-        "sink": "text",
+        "channel": "text",
         "problem": "text",
         # The data's clock, which the cooldown goes by.
         "as_of": "datetime",

@@ -20,7 +20,7 @@ ColumnRole = tuple[str, Kind, Role]
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class DriftReference:
     """What windows are held against, once it was read.
 
     Attributes:
@@ -41,7 +41,7 @@ class Yardstick:
 
 
 @dataclass
-class DriftWatch:
+class DriftMonitor:
     """Scores windows of one table; a reference that stays is read and calibrated once.
 
     Attributes:
@@ -60,18 +60,18 @@ class DriftWatch:
     parameters: DriftParameters
     reference: ReferenceParameters
     calibration: CalibrationParameters
-    _known: dict[tuple[pd.Timestamp | None, pd.Timestamp | None, int], Yardstick] = field(
+    _known: dict[tuple[pd.Timestamp | None, pd.Timestamp | None, int], DriftReference] = field(
         default_factory=dict, init=False
     )
 
-    def yardstick(
+    def reference_for(
         self,
         start: pd.Timestamp,
         end: pd.Timestamp,
         n_rows: int,
         trained_from: pd.Timestamp | None,
         trained_until: pd.Timestamp | None,
-    ) -> Yardstick:
+    ) -> DriftReference:
         """Choose, read and calibrate the reference of a window.
 
         Args:
@@ -82,7 +82,7 @@ class DriftWatch:
             trained_until: First moment after its training.
 
         Returns:
-            The yardstick.
+            The reference.
         """
         chosen = reference_rows(
             self.moments, start, end, self.reference, trained_from, trained_until
@@ -97,7 +97,7 @@ class DriftWatch:
                     rows, moments, self.columns, n_rows, self.parameters, self.calibration
                 )
                 found = calibrated_parameters(self.parameters, limits)
-            self._known[key] = Yardstick(
+            self._known[key] = DriftReference(
                 rows=rows,
                 profile=make_profile(rows, self.columns, self.parameters),
                 thresholds=limits,
@@ -107,14 +107,14 @@ class DriftWatch:
             )
         return self._known[key]
 
-    def verdict(self, rows: pd.DataFrame, yardstick: Yardstick) -> pd.DataFrame:
+    def verdict(self, rows: pd.DataFrame, reference: DriftReference) -> pd.DataFrame:
         """Score a window.
 
         Args:
             rows: Its rows.
-            yardstick: Its reference.
+            reference: Its reference.
 
         Returns:
             One row per column, as ``VERDICT_DTYPES`` of ``core/drift/parameters.py`` lists them.
         """
-        return score_window(yardstick.profile, rows, yardstick.parameters)
+        return score_window(reference.profile, rows, reference.parameters)

@@ -14,7 +14,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 
 
 class BaselineParameters(StrictModel):
-    """Which naive forecast is the yardstick.
+    """Which naive forecast is the reference.
 
     Attributes:
         kind: ``seasonal`` repeats the value one season ago; ``mean`` is the training mean.

@@ -26,7 +26,7 @@ class RetrainingParameters(StrictModel):
     """How a challenger is made and judged.
 
     Attributes:
-        judged_windows: Newest complete windows that judge; the challenger is trained on what lies
+        measured_windows: Newest complete windows that judge; the challenger is trained on what lies
             before them.
         training_length: Sliding training: only so much time before the judged windows; None
             trains on everything (expanding).
@@ -36,7 +36,7 @@ class RetrainingParameters(StrictModel):
         gate: What the challenger must show.
     """
 
-    judged_windows: int = Field(2, ge=1)
+    measured_windows: int = Field(2, ge=1)
     training_length: Duration | None = None
     minimum_training_rows: int = Field(168, ge=10)
     refit: bool = True

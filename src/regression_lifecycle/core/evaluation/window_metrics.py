@@ -16,7 +16,7 @@ FIGURES = ("rmse", "mae", "wape", "r2", "rmsle", "bias", "mean_error")
 """Metrics of :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY`."""
 
 
-def judge_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
+def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
     """Compute the figures of one window's served predictions.
 
     Args:
@@ -49,7 +49,7 @@ def judge_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
     }
 
 
-def judge_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -> pd.DataFrame:
+def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -> pd.DataFrame:
     """Compute error and bias of one window by the values of its segment columns.
 
     Args:
@@ -89,7 +89,7 @@ def segment_extremes(segments: pd.DataFrame, minimum_rows: int) -> dict[str, Any
     """Name the segment with the largest error and the one with the largest bias.
 
     Args:
-        segments: What :func:`judge_segments` returned.
+        segments: What :func:`measure_segments` returned.
         minimum_rows: Segments with fewer rows are passed over: one odd row is no segment.
 
     Returns:

@@ -22,7 +22,7 @@ Statistic = Literal["mean", "min", "max"]
 
 
 class RawColumns(StrictModel):
-    """Columns of the table as they are; each must be available ahead."""
+    """Columns of the table as they are; each must be known in advance."""
 
     kind: Literal["columns"]
     names: tuple[str, ...] = Field(min_length=1)
@@ -136,7 +136,7 @@ class AnnualPeriod(StrictModel):
 class DayStatistic(StrictModel):
     """A statistic of a column over a whole calendar day, ``offset_days`` from the row's own.
 
-    The column must be available ahead, since hours later than the row's own are read. With
+    The column must be known in advance, since hours later than the row's own are read. With
     ``at_least``, the statistic is that of "the value is at least so much" (0 or 1): its mean is
     the share of the day's rows. Missing values are left out.
     """
@@ -162,7 +162,7 @@ class DayStatistic(StrictModel):
 class Lag(StrictModel):
     """A column's value ``ages`` ago; of several ages, the ``statistic`` of those found.
 
-    A column that is not available ahead, the target among them, must be at least as old as the
+    A column that is not known in advance, the target among them, must be at least as old as the
     problem's horizon. A time without an observation gives a missing value: nothing is filled.
     A mean of several ages is rounded to 9 digits, for the reason given at ``CyclicalPart``.
     """
@@ -185,7 +185,7 @@ class Lag(StrictModel):
             )
         _refuse_forbidden(self.column, problem, f"feature '{self.name}'")
         _require_number(self.column, problem, f"feature '{self.name}'")
-        if not problem.is_known_ahead(self.column) and min(self.ages) < problem.horizon:
+        if not problem.is_known_in_advance(self.column) and min(self.ages) < problem.horizon:
             raise ConfigurationError(
                 f"feature '{self.name}' reads '{self.column}' {min(self.ages)} ago, which is not "
                 f"known yet when predicting {problem.horizon} ahead; use ages from "
@@ -278,8 +278,9 @@ def _require_ahead(column: str, problem: Problem, place: str) -> None:
         raise ConfigurationError(
             f"{place}: '{column}' is the target; use kind 'lag' with ages from {problem.horizon} on"
         )
-    if not problem.is_known_ahead(column):
+    if not problem.is_known_in_advance(column):
         raise ConfigurationError(
-            f"{place}: '{column}' is only known after the fact; declare 'available: ahead' in "
-            "parameters_problem.yml if it is forecast or calendar, or use kind 'lag'"
+            f"{place}: '{column}' is only known after the fact; declare "
+            "'known_in_advance: true' in parameters_problem.yml if it is forecast or calendar, or "
+            "use kind 'lag'"
         )

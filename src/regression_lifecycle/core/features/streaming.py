@@ -118,7 +118,7 @@ def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
             read.add(spec.column)
     columns = {_POSITION: ColumnSpec(type="integer")}
     for name, column in problem.columns.items():
-        if name in named or (name in read and problem.is_known_ahead(name)):
+        if name in named or (name in read and problem.is_known_in_advance(name)):
             columns[name] = column
         elif name in read:
             # What is wrong with it speaks against the rows that come after it, not against its own.
@@ -158,7 +158,7 @@ class BatchReader:
         self._late = [
             name
             for name in self._problem.columns
-            if not problem.is_known_ahead(name) and name not in {_POSITION, *of_the_row}
+            if not problem.is_known_in_advance(name) and name not in {_POSITION, *of_the_row}
         ]
         known = [name for name in self._problem.columns if name in observations]
         wanted = list(dict.fromkeys([*problem.row_order, *known]))

@@ -6,14 +6,14 @@ from typing import Any
 
 from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.models.trained_model import ModelPassport
+from regression_lifecycle.core.models.trained_model import ModelMetadata
 
 _SHOWN = ("rmse", "mae", "r2", "rmsle", "bias")
 
 
 def write_model_card(
     problem: Problem,
-    passport: ModelPassport,
+    metadata: ModelMetadata,
     estimator: str,
     metrics: dict[str, dict[str, float | None]],
     decision: dict[str, Any],
@@ -22,7 +22,7 @@ def write_model_card(
 
     Args:
         problem: What is predicted.
-        passport: Where the model comes from.
+        metadata: Where the model comes from.
         estimator: Import path of the estimator.
         metrics: Holdout metrics by model; null where not defined.
         decision: The gate's decision.
@@ -37,11 +37,11 @@ def write_model_card(
         "",
         f"- **Predicts** `{problem.target}`, up to {duration_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
-        f"- **Trained on** {passport.n_rows:,} rows, {passport.trained_from} to "
-        f"{passport.trained_until}",
+        f"- **Trained on** {metadata.n_rows:,} rows, {metadata.trained_from} to "
+        f"{metadata.trained_until}",
         _judged(decision),
         f"- **Decision** {decision['decision']}: {'; '.join(decision['reasons'])}",
-        f"- **Fingerprint** `{passport.fingerprint}` (data `{passport.data_fingerprint}`)",
+        f"- **Fingerprint** `{metadata.fingerprint}` (data `{metadata.data_fingerprint}`)",
         "",
         "## Holdout",
         "",
@@ -64,7 +64,7 @@ def write_model_card(
         "",
         "## Features",
         "",
-        ", ".join(f"`{name}`" for name in passport.recipe.feature_names) + ".",
+        ", ".join(f"`{name}`" for name in metadata.recipe.feature_names) + ".",
     ]
     if problem.forbidden_columns:
         never = (f"`{name}` ({why})" for name, why in problem.forbidden_columns.items())

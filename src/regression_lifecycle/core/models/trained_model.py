@@ -13,7 +13,7 @@ from regression_lifecycle.core.errors import ModelError, bounded_list
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 
-class ModelPassport(StrictModel):
+class ModelMetadata(StrictModel):
     """What is known of a model; stored beside it and never changed.
 
     Attributes:
@@ -42,18 +42,18 @@ class ModelPassport(StrictModel):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fitted estimator with its passport.
+    """A fitted estimator with its metadata.
 
     Attributes:
         estimator: Fitted scikit-learn Pipeline.
-        passport: Where it comes from.
+        metadata: Where it comes from.
         example: A few rows of features, for signature and documentation.
         location: Where a dataset found or put it (``model_uri``, ``version`` and the like);
             empty for a model that was never stored.
     """
 
     estimator: Any
-    passport: ModelPassport
+    metadata: ModelMetadata
     example: pd.DataFrame
     location: dict[str, str] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class TrainedModel:
         Raises:
             ModelError: If a feature is missing.
         """
-        names = list(self.passport.recipe.feature_names)
+        names = list(self.metadata.recipe.feature_names)
         missing = [name for name in names if name not in features.columns]
         if missing:
             raise ModelError(f"the feature table lacks {bounded_list(missing)}")

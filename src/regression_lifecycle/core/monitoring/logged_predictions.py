@@ -11,8 +11,11 @@ import pandas as pd
 
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import PREDICTIONS, SERVED_PREDICTIONS
-from regression_lifecycle.core.prediction.batch_predictions import ScoredBatch, served_rows
+from regression_lifecycle.core.data.tables import PREDICTIONS, SERVICE_PREDICTIONS
+from regression_lifecycle.core.prediction.batch_predictions import (
+    BatchPredictions,
+    window_predictions,
+)
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
 ADOPTED = "adopted"
@@ -21,8 +24,8 @@ _CARRIED = ["raw_prediction", "level_factor", "prediction", "lower", "upper"]
 
 def adopt(
     recorded_predictions: pd.DataFrame,
-    served_predictions: pd.DataFrame,
-    scored_batches: Sequence[ScoredBatch],
+    service_predictions: pd.DataFrame,
+    batch_predictions: Sequence[BatchPredictions],
     window_rows: pd.DataFrame,
     windows: pd.DataFrame,
     problem: Problem,
@@ -31,11 +34,11 @@ def adopt(
 
     Args:
         recorded_predictions: ``predictions``: what was judged once stays as it is.
-        served_predictions: ``served_predictions``: what the service answered. Of several
+        service_predictions: ``service_predictions``: what the service answered. Of several
             predictions of a row by one model version the newest counts. One whose model was
             trained on the row judges nothing, and one that names no known row cannot be judged;
             both are left aside.
-        scored_batches: Batches, of whose predictions the same is true.
+        batch_predictions: Batches, of whose predictions the same is true.
         window_rows: Known rows with ``window_index``, the target and ``baseline``.
         windows: All windows.
         problem: Names key and target.
@@ -44,8 +47,8 @@ def adopt(
         Rows of ``predictions`` with ``adopted``: true for those that were not recorded yet.
     """
     recorded = recorded_predictions[recorded_predictions["problem"] == problem.name]
-    scored = served_rows(scored_batches, window_rows[problem.timestamp.name], problem)
-    served = pd.concat([SERVED_PREDICTIONS.frame(served_predictions), scored], ignore_index=True)
+    scored = window_predictions(batch_predictions, window_rows[problem.timestamp.name], problem)
+    served = pd.concat([SERVICE_PREDICTIONS.frame(service_predictions), scored], ignore_index=True)
     own = served[(served["problem"] == problem.name) & served["row_key"].notna()]
     own = own.sort_values("served_at", kind="stable")
     own = own.drop_duplicates(["row_key", "model_version"], keep="last")
@@ -71,20 +74,20 @@ def adopt(
 
 
 @dataclass(frozen=True)
-class Servings:
+class PredictionCoverage:
     """Which model version answers for which rows of a window.
 
     Attributes:
         predictions: Known predictions with ``adopted``.
         champion: The deployed version.
-        simulate: Whether rows that nobody asked for count as the champion's.
+        backfill: Whether rows that nobody asked for count as the champion's.
         parameters: Gives the bounds between the states of a window.
         problem: Names key and target.
     """
 
     predictions: pd.DataFrame
     champion: str
-    simulate: bool
+    backfill: bool
     parameters: WindowParameters
     problem: Problem
 
@@ -114,7 +117,7 @@ class Servings:
         Returns:
             True for rows that nobody asked for, and for a window without rows.
         """
-        if not self.simulate:
+        if not self.backfill:
             return False
         others = self._keys(window, without=self.champion)
         return rows.empty or not row_keys(rows, self.problem).isin(others).all()
@@ -132,12 +135,12 @@ class Servings:
         """
         name = str(window["window"])
         others = self._keys(name, without=version)
-        if self.simulate and not others:
+        if self.backfill and not others:
             return dict(window)
         keys = row_keys(rows, self.problem)
         own = self._of(name).get(version)
         mine = keys.isin(own["row_key"] if own is not None else [])
-        if self.simulate and version == self.champion:
+        if self.backfill and version == self.champion:
             mine = ~keys.isin(others)
         n = int(mine.sum())
         labelled = int(rows.loc[mine, self.problem.target].notna().sum())

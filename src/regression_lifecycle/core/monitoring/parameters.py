@@ -10,7 +10,7 @@ from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.drift.calibration import CalibrationParameters
 from regression_lifecycle.core.drift.reference import ReferenceParameters
-from regression_lifecycle.core.prediction.adjustment import DeploymentParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
 
@@ -33,9 +33,9 @@ class MonitoringParameters(StrictModel):
     Attributes:
         windows: How time is cut.
         label_delay: Time from an observation to its label; None if the label comes with it.
-        unserved: What becomes of rows that nobody asked the service or a batch for: ``simulate``
-            gives them the champion's prediction, as it would have been when their window began;
-            ``leave`` judges only what was really served.
+        missing_predictions: What becomes of rows that nobody asked the service or a batch for.
+            ``backfill``: they get the champion's prediction, as it would have been when their
+            window began. ``ignore``: only what was really served is judged.
         segment_rows: Fewest rows of a segment that may be named as the worst of a window.
         deployment: What is served besides the model itself.
         reference: What drift is measured against.
@@ -46,9 +46,9 @@ class MonitoringParameters(StrictModel):
 
     windows: WindowParameters
     label_delay: Duration | None = None
-    unserved: Literal["simulate", "leave"] = "simulate"
+    missing_predictions: Literal["backfill", "ignore"] = "backfill"
     segment_rows: int = Field(5, ge=1)
-    deployment: DeploymentParameters = DeploymentParameters()
+    deployment: AdjustmentParameters = AdjustmentParameters()
     reference: ReferenceParameters
     calibration: CalibrationParameters
     policy: PolicyParameters

@@ -16,14 +16,14 @@ from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
-from regression_lifecycle.core.prediction.adjustment import served
-from regression_lifecycle.core.prediction.adjustment_history import ServedPast
+from regression_lifecycle.core.prediction.adjustment import apply_adjustment
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
 
 
-def serve_windows(
+def backfill_predictions(
     plan: pd.DataFrame,
     rows: pd.DataFrame,
-    known_predictions: pd.DataFrame,
+    all_predictions: pd.DataFrame,
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
@@ -41,7 +41,7 @@ def serve_windows(
             :func:`~regression_lifecycle.core.monitoring.window_plan.plan_windows` lists them.
         rows: Known rows with ``window_index``, the champion's features, the target and
             ``baseline``.
-        known_predictions: ``predictions``, with what was served and not judged yet.
+        all_predictions: ``predictions``, with what was served and not judged yet.
         windows: All windows up to ``as_of``, in the order of time.
         champion: The deployed model.
         problem: Names key, timestamp and target.
@@ -54,9 +54,9 @@ def serve_windows(
     window_ends = windows.set_index("window")["end"]
     keyed = rows.assign(row_key=row_keys(rows, problem).to_numpy())
     labels = keyed.set_index("row_key")[problem.target]
-    recorded = known_predictions[known_predictions["problem"] == problem.name]
+    recorded = all_predictions[all_predictions["problem"] == problem.name]
     recorded = recorded.assign(target=labels.reindex(recorded["row_key"]).to_numpy())
-    past = ServedPast(parameters.label_delay)
+    past = AdjustmentHistory(parameters.label_delay)
     # Planned windows are added with all their rows, as soon as these are served.
     planned = set(zip(plan["window"], plan["model_version"], strict=True))
     for (window, served_by), part in recorded.groupby(["window", "model_version"]):
@@ -69,11 +69,13 @@ def serve_windows(
         table = PREDICTIONS.frame(of_window(recorded, window))
         spoken_for = recorded.loc[recorded["window"] == window["window"], "row_key"]
         fresh = inside[~inside["row_key"].isin(spoken_for)]
-        simulated = parameters.unserved == "simulate" and window["model_version"] == version
+        simulated = (
+            parameters.missing_predictions == "backfill" and window["model_version"] == version
+        )
         if champion is not None and simulated and len(fresh):
             adjustment = past.adjustment(window["start"], version, parameters.deployment)
             raw = champion.predict(fresh).to_numpy()
-            made = served(raw, adjustment, problem, parameters.deployment).assign(
+            made = apply_adjustment(raw, adjustment, problem, parameters.deployment).assign(
                 problem=problem.name,
                 row_key=fresh["row_key"].to_numpy(),
                 model_version=version,
@@ -94,7 +96,7 @@ def serve_windows(
 
 
 def _next_adjustment(
-    past: ServedPast,
+    past: AdjustmentHistory,
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,

@@ -12,7 +12,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.fingerprints import table_fingerprint
 
 if TYPE_CHECKING:
-    from regression_lifecycle.core.monitoring.logged_predictions import Servings
+    from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
 
 NEW, REFRESH = "new", "refresh"
 PLAN_COLUMNS = (
@@ -69,7 +69,7 @@ def plan_windows(
     recorded_predictions: pd.DataFrame,
     champion: tuple[str, pd.Timestamp] | None,
     problem: Problem,
-    servings: Servings,
+    servings: PredictionCoverage,
 ) -> pd.DataFrame:
     """Compare what is there with what was recorded.
 

@@ -75,7 +75,7 @@ class PredictionInterval(StrictModel):
         return self
 
 
-class DeploymentParameters(StrictModel):
+class AdjustmentParameters(StrictModel):
     """What is served besides the model itself."""
 
     level_correction: LevelCorrection = LevelCorrection()
@@ -177,8 +177,8 @@ def interval_width(
     return float(np.partition(errors, rank - 1)[rank - 1])
 
 
-def served(
-    raw: FloatArray, adjustment: Adjustment, problem: Problem, parameters: DeploymentParameters
+def apply_adjustment(
+    raw: FloatArray, adjustment: Adjustment, problem: Problem, parameters: AdjustmentParameters
 ) -> pd.DataFrame:
     """Turn a model's predictions into what is served.
 

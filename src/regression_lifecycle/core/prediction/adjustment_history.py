@@ -10,7 +10,7 @@ import pandas as pd
 
 from regression_lifecycle.core.prediction.adjustment import (
     Adjustment,
-    DeploymentParameters,
+    AdjustmentParameters,
     FloatArray,
     interval_width,
     level_factor,
@@ -34,7 +34,7 @@ class _ServedWindow:
 
 
 @dataclass
-class ServedPast:
+class AdjustmentHistory:
     """Windows that were served, added in any order.
 
     A window counts as known from its end on, or ``label_delay`` later if labels take time: what a
@@ -67,7 +67,7 @@ class ServedPast:
         self._windows.append(_ServedWindow(end, version, target, raw, prediction))
 
     def adjustment(
-        self, start: pd.Timestamp, version: str, parameters: DeploymentParameters
+        self, start: pd.Timestamp, version: str, parameters: AdjustmentParameters
     ) -> Adjustment:
         """Learn what a model's next window is served with.
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import SERVED_PREDICTIONS
+from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 
 
 @dataclass(frozen=True)
-class ScoredBatch:
+class BatchPredictions:
     """What is known of a batch; its rows are read when they are asked for.
 
     Attributes:
@@ -46,8 +46,8 @@ class ScoredBatch:
     read: Callable[[], Iterator[pd.DataFrame]]
 
 
-def served_rows(
-    batches: Sequence[ScoredBatch], stamps: pd.Series, problem: Problem
+def window_predictions(
+    batches: Sequence[BatchPredictions], stamps: pd.Series, problem: Problem
 ) -> pd.DataFrame:
     """Read the rows of batches that fall into a range of time.
 
@@ -57,12 +57,12 @@ def served_rows(
         problem: Names key and timestamp.
 
     Returns:
-        Rows in the form of ``served_predictions``.
+        Rows in the form of ``service_predictions``.
     """
     if stamps.empty:
-        return SERVED_PREDICTIONS.frame()
+        return SERVICE_PREDICTIONS.frame()
     first, last = stamps.min(), stamps.max()
-    tables = [SERVED_PREDICTIONS.frame()]
+    tables = [SERVICE_PREDICTIONS.frame()]
     for batch in batches:
         if batch.judged and batch.first <= last and batch.last >= first:
             tables += _rows(batch, batch.read(), first, last, problem)
@@ -70,7 +70,7 @@ def served_rows(
 
 
 def _rows(
-    batch: ScoredBatch,
+    batch: BatchPredictions,
     pieces: Iterable[pd.DataFrame],
     first: pd.Timestamp,
     last: pd.Timestamp,
@@ -78,7 +78,7 @@ def _rows(
 ) -> Iterator[pd.DataFrame]:
     for piece in pieces:
         rows = piece[piece[problem.timestamp.name].between(first, last)]
-        yield SERVED_PREDICTIONS.frame(
+        yield SERVICE_PREDICTIONS.frame(
             rows.assign(
                 problem=problem.name,
                 served_at=batch.scored_at,

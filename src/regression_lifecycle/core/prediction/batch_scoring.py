@@ -24,11 +24,11 @@ from regression_lifecycle.core.features.streaming import BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.adjustment import (
-    DeploymentParameters,
+    AdjustmentParameters,
     adjustment_of,
-    served,
+    apply_adjustment,
 )
-from regression_lifecycle.core.prediction.batch_predictions import ScoredBatch
+from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 
 # Batches cut from the end of the data begin at multiples of their length from a Monday on.
 _MONDAY = pd.Timestamp("1970-01-05")
@@ -113,7 +113,7 @@ class ScoringRun:
     champion: TrainedModel
     adjustments: pd.DataFrame
     problem: Problem
-    deployment: DeploymentParameters
+    deployment: AdjustmentParameters
     parameters: ScoringParameters
 
     @property
@@ -124,7 +124,7 @@ class ScoringRun:
     @property
     def trained_until(self) -> pd.Timestamp:
         """Newest row that the champion was trained on."""
-        return self.champion.passport.trained_until
+        return self.champion.metadata.trained_until
 
     @property
     def start(self) -> pd.Timestamp:
@@ -159,7 +159,7 @@ class ScoringRun:
 
     def _pieces(self) -> Iterator[ScoredPiece]:
         reader = BatchReader(
-            self.champion.passport.recipe,
+            self.champion.metadata.recipe,
             self.problem,
             self.observations,
             self.start,
@@ -225,7 +225,7 @@ class ScoringRun:
             inside = period == number
             at = moments.iloc[number - 1] if number else pd.Timestamp.min
             adjustment = adjustment_of(own, self.model_version, at)
-            parts.append(served(raw[inside], adjustment, self.problem, self.deployment))
+            parts.append(apply_adjustment(raw[inside], adjustment, self.problem, self.deployment))
             factors[inside] = adjustment.level_factor
         given = rows[list(self.problem.row_order)].assign(raw_prediction=raw, level_factor=factors)
         return pd.concat([given, pd.concat(parts, ignore_index=True)], axis="columns")
@@ -299,11 +299,11 @@ def score(
     )
 
 
-def summarize(scored_batches: Sequence[ScoredBatch]) -> list[dict[str, Any]]:
+def summarize(batch_predictions: Sequence[BatchPredictions]) -> list[dict[str, Any]]:
     """Say what was scored.
 
     Args:
-        scored_batches: The batches that this run wrote.
+        batch_predictions: The batches that this run wrote.
 
     Returns:
         One record per batch.
@@ -320,5 +320,5 @@ def summarize(scored_batches: Sequence[ScoredBatch]) -> list[dict[str, Any]]:
             "scored_at": batch.scored_at.isoformat(),
             "path": batch.path,
         }
-        for batch in scored_batches
+        for batch in batch_predictions
     ]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
-from regression_lifecycle.core.drift.monitor import DriftWatch
+from regression_lifecycle.core.drift.monitor import DriftMonitor
 from regression_lifecycle.core.drift.parameters import drifted_share
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.roles import column_roles
@@ -35,7 +35,7 @@ def check_history(
     roles = column_roles(problem, drift_check.columns)
     rows = history_rows.sort_values(problem.timestamp.name, kind="stable").reset_index(drop=True)
     moments = rows[problem.timestamp.name]
-    watch = DriftWatch(
+    watch = DriftMonitor(
         table=rows,
         moments=moments,
         columns=tuple(roles.columns(target=drift_check.include_target)),
@@ -46,6 +46,6 @@ def check_history(
     found = []
     for window in backtest_windows.to_dict("records"):
         inside = rows[rows["window_index"] == window["window_index"]]
-        yardstick = watch.yardstick(window["start"], window["end"], len(inside), None, None)
-        found.append((window["window"], drifted_share(watch.verdict(inside, yardstick))))
+        reference = watch.reference_for(window["start"], window["end"], len(inside), None, None)
+        found.append((window["window"], drifted_share(watch.verdict(inside, reference))))
     return pd.DataFrame(found, columns=["window", "drifted_share"])

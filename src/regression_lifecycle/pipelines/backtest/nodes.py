@@ -10,7 +10,7 @@ import pandas as pd
 
 from regression_lifecycle.adapters.progress import progress
 from regression_lifecycle.core.backtest import summary as backtest_summary
-from regression_lifecycle.core.backtest.model_cache import ModelBank
+from regression_lifecycle.core.backtest.model_cache import ModelCache
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
 from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.data.as_of import known_rows, moment_of
@@ -62,7 +62,7 @@ def cut_history(
     moment = moment_of(as_of, observations, problem)
     known = known_rows(observations, moment, None, problem)
     table: pd.DataFrame = build_features(
-        known, problem, preprocessing.recipe, keep=problem.ahead_columns
+        known, problem, preprocessing.recipe, keep=problem.columns_known_in_advance
     )
     stamp = problem.timestamp.name
     begun = known[stamp] < parameters.start
@@ -128,7 +128,7 @@ def replay_policies(
         label_delay=watching.label_delay,
         extras=[{"drifted_share": float(shares.get(window.key, np.nan))} for window in windows],
     )
-    bank = ModelBank(
+    bank = ModelCache(
         table=history_rows,
         rows=served,
         bounds=bounds,

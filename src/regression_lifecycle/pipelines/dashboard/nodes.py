@@ -128,7 +128,7 @@ def describe_champion(champion: TrainedModel | None) -> dict[str, Any] | None:
     return {
         "version": version_of(champion),
         "estimator": type(last).__name__,
-        "trained_from": champion.passport.trained_from,
-        "trained_until": champion.passport.trained_until,
-        "n_rows": champion.passport.n_rows,
+        "trained_from": champion.metadata.trained_from,
+        "trained_until": champion.metadata.trained_until,
+        "n_rows": champion.metadata.n_rows,
     }

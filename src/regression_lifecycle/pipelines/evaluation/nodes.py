@@ -50,11 +50,11 @@ def predict_holdout(
     predictions = {CANDIDATE: candidate.predict(holdout_set)}
     if champion is not None:
         features = features_for(
-            holdout_set, candidate.passport.recipe, champion.passport.recipe, observations, problem
+            holdout_set, candidate.metadata.recipe, champion.metadata.recipe, observations, problem
         )
         predictions[CHAMPION] = champion.predict(features)
     predictions[BASELINE] = baseline_forecast(
-        observations, holdout_set, candidate.passport.target_mean, problem, parameters.baseline
+        observations, holdout_set, candidate.metadata.target_mean, problem, parameters.baseline
     )
     return holdout_set.assign(**predictions)
 
@@ -122,7 +122,7 @@ def judge(
     checks.extend(_paired_checks(predictions, champion, opponent, problem, parameters))
     version = version_of(champion)
     unchanged = (
-        champion is not None and champion.passport.fingerprint == candidate.passport.fingerprint
+        champion is not None and champion.metadata.fingerprint == candidate.metadata.fingerprint
     )
     outcome = gate.decide(
         checks,
@@ -134,8 +134,8 @@ def judge(
         **outcome,
         "opponent": f"champion version {version}" if champion is not None else BASELINE,
         "champion_version": version,
-        "candidate_fingerprint": candidate.passport.fingerprint,
-        "data_fingerprint": candidate.passport.data_fingerprint,
+        "candidate_fingerprint": candidate.metadata.fingerprint,
+        "data_fingerprint": candidate.metadata.data_fingerprint,
         "judged_from": str(stamp.min()),
         "judged_until": str(stamp.max()),
         "n_rows": int(predictions[problem.target].notna().sum()),
@@ -154,10 +154,10 @@ def _paired_checks(
     rows = predictions
     if champion is not None:
         # A champion is not judged on rows it was trained on: it would win by memory.
-        rows = predictions[predictions[stamp] > champion.passport.trained_until]
+        rows = predictions[predictions[stamp] > champion.metadata.trained_until]
         if rows.empty:
             why = (
-                f"the champion was trained until {champion.passport.trained_until}, so none of "
+                f"the champion was trained until {champion.metadata.trained_until}, so none of "
                 "the holdout rows is new to it; begin the holdout later"
             )
             return [gate.comparison_check(None, opponent, comparison, why)]

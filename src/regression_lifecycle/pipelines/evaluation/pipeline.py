@@ -48,7 +48,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     _EVALUATION,
                 ],
                 "gate_decision",
-                name="judge_candidate",
+                name="evaluate_gate",
             ),
             Node(
                 nodes.report_regression,

@@ -160,7 +160,7 @@ def measure_importance(
     options = parameters.importance
     labelled = holdout_set[holdout_set[problem.target].notna()]
     rows = labelled.sample(min(options.rows, len(labelled)), random_state=options.seed)
-    features = rows[list(candidate.passport.recipe.feature_names)]
+    features = rows[list(candidate.metadata.recipe.feature_names)]
     if rows.empty:
         unknown = pd.DataFrame({"feature": features.columns})
         return unknown.assign(rmse_increase=np.nan, standard_deviation=np.nan)

@@ -14,7 +14,7 @@ from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
-from regression_lifecycle.core.drift.monitor import DriftWatch, Yardstick
+from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
@@ -22,14 +22,14 @@ from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"
 Snapshots = dict[str, Callable[[], Any]]
-Comparisons = dict[str, tuple[pd.DataFrame, Yardstick]]
+Comparisons = dict[str, tuple[pd.DataFrame, DriftReference]]
 
 
 def check_drift(
     window_plan: pd.DataFrame,
     window_rows: pd.DataFrame,
-    served_rows: pd.DataFrame,
-    known_predictions: pd.DataFrame,
+    window_predictions: pd.DataFrame,
+    all_predictions: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
     drift_check: DriftCheckParameters,
@@ -40,8 +40,8 @@ def check_drift(
     Args:
         window_plan: Windows to look at.
         window_rows: Known rows with the watched columns.
-        served_rows: Served predictions of the planned windows.
-        known_predictions: Served predictions of earlier windows, for the reference: they are
+        window_predictions: Served predictions of the planned windows.
+        all_predictions: Served predictions of earlier windows, for the reference: they are
             out of sample by nature. Rows that no model has served have none.
         champion: The deployed model, whose training rows may be the reference.
         problem: Says what the columns are.
@@ -50,38 +50,38 @@ def check_drift(
 
     Returns:
         Rows of ``drift_history``; the profile and the thresholds of the newest window's reference;
-        rows and yardstick of every window, for its report.
+        rows and reference of every window, for its report.
     """
     watch, table = _watch(
-        window_rows, served_rows, known_predictions, problem, drift_check, parameters
+        window_rows, window_predictions, all_predictions, problem, drift_check, parameters
     )
     predicted = replace(
         watch,
         columns=tuple(column for column in watch.columns if column[2] == "prediction"),
         reference=watch.reference.model_copy(update={"kind": "last_windows", "fallback": ()}),
     )
-    tables, yardstick = [DRIFT_HISTORY.frame()], None
+    tables, reference = [DRIFT_HISTORY.frame()], None
     comparisons: Comparisons = {}
     for window in window_plan.to_dict("records"):
-        rows = _rows_of(table, served_rows, window)
-        yardstick = _yardstick(watch, window, champion, problem)
-        comparisons[_name(window)] = (rows, yardstick)
+        rows = _rows_of(table, window_predictions, window)
+        reference = _yardstick(watch, window, champion, problem)
+        comparisons[_name(window)] = (rows, reference)
         place = {name: window[name] for name in ("window", "model_version", "window_index")}
         verdict = _with_prediction(
-            watch.verdict(rows, yardstick), predicted, rows, window, champion, problem
+            watch.verdict(rows, reference), predicted, rows, window, champion, problem
         ).assign(problem=problem.name, start=window["start"], **place)
         tables.append(DRIFT_HISTORY.frame(verdict))
     profile, thresholds = pd.DataFrame(), pd.DataFrame()
-    if yardstick is not None:
+    if reference is not None:
         newest = window_plan.iloc[-1]["window"]
-        profile = yardstick.profile.to_frame()
-        thresholds = yardstick.thresholds.assign(window=newest, reference=yardstick.kind)
+        profile = reference.profile.to_frame()
+        thresholds = reference.thresholds.assign(window=newest, reference=reference.kind)
     return pd.concat(tables, ignore_index=True), profile, thresholds, comparisons
 
 
 def _with_prediction(
     verdict: pd.DataFrame,
-    predicted: DriftWatch,
+    predicted: DriftMonitor,
     rows: pd.DataFrame,
     window: dict[str, Any],
     champion: TrainedModel | None,
@@ -111,7 +111,7 @@ def draw_reports(
 
     Args:
         window_plan: Windows to look at.
-        comparisons: Their rows and yardsticks.
+        comparisons: Their rows and references.
         completed_windows: Says which windows alarmed.
         problem: Says what the columns are.
         drift_check: Columns and methods.
@@ -145,7 +145,7 @@ def draw_reports(
 def _snapshot(
     window: dict[str, Any],
     rows: pd.DataFrame,
-    yardstick: Yardstick,
+    reference: DriftReference,
     alarms: str,
     problem: Problem,
     drift_check: DriftCheckParameters,
@@ -156,9 +156,9 @@ def _snapshot(
     bounded = {"maximum_rows": parameters.reports.maximum_rows}
     return evidently.window_snapshot(
         rows,
-        yardstick.rows if len(yardstick.rows) else None,
+        reference.rows if len(reference.rows) else None,
         column_roles(problem, drift_check.columns, prediction=PREDICTION),
-        yardstick.parameters.model_copy(update=bounded),
+        reference.parameters.model_copy(update=bounded),
         name=f"{problem.name} {window['window']}",
         detail="full" if full else "figures",
         timestamp=window["end"].to_pydatetime(),
@@ -167,7 +167,7 @@ def _snapshot(
             "model_version": str(window["model_version"]),
             "status": str(window["status"]),
             "alarms": alarms or "none",
-            "reference": yardstick.kind or "none",
+            "reference": reference.kind or "none",
             "page": "yes" if full else "no",
         },
     )
@@ -179,21 +179,21 @@ def _name(window: Mapping[str, Any]) -> str:
 
 def _watch(
     window_rows: pd.DataFrame,
-    served_rows: pd.DataFrame,
-    known_predictions: pd.DataFrame,
+    window_predictions: pd.DataFrame,
+    all_predictions: pd.DataFrame,
     problem: Problem,
     drift_check: DriftCheckParameters,
     parameters: MonitoringParameters,
-) -> tuple[DriftWatch, pd.DataFrame]:
+) -> tuple[DriftMonitor, pd.DataFrame]:
     roles = column_roles(problem, drift_check.columns, prediction=PREDICTION)
     keys = row_keys(window_rows, problem)
-    known = pd.concat([known_predictions, served_rows])[["row_key", PREDICTION]]
+    known = pd.concat([all_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
     names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
     table = window_rows[list(dict.fromkeys(names))].assign(
         row_key=keys.to_numpy(), **{PREDICTION: known.reindex(keys).to_numpy()}
     )
-    watch = DriftWatch(
+    watch = DriftMonitor(
         table=table,
         moments=table[problem.timestamp.name],
         columns=tuple(
@@ -209,21 +209,21 @@ def _watch(
 
 
 def _rows_of(
-    table: pd.DataFrame, served_rows: pd.DataFrame, window: dict[str, Any]
+    table: pd.DataFrame, window_predictions: pd.DataFrame, window: dict[str, Any]
 ) -> pd.DataFrame:
-    served = of_window(served_rows, window)
+    served = of_window(window_predictions, window)
     rows = table[table["row_key"].isin(served["row_key"])].drop(columns=PREDICTION)
     return rows.merge(served[["row_key", PREDICTION]], on="row_key", how="left")
 
 
 def _yardstick(
-    watch: DriftWatch, window: dict[str, Any], champion: TrainedModel | None, problem: Problem
-) -> Yardstick:
-    passport = None if champion is None else champion.passport
-    return watch.yardstick(
+    watch: DriftMonitor, window: dict[str, Any], champion: TrainedModel | None, problem: Problem
+) -> DriftReference:
+    metadata = None if champion is None else champion.metadata
+    return watch.reference_for(
         window["start"],
         window["end"],
         int(window["n"]),
-        None if passport is None else passport.trained_from,
-        None if passport is None else passport.trained_until + problem.frequency,
+        None if metadata is None else metadata.trained_from,
+        None if metadata is None else metadata.trained_until + problem.frequency,
     )

@@ -24,7 +24,7 @@ from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import simulation as monitoring
-from regression_lifecycle.core.monitoring.logged_predictions import Servings
+from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.window_plan import (
     newest_revisions,
@@ -34,7 +34,7 @@ from regression_lifecycle.core.monitoring.window_plan import (
 from regression_lifecycle.core.windows.windows import list_windows, place_features, windows_frame
 
 
-def settle_champion(
+def finish_interrupted_promotion(
     recorded_decisions: pd.DataFrame, champion: TrainedModel | None, problem: Problem
 ) -> str:
     """Put a champion in place that was decided and recorded before a run was killed.
@@ -80,10 +80,10 @@ def make_window_rows(
     if champion is None:
         return known.iloc[:0].assign(window_index=0, baseline=0.0), frame
     table: pd.DataFrame = build_features(
-        known, problem, champion.passport.recipe, keep=problem.ahead_columns
+        known, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
     table["baseline"] = baseline_forecast(
-        known, table, champion.passport.target_mean, problem, evaluation.baseline
+        known, table, champion.metadata.target_mean, problem, evaluation.baseline
     )
     place = place_features(table, known, windows, problem, parameters.windows)
     return table.assign(window_index=place), frame
@@ -94,7 +94,7 @@ def plan(
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     recorded_windows: pd.DataFrame,
-    known_predictions: pd.DataFrame,
+    all_predictions: pd.DataFrame,
     problem: Problem,
     parameters: MonitoringParameters,
 ) -> pd.DataFrame:
@@ -105,23 +105,23 @@ def plan(
         windows: All windows up to ``as_of``.
         champion: The deployed model.
         recorded_windows: ``window_history`` as it is before this run.
-        known_predictions: ``predictions``, with what was served and not judged yet.
+        all_predictions: ``predictions``, with what was served and not judged yet.
         problem: Names key and target.
         parameters: Whether rows that nobody asked for are simulated.
 
     Returns:
         One row per window and model version to look at.
     """
-    deployed = None if champion is None else (version_of(champion), champion.passport.trained_until)
-    servings = Servings(
-        known_predictions,
+    deployed = None if champion is None else (version_of(champion), champion.metadata.trained_until)
+    servings = PredictionCoverage(
+        all_predictions,
         version_of(champion),
-        parameters.unserved == "simulate",
+        parameters.missing_predictions == "backfill",
         parameters.windows,
         problem,
     )
     return plan_windows(
-        windows, window_rows, recorded_windows, known_predictions, deployed, problem, servings
+        windows, window_rows, recorded_windows, all_predictions, deployed, problem, servings
     )
 
 
@@ -130,7 +130,7 @@ def serve(
     window_rows: pd.DataFrame,
     windows: pd.DataFrame,
     champion: TrainedModel | None,
-    known_predictions: pd.DataFrame,
+    all_predictions: pd.DataFrame,
     problem: Problem,
     parameters: MonitoringParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -141,7 +141,7 @@ def serve(
         window_rows: Known rows with their window.
         windows: All windows.
         champion: The deployed model.
-        known_predictions: What was served before; it stays as it is.
+        all_predictions: What was served before; it stays as it is.
         problem: Names key, timestamp and target.
         parameters: Level correction, interval and the delay of labels.
 
@@ -149,8 +149,8 @@ def serve(
         The predictions twice: for the next nodes and for the store. And ``adjustments``, which the
         service and batches read: what the champion is served with from now on.
     """
-    made, adjustments = monitoring.serve_windows(
-        window_plan, window_rows, known_predictions, windows, champion, problem, parameters
+    made, adjustments = monitoring.backfill_predictions(
+        window_plan, window_rows, all_predictions, windows, champion, problem, parameters
     )
     return made, made, adjustments
 
@@ -158,7 +158,7 @@ def serve(
 def judge(
     window_plan: pd.DataFrame,
     window_rows: pd.DataFrame,
-    served_rows: pd.DataFrame,
+    window_predictions: pd.DataFrame,
     rejected_observations: pd.DataFrame,
     problem: Problem,
     evaluation: EvaluationParameters,
@@ -170,7 +170,7 @@ def judge(
     Args:
         window_plan: Windows to look at.
         window_rows: Known rows with segment and watched columns.
-        served_rows: Their served predictions.
+        window_predictions: Their served predictions.
         rejected_observations: Rows that broke the contract.
         problem: Names key and target, gives the frequency.
         evaluation: The segments.
@@ -188,13 +188,13 @@ def judge(
     counted = parameters.windows.by_time and len(problem.key_columns) == 1
     rows, segments = [], [SEGMENT_HISTORY.frame()]
     for window in window_plan.to_dict("records"):
-        served = of_window(served_rows, window)
+        served = of_window(window_predictions, window)
         # Quality is that of what came; a former champion may have served a part of it.
         came = table[table["window_index"] == window["window_index"]]
         inside = served.drop(columns=["target", "window_index"]).merge(
             table, on="row_key", how="left"
         )
-        by_segment = judging.judge_segments(inside, problem.target, evaluation.segments)
+        by_segment = judging.measure_segments(inside, problem.target, evaluation.segments)
         expected = None
         if counted:
             # Nothing is missing yet of a window that is not over.
@@ -207,7 +207,7 @@ def judge(
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
                 "level_factor": served["level_factor"].max(),
-                **judging.judge_rows(inside, problem.target),
+                **judging.measure_rows(inside, problem.target),
                 **judging.segment_extremes(by_segment, parameters.segment_rows),
                 **judging.data_quality(came, drift_check.columns, expected, lost),
             }
@@ -222,7 +222,7 @@ def judge(
 
 
 def complete(
-    judged_windows: pd.DataFrame,
+    measured_windows: pd.DataFrame,
     window_drift: pd.DataFrame,
     recorded_windows: pd.DataFrame,
     champion: TrainedModel | None,
@@ -232,7 +232,7 @@ def complete(
     """Complete the windows with drift and alarms.
 
     Args:
-        judged_windows: Figures of the planned windows.
+        measured_windows: Figures of the planned windows.
         window_drift: ``drift_history`` of the planned windows.
         recorded_windows: ``window_history`` as it is before this run.
         champion: The deployed model.
@@ -244,7 +244,7 @@ def complete(
         windows that the champion served, the oldest first.
     """
     summaries = _drift_summaries(window_drift)
-    planned = judged_windows.drop(columns=[*_DRIFT_COLUMNS, "alarms"]).merge(
+    planned = measured_windows.drop(columns=[*_DRIFT_COLUMNS, "alarms"]).merge(
         summaries, on=["window", "model_version"], how="left"
     )
     planned = WINDOW_HISTORY.frame(planned)
@@ -257,7 +257,7 @@ def complete(
     deployed = everything[everything["model_version"] == version_of(champion)]
     deployed = deployed.reset_index(drop=True)
     deployed["alarms"] = monitoring.mark_alarms(
-        deployed, version_of(champion), champion.passport.trained_until, parameters.policy
+        deployed, version_of(champion), champion.metadata.trained_until, parameters.policy
     )
     # The marks of a former champion's windows stay as they are.
     marks = pd.concat([newest_revisions(WINDOW_HISTORY.frame(own)), deployed])[
@@ -316,7 +316,7 @@ def decide(
     state = PolicyState(
         as_of=as_of,
         champion_version=version,
-        trained_until=None if champion is None else champion.passport.trained_until,
+        trained_until=None if champion is None else champion.metadata.trained_until,
         windows=known.to_dict("records"),
         windows_since_attempt=monitoring.windows_since(tried, known),
     )

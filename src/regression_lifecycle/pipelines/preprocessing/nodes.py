@@ -23,7 +23,9 @@ def make_features(observations: Any, problem: Problem, parameters: Preprocessing
     Returns:
         Key, features, the other columns that are known ahead, and the target.
     """
-    return build_features(observations, problem, parameters.recipe, keep=problem.ahead_columns)
+    return build_features(
+        observations, problem, parameters.recipe, keep=problem.columns_known_in_advance
+    )
 
 
 def split_features(

@@ -38,7 +38,7 @@ def describe_candidate(
     """
     _same_candidate(candidate, decision)
     return write_model_card(
-        problem, candidate.passport, training.model.estimator.class_path, metrics, decision
+        problem, candidate.metadata, training.model.estimator.class_path, metrics, decision
     )
 
 
@@ -64,7 +64,7 @@ def prepare_registration(
             "the candidate is not in MLflow, so it cannot be registered: run the training "
             "pipeline with tracking on"
         )
-    passport = candidate.passport
+    metadata = candidate.metadata
     return {
         "decision": decision["decision"],
         "model_uri": candidate.location.get("model_uri", ""),
@@ -75,10 +75,10 @@ def prepare_registration(
             "decision": decision["decision"],
             "reasons": "; ".join(decision["reasons"]),
             "opponent": decision["opponent"],
-            "fingerprint": passport.fingerprint,
-            "data_fingerprint": passport.data_fingerprint,
-            "trained_from": str(passport.trained_from),
-            "trained_until": str(passport.trained_until),
+            "fingerprint": metadata.fingerprint,
+            "data_fingerprint": metadata.data_fingerprint,
+            "trained_from": str(metadata.trained_from),
+            "trained_until": str(metadata.trained_until),
             # What the service holds the files against; a model of an older release has none.
             **_given(candidate.location, "digest"),
         },
@@ -168,7 +168,7 @@ def choose_champion(
 
 
 def _same_candidate(candidate: TrainedModel, decision: dict[str, Any]) -> None:
-    if candidate.passport.fingerprint != decision["candidate_fingerprint"]:
+    if candidate.metadata.fingerprint != decision["candidate_fingerprint"]:
         raise LifecycleError(
             "the gate decided about another candidate than the one stored now; run the "
             "evaluation pipeline again"

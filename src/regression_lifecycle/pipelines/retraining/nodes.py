@@ -66,8 +66,8 @@ def cut_data(
     windows = list_windows(known, problem, watching.windows, as_of=moment)
     chosen = challenge.judging_windows(
         windows,
-        None if champion is None else champion.passport.trained_until,
-        parameters.judged_windows,
+        None if champion is None else champion.metadata.trained_until,
+        parameters.measured_windows,
     )
     place = place_features(table, known, windows, problem, watching.windows)
     judging = table[np.isin(place, [window.index for window in chosen])].copy()
@@ -77,13 +77,13 @@ def cut_data(
         known, judging, float(training[problem.target].mean()), problem, evaluation.baseline
     )
     if champion is not None:
-        seen = features_for(judging, preprocessing.recipe, champion.passport.recipe, known, problem)
+        seen = features_for(judging, preprocessing.recipe, champion.metadata.recipe, known, problem)
         judging[CHAMPION] = champion.predict(seen).to_numpy() if len(seen) else 0.0
     if len(training) < parameters.minimum_training_rows:
         raise DataContractError(
             f"{len(training)} labelled rows lie before {before}, where the judging windows begin; "
             f"retraining.minimum_training_rows is {parameters.minimum_training_rows}. Wait for "
-            "more data, or lower it or retraining.judged_windows"
+            "more data, or lower it or retraining.measured_windows"
         )
     everything = training_rows(table, problem, moment, parameters.training_length)
     judging = judging.sort_values(problem.timestamp.name, kind="stable")
@@ -91,7 +91,7 @@ def cut_data(
 
 
 def judge(
-    judging_rows: pd.DataFrame,
+    comparison_rows: pd.DataFrame,
     challenger: TrainedModel,
     champion: TrainedModel | None,
     recorded_decisions: pd.DataFrame,
@@ -103,7 +103,7 @@ def judge(
     """Take the gate's decision.
 
     Args:
-        judging_rows: Rows that neither model was trained on, with ``champion`` and ``baseline``.
+        comparison_rows: Rows that neither model was trained on, with ``champion`` and ``baseline``.
         challenger: The new model.
         champion: The model in use, or None.
         recorded_decisions: The ledger: what was rolled back is not promoted again by the same
@@ -118,8 +118,12 @@ def judge(
         what.
     """
     version = version_of(champion)
-    rows = judging_rows.assign(
-        **{CANDIDATE: challenger.predict(judging_rows).to_numpy() if len(judging_rows) else 0.0}
+    rows = comparison_rows.assign(
+        **{
+            CANDIDATE: challenger.predict(comparison_rows).to_numpy()
+            if len(comparison_rows)
+            else 0.0
+        }
     )
     decision = challenge.judge_challenger(
         rows,
@@ -127,7 +131,7 @@ def judge(
         parameters.gate,
         champion_version=version,
     )
-    fingerprint = challenger.passport.fingerprint
+    fingerprint = challenger.metadata.fingerprint
     taken_back = rolled_back_evidence(
         recorded_decisions, problem.name, fingerprint, decision["judged_until"]
     )
@@ -144,7 +148,7 @@ def judge(
         "as_of": str(moment_of(as_of, observations, problem)),
         "metrics": gate.without_nan(decision["metrics"]),
         "challenger_fingerprint": fingerprint,
-        "data_fingerprint": challenger.passport.data_fingerprint,
+        "data_fingerprint": challenger.metadata.data_fingerprint,
     }
 
 
@@ -192,8 +196,8 @@ def conclude(
         The decision with ``candidate_fingerprint``, the metrics by model, and the same for MLflow.
         Unchanged, if the very model is champion already.
     """
-    decision = {**challenge_decision, "candidate_fingerprint": promoted.passport.fingerprint}
-    if champion is not None and champion.passport.fingerprint == promoted.passport.fingerprint:
+    decision = {**challenge_decision, "candidate_fingerprint": promoted.metadata.fingerprint}
+    if champion is not None and champion.metadata.fingerprint == promoted.metadata.fingerprint:
         decision |= {
             "decision": "unchanged",
             "reasons": ["same data, same configuration: the champion is this very model"],

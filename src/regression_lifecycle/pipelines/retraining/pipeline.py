@@ -33,7 +33,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:monitoring",
                     _RETRAINING,
                 ],
-                ["challenger_training_set", "judging_rows", "refit_set"],
+                ["challenger_training_set", "comparison_rows", "refit_set"],
                 name="cut_data",
             ),
             Node(
@@ -51,7 +51,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 nodes.judge,
                 [
-                    "judging_rows",
+                    "comparison_rows",
                     "challenger_model",
                     "champion_model",
                     "recorded_decisions",
@@ -116,7 +116,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 nodes.tell,
                 ["retraining_decision", "ledger", _PROBLEM, "params:alerts"],
                 "alerts",
-                name="tell_people",
+                name="build_alerts",
             ),
         ],
         namespace="retraining",

@@ -34,7 +34,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 nodes.tell,
                 ["rollback_plan", "ledger", "params:problem", "params:alerts"],
                 "alerts",
-                name="tell_people",
+                name="build_alerts",
             ),
         ],
         namespace="rollback",

@@ -13,7 +13,7 @@ from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
 from regression_lifecycle.core.models import training
-from regression_lifecycle.core.models.trained_model import ModelPassport, TrainedModel
+from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 
 EXAMPLE_ROWS = 5
@@ -95,7 +95,7 @@ def train(
         parameters: The model.
 
     Returns:
-        The candidate with its passport.
+        The candidate with its metadata.
     """
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
@@ -103,7 +103,7 @@ def train(
     estimator = training.fit(model, features, target, parameters.compute)
     stamp = training_set[problem.timestamp.name]
     data = table_fingerprint(pd.concat([stamp, features, target], axis=1))
-    passport = ModelPassport(
+    metadata = ModelMetadata(
         problem=problem.name,
         fingerprint=combined_fingerprint(
             {
@@ -123,7 +123,7 @@ def train(
         target_mean=float(target.mean()),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
-    return TrainedModel(estimator, passport, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
+    return TrainedModel(estimator, metadata, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
 
 
 def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:

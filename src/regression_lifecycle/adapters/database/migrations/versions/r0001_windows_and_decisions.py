@@ -174,7 +174,7 @@ def upgrade() -> None:
         "sent_alerts",
         Column("alert_key", Text),
         Column("window", Text),
-        Column("sink", Text),
+        Column("channel", Text),
         Column("problem", Text),
         Column("as_of", DateTime),
         Column("level", Text),
@@ -185,7 +185,7 @@ def upgrade() -> None:
         Column("error", Text),
         Column("attempts", BigInteger),
         Column("recorded_at", Text),
-        PrimaryKeyConstraint("alert_key", "window", "sink"),
+        PrimaryKeyConstraint("alert_key", "window", "channel"),
     )
     create_or_extend(
         "ledger",

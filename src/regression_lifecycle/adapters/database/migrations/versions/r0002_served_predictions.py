@@ -12,7 +12,7 @@ down_revision = "0001"
 def upgrade() -> None:
     """Create the tables, and an index by which a label finds what was said about its row."""
     op.create_table(
-        "served_predictions",
+        "service_predictions",
         Column("problem", Text),
         Column("request_id", Text),
         Column("row_number", BigInteger, autoincrement=False),
@@ -50,4 +50,4 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "model_version", "valid_from"),
     )
-    op.create_index("served_predictions_by_row", "served_predictions", ["problem", "row_key"])
+    op.create_index("served_predictions_by_row", "service_predictions", ["problem", "row_key"])
