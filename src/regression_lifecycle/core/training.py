@@ -37,6 +37,14 @@ class ObjectSpec(StrictModel):
         """The specification as :func:`~regression_lifecycle.core.construct.build` reads it."""
         return {"class": self.class_path, "params": self.params}
 
+    @property
+    def predictor_path(self) -> str:
+        """Import path of the class that predicts: of a Pipeline that of its last step."""
+        if self.class_path != "sklearn.pipeline.Pipeline":
+            return self.class_path
+        _, last = self.params["steps"][-1]
+        return ObjectSpec.model_validate(last).predictor_path
+
 
 class ColumnGroup(StrictModel):
     """Transformers for some columns, applied one after the other."""
@@ -60,8 +68,8 @@ class ModelSpec(StrictModel):
         transformers: What is done to groups of columns; other columns pass through.
         estimator: The regressor.
         target_transform: Functions around the fit and the prediction.
-        seed: Seed of every ``random_state`` in the model that is left open, so that the same
-            data and configuration always give the same model.
+        seed: Seed of the ``random_state`` in the model that are left open, each the next number, so
+            that the same data and configuration always give the same model.
     """
 
     transformers: tuple[ColumnGroup, ...] = ()
@@ -189,7 +197,8 @@ def make_pipeline(spec: ModelSpec) -> Pipeline:
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] == "random_state" and value is None
     ]
-    return model.set_params(**dict.fromkeys(left_open, spec.seed))
+    # Members of a blend must not draw alike, so each takes the next number.
+    return model.set_params(**{name: spec.seed + k for k, name in enumerate(sorted(left_open))})
 
 
 @contextmanager
