@@ -328,3 +328,16 @@ def test_an_estimator_that_cannot_take_missing_values_is_answered_with_the_mend(
     blank = features.assign(**{features.columns[0]: np.nan})
     with pytest.raises(ModelError, match=r"cannot be fitted: .*NaN.* needs an imputer"):
         fit(make_pipeline(ModelSpec(estimator=RIDGE)), blank, target, Compute())
+
+
+def test_an_estimator_that_cannot_take_text_is_answered_with_the_mend(features, target):
+    text = features.assign(kind="high")
+    with pytest.raises(ModelError, match=r"cannot be fitted: .* Text stands in kind: put Category"):
+        fit(make_pipeline(ModelSpec(estimator=RIDGE)), text, target, Compute())
+
+
+def test_a_model_is_called_by_what_predicts_in_it():
+    steps = [["scale", {"class": "sklearn.preprocessing.StandardScaler"}], ["ridge", RIDGE]]
+    pipeline = {"class": "sklearn.pipeline.Pipeline", "params": {"steps": steps}}
+    for estimator in (RIDGE, pipeline):
+        assert ModelSpec(estimator=estimator).estimator.predictor_path == RIDGE["class"]

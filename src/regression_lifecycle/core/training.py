@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
@@ -342,12 +343,23 @@ def _fitted_clone(model: Pipeline, features: pd.DataFrame, target: pd.Series) ->
     try:
         return clone(model).fit(features, target)
     except ValueError as error:
-        blank = [name for name in features.columns if features[name].isna().any()]
-        mend = (
+        first_line = str(error).splitlines()[0]
+        mend = _mend(first_line, features)
+        raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error
+
+
+def _mend(message: str, features: pd.DataFrame) -> str:
+    """What to do about a column that the estimator cannot take."""
+    blank = [name for name in features.columns if features[name].isna().any()]
+    if "NaN" in message and blank:
+        return (
             f" Missing values stand in {bounded_list(blank)}: an estimator that cannot take them "
             "needs an imputer under training.model.transformers."
-            if blank and "NaN" in str(error)
-            else ""
         )
-        first_line = str(error).splitlines()[0]
-        raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error
+    text = [name for name in features.columns if not is_numeric_dtype(features[name])]
+    if "could not convert string" in message and text:
+        return (
+            f" Text stands in {bounded_list(text)}: put CategoryEncoder before the estimator, as "
+            "conf/base/parameters_training.yml does."
+        )
+    return ""
