@@ -42,16 +42,27 @@ MODELS: dict[str, dict[str, Any]] = {
     "logarithm of the target": {
         "target_transform": {"function": "numpy.log1p", "inverse": "numpy.expm1"}
     },
-    "trend with a Poisson residual": {
+    "ridge and then boosted trees": {
         "estimator": {
-            "class": "regression_lifecycle.core.estimators.TrendOffsetRegressor",
+            "class": "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",
             "params": {
-                "trend": {"class": "sklearn.linear_model.Ridge"},
-                "residual": {**BOOSTED, "params": {**BOOSTED["params"], "loss": "poisson"}},
+                "terms": {"all": {"degree": 2}, "likeness": {"kernel": 5}},
                 "time_column": "hr",
+                "log_shift": 1.0,
+                "boosting": {**BOOSTED, "params": {**BOOSTED["params"], "loss": "poisson"}},
             },
         },
-        **NO_MISSING_VALUES,
+    },
+    "boosted trees behind an encoder": {
+        "estimator": {
+            "class": "sklearn.pipeline.Pipeline",
+            "params": {
+                "steps": [
+                    ["text", {"class": "regression_lifecycle.core.estimators.CategoryEncoder"}],
+                    ["boosting", BOOSTED],
+                ]
+            },
+        },
     },
 }
 
