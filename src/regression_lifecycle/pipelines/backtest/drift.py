@@ -7,7 +7,7 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.drift.monitor import DriftMonitor
-from regression_lifecycle.core.drift.parameters import drifted_share
+from regression_lifecycle.core.drift.verdict import drifted_share
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.pipelines.roles import column_roles
 
@@ -47,5 +47,5 @@ def check_history(
     for window in backtest_windows.to_dict("records"):
         inside = rows[rows["window_index"] == window["window_index"]]
         reference = watch.reference_for(window["start"], window["end"], len(inside), None, None)
-        found.append((window["window"], drifted_share(watch.verdict(inside, reference))))
+        found.append((window["window"], drifted_share(reference.verdict(inside))))
     return pd.DataFrame(found, columns=["window", "drifted_share"])

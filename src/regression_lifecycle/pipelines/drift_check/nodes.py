@@ -10,7 +10,8 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
-from regression_lifecycle.core.drift.parameters import drifted_share
+from regression_lifecycle.core.drift.profile import compare_tables, make_profile, score_window
+from regression_lifecycle.core.drift.verdict import drifted_share
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, EvaluationParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
@@ -68,7 +69,8 @@ def check_drift(
     """
     roles = _roles(predictions, problem, parameters)
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
-    snapshot, verdict = evidently.drift_snapshot(reference, current, roles, parameters)
+    verdict = compare_tables(reference, current, roles.columns(), parameters)
+    snapshot = evidently.drift_snapshot(reference, current, roles, verdict, parameters)
     share = drifted_share(verdict)
     return snapshot, verdict, {} if math.isnan(share) else {"drifted_share": share}
 
@@ -96,10 +98,11 @@ def check_window_drift(
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
     windows = list_windows(current, problem, evaluation.windows)
     place = window_of_rows(current, windows, problem, evaluation.windows)
+    profile = make_profile(reference, roles.columns(), parameters)
     tables = []
     for window in windows:
         rows = current[place == window.index]
-        verdict = evidently.drift_verdict(reference, rows, roles, parameters)
+        verdict = score_window(profile, rows, parameters)
         shown = {"window": window.label, "start": window.start, "end": window.end}
         for position, (name, value) in enumerate(shown.items()):
             verdict.insert(position, name, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
-from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference
+from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference, WindowComparison
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
@@ -22,7 +21,7 @@ from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"
 Snapshots = dict[str, Callable[[], Any]]
-Comparisons = dict[str, tuple[pd.DataFrame, DriftReference]]
+Comparisons = dict[str, WindowComparison]
 
 
 def check_drift(
@@ -55,48 +54,22 @@ def check_drift(
     watch, table = _watch(
         window_rows, window_predictions, all_predictions, problem, drift_check, parameters
     )
-    predicted = replace(
-        watch,
-        columns=tuple(column for column in watch.columns if column[2] == "prediction"),
-        reference=watch.reference.model_copy(update={"kind": "last_windows", "fallback": ()}),
-    )
     tables, reference = [DRIFT_HISTORY.frame()], None
     comparisons: Comparisons = {}
     for window in window_plan.to_dict("records"):
         rows = _rows_of(table, window_predictions, window)
         reference = _yardstick(watch, window, champion, problem)
-        comparisons[_name(window)] = (rows, reference)
+        verdict = reference.verdict(rows)
+        comparisons[_name(window)] = WindowComparison(rows, reference, verdict)
         place = {name: window[name] for name in ("window", "model_version", "window_index")}
-        verdict = _with_prediction(
-            watch.verdict(rows, reference), predicted, rows, window, champion, problem
-        ).assign(problem=problem.name, start=window["start"], **place)
-        tables.append(DRIFT_HISTORY.frame(verdict))
+        named = verdict.assign(problem=problem.name, start=window["start"], **place)
+        tables.append(DRIFT_HISTORY.frame(named))
     profile, thresholds = pd.DataFrame(), pd.DataFrame()
     if reference is not None:
         newest = window_plan.iloc[-1]["window"]
         profile = reference.profile.to_frame()
         thresholds = reference.thresholds.assign(window=newest, reference=reference.kind)
     return pd.concat(tables, ignore_index=True), profile, thresholds, comparisons
-
-
-def _with_prediction(
-    verdict: pd.DataFrame,
-    predicted: DriftMonitor,
-    rows: pd.DataFrame,
-    window: dict[str, Any],
-    champion: TrainedModel | None,
-    problem: Problem,
-) -> pd.DataFrame:
-    """Compare predictions with those of the last windows where the reference has none.
-
-    Rows that no model served, as those of a year ago, have no prediction that is out of sample.
-    """
-    lacking = (verdict["role"] == "prediction") & verdict["drifted"].isna()
-    if not lacking.any():
-        return verdict
-    other = predicted.verdict(rows, _yardstick(predicted, window, champion, problem))
-    found = other[other["drifted"].notna()]
-    return verdict if found.empty else pd.concat([verdict[~lacking], found], ignore_index=True)
 
 
 def draw_reports(
@@ -132,7 +105,7 @@ def draw_reports(
         name = _name(window)
         if name not in drawn:
             drawn[name] = _snapshot(
-                window, *comparisons[name], marks.get(name, ""), problem, drift_check, parameters
+                window, comparisons[name], marks.get(name, ""), problem, drift_check, parameters
             )
         return drawn[name]
 
@@ -144,8 +117,7 @@ def draw_reports(
 
 def _snapshot(
     window: dict[str, Any],
-    rows: pd.DataFrame,
-    reference: DriftReference,
+    comparison: WindowComparison,
     alarms: str,
     problem: Problem,
     drift_check: DriftCheckParameters,
@@ -154,10 +126,12 @@ def _snapshot(
     wanted = parameters.reports.pages
     full = wanted == "all" or (wanted == "alarmed" and bool(alarms))
     bounded = {"maximum_rows": parameters.reports.maximum_rows}
+    reference = comparison.reference
     return evidently.window_snapshot(
-        rows,
+        comparison.rows,
         reference.rows if len(reference.rows) else None,
         column_roles(problem, drift_check.columns, prediction=PREDICTION),
+        comparison.verdict,
         reference.parameters.model_copy(update=bounded),
         name=f"{problem.name} {window['window']}",
         detail="full" if full else "figures",
