@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from regression_lifecycle.core.drift.calibration import (
-    CalibrationParameters,
     calibrate_thresholds,
     calibrated_parameters,
 )
 from regression_lifecycle.core.drift.columns import ColumnRole
-from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters, ReferenceParameters
 from regression_lifecycle.core.drift.profile import ReferenceProfile, make_profile, score_window
-from regression_lifecycle.core.drift.reference import ReferenceParameters, reference_rows
+from regression_lifecycle.core.drift.reference import reference_rows
 
 
 @dataclass(frozen=True)
@@ -88,17 +87,14 @@ class DriftMonitor:
             must be out of sample.
         moments: Their timestamps.
         columns: What is compared.
-        parameters: Methods and configured thresholds.
-        reference: The policy of the reference.
-        calibration: How thresholds are found.
+        parameters: Methods and configured thresholds, the policy of the reference, and how
+            thresholds are calibrated.
     """
 
     table: pd.DataFrame
     moments: pd.Series
     columns: Sequence[ColumnRole]
     parameters: DriftParameters
-    reference: ReferenceParameters
-    calibration: CalibrationParameters
     _known: dict[tuple[object, ...], DriftReference] = field(default_factory=dict, init=False)
 
     def reference_for(
@@ -124,8 +120,8 @@ class DriftMonitor:
         Returns:
             The reference.
         """
-        trained = trained_from, trained_until
-        found = self._read(start, end, n_rows, trained, self.reference, self.columns)
+        trained, policy = (trained_from, trained_until), self.parameters.reference
+        found = self._read(start, end, n_rows, trained, policy, self.columns)
         lacking = {
             column.name
             for column in found.profile.columns
@@ -134,7 +130,7 @@ class DriftMonitor:
         if not lacking:
             return found
         others = [column for column in self.columns if column[0] in lacking]
-        recent = self.reference.model_copy(update={"kind": "last_windows", "fallback": ()})
+        recent = policy.model_copy(update={"kind": "last_windows", "fallback": ()})
         return found.with_columns_of(self._read(start, end, n_rows, trained, recent, others))
 
     def _read(
@@ -154,7 +150,7 @@ class DriftMonitor:
             found, limits = self.parameters, pd.DataFrame()
             if len(rows) and n_rows:
                 limits = calibrate_thresholds(
-                    rows, moments, columns, n_rows, self.parameters, self.calibration
+                    rows, moments, columns, n_rows, self.parameters, self.parameters.calibration
                 )
                 found = calibrated_parameters(self.parameters, limits)
             self._known[key] = DriftReference(
