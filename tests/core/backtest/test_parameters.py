@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
-from tests.core.conftest import ROOT
+from tests.shipped import parameters
 
 NEVER = {"name": "never", "kind": "never"}
 RULES = {"rules": [{"kind": "bias", "maximum": 0.1}]}
@@ -44,8 +43,7 @@ def test_a_comparison_that_means_nothing_is_refused(changes, message):
 
 
 def test_a_policy_is_described_in_words():
-    text = (ROOT / "conf/base/parameters_backtest.yml").read_text(encoding="utf-8")
-    shipped = BacktestParameters.model_validate(yaml.safe_load(text)["backtest"])
+    shipped = BacktestParameters.model_validate(parameters()["backtest"])
 
     assert {policy.name: policy.description for policy in shipped.policies} == {
         "never": "the first model for ever",

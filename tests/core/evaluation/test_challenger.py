@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.evaluation.challenger import (
@@ -13,7 +12,7 @@ from regression_lifecycle.core.evaluation.challenger import (
     training_rows,
 )
 from regression_lifecycle.core.windows.windows import Window
-from tests.core.conftest import ROOT
+from tests.shipped import parameters
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
@@ -96,8 +95,7 @@ def test_sliding_training_looks_back_so_far_and_no_further(table, problem):
 
 @pytest.fixture(scope="module")
 def gate():
-    text = (ROOT / "conf/base/parameters_retraining.yml").read_text(encoding="utf-8")
-    return RetrainingParameters.model_validate(yaml.safe_load(text)["retraining"]).gate
+    return RetrainingParameters.model_validate(parameters()["retraining"]).gate
 
 
 def rows(candidate, champion=None, weeks=2):
