@@ -13,7 +13,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.pipelines.evaluation.plots import (
     measure_importance,

@@ -11,7 +11,7 @@ import pytest
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel

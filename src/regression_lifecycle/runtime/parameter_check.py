@@ -20,7 +20,8 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import PREDICTIONS
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
-from regression_lifecycle.core.evaluation.holdout import MODELS, EvaluationParameters
+from regression_lifecycle.core.evaluation.holdout import MODELS
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import Lag, RawColumns
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters

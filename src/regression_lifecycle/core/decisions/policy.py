@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.decisions.rules import Finding, PolicyState, Rule
+from regression_lifecycle.core.decisions.records import (
+    ALERT,
+    FIRED,
+    NOT_COMPUTED,
+    RETRAIN,
+    PolicyDecision,
+    Reason,
+)
+from regression_lifecycle.core.decisions.rules import PolicyState, Rule
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
-
-KEEP, RETRAIN, ALERT = "keep", "retrain", "alert"
 
 
 class PolicyParameters(StrictModel):
@@ -49,7 +53,7 @@ class PolicyParameters(StrictModel):
         return self
 
 
-def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
+def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
     """Let every rule speak and take the decision.
 
     Args:
@@ -57,65 +61,38 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
         parameters: The rules.
 
     Returns:
-        ``decision`` (``keep``, ``retrain`` or ``alert``), ``as_of``, ``window`` (the newest one
-        that was looked at), ``champion_version``, ``reasons`` (sentences), ``rules`` (name, kind,
-        action, verdict, value, threshold, detail of each).
+        The decision with what every rule found.
     """
-    findings = [(rule, rule.find(state)) for rule in parameters.rules]
-    fired = [(rule, finding) for rule, finding in findings if finding.verdict == "fired"]
-    wanted = [finding.detail for rule, finding in fired if rule.action == RETRAIN]
-    told = [finding.detail for rule, finding in fired if rule.action == ALERT]
-    waited = state.windows_since_attempt
+    rules = tuple(rule.find(state) for rule in parameters.rules)
+    fired = [rule for rule in rules if rule.verdict == FIRED]
+    wanted = [rule.reason for rule in fired if rule.action == RETRAIN]
+    told = [rule.reason for rule in fired if rule.action == ALERT]
+    waited, cooldown = state.windows_since_attempt, parameters.cooldown_windows
+    decision: Literal["keep", "retrain", "alert"]
     if not state.champion_version:
-        decision, reasons = RETRAIN, ["there is no champion yet"]
-    elif wanted and (waited is None or waited >= parameters.cooldown_windows):
-        decision, reasons = RETRAIN, wanted + told
+        decision, reasons = "retrain", [Reason("no_champion")]
+    elif wanted and (waited is None or waited >= cooldown):
+        decision, reasons = "retrain", wanted + told
     elif wanted:
-        decision = ALERT if told else KEEP
-        reasons = [
-            f"a retraining is wanted, but the last attempt was {waited} window(s) ago and "
-            f"{parameters.cooldown_windows} are asked for: {wanted[0]}",
-            *told,
-        ]
+        decision = "alert" if told else "keep"
+        held_back = Reason("cooldown", {"n_windows": waited, "cooldown_windows": cooldown})
+        reasons = [held_back, *wanted, *told]
     elif told:
-        decision, reasons = ALERT, told
+        decision, reasons = "alert", told
     else:
-        decision, reasons = KEEP, [_all_quiet(findings)]
-    return {
-        "decision": decision,
-        "as_of": str(state.as_of),
-        "window": str(state.windows[-1]["window"]) if state.windows else "",
-        "champion_version": state.champion_version,
-        "reasons": reasons,
-        "rules": [
-            {"name": rule.name, "kind": rule.kind, "action": rule.action, **_plain(finding)}
-            for rule, finding in findings
-        ],
-    }
-
-
-def alarms(decision: dict[str, Any]) -> str:
-    """Name the rules that fired.
-
-    Args:
-        decision: What :func:`decide` returned.
-
-    Returns:
-        Their names, separated by commas; empty if none fired.
-    """
-    return ",".join(rule["name"] for rule in decision["rules"] if rule["verdict"] == "fired")
-
-
-def _all_quiet(findings: list[tuple[Any, Finding]]) -> str:
-    open_rules = [rule.name for rule, finding in findings if finding.verdict == "not computed"]
-    if len(open_rules) == len(findings):
-        return "no rule could be computed yet"
-    silent = f"; not computed: {bounded_list(open_rules)}" if open_rules else ""
-    return f"no rule fired{silent}"
-
-
-def _plain(finding: Finding) -> dict[str, Any]:
-    found = asdict(finding)
-    if found["value"] is not None and not math.isfinite(found["value"]):
-        found["value"] = None
-    return found
+        open_rules = [rule.name for rule in rules if rule.verdict == NOT_COMPUTED]
+        all_open = len(open_rules) == len(rules)
+        decision = "keep"
+        reasons = [
+            Reason("no_rule_computed")
+            if all_open
+            else Reason("no_rule_fired", {"not_computed": open_rules})
+        ]
+    return PolicyDecision(
+        decision=decision,
+        reasons=tuple(reasons),
+        as_of=str(state.as_of),
+        window=str(state.windows[-1]["window"]) if state.windows else "",
+        champion_version=state.champion_version,
+        rules=rules,
+    )

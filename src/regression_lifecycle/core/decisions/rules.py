@@ -16,6 +16,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.decisions.records import Reason, RuleFinding
 from regression_lifecycle.core.errors import ConfigurationError
 
 Action = Literal["retrain", "alert"]
@@ -44,23 +45,6 @@ class PolicyState:
     windows_since_attempt: int | None = None
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a rule found.
-
-    Attributes:
-        verdict: ``fired``, ``quiet`` or ``not computed``.
-        value: The newest value it looked at; None where it could not be computed.
-        threshold: Where it fires.
-        detail: One sentence with the evidence.
-    """
-
-    verdict: Literal["fired", "quiet", "not computed"]
-    value: float | None
-    threshold: float
-    detail: str
-
-
 class _Rule(StrictModel):
     """What all rules share.
 
@@ -69,8 +53,30 @@ class _Rule(StrictModel):
         action: ``retrain`` asks for a challenger, ``alert`` only tells people.
     """
 
+    kind: str
     name: RuleName
     action: Action
+
+    def _found(
+        self,
+        value: float | None,
+        threshold: float,
+        *,
+        fired: bool = False,
+        obstacle: Reason | None = None,
+        **figures: Any,
+    ) -> RuleFinding:
+        """Return the finding; without a value it is not computed."""
+        return RuleFinding(
+            name=self.name,
+            kind=self.kind,
+            action=self.action,
+            verdict="not computed" if value is None else "fired" if fired else "quiet",
+            value=value,
+            threshold=threshold,
+            figures=figures,
+            obstacle=obstacle,
+        )
 
 
 class _PersistentRule(_Rule):
@@ -93,27 +99,31 @@ class _PersistentRule(_Rule):
             )
         return self
 
-    def _judge(
-        self, windows: Sequence[WindowRow], values: Sequence[float], threshold: float, what: str
-    ) -> Finding:
+    def _count(
+        self,
+        windows: Sequence[WindowRow],
+        values: Sequence[float],
+        threshold: float,
+        **figures: Any,
+    ) -> RuleFinding:
         """Count the newest windows whose value lies above the threshold."""
         known = [
             (row, value) for row, value in zip(windows, values, strict=True) if math.isfinite(value)
         ][-self.of :]
         if not known:
-            return Finding(
-                "not computed", None, threshold, f"{what}: no labelled window since the training"
-            )
+            return self._found(None, threshold, obstacle=Reason("no_labelled_window"), **figures)
         newest_row, newest = known[-1]
-        bad = [str(row["window"]) for row, value in known if value > threshold]
-        fired = len(bad) >= self.violations and newest > threshold
-        return Finding(
-            "fired" if fired else "quiet",
+        n_bad = sum(value > threshold for _, value in known)
+        return self._found(
             newest,
             threshold,
-            f"{what} is {newest:.3g} in window {newest_row['window']}; above {threshold:g} in "
-            f"{len(bad)} of the newest {len(known)} window(s), {self.violations} of {self.of} "
-            "with the newest are asked for",
+            fired=n_bad >= self.violations and newest > threshold,
+            window=str(newest_row["window"]),
+            n_bad=n_bad,
+            n_windows=len(known),
+            violations=self.violations,
+            of=self.of,
+            **figures,
         )
 
 
@@ -137,20 +147,17 @@ class PerformanceRule(_PersistentRule):
     maximum: float = Field(gt=0)
     reference_windows: int = Field(4, ge=1)
 
-    def find(self, state: PolicyState) -> Finding:
+    def find(self, state: PolicyState) -> RuleFinding:
         """Judge the served windows."""
         windows = usable(state.windows)
         values = [_ratio(row[self.metric], self._unit(row, windows)) for row in windows]
-        words = {
-            "baseline": "the baseline's",
-            "first_windows": f"that of the first {self.reference_windows} windows",
-            "target_mean": "the mean target",
-        }
-        return self._judge(
+        return self._count(
             windows,
             values,
             self.maximum,
-            f"{self.metric} as a share of {words[self.relative_to]}",
+            metric=self.metric,
+            relative_to=self.relative_to,
+            reference_windows=self.reference_windows,
         )
 
     def _unit(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
@@ -182,43 +189,34 @@ class BiasRule(_PersistentRule):
     prediction: Literal["model", "served"] = "model"
     maximum: float = Field(gt=0)
 
-    def find(self, state: PolicyState) -> Finding:
+    def find(self, state: PolicyState) -> RuleFinding:
         """Judge the served windows."""
         windows = usable(state.windows)
         said = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
         biases = [_ratio(row[said], row["sum_target"]) - 1 for row in windows]
         if self.statistic == "window":
             sizes = [abs(bias) for bias in biases]
-            return self._judge(windows, sizes, self.maximum, "absolute bias")
-        if not windows:
-            return Finding(
-                "not computed", None, self.maximum, "bias: no labelled window since the training"
-            )
+            return self._count(windows, sizes, self.maximum, statistic="window")
         if self.statistic == "cumulative":
             known = [bias for bias in biases if math.isfinite(bias)]
+            n_windows = len(known)
             value = sum(known) if known else math.nan
-            what = f"bias summed over {len(known)} window(s) since the training"
         else:
             newest = windows[-self.of :]
-            value = (
-                _ratio(
-                    sum(float(w[said]) for w in newest), sum(float(w["sum_target"]) for w in newest)
-                )
-                - 1
-            )
-            what = f"bias over the newest {len(newest)} window(s) together"
-            if len(newest) < self.of:
-                return Finding(
-                    "not computed", None, self.maximum, f"{what}: {self.of} are asked for"
-                )
-        if not math.isfinite(value):
-            return Finding("not computed", None, self.maximum, f"{what} is not defined")
-        return Finding(
-            "fired" if abs(value) > self.maximum else "quiet",
-            value,
-            self.maximum,
-            f"{what} is {value:+.3f}, at most {self.maximum:g} either way is tolerated",
-        )
+            n_windows = len(newest)
+            predicted = sum(float(window[said]) for window in newest)
+            value = _ratio(predicted, sum(float(window["sum_target"]) for window in newest)) - 1
+        figures: Any = {"statistic": self.statistic, "n_windows": n_windows, "of": self.of}
+        obstacle = None
+        if not windows:
+            obstacle = Reason("no_labelled_window")
+        elif self.statistic == "pooled" and n_windows < self.of:
+            obstacle = Reason("too_few_windows", {"n_windows": n_windows, "of": self.of})
+        elif not math.isfinite(value):
+            obstacle = Reason("bias_undefined")
+        if obstacle is not None:
+            return self._found(None, self.maximum, obstacle=obstacle, **figures)
+        return self._found(value, self.maximum, fired=abs(value) > self.maximum, **figures)
 
 
 class CoverageRule(_PersistentRule):
@@ -233,14 +231,12 @@ class CoverageRule(_PersistentRule):
     action: Action = "alert"
     minimum: float = Field(gt=0, lt=1)
 
-    def find(self, state: PolicyState) -> Finding:
+    def find(self, state: PolicyState) -> RuleFinding:
         """Judge the served windows."""
         windows = usable(state.windows)
         # Rounded, since 1 - 0.7 is a little more than 0.3.
         missed = [round(1 - float(row["coverage"]), 9) for row in windows]
-        return self._judge(
-            windows, missed, round(1 - self.minimum, 9), "share of rows outside the interval"
-        )
+        return self._count(windows, missed, round(1 - self.minimum, 9))
 
 
 class ScheduleRule(_Rule):
@@ -255,18 +251,13 @@ class ScheduleRule(_Rule):
     action: Action = "retrain"
     maximum_age: Duration
 
-    def find(self, state: PolicyState) -> Finding:
+    def find(self, state: PolicyState) -> RuleFinding:
         """Judge the model's age."""
         limit = self.maximum_age / _DAY
         if state.trained_until is None:
-            return Finding("not computed", None, limit, "there is no deployed model")
+            return self._found(None, limit, obstacle=Reason("no_champion"))
         age = (state.as_of - state.trained_until) / _DAY
-        return Finding(
-            "fired" if age >= limit else "quiet",
-            age,
-            limit,
-            f"the newest training row is {age:.1f} days old, {limit:g} days are the limit",
-        )
+        return self._found(age, limit, fired=age >= limit)
 
 
 class DriftRule(_PersistentRule):
@@ -281,11 +272,11 @@ class DriftRule(_PersistentRule):
     action: Action = "alert"
     maximum_share: float = Field(ge=0, lt=1)
 
-    def find(self, state: PolicyState) -> Finding:
+    def find(self, state: PolicyState) -> RuleFinding:
         """Judge the served windows; drift needs no labels."""
         windows = [row for row in state.windows if row["status"] in ("complete", "pending labels")]
         shares = [float(row["drifted_share"]) for row in windows]
-        return self._judge(windows, shares, self.maximum_share, "share of drifted columns")
+        return self._count(windows, shares, self.maximum_share)
 
 
 class DataQualityRule(_PersistentRule):
@@ -303,13 +294,11 @@ class DataQualityRule(_PersistentRule):
     violations: int = Field(1, ge=1)
     of: int = Field(1, ge=1)
 
-    def find(self, state: PolicyState) -> Finding:
+    def find(self, state: PolicyState) -> RuleFinding:
         """Judge the served windows; quality needs no labels."""
         windows = [row for row in state.windows if row["status"] != "partial"]
         shares = [self._share(row) for row in windows]
-        return self._judge(
-            windows, shares, self.maximum_share, "largest share of blank, missing or rejected data"
-        )
+        return self._count(windows, shares, self.maximum_share)
 
     @staticmethod
     def _share(row: WindowRow) -> float:

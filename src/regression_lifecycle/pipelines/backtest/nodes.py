@@ -19,7 +19,7 @@ from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUM
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters

@@ -12,7 +12,8 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.drift.parameters import drifted_share
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.core.evaluation.holdout import CANDIDATE, EvaluationParameters
+from regression_lifecycle.core.evaluation.holdout import CANDIDATE
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 from regression_lifecycle.pipelines.roles import column_roles

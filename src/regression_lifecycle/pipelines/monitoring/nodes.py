@@ -19,7 +19,7 @@ from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.evaluation import window_metrics as judging
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
