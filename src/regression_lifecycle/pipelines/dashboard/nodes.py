@@ -11,7 +11,7 @@ from regression_lifecycle.adapters import dashboard as page
 from regression_lifecycle.adapters.dashboard import PageTables
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.champion_history import POLICY
+from regression_lifecycle.core.decisions.records import POLICY
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.prediction.adjustment import PredictionInterval
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -24,7 +23,6 @@ from regression_lifecycle.core.evaluation import window_metrics as judging
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import simulation as monitoring
 from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage

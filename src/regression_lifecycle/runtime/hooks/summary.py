@@ -10,6 +10,8 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from pandas import isna
 
+from regression_lifecycle.core.decisions.wording import line
+
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
@@ -113,9 +115,9 @@ class SummaryHook:
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
         decision = catalog.load(name)
         title = "Policy" if name == "policy_decision" else "Gate"
-        colour = _COLOURS.get(decision["decision"], "yellow")
-        console.print(f"[bold]{title}[/] [{colour}]{decision['decision']}[/]", end=": ")
-        console.print("; ".join(decision["reasons"]), markup=False)
+        colour = _COLOURS.get(decision.decision, "yellow")
+        console.print(f"[bold]{title}[/] [{colour}]{decision.decision}[/]", end=": ")
+        console.print(line(decision.reasons), markup=False)
 
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
