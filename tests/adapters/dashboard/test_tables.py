@@ -87,7 +87,7 @@ def test_a_small_p_value_is_drift() -> None:
     ]  # fmt: skip
 
 
-def test_the_limit_of_a_rule_that_sums_up_is_no_limit_for_a_window() -> None:
+def test_a_limit_of_something_else_is_none_for_the_bias_of_a_window() -> None:
     def limit(**changes: Any) -> RuleFinding | None:
         rule = replace(BIAS_RULE, **changes)
         return bias_limit(replace(POLICY, rules=(rule,)))
@@ -96,8 +96,9 @@ def test_the_limit_of_a_rule_that_sums_up_is_no_limit_for_a_window() -> None:
     assert found is not None
     assert found.threshold == 0.1
     assert limit(verdict="not computed", value=None) is not None
-    assert limit(figures={"statistic": "cumulative"}) is None
-    assert limit(kind="coverage") is None
+    # As that of biases that are summed up.
+    assert limit(bounded_column="") is None
+    assert limit(bounded_column="drifted_share") is None
     assert limit(threshold=None) is None
     assert bias_limit(None) is None
 

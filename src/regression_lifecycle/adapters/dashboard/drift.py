@@ -19,7 +19,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
 from regression_lifecycle.adapters.dashboard.formatting import figure, text
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
-from regression_lifecycle.core.drift.parameters import METHODS
+from regression_lifecycle.core.drift.methods import METHODS
 
 LABELS = ("below ¼ of the threshold", "¼ to ½", "½ to 1", "1 to 2", "2 to 4", "4 and more")
 NOT_COMPUTED = "not computed"

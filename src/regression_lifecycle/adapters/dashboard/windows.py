@@ -57,8 +57,7 @@ def bias_limit(decision: PolicyDecision | None) -> RuleFinding | None:
     A rule that sums the biases up has no limit for a window.
     """
     for rule in decision.rules if decision else ():
-        by_window = rule.kind == "bias" and rule.figures.get("statistic") == "window"
-        if by_window and rule.threshold is not None:
+        if rule.bounded_column == "bias" and rule.threshold is not None:
             return rule
     return None
 

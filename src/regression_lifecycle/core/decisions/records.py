@@ -92,10 +92,15 @@ class RuleFinding(Finding):
     Attributes:
         name: The rule's own name; two rules may be of one kind.
         action: What the rule asks for when it fires.
+        unit: Unit of value and threshold.
+        bounded_column: Column of ``window_history`` whose absolute value in each window the
+            threshold bounds; empty where it bounds something else.
     """
 
     name: str
     action: Literal["retrain", "alert"]
+    unit: Literal["share", "days"] = "share"
+    bounded_column: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,10 +42,9 @@ from regression_lifecycle.core.evaluation.holdout import (
     CHAMPION,
     overall_metrics,
 )
-from regression_lifecycle.core.metrics import ERROR_METRICS
+from regression_lifecycle.core.metrics import ERROR_METRICS, GateMetric
 
 Verdict = Literal["promote", "refuse", "unchanged"]
-MetricName = Literal["rmse", "mae", "wape", "r2", "rmsle", "bias", "mean_error"]
 
 
 class AbsoluteCheck(StrictModel):
@@ -58,7 +57,7 @@ class AbsoluteCheck(StrictModel):
             metrics of which less is better: a share of a negative value means the opposite.
     """
 
-    metric: MetricName
+    metric: GateMetric
     minimum: float | None = None
     maximum: float | None = None
     of_baseline: bool = False

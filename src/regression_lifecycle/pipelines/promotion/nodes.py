@@ -29,7 +29,7 @@ def write_model_card(
     """
     _refuse_other_candidate(candidate, decision)
     return model_card.write_model_card(
-        problem, candidate.metadata, model.estimator.class_path, decision
+        problem, candidate.metadata, model.estimator.predictor_path, decision
     )
 
 
