@@ -17,7 +17,7 @@ from regression_lifecycle.core.data.tables import (
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.monitoring.logged_predictions import adopt

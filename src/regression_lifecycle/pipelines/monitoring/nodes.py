@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
-from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import rejected_moments
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY
 from regression_lifecycle.core.decisions import policy
-from regression_lifecycle.core.decisions.champion_history import POLICY, attempts, unfinished_move
+from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
+from regression_lifecycle.core.decisions.ledger import policy_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.records import PolicyDecision
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.evaluation import window_metrics as judging
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import simulation as monitoring
@@ -77,8 +77,7 @@ def make_window_rows(
         (missing where its label is not known yet), ``baseline`` and ``window_index``, none as
         long as there is no champion; and one row per window with ``as_of``.
     """
-    moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, problem)
+    known, moment = known_at(as_of, observations, problem)
     windows = list_windows(known, problem, window_parameters, as_of=moment)
     frame = windows_frame(windows).assign(as_of=moment)
     if champion is None:
@@ -307,7 +306,7 @@ def decide(
     recorded_decisions: pd.DataFrame,
     problem: Problem,
     parameters: PolicyParameters,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[PolicyDecision, list[dict[str, Any]]]:
     """Let the policy decide.
 
     Args:
@@ -338,35 +337,11 @@ def decide(
     decision = policy.decide(state, parameters)
     if known.empty:
         return decision, []
-    newest = known.iloc[-1]
-    evidence = {
-        "problem": problem.name,
-        "kind": POLICY,
-        "window": decision["window"],
-        "champion_version_before": version,
-    }
-    figures = {
-        "labels": list(known["labels_fingerprint"]),
-        "features": list(known["features_fingerprint"]),
-        "policy": parameters.digest(),
-        # The same rows may be decided upon anew once the window is over.
-        "status": newest["status"],
-    }
-    row = {
-        "decision_id": combined_fingerprint({**evidence, **figures}),
-        **evidence,
-        "as_of": str(as_of),
-        "decision": decision["decision"],
-        "reasons": "; ".join(decision["reasons"]),
-        "judged_from": str(known.iloc[0]["start"]),
-        "judged_until": str(newest["end"]),
-        "policy": json.dumps(decision["rules"], sort_keys=True),
-    }
-    return decision, [row]
+    return decision, [policy_row(decision, problem.name, known, parameters.digest())]
 
 
 def tell(
-    policy_decision: dict[str, Any], problem: Problem, parameters: AlertParameters
+    policy_decision: PolicyDecision, problem: Problem, parameters: AlertParameters
 ) -> list[Alert]:
     """Say what people should know of the decision.
 
