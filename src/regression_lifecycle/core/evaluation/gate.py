@@ -20,20 +20,19 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Duration, StrictModel, duration_text
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 from regression_lifecycle.core.metrics import ERROR_METRICS, GateMetric
+from regression_lifecycle.core.variants import Overridable
 
 
 class AbsoluteCheck(StrictModel):
     """A bound on one metric of the candidate.
 
     Attributes:
-        metric: Name of the metric.
         minimum: The metric must not be below it.
         maximum: The metric must not be above it.
         of_baseline: The bounds are shares of the baseline's value, not values. Only for
             metrics of which less is better: a share of a negative value means the opposite.
     """
 
-    metric: GateMetric
     minimum: float | None = None
     maximum: float | None = None
     of_baseline: bool = False
@@ -41,14 +40,9 @@ class AbsoluteCheck(StrictModel):
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
         if self.minimum is None and self.maximum is None:
-            raise ConfigurationError(f"the check on '{self.metric}' needs a minimum or a maximum")
+            raise ConfigurationError("a check needs a minimum or a maximum")
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
-            raise ConfigurationError(f"the check on '{self.metric}' can never pass")
-        if self.of_baseline and self.metric not in ERROR_METRICS:
-            raise ConfigurationError(
-                f"the check on '{self.metric}' cannot be a share of the baseline's; of_baseline "
-                f"is for {bounded_list(ERROR_METRICS)}"
-            )
+            raise ConfigurationError("the minimum is above the maximum, so this can never pass")
         return self
 
 
@@ -80,11 +74,27 @@ class Comparison(StrictModel):
 
 
 class GateParameters(StrictModel):
-    """What a candidate must show before it is promoted."""
+    """What a candidate must show before it is promoted.
+
+    Attributes:
+        minimum_rows: Fewest rows worth deciding on.
+        checks: Bounds by metric. An environment changes one by its name, or removes it by null.
+        comparison: With the model in use, or with the baseline as long as there is none.
+    """
 
     minimum_rows: int = Field(168, ge=1)
-    checks: tuple[AbsoluteCheck, ...] = ()
+    checks: Overridable[dict[GateMetric, AbsoluteCheck]] = {}
     comparison: Comparison = Comparison()
+
+    @model_validator(mode="after")
+    def _shares_make_sense(self) -> Self:
+        for metric, check in self.checks.items():
+            if check.of_baseline and metric not in ERROR_METRICS:
+                raise ConfigurationError(
+                    f"checks.{metric}: of_baseline is for {bounded_list(ERROR_METRICS)}; leave it "
+                    "out"
+                )
+        return self
 
 
 @dataclass(frozen=True)
@@ -218,12 +228,12 @@ def absolute_checks(
             f"{n_rows:.0f} rows were judged, at least {parameters.minimum_rows} are needed",
         )
     ]
-    for check in parameters.checks:
-        value = metrics["candidate"][check.metric]
+    for metric, check in parameters.checks.items():
+        value = metrics["candidate"][metric]
         unit = 1.0
-        name = f"candidate {check.metric}"
+        name = f"candidate {metric}"
         if check.of_baseline:
-            unit = metrics["baseline"][check.metric]
+            unit = metrics["baseline"][metric]
             name += " as a share of the baseline's"
             value = value / unit if unit and math.isfinite(unit) else math.nan
         for bound, sign in ((check.minimum, 1), (check.maximum, -1)):

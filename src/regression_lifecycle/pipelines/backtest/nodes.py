@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.data.as_of import known_rows, moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
+from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
@@ -23,7 +24,8 @@ from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,
     list_windows,
@@ -38,7 +40,7 @@ def cut_history(
     problem: Problem,
     preprocessing: PreprocessingParameters,
     evaluation: EvaluationParameters,
-    watching: MonitoringParameters,
+    window_parameters: WindowParameters,
     parameters: BacktestParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build the feature table of the past, with the window of every row.
@@ -49,7 +51,7 @@ def cut_history(
         problem: The table's description.
         preprocessing: The features.
         evaluation: The baseline.
-        watching: The windows.
+        window_parameters: The windows.
         parameters: Where the replay begins and ends.
 
     Returns:
@@ -60,7 +62,7 @@ def cut_history(
         DataContractError: If no window lies between start and end.
     """
     moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, None, problem)
+    known = known_rows(observations, moment, problem, label_delay=False)
     table: pd.DataFrame = build_features(
         known, problem, preprocessing.recipe, keep=problem.columns_known_in_advance
     )
@@ -68,7 +70,7 @@ def cut_history(
     begun = known[stamp] < parameters.start
     windows = [
         window
-        for window in list_windows(known, problem, watching.windows, as_of=moment)
+        for window in list_windows(known, problem, window_parameters, as_of=moment)
         if window.start >= parameters.start
         and (parameters.end is None or window.start < parameters.end)
         and window.n > 0
@@ -82,7 +84,7 @@ def cut_history(
     table["baseline"] = baseline_forecast(
         known, table, float(known.loc[begun, problem.target].mean()), problem, evaluation.baseline
     )
-    place = place_features(table, known, windows, problem, watching.windows)
+    place = place_features(table, known, windows, problem, window_parameters)
     return table.assign(window_index=place), windows_frame(windows)
 
 
@@ -93,7 +95,8 @@ def replay_policies(
     problem: Problem,
     preprocessing: PreprocessingParameters,
     training: TrainingParameters,
-    watching: MonitoringParameters,
+    adjustment: AdjustmentParameters,
+    policy_parameters: PolicyParameters,
     retraining: RetrainingParameters,
     parameters: BacktestParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -106,7 +109,8 @@ def replay_policies(
         problem: Names timestamp and target.
         preprocessing: Names the features.
         training: The model and what a fit may use of the machine.
-        watching: The configured policy, level correction and interval.
+        adjustment: Level correction and interval.
+        policy_parameters: The configured policy.
         retraining: Judging windows and gate.
         parameters: Who competes.
 
@@ -125,7 +129,7 @@ def replay_policies(
         windows=windows,
         rows=served,
         bounds=bounds,
-        label_delay=watching.label_delay,
+        label_delay=problem.label_delay,
         extras=[{"drifted_share": float(shares.get(window.key, np.nan))} for window in windows],
     )
     bank = ModelCache(
@@ -137,7 +141,7 @@ def replay_policies(
         problem=problem,
         model=training.model,
         compute=training.compute,
-        label_delay=watching.label_delay,
+        label_delay=problem.label_delay,
         training_length=retraining.training_length,
         minimum_training_rows=retraining.minimum_training_rows,
     )
@@ -145,23 +149,23 @@ def replay_policies(
         with progress("models", len(windows)) as shown:
             bank.prepare(range(len(windows)), lambda place: shown(f"model of {windows[place].key}"))
     tables, summaries = [], []
-    for policy in parameters.policies:
+    for name, policy in parameters.policies.items():
         used: set[int] = set()
 
         def model_of(position: int, used: set[int] = used) -> Any:
             used.add(position)
             return bank(position)
 
-        with progress(policy.name, len(windows)) as shown:
+        with progress(name, len(windows)) as shown:
             steps = []
             for step in replay(
-                history, model_of, policy, watching.policy, watching.deployment, retraining
+                history, model_of, policy, policy_parameters, adjustment, retraining
             ):
                 steps.append(step)
                 shown(_line(step))
-        tables.append(BACKTEST_HISTORY.frame(steps))
+        tables.append(BACKTEST_HISTORY.frame([{"policy": name, **step} for step in steps]))
         summaries.append(
-            backtest_summary.summarise(steps, policy.description, bank.cpu_seconds(used))
+            backtest_summary.summarise(name, steps, policy.description, bank.cpu_seconds(used))
         )
     if parameters.oracle:
         summaries.append(_oracle(history, bank, summaries, parameters.policies))
@@ -172,10 +176,10 @@ def _oracle(
     history: History,
     bank: Callable[[int], Any],
     summaries: Sequence[dict[str, Any]],
-    policies: Sequence[BacktestPolicy],
+    policies: Mapping[str, BacktestPolicy],
 ) -> dict[str, Any]:
     """The best schedule in hindsight with as many retrainings as the configured policy took."""
-    configured = [policy.name for policy in policies if policy.kind == "configured"]
+    configured = [name for name, policy in policies.items() if policy.kind == "configured"]
     counts = {row["policy"]: row["retrains"] for row in summaries}
     retrains = counts[configured[0]] if configured else max(counts.values())
     spec = history.problem.columns[history.problem.target]
