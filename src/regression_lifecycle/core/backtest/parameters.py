@@ -129,6 +129,7 @@ class BacktestParameters(StrictModel):
 
     Attributes:
         start: Start of the first window that is served; what lies before trains the first model.
+            None begins after 30 % of the observations.
         end: Moment before which the last window begins; None runs to the newest observation.
         policies: Who competes, by the name in tables and pictures. An environment changes one by
             its name, or removes it by null.
@@ -136,14 +137,14 @@ class BacktestParameters(StrictModel):
             configured policy took: a bound, not a policy. It needs a fit for every window.
     """
 
-    start: Moment
+    start: Moment | None = None
     end: Moment | None = None
     policies: Overridable[dict[PolicyName, BacktestPolicy]] = Field(min_length=1)
     oracle: bool = True
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.end is not None and self.end <= self.start:
+        if self.end is not None and self.start is not None and self.end <= self.start:
             raise ConfigurationError("end must lie after start")
         return self
 
