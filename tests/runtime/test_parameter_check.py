@@ -218,8 +218,8 @@ def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
 RULE = {"kind": "bias", "maximum": 0.1}
 
 
-def policy(*rules: dict[str, Any]) -> dict[str, Any]:
-    return {"rules": list(rules)}
+def policy(**rules: Any) -> dict[str, Any]:
+    return {"policy": {"rules": rules}}
 
 
 @pytest.mark.parametrize(
@@ -227,36 +227,35 @@ def policy(*rules: dict[str, Any]) -> dict[str, Any]:
     [
         pytest.param(
             "monitoring",
-            {"policy": policy(RULE, {**RULE, "kind": "biass"})},
-            "policy.rules.1: input tag 'biass' found using 'kind' does not match any of "
-            "the expected tags: 'performance', 'bias', 'coverage', 'schedule', 'drift', "
-            "'data_quality'",
+            policy(bias={"kind": "biass", "maximum": 0.1}),
+            "policy.rules.bias: unknown kind 'biass'; did you mean 'bias'? Allowed: bias, coverage,"
+            " data_quality, drift, performance, schedule",
             id="unknown kind of rule",
         ),
         pytest.param(
             "monitoring",
-            {"policy": policy({"maximum": 0.1})},
-            "policy: rule 1 has no kind; allowed: performance, bias, coverage, "
+            policy(level={"maximum": 0.1}),
+            "policy.rules.level: 'kind' is missing; allowed: performance, bias, coverage, "
             "schedule, drift, data_quality",
             id="rule without a kind",
         ),
         pytest.param(
             "monitoring",
-            {"policy": policy({**RULE, "maximun": 0.1})},
-            "policy.rules.0: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
-            "action, kind, maximum, name, of, prediction, statistic, violations",
+            policy(level={**RULE, "maximun": 0.1}),
+            "policy.rules.level: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
+            "action, kind, maximum, of, prediction, statistic, violations",
             id="key of a rule",
         ),
         pytest.param(
             "monitoring",
-            {"policy": policy(RULE, RULE)},
-            "policy: rules of one name: bias; give each its own",
-            id="two rules of one name",
+            policy(bias={"violations": 4}),
+            "policy.rules.bias: violations 4 of 3 windows can never be met",
+            id="one value of a rule that is shipped",
         ),
         pytest.param(
             "monitoring",
             {"policy": {"rules": None}},
-            "policy.rules: input should be a valid tuple",
+            "policy.rules: input should be a valid dictionary",
             id="no rules",
         ),
         pytest.param(
@@ -286,8 +285,8 @@ def policy(*rules: dict[str, Any]) -> dict[str, Any]:
         ),
         pytest.param(
             "backtest",
-            {"backtest": {"policies": [{"name": "x", "kind": "every"}]}},
-            "backtest.policies.0: 'windows' belongs to kind 'every', and only to it",
+            {"backtest": {"policies": {"x": {"kind": "every"}}}},
+            "backtest.policies.x.windows: field required",
             id="policy of a backtest",
         ),
     ],
