@@ -9,12 +9,9 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
-from regression_lifecycle.core.data import tables as history
-from regression_lifecycle.core.data.tables import HistoryTable
+from regression_lifecycle.core.data.tables import STORED_TABLES
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
-
-TABLES = {table.name: table for table in vars(history).values() if isinstance(table, HistoryTable)}
 
 
 class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
@@ -49,10 +46,10 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         Raises:
             ConfigurationError: If there is no such table or column, or the key is omitted.
         """
-        if table not in TABLES:
-            raise ConfigurationError(unknown_name("history table", table, TABLES))
+        if table not in STORED_TABLES:
+            raise ConfigurationError(unknown_name("history table", table, STORED_TABLES))
         self._url = url
-        self._table = TABLES[table]
+        self._table = STORED_TABLES[table]
         others = [name for name in self._table.columns if name not in self._table.key]
         for name in omit:
             if name not in others:
