@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters.database import connect, database
+from regression_lifecycle.adapters.database import database
 from regression_lifecycle.datasets.ledger import LedgerDataset
 
 

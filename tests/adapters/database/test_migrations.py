@@ -1,4 +1,4 @@
-"""Versions of the store's tables: made with the first write; those of another version are refused."""
+"""Versions of the store's tables: made with the first write, refused if they are others."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ from regression_lifecycle.core.data.tables import LABELS, SERVICE_PREDICTIONS, S
 from regression_lifecycle.core.errors import ConfigurationError
 
 LABEL = pd.DataFrame({"problem": ["tiny"], "row_key": ["a"], "target": [1.0]})
+
+
 @contextmanager
 def opened(url: str) -> Iterator[Connection]:
     engine = connect(url)

@@ -14,7 +14,6 @@ from regression_lifecycle.adapters.database.database import (
     select_columns,
     writing,
 )
-
 from regression_lifecycle.adapters.database.schema import LEDGER
 
 if TYPE_CHECKING:
