@@ -30,7 +30,7 @@ from regression_lifecycle.adapters.evidently import (
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import assign_windows, split_by_time
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.evaluation import holdout as evaluation
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, EvaluationParameters
@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
     preprocessing = PreprocessingParameters(**sections["preprocessing"])
     fitting = TrainingParameters(**sections["training"])
     judging = EvaluationParameters(**sections["evaluation"])
-    drift = DriftCheckParameters(**sections["drift_check"])
+    drift = DriftParameters(**sections["drift"])
     stamp = problem.timestamp.name
 
     raw = pd.read_csv(ROOT / "data" / "01_raw" / "hour.csv")
@@ -176,7 +176,7 @@ def compare_windows(
     roles: ColumnRoles,
     problem: Problem,
     judging: EvaluationParameters,
-    drift: DriftCheckParameters,
+    drift: DriftParameters,
 ) -> pd.DataFrame:
     """Compute the drift verdict of every window of the holdout."""
     moments = current[problem.timestamp.name]

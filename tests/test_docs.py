@@ -14,12 +14,10 @@ import click
 import pytest
 import yaml
 from kedro.framework.cli.cli import KedroCLI
-from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel
 
-from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.pipeline_registry import register_pipelines
+from regression_lifecycle.runtime.parameter_check import SECTIONS
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -332,18 +330,9 @@ def fields_of(model: type[BaseModel], path: str) -> Iterator[str]:
 
 
 def test_every_parameter_that_the_code_knows_is_described() -> None:
-    typed = TypeExtractor(PIPELINES).extract_types_from_pipelines()
-    models = {
-        name.removeprefix("params:"): model
-        for name, model in typed.items()
-        if isinstance(model, type) and issubclass(model, StrictModel)
-    }
-    assert {"problem", "monitoring", "backtest", "alerts", "scoring"} <= set(models)
-    models["serving"] = ServingParameters  # no pipeline uses it
-
     missing = [
         path
-        for name, model in models.items()
+        for name, model in SECTIONS.items()
         for path in fields_of(model, name)
         if not is_described(path)
     ]

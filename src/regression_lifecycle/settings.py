@@ -1,10 +1,12 @@
 """Kedro's settings of the project."""
 
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
+from regression_lifecycle.runtime.context import LifecycleContext
 from regression_lifecycle.runtime.hooks import ErrorHook, ProjectRunHook, SummaryHook, TrackingHook
 from regression_lifecycle.runtime.session import LifecycleSession
 
 SESSION_CLASS = LifecycleSession
+CONTEXT_CLASS = LifecycleContext
 CONFIG_LOADER_CLASS = LifecycleConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

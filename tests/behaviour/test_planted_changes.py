@@ -14,22 +14,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("behaviour")]
 
 # Only what people are told of; the level of a growing city asks for a retraining by itself.
 NO_BIAS_RULE = {
-    "monitoring": {
-        "policy": {
-            "rules": [
-                {
-                    "kind": "performance",
-                    "name": "performance",
-                    "action": "retrain",
-                    "relative_to": "first_windows",
-                    "reference_windows": 1,
-                    "maximum": 1.7,
-                    "violations": 2,
-                    "of": 3,
-                },
-                {"kind": "drift", "name": "drift", "action": "alert", "maximum_share": 0.2},
-            ]
-        }
+    "policy": {
+        "rules": [
+            {
+                "kind": "performance",
+                "name": "performance",
+                "action": "retrain",
+                "relative_to": "first_windows",
+                "reference_windows": 1,
+                "maximum": 1.7,
+                "violations": 2,
+                "of": 3,
+            },
+            {"kind": "drift", "name": "drift", "action": "alert", "maximum_share": 0.2},
+        ]
     }
 }
 
@@ -42,8 +40,9 @@ def test_a_shifted_sensor_is_called_drift_and_nothing_is_done(running_project):
 
     plant(running_project, shift)
     before = champion_of(running_project)
-    watched = {**NO_BIAS_RULE["monitoring"], "reference": {"kind": "training"}}
-    code = tick(running_project, "2011-03-26", monitoring=watched)
+    code = tick(
+        running_project, "2011-03-26", **NO_BIAS_RULE, drift={"reference": {"kind": "training"}}
+    )
     drift = load_dataset(running_project, "drift_history")
 
     assert code in (ALERTED, NOTHING)
@@ -98,22 +97,20 @@ def test_a_season_drifts_and_retrains_nothing_by_itself(running_project):
 
     plant(running_project, warm)
     quiet = {
-        "monitoring": {
-            "reference": {"kind": "training"},
-            "policy": {
-                "rules": [
-                    {"kind": "drift", "name": "drift", "action": "alert", "maximum_share": 0.1},
-                    {"kind": "schedule", "name": "age", "maximum_age": "84 days"},
-                ]
-            },
-        }
+        "drift": {"reference": {"kind": "training"}},
+        "policy": {
+            "rules": [
+                {"kind": "drift", "name": "drift", "action": "alert", "maximum_share": 0.1},
+                {"kind": "schedule", "name": "age", "maximum_age": "84 days"},
+            ]
+        },
     }
     assert tick(running_project, "2011-04-02", **quiet) == ALERTED
     assert champion_of(running_project) == "1"
 
 
 def test_labels_that_come_four_weeks_late_are_pending_and_then_filled(running_project):
-    late = {"monitoring": {**NO_BIAS_RULE["monitoring"], "label_delay": "28 days"}}
+    late = {**NO_BIAS_RULE, "problem": {"label_delay": "28 days"}}
 
     tick(running_project, "2011-03-19", **late)
     pending = windows_of(running_project)
@@ -160,11 +157,7 @@ def test_an_equal_or_worse_challenger_is_refused_and_changes_nothing(running_pro
                 }
             }
         },
-        "monitoring": {
-            "policy": {
-                "rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}],
-            }
-        },
+        "policy": {"rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}]},
     }
     before = load_dataset(running_project, "champion_model").metadata.fingerprint
     assert tick(running_project, "2011-03-26", **worse) == REFUSED

@@ -31,10 +31,8 @@ FIRST, LAST = pd.Timestamp("2011-03-05"), pd.Timestamp("2011-03-19")
 LATE = ["cnt", "casual", "registered"]
 PARAMS = {
     "serving": {"port": 0, "poll_seconds": 0.2},
-    "monitoring": {
-        "missing_predictions": "ignore",
-        "policy": {"rules": [{"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}]},
-    },
+    "monitoring": {"missing_predictions": "ignore"},
+    "policy": {"rules": [{"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}]},
     "retraining": {
         "measured_windows": 1,
         "gate": {

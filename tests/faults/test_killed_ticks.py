@@ -25,9 +25,7 @@ pytestmark = [
 AS_OF = "2011-03-26"
 # Retrains for sure, and the challenger passes for sure.
 PARAMS: dict[str, Any] = {
-    "monitoring": {
-        "policy": {"rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}]}
-    },
+    "policy": {"rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}]},
     "retraining": {
         "gate": {
             "checks": [{"metric": "r2", "minimum": -5}],

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import PredictionInterval
 from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset, AtomicTextDataset
 from regression_lifecycle.pipelines.dashboard import create_pipeline, nodes
 from tests.adapters.dashboard.examples import BIAS_RULE, full_tables, ledger, page_problem
@@ -49,14 +49,14 @@ def champion() -> TrainedModel:
 
 
 @pytest.fixture
-def monitoring() -> MonitoringParameters:
-    content = yaml.safe_load((CONF / "parameters_monitoring.yml").read_text(encoding="utf-8"))
-    return MonitoringParameters.model_validate(content["monitoring"])
+def interval() -> PredictionInterval:
+    content = yaml.safe_load((CONF / "parameters_adjustment.yml").read_text(encoding="utf-8"))
+    return PredictionInterval.model_validate(content["adjustment"]["interval"])
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "nothing yet"])
 def test_the_page_and_the_picture_are_written(
-    tmp_path: Path, monitoring: MonitoringParameters, full: bool
+    tmp_path: Path, interval: PredictionInterval, full: bool
 ) -> None:
     tables = full_tables()
     page, picture = tmp_path / "index.html", tmp_path / "error.png"
@@ -65,7 +65,7 @@ def test_the_page_and_the_picture_are_written(
         "policy_ledger": ledger() if full else ledger().iloc[:0],
         "champion_model": champion() if full else None,
         "params:problem": page_problem(),
-        "params:monitoring": monitoring,
+        "params:adjustment.interval": interval,
         "params:dashboard": DashboardParameters(),
     }
     catalog = DataCatalog(

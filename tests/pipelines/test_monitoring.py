@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import (
@@ -16,7 +17,6 @@ from regression_lifecycle.core.data.tables import (
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel

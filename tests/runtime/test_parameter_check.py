@@ -184,8 +184,8 @@ def test_a_mistake_is_one_line(mistakes: Mistakes, changes: dict[str, Any], line
             id="segment that is not known ahead",
         ),
         pytest.param(
-            {"drift_check": {"columns": ["tmp"]}},
-            "drift_check.columns: unknown column 'tmp'; did you mean 'temp'? Allowed: ",
+            {"drift": {"columns": ["tmp"]}},
+            "drift.columns: unknown column 'tmp'; did you mean 'temp'? Allowed: ",
             id="unknown drift column",
         ),
     ],
@@ -225,7 +225,7 @@ RULE = {"kind": "bias", "maximum": 0.1}
 
 
 def policy(*rules: dict[str, Any]) -> dict[str, Any]:
-    return {"policy": {"rules": list(rules)}}
+    return {"rules": list(rules)}
 
 
 @pytest.mark.parametrize(
@@ -233,42 +233,42 @@ def policy(*rules: dict[str, Any]) -> dict[str, Any]:
     [
         pytest.param(
             "monitoring",
-            {"monitoring": policy(RULE, {**RULE, "kind": "biass"})},
-            "monitoring.policy.rules.1: input tag 'biass' found using 'kind' does not match any of "
+            {"policy": policy(RULE, {**RULE, "kind": "biass"})},
+            "policy.rules.1: input tag 'biass' found using 'kind' does not match any of "
             "the expected tags: 'performance', 'bias', 'coverage', 'schedule', 'drift', "
             "'data_quality'",
             id="unknown kind of rule",
         ),
         pytest.param(
             "monitoring",
-            {"monitoring": policy({"maximum": 0.1})},
-            "monitoring.policy: rule 1 has no kind; allowed: performance, bias, coverage, "
+            {"policy": policy({"maximum": 0.1})},
+            "policy: rule 1 has no kind; allowed: performance, bias, coverage, "
             "schedule, drift, data_quality",
             id="rule without a kind",
         ),
         pytest.param(
             "monitoring",
-            {"monitoring": policy({**RULE, "maximun": 0.1})},
-            "monitoring.policy.rules.0: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
+            {"policy": policy({**RULE, "maximun": 0.1})},
+            "policy.rules.0: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
             "action, kind, maximum, name, of, prediction, statistic, violations",
             id="key of a rule",
         ),
         pytest.param(
             "monitoring",
-            {"monitoring": policy(RULE, RULE)},
-            "monitoring.policy: rules of one name: bias; give each its own",
+            {"policy": policy(RULE, RULE)},
+            "policy: rules of one name: bias; give each its own",
             id="two rules of one name",
         ),
         pytest.param(
             "monitoring",
-            {"monitoring": {"policy": {"rules": None}}},
-            "monitoring.policy.rules: input should be a valid tuple",
+            {"policy": {"rules": None}},
+            "policy.rules: input should be a valid tuple",
             id="no rules",
         ),
         pytest.param(
             "monitoring",
-            {"monitoring": {"windows": {"length": None, "column": "yeer"}}},
-            "monitoring.windows.column: unknown column 'yeer'; did you mean 'yr'? Allowed: ",
+            {"windows": {"length": None, "column": "yeer"}},
+            "windows.column: unknown column 'yeer'; did you mean 'yr'? Allowed: ",
             id="column of windows",
         ),
         pytest.param(
@@ -368,15 +368,15 @@ def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:
 def test_a_lag_of_what_is_not_labelled_yet_is_refused() -> None:
     raw = sections(preprocessing=features(HOUR, LAST_WEEK))
     for delay in (None, "7 days"):
-        raw["monitoring"]["label_delay"] = delay
+        raw["problem"]["label_delay"] = delay
         assert lines_of(raw, "training") == []
-    raw["monitoring"]["label_delay"] = "8 days"
+    raw["problem"]["label_delay"] = "8 days"
 
     # The section stands in the files, whether the pipeline uses it or not.
     for pipeline in ("training", "preprocessing", "monitoring", "retraining"):
         assert lines_of(raw, pipeline) == [
             "preprocessing.features: feature 'last_week' reads 'cnt' 14 days 00:00:00 ago, which "
-            "is not known yet when predicting 7 days 00:00:00 ahead with a monitoring.label_delay "
+            "is not known yet when predicting 7 days 00:00:00 ahead with a problem.label_delay "
             "of 8 days 00:00:00; use ages from 15 days 00:00:00 on"
         ]
 
@@ -384,7 +384,7 @@ def test_a_lag_of_what_is_not_labelled_yet_is_refused() -> None:
 def test_a_delay_of_labels_does_not_touch_lags_of_what_is_known_ahead(mistakes: Mistakes) -> None:
     changes = {
         "preprocessing": features(HOUR, {**LAST_WEEK, "column": "hum", "ages": ["1 hour"]}),
-        "monitoring": {"label_delay": "28 days"},
+        "problem": {"label_delay": "28 days"},
     }
 
     assert mistakes("retraining", **changes) == []
@@ -393,7 +393,7 @@ def test_a_delay_of_labels_does_not_touch_lags_of_what_is_known_ahead(mistakes: 
 def test_a_lag_of_another_late_column_waits_for_the_delay_too() -> None:
     raw = sections(preprocessing=features(HOUR, {**LAST_WEEK, "column": "windspeed"}))
     raw["problem"]["columns"]["windspeed"]["known_in_advance"] = False
-    raw["monitoring"]["label_delay"] = "28 days"
+    raw["problem"]["label_delay"] = "28 days"
 
     (line,) = lines_of(raw, "retraining")
 
@@ -423,7 +423,7 @@ def test_a_column_of_the_tables_of_the_loop_is_no_raw_column() -> None:
 
 
 def test_target_and_key_are_no_columns_of_the_loop_either() -> None:
-    raw = sections(preprocessing=features(HOUR), drift_check={"columns": ["hr"]})
+    raw = sections(preprocessing=features(HOUR), drift={"columns": ["hr"]})
     columns = raw["problem"]["columns"]
     columns["window"] = {"type": "integer"}
     columns["prediction"] = columns.pop("cnt")
@@ -450,17 +450,22 @@ def test_a_made_feature_is_not_called_as_a_column_of_the_loop(mistakes: Mistakes
     )
 
 
-@pytest.mark.parametrize("section", ["evaluation", "monitoring"])
-def test_windows_by_a_column_need_one_that_is_there(mistakes: Mistakes, section: str) -> None:
-    pipeline = section if section == "evaluation" else "retraining"
-
+@pytest.mark.parametrize(
+    ("place", "pipeline"), [("evaluation.windows", "evaluation"), ("windows", "retraining")]
+)
+def test_windows_by_a_column_need_one_that_is_there(
+    mistakes: Mistakes, place: str, pipeline: str
+) -> None:
     def said(column: str) -> list[str]:
         windows = {"length": None, "column": column, "origin": None}
-        return mistakes(pipeline, **{section: {"windows": windows}})
+        changes = (
+            {"windows": windows} if place == "windows" else {"evaluation": {"windows": windows}}
+        )
+        return mistakes(pipeline, **changes)
 
     (line,) = said("yeer")
 
-    assert line.startswith(f"{section}.windows.column: unknown column 'yeer'; did you mean 'yr'?")
+    assert line.startswith(f"{place}.column: unknown column 'yeer'; did you mean 'yr'?")
     assert said("season") == []
 
 
@@ -473,20 +478,23 @@ def test_windows_of_the_holdout_are_cut_by_what_the_holdout_has(mistakes: Mistak
     assert line.startswith("evaluation.windows.column: unknown column 'registered'")
     # Of all observations it is there.
     windows = {"length": None, "column": "registered", "origin": None}
-    assert mistakes("monitoring", monitoring={"windows": windows}) == []
+    assert mistakes("monitoring", windows=windows) == []
 
 
-@pytest.mark.parametrize("section", ["evaluation", "monitoring"])
-def test_a_table_without_a_time_has_no_months(section: str) -> None:
-    changes = {section: {"windows": {"length": None, "period": "month", "origin": None}}}
+@pytest.mark.parametrize(
+    ("place", "pipeline"), [("evaluation.windows", "evaluation"), ("windows", "retraining")]
+)
+def test_a_table_without_a_time_has_no_months(place: str, pipeline: str) -> None:
+    windows = {"length": None, "period": "month", "origin": None}
+    changes = {"windows": windows} if place == "windows" else {"evaluation": {"windows": windows}}
     raw = sections(preprocessing=features(HOUR), **changes)
-    pipeline = section if section == "evaluation" else "retraining"
     assert lines_of(raw, pipeline) == []
     raw["problem"]["timestamp"] = {"rows": True}
 
     assert lines_of(raw, pipeline) == [
-        f"{section}.windows.period: month needs a calendar, and the table has none "
+        f"{place}.period: month needs a calendar, and the table has none "
         "(problem.timestamp.rows); set it to null and use rows, length or column"
     ]
-    raw[section]["windows"] |= {"period": None, "length": "500 hours"}
+    section = raw if place == "windows" else raw["evaluation"]
+    section["windows"] |= {"period": None, "length": "500 hours"}
     assert lines_of(raw, pipeline) == []

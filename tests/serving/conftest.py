@@ -194,7 +194,7 @@ def make_configuration(problem: Problem, folder: Path, **changes: Any) -> Servic
     return ServiceConfiguration(
         problem=problem,
         serving=ServingParameters.model_validate(serving),
-        deployment=AdjustmentParameters(),
+        adjustment=AdjustmentParameters(),
         model_name=NAME,
         alias="champion",
         tracking_uri="",

@@ -40,7 +40,7 @@ def test_it_reads_what_the_pipelines_read(read: Callable[..., Any], project: Pat
     assert found.store_url == f"sqlite:///{project}/data/test/lifecycle.db"
     assert found.spool == project / "data/test/07_model_output/spool"
     assert (found.serving.host, found.serving.port, found.token) == ("127.0.0.1", 8080, "")
-    assert found.deployment.interval.level == 0.9
+    assert found.adjustment.interval.level == 0.9
 
 
 def test_the_command_line_comes_first(read: Callable[..., Any]) -> None:

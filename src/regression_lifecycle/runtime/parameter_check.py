@@ -12,21 +12,53 @@ from contextlib import suppress
 from typing import Any
 
 from kedro.pipeline import Pipeline
-from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, ValidationError
 
+from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
+from regression_lifecycle.core.alerting.alerts import AlertParameters
+from regression_lifecycle.core.backtest.parameters import BacktestParameters
 from regression_lifecycle.core.data.as_of import read_as_of
+from regression_lifecycle.core.data.contract import IngestionParameters
+from regression_lifecycle.core.data.labels import LabelParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import PREDICTIONS
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.rollback import RollbackParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import MODELS, EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import Lag, RawColumns
+from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
 AS_OF = "as_of"
+SECTIONS: dict[str, type[BaseModel]] = {
+    "problem": Problem,
+    "ingestion": IngestionParameters,
+    "preprocessing": PreprocessingParameters,
+    "training": TrainingParameters,
+    "evaluation": EvaluationParameters,
+    "windows": WindowParameters,
+    "adjustment": AdjustmentParameters,
+    "drift": DriftParameters,
+    "policy": PolicyParameters,
+    "monitoring": MonitoringParameters,
+    "retraining": RetrainingParameters,
+    "rollback": RollbackParameters,
+    "backtest": BacktestParameters,
+    "scoring": ScoringParameters,
+    "labels": LabelParameters,
+    "serving": ServingParameters,
+    "alerts": AlertParameters,
+    "dashboard": DashboardParameters,
+}
+"""Typed model of every top-level section of the parameters; ``as_of`` is a moment."""
 # Columns that stand beside those of the table when rows are served, judged and listed; an equal
 # name would be overwritten. The moment is the table's own, and the label is taken off by name.
 OWN_COLUMNS = frozenset({*PREDICTIONS.columns, *MODELS, "error"} - {"timestamp", "target"})
@@ -49,8 +81,7 @@ def check_parameters(
     Raises:
         ConfigurationError: With one line per mistake.
     """
-    required = TypeExtractor(dict(pipelines)).extract_types_from_pipelines()
-    used = _parameter_names(pipelines.values())
+    used = _sections_of(pipelines.values())
     known = used | set(configured)
     mistakes = [unknown_name("parameter", name, known) for name in runtime if name not in known]
     mistakes += [
@@ -59,18 +90,10 @@ def check_parameters(
         for name in runtime
         if name in known and name not in used
     ]
-    mistakes += [
-        f"{name} is not configured; add it to a parameters_*.yml"
-        for name in sorted(used)
-        if name not in raw
-    ]
-    models: dict[str, Any] = {}
-    for name, model in required.items():
-        if name in raw and isinstance(model, type) and issubclass(model, BaseModel):
-            try:
-                models[name] = model.model_validate(raw[name])
-            except ValidationError as error:
-                mistakes += _lines(name, error, raw[name])
+    models, wrong = _read(raw, [name for name in SECTIONS if name in used])
+    mistakes += wrong
+    if AS_OF in used and AS_OF not in raw:
+        mistakes.append(f"{AS_OF} is not configured; add it to parameters.yml")
     if AS_OF in used:
         try:
             read_as_of(raw.get(AS_OF))
@@ -82,38 +105,45 @@ def check_parameters(
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
 
 
-def read_sections(raw: Mapping[str, Any], wanted: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+def read_sections(raw: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Read sections of the parameters for a command that runs no pipeline.
 
     Args:
         raw: All parameters.
-        wanted: Typed models by section.
+        names: Names of :data:`SECTIONS`.
 
     Returns:
-        The sections.
+        The typed models by section.
 
     Raises:
         ConfigurationError: With one line per mistake.
     """
-    found: dict[str, Any] = {}
-    mistakes = []
-    for name, model in wanted.items():
-        if name not in raw:
-            mistakes.append(f"{name} is not configured; add it to a parameters_*.yml")
-            continue
-        try:
-            found[name] = model.model_validate(raw[name])
-        except ValidationError as error:
-            mistakes += _lines(name, error, raw[name])
+    found, mistakes = _read(raw, names)
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
     return found
 
 
-def _parameter_names(pipelines: Iterable[Pipeline]) -> set[str]:
+def _read(raw: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    models: dict[str, Any] = {}
+    mistakes = []
+    for name in names:
+        if name not in raw:
+            mistakes.append(f"{name} is not configured; add it to a parameters_*.yml")
+            continue
+        try:
+            models[name] = SECTIONS[name].model_validate(raw[name])
+        except ValidationError as error:
+            mistakes += _lines(name, error, raw[name])
+    return models, mistakes
+
+
+def _sections_of(pipelines: Iterable[Pipeline]) -> set[str]:
     inputs = {name for pipeline in pipelines for name in pipeline.all_inputs()}
     return {
-        name.removeprefix("params:").split(".")[0] for name in inputs if name.startswith("params:")
+        name.removeprefix("params:").partition(".")[0]
+        for name in inputs
+        if name.startswith("params:")
     }
 
 
@@ -156,7 +186,6 @@ def _readable(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 _HELD_AGAINST: dict[str, type[BaseModel]] = {
     "preprocessing": PreprocessingParameters,
-    "monitoring": MonitoringParameters,
 }
 
 
@@ -183,8 +212,7 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(preprocessing, PreprocessingParameters):
         features = preprocessing.feature_names
         found += [
-            f"preprocessing.features: {line}"
-            for line in _of_features(preprocessing, problem, known.get("monitoring"))
+            f"preprocessing.features: {line}" for line in _of_features(preprocessing, problem)
         ]
     ahead = set(problem.columns_known_in_advance) | set(features)
     evaluation = models.get("evaluation")
@@ -199,13 +227,12 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
         # The holdout has these columns alone.
         cut_by = ahead | set(problem.key_columns) if features else None
         found += _of_windows(evaluation.windows, cut_by, "evaluation.windows", problem)
-    monitoring = models.get("monitoring")
-    if isinstance(monitoring, MonitoringParameters):
-        cut_by = set(problem.columns)
-        found += _of_windows(monitoring.windows, cut_by, "monitoring.windows", problem)
-    drift = models.get("drift_check")
-    if isinstance(drift, DriftCheckParameters):
-        found += _unknown(drift.columns, ahead, "drift_check.columns", features)
+    windows = models.get("windows")
+    if isinstance(windows, WindowParameters):
+        found += _of_windows(windows, set(problem.columns), "windows", problem)
+    drift = models.get("drift")
+    if isinstance(drift, DriftParameters):
+        found += _unknown(drift.columns, ahead, "drift.columns", features)
     return found
 
 
@@ -214,9 +241,7 @@ def _carried(problem: Problem) -> dict[str, None]:
     return dict.fromkeys([*problem.key_columns, *problem.columns_known_in_advance, problem.target])
 
 
-def _of_features(
-    preprocessing: PreprocessingParameters, problem: Problem, monitoring: Any
-) -> list[str]:
+def _of_features(preprocessing: PreprocessingParameters, problem: Problem) -> list[str]:
     try:
         preprocessing.check(problem)
     except ConfigurationError as error:
@@ -234,7 +259,7 @@ def _of_features(
             f"{bounded_list(made)} would be overwritten by the columns of that name that "
             "predictions are stored with; choose other names"
         )
-    delay = monitoring.label_delay if isinstance(monitoring, MonitoringParameters) else None
+    delay = problem.label_delay
     if delay is None:
         return found
     known_from = problem.horizon + delay
@@ -247,7 +272,7 @@ def _of_features(
     ]
     return found + [
         f"feature '{spec.name}' reads '{spec.column}' {min(spec.ages)} ago, which is not known "
-        f"yet when predicting {problem.horizon} ahead with a monitoring.label_delay of {delay}; "
+        f"yet when predicting {problem.horizon} ahead with a problem.label_delay of {delay}; "
         f"use ages from {known_from} on"
         for spec in late[:3]
     ]

@@ -44,7 +44,7 @@ class Service:
         self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
         self.labels = LabelIntake(configuration.store_url, problem, serving.maximum_rows)
         self.batching = PredictionQueue(
-            Predictor(problem, configuration.deployment, log_features=serving.log_features),
+            Predictor(problem, configuration.adjustment, log_features=serving.log_features),
             self.log,
             maximum_batch_rows=serving.maximum_batch_rows,
             maximum_queue_rows=serving.maximum_queue_rows,
@@ -106,7 +106,7 @@ class Service:
             What ``/model`` shows.
         """
         deployed, following = self.deployed(), self.following
-        model, interval = deployed.model, self.configuration.deployment.interval
+        model, interval = deployed.model, self.configuration.adjustment.interval
         metadata = model.model.metadata
         decisions = following.decisions(model.version)
         return {

@@ -10,7 +10,6 @@ from typing import Any
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.runtime.parameter_check import read_sections
@@ -26,7 +25,7 @@ class ServiceConfiguration:
     Attributes:
         problem: The contract.
         serving: How it is reached and how much it takes.
-        deployment: How level factor and interval are applied.
+        adjustment: How level factor and interval are applied.
         model_name: Registered model.
         alias: The alias that is followed.
         tracking_uri: Where MLflow is.
@@ -38,7 +37,7 @@ class ServiceConfiguration:
 
     problem: Problem
     serving: ServingParameters
-    deployment: AdjustmentParameters
+    adjustment: AdjustmentParameters
     model_name: str
     alias: str
     tracking_uri: str
@@ -71,7 +70,7 @@ def read_configuration(
     section = parameters.get("serving") or {}
     sections = read_sections(
         {**parameters, "serving": {**section, **over}},
-        {"problem": Problem, "monitoring": MonitoringParameters, "serving": ServingParameters},
+        ("problem", "adjustment", "serving"),
     )
     serving: ServingParameters = sections["serving"]
     serving.refuse_open_door()
@@ -83,7 +82,7 @@ def read_configuration(
     return ServiceConfiguration(
         problem=sections["problem"],
         serving=serving,
-        deployment=sections["monitoring"].deployment,
+        adjustment=sections["adjustment"],
         model_name=champion["model_name"],
         alias=champion["alias"],
         tracking_uri=_uri(server.get("mlflow_tracking_uri"), project),

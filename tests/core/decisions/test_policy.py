@@ -65,8 +65,8 @@ def ask(rule, served, **more):
 
 @pytest.fixture(scope="module")
 def shipped():
-    text = (ROOT / "conf/base/parameters_monitoring.yml").read_text(encoding="utf-8")
-    return PolicyParameters.model_validate(yaml.safe_load(text)["monitoring"]["policy"])
+    text = (ROOT / "conf/base/parameters_policy.yml").read_text(encoding="utf-8")
+    return PolicyParameters.model_validate(yaml.safe_load(text)["policy"])
 
 
 # --- each rule ----------------------------------------------------------------------------------

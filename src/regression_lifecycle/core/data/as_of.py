@@ -10,7 +10,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 
 
 def known_rows(
-    table: pd.DataFrame, as_of: pd.Timestamp, label_delay: pd.Timedelta | None, problem: Problem
+    table: pd.DataFrame, as_of: pd.Timestamp, problem: Problem, *, label_delay: bool = True
 ) -> pd.DataFrame:
     """Cut a table down to what is known at a moment.
 
@@ -18,8 +18,8 @@ def known_rows(
         table: Rows with timestamp and target.
         as_of: The moment. A row is known when its own time is over, one frequency after its
             timestamp.
-        label_delay: Time until its label is known too.
-        problem: Names timestamp, target and frequency.
+        problem: Names timestamp and target, gives frequency and label delay.
+        label_delay: Whether labels that come later are blanked.
 
     Returns:
         The known rows, with the target as float64 and missing where its label is not known yet.
@@ -27,8 +27,8 @@ def known_rows(
     over = table[problem.timestamp.name] + problem.frequency
     known = table[over <= as_of].copy()
     labels = known[problem.target].astype("float64")
-    if label_delay is not None:
-        labels = labels.where(over[known.index] + label_delay <= as_of)
+    if label_delay and problem.label_delay is not None:
+        labels = labels.where(over[known.index] + problem.label_delay <= as_of)
     known[problem.target] = labels
     return known.reset_index(drop=True)
 

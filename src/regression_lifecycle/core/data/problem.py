@@ -95,6 +95,7 @@ class Problem(StrictModel):
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
+        label_delay: Time from an observation to its label; None if the label comes with it.
         key: Columns that name an observation; the timestamp alone by default.
         forbidden_columns: Columns that may never be features, each with the reason.
         columns: The contract, column by column.
@@ -107,6 +108,7 @@ class Problem(StrictModel):
     timestamp: TimestampSpec
     frequency: Duration
     horizon: Duration
+    label_delay: Duration | None = None
     key: tuple[str, ...] = ()
     forbidden_columns: dict[str, str] = {}
     columns: dict[str, ColumnSpec] = Field(min_length=1)

@@ -30,12 +30,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.drift.columns import ColumnError, read_column
 from regression_lifecycle.core.drift.parameters import (
     METHODS,
+    CalibrationParameters,
     DriftParameters,
     Kind,
     MethodChoice,
@@ -58,25 +57,6 @@ THRESHOLD_DTYPES: dict[str, str] = {
 }
 """Columns of calibrated thresholds. Where ``reason`` is not empty, the configured threshold stayed
 and ``false_alarm_rate`` is missing: no rate is promised."""
-
-
-class CalibrationParameters(StrictModel):
-    """How thresholds are made from the reference.
-
-    Attributes:
-        false_alarm_rate: Share of windows without drift in which a column may alarm.
-        block: Length of the blocks; if left out, and at most, the length of the window. It is
-            fitted so that blocks fill the window evenly.
-        resamples: Pretended windows that are compared.
-        seed: Seed of their draw.
-        minimum_blocks: Fewer blocks in the reference leave the configured threshold.
-    """
-
-    false_alarm_rate: float = Field(default=0.05, gt=0, lt=0.5)
-    block: Duration | None = None
-    resamples: int = Field(default=500, ge=100)
-    seed: int = Field(default=0, ge=0)
-    minimum_blocks: int = Field(default=4, ge=2)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from regression_lifecycle.core.drift.calibration import (
-    CalibrationParameters,
     calibrate_thresholds,
     calibrated_parameters,
 )
-from regression_lifecycle.core.drift.parameters import DriftParameters, Kind, Role
+from regression_lifecycle.core.drift.parameters import (
+    CalibrationParameters,
+    DriftParameters,
+    Kind,
+    ReferenceParameters,
+    Role,
+)
 from regression_lifecycle.core.drift.profile import ReferenceProfile, make_profile, score_window
-from regression_lifecycle.core.drift.reference import ReferenceParameters, reference_rows
+from regression_lifecycle.core.drift.reference import reference_rows
 
 ColumnRole = tuple[str, Kind, Role]
 

@@ -16,11 +16,12 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 Kind = Literal["numerical", "categorical"]
 Role = Literal["feature", "target", "prediction"]
+ReferenceKind = Literal["training", "last_windows", "same_season"]
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,54 @@ class MethodChoice(StrictModel):
         )
 
 
-class DriftParameters(StrictModel):
-    """How the columns of two tables are compared.
+class ReferenceParameters(StrictModel):
+    """What windows are compared with.
 
     Attributes:
+        kind: ``training``: the rows that the model was trained on. ``last_windows``: the stretch
+            just before the window. ``same_season``: the same stretch of an earlier year.
+        windows: For ``last_windows``, length of the stretch in lengths of the window.
+        years_back: For ``same_season``, how many years earlier.
+        margin: For ``same_season``, how much longer the stretch is on either side.
+        fallback: What is tried in turn where the history does not hold the whole stretch.
+    """
+
+    kind: ReferenceKind = "training"
+    windows: int = Field(default=4, ge=1)
+    years_back: int = Field(default=1, ge=1)
+    margin: Duration = pd.Timedelta(days=14)
+    fallback: tuple[ReferenceKind, ...] = ("last_windows", "training")
+
+
+class CalibrationParameters(StrictModel):
+    """How thresholds are made from the reference.
+
+    Attributes:
+        false_alarm_rate: Share of windows without drift in which a column may alarm.
+        block: Length of the blocks; if left out, and at most, the length of the window. It is
+            fitted so that blocks fill the window evenly.
+        resamples: Pretended windows that are compared.
+        seed: Seed of their draw.
+        minimum_blocks: Fewer blocks in the reference leave the configured threshold.
+    """
+
+    false_alarm_rate: float = Field(default=0.05, gt=0, lt=0.5)
+    block: Duration | None = None
+    resamples: int = Field(default=500, ge=100)
+    seed: int = Field(default=0, ge=0)
+    minimum_blocks: int = Field(default=4, ge=2)
+
+
+class DriftParameters(StrictModel):
+    """Which columns of two tables are compared, with what, and how.
+
+    Attributes:
+        columns: Columns to compare besides target and prediction.
+        reference_predictions: ``out_of_fold``: training rows as predicted by models that did not
+            see them. ``in_sample``: as predicted by the candidate itself, which hides drift,
+            since a model fits its own rows too well; only to reproduce work that did so.
+        reference: What a monitored window is compared with.
+        calibration: How the thresholds of monitored windows are found.
         numerical: Method and threshold of the numerical columns, the target and the prediction.
         categorical: Method and threshold of the categorical columns.
         per_column: Method and threshold of single columns, by name.
@@ -175,6 +220,10 @@ class DriftParameters(StrictModel):
         include_prediction: Whether the prediction is compared too.
     """
 
+    columns: tuple[str, ...] = ()
+    reference_predictions: Literal["out_of_fold", "in_sample"] = "out_of_fold"
+    reference: ReferenceParameters = ReferenceParameters()
+    calibration: CalibrationParameters = CalibrationParameters()
     numerical: MethodChoice = MethodChoice(method="ks", threshold=0.05)
     categorical: MethodChoice = MethodChoice(method="jensenshannon", threshold=0.1)
     per_column: dict[str, MethodChoice] = Field(default_factory=dict)

@@ -9,35 +9,12 @@ window may answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
 
-from regression_lifecycle.core.config import Duration, StrictModel
-
-ReferenceKind = Literal["training", "last_windows", "same_season"]
-
-
-class ReferenceParameters(StrictModel):
-    """What windows are compared with.
-
-    Attributes:
-        kind: ``training``: the rows that the model was trained on. ``last_windows``: the stretch
-            just before the window. ``same_season``: the same stretch of an earlier year.
-        windows: For ``last_windows``, length of the stretch in lengths of the window.
-        years_back: For ``same_season``, how many years earlier.
-        margin: For ``same_season``, how much longer the stretch is on either side.
-        fallback: What is tried in turn where the history does not hold the whole stretch.
-    """
-
-    kind: ReferenceKind = "training"
-    windows: int = Field(default=4, ge=1)
-    years_back: int = Field(default=1, ge=1)
-    margin: Duration = pd.Timedelta(days=14)
-    fallback: tuple[ReferenceKind, ...] = ("last_windows", "training")
+from regression_lifecycle.core.drift.parameters import ReferenceKind, ReferenceParameters
 
 
 @dataclass(frozen=True)

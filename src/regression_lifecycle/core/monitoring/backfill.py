@@ -14,9 +14,8 @@ from regression_lifecycle.core.decisions import policy
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
-from regression_lifecycle.core.prediction.adjustment import apply_adjustment
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters, apply_adjustment
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
 
 
@@ -27,7 +26,9 @@ def backfill_predictions(
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
-    parameters: MonitoringParameters,
+    adjustment_parameters: AdjustmentParameters,
+    *,
+    backfill: bool,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give every row of the planned windows its served prediction.
 
@@ -44,8 +45,8 @@ def backfill_predictions(
         all_predictions: ``predictions``, with what was served and not judged yet.
         windows: All windows up to ``as_of``, in the order of time.
         champion: The deployed model.
-        problem: Names key, timestamp and target.
-        parameters: Label delay, level correction and interval.
+        adjustment_parameters: Level correction and interval.
+        backfill: Whether rows that nobody asked for get the champion's prediction.
 
     Returns:
         Rows of ``predictions`` for the planned windows, and one row of ``adjustments``: what the
@@ -56,7 +57,7 @@ def backfill_predictions(
     labels = keyed.set_index("row_key")[problem.target]
     recorded = all_predictions[all_predictions["problem"] == problem.name]
     recorded = recorded.assign(target=labels.reindex(recorded["row_key"]).to_numpy())
-    past = AdjustmentHistory(parameters.label_delay)
+    past = AdjustmentHistory(problem.label_delay)
     # Planned windows are added with all their rows, as soon as these are served.
     planned = set(zip(plan["window"], plan["model_version"], strict=True))
     for (window, served_by), part in recorded.groupby(["window", "model_version"]):
@@ -69,13 +70,11 @@ def backfill_predictions(
         table = PREDICTIONS.frame(of_window(recorded, window))
         spoken_for = recorded.loc[recorded["window"] == window["window"], "row_key"]
         fresh = inside[~inside["row_key"].isin(spoken_for)]
-        simulated = (
-            parameters.missing_predictions == "backfill" and window["model_version"] == version
-        )
+        simulated = backfill and window["model_version"] == version
         if champion is not None and simulated and len(fresh):
-            adjustment = past.adjustment(window["start"], version, parameters.deployment)
+            adjustment = past.adjustment(window["start"], version, adjustment_parameters)
             raw = champion.predict(fresh).to_numpy()
-            made = apply_adjustment(raw, adjustment, problem, parameters.deployment).assign(
+            made = apply_adjustment(raw, adjustment, problem, adjustment_parameters).assign(
                 problem=problem.name,
                 row_key=fresh["row_key"].to_numpy(),
                 model_version=version,
@@ -91,7 +90,7 @@ def backfill_predictions(
         tables.append(table)
         past.add(window["end"], str(window["model_version"]), *_columns(table))
     return pd.concat(tables, ignore_index=True), _next_adjustment(
-        past, windows, champion, problem, parameters
+        past, windows, champion, problem, adjustment_parameters
     )
 
 
@@ -100,7 +99,7 @@ def _next_adjustment(
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
-    parameters: MonitoringParameters,
+    parameters: AdjustmentParameters,
 ) -> pd.DataFrame:
     if champion is None or windows.empty:
         return ADJUSTMENTS.frame()
@@ -108,7 +107,7 @@ def _next_adjustment(
     over = newest["end"] <= newest["as_of"]
     valid_from = newest["end"] if over else newest["start"]
     version = version_of(champion)
-    adjustment = past.adjustment(valid_from, version, parameters.deployment)
+    adjustment = past.adjustment(valid_from, version, parameters)
     return ADJUSTMENTS.frame(
         [
             {

@@ -22,7 +22,6 @@ from regression_lifecycle.core.errors import (
 )
 from regression_lifecycle.core.features.streaming import BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.adjustment import (
     AdjustmentParameters,
     adjustment_of,
@@ -266,7 +265,7 @@ def score(
     champion: TrainedModel | None,
     adjustments: pd.DataFrame,
     problem: Problem,
-    monitoring: MonitoringParameters,
+    adjustment: AdjustmentParameters,
     parameters: ScoringParameters,
 ) -> ScoringRun:
     """Describe the predictions of a batch; they are made while the batch is written.
@@ -277,7 +276,7 @@ def score(
         champion: The deployed model.
         adjustments: ``adjustments``.
         problem: The contract.
-        monitoring: Says what is served besides the model itself.
+        adjustment: Level correction and interval.
         parameters: What is scored.
 
     Returns:
@@ -294,7 +293,7 @@ def score(
         champion,
         adjustments,
         problem,
-        monitoring.deployment,
+        adjustment,
         parameters,
     )
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.drift.monitor import DriftMonitor
-from regression_lifecycle.core.drift.parameters import drifted_share
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters, drifted_share
 from regression_lifecycle.pipelines.roles import column_roles
 
 
@@ -16,8 +14,7 @@ def check_history(
     history_rows: pd.DataFrame,
     backtest_windows: pd.DataFrame,
     problem: Problem,
-    drift_check: DriftCheckParameters,
-    watching: MonitoringParameters,
+    drift: DriftParameters,
 ) -> pd.DataFrame:
     """Compare every window with its reference: features and target, no predictions.
 
@@ -25,23 +22,22 @@ def check_history(
         history_rows: Features, raw columns and target of all rows.
         backtest_windows: The windows that are served.
         problem: Says what the columns are.
-        drift_check: Columns, methods and configured thresholds.
-        watching: The policy of the reference (``training`` means all rows before the window,
-            since every policy trains another model), and the calibration.
+        drift: Columns, methods, calibration and reference; ``training`` means all rows before
+            the window, since every policy trains another model.
 
     Returns:
         ``window`` and ``drifted_share``, NaN where nothing could be compared.
     """
-    roles = column_roles(problem, drift_check.columns)
+    roles = column_roles(problem, drift.columns)
     rows = history_rows.sort_values(problem.timestamp.name, kind="stable").reset_index(drop=True)
     moments = rows[problem.timestamp.name]
     watch = DriftMonitor(
         table=rows,
         moments=moments,
-        columns=tuple(roles.columns(target=drift_check.include_target)),
-        parameters=drift_check,
-        reference=watching.reference,
-        calibration=watching.calibration,
+        columns=tuple(roles.columns(target=drift.include_target)),
+        parameters=drift,
+        reference=drift.reference,
+        calibration=drift.calibration,
     )
     found = []
     for window in backtest_windows.to_dict("records"):

@@ -16,6 +16,7 @@ from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.data.as_of import known_rows, moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
+from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
@@ -23,7 +24,8 @@ from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,
     list_windows,
@@ -38,7 +40,7 @@ def cut_history(
     problem: Problem,
     preprocessing: PreprocessingParameters,
     evaluation: EvaluationParameters,
-    watching: MonitoringParameters,
+    window_parameters: WindowParameters,
     parameters: BacktestParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build the feature table of the past, with the window of every row.
@@ -49,7 +51,7 @@ def cut_history(
         problem: The table's description.
         preprocessing: The features.
         evaluation: The baseline.
-        watching: The windows.
+        window_parameters: The windows.
         parameters: Where the replay begins and ends.
 
     Returns:
@@ -60,7 +62,7 @@ def cut_history(
         DataContractError: If no window lies between start and end.
     """
     moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, None, problem)
+    known = known_rows(observations, moment, problem, label_delay=False)
     table: pd.DataFrame = build_features(
         known, problem, preprocessing.recipe, keep=problem.columns_known_in_advance
     )
@@ -68,7 +70,7 @@ def cut_history(
     begun = known[stamp] < parameters.start
     windows = [
         window
-        for window in list_windows(known, problem, watching.windows, as_of=moment)
+        for window in list_windows(known, problem, window_parameters, as_of=moment)
         if window.start >= parameters.start
         and (parameters.end is None or window.start < parameters.end)
         and window.n > 0
@@ -82,7 +84,7 @@ def cut_history(
     table["baseline"] = baseline_forecast(
         known, table, float(known.loc[begun, problem.target].mean()), problem, evaluation.baseline
     )
-    place = place_features(table, known, windows, problem, watching.windows)
+    place = place_features(table, known, windows, problem, window_parameters)
     return table.assign(window_index=place), windows_frame(windows)
 
 
@@ -93,7 +95,8 @@ def replay_policies(
     problem: Problem,
     preprocessing: PreprocessingParameters,
     training: TrainingParameters,
-    watching: MonitoringParameters,
+    adjustment: AdjustmentParameters,
+    policy_parameters: PolicyParameters,
     retraining: RetrainingParameters,
     parameters: BacktestParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -106,7 +109,8 @@ def replay_policies(
         problem: Names timestamp and target.
         preprocessing: Names the features.
         training: The model and what a fit may use of the machine.
-        watching: The configured policy, level correction and interval.
+        adjustment: Level correction and interval.
+        policy_parameters: The configured policy.
         retraining: Judging windows and gate.
         parameters: Who competes.
 
@@ -125,7 +129,7 @@ def replay_policies(
         windows=windows,
         rows=served,
         bounds=bounds,
-        label_delay=watching.label_delay,
+        label_delay=problem.label_delay,
         extras=[{"drifted_share": float(shares.get(window.key, np.nan))} for window in windows],
     )
     bank = ModelCache(
@@ -137,7 +141,7 @@ def replay_policies(
         problem=problem,
         model=training.model,
         compute=training.compute,
-        label_delay=watching.label_delay,
+        label_delay=problem.label_delay,
         training_length=retraining.training_length,
         minimum_training_rows=retraining.minimum_training_rows,
     )
@@ -155,7 +159,7 @@ def replay_policies(
         with progress(policy.name, len(windows)) as shown:
             steps = []
             for step in replay(
-                history, model_of, policy, watching.policy, watching.deployment, retraining
+                history, model_of, policy, policy_parameters, adjustment, retraining
             ):
                 steps.append(step)
                 shown(_line(step))

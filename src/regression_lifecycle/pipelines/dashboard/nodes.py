@@ -13,7 +13,7 @@ from regression_lifecycle.adapters.dashboard.parameters import DashboardParamete
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import POLICY
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.prediction.adjustment import PredictionInterval
 
 
 def collect_tables(
@@ -26,7 +26,7 @@ def collect_tables(
     report_links: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
-    monitoring: MonitoringParameters,
+    interval: PredictionInterval,
     parameters: DashboardParameters,
 ) -> PageTables:
     """Bring together what the page shows; any table may be empty.
@@ -41,7 +41,7 @@ def collect_tables(
         report_links: Reports beside the page.
         champion: The model in use; None before the first promotion.
         problem: What is predicted.
-        monitoring: Says what share of rows the prediction interval should hold.
+        interval: Says what share of rows the prediction interval should hold.
         parameters: How much is shown.
 
     Returns:
@@ -59,7 +59,7 @@ def collect_tables(
         report_links=report_links,
         policy_decision=last_policy_decision(ledger, problem),
         champion=describe_champion(champion),
-        nominal_coverage=monitoring.deployment.interval.level,
+        nominal_coverage=interval.level,
     )
 
 

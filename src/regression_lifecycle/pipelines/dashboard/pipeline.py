@@ -24,7 +24,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "report_links": "report_links",
                     "champion": "champion_model",
                     "problem": "params:problem",
-                    "monitoring": "params:monitoring",
+                    "interval": "params:adjustment.interval",
                     "parameters": "params:dashboard",
                 },
                 "page_tables",

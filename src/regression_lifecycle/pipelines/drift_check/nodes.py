@@ -9,8 +9,7 @@ import pandas as pd
 
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
-from regression_lifecycle.core.drift.parameters import drifted_share
+from regression_lifecycle.core.drift.parameters import DriftParameters, drifted_share
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, EvaluationParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
@@ -25,7 +24,7 @@ def make_reference(
     out_of_fold_predictions: pd.DataFrame,
     candidate: TrainedModel,
     problem: Problem,
-    parameters: DriftCheckParameters,
+    parameters: DriftParameters,
 ) -> pd.DataFrame:
     """Join the training rows with the predictions that the holdout's are compared with.
 
@@ -50,7 +49,7 @@ def check_drift(
     reference: pd.DataFrame,
     predictions: pd.DataFrame,
     problem: Problem,
-    parameters: DriftCheckParameters,
+    parameters: DriftParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Compare the whole holdout with the reference.
 
@@ -78,7 +77,7 @@ def check_window_drift(
     predictions: pd.DataFrame,
     problem: Problem,
     evaluation: EvaluationParameters,
-    parameters: DriftCheckParameters,
+    parameters: DriftParameters,
 ) -> pd.DataFrame:
     """Compare every window of the holdout with the reference, figures only.
 
@@ -108,11 +107,11 @@ def check_window_drift(
 
 
 def _roles(
-    predictions: pd.DataFrame, problem: Problem, parameters: DriftCheckParameters
+    predictions: pd.DataFrame, problem: Problem, parameters: DriftParameters
 ) -> evidently.ColumnRoles:
     for name in parameters.columns:
         if name not in predictions.columns:
             raise ConfigurationError(
-                f"drift_check.columns: {unknown_name('column', name, predictions.columns, 40)}"
+                f"drift.columns: {unknown_name('column', name, predictions.columns, 40)}"
             )
     return column_roles(problem, parameters.columns, prediction=PREDICTION)

@@ -13,8 +13,8 @@ from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
@@ -32,8 +32,7 @@ def check_drift(
     all_predictions: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
-    drift_check: DriftCheckParameters,
-    parameters: MonitoringParameters,
+    parameters: DriftParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Comparisons]:
     """Compare every planned window with its reference.
 
@@ -45,16 +44,13 @@ def check_drift(
             out of sample by nature. Rows that no model has served have none.
         champion: The deployed model, whose training rows may be the reference.
         problem: Says what the columns are.
-        drift_check: Columns, methods and configured thresholds.
-        parameters: The policy of the reference, and the calibration.
+        parameters: Columns, methods, reference and calibration.
 
     Returns:
         Rows of ``drift_history``; the profile and the thresholds of the newest window's reference;
         rows and reference of every window, for its report.
     """
-    watch, table = _watch(
-        window_rows, window_predictions, all_predictions, problem, drift_check, parameters
-    )
+    watch, table = _watch(window_rows, window_predictions, all_predictions, problem, parameters)
     predicted = replace(
         watch,
         columns=tuple(column for column in watch.columns if column[2] == "prediction"),
@@ -104,7 +100,7 @@ def draw_reports(
     comparisons: Comparisons,
     completed_windows: pd.DataFrame,
     problem: Problem,
-    drift_check: DriftCheckParameters,
+    drift: DriftParameters,
     parameters: MonitoringParameters,
 ) -> tuple[Snapshots, Snapshots, list[str]]:
     """Describe every planned window in an Evidently snapshot.
@@ -114,7 +110,7 @@ def draw_reports(
         comparisons: Their rows and references.
         completed_windows: Says which windows alarmed.
         problem: Says what the columns are.
-        drift_check: Columns and methods.
+        drift: Columns and methods.
         parameters: Which windows get a page.
 
     Returns:
@@ -132,7 +128,7 @@ def draw_reports(
         name = _name(window)
         if name not in drawn:
             drawn[name] = _snapshot(
-                window, *comparisons[name], marks.get(name, ""), problem, drift_check, parameters
+                window, *comparisons[name], marks.get(name, ""), problem, drift, parameters
             )
         return drawn[name]
 
@@ -148,7 +144,7 @@ def _snapshot(
     reference: DriftReference,
     alarms: str,
     problem: Problem,
-    drift_check: DriftCheckParameters,
+    drift: DriftParameters,
     parameters: MonitoringParameters,
 ) -> Any:
     wanted = parameters.reports.pages
@@ -157,7 +153,7 @@ def _snapshot(
     return evidently.window_snapshot(
         rows,
         reference.rows if len(reference.rows) else None,
-        column_roles(problem, drift_check.columns, prediction=PREDICTION),
+        column_roles(problem, drift.columns, prediction=PREDICTION),
         reference.parameters.model_copy(update=bounded),
         name=f"{problem.name} {window['window']}",
         detail="full" if full else "figures",
@@ -182,10 +178,9 @@ def _watch(
     window_predictions: pd.DataFrame,
     all_predictions: pd.DataFrame,
     problem: Problem,
-    drift_check: DriftCheckParameters,
-    parameters: MonitoringParameters,
+    parameters: DriftParameters,
 ) -> tuple[DriftMonitor, pd.DataFrame]:
-    roles = column_roles(problem, drift_check.columns, prediction=PREDICTION)
+    roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
     keys = row_keys(window_rows, problem)
     known = pd.concat([all_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
@@ -198,10 +193,10 @@ def _watch(
         moments=table[problem.timestamp.name],
         columns=tuple(
             roles.columns(
-                target=drift_check.include_target, prediction=drift_check.include_prediction
+                target=parameters.include_target, prediction=parameters.include_prediction
             )
         ),
-        parameters=drift_check,
+        parameters=parameters,
         reference=parameters.reference,
         calibration=parameters.calibration,
     )

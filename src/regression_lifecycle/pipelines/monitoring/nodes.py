@@ -15,10 +15,11 @@ from regression_lifecycle.core.data.quarantine import rejected_moments
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY
 from regression_lifecycle.core.decisions import policy
 from regression_lifecycle.core.decisions.champion_history import POLICY, attempts, unfinished_move
+from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rules import PolicyState
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.evaluation import window_metrics as judging
-from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
 from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.fingerprints import combined_fingerprint
@@ -31,6 +32,8 @@ from regression_lifecycle.core.monitoring.window_plan import (
     of_window,
     plan_windows,
 )
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, place_features, windows_frame
 
 
@@ -55,8 +58,8 @@ def make_window_rows(
     champion: TrainedModel | None,
     as_of: Any,
     problem: Problem,
-    evaluation: EvaluationParameters,
-    parameters: MonitoringParameters,
+    baseline: BaselineParameters,
+    window_parameters: WindowParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Build what is known at ``as_of``, with the window of every row.
 
@@ -65,8 +68,8 @@ def make_window_rows(
         champion: The deployed model; its own recipe makes the features.
         as_of: The moment at which we stand; None for the end of the observations.
         problem: The table's description.
-        evaluation: The baseline.
-        parameters: The windows and the delay of labels.
+        baseline: The naive forecast.
+        window_parameters: How windows are cut.
 
     Returns:
         Known rows with the champion's features, all columns that are known ahead, the target
@@ -74,8 +77,8 @@ def make_window_rows(
         long as there is no champion; and one row per window with ``as_of``.
     """
     moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, parameters.label_delay, problem)
-    windows = list_windows(known, problem, parameters.windows, as_of=moment)
+    known = known_rows(observations, moment, problem)
+    windows = list_windows(known, problem, window_parameters, as_of=moment)
     frame = windows_frame(windows).assign(as_of=moment)
     if champion is None:
         return known.iloc[:0].assign(window_index=0, baseline=0.0), frame
@@ -83,9 +86,9 @@ def make_window_rows(
         known, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
     table["baseline"] = baseline_forecast(
-        known, table, champion.metadata.target_mean, problem, evaluation.baseline
+        known, table, champion.metadata.target_mean, problem, baseline
     )
-    place = place_features(table, known, windows, problem, parameters.windows)
+    place = place_features(table, known, windows, problem, window_parameters)
     return table.assign(window_index=place), frame
 
 
@@ -96,6 +99,7 @@ def plan(
     recorded_windows: pd.DataFrame,
     all_predictions: pd.DataFrame,
     problem: Problem,
+    window_parameters: WindowParameters,
     parameters: MonitoringParameters,
 ) -> pd.DataFrame:
     """Find the windows that are new or in which something changed.
@@ -117,7 +121,7 @@ def plan(
         all_predictions,
         version_of(champion),
         parameters.missing_predictions == "backfill",
-        parameters.windows,
+        window_parameters,
         problem,
     )
     return plan_windows(
@@ -132,6 +136,7 @@ def serve(
     champion: TrainedModel | None,
     all_predictions: pd.DataFrame,
     problem: Problem,
+    adjustment: AdjustmentParameters,
     parameters: MonitoringParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Give every row of the planned windows its served prediction.
@@ -143,14 +148,22 @@ def serve(
         champion: The deployed model.
         all_predictions: What was served before; it stays as it is.
         problem: Names key, timestamp and target.
-        parameters: Level correction, interval and the delay of labels.
+        adjustment: Level correction and interval.
+        parameters: What becomes of rows that nobody asked for.
 
     Returns:
         The predictions twice: for the next nodes and for the store. And ``adjustments``, which the
         service and batches read: what the champion is served with from now on.
     """
     made, adjustments = monitoring.backfill_predictions(
-        window_plan, window_rows, all_predictions, windows, champion, problem, parameters
+        window_plan,
+        window_rows,
+        all_predictions,
+        windows,
+        champion,
+        problem,
+        adjustment,
+        backfill=parameters.missing_predictions == "backfill",
     )
     return made, made, adjustments
 
@@ -162,7 +175,8 @@ def judge(
     rejected_observations: pd.DataFrame,
     problem: Problem,
     evaluation: EvaluationParameters,
-    drift_check: DriftCheckParameters,
+    drift: DriftParameters,
+    window_parameters: WindowParameters,
     parameters: MonitoringParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the figures of every planned window.
@@ -174,18 +188,18 @@ def judge(
         rejected_observations: Rows that broke the contract.
         problem: Names key and target, gives the frequency.
         evaluation: The segments.
-        drift_check: The columns that are watched.
+        drift: The columns that are watched.
         parameters: How windows are cut, and how large a segment must be.
 
     Returns:
         Rows of ``window_history`` without drift and alarms, and rows of ``segment_history``.
     """
-    carried = [problem.target, *evaluation.segments, *drift_check.columns]
+    carried = [problem.target, *evaluation.segments, *drift.columns]
     table = window_rows[list(dict.fromkeys([*carried, "window_index"]))].assign(
         row_key=row_keys(window_rows, problem).to_numpy()
     )
     rejected = rejected_moments(rejected_observations, problem)
-    counted = parameters.windows.by_time and len(problem.key_columns) == 1
+    counted = window_parameters.by_time and len(problem.key_columns) == 1
     rows, segments = [], [SEGMENT_HISTORY.frame()]
     for window in window_plan.to_dict("records"):
         served = of_window(window_predictions, window)
@@ -209,7 +223,7 @@ def judge(
                 "level_factor": served["level_factor"].max(),
                 **judging.measure_rows(inside, problem.target),
                 **judging.segment_extremes(by_segment, parameters.segment_rows),
-                **judging.data_quality(came, drift_check.columns, expected, lost),
+                **judging.data_quality(came, drift.columns, expected, lost),
             }
         )
         place = {name: window[name] for name in ("window", "model_version", "window_index")}
@@ -227,7 +241,7 @@ def complete(
     recorded_windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
-    parameters: MonitoringParameters,
+    parameters: PolicyParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Complete the windows with drift and alarms.
 
@@ -257,7 +271,7 @@ def complete(
     deployed = everything[everything["model_version"] == version_of(champion)]
     deployed = deployed.reset_index(drop=True)
     deployed["alarms"] = monitoring.mark_alarms(
-        deployed, version_of(champion), champion.metadata.trained_until, parameters.policy
+        deployed, version_of(champion), champion.metadata.trained_until, parameters
     )
     # The marks of a former champion's windows stay as they are.
     marks = pd.concat([newest_revisions(WINDOW_HISTORY.frame(own)), deployed])[
@@ -291,7 +305,7 @@ def decide(
     champion: TrainedModel | None,
     recorded_decisions: pd.DataFrame,
     problem: Problem,
-    parameters: MonitoringParameters,
+    parameters: PolicyParameters,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Let the policy decide.
 
@@ -320,7 +334,7 @@ def decide(
         windows=known.to_dict("records"),
         windows_since_attempt=monitoring.windows_since(tried, known),
     )
-    decision = policy.decide(state, parameters.policy)
+    decision = policy.decide(state, parameters)
     if known.empty:
         return decision, []
     newest = known.iloc[-1]
@@ -333,7 +347,7 @@ def decide(
     figures = {
         "labels": list(known["labels_fingerprint"]),
         "features": list(known["features_fingerprint"]),
-        "policy": parameters.policy.digest(),
+        "policy": parameters.digest(),
         # The same rows may be decided upon anew once the window is over.
         "status": newest["status"],
     }

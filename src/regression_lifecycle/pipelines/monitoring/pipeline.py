@@ -8,7 +8,8 @@ from regression_lifecycle.core.monitoring.logged_predictions import adopt
 from regression_lifecycle.pipelines.monitoring import drift, nodes
 
 _PROBLEM, _MONITORING = "params:problem", "params:monitoring"
-_EVALUATION, _DRIFT_CHECK = "params:evaluation", "params:drift_check"
+_EVALUATION, _DRIFT = "params:evaluation", "params:drift"
+_WINDOWS, _ADJUSTMENT, _POLICY = "params:windows", "params:adjustment", "params:policy"
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -36,8 +37,8 @@ def _serving() -> list[Node]:
                 "current_champion",
                 "params:as_of",
                 _PROBLEM,
-                _EVALUATION,
-                _MONITORING,
+                "params:evaluation.baseline",
+                _WINDOWS,
             ],
             ["window_rows", "windows"],
             name="make_window_rows",
@@ -64,6 +65,7 @@ def _serving() -> list[Node]:
                 "recorded_windows",
                 "all_predictions",
                 _PROBLEM,
+                _WINDOWS,
                 _MONITORING,
             ],
             "window_plan",
@@ -78,6 +80,7 @@ def _serving() -> list[Node]:
                 "current_champion",
                 "all_predictions",
                 _PROBLEM,
+                _ADJUSTMENT,
                 _MONITORING,
             ],
             ["window_predictions", "predictions", "adjustments"],
@@ -97,7 +100,8 @@ def _recording() -> list[Node]:
                 "rejected_observations",
                 _PROBLEM,
                 _EVALUATION,
-                _DRIFT_CHECK,
+                _DRIFT,
+                _WINDOWS,
                 _MONITORING,
             ],
             ["measured_windows", "segment_history"],
@@ -112,8 +116,7 @@ def _recording() -> list[Node]:
                 "all_predictions",
                 "current_champion",
                 _PROBLEM,
-                _DRIFT_CHECK,
-                _MONITORING,
+                _DRIFT,
             ],
             [
                 "drift_history",
@@ -131,7 +134,7 @@ def _recording() -> list[Node]:
                 "recorded_windows",
                 "current_champion",
                 _PROBLEM,
-                _MONITORING,
+                _POLICY,
             ],
             ["completed_windows", "champion_windows"],
             name="add_drift_and_alarms",
@@ -144,7 +147,7 @@ def _recording() -> list[Node]:
                 "current_champion",
                 "recorded_decisions",
                 _PROBLEM,
-                _MONITORING,
+                _POLICY,
             ],
             ["policy_decision", "policy_ledger"],
             name="decide",
@@ -156,7 +159,7 @@ def _recording() -> list[Node]:
                 "window_comparisons",
                 "completed_windows",
                 _PROBLEM,
-                _DRIFT_CHECK,
+                _DRIFT,
                 _MONITORING,
             ],
             ["window_reports", "evidently_workspace", "drawn_windows"],

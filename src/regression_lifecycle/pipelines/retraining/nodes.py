@@ -26,7 +26,7 @@ from regression_lifecycle.core.features.builders import build_features, features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, place_features
 from regression_lifecycle.pipelines.training.nodes import train
 
@@ -38,7 +38,7 @@ def cut_data(
     problem: Problem,
     preprocessing: PreprocessingParameters,
     evaluation: EvaluationParameters,
-    watching: MonitoringParameters,
+    window_parameters: WindowParameters,
     parameters: RetrainingParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Cut what is known at ``as_of`` into training and judging rows.
@@ -50,7 +50,7 @@ def cut_data(
         problem: The table's description.
         preprocessing: The challenger's features.
         evaluation: The baseline.
-        watching: The windows and the delay of labels.
+        window_parameters: The windows.
         parameters: How many windows judge, and how far back training reaches.
 
     Returns:
@@ -61,15 +61,15 @@ def cut_data(
         DataContractError: If too few labelled rows lie before the judging windows.
     """
     moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, watching.label_delay, problem)
+    known = known_rows(observations, moment, problem)
     table: pd.DataFrame = build_features(known, problem, preprocessing.recipe)
-    windows = list_windows(known, problem, watching.windows, as_of=moment)
+    windows = list_windows(known, problem, window_parameters, as_of=moment)
     chosen = challenge.judging_windows(
         windows,
         None if champion is None else champion.metadata.trained_until,
         parameters.measured_windows,
     )
-    place = place_features(table, known, windows, problem, watching.windows)
+    place = place_features(table, known, windows, problem, window_parameters)
     judging = table[np.isin(place, [window.index for window in chosen])].copy()
     before = chosen[0].start if chosen else moment
     training = training_rows(table, problem, before, parameters.training_length)

@@ -30,7 +30,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     _PROBLEM,
                     "params:preprocessing",
                     "params:evaluation",
-                    "params:monitoring",
+                    "params:windows",
                     _RETRAINING,
                 ],
                 ["challenger_training_set", "comparison_rows", "refit_set"],

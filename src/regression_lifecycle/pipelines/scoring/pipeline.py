@@ -19,7 +19,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "champion_model",
                     "adjustments",
                     "params:problem",
-                    "params:monitoring",
+                    "params:adjustment",
                     "params:scoring",
                 ],
                 "batch_predictions",
