@@ -188,9 +188,7 @@ class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]
             read=partial(self._read, path),
         )
 
-    def _read(
-        self, path: str, first: pd.Timestamp, last: pd.Timestamp
-    ) -> Iterator[pd.DataFrame]:
+    def _read(self, path: str, first: pd.Timestamp, last: pd.Timestamp) -> Iterator[pd.DataFrame]:
         """Read the row groups in which rows from a first to a last moment may lie."""
         from pyarrow.parquet import ParquetFile
 

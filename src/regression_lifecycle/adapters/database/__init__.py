@@ -17,12 +17,12 @@ from regression_lifecycle.adapters.database.history import (
     upsert_statement,
 )
 from regression_lifecycle.adapters.database.ledger import (
-    LEDGER,
     LEDGER_KEY,
     LEDGER_TEXT_COLUMNS,
     append_decisions,
     read_decisions,
 )
+from regression_lifecycle.adapters.database.schema import LEDGER
 
 __all__ = [
     "LEDGER",

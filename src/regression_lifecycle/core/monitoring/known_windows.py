@@ -14,7 +14,6 @@ from regression_lifecycle.core.windows.windows import list_windows, window_of_ro
 def cut_known_rows(
     observations: pd.DataFrame,
     as_of: pd.Timestamp,
-    label_delay: pd.Timedelta | None,
     problem: Problem,
     parameters: WindowParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -23,7 +22,6 @@ def cut_known_rows(
     Args:
         observations: All observations.
         as_of: The moment at which we stand.
-        label_delay: Time from an observation to its label; None if the label comes with it.
         problem: The table's description.
         parameters: How windows are cut.
 
@@ -33,18 +31,19 @@ def cut_known_rows(
         as ``windows_frame`` lists them, with ``as_of`` and ``n_expected``: rows that the
         frequency asks for so far, missing where nothing says how many.
     """
-    known = known_rows(observations, as_of, label_delay, problem)
+    known = known_rows(observations, as_of, problem)
     known = known.sort_values(list(problem.row_order), kind="stable", ignore_index=True)
     listed = list_windows(known, problem, parameters, as_of=as_of)
     windows = windows_frame(listed).assign(as_of=as_of)
     # Nothing is missing yet of a window that is not over.
     until = windows["end"].clip(upper=as_of)
-    expected = (until - windows["start"]) // problem.frequency
-    counted = parameters.by_time and len(problem.key_columns) == 1
+    expected = ((until - windows["start"]) // problem.frequency).astype("Int64")
+    if not parameters.by_time or len(problem.key_columns) > 1:
+        expected[:] = pd.NA
     return (
         known.assign(
             row_key=row_keys(known, problem).to_numpy(),
             window_index=window_of_rows(known, listed, problem, parameters).to_numpy(),
         ),
-        windows.assign(n_expected=expected.astype("Int64").where(counted)),
+        windows.assign(n_expected=expected),
     )

@@ -64,6 +64,19 @@ class LoggedPredictions:
             return PREDICTIONS.frame()
         return PREDICTIONS.frame(self.judged({**self._own, "window": list(windows)}))
 
+    def judged_by(self, window: str, version: str) -> pd.DataFrame:
+        """Read what was judged of one model version in one window.
+
+        Args:
+            window: Name of the window.
+            version: The model version.
+
+        Returns:
+            ``row_key``, ``target``, ``raw_prediction`` and ``prediction``.
+        """
+        where = {**self._own, "window": window, "model_version": version}
+        return self.judged(where, ["row_key", "target", "raw_prediction", "prediction"])
+
     def judged_between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Read what was judged of the rows of a stretch of time.
 
@@ -165,4 +178,5 @@ def merge_logged_predictions(
 
 def _utc_text(moment: pd.Timestamp) -> str:
     """Write a moment as ``recorded_at`` is written."""
-    return moment.tz_localize("UTC").isoformat(timespec="microseconds")
+    text: str = moment.tz_localize("UTC").isoformat(timespec="microseconds")
+    return text

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference
@@ -29,7 +28,7 @@ def check_drift(
     window_plan: pd.DataFrame,
     window_rows: pd.DataFrame,
     window_predictions: pd.DataFrame,
-    all_predictions: pd.DataFrame,
+    reference_predictions: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
     parameters: DriftParameters,
@@ -40,8 +39,8 @@ def check_drift(
         window_plan: Windows to look at.
         window_rows: Known rows with the watched columns.
         window_predictions: Served predictions of the planned windows.
-        all_predictions: Served predictions of earlier windows, for the reference: they are
-            out of sample by nature. Rows that no model has served have none.
+        reference_predictions: What was predicted for the rows of the references: out of sample by
+            nature. Rows that no model has predicted have none.
         champion: The deployed model, whose training rows may be the reference.
         problem: Says what the columns are.
         parameters: Columns, methods, reference and calibration.
@@ -50,7 +49,11 @@ def check_drift(
         Rows of ``drift_history``; the profile and the thresholds of the newest window's reference;
         rows and reference of every window, for its report.
     """
-    watch, table = _watch(window_rows, window_predictions, all_predictions, problem, parameters)
+    if window_plan.empty:
+        return DRIFT_HISTORY.frame(), pd.DataFrame(), pd.DataFrame(), {}
+    watch, table = _watch(
+        window_rows, window_predictions, reference_predictions, problem, parameters
+    )
     predicted = replace(
         watch,
         columns=tuple(column for column in watch.columns if column[2] == "prediction"),
@@ -176,13 +179,13 @@ def _name(window: Mapping[str, Any]) -> str:
 def _watch(
     window_rows: pd.DataFrame,
     window_predictions: pd.DataFrame,
-    all_predictions: pd.DataFrame,
+    reference_predictions: pd.DataFrame,
     problem: Problem,
     parameters: DriftParameters,
 ) -> tuple[DriftMonitor, pd.DataFrame]:
     roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
-    keys = row_keys(window_rows, problem)
-    known = pd.concat([all_predictions, window_predictions])[["row_key", PREDICTION]]
+    keys = window_rows["row_key"]
+    known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
     names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
     table = window_rows[list(dict.fromkeys(names))].assign(
