@@ -24,13 +24,13 @@ from regression_lifecycle.adapters.evidently import (
     ColumnRoles,
     data_quality_snapshot,
     drift_snapshot,
-    drift_verdict,
     regression_snapshot,
 )
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import assign_windows, split_by_time
 from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.profile import compare_tables
 from regression_lifecycle.core.evaluation import holdout as evaluation
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, EvaluationParameters
@@ -116,7 +116,8 @@ def main(folder: Path) -> None:
         maximum_rows=judging.report_rows,
         seed=0,
     ).save_html(str(folder / "regression_report.html"))
-    report, verdict = drift_snapshot(reference, current, roles, drift)
+    verdict = compare_tables(reference, current, roles.columns(), drift)
+    report = drift_snapshot(reference, current, roles, verdict, drift)
     report.save_html(str(folder / "drift_report.html"))
     (folder / "drift_verdict.json").write_text(
         verdict.to_json(orient="records", double_precision=15)
@@ -183,7 +184,7 @@ def compare_windows(
     tables = []
     for window in assign_windows(moments, problem.frequency, judging.windows).to_dict("records"):
         rows = current[(moments >= window["start"]) & (moments < window["end"])]
-        verdict = drift_verdict(reference, rows, roles, drift)
+        verdict = compare_tables(reference, rows, roles.columns(), drift)
         tables.append(verdict.assign(window=window["window"]))
     return pd.concat(tables)
 

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters.evidently import ColumnRoles, summary, window_snapshot
+from regression_lifecycle.adapters.evidently import ColumnRoles, summary
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.datasets.evidently_workspace import EvidentlyWorkspaceDataset
+from tests.drift_reports import draw_window
 
 TYPE = "regression_lifecycle.datasets.evidently_workspace.EvidentlyWorkspaceDataset"
 ATTACK = "</script><script>alert(1)</script><!--<SCRIPT>"
@@ -37,7 +38,7 @@ def window(
         numerical=(column,), categorical=("sky",), target="cnt", prediction="prediction"
     )
     moment = pd.Timestamp(2011, 1, day).to_pydatetime()
-    return window_snapshot(
+    return draw_window(
         frame,
         frame if compared else None,
         roles,

@@ -11,13 +11,17 @@ import pytest
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
+from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
-from regression_lifecycle.pipelines.backtest.nodes import cut_history, replay_policies, track
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.pipelines.backtest import nodes
+from regression_lifecycle.pipelines.backtest.drift import check_history
 
 PROBLEM = Problem.model_validate(
     {
@@ -36,17 +40,10 @@ PROBLEM = Problem.model_validate(
 PREPROCESSING = PreprocessingParameters.model_validate(
     {"features": [{"kind": "columns", "names": ["temp"]}], "split": {"holdout_share": 0.2}}
 )
-EVALUATION = EvaluationParameters.model_validate(
-    {"baseline": {"kind": "mean"}, "windows": {"length": "1 day"}}
-)
-WATCHING = MonitoringParameters.model_validate(
-    {
-        "windows": {"length": "1 day", "origin": "2021-03-01"},
-        "reference": {"kind": "training"},
-        "calibration": {},
-        "policy": {"rules": [{"kind": "bias", "maximum": 0.1}]},
-    }
-)
+BASELINE = BaselineParameters(kind="mean")
+WINDOWS = WindowParameters.model_validate({"length": "1 day", "origin": "2021-03-01"})
+POLICY = PolicyParameters.model_validate({"rules": [{"kind": "bias", "maximum": 0.1}]})
+DRIFT = DriftParameters.model_validate({"columns": ["temp"], "reference": {"kind": "training"}})
 RETRAINING = RetrainingParameters.model_validate({"minimum_training_rows": 24})
 PARAMETERS = BacktestParameters.model_validate(
     {
@@ -78,18 +75,17 @@ def observations() -> pd.DataFrame:
 
 def cut(observations: pd.DataFrame, as_of: Any = None, **changes: Any) -> Any:
     parameters = PARAMETERS.model_validate({**PARAMETERS.model_dump(), **changes})
-    return cut_history(
-        observations, as_of, PROBLEM, PREPROCESSING, EVALUATION, WATCHING, parameters
-    )
+    known, windows = nodes.cut_windows(observations, as_of, PROBLEM, WINDOWS, parameters)
+    return nodes.build_history(known, windows, PROBLEM, PREPROCESSING, BASELINE), windows
 
 
 def play(observations: pd.DataFrame, training: TrainingParameters | None = None) -> Any:
     rows, windows = cut(observations)
     drift = pd.DataFrame({"window": windows["window"], "drifted_share": 0.25})
-    return replay_policies(
-        *(rows, windows, drift, PROBLEM, PREPROCESSING, training or ridge(), WATCHING),
-        *(RETRAINING, PARAMETERS),
-    )
+    past = nodes.collect_past(rows, windows, drift, PROBLEM)
+    models = nodes.make_models(past, rows, PREPROCESSING, training or ridge(), RETRAINING)
+    replays = nodes.replay_policies(models, AdjustmentParameters(), POLICY, RETRAINING, PARAMETERS)
+    return nodes.summarise_policies(replays, models, PARAMETERS)
 
 
 def test_what_lies_before_the_start_trains_and_is_not_served(observations: pd.DataFrame) -> None:
@@ -129,10 +125,25 @@ def test_every_policy_has_its_windows_and_a_row_in_the_summary(observations: pd.
     assert table["n"].unique().tolist() == [144]
 
 
+def test_drift_is_that_of_each_window_against_what_lies_before_it(
+    observations: pd.DataFrame,
+) -> None:
+    moved = observations.assign(
+        temp=observations["temp"] + 30 * (observations["timestamp"] >= "2021-03-07")
+    )
+    parameters = DRIFT.model_copy(update={"minimum_rows": 20, "include_target": False})
+
+    drift = check_history(*cut(moved), PROBLEM, parameters)
+
+    shares = drift.set_index("window")["drifted_share"]
+    assert shares["2021-03-07"] == 1.0
+    assert shares["2021-03-03":"2021-03-06"].tolist() == [0.0] * 4
+
+
 def test_what_is_tracked_has_no_gaps(observations: pd.DataFrame) -> None:
     _, summary = play(observations)
 
-    figures = track(summary)
+    figures = nodes.select_figures(summary)
 
     assert figures["oracle"]["rmse"] == summary.set_index("policy").loc["oracle", "rmse"]
     assert "coverage" not in figures["oracle"]

@@ -170,7 +170,7 @@ def test_a_mistake_is_one_line(mistakes: Mistakes, changes: dict[str, Any], line
         ),
         pytest.param(
             {"preprocessing": features({"kind": "lagg", "name": "x"})},
-            "preprocessing.features.0: input tag 'lagg' ",
+            "preprocessing.features.0: unknown kind 'lagg'; did you mean 'lag'? Allowed: ",
             id="unknown kind of feature",
         ),
         pytest.param(
@@ -341,8 +341,8 @@ def test_a_section_that_is_nowhere_is_asked_for() -> None:
         check_parameters({}, {}, pipelines, ())
 
     assert str(caught.value).split("\n") == [
-        "  ingestion is not configured; add it to a parameters_*.yml",
         "  problem is not configured; add it to a parameters_*.yml",
+        "  ingestion is not configured; add it to a parameters_*.yml",
     ]
 
 

@@ -17,7 +17,6 @@ import pytest
 
 from regression_lifecycle.adapters.evidently import (
     ColumnRoles,
-    drift_verdict,
     dump_snapshot,
     load_snapshot,
     metric_values,
@@ -27,7 +26,8 @@ from regression_lifecycle.adapters.evidently import (
 )
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.core.drift.parameters import DriftParameters
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.drift.profile import compare_tables
+from tests.drift_reports import draw_window
 
 ROLES = ColumnRoles(
     numerical=("temp", "hum"),
@@ -71,7 +71,7 @@ def current() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def full(current: pd.DataFrame, reference: pd.DataFrame) -> Any:
-    return window_snapshot(current, reference, ROLES, PARAMETERS, detail="full")
+    return draw_window(current, reference, ROLES, PARAMETERS, detail="full")
 
 
 @quiet()
@@ -100,12 +100,12 @@ def evidently_values(current: pd.DataFrame, reference: pd.DataFrame, like: Any) 
 def test_the_figures_are_those_of_evidentlys_own_metrics(
     current: pd.DataFrame, reference: pd.DataFrame
 ) -> None:
-    snapshot = window_snapshot(current, reference, ROLES, PARAMETERS)
+    snapshot = draw_window(current, reference, ROLES, PARAMETERS)
 
     found = metric_values(snapshot)
     count = {name: found.pop(name) for name in list(found) if "Drifted" in name}
     assert found == pytest.approx(evidently_values(current, reference, snapshot), rel=1e-9)
-    verdict = drift_verdict(reference, current, ROLES, PARAMETERS)
+    verdict = compare_tables(reference, current, ROLES.columns(), PARAMETERS)
     assert count["DriftedColumnsCount.count"] == verdict["drifted"].sum()
     assert count["DriftedColumnsCount.share"] == verdict["drifted"].mean()
     assert {"RMSE", "MAE.mean", "MeanError.mean", "R2Score", "RowCount"} < set(found)
@@ -118,7 +118,7 @@ def test_the_figures_are_those_of_evidentlys_own_metrics(
 def test_the_full_level_adds_plots_and_changes_no_figure(
     current: pd.DataFrame, reference: pd.DataFrame, full: Any
 ) -> None:
-    figures = window_snapshot(current, reference, ROLES, PARAMETERS)
+    figures = draw_window(current, reference, ROLES, PARAMETERS)
 
     assert summary(full) == summary(figures)
     assert "Predicted vs Actual in Time" in safe_html(full, "x.js")
@@ -144,14 +144,15 @@ CODE = """
 import hashlib, sys
 sys.path.insert(0, {root!r})
 from tests.adapters.evidently.test_windows import PARAMETERS, ROLES, table
-from regression_lifecycle.adapters.evidently import dump_snapshot, window_snapshot
-made = window_snapshot(table(150, 2, 1.0), table(400, 1), ROLES, PARAMETERS, detail="full")
+from regression_lifecycle.adapters.evidently import dump_snapshot
+from tests.drift_reports import draw_window
+made = draw_window(table(150, 2, 1.0), table(400, 1), ROLES, PARAMETERS, detail="full")
 print(hashlib.sha256(dump_snapshot(made)).hexdigest())
 """
 
 
 def test_the_same_window_is_stored_in_the_same_bytes_by_every_process() -> None:
-    here = window_snapshot(table(150, 2, 1.0), table(400, 1), ROLES, PARAMETERS, detail="full")
+    here = draw_window(table(150, 2, 1.0), table(400, 1), ROLES, PARAMETERS, detail="full")
 
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(root=str(Path(__file__).parents[3]))],
@@ -171,7 +172,7 @@ def test_a_snapshot_that_was_stored_is_stored_in_the_same_bytes_again(full: Any)
 
 
 def test_facts_name_and_moment_are_kept(current: pd.DataFrame) -> None:
-    given = window_snapshot(
+    given = draw_window(
         current,
         None,
         ROLES,
@@ -181,7 +182,7 @@ def test_facts_name_and_moment_are_kept(current: pd.DataFrame) -> None:
         metadata={"window": "2011-01-29", "page": "yes"},
         tags=["alarm"],
     )
-    untold = window_snapshot(current, None, ROLES, PARAMETERS)
+    untold = draw_window(current, None, ROLES, PARAMETERS)
 
     facts = summary(given)
     assert (facts["name"], facts["timestamp"]) == ("2011-01-29 v3", "2011-02-05T00:00:00")
@@ -192,7 +193,7 @@ def test_facts_name_and_moment_are_kept(current: pd.DataFrame) -> None:
 
 def test_what_cannot_be_computed_is_said(current: pd.DataFrame, reference: pd.DataFrame) -> None:
     def notes(frame: pd.DataFrame, before: pd.DataFrame | None, roles: Any = ROLES) -> list[str]:
-        made = window_snapshot(frame, before, roles, PARAMETERS, detail="full")
+        made = draw_window(frame, before, roles, PARAMETERS, detail="full")
         json.dumps(summary(made), allow_nan=False)
         return list(summary(made)["notes"])
 
@@ -223,9 +224,7 @@ def test_what_cannot_be_computed_is_said(current: pd.DataFrame, reference: pd.Da
 def test_pending_labels_leave_the_drift_of_the_rest(
     current: pd.DataFrame, reference: pd.DataFrame
 ) -> None:
-    values = metric_values(
-        window_snapshot(current.assign(cnt=np.nan), reference, ROLES, PARAMETERS)
-    )
+    values = metric_values(draw_window(current.assign(cnt=np.nan), reference, ROLES, PARAMETERS))
 
     assert "RMSE" not in values
     assert {"ValueDrift.temp", "ValueDrift.prediction"} < set(values)
@@ -248,7 +247,7 @@ def test_an_odd_window_still_gives_its_figures(
 ) -> None:
     odd = current.assign(**change)
 
-    snapshot = window_snapshot(odd, reference, ROLES, PARAMETERS, detail="full")
+    snapshot = draw_window(odd, reference, ROLES, PARAMETERS, detail="full")
 
     error = odd["prediction"] - odd["cnt"]
     assert metric_values(snapshot)["RMSE"] == pytest.approx(float((error**2).mean() ** 0.5))
@@ -258,7 +257,7 @@ def test_an_odd_window_still_gives_its_figures(
 
 
 def test_one_row_is_a_window(current: pd.DataFrame, reference: pd.DataFrame) -> None:
-    snapshot = window_snapshot(current.iloc[7:8], reference, ROLES, PARAMETERS)
+    snapshot = draw_window(current.iloc[7:8], reference, ROLES, PARAMETERS)
 
     error = current["prediction"][7] - current["cnt"][7]
     assert metric_values(snapshot)["MeanError.mean"] == pytest.approx(error)
@@ -270,7 +269,7 @@ def test_errors_are_over_all_rows_where_drift_looks_at_a_sample(
 ) -> None:
     small = PARAMETERS.model_copy(update={"maximum_rows": 60})
 
-    snapshot = window_snapshot(current, reference, ROLES, small, detail="full")
+    snapshot = draw_window(current, reference, ROLES, small, detail="full")
 
     error = current["prediction"] - current["cnt"]
     assert metric_values(snapshot)["MeanError.mean"] == pytest.approx(error.mean())
@@ -279,11 +278,29 @@ def test_errors_are_over_all_rows_where_drift_looks_at_a_sample(
     assert said in summary(snapshot)["notes"]
 
 
-@pytest.mark.parametrize("with_reference", [True, False])
-def test_a_threshold_for_an_unknown_column_is_refused(
-    current: pd.DataFrame, reference: pd.DataFrame, with_reference: bool
+def test_the_page_shows_the_verdict_it_was_given(
+    current: pd.DataFrame, reference: pd.DataFrame
 ) -> None:
-    wrong = DriftParameters(per_column={"tmep": {"method": "ks"}})
+    verdict = compare_tables(reference, current, ROLES.columns(), PARAMETERS)
+    verdict.loc[verdict["column"] == "hum", ["score", "drifted"]] = [7.5, True]
 
-    with pytest.raises(ConfigurationError, match="did you mean 'temp'"):
-        window_snapshot(current, reference if with_reference else None, ROLES, wrong)
+    snapshot = window_snapshot(current, reference, ROLES, verdict, PARAMETERS, detail="full")
+
+    shown = {row["column"]: row for row in summary(snapshot)["drift"]}
+    assert shown["hum"]["score"] == metric_values(snapshot)["ValueDrift.hum"] == 7.5
+    assert metric_values(snapshot)["DriftedColumnsCount.count"] == verdict["drifted"].sum()
+    assert "Drift detection method: wasserstein. Drift score: 7.5" in safe_html(snapshot, "x.js")
+
+
+def test_a_column_that_the_reference_lacks_is_judged_and_not_drawn(
+    current: pd.DataFrame, reference: pd.DataFrame
+) -> None:
+    # As a prediction that was compared with the one of other rows.
+    verdict = compare_tables(reference, current, ROLES.columns(), PARAMETERS)
+    blank = reference.assign(prediction=np.nan)
+
+    snapshot = window_snapshot(current, blank, ROLES, verdict, PARAMETERS, detail="full")
+
+    assert "ValueDrift.prediction" in metric_values(snapshot)
+    notes = [note for note in summary(snapshot)["notes"] if "not drawn" in note]
+    assert [note.split(":")[0] for note in notes] == ["prediction"]

@@ -81,15 +81,11 @@ class Replay:
         assert window_of_rows(begun, windows, problem, PARAMETERS).is_monotonic_increasing
         self.history = History(problem, windows, begun, bounds, delay)
         self.bank = ModelCache(
+            history=self.history,
             table=table,
-            rows=begun,
-            bounds=bounds,
-            windows=windows,
             features=["wave"],
-            problem=problem,
             model=MODEL,
             compute=Compute(**compute),
-            label_delay=delay,
             training_length=retraining.training_length,
             minimum_training_rows=retraining.minimum_training_rows,
         )

@@ -18,8 +18,10 @@ from regression_lifecycle.core.drift.calibration import (
     calibrate_thresholds,
     calibrated_parameters,
 )
-from regression_lifecycle.core.drift.parameters import DriftParameters, is_drifted, is_table_drifted
+from regression_lifecycle.core.drift.methods import find_method
+from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import make_profile, score_window
+from regression_lifecycle.core.drift.verdict import is_table_drifted
 from regression_lifecycle.core.errors import ConfigurationError
 
 WEEK = 168
@@ -98,7 +100,9 @@ class Alarms:
 def _as_configured(verdict: pd.DataFrame) -> list[bool | None]:
     """The same scores, judged by the thresholds that were configured."""
     return [
-        is_drifted(row.score, PARAMETERS.choice(row.column, row.kind).threshold, row.method)
+        find_method(row.method).is_drifted(
+            row.score, PARAMETERS.choice(row.column, row.kind).threshold
+        )
         for row in verdict.itertuples()
     ]
 

@@ -1,33 +1,15 @@
-"""The configuration of drift, what it refuses, and the arithmetic of a verdict."""
+"""The configuration of drift, and what it refuses."""
 
 from __future__ import annotations
 
 import math
 
-import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from regression_lifecycle.core.drift.parameters import (
-    EXCLUDED_METHODS,
-    METHODS,
-    VERDICT_DTYPES,
-    ColumnDrift,
-    DriftParameters,
-    MethodChoice,
-    drifted_share,
-    is_drifted,
-    is_table_drifted,
-    verdict_frame,
-)
+from regression_lifecycle.core.drift.methods import EXCLUDED_METHODS, METHODS
+from regression_lifecycle.core.drift.parameters import DriftParameters, MethodChoice
 from regression_lifecycle.core.errors import ConfigurationError
-
-
-def _verdict(*drifted: bool | None) -> pd.DataFrame:
-    return verdict_frame(
-        ColumnDrift(f"c{i}", "numerical", "feature", "ks", 0.5, 0.05, flag)
-        for i, flag in enumerate(drifted)
-    )
 
 
 def test_a_threshold_left_out_is_the_default_of_its_method() -> None:
@@ -133,37 +115,3 @@ def test_a_threshold_that_is_never_or_always_crossed_is_refused(
 def test_parameters_that_make_no_sense_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DriftParameters.model_validate(change)
-
-
-def test_a_small_p_value_and_a_large_distance_are_drift() -> None:
-    assert is_drifted(0.01, 0.05, "ks") is True
-    assert is_drifted(0.06, 0.05, "ks") is False
-    assert is_drifted(0.2, 0.1, "wasserstein") is True
-    assert is_drifted(0.1, 0.1, "wasserstein") is True
-    assert is_drifted(0.05, 0.1, "wasserstein") is False
-    assert is_drifted(math.nan, 0.1, "wasserstein") is None
-    with pytest.raises(ConfigurationError, match="unknown drift method"):
-        is_drifted(0.1, 0.1, "wasser")
-
-
-def test_the_share_counts_only_columns_that_were_compared() -> None:
-    verdict = _verdict(True, False, None, True)
-
-    assert drifted_share(verdict) == pytest.approx(2 / 3)
-    assert is_table_drifted(verdict, DriftParameters(drifted_share=0.6)) is True
-    assert is_table_drifted(verdict, DriftParameters(drifted_share=0.7)) is False
-
-
-def test_a_share_that_equals_the_limit_is_drift() -> None:
-    assert is_table_drifted(_verdict(True, False), DriftParameters(drifted_share=0.5)) is True
-
-
-@pytest.mark.parametrize("verdict", [_verdict(), _verdict(None, None)])
-def test_without_a_compared_column_there_is_no_share_and_no_verdict(verdict: pd.DataFrame) -> None:
-    assert math.isnan(drifted_share(verdict))
-    assert is_table_drifted(verdict, DriftParameters()) is None
-
-
-@pytest.mark.parametrize("verdict", [_verdict(), _verdict(None), _verdict(True, None, False)])
-def test_a_verdict_has_the_same_dtypes_whatever_it_holds(verdict: pd.DataFrame) -> None:
-    assert verdict.dtypes.astype(str).to_dict() == VERDICT_DTYPES

@@ -8,7 +8,7 @@ from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.monitoring.alarms import mark_alarms, windows_since
 
 RULES = PolicyParameters.model_validate(
-    {"rules": [{"kind": "bias", "maximum": 0.1, "violations": 2, "of": 2}]}
+    {"rules": {"bias": {"kind": "bias", "maximum": 0.1, "violations": 2, "of": 2}}}
 )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.cells import milliseconds, numbers, texts
 from regression_lifecycle.adapters.dashboard.formatting import count, figure, percent, text
-from regression_lifecycle.core.drift.parameters import METHODS
+from regression_lifecycle.core.drift.methods import METHODS
 
 DRIFT_LABELS = ("below ¼ of the threshold", "¼ to ½", "½ to 1", "1 to 2", "2 to 4", "4 and more")
 NOT_COMPUTED = "not computed"

@@ -4,6 +4,7 @@ Frames go in, snapshots and frames come out; no input is changed, and importing 
 not import Evidently. A report is made whatever the data: what cannot be computed is said.
 """
 
+from regression_lifecycle.adapters.evidently.drift import drift_snapshot
 from regression_lifecycle.adapters.evidently.figures import metric_values, summary
 from regression_lifecycle.adapters.evidently.frames import ColumnRoles
 from regression_lifecycle.adapters.evidently.library import evidently_version
@@ -15,10 +16,8 @@ from regression_lifecycle.adapters.evidently.pages import (
 )
 from regression_lifecycle.adapters.evidently.reports import (
     data_quality_snapshot,
-    drift_snapshot,
     regression_snapshot,
 )
-from regression_lifecycle.adapters.evidently.statistics import drift_verdict
 from regression_lifecycle.adapters.evidently.storage import (
     SnapshotError,
     dump_snapshot,
@@ -31,7 +30,6 @@ __all__ = [
     "SnapshotError",
     "data_quality_snapshot",
     "drift_snapshot",
-    "drift_verdict",
     "dump_snapshot",
     "evidently_version",
     "library_code",

@@ -61,7 +61,7 @@ class Job:
         Returns:
             A snapshot; one that holds notes alone if nothing could be drawn.
         """
-        moment = timestamp or self._newest()
+        moment = timestamp or newest(self.current)
         said = list(notes)
         with quiet():
             snapshot = self._draw(moment, said)
@@ -73,12 +73,6 @@ class Job:
                 figures=figures,
                 metadata=metadata or {},
             )
-
-    def _newest(self) -> datetime:
-        if self.current.timestamp is None or not len(self.current.frame):
-            return NO_TIME
-        newest: datetime = self.current.frame[self.current.timestamp].max().to_pydatetime()
-        return newest
 
     def _draw(self, moment: datetime, notes: list[str]) -> Snapshot | None:
         if not len(self.current.frame):
@@ -137,6 +131,14 @@ class Job:
         )
         chosen = [*names, timestamp] if timestamp else list(names)
         return Dataset.from_pandas(side.frame[chosen], data_definition=definition)
+
+
+def newest(prepared: Prepared) -> datetime:
+    """Return the moment of the newest row, :data:`NO_TIME` without one."""
+    if prepared.timestamp is None or not len(prepared.frame):
+        return NO_TIME
+    moment: datetime = prepared.frame[prepared.timestamp].max().to_pydatetime()
+    return moment
 
 
 def headed(

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.evidently.library import evidently_version
-from regression_lifecycle.core.drift.parameters import METHODS, is_drifted
+from regression_lifecycle.core.drift.methods import METHODS
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -156,11 +156,11 @@ def _or_none(value: float) -> float | None:
 def _drift(metric: dict[str, Any]) -> dict[str, Any]:
     config, score = metric["config"], _number(metric["value"])
     method, threshold = str(config.get("method")), _number(config.get("threshold"))
-    known = method in METHODS and math.isfinite(score) and math.isfinite(threshold)
+    known = METHODS.get(method) if math.isfinite(score) and math.isfinite(threshold) else None
     return {
         "column": str(config["column"]),
         "method": method,
         "score": _or_none(score),
         "threshold": _or_none(threshold),
-        "drifted": is_drifted(score, threshold, method) if known else None,
+        "drifted": known.is_drifted(score, threshold) if known else None,
     }

@@ -12,8 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.drift.columns import ColumnError, read_column, sample_rows
-from regression_lifecycle.core.drift.parameters import Kind, Role
+from regression_lifecycle.core.drift.columns import (
+    ColumnError,
+    ColumnRole,
+    read_column,
+    sample_rows,
+)
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 
@@ -47,9 +51,7 @@ class ColumnRoles:
         if twice:
             raise ConfigurationError(f"more than one role for column {bounded_list(twice)}")
 
-    def columns(
-        self, *, target: bool = True, prediction: bool = True
-    ) -> Iterator[tuple[str, Kind, Role]]:
+    def columns(self, *, target: bool = True, prediction: bool = True) -> Iterator[ColumnRole]:
         """List the columns with their kind and role, features first.
 
         Args:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from regression_lifecycle.core.drift.parameters import METHODS, Kind
+from regression_lifecycle.core.drift.methods import METHODS, Kind
 
 _MEAN, _COUNT, _SHARE = ({"value_type": part} for part in ("mean", "count", "share"))
 _TAB = "Windows"

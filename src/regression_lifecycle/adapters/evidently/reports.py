@@ -1,4 +1,4 @@
-"""Reports of data quality, model quality and drift, as Evidently snapshots.
+"""Reports of data quality and model quality, as Evidently snapshots.
 
 Every function gives back a snapshot, whatever the data: what could not be computed or drawn is
 said in the notes at its head.
@@ -21,9 +21,7 @@ from regression_lifecycle.adapters.evidently.frames import (
     prepare,
     sample_note,
 )
-from regression_lifecycle.adapters.evidently.statistics import compare, is_one_value
 from regression_lifecycle.core.drift.columns import sample_rows
-from regression_lifecycle.core.drift.parameters import DriftParameters
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -165,76 +163,6 @@ def _scored(
     if (rows[roles.target] < 0).any():
         notes.append(f"{roles.target} in {side} is negative at times: disregard MAPE")
     return replace(made, frame=rows), notes
-
-
-def drift_snapshot(
-    reference: pd.DataFrame,
-    current: pd.DataFrame,
-    roles: ColumnRoles,
-    parameters: DriftParameters,
-    *,
-    timestamp: datetime | None = None,
-    metadata: Mapping[str, str] | None = None,
-) -> tuple[Snapshot, pd.DataFrame]:
-    """Compare two tables column by column and draw the comparison.
-
-    Args:
-        reference: What drift is measured against; its predictions should be out of sample.
-        current: What is judged.
-        roles: The declared columns of both tables.
-        parameters: Methods, thresholds and bounds.
-        timestamp: The moment of the report; by default the newest current row's.
-        metadata: Facts to keep with the snapshot.
-
-    Returns:
-        A snapshot named ``drift`` and the verdict, the very one of
-        :func:`~regression_lifecycle.adapters.evidently.drift_verdict`. Columns that could not be
-        compared are in the verdict and in the notes of the snapshot, not in its count.
-
-    Raises:
-        ConfigurationError: If ``per_column`` names an undeclared column or a method that is not
-            for its kind.
-    """
-    compared = compare(reference, current, roles, parameters)
-    before, now, verdict = compared.reference, compared.current, compared.verdict
-    computed = verdict.loc[verdict["drifted"].notna()].set_index("column")
-
-    def method(name: str) -> str:
-        # Evidently's Anderson-Darling test fails on a constant, on which ks says the same.
-        chosen = str(computed.at[name, "method"])
-        constant = chosen == "anderson" and is_one_value(
-            before.frame[name].dropna(), now.frame[name].dropna()
-        )
-        return "ks" if constant else chosen
-
-    def build(names: Sequence[str]) -> list[Any]:
-        from evidently.presets import DataDriftPreset
-
-        thresholds = computed.loc[list(names), "threshold"]
-        return [
-            DataDriftPreset(
-                columns=list(names),
-                drift_share=parameters.drifted_share,
-                per_column_method={name: method(name) for name in names},
-                per_column_threshold=thresholds.to_dict(),
-            )
-        ]
-
-    job = Job(
-        name="drift",
-        columns=list(computed.index),
-        build=build,
-        current=now,
-        reference=before,
-        categorical=roles.categorical,
-    )
-    missing = verdict.loc[verdict["drifted"].isna(), ["column", "reason"]]
-    notes = [f"{column}: {reason}" for column, reason in missing.itertuples(index=False)]
-    rows = {
-        "Reference rows": f"{len(before.frame):,}",
-        "Current rows": f"{len(now.frame):,}",
-    }
-    return job.report([*before.notes, *now.notes, *notes], rows, timestamp, metadata), verdict
 
 
 def _unusable(prepared: Prepared) -> list[str]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from regression_lifecycle.core.drift.parameters import DriftParameters, drifted_share
+from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.verdict import drifted_share
 
 if TYPE_CHECKING:
     from evidently.core.metric_types import MetricResult
@@ -120,7 +121,7 @@ def drift_results(
     """Put a drift verdict into Evidently's terms.
 
     Args:
-        verdict: As :func:`~regression_lifecycle.core.drift.parameters.verdict_frame` makes it.
+        verdict: As :func:`~regression_lifecycle.core.drift.verdict.verdict_frame` makes it.
         parameters: Where ``drifted_share`` is the limit for the table.
 
     Yields:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.adapters.evidently.panels import dashboard
-from regression_lifecycle.core.drift.parameters import METHODS
+from regression_lifecycle.core.drift.methods import METHODS
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot

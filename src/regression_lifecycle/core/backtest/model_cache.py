@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.backtest.replay import FittedPast
-from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.backtest.replay import FittedPast, History
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import training_rows
 from regression_lifecycle.core.models.training import (
@@ -21,7 +20,6 @@ from regression_lifecycle.core.models.training import (
     make_pipeline,
 )
 from regression_lifecycle.core.prediction.adjustment import FloatArray
-from regression_lifecycle.core.windows.windows import Window
 
 
 @dataclass
@@ -29,28 +27,19 @@ class ModelCache:
     """Fits the model of a window on everything that was known when the window began.
 
     Attributes:
+        history: The windows to predict.
         table: All known rows in the order of time: timestamp, features, target.
-        rows: The rows that are served, window after window, with the same features.
-        bounds: First row of each window in ``rows``, and the end.
-        windows: The windows.
-        features: Names of the features.
-        problem: Names timestamp and target.
-        model: What is fitted.
+        features: Columns that the model takes.
         compute: Threads of a fit, and the joblib backend of :meth:`prepare`.
-        label_delay: Time from an observation to its label.
         training_length: Sliding training; None for expanding.
         minimum_training_rows: Fewest rows worth a fit.
     """
 
+    history: History
     table: pd.DataFrame
-    rows: pd.DataFrame
-    bounds: Sequence[int]
-    windows: Sequence[Window]
     features: Sequence[str]
-    problem: Problem
     model: ModelSpec
     compute: Compute
-    label_delay: pd.Timedelta | None = None
     training_length: pd.Timedelta | None = None
     minimum_training_rows: int = 10
     _fitted: dict[int, FittedPast] = field(default_factory=dict, init=False)
@@ -105,25 +94,25 @@ class ModelCache:
     def _task(
         self, position: int
     ) -> tuple[ModelSpec, pd.DataFrame, pd.Series, pd.DataFrame, int, int, pd.Timestamp]:
-        start = self.windows[position].start
+        history, problem = self.history, self.history.problem
+        window, first = history.windows[position], history.bounds[position]
         training = training_rows(
-            self.table, self.problem, start, self.training_length, self.label_delay
+            self.table, problem, window.start, self.training_length, history.label_delay
         )
         if len(training) < self.minimum_training_rows:
             raise DataContractError(
-                f"{len(training)} labelled rows lie before window {self.windows[position].key}, "
+                f"{len(training)} labelled rows lie before window {window.key}, "
                 f"{self.minimum_training_rows} are needed for a fit: begin later (backtest.start)"
             )
-        first = self.bounds[position]
         features = list(self.features)
         return (
             self.model,
             training[features],
-            training[self.problem.target],
-            self.rows[features].iloc[first:],
+            training[problem.target],
+            history.rows[features].iloc[first:],
             first,
-            len(self.rows),
-            training[self.problem.timestamp.name].max(),
+            len(history.rows),
+            training[problem.timestamp.name].max(),
         )
 
 

@@ -84,6 +84,21 @@ class FittedPast:
     cpu_seconds: float
 
 
+@dataclass(frozen=True)
+class PolicyReplay:
+    """One policy over all windows.
+
+    Attributes:
+        policy: What was replayed.
+        steps: What :func:`replay` yielded.
+        models: Positions of the models that it took.
+    """
+
+    policy: BacktestPolicy
+    steps: Sequence[Mapping[str, Any]]
+    models: frozenset[int]
+
+
 ModelOf = Callable[[int], FittedPast]
 """Gives the model fitted before a window, by the window's position; fits it if need be."""
 

@@ -31,17 +31,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.drift.columns import ColumnError, read_column
+from regression_lifecycle.core.drift.columns import ColumnError, ColumnRole, read_column
+from regression_lifecycle.core.drift.methods import DriftMethod, Kind, methods_for
 from regression_lifecycle.core.drift.parameters import (
-    METHODS,
     CalibrationParameters,
     DriftParameters,
-    Kind,
     MethodChoice,
-    Role,
 )
 from regression_lifecycle.core.drift.resampling import Blocks, cells, draw_blocks, resampled
-from regression_lifecycle.core.drift.scores import score_of_statistic, widen
 from regression_lifecycle.core.errors import ConfigurationError
 
 THRESHOLD_DTYPES: dict[str, str] = {
@@ -76,7 +73,7 @@ class Calibration:
 def calibrate_thresholds(
     reference: pd.DataFrame,
     moments: pd.Series,
-    columns: Iterable[tuple[str, Kind, Role]],
+    columns: Iterable[ColumnRole],
     window: int | pd.Timedelta,
     parameters: DriftParameters,
     calibration: CalibrationParameters,
@@ -104,7 +101,7 @@ def calibrate_thresholds(
 def calibrate(
     reference: pd.DataFrame,
     moments: pd.Series,
-    columns: Iterable[tuple[str, Kind, Role]],
+    columns: Iterable[ColumnRole],
     window: int | pd.Timedelta,
     parameters: DriftParameters,
     calibration: CalibrationParameters,
@@ -148,7 +145,9 @@ def calibrate(
                     f"minimum_blocks is {calibration.minimum_blocks}"
                 )
             values = read_column(reference, name, kind)[0][order]
-            threshold, alarmed = _threshold(values, kind, choice, blocks, parameters, calibration)
+            threshold, alarmed = _threshold(
+                values, choice.drift_method, blocks, parameters, calibration
+            )
             alarms.append(alarmed)
         except (_NotCalibratedError, ColumnError) as error:
             reason = f"not calibrated: {error}".removesuffix(",")
@@ -214,23 +213,21 @@ class _NotCalibratedError(Exception):
 
 def _threshold(
     values: Any,
-    kind: Kind,
-    choice: MethodChoice,
+    method: DriftMethod,
     blocks: Blocks,
     parameters: DriftParameters,
     calibration: CalibrationParameters,
 ) -> tuple[float, Any]:
     """Find the threshold of one column, and which resamples go beyond the plain quantile."""
-    method, rate = choice.method, calibration.false_alarm_rate
-    points, codes = cells(values, kind)
+    rate, fewest = calibration.false_alarm_rate, parameters.minimum_rows
+    points, codes = cells(values, method.kind)
     if len(points) < 2:
         raise _NotCalibratedError(f"{'one value' if len(points) else 'no value'} in the reference")
-    if method == "z" and len(points) > 2:
-        raise _NotCalibratedError(f"method z compares 2 categories, found {len(points)}")
+    if refusal := method.refusal(len(points)):
+        raise _NotCalibratedError(refusal)
     known = float(np.mean(codes >= 0))
     n_reference = round(min(blocks.n_rows, parameters.maximum_rows) * known)
     n_current = round(min(blocks.window_rows, parameters.maximum_rows) * known)
-    fewest = parameters.minimum_rows
     if min(n_reference, n_current) < fewest:
         raise _NotCalibratedError(
             f"{n_reference} values in the reference and {n_current} in a window, "
@@ -238,18 +235,21 @@ def _threshold(
         )
     found = resampled(method, points, codes, blocks, fewest)
     usual = float(np.nanquantile(found, 1 - rate, method="higher"))
-    if usual <= 0 and method != "anderson":
+    if usual <= method.lowest_statistic:
         raise _NotCalibratedError("stretches of the reference do not differ")
-    widened = widen(method, usual, _widening(blocks, rate), n_reference, n_current)
-    threshold = float(f"{score_of_statistic(method, widened, n_reference, n_current):.12g}")
-    low, high = METHODS[method].lowest_threshold, METHODS[method].highest_threshold
-    if not low < threshold <= high:
-        instead = "wasserstein" if kind == "numerical" else "jensenshannon"
+    widened = method.widen(usual, _widening(blocks, rate), n_reference, n_current)
+    threshold = float(f"{method.score_of_statistic(widened, n_reference, n_current):.12g}")
+    if not method.can_be_crossed(threshold):
         raise _NotCalibratedError(
-            f"{method} comes to {threshold:g} without drift, where no threshold fits; "
-            f"{instead} can be calibrated"
+            f"{method.name} comes to {threshold:g} without drift, where no threshold fits; "
+            f"{_distance_for(method.kind).name} can be calibrated"
         )
     return threshold, np.where(np.isnan(found), np.nan, found > usual)
+
+
+def _distance_for(kind: Kind) -> DriftMethod:
+    """The first method whose score does not end where samples differ much."""
+    return next(method for method in methods_for(kind) if not method.is_p_value)
 
 
 def _widening(blocks: Blocks, rate: float) -> float:

@@ -6,12 +6,16 @@ see the same values.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.drift.parameters import Kind
+from regression_lifecycle.core.drift.methods import Kind
+
+Role = Literal["feature", "target", "prediction"]
+ColumnRole = tuple[str, Kind, Role]
+"""Name, kind and role of a column."""
 
 
 class ColumnError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -11,28 +11,21 @@ from regression_lifecycle.core.drift.calibration import (
     calibrate_thresholds,
     calibrated_parameters,
 )
-from regression_lifecycle.core.drift.parameters import (
-    CalibrationParameters,
-    DriftParameters,
-    Kind,
-    ReferenceParameters,
-    Role,
-)
+from regression_lifecycle.core.drift.columns import ColumnRole
+from regression_lifecycle.core.drift.parameters import DriftParameters, ReferenceParameters
 from regression_lifecycle.core.drift.profile import ReferenceProfile, make_profile, score_window
 from regression_lifecycle.core.drift.reference import reference_rows
-
-ColumnRole = tuple[str, Kind, Role]
 
 
 @dataclass(frozen=True)
 class DriftReference:
-    """What windows are held against, once it was read.
+    """What a window is compared with, read and calibrated.
 
     Attributes:
         rows: The reference.
         profile: Its columns.
         thresholds: What the calibration found.
-        parameters: Methods with calibrated thresholds, for scores and for Evidently alike.
+        parameters: Methods with calibrated thresholds.
         kind: Which policy chose the reference; empty if there is none.
         reason: Why it is not the configured policy.
     """
@@ -44,30 +37,65 @@ class DriftReference:
     kind: str
     reason: str
 
+    def verdict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Compare the rows of a window, as :func:`~.profile.score_window` does."""
+        return score_window(self.profile, rows, self.parameters)
+
+    def with_columns_of(self, other: DriftReference) -> DriftReference:
+        """Return this reference with the columns that another one can compare."""
+        usable = {
+            column.name: column
+            for column in other.profile.columns
+            if column.can_be_compared(other.parameters)
+        }
+        if not usable:
+            return self
+        columns = tuple(usable.get(column.name, column) for column in self.profile.columns)
+        thresholds = other.thresholds
+        if len(self.thresholds):
+            own = self.thresholds[~self.thresholds["column"].isin(usable)]
+            thresholds = pd.concat([own, thresholds], ignore_index=True)
+        return replace(
+            self,
+            profile=ReferenceProfile(columns),
+            thresholds=thresholds,
+            parameters=calibrated_parameters(self.parameters, thresholds),
+        )
+
+
+@dataclass(frozen=True)
+class WindowComparison:
+    """A window beside its reference.
+
+    Attributes:
+        rows: The rows of the window.
+        reference: What they were compared with.
+        verdict: One row per column, as in ``VERDICT_DTYPES``.
+    """
+
+    rows: pd.DataFrame
+    reference: DriftReference
+    verdict: pd.DataFrame
+
 
 @dataclass
 class DriftMonitor:
-    """Scores windows of one table; a reference that stays is read and calibrated once.
+    """Finds the references of windows; one that stays is read and calibrated once.
 
     Attributes:
-        table: All known rows with the watched columns, in the order of time; predictions in it
+        table: All known rows with the compared columns, in the order of time; predictions in it
             must be out of sample.
         moments: Their timestamps.
-        columns: Name, kind and role of what is watched.
-        parameters: Methods and configured thresholds.
-        reference: The policy of the reference.
-        calibration: How thresholds are found.
+        columns: What is compared.
+        parameters: Methods and configured thresholds, the policy of the reference, and how
+            thresholds are calibrated.
     """
 
     table: pd.DataFrame
     moments: pd.Series
     columns: Sequence[ColumnRole]
     parameters: DriftParameters
-    reference: ReferenceParameters
-    calibration: CalibrationParameters
-    _known: dict[tuple[pd.Timestamp | None, pd.Timestamp | None, int], DriftReference] = field(
-        default_factory=dict, init=False
-    )
+    _known: dict[tuple[object, ...], DriftReference] = field(default_factory=dict, init=False)
 
     def reference_for(
         self,
@@ -79,6 +107,9 @@ class DriftMonitor:
     ) -> DriftReference:
         """Choose, read and calibrate the reference of a window.
 
+        Predictions are compared with those of the last windows where the reference has too few:
+        rows that no model served, as those of a year ago, have none that is out of sample.
+
         Args:
             start: Start of the window; only rows from before it are used.
             end: Its end.
@@ -89,37 +120,45 @@ class DriftMonitor:
         Returns:
             The reference.
         """
-        chosen = reference_rows(
-            self.moments, start, end, self.reference, trained_from, trained_until
-        )
-        key = (chosen.start, chosen.end, n_rows)
+        trained, policy = (trained_from, trained_until), self.parameters.reference
+        found = self._read(start, end, n_rows, trained, policy, self.columns)
+        lacking = {
+            column.name
+            for column in found.profile.columns
+            if column.role == "prediction" and not column.can_be_compared(self.parameters)
+        }
+        if not lacking:
+            return found
+        others = [column for column in self.columns if column[0] in lacking]
+        recent = policy.model_copy(update={"kind": "last_windows", "fallback": ()})
+        return found.with_columns_of(self._read(start, end, n_rows, trained, recent, others))
+
+    def _read(
+        self,
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        n_rows: int,
+        trained: tuple[pd.Timestamp | None, pd.Timestamp | None],
+        policy: ReferenceParameters,
+        columns: Sequence[ColumnRole],
+    ) -> DriftReference:
+        chosen = reference_rows(self.moments, start, end, policy, *trained)
+        key = (chosen.start, chosen.end, n_rows, tuple(columns))
         if key not in self._known:
             rows = self.table[chosen.mask].reset_index(drop=True)
             moments = self.moments[chosen.mask].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
             if len(rows) and n_rows:
                 limits = calibrate_thresholds(
-                    rows, moments, self.columns, n_rows, self.parameters, self.calibration
+                    rows, moments, columns, n_rows, self.parameters, self.parameters.calibration
                 )
                 found = calibrated_parameters(self.parameters, limits)
             self._known[key] = DriftReference(
                 rows=rows,
-                profile=make_profile(rows, self.columns, self.parameters),
+                profile=make_profile(rows, columns, self.parameters),
                 thresholds=limits,
                 parameters=found,
                 kind=chosen.kind or "",
                 reason=chosen.reason,
             )
         return self._known[key]
-
-    def verdict(self, rows: pd.DataFrame, reference: DriftReference) -> pd.DataFrame:
-        """Score a window.
-
-        Args:
-            rows: Its rows.
-            reference: Its reference.
-
-        Returns:
-            One row per column, as ``VERDICT_DTYPES`` of ``core/drift/parameters.py`` lists them.
-        """
-        return score_window(reference.profile, rows, reference.parameters)

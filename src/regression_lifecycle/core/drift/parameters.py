@@ -1,99 +1,19 @@
-"""Drift: how it is configured, which methods are trusted, and what a verdict looks like.
-
-A method is offered only if measurements on equal and on shifted samples showed that its answer
-can be believed; the others are listed in :data:`EXCLUDED_METHODS` with what is wrong with them.
-The scores are computed by :mod:`~regression_lifecycle.core.drift.scores` and by the Evidently
-adapter, under these names and to the same figures.
-"""
+"""How drift is configured: methods, thresholds and bounds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.drift.methods import DriftMethod, Kind, find_method, methods_for
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
-Kind = Literal["numerical", "categorical"]
-Role = Literal["feature", "target", "prediction"]
 ReferenceKind = Literal["training", "last_windows", "same_season"]
-
-
-@dataclass(frozen=True)
-class DriftMethod:
-    """One way to compare two samples of one column.
-
-    Attributes:
-        name: The name in configuration, and Evidently's own.
-        kind: The type of column it is offered for.
-        is_p_value: Whether a small score means drift (a test) or a large one (a distance).
-        default_threshold: Evidently's documented default, used where none is configured.
-        lowest_threshold: A threshold must be above it, or it could never or always be crossed.
-        highest_threshold: A threshold must not be above it, for the same reason.
-        inclusive: Whether a score equal to the threshold counts as drift.
-    """
-
-    name: str
-    kind: Kind
-    is_p_value: bool
-    default_threshold: float
-    highest_threshold: float
-    lowest_threshold: float = 0.0
-    inclusive: bool = True
-
-    @property
-    def identical_score(self) -> float:
-        """The score of two samples that hold one and the same value."""
-        return 1.0 if self.is_p_value else 0.0
-
-
-METHODS: dict[str, DriftMethod] = {
-    method.name: method
-    for method in (
-        DriftMethod("ks", "numerical", True, 0.05, math.nextafter(1.0, 0.0)),
-        # SciPy clips this p-value to 0.001 ... 0.25.
-        DriftMethod("anderson", "numerical", True, 0.1, 0.25, 0.001, inclusive=False),
-        DriftMethod("wasserstein", "numerical", False, 0.1, math.inf),
-        DriftMethod("z", "categorical", True, 0.05, math.nextafter(1.0, 0.0), inclusive=False),
-        DriftMethod("jensenshannon", "categorical", False, 0.1, math.sqrt(math.log(2))),
-        DriftMethod("psi", "categorical", False, 0.1, math.inf),
-        DriftMethod("hellinger", "categorical", False, 0.1, 1.0),
-    )
-}
-"""The methods on offer.
-
-``ks``, ``anderson``: two-sample tests of Kolmogorov-Smirnov and Anderson-Darling (p-value).
-``wasserstein``: earth mover's distance over the reference's standard deviation.
-``z``: test of two proportions, for columns of at most two categories (p-value).
-``jensenshannon``, ``hellinger``: distances between the shares of the categories.
-``psi``: population stability index of the shares of the categories.
-
-A p-value keeps its false alarms at the threshold for independent rows only, and hourly weather is
-not independent; a distance is biased upwards in small samples (two equal samples of 168 rows with
-24 categories score above 0.1 nearly always). So a threshold is best calibrated on the reference.
-"""
-
-EXCLUDED_METHODS: dict[str, str] = {
-    "t_test": "it compares means alone, and one outlier hides a shift",
-    "mannw": "it is one-sided in Evidently: a fall scores 1.0",
-    "es": "it fails where half of the values are equal, and alarms too often on unequal sizes",
-    "cramer_von_mises": "it alarms on two equal samples as soon as values repeat",
-    "ed": "its score is in the unit of the column, so no threshold fits",
-    "empirical_mmd": "it needs memory for the square of the rows, and its answer is random",
-    "kl_div": "it is not symmetric and nearly blind to new categories; psi is its symmetric form",
-    "chisquare": "it takes the reference for exact: 10 % to 88 % false alarms at 5 %",
-    "TVD": "it takes three seconds per column; jensenshannon sees the same",
-    "g_test": "it fails unless both sides have the same number of rows",
-    "fisher_exact": "it fails unless both sides have the same number of rows",
-}
-"""Methods of Evidently that are refused, with the reason."""
-
-_NOT_FOR_NUMBERS = "its bins span both samples, so one outlier hides a shift; use wasserstein or ks"
 
 
 class MethodChoice(StrictModel):
@@ -108,37 +28,31 @@ class MethodChoice(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_threshold(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("threshold") is None:
-            method = METHODS.get(str(data.get("method")))
-            if method is not None:
-                return {**data, "threshold": method.default_threshold}
-            if "method" in data:
-                cls._known_method(data["method"])
+        if isinstance(data, dict) and "method" in data and data.get("threshold") is None:
+            return {**data, "threshold": find_method(str(data["method"])).default_threshold}
         return data
 
     @field_validator("method")
     @classmethod
-    def _known_method(cls, name: Any) -> Any:
-        if name in EXCLUDED_METHODS:
-            raise ConfigurationError(
-                f"drift method '{name}' is not offered: {EXCLUDED_METHODS[name]}. "
-                f"Allowed: {bounded_list(sorted(METHODS))}"
-            )
-        if name not in METHODS:
-            raise ConfigurationError(unknown_name("drift method", name, METHODS))
-        return name
+    def _known_method(cls, name: str) -> str:
+        return find_method(name).name
 
     @model_validator(mode="after")
     def _threshold_can_be_crossed(self) -> MethodChoice:
-        method = METHODS[self.method]
-        low, high = method.lowest_threshold, method.highest_threshold
-        if not low < self.threshold <= high:
+        method = self.drift_method
+        if not method.can_be_crossed(self.threshold):
+            low, high = method.lowest_threshold, method.highest_threshold
             span = f"above {low:g}" + (f" and at most {high:.4g}" if high < math.inf else "")
             raise ConfigurationError(
                 f"threshold {self.threshold:g} of drift method '{self.method}' must be {span}: "
                 "any other is always or never crossed"
             )
         return self
+
+    @property
+    def drift_method(self) -> DriftMethod:
+        """The method of this name."""
+        return find_method(self.method)
 
     def require(self, kind: Kind, place: str) -> None:
         """Refuse a method that is not for columns of this kind.
@@ -150,14 +64,13 @@ class MethodChoice(StrictModel):
         Raises:
             ConfigurationError: If the method is for the other kind.
         """
-        if METHODS[self.method].kind == kind:
+        method = self.drift_method
+        if method.kind == kind:
             return
-        fitting = [name for name, method in METHODS.items() if method.kind == kind]
-        shared = kind == "numerical" and self.method in ("jensenshannon", "psi", "hellinger")
-        why = f" ({_NOT_FOR_NUMBERS})" if shared else ""
+        why = f" ({method.other_kind_reason})" if method.other_kind_reason else ""
         raise ConfigurationError(
             f"{place}: drift method '{self.method}' is not for {kind} columns{why}. "
-            f"Allowed: {bounded_list(fitting)}"
+            f"Allowed: {bounded_list(fitting.name for fitting in methods_for(kind))}"
         )
 
 
@@ -277,103 +190,3 @@ class DriftParameters(StrictModel):
         for column in self.per_column:
             if column not in names:
                 raise ConfigurationError(f"per_column: {unknown_name('column', column, names)}")
-
-
-@dataclass(frozen=True)
-class ColumnDrift:
-    """The verdict on one column: one row of the table that :func:`verdict_frame` makes."""
-
-    column: str
-    kind: Kind
-    role: Role
-    method: str
-    score: float
-    threshold: float
-    drifted: bool | None
-    reason: str = ""
-    n_reference: int = 0
-    n_current: int = 0
-
-
-VERDICT_DTYPES: dict[str, str] = {
-    "column": "str",
-    "kind": "str",
-    "role": "str",
-    "method": "str",
-    "score": "float64",
-    "threshold": "float64",
-    "drifted": "boolean",
-    "reason": "str",
-    "n_reference": "int64",
-    "n_current": "int64",
-}
-"""Columns of a verdict. ``n_reference`` and ``n_current`` count the values that were compared;
-``reason`` is empty, or says ``not computed: ...`` where score and drifted are missing."""
-
-
-def verdict_frame(rows: Iterable[ColumnDrift]) -> pd.DataFrame:
-    """Put the verdicts on single columns into a table.
-
-    Args:
-        rows: One verdict per column; may be empty.
-
-    Returns:
-        A DataFrame with the columns and dtypes of :data:`VERDICT_DTYPES`.
-    """
-    verdicts = list(rows)
-    return pd.DataFrame(
-        {
-            name: pd.Series([getattr(verdict, name) for verdict in verdicts], dtype=dtype)
-            for name, dtype in VERDICT_DTYPES.items()
-        }
-    )
-
-
-def is_drifted(score: float, threshold: float, method: str) -> bool | None:
-    """Judge one score as Evidently does, the boundary included.
-
-    Args:
-        score: A p-value or a distance.
-        threshold: Where drift begins.
-        method: A name of :data:`METHODS`; it decides which side of the threshold is drift.
-
-    Returns:
-        Whether it is drift; None for a score that is not a number.
-
-    Raises:
-        ConfigurationError: If the method is not known.
-    """
-    if method not in METHODS:
-        raise ConfigurationError(unknown_name("drift method", method, METHODS))
-    if math.isnan(score):
-        return None
-    if not METHODS[method].is_p_value:
-        return score >= threshold
-    return score <= threshold if METHODS[method].inclusive else score < threshold
-
-
-def drifted_share(verdict: pd.DataFrame) -> float:
-    """Share of the drifted columns among those that could be compared.
-
-    Args:
-        verdict: A table as :func:`verdict_frame` makes it.
-
-    Returns:
-        A share from 0 to 1; NaN if no column could be compared.
-    """
-    computed = verdict["drifted"].dropna()
-    return float(computed.mean()) if len(computed) else math.nan
-
-
-def is_table_drifted(verdict: pd.DataFrame, parameters: DriftParameters) -> bool | None:
-    """Say whether the table as a whole has drifted.
-
-    Args:
-        verdict: A table as :func:`verdict_frame` makes it.
-        parameters: Where ``drifted_share`` is the limit.
-
-    Returns:
-        Whether the share of drifted columns reaches the limit; None if no column was compared.
-    """
-    share = drifted_share(verdict)
-    return None if math.isnan(share) else share >= parameters.drifted_share

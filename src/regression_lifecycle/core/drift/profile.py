@@ -2,7 +2,7 @@
 
 Comparing two tables sorts both of them for each window. A profile keeps what the drift methods
 need of the reference, its values with their counts, so that a window costs one pass over its own
-rows. The verdicts are those of the Evidently adapter.
+rows.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.drift.calibration import calibrated_parameters
-from regression_lifecycle.core.drift.columns import ColumnError, read_column, sample_rows
-from regression_lifecycle.core.drift.parameters import (
-    METHODS,
-    ColumnDrift,
-    DriftParameters,
-    Kind,
+from regression_lifecycle.core.drift.columns import (
+    ColumnError,
+    ColumnRole,
     Role,
-    is_drifted,
-    verdict_frame,
+    read_column,
+    sample_rows,
 )
-from regression_lifecycle.core.drift.scores import score
+from regression_lifecycle.core.drift.methods import Kind, Samples
+from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.verdict import ColumnDrift, verdict_frame
 from regression_lifecycle.core.errors import ConfigurationError
 
 PROFILE_DTYPES: dict[str, str] = {
@@ -71,6 +70,10 @@ class ColumnProfile:
     def n(self) -> int:
         """Values that are not missing."""
         return int(self.counts.sum())
+
+    def can_be_compared(self, parameters: DriftParameters) -> bool:
+        """Whether it can be read and has enough values."""
+        return not self.reason and self.n >= parameters.minimum_rows
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class ReferenceProfile:
 
 def make_profile(
     reference: pd.DataFrame,
-    columns: Iterable[tuple[str, Kind, Role]],
+    columns: Iterable[ColumnRole],
     parameters: DriftParameters,
 ) -> ReferenceProfile:
     """Count the values of a reference.
@@ -184,7 +187,7 @@ def score_window(
 
     Returns:
         One row per column of the profile, as in
-        :data:`~regression_lifecycle.core.drift.parameters.VERDICT_DTYPES`.
+        :data:`~regression_lifecycle.core.drift.verdict.VERDICT_DTYPES`.
 
     Raises:
         ConfigurationError: If ``per_column`` names a column that is not in the profile, or a
@@ -209,20 +212,31 @@ def score_window(
     )
 
 
+def compare_tables(
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    columns: Iterable[ColumnRole],
+    parameters: DriftParameters,
+) -> pd.DataFrame:
+    """Compare two tables once, without keeping the profile: see :func:`score_window`."""
+    return score_window(make_profile(reference, columns, parameters), current, parameters)
+
+
 def _score_column(
     column: ColumnProfile, rows: pd.DataFrame, parameters: DriftParameters
 ) -> ColumnDrift:
     choice = parameters.choice(column.name, column.kind)
+    method = choice.drift_method
 
     def answer(found: float = math.nan, reason: str = "", n_current: int = 0) -> ColumnDrift:
         return ColumnDrift(
             column=column.name,
             kind=column.kind,
             role=column.role,
-            method=choice.method,
+            method=method.name,
             score=found,
             threshold=choice.threshold,
-            drifted=None if reason else is_drifted(found, choice.threshold, choice.method),
+            drifted=None if reason else method.is_drifted(found, choice.threshold),
             reason=f"not computed: {reason}" if reason else "",
             # A column that cannot be read on one side is compared on neither.
             n_reference=0 if unread else column.n,
@@ -243,16 +257,11 @@ def _score_column(
             few = f"{size} values in {side}, minimum_rows is {parameters.minimum_rows}"
             return answer(reason=few, n_current=n_current)
     both, before, after = _side_by_side(column, values, counts)
-    if choice.method == "z" and len(both) > 2:
-        many = f"method z compares 2 categories, found {len(both)}"
-        return answer(reason=many, n_current=n_current)
-    if len(both) == 1:
-        return answer(METHODS[choice.method].identical_score, n_current=n_current)
-    found = score(choice.method, both, before, after, column.std)
-    if math.isnan(found):
-        undefined = f"{choice.method} is undefined for these values"
-        return answer(reason=undefined, n_current=n_current)
-    return answer(found, n_current=n_current)
+    if refusal := method.refusal(len(both)):
+        return answer(reason=refusal, n_current=n_current)
+    found = method.score(Samples(both, before, after, column.std))
+    undefined = f"{method.name} is undefined for these values" if math.isnan(found) else ""
+    return answer(found, undefined, n_current)
 
 
 def _count(values: Any, kind: Kind) -> tuple[Any, Any, float]:

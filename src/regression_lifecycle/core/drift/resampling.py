@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regression_lifecycle.core.drift.parameters import METHODS, Kind
-from regression_lifecycle.core.drift.scores import statistics
+from regression_lifecycle.core.drift.methods import DriftMethod, Kind, Samples
+from regression_lifecycle.core.drift.statistics import shares
 
 # Numbers with more distinct values than this are put into so many cells of equal counts.
 MAXIMUM_CELLS = 256
@@ -110,11 +110,13 @@ def cells(values: Any, kind: Kind) -> tuple[Any, Any]:
     return sums / np.bincount(cell[known]), cell
 
 
-def resampled(method: str, points: Any, codes: Any, blocks: Blocks, minimum_rows: int) -> Any:
+def resampled(
+    method: DriftMethod, points: Any, codes: Any, blocks: Blocks, minimum_rows: int
+) -> Any:
     """Compare each pretended window with its pretended reference.
 
     Args:
-        method: A name of :data:`~regression_lifecycle.core.drift.parameters.METHODS`.
+        method: What compares them.
         points: The value of each cell, shape (k,).
         codes: The cell of each row of the reference, in the order of time.
         blocks: The draws.
@@ -135,12 +137,12 @@ def resampled(method: str, points: Any, codes: Any, blocks: Blocks, minimum_rows
     enough = (reference.sum(axis=1) >= minimum_rows) & (current.sum(axis=1) >= minimum_rows)
     found = np.full(len(enough), np.nan)
     reference, current = reference[enough], current[enough]
-    std = _std(points, reference) if METHODS[method].kind == "numerical" else np.ones(len(current))
-    found[enough] = statistics(method, points, reference, current, std)
+    std = _std(points, reference) if method.kind == "numerical" else np.nan
+    found[enough] = method.statistic(Samples(points, reference, current, std))
     return found
 
 
 def _std(points: Any, counts: Any) -> Any:
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    weights = shares(counts)
     centred = points - points.mean()
-    return np.sqrt(np.maximum(shares @ centred**2 - (shares @ centred) ** 2, 0))
+    return np.sqrt(np.maximum(weights @ centred**2 - (weights @ centred) ** 2, 0))

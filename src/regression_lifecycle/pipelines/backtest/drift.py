@@ -6,7 +6,8 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.monitor import DriftMonitor
-from regression_lifecycle.core.drift.parameters import DriftParameters, drifted_share
+from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.verdict import drifted_share
 from regression_lifecycle.pipelines.roles import column_roles
 
 
@@ -14,34 +15,31 @@ def check_history(
     history_rows: pd.DataFrame,
     backtest_windows: pd.DataFrame,
     problem: Problem,
-    drift: DriftParameters,
+    parameters: DriftParameters,
 ) -> pd.DataFrame:
     """Compare every window with its reference: features and target, no predictions.
 
     Args:
         history_rows: Features, raw columns and target of all rows.
         backtest_windows: The windows that are served.
-        problem: Says what the columns are.
-        drift: Columns, methods, calibration and reference; ``training`` means all rows before
-            the window, since every policy trains another model.
+        problem: The table's description.
+        parameters: Columns, methods, calibration, and the policy of the reference: ``training``
+            means all rows before the window, since every policy trains another model.
 
     Returns:
         ``window`` and ``drifted_share``, NaN where nothing could be compared.
     """
-    roles = column_roles(problem, drift.columns)
+    roles = column_roles(problem, parameters.columns)
     rows = history_rows.sort_values(problem.timestamp.name, kind="stable").reset_index(drop=True)
-    moments = rows[problem.timestamp.name]
-    watch = DriftMonitor(
+    monitor = DriftMonitor(
         table=rows,
-        moments=moments,
-        columns=tuple(roles.columns(target=drift.include_target)),
-        parameters=drift,
-        reference=drift.reference,
-        calibration=drift.calibration,
+        moments=rows[problem.timestamp.name],
+        columns=tuple(roles.columns(target=parameters.include_target)),
+        parameters=parameters,
     )
     found = []
     for window in backtest_windows.to_dict("records"):
         inside = rows[rows["window_index"] == window["window_index"]]
-        reference = watch.reference_for(window["start"], window["end"], len(inside), None, None)
-        found.append((window["window"], drifted_share(watch.verdict(inside, reference))))
+        reference = monitor.reference_for(window["start"], window["end"], len(inside), None, None)
+        found.append((window["window"], drifted_share(reference.verdict(inside))))
     return pd.DataFrame(found, columns=["window", "drifted_share"])

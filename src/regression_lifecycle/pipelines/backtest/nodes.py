@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,14 @@ from regression_lifecycle.adapters.progress import progress
 from regression_lifecycle.core.backtest import summary as backtest_summary
 from regression_lifecycle.core.backtest.model_cache import ModelCache
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
-from regression_lifecycle.core.backtest.replay import History, replay
+from regression_lifecycle.core.backtest.replay import FittedPast, History, PolicyReplay, replay
 from regression_lifecycle.core.data.as_of import known_rows, moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.evaluation.baseline import baseline_forecast
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
@@ -29,152 +28,229 @@ from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,
     list_windows,
-    place_features,
+    window_of_rows,
     windows_frame,
 )
 
+# What a replay without a start of its own leaves to its first model.
+_TRAINING_SHARE = 0.3
 
-def cut_history(
+
+def cut_windows(
     observations: pd.DataFrame,
     as_of: Any,
     problem: Problem,
-    preprocessing: PreprocessingParameters,
-    evaluation: EvaluationParameters,
     window_parameters: WindowParameters,
     parameters: BacktestParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Build the feature table of the past, with the window of every row.
+    """List the windows that are replayed.
 
     Args:
         observations: All observations.
         as_of: The moment at which the replay ends; None for the end of the observations.
         problem: The table's description.
-        preprocessing: The features.
-        evaluation: The baseline.
-        window_parameters: The windows.
+        window_parameters: How windows are cut.
         parameters: Where the replay begins and ends.
 
     Returns:
-        Features, target, ``baseline`` and ``window_index`` (-1 for rows that only train); and the
-        windows that are served.
+        The observations that are known, with ``window_index`` (-1 for rows that only train); and
+        the windows that are served.
 
     Raises:
-        DataContractError: If no window lies between start and end.
+        DataContractError: If no window lies between start and end, or nothing before it.
     """
     moment = moment_of(as_of, observations, problem)
     known = known_rows(observations, moment, problem, label_delay=False)
-    table: pd.DataFrame = build_features(
-        known, problem, preprocessing.recipe, keep=problem.columns_known_in_advance
-    )
-    stamp = problem.timestamp.name
-    begun = known[stamp] < parameters.start
+    stamp = known[problem.timestamp.name]
+    start = parameters.start or stamp.quantile(_TRAINING_SHARE, interpolation="lower")
     windows = [
         window
         for window in list_windows(known, problem, window_parameters, as_of=moment)
-        if window.start >= parameters.start
+        if window.start >= start
         and (parameters.end is None or window.start < parameters.end)
         and window.n > 0
     ]
-    if not windows or not begun.any():
+    if not windows or not (stamp < start).any():
         raise DataContractError(
-            f"no window to replay from {parameters.start} on, or nothing before it to learn from: "
-            f"the observations run from {known[stamp].min()} to {known[stamp].max()}; change "
-            "backtest.start"
+            f"no window to replay from {start} on, or nothing before it to learn from: "
+            f"the observations run from {stamp.min()} to {stamp.max()}; change backtest.start"
         )
-    table["baseline"] = baseline_forecast(
-        known, table, float(known.loc[begun, problem.target].mean()), problem, evaluation.baseline
+    place = window_of_rows(known, windows, problem, window_parameters)
+    return known.assign(window_index=place), windows_frame(windows)
+
+
+def build_history(
+    backtest_observations: pd.DataFrame,
+    backtest_windows: pd.DataFrame,
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+    baseline: BaselineParameters,
+) -> pd.DataFrame:
+    """Build the feature table of the past.
+
+    Args:
+        backtest_observations: Known observations with ``window_index``.
+        backtest_windows: The windows that are served.
+        problem: The table's description.
+        preprocessing: The features.
+        baseline: The naive forecast.
+
+    Returns:
+        Features, columns known in advance, target, ``window_index``, and ``baseline`` in the
+        target's unit.
+    """
+    kept = [*problem.columns_known_in_advance, "window_index"]
+    table: pd.DataFrame = build_features(
+        backtest_observations, problem, preprocessing.recipe, keep=kept
     )
-    place = place_features(table, known, windows, problem, window_parameters)
-    return table.assign(window_index=place), windows_frame(windows)
+    begun = backtest_observations[problem.timestamp.name] < backtest_windows["start"].min()
+    mean = float(backtest_observations.loc[begun, problem.target].mean())
+    return table.assign(
+        baseline=baseline_forecast(backtest_observations, table, mean, problem, baseline)
+    )
 
 
-def replay_policies(
+def collect_past(
     history_rows: pd.DataFrame,
     backtest_windows: pd.DataFrame,
     backtest_drift: pd.DataFrame,
     problem: Problem,
-    preprocessing: PreprocessingParameters,
-    training: TrainingParameters,
-    adjustment: AdjustmentParameters,
-    policy_parameters: PolicyParameters,
-    retraining: RetrainingParameters,
-    parameters: BacktestParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Replay every policy.
+) -> History:
+    """Put the rows of the windows in order, with the drift of each window.
 
     Args:
         history_rows: Features, target, baseline and window of every row.
         backtest_windows: The windows that are served.
         backtest_drift: ``drifted_share`` by window.
-        problem: Names timestamp and target.
-        preprocessing: Names the features.
-        training: The model and what a fit may use of the machine.
-        adjustment: Level correction and interval.
-        policy_parameters: The configured policy.
-        retraining: Judging windows and gate.
-        parameters: Who competes.
+        problem: The table's description.
 
     Returns:
-        ``backtest_history`` and ``backtest_summary``.
+        The past that is replayed.
     """
     windows = [_window(row) for row in backtest_windows.to_dict("records")]
     served = history_rows[history_rows["window_index"] >= 0]
     order = ["window_index", problem.timestamp.name]
     served = served.sort_values(order, kind="stable").reset_index(drop=True)
     counts = served["window_index"].value_counts()
-    bounds = [0, *np.cumsum([int(counts.get(window.index, 0)) for window in windows]).tolist()]
     shares = backtest_drift.set_index("window")["drifted_share"]
-    history = History(
+    return History(
         problem=problem,
         windows=windows,
         rows=served,
-        bounds=bounds,
+        bounds=[0, *np.cumsum([int(counts.get(w.index, 0)) for w in windows]).tolist()],
         label_delay=problem.label_delay,
         extras=[{"drifted_share": float(shares.get(window.key, np.nan))} for window in windows],
     )
-    bank = ModelCache(
+
+
+def make_models(
+    replayed_past: History,
+    history_rows: pd.DataFrame,
+    preprocessing: PreprocessingParameters,
+    training: TrainingParameters,
+    retraining: RetrainingParameters,
+) -> ModelCache:
+    """Make the cache that fits the model of a window once it is asked for.
+
+    Args:
+        replayed_past: The windows.
+        history_rows: All rows that models may learn from.
+        preprocessing: Names the features.
+        training: The model and what a fit may use of the machine.
+        retraining: Which rows a model is trained on.
+
+    Returns:
+        The cache; no model is fitted yet.
+    """
+    return ModelCache(
+        history=replayed_past,
         table=history_rows,
-        rows=served,
-        bounds=bounds,
-        windows=windows,
         features=preprocessing.feature_names,
-        problem=problem,
         model=training.model,
         compute=training.compute,
-        label_delay=problem.label_delay,
         training_length=retraining.training_length,
         minimum_training_rows=retraining.minimum_training_rows,
     )
+
+
+def replay_policies(
+    backtest_models: ModelCache,
+    adjustment: AdjustmentParameters,
+    policy_parameters: PolicyParameters,
+    retraining: RetrainingParameters,
+    parameters: BacktestParameters,
+) -> list[PolicyReplay]:
+    """Replay every policy.
+
+    Args:
+        backtest_models: The models and the windows that they predict.
+        adjustment: Level correction and interval.
+        policy_parameters: The configured policy.
+        retraining: Measured windows and gate.
+        parameters: Who competes.
+
+    Returns:
+        One replay per policy, in the configured order.
+    """
+    windows = backtest_models.history.windows
     if parameters.every_fit_is_needed():
         with progress("models", len(windows)) as shown:
-            bank.prepare(range(len(windows)), lambda place: shown(f"model of {windows[place].key}"))
-    tables, summaries = [], []
+            backtest_models.prepare(
+                range(len(windows)), lambda place: shown(f"model of {windows[place].key}")
+            )
+    replays = []
     for policy in parameters.policies:
         used: set[int] = set()
 
-        def model_of(position: int, used: set[int] = used) -> Any:
+        def model_of(position: int, used: set[int] = used) -> FittedPast:
             used.add(position)
-            return bank(position)
+            return backtest_models(position)
 
         with progress(policy.name, len(windows)) as shown:
             steps = []
             for step in replay(
-                history, model_of, policy, policy_parameters, adjustment, retraining
+                backtest_models.history,
+                model_of,
+                policy,
+                policy_parameters,
+                adjustment,
+                retraining,
             ):
                 steps.append(step)
                 shown(_line(step))
-        tables.append(BACKTEST_HISTORY.frame(steps))
-        summaries.append(
-            backtest_summary.summarise(steps, policy.description, bank.cpu_seconds(used))
+        replays.append(PolicyReplay(policy, steps, frozenset(used)))
+    return replays
+
+
+def summarise_policies(
+    policy_replays: list[PolicyReplay],
+    backtest_models: ModelCache,
+    parameters: BacktestParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the replays side by side, with the bound if it is asked for.
+
+    Args:
+        policy_replays: What each policy did.
+        backtest_models: What the fits cost and predicted.
+        parameters: Whether the bound is wanted.
+
+    Returns:
+        ``backtest_history`` and ``backtest_summary``.
+    """
+    summaries = [
+        backtest_summary.summarise(
+            made.steps, made.policy.description, backtest_models.cpu_seconds(made.models)
         )
+        for made in policy_replays
+    ]
     if parameters.oracle:
-        summaries.append(_oracle(history, bank, summaries, parameters.policies))
+        summaries.append(_oracle(backtest_models, summaries, parameters.policies))
+    tables = [BACKTEST_HISTORY.frame(list(made.steps)) for made in policy_replays]
     return pd.concat(tables, ignore_index=True), BACKTEST_SUMMARY.frame(summaries)
 
 
 def _oracle(
-    history: History,
-    bank: Callable[[int], Any],
+    models: ModelCache,
     summaries: Sequence[dict[str, Any]],
     policies: Sequence[BacktestPolicy],
 ) -> dict[str, Any]:
@@ -182,16 +258,19 @@ def _oracle(
     configured = [policy.name for policy in policies if policy.kind == "configured"]
     counts = {row["policy"]: row["retrains"] for row in summaries}
     retrains = counts[configured[0]] if configured else max(counts.values())
+    history = models.history
     spec = history.problem.columns[history.problem.target]
-    places = range(len(history.windows))
-    predictions = [np.clip(bank(place).predictions, spec.minimum, spec.maximum) for place in places]
+    predictions = [
+        np.clip(models(place).predictions, spec.minimum, spec.maximum)
+        for place in range(len(history.windows))
+    ]
     target = history.rows[history.problem.target].to_numpy(dtype="float64")
     errors = backtest_summary.squared_errors(predictions, target, history.bounds)
     schedule, _ = backtest_summary.oracle_schedule(errors, retrains)
-    said = np.concatenate(
+    best = np.concatenate(
         [predictions[model][history.span(place)] for place, model in enumerate(schedule)]
     )
-    return backtest_summary.oracle_row(said, target, schedule)
+    return backtest_summary.oracle_row(best, target, schedule)
 
 
 def _window(row: dict[str, Any]) -> Window:
@@ -217,7 +296,7 @@ def _line(step: dict[str, Any]) -> str:
 _TRACKED = ("rmse", "mae", "rmsle", "bias", "coverage", "retrains", "refused", "fit_cpu_seconds")
 
 
-def track(summary: pd.DataFrame) -> dict[str, Any]:
+def select_figures(summary: pd.DataFrame) -> dict[str, Any]:
     """Choose the figures that become MLflow metrics.
 
     Args:

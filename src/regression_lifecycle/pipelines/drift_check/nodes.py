@@ -9,10 +9,13 @@ import pandas as pd
 
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.drift.parameters import DriftParameters, drifted_share
+from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.profile import compare_tables, make_profile, score_window
+from regression_lifecycle.core.drift.verdict import drifted_share
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.core.evaluation.holdout import CANDIDATE, EvaluationParameters
+from regression_lifecycle.core.evaluation.holdout import CANDIDATE
 from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 from regression_lifecycle.pipelines.roles import column_roles
 
@@ -24,7 +27,7 @@ def make_reference(
     out_of_fold_predictions: pd.DataFrame,
     candidate: TrainedModel,
     problem: Problem,
-    parameters: DriftParameters,
+    reference_predictions: str,
 ) -> pd.DataFrame:
     """Join the training rows with the predictions that the holdout's are compared with.
 
@@ -32,14 +35,13 @@ def make_reference(
         training_set: All training rows.
         out_of_fold_predictions: Rows of the cross-validation's test folds with ``prediction``.
         candidate: The model, for predictions in sample.
-        problem: Names the key.
-        parameters: Which predictions.
+        reference_predictions: ``out_of_fold`` or ``in_sample``.
 
     Returns:
         The training set with ``prediction``; out of fold it is missing for the rows that were
         in no test fold.
     """
-    if parameters.reference_predictions == "in_sample":
+    if reference_predictions == "in_sample":
         return training_set.assign(**{PREDICTION: candidate.predict(training_set)})
     keys = list(problem.key_columns)
     return training_set.merge(out_of_fold_predictions[[*keys, PREDICTION]], on=keys, how="left")
@@ -56,7 +58,7 @@ def check_drift(
     Args:
         reference: Features, target and ``prediction``.
         predictions: Holdout rows with the column ``candidate``.
-        problem: Says what the columns are.
+        problem: The table's description.
         parameters: Columns, methods and thresholds.
 
     Returns:
@@ -67,7 +69,8 @@ def check_drift(
     """
     roles = _roles(predictions, problem, parameters)
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
-    snapshot, verdict = evidently.drift_snapshot(reference, current, roles, parameters)
+    verdict = compare_tables(reference, current, roles.columns(), parameters)
+    snapshot = evidently.drift_snapshot(reference, current, roles, verdict, parameters)
     share = drifted_share(verdict)
     return snapshot, verdict, {} if math.isnan(share) else {"drifted_share": share}
 
@@ -76,7 +79,7 @@ def check_window_drift(
     reference: pd.DataFrame,
     predictions: pd.DataFrame,
     problem: Problem,
-    evaluation: EvaluationParameters,
+    window_parameters: WindowParameters,
     parameters: DriftParameters,
 ) -> pd.DataFrame:
     """Compare every window of the holdout with the reference, figures only.
@@ -84,8 +87,8 @@ def check_window_drift(
     Args:
         reference: Features, target and ``prediction``.
         predictions: Holdout rows with the column ``candidate``.
-        problem: Says what the columns are.
-        evaluation: The windows.
+        problem: The table's description.
+        window_parameters: How windows are cut.
         parameters: Columns, methods and thresholds.
 
     Returns:
@@ -93,12 +96,13 @@ def check_window_drift(
     """
     roles = _roles(predictions, problem, parameters)
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
-    windows = list_windows(current, problem, evaluation.windows)
-    place = window_of_rows(current, windows, problem, evaluation.windows)
+    windows = list_windows(current, problem, window_parameters)
+    place = window_of_rows(current, windows, problem, window_parameters)
+    profile = make_profile(reference, roles.columns(), parameters)
     tables = []
     for window in windows:
         rows = current[place == window.index]
-        verdict = evidently.drift_verdict(reference, rows, roles, parameters)
+        verdict = score_window(profile, rows, parameters)
         shown = {"window": window.label, "start": window.start, "end": window.end}
         for position, (name, value) in enumerate(shown.items()):
             verdict.insert(position, name, value)

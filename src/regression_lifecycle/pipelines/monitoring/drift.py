@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,108 +11,145 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
-from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference
+from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference, WindowComparison
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
+from regression_lifecycle.core.monitoring.parameters import ReportParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
 from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"
 Snapshots = dict[str, Callable[[], Any]]
-Comparisons = dict[str, tuple[pd.DataFrame, DriftReference]]
+References = dict[str, DriftReference]
+Comparisons = dict[str, WindowComparison]
+
+
+def join_predictions(
+    window_rows: pd.DataFrame,
+    window_predictions: pd.DataFrame,
+    reference_predictions: pd.DataFrame,
+    problem: Problem,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Join the known rows with what was served for them.
+
+    Args:
+        window_rows: Known rows with ``row_key`` and the compared columns.
+        window_predictions: Served predictions of the planned windows.
+        reference_predictions: Served predictions of the rows of the references: out of sample by
+            nature.
+        problem: The table's description.
+        columns: Names of the compared columns besides target and prediction.
+
+    Returns:
+        The compared columns, timestamp, target, ``row_key`` and ``prediction``; rows that no
+        model has served have none.
+    """
+    roles = column_roles(problem, columns, prediction=PREDICTION)
+    keys = window_rows["row_key"]
+    known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
+    known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
+    names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
+    if window_rows.empty:
+        return pd.DataFrame(columns=[*dict.fromkeys(names), "row_key", PREDICTION])
+    return window_rows[list(dict.fromkeys(names))].assign(
+        row_key=keys.to_numpy(), **{PREDICTION: known.reindex(keys).to_numpy()}
+    )
+
+
+def find_references(
+    window_plan: pd.DataFrame,
+    drift_rows: pd.DataFrame,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: DriftParameters,
+) -> tuple[References, pd.DataFrame, pd.DataFrame]:
+    """Choose, read and calibrate the reference of every planned window.
+
+    Args:
+        window_plan: Windows to look at.
+        drift_rows: Known rows with the compared columns and ``prediction``.
+        champion: The deployed model, whose training rows may be the reference.
+        problem: The table's description.
+        parameters: Columns, methods, policy of the reference, and calibration.
+
+    Returns:
+        References by window and model version; profile and thresholds of the newest one.
+    """
+    roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
+    included = roles.columns(
+        target=parameters.include_target, prediction=parameters.include_prediction
+    )
+    monitor = DriftMonitor(
+        table=drift_rows,
+        moments=drift_rows[problem.timestamp.name],
+        columns=tuple(included),
+        parameters=parameters,
+    )
+    trained_from = trained_until = None
+    if champion is not None:
+        trained_from = champion.metadata.trained_from
+        trained_until = champion.metadata.trained_until + problem.frequency
+    references = {
+        _name(window): monitor.reference_for(
+            window["start"], window["end"], int(window["n"]), trained_from, trained_until
+        )
+        for window in window_plan.to_dict("records")
+    }
+    if not references:
+        return references, pd.DataFrame(), pd.DataFrame()
+    newest = window_plan.iloc[-1].to_dict()
+    reference = references[_name(newest)]
+    thresholds = reference.thresholds.assign(window=newest["window"], reference=reference.kind)
+    return references, reference.profile.to_frame(), thresholds
 
 
 def check_drift(
     window_plan: pd.DataFrame,
-    window_rows: pd.DataFrame,
+    drift_rows: pd.DataFrame,
     window_predictions: pd.DataFrame,
-    reference_predictions: pd.DataFrame,
-    champion: TrainedModel | None,
+    window_references: References,
     problem: Problem,
-    parameters: DriftParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Comparisons]:
+) -> tuple[pd.DataFrame, Comparisons]:
     """Compare every planned window with its reference.
 
     Args:
         window_plan: Windows to look at.
-        window_rows: Known rows with the watched columns.
+        drift_rows: Known rows with the compared columns.
         window_predictions: Served predictions of the planned windows.
-        reference_predictions: What was predicted for the rows of the references: out of sample by
-            nature. Rows that no model has predicted have none.
-        champion: The deployed model, whose training rows may be the reference.
-        problem: Says what the columns are.
-        parameters: Columns, methods, reference and calibration.
+        window_references: References by window and model version.
+        problem: Its name stands in the rows.
 
     Returns:
-        Rows of ``drift_history``; the profile and the thresholds of the newest window's reference;
-        rows and reference of every window, for its report.
+        Rows of ``drift_history``; and every window beside its reference, for its report.
     """
-    if window_plan.empty:
-        return DRIFT_HISTORY.frame(), pd.DataFrame(), pd.DataFrame(), {}
-    watch, table = _watch(
-        window_rows, window_predictions, reference_predictions, problem, parameters
-    )
-    predicted = replace(
-        watch,
-        columns=tuple(column for column in watch.columns if column[2] == "prediction"),
-        reference=watch.reference.model_copy(update={"kind": "last_windows", "fallback": ()}),
-    )
-    tables, reference = [DRIFT_HISTORY.frame()], None
+    tables = [DRIFT_HISTORY.frame()]
     comparisons: Comparisons = {}
     for window in window_plan.to_dict("records"):
-        rows = _rows_of(table, window_predictions, window)
-        reference = _yardstick(watch, window, champion, problem)
-        comparisons[_name(window)] = (rows, reference)
+        rows = _rows_of(drift_rows, window_predictions, window)
+        reference = window_references[_name(window)]
+        verdict = reference.verdict(rows)
+        comparisons[_name(window)] = WindowComparison(rows, reference, verdict)
         place = {name: window[name] for name in ("window", "model_version", "window_index")}
-        verdict = _with_prediction(
-            watch.verdict(rows, reference), predicted, rows, window, champion, problem
-        ).assign(problem=problem.name, start=window["start"], **place)
-        tables.append(DRIFT_HISTORY.frame(verdict))
-    profile, thresholds = pd.DataFrame(), pd.DataFrame()
-    if reference is not None:
-        newest = window_plan.iloc[-1]["window"]
-        profile = reference.profile.to_frame()
-        thresholds = reference.thresholds.assign(window=newest, reference=reference.kind)
-    return pd.concat(tables, ignore_index=True), profile, thresholds, comparisons
-
-
-def _with_prediction(
-    verdict: pd.DataFrame,
-    predicted: DriftMonitor,
-    rows: pd.DataFrame,
-    window: dict[str, Any],
-    champion: TrainedModel | None,
-    problem: Problem,
-) -> pd.DataFrame:
-    """Compare predictions with those of the last windows where the reference has none.
-
-    Rows that no model served, as those of a year ago, have no prediction that is out of sample.
-    """
-    lacking = (verdict["role"] == "prediction") & verdict["drifted"].isna()
-    if not lacking.any():
-        return verdict
-    other = predicted.verdict(rows, _yardstick(predicted, window, champion, problem))
-    found = other[other["drifted"].notna()]
-    return verdict if found.empty else pd.concat([verdict[~lacking], found], ignore_index=True)
+        named = verdict.assign(problem=problem.name, start=window["start"], **place)
+        tables.append(DRIFT_HISTORY.frame(named))
+    return pd.concat(tables, ignore_index=True), comparisons
 
 
 def draw_reports(
     window_plan: pd.DataFrame,
-    comparisons: Comparisons,
+    window_comparisons: Comparisons,
     completed_windows: pd.DataFrame,
     problem: Problem,
-    drift: DriftParameters,
-    parameters: MonitoringParameters,
+    parameters: ReportParameters,
 ) -> tuple[Snapshots, Snapshots, list[str]]:
     """Describe every planned window in an Evidently snapshot.
 
     Args:
         window_plan: Windows to look at.
-        comparisons: Their rows and references.
-        completed_windows: Says which windows alarmed.
-        problem: Says what the columns are.
-        drift: Columns and methods.
+        window_comparisons: Their rows, references and verdicts.
+        completed_windows: Which windows alarmed.
+        problem: The table's description.
         parameters: Which windows get a page.
 
     Returns:
@@ -121,7 +157,7 @@ def draw_reports(
         for Evidently's workspace. They are drawn one by one as they are saved. And their names, for
         the node that has to wait until they are.
     """
-    marks = {
+    alarms = {
         _name(row): "" if pd.isna(row["alarms"]) else str(row["alarms"])
         for row in completed_windows.sort_values("revision").to_dict("records")
     }
@@ -131,7 +167,7 @@ def draw_reports(
         name = _name(window)
         if name not in drawn:
             drawn[name] = _snapshot(
-                window, *comparisons[name], marks.get(name, ""), problem, drift, parameters
+                window, window_comparisons[name], alarms.get(name, ""), problem, parameters
             )
         return drawn[name]
 
@@ -143,21 +179,20 @@ def draw_reports(
 
 def _snapshot(
     window: dict[str, Any],
-    rows: pd.DataFrame,
-    reference: DriftReference,
+    comparison: WindowComparison,
     alarms: str,
     problem: Problem,
-    drift: DriftParameters,
-    parameters: MonitoringParameters,
+    parameters: ReportParameters,
 ) -> Any:
-    wanted = parameters.reports.pages
-    full = wanted == "all" or (wanted == "alarmed" and bool(alarms))
-    bounded = {"maximum_rows": parameters.reports.maximum_rows}
+    full = parameters.pages == "all" or (parameters.pages == "alarmed" and bool(alarms))
+    reference = comparison.reference
+    bounded = reference.parameters.model_copy(update={"maximum_rows": parameters.maximum_rows})
     return evidently.window_snapshot(
-        rows,
+        comparison.rows,
         reference.rows if len(reference.rows) else None,
-        column_roles(problem, drift.columns, prediction=PREDICTION),
-        reference.parameters.model_copy(update=bounded),
+        column_roles(problem, reference.parameters.columns, prediction=PREDICTION),
+        comparison.verdict,
+        bounded,
         name=f"{problem.name} {window['window']}",
         detail="full" if full else "figures",
         timestamp=window["end"].to_pydatetime(),
@@ -176,52 +211,9 @@ def _name(window: Mapping[str, Any]) -> str:
     return f"{window['window']}_v{window['model_version']}"
 
 
-def _watch(
-    window_rows: pd.DataFrame,
-    window_predictions: pd.DataFrame,
-    reference_predictions: pd.DataFrame,
-    problem: Problem,
-    parameters: DriftParameters,
-) -> tuple[DriftMonitor, pd.DataFrame]:
-    roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
-    keys = window_rows["row_key"]
-    known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
-    known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
-    names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
-    table = window_rows[list(dict.fromkeys(names))].assign(
-        row_key=keys.to_numpy(), **{PREDICTION: known.reindex(keys).to_numpy()}
-    )
-    watch = DriftMonitor(
-        table=table,
-        moments=table[problem.timestamp.name],
-        columns=tuple(
-            roles.columns(
-                target=parameters.include_target, prediction=parameters.include_prediction
-            )
-        ),
-        parameters=parameters,
-        reference=parameters.reference,
-        calibration=parameters.calibration,
-    )
-    return watch, table
-
-
 def _rows_of(
-    table: pd.DataFrame, window_predictions: pd.DataFrame, window: dict[str, Any]
+    drift_rows: pd.DataFrame, window_predictions: pd.DataFrame, window: dict[str, Any]
 ) -> pd.DataFrame:
     served = of_window(window_predictions, window)
-    rows = table[table["row_key"].isin(served["row_key"])].drop(columns=PREDICTION)
+    rows = drift_rows[drift_rows["row_key"].isin(served["row_key"])].drop(columns=PREDICTION)
     return rows.merge(served[["row_key", PREDICTION]], on="row_key", how="left")
-
-
-def _yardstick(
-    watch: DriftMonitor, window: dict[str, Any], champion: TrainedModel | None, problem: Problem
-) -> DriftReference:
-    metadata = None if champion is None else champion.metadata
-    return watch.reference_for(
-        window["start"],
-        window["end"],
-        int(window["n"]),
-        None if metadata is None else metadata.trained_from,
-        None if metadata is None else metadata.trained_until + problem.frequency,
-    )

@@ -20,6 +20,7 @@ from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.fingerprints import combined_fingerprint
+from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
@@ -419,7 +420,7 @@ def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:
 
 
 _TRACKED = (
-    *window_metrics.FIGURES,
+    *WINDOW_METRICS,
     "baseline_rmse",
     "coverage",
     "drifted_share",
