@@ -22,15 +22,11 @@ SUMS = ["casual", "registered", "cnt"]
 def by_day(hours: pd.DataFrame) -> pd.DataFrame:
     """Bring hours together into days.
 
-    Args:
-        hours: The hourly table. A blank ``weathersit`` counts as 1, clear, which is what a blank
-            of this file means (data/01_raw/README.md).
-
     Returns:
         One row per date: calendar, the rounded mean of ``weathersit``, means of the weather to
         six digits, ``hours``, and sums of rentals.
     """
-    days = hours.assign(weathersit=hours["weathersit"].fillna(1)).groupby("dteday", sort=True)
+    days = hours.groupby("dteday", sort=True)
     return pd.concat(
         [
             days[CALENDAR].first(),

@@ -1,4 +1,4 @@
-"""Small fitted models, for tests that need one and not a whole run."""
+"""Small fitted models and tables with missing values, for tests that need no whole run."""
 
 from __future__ import annotations
 
@@ -42,16 +42,27 @@ MODELS: dict[str, dict[str, Any]] = {
     "logarithm of the target": {
         "target_transform": {"function": "numpy.log1p", "inverse": "numpy.expm1"}
     },
-    "trend with a Poisson residual": {
+    "ridge and then boosted trees": {
         "estimator": {
-            "class": "regression_lifecycle.core.estimators.TrendOffsetRegressor",
+            "class": "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",
             "params": {
-                "trend": {"class": "sklearn.linear_model.Ridge"},
-                "residual": {**BOOSTED, "params": {**BOOSTED["params"], "loss": "poisson"}},
+                "terms": {"all": {"degree": 2}, "likeness": {"kernel": 5}},
                 "time_column": "hr",
+                "log_shift": 1.0,
+                "boosting": {**BOOSTED, "params": {**BOOSTED["params"], "loss": "poisson"}},
             },
         },
-        **NO_MISSING_VALUES,
+    },
+    "boosted trees behind an encoder": {
+        "estimator": {
+            "class": "sklearn.pipeline.Pipeline",
+            "params": {
+                "steps": [
+                    ["text", {"class": "regression_lifecycle.core.estimators.CategoryEncoder"}],
+                    ["boosting", BOOSTED],
+                ]
+            },
+        },
     },
 }
 
@@ -62,6 +73,12 @@ def feature_rows(n_rows: int = 80) -> pd.DataFrame:
     temp = np.sin(np.arange(n_rows) / 5.0)
     temp[::9] = np.nan
     return pd.DataFrame({"hr": hour, "temp": temp})
+
+
+def with_missing_values(table: pd.DataFrame, *columns: str, every: int = 9) -> pd.DataFrame:
+    """A copy of the table that lacks these columns in every so many rows, not in the first."""
+    rows = np.arange(len(table)) % every == every // 2
+    return table.assign(**{name: table[name].mask(rows) for name in columns})
 
 
 def fitted_model(

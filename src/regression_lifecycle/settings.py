@@ -10,10 +10,9 @@ CONTEXT_CLASS = LifecycleContext
 CONFIG_LOADER_CLASS = LifecycleConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
-    "default_run_env": "local",
+    # What plain `kedro run` takes: the example, and what is yours alone.
+    "default_run_env": "bike_hourly,local",
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
-    # An environment says only what differs, however deep it stands.
-    "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
 }
 # The summary comes last: it is what a person reads.
 HOOKS = (SummaryHook(), TrackingHook(), ErrorHook(), ProjectRunHook())

@@ -341,8 +341,8 @@ def test_a_section_that_is_nowhere_is_asked_for() -> None:
         check_parameters({}, {}, pipelines, ())
 
     assert str(caught.value).split("\n") == [
-        "  ingestion is not configured; add it to a parameters_*.yml",
         "  problem is not configured; add it to a parameters_*.yml",
+        "  ingestion is not configured; add it to a parameters_*.yml",
     ]
 
 

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.estimators import LinearThenBoostingRegressor
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
@@ -30,6 +32,7 @@ def group(name: str, columns: list[str], *steps: dict[str, Any]) -> dict[str, An
     return {"name": name, "columns": columns, "steps": list(steps)}
 
 
+OWN = "regression_lifecycle.core.estimators"
 RIDGE = step("linear_model.Ridge", alpha=0.1)
 FILLED = ["temp", "cnt_before"]
 IMPUTED = group("filled", FILLED, step("impute.SimpleImputer", strategy="median"))
@@ -76,14 +79,33 @@ MODELS: dict[str, dict[str, Any]] = {
             IMPUTED,
         ],
     },
-    "trend with a residual": {
+    "boosted trees behind an encoder": {
+        "estimator": step(
+            "pipeline.Pipeline",
+            steps=[
+                ["encoder", {"class": f"{OWN}.CategoryEncoder"}],
+                ["boosting", step("ensemble.HistGradientBoostingRegressor", max_iter=5)],
+            ],
+        ),
+    },
+    "ridge and then boosted trees": {
         "estimator": {
-            "class": "regression_lifecycle.core.estimators.TrendOffsetRegressor",
+            "class": f"{OWN}.LinearThenBoostingRegressor",
             "params": {
-                "trend": RIDGE,
-                "residual": step("linear_model.LinearRegression"),
+                "terms": {
+                    "hour": {"waves": {"hr": 24}, "harmonics": 3, "categories": ["holiday"]},
+                    "weather": {"numbers": FILLED, "degree": 2, "squares": True},
+                    "likeness": {"waves": {"hr": 24}, "numbers": ["temp"], "kernel": 20},
+                },
                 "time_column": "day_index",
+                "log_shift": 1.0,
             },
+        },
+    },
+    "ridge and then a line, as a sum": {
+        "estimator": {
+            "class": f"{OWN}.LinearThenBoostingRegressor",
+            "params": {"boosting": step("linear_model.LinearRegression")},
         },
         "transformers": [IMPUTED],
     },
@@ -109,30 +131,34 @@ def test_arrays_give_the_models_own_numbers(problem: Problem, name: str) -> None
         np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
 
 
-def test_the_configured_model_is_among_those_that_are_fast(problem: Problem) -> None:
-    files = ("conf/base/parameters_training.yml", "conf/base/parameters_preprocessing.yml")
-    training, preprocessing = (yaml.safe_load((ROOT / file).read_text()) for file in files)
-    names = FeatureRecipe.model_validate(
-        {"features": preprocessing["preprocessing"]["features"]}
-    ).feature_names
+def test_every_member_of_the_bike_blend_is_called_as_functions_of_arrays() -> None:
+    training, preprocessing = (
+        yaml.safe_load((ROOT / f"conf/bike_hourly/parameters_{name}.yml").read_text())[name]
+        for name in ("training", "preprocessing")
+    )
+    recipe = FeatureRecipe.model_validate({"features": preprocessing["features"]})
+    names = recipe.feature_names
     random = np.random.default_rng(0)
     rows = pd.DataFrame({name: random.normal(size=300) for name in names})
     for name, high in (("hr", 24), ("weekday", 7), ("workingday", 2), ("holiday", 2)):
         rows[name] = random.integers(0, high, len(rows)).astype("float64")
     rows.loc[::9, ["weathersit", "temp_day", "hum_1h_before"]] = np.nan
     rows["day_index"] = np.arange(len(rows), dtype="float64")
-    spec = ModelSpec.model_validate(training["training"]["model"])
-    target = random.poisson(5 + rows["hr"]).astype("float64")
-    estimator = make_pipeline(spec)
+    estimator = make_pipeline(ModelSpec.model_validate(training["model"]))
     slow = {key for key in estimator.get_params() if key.endswith("__max_iter")}
+    target = random.poisson(5 + rows["hr"]).astype("float64")
     estimator.set_params(**dict.fromkeys(slow, 3)).fit(rows, target)
     new = rows.assign(day_index=rows["day_index"] + 300)
+    expected = {part: estimator.predict(new.head(part)) for part in (1, 300)}
 
-    compiled = compile_model(estimator, names)
-
-    for part in (new.head(1), new):
-        expected = estimator.predict(part)
-        np.testing.assert_array_equal(compiled(part.to_numpy("float64")), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        # Whatever asks a member itself is found out.
+        patch.setattr(LinearThenBoostingRegressor, "predict", None)
+        patch.setattr(HistGradientBoostingRegressor, "predict", None)
+        compiled = compile_model(estimator, names)
+        for part, values in expected.items():
+            found = compiled(new.head(part).to_numpy("float64"))
+            np.testing.assert_array_equal(found, values)
 
 
 @pytest.mark.parametrize("pairs", [0, 10**9])

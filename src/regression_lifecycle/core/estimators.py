@@ -7,16 +7,22 @@ not installed: it imports nothing but numpy, pandas and scikit-learn.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from functools import reduce
+from itertools import combinations
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, get_tags
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.utils import Tags, check_random_state, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import (
+    _check_feature_names_in,
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
@@ -25,50 +31,363 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-__all__ = ["TrendOffsetRegressor"]
+__all__ = ["CategoryEncoder", "LinearThenBoostingRegressor", "Term"]
 
 FloatArray = NDArray[np.float64]
+# A table as its columns by name or position: 64-bit floats with NaN, or text as objects with None.
+Columns = Mapping[Any, NDArray[Any]]
+_TINY = 1e-12
 
 
-class TrendOffsetRegressor(RegressorMixin, BaseEstimator):
-    r"""A trend model gives the level, a second model learns what the level leaves over.
+class CategoryEncoder(TransformerMixin, BaseEstimator):
+    """Replace every column of text by one indicator per category; leave numbers as they are.
 
-    Trees cannot leave the range of their training targets, so a boosted model alone falls behind
-    a growing target. Here a model that extrapolates, such as a ridge regression with the time
-    among its columns, is fitted on :math:`\log(y + \text{log\_shift})`; the exponential of its
-    prediction is the level :math:`L > 0`. The residual model is then fitted on :math:`y / L` with
-    the sample weights :math:`L`, and the prediction is the product of both.
-
-    With a residual model of Poisson loss this is exactly Poisson regression with the offset
-    :math:`\log L`: the unit deviance :math:`d(y, \mu) = 2 (y \log(y / \mu) - y + \mu)` scales
-    with its arguments, so that :math:`L \, d(y / L, r) = d(y, L r)`. The residual also mends the
-    bias of the logarithm, whose exponential is a median rather than a mean, and that of
-    ``log_shift``.
-
-    A trend is worth no more than the time it was seen for. Later times are therefore replaced by
-    the end of training plus the smaller of ``max_extrapolation`` and ``max_extrapolation_share``
-    times the training span, for both models; earlier times are left as they are.
+    It needs no list of columns: whatever is neither a number nor a boolean is a category. Missing
+    numbers stay NaN. A missing text, a category unseen in training and one that is not among the
+    most frequent have no indicator, so all indicators of the column are 0.
 
     Args:
-        trend: Regressor or pipeline for the logarithm of the target.
-        residual: Regressor or pipeline for the ratio of target and level; its loss should accept
-            zeros where the target has them. Its prediction must not be negative, or neither is
-            the product.
-        time_column: Column that holds the time as a number, for instance days since a fixed date:
-            a name in a data frame, or a position in an array.
-        log_shift: Positive number added to the target before the logarithm, in the target's unit.
-            A larger one takes weight from the small targets.
-        half_life: Time, in the unit of the time column, after which a row weighs half as much in
-            the trend model; None weighs all alike.
-        max_extrapolation: Longest time, in the unit of the time column, by which the trend may run
-            on after the end of training; 0 freezes it there, None sets no such limit.
-        max_extrapolation_share: The same as a share of the time between the first and the last
-            training row; None sets no such limit.
+        max_categories: Most categories per column that get an indicator.
 
     Attributes:
-        trend_: The fitted trend model.
-        residual_: The fitted residual model.
-        time_end_: Latest time in training.
+        categories_: Categories by column, the most frequent first; no entry for numbers.
+        n_features_in_: Number of columns in training.
+        feature_names_in_: Their names, if all are strings.
+
+    Examples:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"shop": ["north", "south", "north"], "price": [1.5, 2.0, None]})
+        >>> encoder = CategoryEncoder().fit(table)
+        >>> encoder.get_feature_names_out().tolist()
+        ['shop=north', 'shop=south', 'price']
+        >>> encoder.transform(pd.DataFrame({"shop": ["south", "west"], "price": [3.0, 4.0]}))
+        array([[0., 1., 3.],
+               [0., 0., 4.]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "max_categories": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, max_categories: int = 50) -> None:
+        self.max_categories = max_categories
+
+    def fit(self, X: pd.DataFrame | ArrayLike, y: object = None) -> Self:
+        """Learn the categories.
+
+        Args:
+            X: Features, of shape (n_rows, n_columns); text in a data frame only.
+            y: Ignored.
+
+        Returns:
+            The fitted encoder.
+        """
+        self._validate_params()
+        return self._fit_columns(_columns(self, X, reset=True))
+
+    def transform(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+        """Encode the text.
+
+        Args:
+            X: Features as in training, of shape (n_rows, n_columns).
+
+        Returns:
+            Numbers, of shape (n_rows, n_numbers + n_categories): indicators take the place of
+            their column.
+
+        Raises:
+            NotFittedError: Before `fit`.
+        """
+        check_is_fitted(self)
+        return self._transform_columns(_columns(self, X, reset=False))
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
+        """Name the columns that `transform` returns.
+
+        Args:
+            input_features: Names of the columns, where training had none.
+
+        Returns:
+            Names; an indicator is called ``column=category``.
+        """
+        check_is_fitted(self)
+        names = _feature_names_in(self, input_features)
+        keys = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        made: list[str] = []
+        for key, name in zip(keys, names, strict=True):
+            found = self.categories_.get(key)
+            made += [name] if found is None else [f"{name}={category}" for category in found]
+        return np.array(made, dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _fit_columns(self, columns: Columns) -> Self:
+        self.categories_ = {
+            name: _categories(values, self.max_categories)
+            for name, values in columns.items()
+            if values.dtype.kind == "O"
+        }
+        return self
+
+    def _transform_columns(self, columns: Columns) -> FloatArray:
+        return np.column_stack(
+            [
+                _indicators(values, self.categories_[name])
+                if name in self.categories_
+                else values.astype(np.float64, copy=False)
+                for name, values in columns.items()
+            ]
+        )
+
+
+class Term(TransformerMixin, BaseEstimator):
+    """Columns of a linear model that belong together: waves, categories, numbers, and products.
+
+    A term that names no column takes them all, text as categories and the rest as numbers.
+
+    Args:
+        numbers: Columns that enter as they are, standardised; missing values become the mean.
+        categories: Columns of which each category gets an indicator, as in `CategoryEncoder`.
+        waves: Period by column, such as ``{"hour": 24}``: the column enters as a sine and a cosine
+            of that period, and so does each of its ``harmonics``.
+        harmonics: Waves per period: 3 gives waves of the period, its half and its third.
+        degree: 2 adds the products of every two of these columns, 3 also those of three, so that
+            the effect of one may depend on another.
+        squares: Whether to add the square of every number.
+        kernel: Number of training rows that new rows are compared with (a Nyström approximation of
+            kernel ridge regression): the columns are replaced by similarities, which makes a
+            smooth function of all of them together. None keeps the columns.
+        random_state: Seed of the choice of those rows.
+
+    Attributes:
+        mean_: Means of the numbers, which stand in for missing values.
+        n_features_in_: Number of columns in training.
+        feature_names_in_: Their names, if all are strings.
+
+    References:
+        Williams and Seeger (2000), Using the Nyström Method to Speed Up Kernel Machines.
+
+    Examples:
+        A daily rhythm whose height depends on the kind of day:
+
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"hour": [0, 6, 12, 18], "day": ["work", "work", "free", "free"]})
+        >>> term = Term(waves={"hour": 24}, categories=["day"], degree=2)
+        >>> term.fit(table).get_feature_names_out().tolist()[:4]
+        ['hour_sin_1', 'hour_cos_1', 'day=free', 'day=work']
+        >>> term.get_feature_names_out().tolist()[4:6]
+        ['hour_sin_1*day=free', 'hour_sin_1*day=work']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "numbers": ["array-like", None],
+        "categories": ["array-like", None],
+        "waves": [dict, None],
+        "harmonics": [Interval(Integral, 1, None, closed="left")],
+        "degree": [Interval(Integral, 1, 4, closed="both")],
+        "squares": ["boolean"],
+        "kernel": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        numbers: list[Any] | None = None,
+        categories: list[Any] | None = None,
+        waves: dict[Any, float] | None = None,
+        harmonics: int = 1,
+        degree: int = 1,
+        squares: bool = False,
+        kernel: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.numbers = numbers
+        self.categories = categories
+        self.waves = waves
+        self.harmonics = harmonics
+        self.degree = degree
+        self.squares = squares
+        self.kernel = kernel
+        self.random_state = random_state
+
+    def fit(
+        self, X: pd.DataFrame | ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Learn categories, means, scales and the rows to compare with.
+
+        Args:
+            X: Features, of shape (n_rows, n_columns).
+            y: Ignored.
+            sample_weight: Weights of the rows in means and scales; None weighs all alike.
+
+        Returns:
+            The fitted term.
+
+        Raises:
+            ValueError: If a parameter is out of range or a column is absent.
+        """
+        self._validate_params()
+        columns = _columns(self, X, reset=True)
+        weight = _check_sample_weight(sample_weight, next(iter(columns.values())))
+        self._fit_columns(columns, weight)
+        return self
+
+    def transform(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+        """Make the term's columns.
+
+        Args:
+            X: Features as in training, of shape (n_rows, n_columns).
+
+        Returns:
+            The term's columns, of shape (n_rows, n_term_columns).
+
+        Raises:
+            NotFittedError: Before `fit`.
+        """
+        check_is_fitted(self)
+        return self._transform_columns(_columns(self, X, reset=False))
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
+        """Name the columns that `transform` returns.
+
+        Args:
+            input_features: Ignored.
+
+        Returns:
+            Names, such as ``hour_sin_1``, ``day=work``, ``temp^2`` or ``day=work*temp``.
+        """
+        check_is_fitted(self)
+        return np.array(self.names_out_, dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _fit_columns(self, columns: Columns, weight: FloatArray) -> FloatArray:
+        """Fit, and return what `transform` gives for the same rows."""
+        numbers, categories = self.numbers, self.categories
+        if numbers is None and categories is None and self.waves is None:
+            numbers = [name for name, values in columns.items() if values.dtype.kind != "O"]
+            categories = [name for name, values in columns.items() if values.dtype.kind == "O"]
+        self.waves_ = dict(self.waves or {})
+        self.categories_ = {name: _categories(_column(columns, name)) for name in categories or ()}
+        self.numbers_ = list(numbers or ())
+        values = _numbers(columns, self.numbers_)
+        filled = np.where(np.isnan(values), 0.0, values)
+        known = weight[:, None] * ~np.isnan(values)
+        # A column without any value has the mean 0.
+        self.mean_ = (known * filled).sum(axis=0) / np.maximum(known.sum(axis=0), _TINY)
+        spread = np.sqrt(
+            np.average((self._filled(values) - self.mean_) ** 2, axis=0, weights=weight)
+        )
+        self.scale_ = np.where(spread > _TINY, spread, 1.0)
+        # Source and name of each column before products.
+        single = [
+            *(
+                (name, f"{name}_{wave}_{number}")
+                for name in self.waves_
+                for wave in ("sin", "cos")
+                for number in range(1, self.harmonics + 1)
+            ),
+            *((name, f"{name}={one}") for name, found in self.categories_.items() for one in found),
+            *((name, str(name)) for name in self.numbers_),
+        ]
+        sources, names = [source for source, _ in single], [name for _, name in single]
+        self.products_ = [_products(sources, degree) for degree in range(2, self.degree + 1)]
+        self.names_out_ = [
+            *names,
+            *("*".join(names[place] for place in one) for all_ in self.products_ for one in all_.T),
+            *(f"{name}^2" for name in self.numbers_ if self.squares),
+        ]
+        self.kernel_ = None
+        expanded = self._expanded(columns)
+        if self.kernel is None:
+            return expanded
+        self.kernel_ = _nystroem(expanded, self.kernel, check_random_state(self.random_state))
+        self.names_out_ = [f"kernel_{number}" for number in range(len(self.kernel_["points"]))]
+        return _similarities(expanded, self.kernel_)
+
+    def _transform_columns(self, columns: Columns) -> FloatArray:
+        expanded = self._expanded(columns)
+        return expanded if self.kernel_ is None else _similarities(expanded, self.kernel_)
+
+    def _filled(self, values: FloatArray) -> FloatArray:
+        return np.where(np.isnan(values), self.mean_, values)
+
+    def _expanded(self, columns: Columns) -> FloatArray:
+        scaled = (self._filled(_numbers(columns, self.numbers_)) - self.mean_) / self.scale_
+        single = np.hstack(
+            [
+                *(
+                    _waves(_number(columns, name), period, self.harmonics)
+                    for name, period in self.waves_.items()
+                ),
+                *(
+                    _indicators(_column(columns, name), found)
+                    for name, found in self.categories_.items()
+                ),
+                scaled,
+            ]
+        )
+        products = [
+            reduce(np.multiply, (single[:, places] for places in factors))
+            for factors in self.products_
+        ]
+        squares = [scaled**2] if self.squares else []
+        return np.hstack([single, *products, *squares])
+
+
+class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
+    r"""A ridge regression gives the level, boosted trees learn what the level leaves over.
+
+    Trees cannot leave the range of their training targets, so boosting alone falls behind a
+    growing target. A linear model extrapolates, and knows the shape of a season where trees need
+    many splits for it.
+
+    Without ``log_shift`` the ridge is fitted on the target :math:`y`, the boosting on what is left,
+    and the prediction is the sum of both.
+
+    With it, for a target that cannot be negative and whose effects multiply, the ridge is fitted
+    on :math:`\log(y + \text{log\_shift})`; the exponential of its prediction is the level
+    :math:`L > 0`. The boosting is then fitted on :math:`y / L` with the sample weights :math:`L`,
+    and the prediction is the product of both. With a Poisson loss this is exactly Poisson
+    regression with the offset :math:`\log L`: the unit deviance
+    :math:`d(y, \mu) = 2 (y \log(y / \mu) - y + \mu)` scales with its arguments, so that
+    :math:`L \, d(y / L, r) = d(y, L r)`. The boosting also mends the bias of the logarithm, whose
+    exponential is a median rather than a mean, and that of ``log_shift``.
+
+    A trend is worth no more than the time it was seen for. Later times are therefore replaced by
+    the end of training plus ``max_extrapolation`` times the training span, for both models;
+    earlier times are left as they are.
+
+    Args:
+        terms: What the ridge is made of: parameters of a `Term` by a name of your choice, such as
+            ``{"rhythm": {"waves": {"hour": 24}, "harmonics": 3}}``. None takes all columns as they
+            are. The time column always enters, whether it is named here or not.
+        time_column: Column that holds the time as a number, for instance days since a fixed date:
+            a name in a data frame, or a position in an array. None: the rows have no time.
+        log_shift: Positive number added to the target before the logarithm, in the target's unit;
+            a larger one takes weight from the small targets. None takes no logarithm.
+        alpha: Penalty of the ridge.
+        half_life: Time, in the unit of the time column, after which a row weighs half as much in
+            the ridge; None weighs all alike.
+        max_extrapolation: How long the trend may run on after the end of training, as a share of
+            the time between the first and the last training row; None sets no limit.
+        boosting: Regressor for what is left; it gets all columns, text encoded by
+            `CategoryEncoder`, and missing values as they are. None: histogram gradient boosting,
+            of Poisson loss if there is a ``log_shift``.
+        random_state: Seed of the kernels in ``terms`` and of the boosting that None stands for.
+
+    Attributes:
+        terms_: The fitted terms by name.
+        ridge_: The fitted ridge.
+        encoder_: The fitted encoder of the boosting's columns.
+        boosting_: The fitted boosting.
         time_limit_: Time from which on the trend stands still; infinite without a limit.
         n_features_in_: Number of columns in training.
         feature_names_in_: Their names, if all are strings.
@@ -79,76 +398,98 @@ class TrendOffsetRegressor(RegressorMixin, BaseEstimator):
         (why a trend should not run on for ever).
 
     Examples:
+        Sales double every day, and a third of them more on a promotion:
+
         >>> import pandas as pd
-        >>> from sklearn.linear_model import LinearRegression
-        >>> days = pd.DataFrame({"day": [0.0, 1.0, 2.0, 3.0]})
-        >>> model = TrendOffsetRegressor(
-        ...     LinearRegression(), LinearRegression(), time_column="day", log_shift=1e-9,
-        ...     max_extrapolation=1.0, max_extrapolation_share=None,
-        ... ).fit(days, [1.0, 2.0, 4.0, 8.0])
-        >>> model.predict(pd.DataFrame({"day": [4.0, 9.0]})).round(3).tolist()
-        [16.0, 16.0]
+        >>> days = pd.DataFrame({"day": range(40), "promotion": ["no", "yes", "no", "no"] * 10})
+        >>> sales = 2.0 ** (days["day"] / 10) * (1 + (days["promotion"] == "yes") / 3)
+        >>> model = LinearThenBoostingRegressor(
+        ...     {"offers": {"categories": ["promotion"]}}, time_column="day", log_shift=1e-9,
+        ...     alpha=1e-6,
+        ... ).fit(days, sales)
+        >>> model.predict(pd.DataFrame({"day": [45, 45], "promotion": ["no", "yes"]})).round(1)
+        array([22.6, 30.2])
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "terms": [dict, None],
+        "time_column": [str, Integral, None],
+        "log_shift": [Interval(Real, 0, None, closed="neither"), None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "half_life": [Interval(Real, 0, None, closed="neither"), None],
+        "max_extrapolation": [Interval(Real, 0, None, closed="left"), None],
+        "boosting": [HasMethods(["fit", "predict"]), None],
+        "random_state": ["random_state"],
+    }
 
     def __init__(
         self,
-        trend: BaseEstimator,
-        residual: BaseEstimator,
+        terms: dict[str, dict[str, Any]] | None = None,
         *,
-        time_column: str | int,
-        log_shift: float = 1.0,
+        time_column: str | int | None = None,
+        log_shift: float | None = None,
+        alpha: float = 1.0,
         half_life: float | None = None,
-        max_extrapolation: float | None = None,
-        max_extrapolation_share: float | None = 0.25,
+        max_extrapolation: float | None = 0.25,
+        boosting: BaseEstimator | None = None,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.trend = trend
-        self.residual = residual
+        self.terms = terms
         self.time_column = time_column
         self.log_shift = log_shift
+        self.alpha = alpha
         self.half_life = half_life
         self.max_extrapolation = max_extrapolation
-        self.max_extrapolation_share = max_extrapolation_share
+        self.boosting = boosting
+        self.random_state = random_state
 
     def fit(
         self, X: pd.DataFrame | ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Fit the trend, then the residual on what it leaves over.
+        """Fit the ridge, then the boosting on what it leaves over.
 
         Args:
-            X: Features, of shape (n_rows, n_columns), the time column among them; the other
-                columns may have missing values if both models cope with them.
-            y: Target of shape (n_rows,), not negative, not all zero.
+            X: Features, of shape (n_rows, n_columns), the time column among them; text in a data
+                frame only.
+            y: Target of shape (n_rows,); with ``log_shift`` not negative and not all zero.
             sample_weight: Weights of the rows, passed on to both models; None weighs all alike.
 
         Returns:
             The fitted estimator.
 
         Raises:
-            ValueError: If a parameter is out of range, the time column is absent or incomplete,
-                the target is negative or all zero, or there are fewer than two rows.
+            ValueError: If a parameter is out of range, a column is absent, a time is missing, the
+                target is negative or all zero although it has a ``log_shift``, or there are fewer
+                than two rows.
         """
-        self._check_parameters()
-        X = self._check_features(X, reset=True)
-        target = self._check_target(X, y)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        time = self._time(X)
+        self._validate_params()
+        columns = _columns(self, X, reset=True)
+        target = self._target(columns, y)
+        weight = _check_sample_weight(
+            sample_weight, target, dtype=np.float64, ensure_non_negative=True
+        )
+        recent = weight * self._fit_time(columns, weight)
 
-        counted = time[weight > 0]
-        self.time_end_ = float(counted.max())
-        self.time_limit_ = self._limit(span=self.time_end_ - float(counted.min()))
-        recent = weight
-        if self.half_life is not None:
-            recent = weight * np.exp2((time - self.time_end_) / self.half_life)
-        self.trend_ = _fitted(clone(self.trend), X, np.log(target + self.log_shift), recent)
+        self.terms_ = self._make_terms()
+        parts = [term._fit_columns(columns, weight) for term in self.terms_]
+        shifted = target if self.log_shift is None else np.log(target + self.log_shift)
+        self.ridge_ = Ridge(self.alpha).fit(np.hstack(parts), shifted, sample_weight=recent)
 
-        level = self._level(X)
-        # Scaled to a mean of one, so that the residual's own regularisation keeps its usual scale.
-        offset_weight = weight * level / np.average(level, weights=weight)
-        self.residual_ = _fitted(clone(self.residual), X, target / level, offset_weight)
+        level = self._level(columns)
+        self.encoder_ = CategoryEncoder()._fit_columns(columns)
+        boosting = self._make_boosting()
+        if self.log_shift is None:
+            left, left_weight = target - level, weight
+        else:
+            # Scaled to a mean of one, so that the boosting's own regularisation keeps its scale.
+            left, left_weight = target / level, weight * level / np.average(level, weights=weight)
+        self.boosting_ = boosting.fit(
+            self.encoder_._transform_columns(columns), left, sample_weight=left_weight
+        )
         return self
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
-        """Predict level times residual.
+        """Predict level and boosting together.
 
         Args:
             X: Features as in training, of shape (n_rows, n_columns).
@@ -161,136 +502,247 @@ class TrendOffsetRegressor(RegressorMixin, BaseEstimator):
             ValueError: If columns differ from those in training or a time is missing.
         """
         check_is_fitted(self)
-        X = self._held(self._check_features(X, reset=False))
-        product: FloatArray = self._level(X) * self.residual_.predict(X)
-        return product
+        return self.predict_columns(_columns(self, X, reset=False), self.boosting_.predict)
+
+    def predict_columns(
+        self, columns: Columns, boosting: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Predict unchecked columns, for a caller who has checked them already.
+
+        Args:
+            columns: Arrays of shape (n_rows,) by name or position, in the order of training: 64-bit
+                floats, or text as objects.
+            boosting: What is called in place of the predict method of ``boosting_``.
+
+        Returns:
+            Predictions of shape (n_rows,), in the unit of the target.
+
+        Raises:
+            ValueError: If a time is missing.
+        """
+        held = self._held(columns)
+        level, left = self._level(held), boosting(self.encoder_._transform_columns(held))
+        return level + left if self.log_shift is None else level * left
 
     def predict_level(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
-        """Predict the level alone, to see what the trend contributes.
+        """Predict the level alone, to see what the ridge contributes.
 
         Args:
             X: Features as in training, of shape (n_rows, n_columns).
 
         Returns:
-            Levels of shape (n_rows,), positive, in the unit of the target.
+            Levels of shape (n_rows,), in the unit of the target.
 
         Raises:
             NotFittedError: Before `fit`.
             ValueError: If columns differ from those in training or a time is missing.
         """
         check_is_fitted(self)
-        return self._level(self._held(self._check_features(X, reset=False)))
+        return self._level(self._held(_columns(self, X, reset=False)))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        members = (get_tags(self.trend), get_tags(self.residual))
-        tags.input_tags.allow_nan = all(member.input_tags.allow_nan for member in members)
-        tags.target_tags.positive_only = True
+        # A row needs its time; everything else may be missing where the boosting copes with it.
+        copes = self.boosting is None or get_tags(self.boosting).input_tags.allow_nan
+        tags.input_tags.allow_nan = self.time_column is None and copes
+        tags.target_tags.positive_only = self.log_shift is not None
         tags.target_tags.required = True
         tags.regressor_tags.poor_score = True
         return tags
 
-    def _check_parameters(self) -> None:
-        if not self.log_shift > 0:
-            raise ValueError(f"log_shift must be positive, got {self.log_shift!r}.")
-        if self.half_life is not None and not self.half_life > 0:
-            raise ValueError(f"half_life must be positive or None, got {self.half_life!r}.")
-        for name in ("max_extrapolation", "max_extrapolation_share"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ValueError(f"{name} must be None or at least 0, got {value!r}.")
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        # Wrong options are answered before anything is fitted.
+        self._make_terms()
+        if self.half_life is not None and self.time_column is None:
+            raise ValueError("half_life needs a time_column.")
 
-    def _check_features(self, X: Any, *, reset: bool) -> Any:
-        """Data frames pass as they are, for the members choose their columns by name."""
-        if isinstance(X, pd.DataFrame):
-            X = validate_data(self, X, reset=reset, skip_check_array=True)
-        else:
-            X = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
-        if len(X) < (2 if reset else 1):
+    def _make_terms(self) -> list[Term]:
+        allowed, terms = Term._get_param_names(), []
+        for name, options in ({"all": {}} if self.terms is None else self.terms).items():
+            if not isinstance(options, dict):
+                raise ValueError(f"terms.{name}: a mapping of options is needed: {allowed}.")
+            unknown = sorted(set(options) - set(allowed))
+            if unknown:
+                raise ValueError(
+                    f"terms.{name}: unknown option {unknown[0]!r}. Allowed: {', '.join(allowed)}."
+                )
+            term = Term(**{"random_state": self.random_state, **options})
+            try:
+                term._validate_params()
+            except ValueError as error:
+                raise ValueError(f"terms.{name}: {error}") from None
+            terms.append(term)
+        if self.time_column is not None:
+            terms.append(Term(numbers=[self.time_column]))
+        return terms
+
+    def _make_boosting(self) -> Any:
+        if self.boosting is None:
+            loss = "squared_error" if self.log_shift is None else "poisson"
+            return HistGradientBoostingRegressor(loss=loss, random_state=self.random_state)
+        if not has_fit_parameter(self.boosting, "sample_weight"):
             raise ValueError(
-                f"Found n_samples={len(X)}: {type(self).__name__} needs at least two rows to fit "
-                "and one to predict."
+                f"{type(self.boosting).__name__} takes no sample_weight in fit, which the boosting "
+                "needs: choose a regressor that does."
             )
-        return X
+        return clone(self.boosting)
 
-    def _check_target(self, X: Any, y: ArrayLike) -> FloatArray:
+    def _target(self, columns: Columns, y: ArrayLike) -> FloatArray:
         target: FloatArray = column_or_1d(y, dtype=np.float64, warn=True)
-        check_consistent_length(X, target)
+        check_consistent_length(*columns.values(), target)
+        if len(target) < 2:
+            raise ValueError(f"n_samples={len(target)}: at least two rows are needed for a fit.")
         if not np.isfinite(target).all():
             raise ValueError("Target contains NaN or infinity: drop those rows before fitting.")
-        if (target < 0).any():
+        if self.log_shift is not None and (target < 0).any():
             raise ValueError(
-                f"Target must not be negative: {int((target < 0).sum())} of {len(target)} rows "
-                f"are, the lowest is {target.min():g}."
+                f"Target must not be negative with a log_shift: {int((target < 0).sum())} of "
+                f"{len(target)} rows are, the lowest is {target.min():g}."
             )
-        if not target.any():
+        if self.log_shift is not None and not target.any():
             raise ValueError("Target is zero in every row: there is no level to learn.")
         return target
 
-    def _time(self, X: Any) -> FloatArray:
-        if isinstance(X, pd.DataFrame):
-            if self.time_column not in X.columns:
-                raise ValueError(
-                    f"time_column {self.time_column!r} is not a column of X: "
-                    f"{', '.join(map(str, X.columns))}."
-                )
-            time: FloatArray = X[self.time_column].to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            if not isinstance(self.time_column, int):
-                raise ValueError(
-                    f"time_column {self.time_column!r} is a name, but X is an array without "
-                    "names: pass a data frame, or the column's position."
-                )
-            if not 0 <= self.time_column < X.shape[1]:
-                raise ValueError(
-                    f"time_column {self.time_column} is not among the {X.shape[1]} columns of X."
-                )
-            time = X[:, self.time_column]
-        if not np.isfinite(time).all():
+    def _fit_time(self, columns: Columns, weight: FloatArray) -> FloatArray:
+        """Learn when the trend stops; return the weights of the rows by their age."""
+        self.time_limit_ = np.inf
+        if self.time_column is None:
+            return np.ones_like(weight)
+        time = self._time(columns)
+        counted = time[weight > 0]
+        end, span = float(counted.max()), float(np.ptp(counted))
+        if self.max_extrapolation is not None:
+            self.time_limit_ = end + self.max_extrapolation * span
+        if self.half_life is None:
+            return np.ones_like(weight)
+        recent: FloatArray = np.exp2((time - end) / self.half_life)
+        return recent
+
+    def _time(self, columns: Columns) -> FloatArray:
+        time = _number(columns, self.time_column)
+        missing = int((~np.isfinite(time)).sum())
+        if missing:
             raise ValueError(
-                f"time_column {self.time_column!r} is missing or infinite in "
-                f"{int((~np.isfinite(time)).sum())} of {len(time)} rows: X contains NaN or "
-                "infinity where a time is needed."
+                f"time_column {self.time_column!r} is missing or infinite in {missing} of "
+                f"{len(time)} rows: X contains NaN or infinity where a time is needed."
             )
         return time
 
-    def _limit(self, span: float) -> float:
-        steps = [np.inf]
-        if self.max_extrapolation is not None:
-            steps.append(self.max_extrapolation)
-        if self.max_extrapolation_share is not None:
-            steps.append(self.max_extrapolation_share * span)
-        return self.time_end_ + float(min(steps))
+    def _held(self, columns: Columns) -> Columns:
+        """The columns with a time that stands still from `time_limit_` on."""
+        if self.time_column is None:
+            return columns
+        return {**columns, self.time_column: np.minimum(self._time(columns), self.time_limit_)}
 
-    def _held(self, X: Any) -> Any:
-        """A copy of the features whose time stands still from `time_limit_` on."""
-        time = np.minimum(self._time(X), self.time_limit_)
-        held = X.copy()
-        if isinstance(held, pd.DataFrame):
-            held[self.time_column] = time
-        else:
-            held[:, self.time_column] = time
-        return held
-
-    def _level(self, X: Any) -> FloatArray:
-        level: FloatArray = np.exp(np.ravel(self.trend_.predict(X)))
-        return level
+    def _level(self, columns: Columns) -> FloatArray:
+        design = np.hstack([term._transform_columns(columns) for term in self.terms_])
+        linear: FloatArray = design @ self.ridge_.coef_ + self.ridge_.intercept_
+        return linear if self.log_shift is None else np.exp(linear)
 
 
-def _fitted(model: Any, X: Any, y: FloatArray, weight: FloatArray) -> Any:
-    """Fit with weights; in a pipeline they belong to its last step."""
-    return model.fit(X, y, **_weight_arguments(model, weight))
-
-
-def _weight_arguments(model: Any, weight: FloatArray) -> dict[str, FloatArray]:
-    if isinstance(model, Pipeline):
-        name, last = model.steps[-1]
-        return {f"{name}__{key}": value for key, value in _weight_arguments(last, weight).items()}
-    if isinstance(model, TransformedTargetRegressor):
-        return _weight_arguments(model.regressor, weight)
-    if not has_fit_parameter(model, "sample_weight"):
-        raise ValueError(
-            f"{type(model).__name__} takes no sample_weight in fit, which the offset needs: "
-            "choose a model that does."
+def _columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> Columns:
+    """Check the table against training, and take it apart."""
+    if not isinstance(X, pd.DataFrame):
+        # A column in one piece is what a data frame gives, and the last digits depend on it.
+        X = validate_data(
+            estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
         )
-    return {"sample_weight": weight}
+        return dict(enumerate(np.ascontiguousarray(X.T)))
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if X.empty:
+        raise ValueError(f"Found array with {len(X)} sample(s) and {X.shape[1]} feature(s).")
+    return {name: _values(X[name], name) for name in X.columns}
+
+
+def _values(column: pd.Series, name: Any) -> NDArray[Any]:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        values: FloatArray = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isinf(values).any():
+            raise ValueError(f"Column {name!r} contains infinity.")
+        return values
+    if column.dtype.kind in "mM":
+        raise ValueError(f"Column {name!r} holds {column.dtype}: numbers or text are needed.")
+    known = column.notna()
+    if column.dtype == object and not known.any():
+        return np.full(len(column), np.nan)
+    text: NDArray[Any] = column.astype(object).where(known, None).to_numpy()
+    return text
+
+
+def _column(columns: Columns, name: Any) -> NDArray[Any]:
+    try:
+        return columns[name]
+    except KeyError:
+        raise ValueError(
+            f"{name!r} is not a column of X: {', '.join(map(str, columns))}."
+        ) from None
+
+
+def _number(columns: Columns, name: Any) -> FloatArray:
+    values = _column(columns, name)
+    if values.dtype.kind == "O":
+        raise ValueError(f"Column {name!r} holds text where a number is needed.")
+    return values
+
+
+def _numbers(columns: Columns, names: list[Any]) -> FloatArray:
+    n_rows = len(next(iter(columns.values())))
+    found = [_number(columns, name) for name in names]
+    return np.column_stack(found) if found else np.empty((n_rows, 0))
+
+
+def _categories(values: NDArray[Any], maximum: int = 50) -> NDArray[Any]:
+    counts = pd.Series(values).value_counts().sort_index()
+    ordered = counts.sort_values(ascending=False, kind="stable")
+    found: NDArray[Any] = ordered.index.to_numpy()[:maximum]
+    return found
+
+
+def _indicators(values: NDArray[Any], categories: NDArray[Any]) -> FloatArray:
+    if categories.dtype.kind == "O":
+        values = pd.Index(categories, dtype=object).get_indexer(values)
+        categories = np.arange(len(categories))
+    found: FloatArray = (values[:, None] == categories).astype(np.float64)
+    return found
+
+
+def _waves(values: FloatArray, period: float, harmonics: int) -> FloatArray:
+    """Sines and cosines; 0 where the value is missing, which is their mean."""
+    angle = np.outer(values * (2 * np.pi / period), np.arange(1, harmonics + 1))
+    waves: FloatArray = np.nan_to_num(np.hstack([np.sin(angle), np.cos(angle)]))
+    return waves
+
+
+def _products(sources: list[Any], degree: int) -> NDArray[np.intp]:
+    """Factors of every product, of shape (degree, n_products); none has two of one source."""
+    found = [
+        chosen
+        for chosen in combinations(range(len(sources)), degree)
+        if len({sources[place] for place in chosen}) == degree
+    ]
+    return np.array(found, dtype=np.intp).reshape(-1, degree).T
+
+
+def _nystroem(
+    rows: FloatArray, n_points: int, random: np.random.RandomState
+) -> dict[str, FloatArray]:
+    points = rows[random.permutation(len(rows))[:n_points]]
+    left, singular, right = np.linalg.svd(_rbf(points, points))
+    weights = (left / np.sqrt(np.maximum(singular, _TINY))) @ right
+    return {"points": points, "weights": weights.T}
+
+
+def _similarities(rows: FloatArray, kernel: dict[str, FloatArray]) -> FloatArray:
+    found: FloatArray = _rbf(rows, kernel["points"]) @ kernel["weights"]
+    return found
+
+
+def _rbf(rows: FloatArray, points: FloatArray) -> FloatArray:
+    squares = (rows**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * rows @ points.T
+    similar: FloatArray = np.exp(-np.maximum(squares, 0) / rows.shape[1])
+    return similar
+
+
+def _feature_names_in(encoder: CategoryEncoder, given: ArrayLike | None) -> list[str]:
+    return [str(name) for name in _check_feature_names_in(encoder, given)]

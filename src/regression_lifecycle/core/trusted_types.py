@@ -30,5 +30,7 @@ TRUSTED_TYPES = (
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
     # This project's own.
-    "regression_lifecycle.core.estimators.TrendOffsetRegressor",
+    "regression_lifecycle.core.estimators.CategoryEncoder",
+    "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",
+    "regression_lifecycle.core.estimators.Term",
 )

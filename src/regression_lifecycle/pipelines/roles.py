@@ -9,19 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from regression_lifecycle.adapters.evidently import ColumnRoles
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem
-
-
-def is_categorical(spec: ColumnSpec) -> bool:
-    """Tell whether a column's values are labels: text, yes/no, or a closed list of codes.
-
-    Args:
-        spec: The column's contract.
-
-    Returns:
-        True for labels, False for quantities.
-    """
-    return spec.type in ("category", "boolean") or spec.allowed is not None
+from regression_lifecycle.core.data.problem import Problem
 
 
 def column_roles(
@@ -42,8 +30,8 @@ def column_roles(
     names = [name for name in columns if name != problem.target]
     specs = problem.columns
     return ColumnRoles(
-        numerical=tuple(n for n in names if n not in specs or not is_categorical(specs[n])),
-        categorical=tuple(n for n in names if n in specs and is_categorical(specs[n])),
+        numerical=tuple(n for n in names if n not in specs or not specs[n].holds_labels),
+        categorical=tuple(n for n in names if n in specs and specs[n].holds_labels),
         target=problem.target if target else None,
         prediction=prediction,
         timestamp=problem.timestamp.name,

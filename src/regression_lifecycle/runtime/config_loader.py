@@ -1,52 +1,61 @@
-"""The configuration loader: Kedro's own with resolvers and one rule for overlays."""
+"""The configuration loader: environments laid over one another, and resolved once."""
 
 from __future__ import annotations
 
 import copy
 import getpass
 import os
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from pydantic import ValidationError
 
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.data.defaults import derive_defaults
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 SOURCE_ROOT = Path(__file__).resolve().parents[3]
+EXTENDS = "extends"
+LOCAL = "local"
+# What a later environment replaces by entry instead of key by key.
+_BY_ENTRY = frozenset({"catalog", "credentials"})
 
 
 class LifecycleConfigLoader(OmegaConfigLoader):
-    """Adds what the project's configuration files need.
+    """Lays environments over ``conf/base`` from left to right: ``--env=bike_daily,production``.
 
-    ``${root:path}`` gives an absolute path inside the project, for the places where Kedro does
-    not make one itself (database URLs). ``${parameter:name}`` gives a section of the parameters
-    to the catalog, ``--params`` included, so that the contract has one description, and
-    ``${user:}`` the name of the account that runs the command. ``${env:NAME}`` reads an
-    environment variable, ``${env:NAME,default}`` one that may be absent, and
-    ``${required:NAME,meaning}`` the address in one that must be there; all that are missing from
-    a kind of files are named at once, with their meaning. ``${store:}`` is the
-    URL of the database that holds the tables of the memory: ``store`` of ``globals.yml``, or the
-    SQLite file ``lifecycle.db`` in the local folder. In an
-    environment or in ``--params``, an object that names its ``class`` replaces the one before as a
-    whole, since parameters of two classes make no sense together, and so does a problem that
-    names its ``target``, since it describes another table; everything else is merged key by key.
+    Exactly one of them describes a table (its parameters hold ``problem.target``). One that builds
+    on another says so by ``extends`` in its ``globals.yml``. Later wins, key by key; an entry of
+    the catalog is replaced as a whole, and so is an object that names its ``class`` or another
+    ``kind``, since parameters of two classes make no sense together. ``--params`` come last. Only
+    then is everything resolved, so that base may use what a later environment says:
+
+    * ``${globals:name}``; inside ``globals.yml`` itself ``${name}``
+    * ``${derived:name}``: what follows from the table (``core/data/defaults.py``)
+    * ``${parameter:name}``: a section of the parameters, for the catalog
+    * ``${table:}``: name of the folder that describes the table
+    * ``${root:path}``: an absolute path inside the project
+    * ``${store:}``: URL of the database; by default a SQLite file in the local folder
+    * ``${env:NAME}``, ``${env:NAME,default}``, ``${required:NAME,meaning}``: environment variables;
+      all that are missing from a kind of files are named at once
+    * ``${user:}``: the account that runs the command
     """
 
     def __init__(self, conf_source: str | Path, *args: Any, **kwargs: Any) -> None:
         """Take what Kedro's loader takes.
 
-        The attribute ``configured_parameters`` holds the sections that stand in files, once the
-        parameters were read.
-
         Args:
-            conf_source: The configuration folder.
+            conf_source: The configuration folder or archive.
             *args: Handed on.
             **kwargs: Handed on.
         """
-        self.configured_parameters: set[str] = set()
         self._known: dict[str, dict[str, Any]] = {}
+        self._layers: dict[tuple[str, str], dict[Path, dict[str, Any]]] = {}
         self._depth = 0
         self._missing: dict[str, str] = {}
         source = Path(conf_source)
@@ -70,33 +79,95 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             The configuration.
 
         Raises:
-            ConfigurationError: If environment variables are missing that it needs.
+            ConfigurationError: If an environment is unknown, none or two describe a table, or
+                environment variables are missing.
         """
         # Resolvers belong to the process and not to a loader: the last loader that was asked
         # must be the one that answers, or a second project would be given the first one's paths.
-        OmegaConf.register_new_resolver(
-            "root", lambda path="": (self._root / path).as_posix(), replace=True
-        )
-        OmegaConf.register_new_resolver(
-            "parameter", lambda name: self["parameters"][name], replace=True
-        )
-        OmegaConf.register_new_resolver("store", lambda _="": self.store_url, replace=True)
-        OmegaConf.register_new_resolver("user", _account, replace=True)
-        OmegaConf.register_new_resolver("env", self._variable, replace=True)
-        OmegaConf.register_new_resolver("required", self._address, replace=True)
+        resolvers: dict[str, Callable[..., Any]] = {
+            "root": lambda path="": (self._root / path).as_posix(),
+            "parameter": lambda name: self["parameters"][name],
+            "derived": lambda name: self.derived.get(name),
+            "table": lambda _="": self.table,
+            "store": lambda _="": self.store_url,
+            "user": _account,
+            "env": self._variable,
+            "required": self._address,
+        }
+        for name, resolver in resolvers.items():
+            OmegaConf.register_new_resolver(name, resolver, replace=True)
         if key not in self._known:
+            # OmegaConf would bury what is wrong with the environments under its own error.
+            assert self.folders
             self._known[key] = self._complete(key)
         # Kedro changes what it is given.
         return copy.deepcopy(self._known[key])
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The environments that are laid over base, in order.
+
+        Raises:
+            ConfigurationError: If one is unknown, or not exactly one of them describes a table.
+        """
+        named = [name.strip() for name in str(self.env or self.default_run_env).split(",")]
+        known = self._environments()
+        chosen: list[str] = []
+        for name in named:
+            if name == LOCAL and name not in known:
+                continue
+            if name not in known:
+                raise ConfigurationError(f"  {unknown_name('environment', name, known)}")
+            chosen += [part for part in self._with_what_it_extends(name) if part not in chosen]
+        tables = [name for name in chosen if self._describes_a_table(name)]
+        if len(tables) == 1:
+            return tuple(chosen)
+        if tables:
+            raise ConfigurationError(
+                f"  --env={','.join(named)} names {len(tables)} tables: {bounded_list(tables)}; "
+                "name one of them"
+            )
+        possible = [name for name in known if self._describes_a_table(name)]
+        first = next(iter(possible), "mine")
+        raise ConfigurationError(
+            f"  --env={','.join(named)} names no table; put one first, such as "
+            f"--env={','.join([first, *(name for name in named if name != self.base_env)])}. "
+            f"Folders that describe a table: {bounded_list(possible)}"
+        )
+
+    @cached_property
+    def table(self) -> str:
+        """Name of the folder that describes the table."""
+        return next(name for name in self.folders if self._describes_a_table(name))
+
+    @cached_property
+    def derived(self) -> dict[str, Any]:
+        """What follows from the table; empty if its description is wrong, which is told later."""
+        problem = OmegaConf.create({"problem": self._folded("parameters").get("problem", {})})
+        try:
+            described = OmegaConf.to_container(problem, resolve=True)["problem"]  # type: ignore[index, call-overload]
+            return derive_defaults(Problem.model_validate(described))
+        except ValidationError:
+            return {}
+
+    @cached_property
+    def configured_parameters(self) -> set[str]:
+        """Names of the sections that stand in files."""
+        return {
+            name
+            for folder in (self.base_env, *self.folders)
+            for content in self._layer(folder, "parameters").values()
+            for name in content
+        }
 
     @property
     def local_folder(self) -> Path:
         """Folder on a disk of this machine: the lock, the spool, a SQLite database.
 
-        It is the workspace, unless that is elsewhere and ``globals.yml`` names a ``local_folder``.
+        Raises:
+            ConfigurationError: If it is on no disk.
         """
-        shared = self["globals"]
-        named = str(shared.get("local_folder") or shared.get("workspace", "data"))
+        named = str(self["globals"].get("local_folder") or "data")
         if "://" in named:
             raise ConfigurationError(
                 f"  the workspace {named} is on no disk of this machine, so globals.yml has to "
@@ -109,6 +180,102 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         """SQLAlchemy URL of the database that holds the tables of the memory."""
         named = self["globals"].get("store")
         return str(named or f"sqlite:///{(self.local_folder / 'lifecycle.db').as_posix()}")
+
+    def origin(self, key: str) -> str:
+        """Find the file that says a parameter.
+
+        Args:
+            key: Dotted, such as ``evaluation.gate.minimum_rows``.
+
+        Returns:
+            ``--params``, or the file's path from the configuration folder on; empty if none has
+            it.
+        """
+        if _holds(self.runtime_params or {}, key.split(".")):
+            return "--params"
+        for folder in reversed((self.base_env, *self.folders)):
+            for path, content in self._layer(folder, "parameters").items():
+                if _holds(content, key.split(".")):
+                    return f"conf/{folder}/{path.name}"
+        return ""
+
+    def _read_raw_config(
+        self, key: str
+    ) -> tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]:
+        folded = self._folded(key)
+        base = self._get_conf_env_path(self.base_env)
+        files = {
+            path for folder in (self.base_env, *self.folders) for path in self._layer(folder, key)
+        }
+        # One file for all: what Kedro resolves is folded already.
+        config = {Path(base): OmegaConf.create(folded)} if files else {}
+        return config, {}, base, base, files
+
+    def _merge_and_resolve(self, key: str, config_per_file: dict[Path, Any]) -> dict[str, Any]:
+        if key == "parameters" and config_per_file:
+            (config,) = config_per_file.values()  # --params are folded in
+            found: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+            return found
+        merged: dict[str, Any] = super()._merge_and_resolve(key, config_per_file)
+        return merged
+
+    def _folded(self, key: str) -> dict[str, Any]:
+        folded: dict[str, Any] = {}
+        for folder in (self.base_env, *self.folders):
+            for content in self._layer(folder, key).values():
+                folded = {**folded, **content} if key in _BY_ENTRY else _overlay(folded, content)
+        if key == "parameters":
+            return _overlay(folded, self.runtime_params or {})
+        if key == "globals":
+            folded.pop(EXTENDS, None)
+        return folded
+
+    def _layer(self, folder: str, key: str) -> dict[Path, dict[str, Any]]:
+        """Read one kind of files of one folder, as they are written."""
+        if (folder, key) not in self._layers:
+            raw = self._read_dir_configs(
+                self._get_conf_env_path(folder),
+                [*self.config_patterns[key]],
+                key,
+                set(),
+                key == "credentials",
+            )
+            self._layers[folder, key] = {
+                path: OmegaConf.to_container(content, resolve=False)  # type: ignore[misc]
+                for path, content in sorted(raw.items())
+            }
+        return self._layers[folder, key]
+
+    def _environments(self) -> list[str]:
+        """Name the folders of the configuration, except base."""
+        base = PurePosixPath(Path(self._get_conf_env_path(self.base_env)).as_posix())
+        found = self._fs.ls(base.parent.as_posix(), detail=True)
+        names = {PurePosixPath(item["name"]).name for item in found if item["type"] == "directory"}
+        return sorted(name for name in names - {self.base_env} if not name.startswith((".", "_")))
+
+    def _describes_a_table(self, folder: str) -> bool:
+        return any(
+            _holds(content, ["problem", "target"])
+            for content in self._layer(folder, "parameters").values()
+        )
+
+    def _with_what_it_extends(self, folder: str, seen: tuple[str, ...] = ()) -> Iterator[str]:
+        for content in self._layer(folder, "globals").values():
+            other = content.get(EXTENDS)
+            if other is None:
+                continue
+            known = self._environments()
+            if other not in known:
+                raise ConfigurationError(
+                    f"  conf/{folder}/globals.yml: extends: "
+                    f"{unknown_name('environment', other, known)}"
+                )
+            if other in (*seen, folder):
+                raise ConfigurationError(
+                    f"  conf/{folder}/globals.yml: extends: '{other}' extends '{folder}' itself"
+                )
+            yield from self._with_what_it_extends(other, (*seen, folder))
+        yield folder
 
     def _complete(self, key: str) -> dict[str, Any]:
         """Read one kind of configuration, and say at once which variables it misses."""
@@ -142,22 +309,6 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         # What is added to it begins with a slash.
         return os.environ.get(name, "").rstrip("/")
 
-    def _merge_and_resolve(self, key: str, config_per_file: dict[Path, Any]) -> dict[str, Any]:
-        if key != "parameters" or not config_per_file:
-            merged: dict[str, Any] = super()._merge_and_resolve(key, config_per_file)
-            return merged
-        stored = OmegaConf.to_container(
-            OmegaConf.unsafe_merge(*config_per_file.values()), resolve=True
-        )
-        self.configured_parameters |= set(stored)  # type: ignore[arg-type]
-        return _overlay(stored, self.runtime_params or {})  # type: ignore[arg-type]
-
-    @staticmethod
-    def _soft_merge(
-        config: dict[str, Any], env_config: dict[str, Any], env_path: str | None = None
-    ) -> dict[str, Any]:
-        return _overlay(config, env_config)
-
 
 def _account(_: str = "") -> str:
     try:
@@ -166,17 +317,27 @@ def _account(_: str = "") -> str:
         return "unknown"
 
 
-def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and not _stands_alone(value):
+        if isinstance(old, dict) and isinstance(value, dict) and not _replaces(old, value):
             merged[key] = _overlay(old, value)
         else:
             merged[key] = value
     return merged
 
 
-def _stands_alone(value: dict[str, Any]) -> bool:
-    # Parameters of two classes make no sense together, nor do the columns of two tables.
-    return isinstance(value.get("class"), str) or {"target", "columns"} <= value.keys()
+def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    # Parameters of two classes or of two kinds make no sense together.
+    return isinstance(new.get("class"), str) or (
+        "kind" in new and "kind" in old and new["kind"] != old["kind"]
+    )
+
+
+def _holds(content: Any, parts: list[str]) -> bool:
+    for part in parts:
+        if not isinstance(content, Mapping) or part not in content:
+            return False
+        content = content[part]
+    return True

@@ -7,7 +7,7 @@ with the types of the input and a link; here they are one line each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -69,6 +69,7 @@ def check_parameters(
     runtime: Iterable[str],
     pipelines: Mapping[str, Pipeline],
     configured: Iterable[str],
+    origin: Callable[[str], str] = lambda _: "",
 ) -> None:
     """Check the parameters that some pipelines use.
 
@@ -77,6 +78,7 @@ def check_parameters(
         runtime: Top-level names given at the command line.
         pipelines: The pipelines that are about to run, by name.
         configured: Top-level names that stand in files.
+        origin: Names the file that says a dotted parameter; it is added to what is wrong there.
 
     Raises:
         ConfigurationError: With one line per mistake.
@@ -90,7 +92,7 @@ def check_parameters(
         for name in runtime
         if name in known and name not in used
     ]
-    models, wrong = _read(raw, [name for name in SECTIONS if name in used])
+    models, wrong = _read(raw, [name for name in SECTIONS if name in used], origin)
     mistakes += wrong
     if AS_OF in used and AS_OF not in raw:
         mistakes.append(f"{AS_OF} is not configured; add it to parameters.yml")
@@ -105,12 +107,15 @@ def check_parameters(
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
 
 
-def read_sections(raw: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+def read_sections(
+    raw: Mapping[str, Any], names: Iterable[str], origin: Callable[[str], str] = lambda _: ""
+) -> dict[str, Any]:
     """Read sections of the parameters for a command that runs no pipeline.
 
     Args:
         raw: All parameters.
         names: Names of :data:`SECTIONS`.
+        origin: Names the file that says a dotted parameter.
 
     Returns:
         The typed models by section.
@@ -118,15 +123,17 @@ def read_sections(raw: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any
     Raises:
         ConfigurationError: With one line per mistake.
     """
-    found, mistakes = _read(raw, names)
+    found, mistakes = _read(raw, names, origin)
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
     return found
 
 
-def _read(raw: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+def _read(
+    raw: Mapping[str, Any], names: Iterable[str], origin: Callable[[str], str]
+) -> tuple[dict[str, Any], list[str]]:
     models: dict[str, Any] = {}
-    mistakes = []
+    mistakes: list[str] = []
     for name in names:
         if name not in raw:
             mistakes.append(f"{name} is not configured; add it to a parameters_*.yml")
@@ -134,7 +141,9 @@ def _read(raw: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any],
         try:
             models[name] = SECTIONS[name].model_validate(raw[name])
         except ValidationError as error:
-            mistakes += _lines(name, error, raw[name])
+            mistakes += _lines(name, error, raw[name], origin)
+            if name == "problem":
+                break  # what is derived from it is missing, and would be told as a mistake
     return models, mistakes
 
 
@@ -147,7 +156,9 @@ def _sections_of(pipelines: Iterable[Pipeline]) -> set[str]:
     }
 
 
-def _lines(name: str, error: ValidationError, section: Any) -> list[str]:
+def _lines(
+    name: str, error: ValidationError, section: Any, origin: Callable[[str], str]
+) -> list[str]:
     found = error.errors(include_url=False)
     lines = []
     for mistake in found:
@@ -159,7 +170,8 @@ def _lines(name: str, error: ValidationError, section: Any) -> list[str]:
             continue
         text = mistake["msg"].removeprefix("Value error, ")
         path = ".".join((name, *_path_in_file(place, section)))
-        lines.append(f"{path}: {text[0].lower()}{text[1:]}")
+        file = origin(path)
+        lines.append(f"{path}: {text[0].lower()}{text[1:]}{f' ({file})' if file else ''}")
     return lines
 
 

@@ -57,11 +57,10 @@ class LifecycleSession(KedroSession):
             pipelines.set_requested(None)
             raise ConfigurationError(f"  {unknown_name('pipeline', unknown[0], pipelines)}")
         known = {name: pipelines[name] for name in names}
-        loader = self._get_config_loader()
+        loader: Any = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
         parameters = loader["parameters"]
-        configured = getattr(loader, "configured_parameters", parameters)
-        check_parameters(parameters, runtime, known, configured)
+        check_parameters(parameters, runtime, known, loader.configured_parameters, loader.origin)
         with workspace_lock(self.lock_path), _terminated_is_an_exit():
             try:
                 outputs: dict[str, Any] = super().run(

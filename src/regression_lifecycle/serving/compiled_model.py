@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.estimators import TrendOffsetRegressor
+from regression_lifecycle.core.estimators import CategoryEncoder, LinearThenBoostingRegressor
 from regression_lifecycle.core.prediction.adjustment import FloatArray
 from regression_lifecycle.serving.compiled_trees import boosted_trees
 
@@ -55,8 +55,8 @@ def _predictor(estimator: Any, names: list[str] | None) -> ArrayFunction:
     if kind is TransformedTargetRegressor and estimator.func is not None:
         inner, inverse = _predictor(estimator.regressor_, names), estimator.inverse_func
         return lambda x: inverse(inner(x).reshape(-1, 1)).squeeze(axis=1)
-    if kind is TrendOffsetRegressor and names is not None:
-        return _trend_offset(estimator, names)
+    if kind is LinearThenBoostingRegressor and names is not None:
+        return _linear_then_boosting(estimator, names)
     if kind in (LinearRegression, Ridge, RidgeCV) and np.ndim(estimator.coef_) == 1:
         weights, intercept = estimator.coef_.T, estimator.intercept_
         return lambda x: x @ weights + intercept
@@ -65,19 +65,14 @@ def _predictor(estimator: Any, names: list[str] | None) -> ArrayFunction:
     return _as_it_is(estimator.predict, estimator)
 
 
-def _trend_offset(estimator: TrendOffsetRegressor, names: list[str]) -> ArrayFunction:
-    column = estimator.time_column
-    position = names.index(column) if isinstance(column, str) else column
-    trend = _predictor(estimator.trend_, names)
-    residual = _predictor(estimator.residual_, names)
-    limit = estimator.time_limit_
-
-    def predict(x: FloatArray) -> FloatArray:
-        held = x.copy(order="K")
-        held[:, position] = np.minimum(x[:, position], limit)
-        return np.exp(trend(held)) * residual(held)
-
-    return predict
+def _linear_then_boosting(
+    estimator: LinearThenBoostingRegressor, names: list[str]
+) -> ArrayFunction:
+    boosting = _predictor(estimator.boosting_, None)
+    keys = names if hasattr(estimator, "feature_names_in_") else range(len(names))
+    return lambda x: estimator.predict_columns(
+        dict(zip(keys, np.ascontiguousarray(x.T), strict=True)), boosting
+    )
 
 
 def _chain(
@@ -102,21 +97,17 @@ def _transformer(step: Any, names: list[str] | None) -> tuple[ArrayFunction, lis
     """Give a step's function, and the names of its columns where they are known."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
-    from sklearn.kernel_approximation import Nystroem
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import (
-        FunctionTransformer,
-        OneHotEncoder,
-        PolynomialFeatures,
-        StandardScaler,
-    )
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
     kind = type(step)
     if kind is Pipeline:
         return _chain(step.steps, names)
     if kind is ColumnTransformer:
         return _columns(step, names), _names_out(step, names)
-    if kind is FunctionTransformer and step.func is None:
+    if (kind is FunctionTransformer and step.func is None) or (
+        kind is CategoryEncoder and not step.categories_
+    ):
         return _unchanged, names
     if (
         kind is SimpleImputer
@@ -128,12 +119,8 @@ def _transformer(step: Any, names: list[str] | None) -> tuple[ArrayFunction, lis
         return lambda x: np.where(np.isnan(x), fill, x), _names_out(step, names)
     if kind is StandardScaler:
         return _scaler(step), _names_out(step, names)
-    if kind is PolynomialFeatures:
-        return _polynomial(step), _names_out(step, names)
     if kind is OneHotEncoder and _is_plain(step):
         return _one_hot(step), _names_out(step, names)
-    if kind is Nystroem and step.kernel == "rbf" and step.gamma is not None:
-        return _nystroem(step), _names_out(step, names)
     return _as_it_is(step.transform, step), _names_out(step, names)
 
 
@@ -188,35 +175,6 @@ def _scaler(step: Any) -> ArrayFunction:
     return run
 
 
-def _polynomial(step: Any) -> ArrayFunction:
-    """Multiply as scikit-learn does: a product of degree d is a factor times one of degree d-1."""
-    made: dict[tuple[int, ...], int] = {}
-    # By degree: where products stand, and which factor and which lower product they are made of.
-    jobs: dict[int, list[tuple[int, int, int]]] = {}
-    for place, powers in enumerate(step.powers_):
-        factors = tuple(int(i) for i in np.repeat(np.arange(len(powers)), powers))
-        made[factors] = place
-        if len(factors) > 1:
-            if factors[1:] not in made:  # lower products are left out of the result
-                return _as_it_is(step.transform, step)
-            jobs.setdefault(len(factors), []).append((place, factors[0], made[factors[1:]]))
-    singles = [(place, factors[0]) for factors, place in made.items() if len(factors) == 1]
-    places, columns = (np.array(part) for part in zip(*singles, strict=True))
-    products = [tuple(np.array(part) for part in zip(*job, strict=True)) for job in jobs.values()]
-    bias, width = made.get(()), len(step.powers_)
-
-    def run(x: FloatArray) -> FloatArray:
-        result = np.empty((len(x), width))
-        if bias is not None:
-            result[:, bias] = 1.0
-        result[:, places] = x[:, columns]
-        for where, factor, lower in products:
-            result[:, where] = result[:, lower] * x[:, factor]
-        return result
-
-    return run
-
-
 def _is_plain(step: Any) -> bool:
     return (
         step.handle_unknown == "ignore"
@@ -232,19 +190,3 @@ def _one_hot(step: Any) -> ArrayFunction:
     columns = np.repeat(np.arange(len(step.categories_)), [len(c) for c in step.categories_])
     values = np.concatenate(step.categories_)
     return lambda x: (x[:, columns] == values).astype("float64")
-
-
-def _nystroem(step: Any) -> ArrayFunction:
-    points, gamma, weights = step.components_.T, step.gamma, step.normalization_.T
-    norms = np.einsum("ij,ij->i", step.components_, step.components_)[None, :]
-
-    def run(x: FloatArray) -> FloatArray:
-        distances = -2 * (x @ points)
-        distances += np.einsum("ij,ij->i", x, x)[:, None]
-        distances += norms
-        np.maximum(distances, 0, out=distances)
-        distances *= -gamma
-        mapped: FloatArray = np.exp(distances, out=distances) @ weights
-        return mapped
-
-    return run

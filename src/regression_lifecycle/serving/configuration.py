@@ -71,6 +71,7 @@ def read_configuration(
     sections = read_sections(
         {**parameters, "serving": {**section, **over}},
         ("problem", "adjustment", "serving"),
+        loader.origin,
     )
     serving: ServingParameters = sections["serving"]
     serving.refuse_open_door()

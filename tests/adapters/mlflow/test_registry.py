@@ -71,8 +71,8 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def logged(experiment: str) -> Logged:
-    """A model of our own estimator with an imputer before it: all that has to travel."""
-    model = fitted_model(**MODELS["trend with a Poisson residual"])
+    """A model of our own estimator: all that has to travel."""
+    model = fitted_model(**MODELS["ridge and then boosted trees"])
     with mlflow.start_run(experiment_id=experiment):
         location = mlflow_registry.log_model(model, NAME)
     artifacts = mlflow.get_logged_model(location["model_id"]).artifact_location

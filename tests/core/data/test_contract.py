@@ -13,6 +13,7 @@ from regression_lifecycle.core.data.contract import (
     find_gaps,
 )
 from regression_lifecycle.core.errors import DataContractError
+from tests.examples import with_missing_values
 
 LENIENT = IngestionParameters(maximum_rejected_share=0.5, unreadable="quarantine")
 
@@ -112,6 +113,25 @@ def test_a_blank_is_kept_where_it_is_allowed(raw, problem):
     observations, rejected = enforce_contract(broken(raw, "sky", None), problem, LENIENT)
     assert rejected.empty
     assert observations["sky"].isna().tolist() == [i == 5 for i in range(len(raw))]
+
+
+def test_whole_numbers_that_may_be_missing_are_checked_and_keep_their_blanks(
+    make_problem, problem, raw, tmp_path
+):
+    columns = {name: spec.model_dump() for name, spec in problem.columns.items()}
+    codes = {"type": "integer", "allowed": [1, 2, 3, 4], "missing": True}
+    problem = make_problem(columns={**columns, "code": codes})
+    table = with_missing_values(raw.assign(code=raw.index % 4 + 1), "code")
+    observations, rejected = enforce_contract(table, problem, LENIENT)
+    assert rejected.empty
+    assert observations["code"].dtype == "float64"
+    assert observations["code"].tolist() == pytest.approx(table["code"].tolist(), nan_ok=True)
+    check_observations(observations, problem)
+    observations.to_parquet(tmp_path / "observations.parquet")
+    assert_frame_equal(pd.read_parquet(tmp_path / "observations.parquet"), observations)
+    for value, reason in ((5, "code is not one of"), (1.5, "code is not a whole number")):
+        rejected = enforce_contract(broken(table, "code", value), problem, LENIENT).rejected
+        assert rejected["rejection_reason"].item().startswith(reason)
 
 
 def test_a_boolean_is_zero_or_one_however_it_was_read(make_problem, raw):

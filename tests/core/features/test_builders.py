@@ -16,6 +16,7 @@ from pandas.testing import assert_frame_equal
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.builders import build_features, drop_forbidden
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from tests.examples import with_missing_values
 
 HOUR = pd.Timedelta("1 hour")
 REPEATABLE = settings(deadline=None, derandomize=True, database=None, max_examples=20)
@@ -385,10 +386,9 @@ BIKE_FEATURES = [
 
 @pytest.fixture(scope="module")
 def three_weeks(bike_observations):
-    """The first 501 hours, with their gaps, and some blanks where the contract allows them."""
+    """The first 501 hours with their gaps; the weather of some is missing."""
     table = bike_observations[bike_observations["timestamp"] < "2011-01-22"]
-    blank = np.arange(len(table)) % 17 == 3
-    return table.assign(weathersit=table["weathersit"].mask(blank)).reset_index(drop=True)
+    return with_missing_values(table, "weathersit", "windspeed").reset_index(drop=True)
 
 
 def to_engine(name, table):

@@ -12,6 +12,7 @@ from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.features.streaming import BatchReader, Reach, columns_read
 from tests.core.conftest import _tiny_problem, _tiny_raw
+from tests.examples import with_missing_values
 
 PROBLEM = _tiny_problem()
 RAW = _tiny_raw(24 * 8)
@@ -70,6 +71,18 @@ def test_however_the_table_is_cut_the_features_are_those_of_the_whole(sizes, fir
     asked = whole[whole["timestamp"].between(start, end, inclusive="left")]
     pd.testing.assert_frame_equal(rows, asked.reset_index(drop=True))
     assert rejected.empty
+
+
+def test_missing_values_stay_where_they_are_however_the_table_is_cut() -> None:
+    blank = with_missing_values(RAW, "sky")
+    observations = enforce_contract(blank, PROBLEM, IngestionParameters()).observations
+
+    # Pieces without a blank, with some, and of one blank alone.
+    rows, rejected = read(blank, chunks=[4, 1, 40, 100], observations=observations)
+
+    assert rejected.empty
+    assert rows["sky"].isna().tolist() == blank["sky"].isna().tolist()
+    pd.testing.assert_frame_equal(rows, expected(EVERYTHING, observations))
 
 
 def test_rows_that_are_still_to_come_look_back_at_what_was_observed() -> None:

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.models.instantiate import build, load_class
 
+TWO_STAGE = "regression_lifecycle.core.estimators.LinearThenBoostingRegressor"
 RIDGE = {"class": "sklearn.linear_model.Ridge", "params": {"alpha": 2.5}}
 SCALER = {"class": "sklearn.preprocessing.StandardScaler"}
 
@@ -65,8 +66,8 @@ def test_two_builds_share_nothing():
 
 
 def test_the_estimators_of_the_project_may_be_named():
-    path = "regression_lifecycle.core.estimators.TrendOffsetRegressor"
-    spec = {"class": path, "params": {"trend": RIDGE, "residual": RIDGE, "time_column": "t"}}
+    terms = {"rhythm": {"waves": {"hour": 24}}}
+    spec = {"class": TWO_STAGE, "params": {"terms": terms, "boosting": RIDGE, "time_column": "t"}}
     assert isinstance(build(spec), BaseEstimator)
 
 
@@ -143,6 +144,11 @@ def test_a_function_takes_nothing_beside_it():
         ({**RIDGE, "params": {"solver": "fast"}}, "estimator: .*'solver'"),
         ({"class": "sklearn.linear_model.SGDRegressor", "params": {"max_iter": 0}}, "'max_iter'"),
         ({"class": "sklearn.ensemble.VotingRegressor"}, "estimator: .*estimators"),
+        ({"class": TWO_STAGE, "params": {"alpha": -1}}, "estimator: .*'alpha'"),
+        (
+            {"class": TWO_STAGE, "params": {"terms": {"rhythm": {"wave": {"hour": 24}}}}},
+            r"estimator: .*terms\.rhythm: unknown option 'wave'",
+        ),
         ({"class": "sklearn.tree._tree.Tree"}, "cannot be built from configuration"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from joblib.parallel import get_active_backend
 from pydantic import ValidationError
 from sklearn.exceptions import NotFittedError
@@ -24,6 +25,7 @@ from regression_lifecycle.core.models.training import (
     make_pipeline,
     search_parameters,
 )
+from tests.core.conftest import ROOT
 
 RIDGE = {"class": "sklearn.linear_model.Ridge", "params": {"alpha": 1.0}}
 NEAREST = {"class": "sklearn.neighbors.KNeighborsRegressor", "params": {"n_neighbors": 1}}
@@ -153,11 +155,11 @@ def test_a_target_transform_acts_before_the_fit_and_back_after_it(features, targ
 
 
 def test_the_estimator_of_the_project_can_be_trained_from_configuration(features, target):
-    trend = {
-        "class": "regression_lifecycle.core.estimators.TrendOffsetRegressor",
-        "params": {"trend": RIDGE, "residual": RIDGE, "time_column": "t"},
+    both = {
+        "class": "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",
+        "params": {"terms": {"rhythm": {"waves": {"t": 24}}}, "time_column": "t", "log_shift": 1},
     }
-    settings = parameters(trend, cross_validation={"n_splits": 2})
+    settings = parameters(both, cross_validation={"n_splits": 2})
     scores, _ = cross_validate(make_pipeline(settings.model), features, target + 1, settings)
     assert scores["rmse"].notna().all()
 
@@ -296,7 +298,46 @@ def test_seeds_that_are_left_open_are_filled_and_others_are_kept(features, targe
     assert first.tobytes() == second.tobytes()
 
 
+def test_members_of_a_blend_draw_differently(features, target):
+    forest = {"class": "sklearn.ensemble.RandomForestRegressor", "params": {"n_estimators": 3}}
+    blend = {
+        "class": "sklearn.ensemble.VotingRegressor",
+        "params": {"estimators": [["one", forest], ["two", forest]]},
+    }
+    fitted = fit(make_pipeline(ModelSpec(estimator=blend)), features, target, Compute())
+    one, two = (member.predict(features) for member in fitted.named_steps["estimator"].estimators_)
+    assert (one != two).any()
+
+
+def test_the_default_model_takes_text_missing_values_and_signed_targets(features, target):
+    text = yaml.safe_load((ROOT / "conf/base/parameters_training.yml").read_text())
+    settings = TrainingParameters.model_validate(text["training"])
+    kind = pd.Series(np.where(features["a"] > 0, "high", "low"), features.index, dtype="str")
+    table = features.assign(kind=kind, b=features["b"].mask(features["b"] > 1))
+    table.loc[table.index[::9], "kind"] = None
+    signed = target - target.mean()
+
+    fitted = fit(make_pipeline(settings.model), table, signed, settings.compute)
+
+    assert fitted.score(table, signed) > 0.5
+    unseen = table.head(3).assign(kind="other")
+    assert np.isfinite(fitted.predict(unseen)).all()
+
+
 def test_an_estimator_that_cannot_take_missing_values_is_answered_with_the_mend(features, target):
     blank = features.assign(**{features.columns[0]: np.nan})
     with pytest.raises(ModelError, match=r"cannot be fitted: .*NaN.* needs an imputer"):
         fit(make_pipeline(ModelSpec(estimator=RIDGE)), blank, target, Compute())
+
+
+def test_an_estimator_that_cannot_take_text_is_answered_with_the_mend(features, target):
+    text = features.assign(kind="high")
+    with pytest.raises(ModelError, match=r"cannot be fitted: .* Text stands in kind: put Category"):
+        fit(make_pipeline(ModelSpec(estimator=RIDGE)), text, target, Compute())
+
+
+def test_a_model_is_called_by_what_predicts_in_it():
+    steps = [["scale", {"class": "sklearn.preprocessing.StandardScaler"}], ["ridge", RIDGE]]
+    pipeline = {"class": "sklearn.pipeline.Pipeline", "params": {"steps": steps}}
+    for estimator in (RIDGE, pipeline):
+        assert ModelSpec(estimator=estimator).estimator.predictor_path == RIDGE["class"]

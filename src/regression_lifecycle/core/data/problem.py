@@ -53,6 +53,11 @@ class ColumnSpec(StrictModel):
             raise ConfigurationError(f"a column of type '{self.type}' has no minimum or maximum")
         return self
 
+    @property
+    def holds_labels(self) -> bool:
+        """Whether values are labels: text, yes/no, or a closed list of codes; else quantities."""
+        return self.type in ("category", "boolean") or self.allowed is not None
+
 
 class TimestampSpec(StrictModel):
     """How the time of an observation is made from the raw columns, or that there is none.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
@@ -37,6 +38,14 @@ class ObjectSpec(StrictModel):
         """The specification as ``build`` of ``core/models/instantiate.py`` reads it."""
         return {"class": self.class_path, "params": self.params}
 
+    @property
+    def predictor_path(self) -> str:
+        """Import path of the class that predicts: of a Pipeline that of its last step."""
+        if self.class_path != "sklearn.pipeline.Pipeline":
+            return self.class_path
+        _, last = self.params["steps"][-1]
+        return ObjectSpec.model_validate(last).predictor_path
+
 
 class ColumnGroup(StrictModel):
     """Transformers for some columns, applied one after the other."""
@@ -60,8 +69,8 @@ class ModelSpec(StrictModel):
         transformers: What is done to groups of columns; other columns pass through.
         estimator: The regressor.
         target_transform: Functions around the fit and the prediction.
-        seed: Seed of every ``random_state`` in the model that is left open, so that the same
-            data and configuration always give the same model.
+        seed: Seed of the ``random_state`` in the model that are left open, each the next number, so
+            that the same data and configuration always give the same model.
     """
 
     transformers: tuple[ColumnGroup, ...] = ()
@@ -189,7 +198,8 @@ def make_pipeline(spec: ModelSpec) -> Pipeline:
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] == "random_state" and value is None
     ]
-    return model.set_params(**dict.fromkeys(left_open, spec.seed))
+    # Members of a blend must not draw alike, so each takes the next number.
+    return model.set_params(**{name: spec.seed + k for k, name in enumerate(sorted(left_open))})
 
 
 @contextmanager
@@ -333,12 +343,23 @@ def _fitted_clone(model: Pipeline, features: pd.DataFrame, target: pd.Series) ->
     try:
         return clone(model).fit(features, target)
     except ValueError as error:
-        blank = [name for name in features.columns if features[name].isna().any()]
-        mend = (
+        first_line = str(error).splitlines()[0]
+        mend = _mend(first_line, features)
+        raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error
+
+
+def _mend(message: str, features: pd.DataFrame) -> str:
+    """What to do about a column that the estimator cannot take."""
+    blank = [name for name in features.columns if features[name].isna().any()]
+    if "NaN" in message and blank:
+        return (
             f" Missing values stand in {bounded_list(blank)}: an estimator that cannot take them "
             "needs an imputer under training.model.transformers."
-            if blank and "NaN" in str(error)
-            else ""
         )
-        first_line = str(error).splitlines()[0]
-        raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error
+    text = [name for name in features.columns if not is_numeric_dtype(features[name])]
+    if "could not convert string" in message and text:
+        return (
+            f" Text stands in {bounded_list(text)}: put CategoryEncoder before the estimator, as "
+            "conf/base/parameters_training.yml does."
+        )
+    return ""

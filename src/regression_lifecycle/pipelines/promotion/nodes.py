@@ -38,7 +38,7 @@ def describe_candidate(
     """
     _same_candidate(candidate, decision)
     return write_model_card(
-        problem, candidate.metadata, training.model.estimator.class_path, metrics, decision
+        problem, candidate.metadata, training.model.estimator.predictor_path, metrics, decision
     )
 
 
