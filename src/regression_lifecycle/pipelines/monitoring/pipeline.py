@@ -109,13 +109,7 @@ def _recording() -> list[Node]:
         ),
         Node(
             drift.join_predictions,
-            [
-                "window_rows",
-                "window_predictions",
-                "all_predictions",
-                _PROBLEM,
-                "params:drift.columns",
-            ],
+            ["window_rows", "window_predictions", "all_predictions", _PROBLEM, _DRIFT],
             "drift_rows",
             name="join_predictions",
         ),
