@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import os
+import runpy
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,11 +16,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter
 
 from regression_lifecycle.adapters.notifications import Outcome, deliver
 from regression_lifecycle.core.alerting.alerts import Alert
-from regression_lifecycle.core.alerting.channels import Channel
+from regression_lifecycle.core.alerting.channels import AlertChannel
 from tests.mail_server import MailServer
 
 ALERT = Alert(
@@ -103,7 +103,7 @@ def mail() -> Iterator[Callable[..., MailServer]]:
 
 
 def send(channel: dict[str, Any], root: Path = Path(), **environment: str) -> Outcome:
-    return deliver(TypeAdapter(Channel).validate_python(channel), ALERT, root, environment)
+    return deliver(AlertChannel.model_validate(channel), ALERT, root, environment)
 
 
 def webhook(server: Server, **values: Any) -> Outcome:
@@ -421,6 +421,18 @@ def test_threads_that_write_at_once_leave_whole_lines(tmp_path: Path) -> None:
 
     lines = (tmp_path / "alerts.jsonl").read_text().splitlines()
     assert len([json.loads(line) for line in lines if line]) == 80
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_a_channel_that_nothing_sends_to_is_found_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "regression_lifecycle.adapters.notifications"
+    runpy.run_module(name, run_name=name)
+    monkeypatch.setitem(AlertChannel.kinds, "pigeon", AlertChannel)
+
+    with pytest.raises(TypeError, match=r"nothing sends to the channel\(s\) pigeon"):
+        runpy.run_module(name, run_name=name)
 
 
 def test_a_file_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as reference
 
-from regression_lifecycle.core.metrics import ERROR_METRICS, METRICS, compute_metrics
+from regression_lifecycle.core.metrics import (
+    ERROR_METRICS,
+    HEADLINE_METRICS,
+    METRICS,
+    WINDOW_METRICS,
+    compute_metrics,
+)
 
 _values = st.floats(-1e4, 1e4).map(lambda value: round(value, 3))
 _pairs = st.integers(2, 60).flatmap(
@@ -65,17 +71,27 @@ def test_a_forecast_that_is_a_tenth_too_high_has_a_bias_of_a_tenth():
 def test_a_perfect_forecast_has_the_best_value_of_each_metric():
     target = np.array([1.0, 5.0, 2.0])
     found = compute_metrics(target, target)
-    assert {name: found[name] for name in METRICS} == {
-        "rmse": 0,
-        "mae": 0,
-        "wape": 0,
-        "r2": 1,
-        "rmsle": 0,
-        "bias": 0,
-        "mean_error": 0,
-    }
     worse = compute_metrics(target, target + 1)
-    assert all(worse[name] > found[name] for name in ERROR_METRICS)
+    for name, metric in METRICS.items():
+        assert found[name] == metric.best
+        assert (worse[name] < found[name]) == (metric.better == "higher"), name
+
+
+def test_lists_of_metrics_are_read_from_the_register():
+    assert METRICS["r2"].meaning.startswith("Share of the variance")
+    assert ERROR_METRICS == ("rmse", "mae", "wape", "rmsle")
+    assert HEADLINE_METRICS == ("rmse", "mae", "r2", "rmsle", "bias")
+    assert set(HEADLINE_METRICS) <= set(WINDOW_METRICS) <= set(METRICS)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_says_all_that_others_must_know(name):
+    metric = METRICS[name]
+    assert metric.name == name
+    assert metric.meaning
+    assert metric.undefined
+    # A share of the baseline's value needs a value that never changes its sign.
+    assert metric.better != "lower" or metric.best == 0
 
 
 def test_the_mean_of_the_rows_explains_nothing():

@@ -170,7 +170,7 @@ def test_a_mistake_is_one_line(mistakes: Mistakes, changes: dict[str, Any], line
         ),
         pytest.param(
             {"preprocessing": features({"kind": "lagg", "name": "x"})},
-            "preprocessing.features.0: input tag 'lagg' ",
+            "preprocessing.features.0: unknown kind 'lagg'; did you mean 'lag'? Allowed: ",
             id="unknown kind of feature",
         ),
         pytest.param(

@@ -10,16 +10,18 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from regression_lifecycle.core.alerting.alerts import Alert
 from regression_lifecycle.core.alerting.channels import (
+    AlertChannel,
     EmailChannel,
     FileChannel,
+    NetworkChannel,
     WebhookChannel,
     url_mistake,
 )
@@ -36,7 +38,7 @@ class NotSentError(Exception):
     """An alert did not get through; the text may stand in a log."""
 
     def __init__(self, text: str, *, may_pass: bool = False) -> None:
-        """Say why.
+        """Keep the reason.
 
         Args:
             text: The reason.
@@ -46,18 +48,42 @@ class NotSentError(Exception):
         self.may_pass = may_pass
 
 
-class AlertChannel(Protocol):
-    """Something that takes alerts."""
+class Sender(Protocol):
+    """Takes alerts to a channel. Its class is registered by :func:`_sends_to`."""
+
+    @classmethod
+    def open(cls, channel: Any, root: Path, environment: Mapping[str, str]) -> Self:
+        """Make the sender of a channel.
+
+        Args:
+            channel: The channel's parameters.
+            root: Folder that relative paths start from.
+            environment: Where variables are looked up.
+
+        Raises:
+            NotSentError: If a variable is not set or cannot be used.
+        """
 
     def send(self, alert: Alert) -> None:
         """Send one alert.
 
-        Args:
-            alert: The alert.
-
         Raises:
             NotSentError: If it did not get through.
         """
+
+
+_SENDERS: dict[type[AlertChannel], type[Sender]] = {}
+_Made = TypeVar("_Made", bound=type[Sender])
+
+
+def _sends_to(channel: type[AlertChannel]) -> Callable[[_Made], _Made]:
+    """Register the class that sends to a kind of channel."""
+
+    def register(sender: _Made) -> _Made:
+        _SENDERS[channel] = sender
+        return sender
+
+    return register
 
 
 @dataclass(frozen=True)
@@ -76,33 +102,34 @@ class Outcome:
 
 
 def deliver(
-    spec: FileChannel | WebhookChannel | EmailChannel,
+    channel: AlertChannel,
     alert: Alert,
     root: Path,
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Send an alert and say what became of it; nothing is ever raised.
+    """Send an alert and return what became of it; nothing is ever raised.
 
     Args:
-        spec: The channel.
-        alert: The alert.
+        channel: Where it goes.
+        alert: What is sent.
         root: Folder that relative paths start from.
         environment: Where variables are looked up; that of the process by default.
-
-    Returns:
-        The outcome.
     """
     try:
-        channel = open_channel(spec, root, os.environ if environment is None else environment)
-        retries = 0 if isinstance(spec, FileChannel) else spec.retries
+        variables = os.environ if environment is None else environment
+        sender = _SENDERS[type(channel)].open(channel, root, variables)
+        retries, pause = (
+            (channel.retries, channel.backoff_seconds)
+            if isinstance(channel, NetworkChannel)
+            else (0, 0.0)
+        )
         for attempt in range(retries + 1):
             try:
-                channel.send(alert)
+                sender.send(alert)
             except NotSentError as error:
                 if attempt == retries or not error.may_pass:
                     raise
-                assert not isinstance(spec, FileChannel)
-                time.sleep(spec.backoff_seconds * 2**attempt)
+                time.sleep(pause * 2**attempt)
             else:
                 break
     except NotSentError as error:
@@ -111,38 +138,6 @@ def deliver(
         # Whatever a channel does, the run whose work is done goes on. Its text may hold a secret.
         return Outcome(FAILED, f"{type(error).__name__} while sending")
     return Outcome(SENT)
-
-
-def open_channel(
-    spec: FileChannel | WebhookChannel | EmailChannel, root: Path, environment: Mapping[str, str]
-) -> AlertChannel:
-    """Make the channel that a description asks for.
-
-    Args:
-        spec: The description.
-        root: Folder that relative paths start from.
-        environment: Where variables are looked up.
-
-    Returns:
-        The channel.
-
-    Raises:
-        NotSentError: If a variable is not set or cannot be used.
-    """
-    if isinstance(spec, FileChannel):
-        return _File(root / spec.path)
-    if isinstance(spec, WebhookChannel):
-        url = spec.url if spec.url_env is None else _variable(spec.url_env, environment)
-        assert url is not None
-        mistake = url_mistake(url)
-        if mistake:
-            raise NotSentError(f"{spec.url_env or 'url'}: {mistake}")
-        headers = {name: _variable(v, environment) for name, v in spec.headers_env.items()}
-        return _Webhook(spec, url, headers)
-    login = None
-    if spec.user_env is not None and spec.password_env is not None:
-        login = (_variable(spec.user_env, environment), _variable(spec.password_env, environment))
-    return _Email(spec, login)
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:
@@ -160,9 +155,14 @@ def _identity(alert: Alert) -> str:
     return hashlib.sha256(f"{alert.key}\n{alert.window}".encode()).hexdigest()[:32]
 
 
+@_sends_to(FileChannel)
 @dataclass(frozen=True)
 class _File:
     path: Path
+
+    @classmethod
+    def open(cls, channel: FileChannel, root: Path, environment: Mapping[str, str]) -> Self:
+        return cls(root / channel.path)
 
     def send(self, alert: Alert) -> None:
         line = json.dumps(alert.document(), allow_nan=False).encode() + b"\n"
@@ -183,11 +183,22 @@ class _File:
             raise NotSentError(f"the file cannot be written: {error.strerror}") from None
 
 
+@_sends_to(WebhookChannel)
 @dataclass(frozen=True, repr=False)
 class _Webhook:
-    spec: WebhookChannel
+    channel: WebhookChannel
     url: str
     headers: Mapping[str, str]
+
+    @classmethod
+    def open(cls, channel: WebhookChannel, root: Path, environment: Mapping[str, str]) -> Self:
+        url = channel.url if channel.url_env is None else _variable(channel.url_env, environment)
+        assert url is not None
+        mistake = url_mistake(url)
+        if mistake:
+            raise NotSentError(f"{channel.url_env or 'url'}: {mistake}")
+        headers = {name: _variable(v, environment) for name, v in channel.headers_env.items()}
+        return cls(channel, url, headers)
 
     def send(self, alert: Alert) -> None:
         from http.client import HTTPException
@@ -199,7 +210,7 @@ class _Webhook:
             def redirect_request(self, *_: Any, **__: Any) -> None:
                 return None
 
-        body = _slack(alert) if self.spec.template == "slack" else alert.document()
+        body = _slack(alert) if self.channel.template == "slack" else alert.document()
         request = Request(  # noqa: S310 (the scheme was looked at)
             self.url,
             data=json.dumps(body, allow_nan=False).encode(),
@@ -212,7 +223,7 @@ class _Webhook:
             method="POST",
         )
         try:
-            with build_opener(_Stay).open(request, timeout=self.spec.timeout_seconds):
+            with build_opener(_Stay).open(request, timeout=self.channel.timeout_seconds):
                 pass
         except HTTPError as error:
             with error:
@@ -221,13 +232,23 @@ class _Webhook:
                 ) from None
         except (URLError, HTTPException, OSError) as error:
             reason = error.reason if isinstance(error, URLError) else error
-            raise NotSentError(_network(reason, self.spec.timeout_seconds), may_pass=True) from None
+            raise NotSentError(
+                _network(reason, self.channel.timeout_seconds), may_pass=True
+            ) from None
 
 
+@_sends_to(EmailChannel)
 @dataclass(frozen=True, repr=False)
 class _Email:
-    spec: EmailChannel
+    channel: EmailChannel
     login: tuple[str, str] | None
+
+    @classmethod
+    def open(cls, channel: EmailChannel, root: Path, environment: Mapping[str, str]) -> Self:
+        user, password = channel.user_env, channel.password_env
+        if user is None or password is None:
+            return cls(channel, None)
+        return cls(channel, (_variable(user, environment), _variable(password, environment)))
 
     def send(self, alert: Alert) -> None:
         import smtplib
@@ -251,25 +272,27 @@ class _Email:
                 "the mail server does not offer what is asked for (STARTTLS, a login); see tls"
             ) from None
         except (smtplib.SMTPException, OSError) as error:
-            raise NotSentError(_network(error, self.spec.timeout_seconds), may_pass=True) from None
+            raise NotSentError(
+                _network(error, self.channel.timeout_seconds), may_pass=True
+            ) from None
         if refused:
             # Others have it already, so that it cannot simply be sent again.
             LOGGER.warning(
                 "an alert was refused for %d of %d recipients",
                 len(refused),
-                len(self.spec.recipients),
+                len(self.channel.recipients),
             )
 
     def _connect(self) -> smtplib.SMTP:
         import smtplib
         import ssl
 
-        host, port, timeout = self.spec.host, self.spec.port, self.spec.timeout_seconds
-        if self.spec.tls == "ssl":
+        host, port, timeout = self.channel.host, self.channel.port, self.channel.timeout_seconds
+        if self.channel.tls == "ssl":
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(host, port, timeout=timeout, context=context)
         server = smtplib.SMTP(host, port, timeout=timeout)
-        if self.spec.tls == "starttls":
+        if self.channel.tls == "starttls":
             try:
                 server.starttls(context=ssl.create_default_context())
             except BaseException:
@@ -284,10 +307,10 @@ class _Email:
         message = EmailMessage()
         # A line break would begin another header.
         message["Subject"] = " ".join(f"[{alert.level}] {alert.title}".split())
-        message["From"] = self.spec.sender
-        message["To"] = ", ".join(self.spec.recipients)
+        message["From"] = self.channel.sender
+        message["To"] = ", ".join(self.channel.recipients)
         message["Date"] = localtime()
-        message["Message-ID"] = f"<{_identity(alert)}@{self.spec.sender.partition('@')[2]}>"
+        message["Message-ID"] = f"<{_identity(alert)}@{self.channel.sender.partition('@')[2]}>"
         message.set_content(f"{alert.text}\n")
         return message
 
@@ -310,3 +333,8 @@ def _network(error: object, timeout_seconds: float) -> str:
         return f"no answer within {timeout_seconds:g} s"
     words = error.strerror if isinstance(error, OSError) else None
     return f"no connection: {words or type(error).__name__}"
+
+
+_SENDERLESS = [kind for kind, channel in AlertChannel.kinds.items() if channel not in _SENDERS]
+if _SENDERLESS:
+    raise TypeError(f"nothing sends to the channel(s) {', '.join(_SENDERLESS)}; see _sends_to")

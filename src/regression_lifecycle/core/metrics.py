@@ -1,45 +1,81 @@
-"""Metrics of a regression, each with its undefined case stated.
+"""Metrics of a regression, each registered once with what others must know of it.
 
 A metric that is undefined on the given rows is NaN, never zero and never an exception, so that
-a gate can see that it could not be computed.
+a gate can see that it could not be computed. Target and prediction are finite and of shape (n,).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import AfterValidator, WithJsonSchema
+
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
 FloatArray = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A metric, and how it may be used.
+
+    Attributes:
+        compute: From target and prediction to the value. Its name and the first line of its
+            docstring are the metric's.
+        best: Value of a perfect forecast.
+        better: ``lower``, ``higher``, or ``zero`` where either side of zero is worse. Of a metric
+            of which lower is better, a share of the baseline's value can be asked for.
+        undefined: When there is no value, for people.
+        unit: ``target``: the target's; ``relative``: none.
+        gates: Whether a check of the gate may bound it.
+        per_window: Whether each window has it: a column of ``window_history``, and by step in
+            MLflow.
+        headline: Whether it stands in the summary of a run and on the model card.
+    """
+
+    compute: Callable[[FloatArray, FloatArray], float]
+    best: float
+    better: Literal["lower", "higher", "zero"]
+    undefined: str
+    unit: Literal["target", "relative"]
+    gates: bool = True
+    per_window: bool = True
+    headline: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its key in parameters, documents and tables."""
+        return self.compute.__name__
+
+    @property
+    def meaning(self) -> str:
+        """What is computed, in one line."""
+        return (self.compute.__doc__ or "").splitlines()[0]
+
+
 def rmse(target: FloatArray, prediction: FloatArray) -> float:
-    """Root mean squared error, in the target's unit; best 0. Undefined for no rows."""
+    """Root of the mean squared error."""
     return float(np.sqrt(np.mean((prediction - target) ** 2))) if target.size else math.nan
 
 
 def mae(target: FloatArray, prediction: FloatArray) -> float:
-    """Mean absolute error, in the target's unit; best 0. Undefined for no rows."""
+    """Mean absolute error."""
     return float(np.mean(np.abs(prediction - target))) if target.size else math.nan
 
 
 def wape(target: FloatArray, prediction: FloatArray) -> float:
-    """Weighted absolute percentage error: sum of |error| over sum of |target|; best 0.
-
-    Undefined where the targets sum to nothing.
-    """
+    """Sum of absolute errors over sum of absolute targets."""
     total = float(np.sum(np.abs(target)))
     return float(np.sum(np.abs(prediction - target))) / total if total > 0 else math.nan
 
 
 def r2(target: FloatArray, prediction: FloatArray) -> float:
-    """Coefficient of determination; best 1, 0 for the mean of the rows.
-
-    Undefined for fewer than two rows and for a constant target.
-    """
+    """Share of the variance that is explained; 0 for the mean of the rows."""
     if target.size < 2:
         return math.nan
     total = float(np.sum((target - target.mean()) ** 2))
@@ -47,40 +83,64 @@ def r2(target: FloatArray, prediction: FloatArray) -> float:
 
 
 def rmsle(target: FloatArray, prediction: FloatArray) -> float:
-    """Root mean squared error of log(1 + value); best 0. Negative predictions count as 0.
-
-    Undefined for no rows and where a target is negative.
-    """
+    """RMSE of log(1 + value); negative predictions count as 0."""
     if not target.size or bool((target < 0).any()):
         return math.nan
     return rmse(np.log1p(target), np.log1p(np.maximum(prediction, 0.0)))
 
 
 def bias(target: FloatArray, prediction: FloatArray) -> float:
-    """Relative bias: sum of predictions over sum of targets, minus 1; best 0.
-
-    Positive means too high. Undefined where the targets sum to zero or less.
-    """
+    """Sum of predictions over sum of targets, minus 1; positive is too high."""
     total = float(np.sum(target))
     return float(np.sum(prediction)) / total - 1.0 if total > 0 else math.nan
 
 
 def mean_error(target: FloatArray, prediction: FloatArray) -> float:
-    """Mean of prediction minus target, in the target's unit; best 0. Undefined for no rows."""
+    """Mean of prediction minus target."""
     return float(np.mean(prediction - target)) if target.size else math.nan
 
 
-METRICS: dict[str, Callable[[FloatArray, FloatArray], float]] = {
-    "rmse": rmse,
-    "mae": mae,
-    "wape": wape,
-    "r2": r2,
-    "rmsle": rmsle,
-    "bias": bias,
-    "mean_error": mean_error,
-}
-ERROR_METRICS = ("rmse", "mae", "wape", "rmsle")
-"""Metrics of which less is better and 0 is best."""
+_METRICS = (
+    Metric(rmse, best=0, better="lower", undefined="no rows", unit="target"),
+    Metric(mae, best=0, better="lower", undefined="no rows", unit="target"),
+    Metric(
+        wape,
+        best=0,
+        better="lower",
+        undefined="targets sum to nothing",
+        unit="relative",
+        headline=False,
+    ),
+    Metric(
+        r2,
+        best=1,
+        better="higher",
+        undefined="fewer than two rows, constant target",
+        unit="relative",
+    ),
+    Metric(rmsle, best=0, better="lower", undefined="no rows, a negative target", unit="relative"),
+    Metric(bias, best=0, better="zero", undefined="targets sum to zero or less", unit="relative"),
+    Metric(mean_error, best=0, better="zero", undefined="no rows", unit="target", headline=False),
+)
+METRICS = {metric.name: metric for metric in _METRICS}
+"""Every metric by its name."""
+
+GATE_METRICS = tuple(metric.name for metric in _METRICS if metric.gates)
+ERROR_METRICS = tuple(metric.name for metric in _METRICS if metric.better == "lower")
+WINDOW_METRICS = tuple(metric.name for metric in _METRICS if metric.per_window)
+HEADLINE_METRICS = tuple(metric.name for metric in _METRICS if metric.headline)
+
+
+def _known(name: str) -> str:
+    if name not in GATE_METRICS:
+        raise ConfigurationError(unknown_name("metric", name, GATE_METRICS))
+    return name
+
+
+GateMetric = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"enum": list(GATE_METRICS)}, mode="validation")
+]
+"""Name of a metric that the gate may bound."""
 
 
 def compute_metrics(target: Any, prediction: Any) -> dict[str, float]:
@@ -97,5 +157,5 @@ def compute_metrics(target: Any, prediction: Any) -> dict[str, float]:
     predicted = np.asarray(prediction, dtype=np.float64)
     known = np.isfinite(observed) & np.isfinite(predicted)
     observed, predicted = observed[known], predicted[known]
-    values = {name: metric(observed, predicted) for name, metric in METRICS.items()}
+    values = {name: metric.compute(observed, predicted) for name, metric in METRICS.items()}
     return {"n": float(known.sum()), **values}

@@ -92,8 +92,8 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         tried = channel not in unreachable
         outcome = Outcome(FAILED, "not tried: the channel had just failed to answer")
         if tried:
-            spec = next(spec for spec in self._parameters.channels if spec.label == channel)
-            outcome = deliver(spec, alert, self._root)
+            place = next(place for place in self._parameters.channels if place.label == channel)
+            outcome = deliver(place, alert, self._root)
         if outcome.unreachable:
             unreachable.add(channel)
         if outcome.status == FAILED:

@@ -28,8 +28,8 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import MODELS, EvaluationParameters
+from regression_lifecycle.core.features.column_features import Lag
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.features.specifications import Lag, RawColumns
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
@@ -259,13 +259,7 @@ def _of_features(preprocessing: PreprocessingParameters, problem: Problem) -> li
     except ConfigurationError as error:
         return [str(error)]
     found = []
-    made = [
-        name
-        for spec in preprocessing.features
-        if not isinstance(spec, RawColumns)
-        for name in spec.output_names()
-        if name in OWN_COLUMNS
-    ]
+    made = [name for name in preprocessing.made_names if name in OWN_COLUMNS]
     if made:
         found.append(
             f"{bounded_list(made)} would be overwritten by the columns of that name that "

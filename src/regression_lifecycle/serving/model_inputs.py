@@ -14,7 +14,6 @@ from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.prediction.adjustment import FloatArray
 from regression_lifecycle.serving.request_bodies import Row
-from regression_lifecycle.serving.request_columns import CLOCK_KINDS
 
 # Moments whose features are remembered, about 1 kB each.
 REMEMBERED_MOMENTS = 10_000
@@ -36,7 +35,7 @@ class ModelInputs:
             for name in self.names
             if name in problem.columns and problem.columns[name].type == "category"
         )
-        clock = tuple(spec for spec in recipe.features if isinstance(spec, CLOCK_KINDS))
+        clock = tuple(spec for spec in recipe.features if not spec.columns_read)
         self.made_names = tuple(name for spec in clock for name in spec.output_names())
         self._recipe = FeatureRecipe(features=clock) if clock else None
         self._problem = problem

@@ -10,19 +10,12 @@ from pydantic_core import core_schema
 
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.features.specifications import (
-    AnnualPeriod,
-    CalendarParts,
-    CyclicalPart,
-    FeatureRecipe,
-    RawColumns,
-    TimeIndex,
-)
+from regression_lifecycle.core.features.column_features import RawColumns
+from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
-CLOCK_KINDS = (CalendarParts, CyclicalPart, TimeIndex, AnnualPeriod)
 MAXIMUM_TEXT = 1000
 # No moment that one of the libraries on the way could not hold.
 FIRST_YEAR, LAST_YEAR = 1678, 2261
@@ -157,20 +150,15 @@ def row_columns(
                 _raw(name, problem.columns[name], enforce_bounds=enforce_bounds)
                 for name in spec.names
             ]
-        elif isinstance(spec, CLOCK_KINDS):
+        elif not spec.columns_read:
             note = f"made from {problem.timestamp.name} where it is left out"
             columns += [
                 RowColumn(name, "number", required=False, note=note) for name in spec.output_names()
             ]
         else:
-            source = spec.column
-            note = (
-                f"{spec.statistic} of {source} over a day"
-                if spec.kind == "day"
-                else f"{source} of earlier rows"
-            )
             columns += [
-                RowColumn(name, "number", missing=True, note=note) for name in spec.output_names()
+                RowColumn(name, "number", missing=True, note=spec.note)
+                for name in spec.output_names()
             ]
     taken = {column.name for column in columns}
     for name in problem.row_order:

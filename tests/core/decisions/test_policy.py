@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from regression_lifecycle.core.decisions import policy
 from regression_lifecycle.core.decisions.policy import PolicyParameters, alarms, decide
-from regression_lifecycle.core.decisions.rules import PolicyState
+from regression_lifecycle.core.decisions.rules import PolicyRule, PolicyState
 from tests.core.conftest import ROOT
 
 START = pd.Timestamp("2021-03-01")
@@ -59,8 +59,13 @@ def state(served, *, age="30 days", version="1", since=None):
 
 def ask(rule, served, **more):
     """What one rule finds."""
-    (found,) = decide(state(served, **more), PolicyParameters(rules=[rule]))["rules"]
+    (found,) = decide(state(served, **more), policy_of(rule))["rules"]
     return found
+
+
+def policy_of(*rules, **more):
+    """A policy whose rules are named by their kinds."""
+    return PolicyParameters(rules={rule["kind"]: rule for rule in rules}, **more)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +234,7 @@ def test_age_is_counted_from_the_newest_training_row():
     found = ask(SCHEDULE, windows({}), age="84 days")
     assert (found["verdict"], found["value"], found["threshold"]) == ("fired", 84.0, 84.0)
     nobody = PolicyState(START, "", None, [])
-    (found,) = decide(nobody, PolicyParameters(rules=[SCHEDULE]))["rules"]
+    (found,) = decide(nobody, policy_of(SCHEDULE))["rules"]
     assert found["verdict"] == "not computed"
 
 
@@ -237,7 +242,7 @@ def test_age_is_counted_from_the_newest_training_row():
 
 
 def test_without_a_champion_a_first_one_is_asked_for():
-    decision = decide(PolicyState(START, "", None, []), PolicyParameters(rules=[BIAS]))
+    decision = decide(PolicyState(START, "", None, []), policy_of(BIAS))
 
     assert decision["decision"] == policy.RETRAIN
     assert decision["reasons"] == ["there is no champion yet"]
@@ -248,7 +253,7 @@ def test_rules_that_only_tell_never_retrain():
     rule = {**BIAS, "action": "alert"}
     bad = {"sum_raw_prediction": 1300.0}
 
-    decision = decide(state(windows(bad, bad)), PolicyParameters(rules=[rule]))
+    decision = decide(state(windows(bad, bad)), policy_of(rule))
 
     assert decision["decision"] == policy.ALERT
     assert alarms(decision) == "bias"
@@ -261,7 +266,7 @@ def test_rules_that_only_tell_never_retrain():
 )
 def test_after_an_attempt_the_policy_waits(since, cooldown, decision):
     bad = {"sum_raw_prediction": 1300.0}
-    rules = PolicyParameters(rules=[BIAS], cooldown_windows=cooldown)
+    rules = policy_of(BIAS, cooldown_windows=cooldown)
 
     made = decide(state(windows(bad, bad), since=since), rules)
 
@@ -273,7 +278,7 @@ def test_after_an_attempt_the_policy_waits(since, cooldown, decision):
 
 def test_who_has_to_wait_still_alerts():
     trouble = {"sum_raw_prediction": 1300.0, "coverage": 0.1}
-    rules = PolicyParameters(rules=[BIAS, COVERAGE], cooldown_windows=2)
+    rules = policy_of(BIAS, COVERAGE, cooldown_windows=2)
 
     made = decide(state(windows(trouble, trouble), since=1), rules)
 
@@ -283,14 +288,14 @@ def test_who_has_to_wait_still_alerts():
 
 
 def test_silence_says_what_it_rests_on():
-    rules = PolicyParameters(rules=[BIAS, SCHEDULE])
+    rules = policy_of(BIAS, SCHEDULE)
     undefined = {"sum_target": 0.0}
 
     assert decide(state(windows({})), rules)["reasons"] == ["no rule fired"]
     assert decide(state(windows(undefined)), rules)["reasons"] == [
         "no rule fired; not computed: bias"
     ]
-    nothing = decide(state(windows(undefined)), PolicyParameters(rules=[BIAS]))
+    nothing = decide(state(windows(undefined)), policy_of(BIAS))
     assert nothing["reasons"] == ["no rule could be computed yet"]
     assert nothing["decision"] == policy.KEEP
 
@@ -328,17 +333,18 @@ def test_two_bad_windows_retrain_under_the_shipped_policy(shipped):
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ([], "at least 1 item"),
-        (None, "valid tuple"),
-        ([BIAS, {**BIAS, "maximum": 0.3}], "rules of one name: bias; give each its own"),
-        ([{"maximum": 0.1}], "rule 1 has no kind; allowed: performance, bias, coverage"),
-        ([{**BIAS, "kind": "biass"}], "'performance', 'bias', 'coverage', 'schedule', 'drift'"),
-        ([{**BIAS, "maximun": 0.1}], "unknown key 'maximun'; did you mean 'maximum'"),
-        ([{**BIAS, "statistic": "sum"}], "'window', 'cumulative' or 'pooled'"),
-        ([{**BIAS, "action": "tell"}], "'retrain' or 'alert'"),
-        ([{**BIAS, "violations": 4}], "violations 4 of 3 windows can never be met"),
-        ([{**SCHEDULE, "maximum_age": 84}], "'84' has no unit"),
-        ([{**BIAS, "name": "Too High"}], "match pattern"),
+        ({}, "at least 1 item"),
+        ({"bias": None}, "at least 1 item"),
+        (None, "valid dictionary"),
+        ({"bias": {"maximum": 0.1}}, "'kind' is missing; allowed: performance, bias, coverage"),
+        ({"bias": 0.1}, "write {kind: ..., ...}; kinds: performance, bias, coverage"),
+        ({"bias": {**BIAS, "kind": "biass"}}, "unknown kind 'biass'; did you mean 'bias'?"),
+        ({"bias": {**BIAS, "maximun": 0.1}}, "unknown key 'maximun'; did you mean 'maximum'"),
+        ({"bias": {**BIAS, "statistic": "sum"}}, "'window', 'cumulative' or 'pooled'"),
+        ({"bias": {**BIAS, "action": "tell"}}, "'retrain' or 'alert'"),
+        ({"bias": {**BIAS, "violations": 4}}, "violations 4 of 3 windows can never be met"),
+        ({"age": {**SCHEDULE, "maximum_age": 84}}, "'84' has no unit"),
+        ({"Too High": BIAS}, "match pattern"),
     ],
 )
 def test_a_policy_that_means_nothing_is_refused(rules, message):
@@ -349,8 +355,42 @@ def test_a_policy_that_means_nothing_is_refused(rules, message):
 
 
 def test_two_rules_of_one_kind_have_names_of_their_own():
-    rules = [BIAS, {**BIAS, "name": "served_bias", "prediction": "served"}]
+    rules = {"bias": BIAS, "served_bias": {**BIAS, "prediction": "served"}}
 
     made = decide(state(windows({"sum_prediction": 1300.0}) * 2), PolicyParameters(rules=rules))
 
     assert alarms(made) == "served_bias"
+
+
+def test_null_removes_a_rule():
+    rules = PolicyParameters(rules={"bias": None, "age": SCHEDULE})
+
+    assert list(rules.rules) == ["age"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "unit", "figure"),
+    [
+        (BIAS, "share", "bias"),
+        ({**BIAS, "statistic": "pooled"}, "share", "bias"),
+        # A sum of biases is none of a window.
+        ({**BIAS, "statistic": "cumulative"}, "share", ""),
+        (PERFORMANCE, "share", ""),
+        (DRIFT, "share", "drifted_share"),
+        (SCHEDULE, "days", ""),
+    ],
+)
+def test_a_finding_says_what_its_numbers_are(rule, unit, figure):
+    found = ask(rule, windows({}, {}, {}))
+
+    assert (found["unit"], found["figure"]) == (unit, figure)
+
+
+def test_what_a_policy_was_can_be_read_again(shipped):
+    assert PolicyParameters.model_validate(shipped.model_dump(mode="json")) == shipped
+
+
+def test_every_kind_of_rule_is_tested_here():
+    tested = {rule["kind"] for rule in (BIAS, PERFORMANCE, COVERAGE, SCHEDULE, DRIFT, QUALITY)}
+
+    assert tested == set(PolicyRule.kinds)

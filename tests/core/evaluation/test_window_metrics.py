@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.evaluation.window_metrics import (
-    FIGURES,
     data_quality,
     measure_rows,
     measure_segments,
     segment_extremes,
 )
-from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.metrics import WINDOW_METRICS, compute_metrics
 
 
 @pytest.fixture
@@ -36,7 +35,9 @@ def test_figures_are_those_of_the_labelled_rows(rows):
     figures = measure_rows(rows, "cnt")
 
     expected = compute_metrics(rows["cnt"][:4], rows["prediction"][:4])
-    assert {name: figures[name] for name in FIGURES} == {name: expected[name] for name in FIGURES}
+    assert {name: figures[name] for name in WINDOW_METRICS} == {
+        name: expected[name] for name in WINDOW_METRICS
+    }
     assert figures["sum_target"] == 100
     assert figures["sum_prediction"] == 120
     assert figures["sum_raw_prediction"] == 60

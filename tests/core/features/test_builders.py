@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.builders import build_features, drop_forbidden
+from regression_lifecycle.core.features.feature import Feature
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from tests.examples import with_missing_values
 
@@ -382,6 +383,10 @@ BIKE_FEATURES = [
     lag("hum", "1 hour", "2 hours", "3 hours", "5 hours", name="hum_mean"),
     lag("temp", "1 hour", "24 hours", name="temp_max", statistic="max"),
 ]
+
+
+def test_every_kind_of_feature_is_tried_on_every_engine():
+    assert {spec["kind"] for spec in BIKE_FEATURES} == set(Feature.kinds)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.feature import Reach
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.features.streaming import BatchReader, Reach, columns_read
+from regression_lifecycle.core.features.streaming import BatchReader, columns_read
 from tests.core.conftest import _tiny_problem, _tiny_raw
 from tests.examples import with_missing_values
 
@@ -202,8 +203,8 @@ def test_no_more_of_the_past_is_kept_than_is_read() -> None:
 
 
 def test_the_reach_is_that_of_the_features() -> None:
-    assert Reach.of(recipe_of(COLUMNS)) == Reach(pd.Timedelta(0), 0)
-    assert Reach.of(EVERYTHING) == Reach(pd.Timedelta(days=2), 2)
+    assert recipe_of(COLUMNS).reach == Reach(pd.Timedelta(0), 0)
+    assert EVERYTHING.reach == Reach(pd.Timedelta(days=2), 2)
 
 
 def test_only_what_the_model_reads_is_looked_at() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, get_args
 import pandas as pd
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.alerting.channels import Channel
+from regression_lifecycle.core.alerting.channels import AlertChannel
 from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
@@ -38,14 +38,14 @@ class AlertParameters(StrictModel):
         maximum_attempts: How many runs try to deliver an alert that a channel did not take.
     """
 
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[AlertChannel, ...] = ()
     events: tuple[Event, ...] = _EVENTS  # type: ignore[assignment]
     minimum_level: Level = "info"
     cooldown: Duration | None = pd.Timedelta("14 days")
     maximum_attempts: int = Field(5, ge=1, le=100)
 
     @model_validator(mode="after")
-    def _sinks_can_be_told_apart(self) -> Self:
+    def _channels_can_be_told_apart(self) -> Self:
         names = [channel.label for channel in self.channels]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

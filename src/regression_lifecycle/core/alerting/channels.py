@@ -1,4 +1,7 @@
-"""Where alerts can go. Secrets are named by the environment variable that holds them."""
+"""Where alerts can go. Secrets are named by the environment variable that holds them.
+
+A new channel is one more class here, and a sender for it in ``adapters/notifications``.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from regression_lifecycle.core.config import StrictModel, Variable
+from regression_lifecycle.core.config import Variable
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.variants import Variant
 
 Address = Annotated[str, Field(pattern=r"^[^\s@<>,;:\"\x00-\x1f]+@[^\s@<>,;:\"\x00-\x1f]+$")]
 """An e-mail address without a display name."""
@@ -17,8 +21,8 @@ Header = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
 """Name of an HTTP header."""
 
 
-class _Channel(StrictModel):
-    """What all channels share.
+class AlertChannel(Variant):
+    """A place that alerts go to.
 
     Attributes:
         name: Name in the table of sent alerts; the kind if it is left out.
@@ -29,11 +33,11 @@ class _Channel(StrictModel):
     @property
     def label(self) -> str:
         """The name, or the kind where there is none."""
-        return self.name or str(getattr(self, "kind", ""))
+        return self.name or self.kind
 
 
-class _NetworkChannel(_Channel):
-    """What channels on the network share; the worst case in seconds is bounded by these three.
+class NetworkChannel(AlertChannel):
+    """A place on the network; the worst case in seconds is bounded by these three.
 
     Attributes:
         timeout_seconds: How long one step of the exchange may take.
@@ -46,8 +50,8 @@ class _NetworkChannel(_Channel):
     backoff_seconds: float = Field(1.0, ge=0, le=30)
 
 
-class FileChannel(_Channel):
-    """One line of JSON per alert, added to a file.
+class FileChannel(AlertChannel):
+    """A line of JSON per alert, added to a file.
 
     Attributes:
         path: The file; a relative path is one inside the project.
@@ -57,13 +61,13 @@ class FileChannel(_Channel):
     path: str = Field(min_length=1)
 
 
-class WebhookChannel(_NetworkChannel):
+class WebhookChannel(NetworkChannel):
     """An HTTP POST per alert.
 
     Attributes:
         url: The address, if it is no secret.
         url_env: The variable that holds the address, if it is one.
-        headers_env: By header the variable that holds its value.
+        headers_env: By header the variable that holds its value, if it is a secret.
         template: ``json`` sends the alert's fields, ``slack`` a message for Slack and its like.
     """
 
@@ -91,14 +95,13 @@ class WebhookChannel(_NetworkChannel):
         return self
 
 
-class EmailChannel(_NetworkChannel):
+class EmailChannel(NetworkChannel):
     """A plain-text e-mail per alert.
 
     Attributes:
         host: The SMTP server.
-        port: Its port.
-        sender: From whom.
-        recipients: To whom.
+        sender: Address that it comes from.
+        recipients: Addresses that it goes to.
         user_env: The variable that holds the user name, if the server wants one.
         password_env: The variable that holds the password.
         tls: ``starttls`` (port 587), ``ssl`` (port 465) or ``none``, which takes no password.
@@ -124,15 +127,8 @@ class EmailChannel(_NetworkChannel):
         return self
 
 
-Channel = Annotated[FileChannel | WebhookChannel | EmailChannel, Field(discriminator="kind")]
-"""Any channel, told by its ``kind``."""
-
-
 def url_mistake(url: str) -> str:
-    """Say what is wrong with the address of a webhook, without repeating it.
-
-    Args:
-        url: The address.
+    """Return what is wrong with the address of a webhook, without repeating it.
 
     Returns:
         One sentence; empty if nothing is wrong.

@@ -78,13 +78,14 @@ class BacktestParameters(StrictModel):
 
     Attributes:
         start: Start of the first window that is served; what lies before trains the first model.
+            None begins after 30 % of the observations.
         end: Moment before which the last window begins; None runs to the newest observation.
         policies: Who competes.
         oracle: Whether to add the best that hindsight could do with as many retrainings as the
             configured policy took: a bound, not a policy. It needs a fit for every window.
     """
 
-    start: Moment
+    start: Moment | None = None
     end: Moment | None = None
     policies: tuple[BacktestPolicy, ...] = Field(min_length=1)
     oracle: bool = True
@@ -95,7 +96,7 @@ class BacktestParameters(StrictModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(f"policies of one name: {bounded_list(twice)}")
-        if self.end is not None and self.end <= self.start:
+        if self.end is not None and self.start is not None and self.end <= self.start:
             raise ConfigurationError("end must lie after start")
         return self
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import pandas as pd
 
+from regression_lifecycle.core.metrics import WINDOW_METRICS
+
 ColumnKind = Literal["text", "integer", "float", "boolean", "datetime"]
 
 _DTYPES: dict[ColumnKind, str] = {
@@ -85,13 +87,7 @@ WINDOW_HISTORY = HistoryTable(
         # The deployed prediction is the model's times this factor.
         "level_factor": "float",
         # Figures of the deployed prediction, in the target's unit or as shares.
-        "rmse": "float",
-        "mae": "float",
-        "wape": "float",
-        "r2": "float",
-        "rmsle": "float",
-        "bias": "float",
-        "mean_error": "float",
+        **dict.fromkeys(WINDOW_METRICS, "float"),
         "baseline_rmse": "float",
         "baseline_mae": "float",
         # Sums over the labelled rows; the bias over several windows is made of them.

@@ -4,49 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.decisions.rules import Finding, PolicyState, Rule
-from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+from regression_lifecycle.core.decisions import rule_kinds  # noqa: F401 (registers them)
+from regression_lifecycle.core.decisions.rules import Finding, PolicyRule, PolicyState
+from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.variants import Overridable
 
 KEEP, RETRAIN, ALERT = "keep", "retrain", "alert"
+
+
+RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class PolicyParameters(StrictModel):
     """When to retrain and when to tell people.
 
     Attributes:
-        rules: The rules; each fires for itself and states its evidence.
+        rules: By the name that decisions, alarms and the page use; each rule fires for itself and
+            states its evidence. An environment changes one by its name, or removes it by null.
         cooldown_windows: Windows that must end after an attempt at retraining, whether it was
             promoted or refused, before the next one. 1 allows one attempt per window.
     """
 
-    rules: tuple[Rule, ...] = Field(min_length=1)
+    rules: Overridable[dict[RuleName, PolicyRule]] = Field(min_length=1)
     cooldown_windows: int = Field(1, ge=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _kinds_are_known(cls, data: Any) -> Any:
-        # The answer of a discriminated union to a missing kind is hard to read.
-        rules = data.get("rules") if isinstance(data, dict) else None
-        for position, rule in enumerate(rules if isinstance(rules, list | tuple) else ()):
-            if isinstance(rule, dict) and "kind" not in rule:
-                raise ConfigurationError(
-                    f"rule {position + 1} has no kind; allowed: performance, bias, coverage, "
-                    "schedule, drift, data_quality"
-                )
-        return data
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [rule.name for rule in self.rules]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ConfigurationError(f"rules of one name: {bounded_list(twice)}; give each its own")
-        return self
 
 
 def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
@@ -59,10 +44,10 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
     Returns:
         ``decision`` (``keep``, ``retrain`` or ``alert``), ``as_of``, ``window`` (the newest one
         that was looked at), ``champion_version``, ``reasons`` (sentences), ``rules`` (name, kind,
-        action, verdict, value, threshold, detail of each).
+        action, verdict, value, threshold, detail, unit and figure of each).
     """
-    findings = [(rule, rule.find(state)) for rule in parameters.rules]
-    fired = [(rule, finding) for rule, finding in findings if finding.verdict == "fired"]
+    findings = [(name, rule, rule.find(state)) for name, rule in parameters.rules.items()]
+    fired = [(rule, finding) for _, rule, finding in findings if finding.verdict == "fired"]
     wanted = [finding.detail for rule, finding in fired if rule.action == RETRAIN]
     told = [finding.detail for rule, finding in fired if rule.action == ALERT]
     waited = state.windows_since_attempt
@@ -88,8 +73,8 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
         "champion_version": state.champion_version,
         "reasons": reasons,
         "rules": [
-            {"name": rule.name, "kind": rule.kind, "action": rule.action, **_plain(finding)}
-            for rule, finding in findings
+            {"name": name, "kind": rule.kind, "action": rule.action, **_plain(finding)}
+            for name, rule, finding in findings
         ],
     }
 
@@ -106,8 +91,8 @@ def alarms(decision: dict[str, Any]) -> str:
     return ",".join(rule["name"] for rule in decision["rules"] if rule["verdict"] == "fired")
 
 
-def _all_quiet(findings: list[tuple[Any, Finding]]) -> str:
-    open_rules = [rule.name for rule, finding in findings if finding.verdict == "not computed"]
+def _all_quiet(findings: list[tuple[str, PolicyRule, Finding]]) -> str:
+    open_rules = [name for name, _, finding in findings if finding.verdict == "not computed"]
     if len(open_rules) == len(findings):
         return "no rule could be computed yet"
     silent = f"; not computed: {bounded_list(open_rules)}" if open_rules else ""

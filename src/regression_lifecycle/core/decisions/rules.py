@@ -1,25 +1,27 @@
-"""The rules of a retraining policy: what each one looks at, and when it fires.
+"""What a rule of the retraining policy is: what it may look at, and what it answers.
 
 A rule looks at the windows that the deployed model served since it was trained, and states its
 evidence. Windows without enough labels are passed over, so that silence is never taken for health
-or for illness.
+or for illness. The rules themselves are in ``rule_kinds``.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.variants import Variant
 
 Action = Literal["retrain", "alert"]
-RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+Unit = Literal["share", "days"]
+Verdict = Literal["fired", "quiet", "not computed"]
 WindowRow = Mapping[str, Any]
 """One window as :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY` describes it."""
 
@@ -49,37 +51,57 @@ class Finding:
     """What a rule found.
 
     Attributes:
-        verdict: ``fired``, ``quiet`` or ``not computed``.
         value: The newest value it looked at; None where it could not be computed.
         threshold: Where it fires.
         detail: One sentence with the evidence.
+        unit: Unit of value and threshold.
+        figure: Column of ``window_history`` whose absolute value in each window the threshold
+            bounds; empty where it bounds something else.
     """
 
-    verdict: Literal["fired", "quiet", "not computed"]
+    verdict: Verdict
     value: float | None
     threshold: float
     detail: str
+    unit: Unit = "share"
+    figure: str = ""
 
 
-class _Rule(StrictModel):
-    """What all rules share.
+class PolicyRule(Variant):
+    """A rule: what it looks at, and from where on it fires.
 
     Attributes:
-        name: Name in decisions, alarms and the page.
         action: ``retrain`` asks for a challenger, ``alert`` only tells people.
     """
 
-    name: RuleName
     action: Action
+    unit: ClassVar[Unit] = "share"
+
+    @property
+    @abstractmethod
+    def limit(self) -> float:
+        """The value above which it fires."""
+
+    @property
+    def figure(self) -> str:
+        """Column of ``window_history`` that the limit bounds; empty if there is none."""
+        return ""
+
+    @abstractmethod
+    def find(self, state: PolicyState) -> Finding:
+        """Look at the state."""
+
+    def _finding(self, verdict: Verdict, value: float | None, detail: str) -> Finding:
+        return Finding(verdict, value, self.limit, detail, self.unit, self.figure)
 
 
-class _PersistentRule(_Rule):
-    """A rule that wants the trouble to last.
+class WindowRule(PolicyRule):
+    """A rule that looks at a value of every window, and wants the trouble to last.
 
     Attributes:
-        violations: How many of the newest ``of`` windows must be in trouble ...
-        of: ... of how many; the newest one must always be among them. With a single bad window
-            (a storm, a holiday) nothing is gained by a retraining.
+        violations: How many of the newest ``of`` windows must be in trouble, the newest one among
+            them. For a single bad window (a storm, a holiday) nothing is gained by a retraining.
+        of: See ``violations``.
     """
 
     violations: int = Field(2, ge=1)
@@ -93,256 +115,34 @@ class _PersistentRule(_Rule):
             )
         return self
 
-    def _judge(
-        self, windows: Sequence[WindowRow], values: Sequence[float], threshold: float, what: str
-    ) -> Finding:
-        """Count the newest windows whose value lies above the threshold."""
-        known = [
-            (row, value) for row, value in zip(windows, values, strict=True) if math.isfinite(value)
-        ][-self.of :]
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What is looked at, as the beginning of a sentence."""
+
+    def windows(self, state: PolicyState) -> list[WindowRow]:
+        """The windows that count: those whose figures are final, unless a rule says otherwise."""
+        return [row for row in state.windows if row["status"] == "complete"]
+
+    @abstractmethod
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The value of a window, given all that count; NaN where it is not defined."""
+
+    def find(self, state: PolicyState) -> Finding:
+        """Count the newest windows whose value lies above the limit."""
+        windows, limit = self.windows(state), self.limit
+        values = [(row, self.value(row, windows)) for row in windows]
+        known = [(row, value) for row, value in values if math.isfinite(value)][-self.of :]
         if not known:
-            return Finding(
-                "not computed", None, threshold, f"{what}: no labelled window since the training"
+            return self._finding(
+                "not computed", None, f"{self.label}: no labelled window since the training"
             )
         newest_row, newest = known[-1]
-        bad = [str(row["window"]) for row, value in known if value > threshold]
-        fired = len(bad) >= self.violations and newest > threshold
-        return Finding(
-            "fired" if fired else "quiet",
+        bad = sum(value > limit for _, value in known)
+        return self._finding(
+            "fired" if bad >= self.violations and newest > limit else "quiet",
             newest,
-            threshold,
-            f"{what} is {newest:.3g} in window {newest_row['window']}; above {threshold:g} in "
-            f"{len(bad)} of the newest {len(known)} window(s), {self.violations} of {self.of} "
-            "with the newest are asked for",
+            f"{self.label} is {newest:.3g} in window {newest_row['window']}; above {limit:g} in "
+            f"{bad} of the newest {len(known)} window(s), {self.violations} of {self.of} with the "
+            "newest are asked for",
         )
-
-
-class PerformanceRule(_PersistentRule):
-    """The error is too large, compared with something that grows with the problem.
-
-    Attributes:
-        metric: ``rmse`` or ``mae`` of what was served.
-        relative_to: ``baseline``: the naive forecast's error in the same window;
-            ``first_windows``: the mean error of the first ``reference_windows`` windows after the
-            training; ``target_mean``: the mean target of the window.
-        maximum: Share of it above which a window is in trouble.
-        reference_windows: See ``relative_to``.
-    """
-
-    kind: Literal["performance"]
-    name: RuleName = "performance"
-    action: Action = "retrain"
-    metric: Literal["rmse", "mae"] = "rmse"
-    relative_to: Literal["baseline", "first_windows", "target_mean"] = "baseline"
-    maximum: float = Field(gt=0)
-    reference_windows: int = Field(4, ge=1)
-
-    def find(self, state: PolicyState) -> Finding:
-        """Judge the served windows."""
-        windows = usable(state.windows)
-        values = [_ratio(row[self.metric], self._unit(row, windows)) for row in windows]
-        words = {
-            "baseline": "the baseline's",
-            "first_windows": f"that of the first {self.reference_windows} windows",
-            "target_mean": "the mean target",
-        }
-        return self._judge(
-            windows,
-            values,
-            self.maximum,
-            f"{self.metric} as a share of {words[self.relative_to]}",
-        )
-
-    def _unit(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
-        if self.relative_to == "baseline":
-            return float(row[f"baseline_{self.metric}"])
-        if self.relative_to == "target_mean":
-            return _ratio(row["sum_target"], row["n_labelled"])
-        first = [float(window[self.metric]) for window in windows[: self.reference_windows]]
-        return sum(first) / len(first) if len(first) == self.reference_windows else math.nan
-
-
-class BiasRule(_PersistentRule):
-    """The predictions are too high or too low as a whole: the level has moved.
-
-    Attributes:
-        statistic: ``window``: the bias of each window, with persistence; ``cumulative``: the sum
-            of the windows' biases since the training, which grows with every week that the level
-            stays away; ``pooled``: the bias over the newest ``of`` windows together. The last two
-            last by themselves, so ``violations`` has no part in them.
-        prediction: ``model``: of the model itself, before the level correction hides it;
-            ``served``: of what was served.
-        maximum: Absolute bias (a share of the targets' sum) above which it fires.
-    """
-
-    kind: Literal["bias"]
-    name: RuleName = "bias"
-    action: Action = "retrain"
-    statistic: Literal["window", "cumulative", "pooled"] = "window"
-    prediction: Literal["model", "served"] = "model"
-    maximum: float = Field(gt=0)
-
-    def find(self, state: PolicyState) -> Finding:
-        """Judge the served windows."""
-        windows = usable(state.windows)
-        said = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
-        biases = [_ratio(row[said], row["sum_target"]) - 1 for row in windows]
-        if self.statistic == "window":
-            sizes = [abs(bias) for bias in biases]
-            return self._judge(windows, sizes, self.maximum, "absolute bias")
-        if not windows:
-            return Finding(
-                "not computed", None, self.maximum, "bias: no labelled window since the training"
-            )
-        if self.statistic == "cumulative":
-            known = [bias for bias in biases if math.isfinite(bias)]
-            value = sum(known) if known else math.nan
-            what = f"bias summed over {len(known)} window(s) since the training"
-        else:
-            newest = windows[-self.of :]
-            value = (
-                _ratio(
-                    sum(float(w[said]) for w in newest), sum(float(w["sum_target"]) for w in newest)
-                )
-                - 1
-            )
-            what = f"bias over the newest {len(newest)} window(s) together"
-            if len(newest) < self.of:
-                return Finding(
-                    "not computed", None, self.maximum, f"{what}: {self.of} are asked for"
-                )
-        if not math.isfinite(value):
-            return Finding("not computed", None, self.maximum, f"{what} is not defined")
-        return Finding(
-            "fired" if abs(value) > self.maximum else "quiet",
-            value,
-            self.maximum,
-            f"{what} is {value:+.3f}, at most {self.maximum:g} either way is tolerated",
-        )
-
-
-class CoverageRule(_PersistentRule):
-    """Too few observations fall into the prediction interval.
-
-    Attributes:
-        minimum: Share of a window's rows below which it is in trouble.
-    """
-
-    kind: Literal["coverage"]
-    name: RuleName = "coverage"
-    action: Action = "alert"
-    minimum: float = Field(gt=0, lt=1)
-
-    def find(self, state: PolicyState) -> Finding:
-        """Judge the served windows."""
-        windows = usable(state.windows)
-        # Rounded, since 1 - 0.7 is a little more than 0.3.
-        missed = [round(1 - float(row["coverage"]), 9) for row in windows]
-        return self._judge(
-            windows, missed, round(1 - self.minimum, 9), "share of rows outside the interval"
-        )
-
-
-class ScheduleRule(_Rule):
-    """The model is old, whatever its figures say.
-
-    Attributes:
-        maximum_age: Time since the newest training row from which on it fires.
-    """
-
-    kind: Literal["schedule"]
-    name: RuleName = "schedule"
-    action: Action = "retrain"
-    maximum_age: Duration
-
-    def find(self, state: PolicyState) -> Finding:
-        """Judge the model's age."""
-        limit = self.maximum_age / _DAY
-        if state.trained_until is None:
-            return Finding("not computed", None, limit, "there is no deployed model")
-        age = (state.as_of - state.trained_until) / _DAY
-        return Finding(
-            "fired" if age >= limit else "quiet",
-            age,
-            limit,
-            f"the newest training row is {age:.1f} days old, {limit:g} days are the limit",
-        )
-
-
-class DriftRule(_PersistentRule):
-    """The inputs look unlike the reference. It explains; it seldom should decide.
-
-    Attributes:
-        maximum_share: Share of drifted columns above which a window is in trouble.
-    """
-
-    kind: Literal["drift"]
-    name: RuleName = "drift"
-    action: Action = "alert"
-    maximum_share: float = Field(ge=0, lt=1)
-
-    def find(self, state: PolicyState) -> Finding:
-        """Judge the served windows; drift needs no labels."""
-        windows = [row for row in state.windows if row["status"] in ("complete", "pending labels")]
-        shares = [float(row["drifted_share"]) for row in windows]
-        return self._judge(windows, shares, self.maximum_share, "share of drifted columns")
-
-
-class DataQualityRule(_PersistentRule):
-    """Values are blank, rows are missing or were set aside.
-
-    Attributes:
-        maximum_share: Share of blank cells, or of rows that are missing or rejected, above which a
-            window is in trouble.
-    """
-
-    kind: Literal["data_quality"]
-    name: RuleName = "data_quality"
-    action: Action = "alert"
-    maximum_share: float = Field(ge=0, lt=1)
-    violations: int = Field(1, ge=1)
-    of: int = Field(1, ge=1)
-
-    def find(self, state: PolicyState) -> Finding:
-        """Judge the served windows; quality needs no labels."""
-        windows = [row for row in state.windows if row["status"] != "partial"]
-        shares = [self._share(row) for row in windows]
-        return self._judge(
-            windows, shares, self.maximum_share, "largest share of blank, missing or rejected data"
-        )
-
-    @staticmethod
-    def _share(row: WindowRow) -> float:
-        counts = [_number(row[name]) for name in ("n_missing_rows", "n_rejected")]
-        rows = float(row["n"]) + sum(count for count in counts if math.isfinite(count))
-        shares = [*(_ratio(count, rows) for count in counts), _number(row["missing_share"])]
-        return max((share for share in shares if math.isfinite(share)), default=math.nan)
-
-
-Rule = Annotated[
-    PerformanceRule | BiasRule | CoverageRule | ScheduleRule | DriftRule | DataQualityRule,
-    Field(discriminator="kind"),
-]
-
-_DAY = pd.Timedelta("1 day")
-
-
-def usable(windows: Sequence[WindowRow]) -> list[WindowRow]:
-    """The windows whose figures may decide: complete, with their labels.
-
-    Args:
-        windows: Served windows.
-
-    Returns:
-        Those with the status ``complete``, in their order.
-    """
-    return [row for row in windows if row["status"] == "complete"]
-
-
-def _number(value: Any) -> float:
-    return math.nan if pd.isna(value) else float(value)
-
-
-def _ratio(value: Any, unit: Any) -> float:
-    value, unit = float(value), float(unit)
-    return value / unit if unit > 0 and math.isfinite(value) else math.nan

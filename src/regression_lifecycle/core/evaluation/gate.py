@@ -19,9 +19,7 @@ from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Duration, StrictModel, duration_text
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
-from regression_lifecycle.core.metrics import ERROR_METRICS
-
-MetricName = Literal["rmse", "mae", "wape", "r2", "rmsle", "bias", "mean_error"]
+from regression_lifecycle.core.metrics import ERROR_METRICS, GateMetric
 
 
 class AbsoluteCheck(StrictModel):
@@ -35,7 +33,7 @@ class AbsoluteCheck(StrictModel):
             metrics of which less is better: a share of a negative value means the opposite.
     """
 
-    metric: MetricName
+    metric: GateMetric
     minimum: float | None = None
     maximum: float | None = None
     of_baseline: bool = False

@@ -10,10 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.evaluation.holdout import segment_label
-from regression_lifecycle.core.metrics import compute_metrics, mae, rmse
-
-FIGURES = ("rmse", "mae", "wape", "r2", "rmsle", "bias", "mean_error")
-"""Metrics of :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY`."""
+from regression_lifecycle.core.metrics import WINDOW_METRICS, compute_metrics, mae, rmse
 
 
 def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
@@ -38,7 +35,7 @@ def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
     inside = (observed >= lower) & (observed <= upper)
     compared = np.isfinite(naive)
     return {
-        **{name: metrics[name] for name in FIGURES},
+        **{name: metrics[name] for name in WINDOW_METRICS},
         "baseline_rmse": rmse(observed[compared], naive[compared]),
         "baseline_mae": mae(observed[compared], naive[compared]),
         "sum_target": float(observed.sum()),

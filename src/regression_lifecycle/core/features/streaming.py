@@ -7,7 +7,6 @@ read has come by, and no more of the past is kept than that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +22,7 @@ from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.features.specifications import (
-    DayStatistic,
-    FeatureRecipe,
-    Lag,
-    RawColumns,
-)
+from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 _DAY = pd.Timedelta(days=1)
 # The smallest step of a timestamp: another row of the same moment may still come.
@@ -50,53 +44,6 @@ class BatchPiece(NamedTuple):
     rejected_at: pd.Series
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How far around a row its features look.
-
-    Attributes:
-        back: Time before the row's own.
-        days_ahead: Days after the start of the row's own day that must be over first; 0 if no
-            feature looks at a day.
-    """
-
-    back: pd.Timedelta
-    days_ahead: int
-
-    @classmethod
-    def of(cls, recipe: FeatureRecipe) -> Reach:
-        """Read it from a recipe.
-
-        Args:
-            recipe: The features.
-
-        Returns:
-            The reach of all of them together.
-        """
-        backs = [pd.Timedelta(0)]
-        days_ahead = 0
-        for spec in recipe.features:
-            if isinstance(spec, Lag):
-                backs.append(max(spec.ages))
-            elif isinstance(spec, DayStatistic):
-                backs.append((1 + max(0, -spec.offset_days)) * _DAY)
-                days_ahead = max(days_ahead, 1 + max(0, spec.offset_days))
-        return cls(max(backs), days_ahead)
-
-    def ready_at(self, stamps: pd.Series) -> pd.Series:
-        """Say at which moment nothing can come any more that a row reads.
-
-        Args:
-            stamps: Timestamps of rows.
-
-        Returns:
-            The moments.
-        """
-        if not self.days_ahead:
-            return stamps + _TICK
-        return stamps.dt.normalize() + self.days_ahead * _DAY
-
-
 def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
     """Cut a contract down to what a model has to know of a row.
 
@@ -110,12 +57,7 @@ def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
     """
     stamp = problem.timestamp
     named = {stamp.date, stamp.hour, *problem.key_columns}
-    read: set[str] = set()
-    for spec in recipe.features:
-        if isinstance(spec, RawColumns):
-            read.update(spec.names)
-        elif isinstance(spec, DayStatistic | Lag):
-            read.add(spec.column)
+    read = recipe.columns_read
     columns = {_POSITION: ColumnSpec(type="integer")}
     for name, column in problem.columns.items():
         if name in named or (name in read and problem.is_known_in_advance(name)):
@@ -151,7 +93,7 @@ class BatchReader:
         """
         self._recipe = recipe
         self._problem = columns_read(recipe, problem)
-        self._reach = Reach.of(recipe)
+        self._reach = recipe.reach
         self._start, self._end = start, end
         self._stamp = problem.timestamp.name
         of_the_row = {problem.timestamp.date, problem.timestamp.hour, *problem.key_columns}
@@ -191,7 +133,7 @@ class BatchReader:
                 yield BatchPiece(held, *aside)
                 continue
             stamps = held[self._stamp]
-            waiting = self._reach.ready_at(stamps) > stamps.iloc[-1]
+            waiting = self._ready_at(stamps) > stamps.iloc[-1]
             ready_until = stamps[waiting].iloc[0]
             yield BatchPiece(self._features(held, done_until, ready_until), *aside)
             done_until = max(done_until, ready_until)
@@ -204,6 +146,12 @@ class BatchReader:
             last = self._held[self._stamp].iloc[-1] + _TICK
             rows = self._features(self._held, done_until, last)
             yield BatchPiece(rows, pd.DataFrame(), pd.Series(dtype="datetime64[us]"))
+
+    def _ready_at(self, stamps: pd.Series) -> pd.Series:
+        """Return the moment from which on nothing can come any more that a row reads."""
+        if not self._reach.days_ahead:
+            return stamps + _TICK
+        return stamps.dt.normalize() + self._reach.days_ahead * _DAY
 
     def _sort(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         positions = np.arange(self._n_read, self._n_read + len(raw))

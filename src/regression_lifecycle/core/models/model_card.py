@@ -6,9 +6,8 @@ from typing import Any
 
 from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.metrics import HEADLINE_METRICS
 from regression_lifecycle.core.models.trained_model import ModelMetadata
-
-_SHOWN = ("rmse", "mae", "r2", "rmsle", "bias")
 
 
 def write_model_card(
@@ -45,10 +44,10 @@ def write_model_card(
         "",
         "## Holdout",
         "",
-        "| model | " + " | ".join(_SHOWN) + " |",
-        "|---|" + "---|" * len(_SHOWN),
+        "| model | " + " | ".join(HEADLINE_METRICS) + " |",
+        "|---|" + "---|" * len(HEADLINE_METRICS),
         *(
-            f"| {model} | " + " | ".join(_number(values[name]) for name in _SHOWN) + " |"
+            f"| {model} | " + " | ".join(_number(values[name]) for name in HEADLINE_METRICS) + " |"
             for model, values in metrics.items()
         ),
         "",

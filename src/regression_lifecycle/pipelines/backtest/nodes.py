@@ -32,6 +32,9 @@ from regression_lifecycle.core.windows.windows import (
     windows_frame,
 )
 
+# What a replay without a start of its own leaves to its first model.
+_TRAINING_SHARE = 0.3
+
 
 def cut_windows(
     observations: pd.DataFrame,
@@ -59,16 +62,17 @@ def cut_windows(
     moment = moment_of(as_of, observations, problem)
     known = known_rows(observations, moment, problem, label_delay=False)
     stamp = known[problem.timestamp.name]
+    start = parameters.start or stamp.quantile(_TRAINING_SHARE, interpolation="lower")
     windows = [
         window
         for window in list_windows(known, problem, window_parameters, as_of=moment)
-        if window.start >= parameters.start
+        if window.start >= start
         and (parameters.end is None or window.start < parameters.end)
         and window.n > 0
     ]
-    if not windows or not (stamp < parameters.start).any():
+    if not windows or not (stamp < start).any():
         raise DataContractError(
-            f"no window to replay from {parameters.start} on, or nothing before it to learn from: "
+            f"no window to replay from {start} on, or nothing before it to learn from: "
             f"the observations run from {stamp.min()} to {stamp.max()}; change backtest.start"
         )
     place = window_of_rows(known, windows, problem, window_parameters)

@@ -23,6 +23,7 @@ from regression_lifecycle.core.evaluation.baseline import BaselineParameters, ba
 from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.fingerprints import combined_fingerprint
+from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import simulation as monitoring
 from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
@@ -380,7 +381,7 @@ def tell(
     return make_alerts(policy_decision, None, problem, parameters)
 
 
-_TRACKED = (*judging.FIGURES, "baseline_rmse", "coverage", "drifted_share", "level_factor", "n")
+_TRACKED = (*WINDOW_METRICS, "baseline_rmse", "coverage", "drifted_share", "level_factor", "n")
 
 
 def track(champion_windows: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,11 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from pandas import isna
 
+from regression_lifecycle.core.metrics import HEADLINE_METRICS
+
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
-_METRICS = ("rmse", "mae", "r2", "rmsle", "bias")
 
 
 class SummaryHook:
@@ -69,9 +70,11 @@ class SummaryHook:
     def _metrics(self, console: Any, catalog: Any, name: str) -> None:
         metrics = catalog.load("holdout_metrics")
         n_rows = int(next(iter(metrics.values()))["n"])
-        table = _table(f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in _METRICS)])
+        table = _table(
+            f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in HEADLINE_METRICS)]
+        )
         for model, values in metrics.items():
-            table.add_row(model, *(_number(values[name]) for name in _METRICS))
+            table.add_row(model, *(_number(values[name]) for name in HEADLINE_METRICS))
         console.print(table)
 
     def _windows(self, console: Any, catalog: Any, name: str) -> None:

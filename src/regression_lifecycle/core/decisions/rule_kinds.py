@@ -1,0 +1,288 @@
+"""The rules that a policy can be made of. A new rule is one more class here.
+
+The first lines of a class say when it fires and why; they are its row in the docs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core.config import Duration
+from regression_lifecycle.core.decisions.rules import (
+    Action,
+    Finding,
+    PolicyRule,
+    PolicyState,
+    Unit,
+    WindowRow,
+    WindowRule,
+)
+
+_DAY = pd.Timedelta("1 day")
+
+
+class PerformanceRule(WindowRule):
+    """The error comes near that of the baseline, of the first windows, or of a share of the target.
+
+    The model is no longer worth its place.
+
+    Attributes:
+        metric: Error of what was served.
+        relative_to: ``baseline``: the naive forecast's error in the same window;
+            ``first_windows``: the mean error of the first ``reference_windows`` windows after the
+            training; ``target_mean``: the mean target of the window.
+        maximum: Share of it above which a window is in trouble.
+        reference_windows: See ``relative_to``.
+    """
+
+    kind: Literal["performance"]
+    action: Action = "retrain"
+    metric: Literal["rmse", "mae"] = "rmse"
+    relative_to: Literal["baseline", "first_windows", "target_mean"] = "baseline"
+    maximum: float = Field(gt=0)
+    reference_windows: int = Field(4, ge=1)
+
+    @property
+    def label(self) -> str:
+        """The error and what it is measured against."""
+        words = {
+            "baseline": "the baseline's",
+            "first_windows": f"that of the first {self.reference_windows} windows",
+            "target_mean": "the mean target",
+        }
+        return f"{self.metric} as a share of {words[self.relative_to]}"
+
+    @property
+    def limit(self) -> float:
+        """The configured share."""
+        return self.maximum
+
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The error's share."""
+        return _ratio(row[self.metric], self._yardstick(row, windows))
+
+    def _yardstick(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        match self.relative_to:
+            case "baseline":
+                return float(row[f"baseline_{self.metric}"])
+            case "target_mean":
+                return _ratio(row["sum_target"], row["n_labelled"])
+            case "first_windows":
+                first = [float(window[self.metric]) for window in windows[: self.reference_windows]]
+                return sum(first) / len(first) if len(first) == self.reference_windows else math.nan
+
+
+class BiasRule(WindowRule):
+    """The predictions are too high or too low as a whole.
+
+    A level that moved is what a retraining mends.
+
+    Attributes:
+        statistic: ``window``: the bias of each window, with persistence; ``cumulative``: the sum
+            of the windows' biases since the training, which grows with every week that the level
+            stays away; ``pooled``: the bias over the newest ``of`` windows together. The last two
+            last by themselves, so ``violations`` has no part in them.
+        prediction: ``model``: of the model itself, before the level correction hides it;
+            ``served``: of what was served.
+        maximum: Absolute bias (a share of the targets' sum) above which it fires.
+    """
+
+    kind: Literal["bias"]
+    action: Action = "retrain"
+    statistic: Literal["window", "cumulative", "pooled"] = "window"
+    prediction: Literal["model", "served"] = "model"
+    maximum: float = Field(gt=0)
+
+    @property
+    def label(self) -> str:
+        """The size of the bias."""
+        return "absolute bias"
+
+    @property
+    def limit(self) -> float:
+        """The configured share."""
+        return self.maximum
+
+    @property
+    def figure(self) -> str:
+        """The bias, unless biases are summed, whose limit is none for a window."""
+        return "" if self.statistic == "cumulative" else "bias"
+
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The size of the window's bias."""
+        return abs(self._bias([row]))
+
+    def find(self, state: PolicyState) -> Finding:
+        """Judge the windows one by one, or all of them at once."""
+        if self.statistic == "window":
+            return super().find(state)
+        windows = self.windows(state)
+        if not windows:
+            return self._finding(
+                "not computed", None, "bias: no labelled window since the training"
+            )
+        if self.statistic == "cumulative":
+            known = [bias for row in windows if math.isfinite(bias := self._bias([row]))]
+            value = sum(known) if known else math.nan
+            what = f"bias summed over {len(known)} window(s) since the training"
+        else:
+            newest = windows[-self.of :]
+            value = self._bias(newest)
+            what = f"bias over the newest {len(newest)} window(s) together"
+            if len(newest) < self.of:
+                return self._finding("not computed", None, f"{what}: {self.of} are asked for")
+        if not math.isfinite(value):
+            return self._finding("not computed", None, f"{what} is not defined")
+        return self._finding(
+            "fired" if abs(value) > self.maximum else "quiet",
+            value,
+            f"{what} is {value:+.3f}, at most {self.maximum:g} either way is tolerated",
+        )
+
+    def _bias(self, windows: Sequence[WindowRow]) -> float:
+        column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
+        predicted, observed = (
+            sum(float(row[name]) for row in windows) for name in (column, "sum_target")
+        )
+        return _ratio(predicted, observed) - 1
+
+
+class CoverageRule(WindowRule):
+    """The prediction interval holds too little: the model is surer than it should be.
+
+    Attributes:
+        minimum: Share of a window's rows inside the interval, below which it is in trouble.
+    """
+
+    kind: Literal["coverage"]
+    action: Action = "alert"
+    minimum: float = Field(gt=0, lt=1)
+
+    @property
+    def label(self) -> str:
+        """The share that is missed."""
+        return "share of rows outside the interval"
+
+    @property
+    def limit(self) -> float:
+        """The share that may be missed."""
+        # Rounded, since 1 - 0.7 is a little more than 0.3.
+        return round(1 - self.minimum, 9)
+
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The share that was missed."""
+        return round(1 - float(row["coverage"]), 9)
+
+
+class ScheduleRule(PolicyRule):
+    """The model is old, whatever its figures say.
+
+    Attributes:
+        maximum_age: Time since the newest training row from which on it fires.
+    """
+
+    kind: Literal["schedule"]
+    action: Action = "retrain"
+    maximum_age: Duration
+    unit: ClassVar[Unit] = "days"
+
+    @property
+    def limit(self) -> float:
+        """The age in days."""
+        return float(self.maximum_age / _DAY)
+
+    def find(self, state: PolicyState) -> Finding:
+        """Judge the model's age."""
+        if state.trained_until is None:
+            return self._finding("not computed", None, "there is no deployed model")
+        age = (state.as_of - state.trained_until) / _DAY
+        return self._finding(
+            "fired" if age >= self.limit else "quiet",
+            age,
+            f"the newest training row is {age:.1f} days old, {self.limit:g} days are the limit",
+        )
+
+
+class DriftRule(WindowRule):
+    """Many columns look unlike the reference. It explains an error, it does not prove one.
+
+    Attributes:
+        maximum_share: Share of drifted columns above which a window is in trouble.
+    """
+
+    kind: Literal["drift"]
+    action: Action = "alert"
+    maximum_share: float = Field(ge=0, lt=1)
+
+    @property
+    def label(self) -> str:
+        """The share that drifted."""
+        return "share of drifted columns"
+
+    @property
+    def limit(self) -> float:
+        """The configured share."""
+        return self.maximum_share
+
+    @property
+    def figure(self) -> str:
+        """The share as it is stored."""
+        return "drifted_share"
+
+    def windows(self, state: PolicyState) -> list[WindowRow]:
+        """Drift needs no labels."""
+        return [row for row in state.windows if row["status"] in ("complete", "pending labels")]
+
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The window's share."""
+        return float(row["drifted_share"])
+
+
+class DataQualityRule(WindowRule):
+    """Values are blank, rows missing or set aside: mend the source, not the model.
+
+    Attributes:
+        maximum_share: Largest of the shares of blank cells, missing rows and rejected rows, above
+            which a window is in trouble.
+    """
+
+    kind: Literal["data_quality"]
+    action: Action = "alert"
+    maximum_share: float = Field(ge=0, lt=1)
+    violations: int = Field(1, ge=1)
+    of: int = Field(1, ge=1)
+
+    @property
+    def label(self) -> str:
+        """The largest of the shares."""
+        return "largest share of blank, missing or rejected data"
+
+    @property
+    def limit(self) -> float:
+        """The configured share."""
+        return self.maximum_share
+
+    def windows(self, state: PolicyState) -> list[WindowRow]:
+        """Quality needs no labels."""
+        return [row for row in state.windows if row["status"] != "partial"]
+
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The largest of the shares that are known."""
+        counts = [_number(row[name]) for name in ("n_missing_rows", "n_rejected")]
+        rows = float(row["n"]) + sum(count for count in counts if math.isfinite(count))
+        shares = [*(_ratio(count, rows) for count in counts), _number(row["missing_share"])]
+        return max((share for share in shares if math.isfinite(share)), default=math.nan)
+
+
+def _number(value: Any) -> float:
+    return math.nan if pd.isna(value) else float(value)
+
+
+def _ratio(value: Any, unit: Any) -> float:
+    value, unit = float(value), float(unit)
+    return value / unit if unit > 0 and math.isfinite(value) else math.nan

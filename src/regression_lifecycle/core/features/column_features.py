@@ -1,0 +1,198 @@
+"""Features that are read from columns of the table."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import narwhals as nw
+import pandas as pd
+from pydantic import Field
+
+from regression_lifecycle.core.config import Duration
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.features.feature import (
+    Feature,
+    Reach,
+    Statistic,
+    group_columns,
+    require_age,
+    require_calendar,
+    require_column,
+    require_known_in_advance,
+    require_number,
+)
+
+_DAY = "__day"
+
+
+class RawColumns(Feature):
+    """Columns of the table as they are.
+
+    Attributes:
+        names: Columns that are known in advance.
+    """
+
+    kind: Literal["columns"]
+    names: tuple[str, ...] = Field(min_length=1)
+
+    def output_names(self) -> tuple[str, ...]:
+        """The columns themselves."""
+        return self.names
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """The columns themselves."""
+        return self.names
+
+    def check(self, problem: Problem) -> None:
+        """Refuse columns that are not known in advance, and moments."""
+        for name in self.names:
+            require_known_in_advance(name, problem, f"feature column '{name}'")
+            if problem.columns[name].type in ("date", "datetime"):
+                raise ConfigurationError(
+                    f"feature column '{name}' is a {problem.columns[name].type}; use kind "
+                    "'calendar' or 'time_index'"
+                )
+
+    def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
+        """Add nothing: they are there."""
+        return frame
+
+
+class DayStatistic(Feature):
+    """A statistic of a column over a whole calendar day.
+
+    Hours later than the row's own are read, so the column must be known in advance. Missing
+    values are left out.
+
+    Attributes:
+        name: What the feature is called.
+        column: A column of numbers that is known in advance.
+        statistic: Of the day's values.
+        offset_days: Which day, counted from the row's own.
+        at_least: If given, the statistic is that of "the value is at least so much", 0 or 1; its
+            mean is the share of the day's rows.
+    """
+
+    kind: Literal["day"]
+    name: str
+    column: str
+    statistic: Statistic = "mean"
+    offset_days: int = Field(0, ge=-366, le=366)
+    at_least: float | None = None
+
+    def output_names(self) -> tuple[str, ...]:
+        """One."""
+        return (self.name,)
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """One."""
+        return (self.column,)
+
+    @property
+    def reach(self) -> Reach:
+        """From the start of the earlier day to the end of the later one."""
+        back = pd.Timedelta(days=1 + max(0, -self.offset_days))
+        return Reach(back, 1 + max(0, self.offset_days))
+
+    @property
+    def note(self) -> str:
+        """The statistic."""
+        return f"{self.statistic} of {self.column} over a day"
+
+    def check(self, problem: Problem) -> None:
+        """Refuse a table without a calendar, and columns that may not be read ahead."""
+        place = f"feature '{self.name}'"
+        require_calendar(self.kind, problem)
+        require_known_in_advance(self.column, problem, place)
+        require_number(self.column, problem, place)
+
+    def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
+        """Compute the statistic of every day, and join by the day."""
+        day = nw.col(problem.timestamp.name).dt.truncate("1d").alias(_DAY)
+        groups = group_columns(problem)
+        value = nw.col(self.column).cast(nw.Float64)
+        if self.at_least is not None:
+            value = nw.when(~value.is_null()).then((value >= self.at_least).cast(nw.Float64))
+        made = nw.col(self.name)
+        statistic = {"mean": made.mean, "min": made.min, "max": made.max}[self.statistic]
+        days = (
+            observations.with_columns(day, value.alias(self.name))
+            .group_by(_DAY, *groups)
+            .agg(statistic())
+            .with_columns(made.round(9))
+        )
+        if self.offset_days:
+            days = days.with_columns(nw.col(_DAY).dt.offset_by(f"{-self.offset_days}d"))
+        return frame.with_columns(day).join(days, on=[_DAY, *groups], how="left").drop(_DAY)
+
+
+class Lag(Feature):
+    """A column's value some time ago.
+
+    A time without an observation gives a missing value: nothing is filled. A mean of several ages
+    is rounded to 9 digits, since engines add up in different orders.
+
+    Attributes:
+        name: What the feature is called.
+        column: A column of numbers.
+        ages: How long ago. Of the target and other columns that are not known in advance, no
+            younger than the horizon.
+        statistic: Of the values found, if there are several ages.
+    """
+
+    kind: Literal["lag"]
+    name: str
+    column: str
+    ages: tuple[Duration, ...] = Field(min_length=1)
+    statistic: Statistic = "mean"
+
+    def output_names(self) -> tuple[str, ...]:
+        """One."""
+        return (self.name,)
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """One."""
+        return (self.column,)
+
+    @property
+    def reach(self) -> Reach:
+        """Back to the greatest age."""
+        return Reach(max(self.ages))
+
+    @property
+    def note(self) -> str:
+        """Whose past it is."""
+        return f"{self.column} of earlier rows"
+
+    def check(self, problem: Problem) -> None:
+        """Refuse values that are not known yet when the prediction is made."""
+        place = f"feature '{self.name}'"
+        require_column(self.column, problem, place)
+        require_number(self.column, problem, place)
+        require_age(self.column, min(self.ages), problem, place)
+
+    def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
+        """Join the values of every age by their time plus the age."""
+        stamp = problem.timestamp.name
+        keys = [stamp, *group_columns(problem)]
+        made = [f"__lag_{position}" for position in range(len(self.ages))]
+        for name, age in zip(made, self.ages, strict=True):
+            past = observations.select(
+                (nw.col(stamp) + age.to_pytimedelta()).alias(stamp),
+                *keys[1:],
+                nw.col(self.column).cast(nw.Float64).alias(name),
+            )
+            frame = frame.join(past, on=keys, how="left")
+        combine = {
+            "mean": nw.mean_horizontal,
+            "min": nw.min_horizontal,
+            "max": nw.max_horizontal,
+        }[self.statistic]
+        value = combine(*made)
+        if self.statistic == "mean" and len(made) > 1:
+            value = value.round(9)
+        return frame.with_columns(value.alias(self.name)).drop(made)

@@ -1,0 +1,170 @@
+"""What a kind of feature is: what it is called, reads, refuses, looks back at, and how it is made.
+
+Every kind answers one question about a row, by time and never by row position, so that a gap
+in the table shifts nothing. A value that was not known when the prediction is made is refused
+here, at start-up, not found out later.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import narwhals as nw
+import pandas as pd
+
+from regression_lifecycle.core.data.problem import NUMERIC_TYPES, Problem
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.variants import Variant
+
+Statistic = Literal["mean", "min", "max"]
+_NOWHERE = pd.Timedelta(0)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far around a row its features look.
+
+    Attributes:
+        back: Time before the row's own.
+        days_ahead: Days after the start of the row's own day that must be over first; 0 if no
+            feature looks at a day.
+    """
+
+    back: pd.Timedelta = _NOWHERE
+    days_ahead: int = 0
+
+
+class Feature(Variant):
+    """One or several features of one kind. A new kind is one class below this one."""
+
+    @abstractmethod
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of the features, in the order of the model's signature."""
+
+    @abstractmethod
+    def check(self, problem: Problem) -> None:
+        """Refuse what the problem does not allow or what would leak.
+
+        Raises:
+            ConfigurationError: Naming the feature, the column and the mend.
+        """
+
+    @abstractmethod
+    def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
+        """Add the features to a Narwhals frame, joined by time; rows have no order.
+
+        Args:
+            frame: The rows, with the features that were added before.
+            observations: The rows as they are stored.
+            problem: The table's description.
+
+        Returns:
+            The same rows with the columns of :meth:`output_names`.
+        """
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """Columns that are read; none if the timestamp alone makes the features."""
+        return ()
+
+    @property
+    def reach(self) -> Reach:
+        """How far around a row it looks."""
+        return Reach()
+
+    @property
+    def note(self) -> str:
+        """What the values are, for callers of the service who send them."""
+        return ""
+
+
+def group_columns(problem: Problem) -> list[str]:
+    """Return the key columns beside the timestamp."""
+    return [name for name in problem.key_columns if name != problem.timestamp.name]
+
+
+def calendar_part(part: str, stamp: str) -> nw.Expr:
+    """Return the expression of a part of a timestamp, as a number."""
+    clock = nw.col(stamp).dt
+    readers = {
+        "hour": clock.hour,
+        "weekday": clock.weekday,
+        "day": clock.day,
+        "day_of_year": clock.ordinal_day,
+        "month": clock.month,
+        "year": clock.year,
+    }
+    return readers[part]()
+
+
+def require_calendar(kind: str, problem: Problem) -> None:
+    """Refuse a table whose moments only number the rows.
+
+    Raises:
+        ConfigurationError: Naming the kinds that need no calendar.
+    """
+    if problem.timestamp.rows:
+        raise ConfigurationError(
+            f"kind '{kind}' needs a calendar, and the table has none: with "
+            "problem.timestamp.rows the moments only number the rows; use kind 'columns', 'lag' "
+            "or 'time_index'"
+        )
+
+
+def require_number(column: str, problem: Problem, place: str) -> None:
+    """Refuse a column that holds no numbers.
+
+    Raises:
+        ConfigurationError: Naming its type.
+    """
+    kind = problem.columns[column].type
+    if kind not in NUMERIC_TYPES:
+        raise ConfigurationError(f"{place}: '{column}' is of type '{kind}', not a number")
+
+
+def require_column(column: str, problem: Problem, place: str) -> None:
+    """Refuse a column that is unknown or forbidden.
+
+    Raises:
+        ConfigurationError: With the nearest name, or the reason why it is forbidden.
+    """
+    if column not in problem.columns:
+        raise ConfigurationError(f"{place}: {unknown_name('column', column, problem.columns)}")
+    if column in problem.forbidden_columns:
+        raise ConfigurationError(
+            f"{place}: '{column}' is forbidden ({problem.forbidden_columns[column]})"
+        )
+
+
+def require_known_in_advance(column: str, problem: Problem, place: str) -> None:
+    """Refuse a column whose value is not known before the row's own time.
+
+    Raises:
+        ConfigurationError: Naming what can be done instead.
+    """
+    require_column(column, problem, place)
+    if column == problem.target:
+        raise ConfigurationError(
+            f"{place}: '{column}' is the target; use kind 'lag' with ages from {problem.horizon} on"
+        )
+    if not problem.is_known_in_advance(column):
+        raise ConfigurationError(
+            f"{place}: '{column}' is only known after the fact; declare "
+            "'known_in_advance: true' in parameters_problem.yml if it is forecast or calendar, or "
+            "use kind 'lag'"
+        )
+
+
+def require_age(column: str, age: pd.Timedelta, problem: Problem, place: str) -> None:
+    """Refuse a value that is not known yet when the prediction is made.
+
+    Raises:
+        ConfigurationError: Naming the age from which on it is known.
+    """
+    if not problem.is_known_in_advance(column) and age < problem.horizon:
+        raise ConfigurationError(
+            f"{place} reads '{column}' {age} ago, which is not known yet when predicting "
+            f"{problem.horizon} ahead; use ages from {problem.horizon} on"
+        )
