@@ -22,6 +22,8 @@ PROBLEM = "params:problem"
 AS_OF = "params:as_of"
 LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
 MAXIMUM_VALUE_LENGTH = 500
+# Rows from which the schema of a table is inferred.
+SCHEMA_ROWS = 1000
 
 
 class TrackingHook:
@@ -87,7 +89,9 @@ class TrackingHook:
                 section = name.removeprefix("params:")
                 if section not in self._seen:
                     self._seen.add(section)
-                    fields |= dict(_flat(value.model_dump(mode="json"), section))
+                    # As Python writes it: kedro-mlflow logs a single value of a section so too, and
+                    # MLflow takes one spelling of a parameter.
+                    fields |= dict(_flat(value.model_dump(), section))
         if fields:
             mlflow.log_params(fields)
         moment = read_as_of(inputs.get(AS_OF))
@@ -135,6 +139,8 @@ class TrackingHook:
                 source = from_pandas(
                     data, source=str(path), name=name, digest=table_fingerprint(data)
                 )
+                # MLflow would look at every cell, one by one.
+                source.schema = from_pandas(data.head(SCHEMA_ROWS), source=str(path)).schema
                 mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
             tags = {}
         else:
@@ -161,7 +167,7 @@ def _flat(tree: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
         name = f"{prefix}.{key}"
         if isinstance(value, dict) and value:
             yield from _flat(value, name)
-        elif value not in (None, {}, []):
+        elif value not in (None, {}, [], ()):
             yield _safe(name), str(value)[:MAXIMUM_VALUE_LENGTH]
 
 
