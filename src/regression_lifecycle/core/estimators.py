@@ -277,16 +277,27 @@ class Term(TransformerMixin, BaseEstimator):
         self.waves_ = dict(self.waves or {})
         self.categories_ = {name: _categories(_column(columns, name)) for name in categories or ()}
         self.numbers_ = list(numbers or ())
-        values = _numbers(columns, self.numbers_)
-        filled = np.where(np.isnan(values), 0.0, values)
+        self._fit_scale(_numbers(columns, self.numbers_), weight)
+        self._fit_products()
+        self.kernel_ = None
+        expanded = self._expanded(columns)
+        if self.kernel is None:
+            return expanded
+        self.kernel_ = _nystroem(expanded, self.kernel, check_random_state(self.random_state))
+        self.names_out_ = [f"kernel_{number}" for number in range(len(self.kernel_["points"]))]
+        return _similarities(expanded, self.kernel_)
+
+    def _fit_scale(self, values: FloatArray, weight: FloatArray) -> None:
         known = weight[:, None] * ~np.isnan(values)
         # A column without any value has the mean 0.
-        self.mean_ = (known * filled).sum(axis=0) / np.maximum(known.sum(axis=0), _TINY)
-        spread = np.sqrt(
-            np.average((self._filled(values) - self.mean_) ** 2, axis=0, weights=weight)
-        )
-        self.scale_ = np.where(spread > _TINY, spread, 1.0)
-        # Source and name of each column before products.
+        total = np.maximum(known.sum(axis=0), _TINY)
+        self.mean_ = (known * np.nan_to_num(values)).sum(axis=0) / total
+        variance = np.average((self._filled(values) - self.mean_) ** 2, axis=0, weights=weight)
+        self.scale_ = np.where(variance > _TINY**2, np.sqrt(variance), 1.0)
+
+    def _fit_products(self) -> None:
+        """Choose the factors of every product, and name all columns."""
+        # Source and name of each column that is no product.
         single = [
             *(
                 (name, f"{name}_{wave}_{number}")
@@ -304,13 +315,6 @@ class Term(TransformerMixin, BaseEstimator):
             *("*".join(names[place] for place in one) for all_ in self.products_ for one in all_.T),
             *(f"{name}^2" for name in self.numbers_ if self.squares),
         ]
-        self.kernel_ = None
-        expanded = self._expanded(columns)
-        if self.kernel is None:
-            return expanded
-        self.kernel_ = _nystroem(expanded, self.kernel, check_random_state(self.random_state))
-        self.names_out_ = [f"kernel_{number}" for number in range(len(self.kernel_["points"]))]
-        return _similarities(expanded, self.kernel_)
 
     def _transform_columns(self, columns: Columns) -> FloatArray:
         expanded = self._expanded(columns)
@@ -384,7 +388,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         random_state: Seed of the kernels in ``terms`` and of the boosting that None stands for.
 
     Attributes:
-        terms_: The fitted terms by name.
+        terms_: The fitted terms in their order, that of the time column last.
         ridge_: The fitted ridge.
         encoder_: The fitted encoder of the boosting's columns.
         boosting_: The fitted boosting.
@@ -398,7 +402,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         (why a trend should not run on for ever).
 
     Examples:
-        Sales double every day, and a third of them more on a promotion:
+        Sales double every ten days, and a promotion brings a third more:
 
         >>> import pandas as pd
         >>> days = pd.DataFrame({"day": range(40), "promotion": ["no", "yes", "no", "no"] * 10})
