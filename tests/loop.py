@@ -12,6 +12,12 @@ from regression_lifecycle.runtime.tick import run_tick
 from tests.conftest import load_dataset
 
 RAW = "data/01_raw/hour.csv"
+SHIPPED_RULES = ("bias", "performance", "age", "coverage", "drift", "data_quality")
+
+
+def only_rules(**rules: dict[str, Any]) -> dict[str, Any]:
+    """A policy of these rules by name, and of none that is shipped."""
+    return {"rules": {**dict.fromkeys(SHIPPED_RULES), **rules}}
 
 
 def tick(project: Path, as_of: str, env: str = "test", **params: Any) -> int:

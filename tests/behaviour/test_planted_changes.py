@@ -8,27 +8,24 @@ import pytest
 
 from regression_lifecycle.runtime.tick import ALERTED, NOTHING, PROMOTED, REFUSED
 from tests.conftest import load_dataset
-from tests.loop import champion_of, plant, tick, windows_of
+from tests.loop import champion_of, only_rules, plant, tick, windows_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("behaviour")]
 
 # Only what people are told of; the level of a growing city asks for a retraining by itself.
 NO_BIAS_RULE = {
-    "policy": {
-        "rules": [
-            {
-                "kind": "performance",
-                "name": "performance",
-                "action": "retrain",
-                "relative_to": "first_windows",
-                "reference_windows": 1,
-                "maximum": 1.7,
-                "violations": 2,
-                "of": 3,
-            },
-            {"kind": "drift", "name": "drift", "action": "alert", "maximum_share": 0.2},
-        ]
-    }
+    "policy": only_rules(
+        performance={
+            "kind": "performance",
+            "action": "retrain",
+            "relative_to": "first_windows",
+            "reference_windows": 1,
+            "maximum": 1.7,
+            "violations": 2,
+            "of": 3,
+        },
+        drift={"kind": "drift", "action": "alert", "maximum_share": 0.2},
+    )
 }
 
 
@@ -97,12 +94,10 @@ def test_a_season_drifts_and_retrains_nothing_by_itself(running_project):
     plant(running_project, warm)
     quiet = {
         "drift": {"reference": {"kind": "training"}},
-        "policy": {
-            "rules": [
-                {"kind": "drift", "name": "drift", "action": "alert", "maximum_share": 0.1},
-                {"kind": "schedule", "name": "age", "maximum_age": "84 days"},
-            ]
-        },
+        "policy": only_rules(
+            drift={"kind": "drift", "action": "alert", "maximum_share": 0.1},
+            age={"kind": "schedule", "maximum_age": "84 days"},
+        ),
     }
     assert tick(running_project, "2011-04-02", **quiet) == ALERTED
     assert champion_of(running_project) == "1"
@@ -156,7 +151,7 @@ def test_an_equal_or_worse_challenger_is_refused_and_changes_nothing(running_pro
                 }
             }
         },
-        "policy": {"rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}]},
+        "policy": only_rules(age={"kind": "schedule", "maximum_age": "14 days"}),
     }
     before = load_dataset(running_project, "champion_model").metadata.fingerprint
     assert tick(running_project, "2011-03-26", **worse) == REFUSED

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.conftest import load_dataset
-from tests.loop import RAW
+from tests.loop import RAW, only_rules
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
@@ -32,7 +32,7 @@ LATE = ["cnt", "casual", "registered"]
 PARAMS = {
     "serving": {"port": 0, "poll_seconds": 0.2},
     "monitoring": {"missing_predictions": "ignore"},
-    "policy": {"rules": [{"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}]},
+    "policy": only_rules(bias={"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}),
     "retraining": {
         "measured_windows": 1,
         "gate": {

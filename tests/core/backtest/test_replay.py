@@ -25,7 +25,7 @@ N_WINDOWS = 10
 MODEL = ModelSpec.model_validate({"estimator": {"class": "sklearn.linear_model.Ridge"}})
 PARAMETERS = WindowParameters(length="2 days", origin="2021-03-01")
 RULES = PolicyParameters.model_validate(
-    {"rules": [{"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}]}
+    {"rules": {"bias": {"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}}}
 )
 DEPLOYMENT = AdjustmentParameters.model_validate(
     {"interval": {"windows": 3, "minimum_rows": 20, "scale": "constant"}}
@@ -53,7 +53,7 @@ KINDS = {
         {
             "name": "eager",
             "kind": "rules",
-            "policy": {"rules": [{"kind": "schedule", "maximum_age": "1 hour"}]},
+            "policy": {"rules": {"age": {"kind": "schedule", "maximum_age": "1 hour"}}},
         }
     ),
 }
@@ -172,7 +172,12 @@ def test_without_a_refit_the_challenger_itself_is_deployed(make):
 def test_rules_of_their_own_and_a_bare_model(make):
     late = {"kind": "schedule", "maximum_age": "6 days"}
     candidate = BacktestPolicy.model_validate(
-        {"name": "old", "kind": "rules", "policy": {"rules": [late]}, "level_correction": False}
+        {
+            "name": "old",
+            "kind": "rules",
+            "policy": {"rules": {"age": late}},
+            "level_correction": False,
+        }
     )
     steps = make().run(candidate)
 
@@ -182,7 +187,10 @@ def test_rules_of_their_own_and_a_bare_model(make):
 
 
 def test_a_refused_challenger_is_not_tried_again_before_the_cooldown(make):
-    waiting = {"rules": [{"kind": "schedule", "maximum_age": "2 days"}], "cooldown_windows": 3}
+    waiting = {
+        "rules": {"age": {"kind": "schedule", "maximum_age": "2 days"}},
+        "cooldown_windows": 3,
+    }
     candidate = BacktestPolicy.model_validate({"name": "slow", "kind": "rules", "policy": waiting})
     closed = RETRAINING.gate.model_copy(update={"minimum_rows": 10_000})
     past = make(retraining=RETRAINING.model_copy(update={"gate": closed}))
@@ -197,7 +205,7 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
     gap = (table["timestamp"] >= START + pd.Timedelta("2 days")) & (
         table["timestamp"] < START + pd.Timedelta("3 days 12h")
     )
-    tried = {"rules": [{"kind": "schedule", "maximum_age": "6 days"}]}
+    tried = {"rules": {"age": {"kind": "schedule", "maximum_age": "6 days"}}}
     candidate = BacktestPolicy.model_validate({"name": "aged", "kind": "rules", "policy": tried})
     judged = RETRAINING.gate.model_copy(update={"minimum_rows": 97})
     past = make(table[~gap], retraining=RETRAINING.model_copy(update={"gate": judged}))
