@@ -48,10 +48,7 @@ RETRAINING = RetrainingParameters.model_validate({"minimum_training_rows": 24})
 PARAMETERS = BacktestParameters.model_validate(
     {
         "start": "2021-03-03",
-        "policies": [
-            {"name": "never", "kind": "never"},
-            {"name": "always", "kind": "every", "windows": 1},
-        ],
+        "policies": {"never": {"kind": "never"}, "always": {"kind": "every", "windows": 1}},
     }
 )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from sklearn.linear_model import Ridge
@@ -20,8 +19,7 @@ from regression_lifecycle.core.prediction.adjustment import PredictionInterval
 from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset, AtomicTextDataset
 from regression_lifecycle.pipelines.dashboard import create_pipeline
 from tests.adapters.dashboard.examples import full_tables, ledger, page_problem
-
-CONF = Path(__file__).parents[2] / "conf/base"
+from tests.shipped import parameters
 
 
 def champion() -> TrainedModel:
@@ -42,8 +40,7 @@ def champion() -> TrainedModel:
 
 @pytest.fixture
 def interval() -> PredictionInterval:
-    content = yaml.safe_load((CONF / "parameters_adjustment.yml").read_text(encoding="utf-8"))
-    return PredictionInterval.model_validate(content["adjustment"]["interval"])
+    return PredictionInterval.model_validate(parameters()["adjustment"]["interval"])
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "nothing yet"])

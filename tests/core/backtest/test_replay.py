@@ -44,14 +44,13 @@ RETRAINING = RetrainingParameters.model_validate(
     }
 )
 KINDS = {
-    "never": BacktestPolicy(name="never", kind="never"),
-    "always": BacktestPolicy(name="always", kind="every", windows=1),
-    "every_4": BacktestPolicy(name="every_4", kind="every", windows=4),
-    "configured": BacktestPolicy(name="configured", kind="configured"),
+    "never": BacktestPolicy.model_validate({"kind": "never"}),
+    "always": BacktestPolicy.model_validate({"kind": "every", "windows": 1}),
+    "every_4": BacktestPolicy.model_validate({"kind": "every", "windows": 4}),
+    "configured": BacktestPolicy.model_validate({"kind": "configured"}),
     # Tries before every window, so that the gate is asked at every moment.
     "eager": BacktestPolicy.model_validate(
         {
-            "name": "eager",
             "kind": "rules",
             "policy": {"rules": {"age": {"kind": "schedule", "maximum_age": "1 hour"}}},
         }
@@ -124,7 +123,7 @@ def test_never_keeps_the_first_model(make):
     assert column(steps, "model_age_windows") == list(range(N_WINDOWS))
     assert column(steps, "decision") == ["retrain", *["keep"] * (N_WINDOWS - 1)]
     assert set(past.asked) == {0}
-    assert summarise(steps, "never", 0.0)["retrains"] == 0
+    assert summarise("never", steps, "", 0.0)["retrains"] == 0
 
 
 def test_every_so_many_windows_a_new_model_serves_without_a_gate(make):
@@ -151,7 +150,7 @@ def test_the_configured_policy_retrains_when_the_level_moved_and_passes_the_gate
     promoted = [place for place, step in enumerate(steps) if step["gate"] == "promote"]
     assert promoted
     assert steps[promoted[0]]["model_version"] == str(promoted[0])
-    row = summarise(steps, "configured", 1.0)
+    row = summarise("configured", steps, "", 1.0)
     assert (row["retrains"], row["refused"]) == (
         len(promoted),
         column(steps, "gate").count("refuse"),
@@ -172,12 +171,7 @@ def test_without_a_refit_the_challenger_itself_is_deployed(make):
 def test_rules_of_their_own_and_a_bare_model(make):
     late = {"kind": "schedule", "maximum_age": "6 days"}
     candidate = BacktestPolicy.model_validate(
-        {
-            "name": "old",
-            "kind": "rules",
-            "policy": {"rules": {"age": late}},
-            "level_correction": False,
-        }
+        {"kind": "rules", "policy": {"rules": {"age": late}}, "level_correction": False}
     )
     steps = make().run(candidate)
 
@@ -187,11 +181,9 @@ def test_rules_of_their_own_and_a_bare_model(make):
 
 
 def test_a_refused_challenger_is_not_tried_again_before_the_cooldown(make):
-    waiting = {
-        "rules": {"age": {"kind": "schedule", "maximum_age": "2 days"}},
-        "cooldown_windows": 3,
-    }
-    candidate = BacktestPolicy.model_validate({"name": "slow", "kind": "rules", "policy": waiting})
+    age = {"kind": "schedule", "maximum_age": "2 days"}
+    waiting = {"rules": {"age": age}, "cooldown_windows": 3}
+    candidate = BacktestPolicy.model_validate({"kind": "rules", "policy": waiting})
     closed = RETRAINING.gate.model_copy(update={"minimum_rows": 10_000})
     past = make(retraining=RETRAINING.model_copy(update={"gate": closed}))
 
@@ -206,7 +198,7 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
         table["timestamp"] < START + pd.Timedelta("3 days 12h")
     )
     tried = {"rules": {"age": {"kind": "schedule", "maximum_age": "6 days"}}}
-    candidate = BacktestPolicy.model_validate({"name": "aged", "kind": "rules", "policy": tried})
+    candidate = BacktestPolicy.model_validate({"kind": "rules", "policy": tried})
     judged = RETRAINING.gate.model_copy(update={"minimum_rows": 97})
     past = make(table[~gap], retraining=RETRAINING.model_copy(update={"gate": judged}))
     assert past.history.windows[1].status == "underpopulated"
@@ -310,7 +302,7 @@ def test_the_summary_pools_rows_and_not_windows(make):
     past = make(table)
     steps = past.run("never")
 
-    row = summarise(steps, "the first model for ever", 1.5)
+    row = summarise("never", steps, "the first model for ever", 1.5)
 
     said = np.concatenate([past.bank(0).predictions[past.history.span(i)] for i in range(10)])
     factors = np.repeat(column(steps, "level_factor"), np.diff(past.history.bounds))
@@ -336,7 +328,7 @@ def test_the_oracle_is_a_bound_for_every_policy_without_level_correction(make):
     for candidate in KINDS.values():
         bare = candidate.model_copy(update={"level_correction": False})
         steps = past.run(bare)
-        retrains = summarise(steps, "", 0.0)["retrains"]
+        retrains = summarise("any", steps, "", 0.0)["retrains"]
         schedule, total = oracle_schedule(errors, retrains)
         assert total <= sum(column(steps, "squares")) * (1 + 1e-12)
         assert len(set(schedule)) - 1 <= retrains

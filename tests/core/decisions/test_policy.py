@@ -4,14 +4,13 @@ import math
 
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.decisions.policy import PolicyParameters, decide
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.decisions.rules import PolicyRule, PolicyState
 from regression_lifecycle.core.decisions.wording import SENTENCES
-from tests.core.conftest import ROOT
+from tests.shipped import parameters
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
@@ -71,8 +70,7 @@ def policy_of(*rules, **more):
 
 @pytest.fixture(scope="module")
 def shipped():
-    text = (ROOT / "conf/base/parameters_policy.yml").read_text(encoding="utf-8")
-    return PolicyParameters.model_validate(yaml.safe_load(text)["policy"])
+    return PolicyParameters.model_validate(parameters()["policy"])
 
 
 # --- each rule ----------------------------------------------------------------------------------

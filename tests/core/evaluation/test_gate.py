@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.decisions.records import Finding, Reason
@@ -18,7 +17,7 @@ from regression_lifecycle.core.evaluation.gate import (
     evaluate_gate,
     without_nan,
 )
-from tests.core.conftest import ROOT
+from tests.shipped import parameters
 
 # --- the absolute checks ------------------------------------------------------------------------
 
@@ -28,7 +27,7 @@ METRICS = {
 }
 
 
-def verdicts(*checks, metrics=METRICS, minimum_rows=1):
+def verdicts(checks, metrics=METRICS, minimum_rows=1):
     parameters = GateParameters(checks=checks, minimum_rows=minimum_rows)
     return [result.verdict for result in absolute_checks(metrics, parameters)][1:]
 
@@ -36,15 +35,15 @@ def verdicts(*checks, metrics=METRICS, minimum_rows=1):
 @pytest.mark.parametrize(
     ("check", "verdict"),
     [
-        ({"metric": "rmse", "maximum": 80}, "pass"),
-        ({"metric": "rmse", "maximum": 79.9}, "fail"),
-        ({"metric": "r2", "minimum": 0.6}, "pass"),
-        ({"metric": "r2", "minimum": 0.61}, "fail"),
-        ({"metric": "bias", "minimum": 0.06}, "fail"),
-        ({"metric": "rmse", "maximum": 0.8, "of_baseline": True}, "pass"),
-        ({"metric": "rmse", "maximum": 0.79, "of_baseline": True}, "fail"),
-        ({"metric": "rmsle", "maximum": 99}, "not computed"),
-        ({"metric": "rmsle", "maximum": 99, "of_baseline": True}, "not computed"),
+        ({"rmse": {"maximum": 80}}, "pass"),
+        ({"rmse": {"maximum": 79.9}}, "fail"),
+        ({"r2": {"minimum": 0.6}}, "pass"),
+        ({"r2": {"minimum": 0.61}}, "fail"),
+        ({"bias": {"minimum": 0.06}}, "fail"),
+        ({"rmse": {"maximum": 0.8, "of_baseline": True}}, "pass"),
+        ({"rmse": {"maximum": 0.79, "of_baseline": True}}, "fail"),
+        ({"rmsle": {"maximum": 99}}, "not computed"),
+        ({"rmsle": {"maximum": 99, "of_baseline": True}}, "not computed"),
     ],
 )
 def test_a_metric_is_held_against_its_bound(check, verdict):
@@ -52,9 +51,9 @@ def test_a_metric_is_held_against_its_bound(check, verdict):
 
 
 def test_each_bound_is_a_check_of_its_own():
-    assert verdicts({"metric": "bias", "minimum": -0.1, "maximum": 0.1}) == ["pass", "pass"]
-    assert verdicts({"metric": "bias", "minimum": -0.1, "maximum": 0.01}) == ["pass", "fail"]
-    assert verdicts({"metric": "bias", "minimum": 0.1, "maximum": 0.2}) == ["fail", "pass"]
+    assert verdicts({"bias": {"minimum": -0.1, "maximum": 0.1}}) == ["pass", "pass"]
+    assert verdicts({"bias": {"minimum": -0.1, "maximum": 0.01}}) == ["pass", "fail"]
+    assert verdicts({"bias": {"minimum": 0.1, "maximum": 0.2}}) == ["fail", "pass"]
 
 
 def test_a_bound_knows_its_metric_and_side_and_why_it_was_not_computed():
@@ -71,7 +70,7 @@ def test_a_bound_knows_its_metric_and_side_and_why_it_was_not_computed():
 @pytest.mark.parametrize("error", [0.0, math.nan])
 def test_a_share_of_a_baseline_without_error_cannot_be_computed(error):
     metrics = {**METRICS, "baseline": {**METRICS["baseline"], "rmse": error}}
-    check = {"metric": "rmse", "maximum": 0.8, "of_baseline": True}
+    check = {"rmse": {"maximum": 0.8, "of_baseline": True}}
     assert verdicts(check, metrics=metrics) == ["not computed"]
 
 
@@ -85,17 +84,23 @@ def test_too_few_rows_fail_before_any_metric():
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ({"metric": "rmse"}, "needs a minimum or a maximum"),
-        ({"metric": "rmse", "minimum": 2, "maximum": 1}, "can never pass"),
-        ({"metric": "mape", "maximum": 1}, "metric"),
+        ({"rmse": {}}, "needs a minimum or a maximum"),
+        ({"rmse": {"minimum": 2, "maximum": 1}}, "can never pass"),
+        ({"mape": {"maximum": 1}}, "unknown metric 'mape'; did you mean 'mae'"),
+        ({"rmse": {"metric": "rmse", "maximum": 1}}, "unknown key 'metric'"),
         # A share of a negative value turns the bound around.
-        ({"metric": "r2", "minimum": 1.1, "of_baseline": True}, "cannot be a share of the base"),
-        ({"metric": "bias", "maximum": 1, "of_baseline": True}, "of_baseline is for rmse, mae"),
+        ({"r2": {"minimum": 1.1, "of_baseline": True}}, "checks.r2: of_baseline is for"),
+        ({"bias": {"maximum": 1, "of_baseline": True}}, "of_baseline is for rmse, mae"),
     ],
 )
 def test_a_check_that_means_nothing_is_refused(check, message):
     with pytest.raises(ValidationError, match=message):
-        GateParameters(checks=[check])
+        GateParameters(checks=check)
+
+
+def test_null_removes_a_check():
+    parameters = GateParameters(checks={"rmse": None, "r2": {"minimum": 0.5}})
+    assert list(parameters.checks) == ["r2"]
 
 
 def test_metrics_that_are_not_defined_are_none_in_a_document():
@@ -148,8 +153,7 @@ START = pd.Timestamp("2021-03-01")
 
 @pytest.fixture(scope="module")
 def gate():
-    text = (ROOT / "conf/base/parameters_retraining.yml").read_text(encoding="utf-8")
-    return RetrainingParameters.model_validate(yaml.safe_load(text)["retraining"]).gate
+    return RetrainingParameters.model_validate(parameters()["retraining"]).gate
 
 
 def rows(candidate, champion=None, weeks=2):

@@ -21,7 +21,7 @@ from regression_lifecycle.core.monitoring.window_plan import plan_windows
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows, windows_frame
 from tests.core.conftest import tiny_model
 
-RULES = {"rules": [{"kind": "bias", "maximum": 0.1, "violations": 2, "of": 2}]}
+RULES = {"rules": {"bias": {"kind": "bias", "maximum": 0.1, "violations": 2, "of": 2}}}
 
 
 def parameters_of(label_delay=None):

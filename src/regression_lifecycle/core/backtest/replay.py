@@ -97,11 +97,13 @@ class PolicyReplay:
     """One policy over all windows.
 
     Attributes:
+        name: Its name among those that compete.
         policy: What was replayed.
         steps: What :func:`replay` yielded.
         models: Positions of the models that it took.
     """
 
+    name: str
     policy: BacktestPolicy
     steps: Sequence[Mapping[str, Any]]
     models: frozenset[int]
@@ -130,9 +132,9 @@ def replay(
         retraining: Judging windows and gate.
 
     Yields:
-        After each window a row of ``backtest_history`` with the sums that a summary needs
-        (``n_known``, ``squares``, ``absolutes``, ``log_squares``, ``sum_target``,
-        ``sum_prediction``, ``covered``).
+        After each window a row of ``backtest_history`` without the policy's name, with the sums
+        that a summary needs (``n_known``, ``squares``, ``absolutes``, ``log_squares``,
+        ``sum_target``, ``sum_prediction``, ``covered``).
     """
     run = _Run(history, model_of, candidate, monitored, deployment, retraining)
     for position in range(len(history.windows)):
@@ -154,7 +156,7 @@ class _Run:
         self._history, self._model_of = history, model_of
         self._candidate, self._retraining = candidate, retraining
         self._rules = candidate.rules_of(monitored)
-        self._deployment = candidate.deployment_of(deployment)
+        self._deployment = candidate.adjustment_of(deployment)
         self._past = AdjustmentHistory(history.label_delay)
         self._served: list[dict[str, Any]] = []
         self._champion = 0
@@ -179,7 +181,6 @@ class _Run:
         )
         extras = self._history.extras[position] if self._history.extras else {}
         row = {
-            "policy": self._candidate.name,
             "window": window.key,
             "window_index": window.index,
             "start": window.start,

@@ -43,6 +43,7 @@ from regression_lifecycle.core.evaluation.holdout import (
     overall_metrics,
 )
 from regression_lifecycle.core.metrics import ERROR_METRICS, GateMetric
+from regression_lifecycle.core.variants import Overridable
 
 Verdict = Literal["promote", "refuse", "unchanged"]
 
@@ -57,7 +58,6 @@ class AbsoluteCheck(StrictModel):
             metrics of which less is better: a share of a negative value means the opposite.
     """
 
-    metric: GateMetric
     minimum: float | None = None
     maximum: float | None = None
     of_baseline: bool = False
@@ -65,23 +65,34 @@ class AbsoluteCheck(StrictModel):
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
         if self.minimum is None and self.maximum is None:
-            raise ConfigurationError(f"the check on '{self.metric}' needs a minimum or a maximum")
+            raise ConfigurationError("a check needs a minimum or a maximum")
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
-            raise ConfigurationError(f"the check on '{self.metric}' can never pass")
-        if self.of_baseline and self.metric not in ERROR_METRICS:
-            raise ConfigurationError(
-                f"the check on '{self.metric}' cannot be a share of the baseline's; of_baseline "
-                f"is for {bounded_list(ERROR_METRICS)}"
-            )
+            raise ConfigurationError("the minimum is above the maximum, so this can never pass")
         return self
 
 
 class GateParameters(StrictModel):
-    """What a candidate must show before it is promoted."""
+    """What a candidate must show before it is promoted.
+
+    Attributes:
+        minimum_rows: Fewest rows worth deciding on.
+        checks: Bounds by metric. An environment changes one by its name, or removes it by null.
+        comparison: With the model in use, or with the baseline as long as there is none.
+    """
 
     minimum_rows: int = Field(168, ge=1)
-    checks: tuple[AbsoluteCheck, ...] = ()
+    checks: Overridable[dict[GateMetric, AbsoluteCheck]] = {}
     comparison: Comparison = Comparison()
+
+    @model_validator(mode="after")
+    def _shares_make_sense(self) -> Self:
+        for metric, check in self.checks.items():
+            if check.of_baseline and metric not in ERROR_METRICS:
+                raise ConfigurationError(
+                    f"checks.{metric}: of_baseline is for {bounded_list(ERROR_METRICS)}; leave it "
+                    "out"
+                )
+        return self
 
 
 @dataclass(frozen=True)
@@ -191,12 +202,12 @@ def absolute_checks(
     findings = [
         _finding("rows", n_rows, parameters.minimum_rows, n_rows >= parameters.minimum_rows)
     ]
-    for check in parameters.checks:
-        value = metrics[CANDIDATE][check.metric]
+    for metric, check in parameters.checks.items():
+        value = metrics[CANDIDATE][metric]
         if check.of_baseline:
-            unit = metrics[BASELINE][check.metric]
+            unit = metrics[BASELINE][metric]
             value = value / unit if unit and math.isfinite(unit) else math.nan
-        about = {"metric": check.metric, "of_baseline": check.of_baseline}
+        about = {"metric": metric, "of_baseline": check.of_baseline}
         for name, bound, sign in (("minimum", check.minimum, 1), ("maximum", check.maximum, -1)):
             if bound is not None:
                 passed = sign * (value - bound) >= 0
