@@ -12,8 +12,8 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.adapters.database import connect
-from regression_lifecycle.core.data.tables import DRIFT_HISTORY, WINDOW_HISTORY
-from regression_lifecycle.datasets.database_table import HistoryDataset
+from regression_lifecycle.core.data.tables import DRIFT_HISTORY, WINDOW_HISTORY, Between
+from regression_lifecycle.datasets.database_table import HistoryDataset, TableReaderDataset
 
 
 def window(index: int, **values: Any) -> dict[str, Any]:
@@ -93,25 +93,23 @@ def test_what_was_loaded_can_be_saved_again_without_a_trace(catalog: DataCatalog
     assert set(before["recorded_at"]) == {"long ago"}
 
 
-def test_columns_that_nobody_reads_are_not_loaded_and_are_saved_all_the_same(url: str) -> None:
-    whole = HistoryDataset(url=url, table="window_history")
-    short = HistoryDataset(url=url, table="window_history", omit=["alarms", "rmse"])
+def test_a_reader_reads_when_it_is_called_and_only_what_is_asked_for(
+    catalog: DataCatalog, url: str
+) -> None:
+    dataset = TableReaderDataset(url=url, table="window_history")
+    read = dataset.load()
+    assert read().empty
+    assert not dataset.exists()
 
-    short.save(windows(window(0, alarms="drift", rmse=1.5, mae=1.0)))
+    catalog.save("window_history", windows(*(window(n, rmse=n / 2) for n in range(4))))
 
-    loaded = short.load()
-    assert list(loaded.columns) == [
-        *(name for name in WINDOW_HISTORY.columns if name not in ("alarms", "rmse")),
-        "recorded_at",
-    ]
-    assert list(loaded["mae"]) == [1]
-    assert whole.load().loc[0, ["alarms", "rmse"]].tolist() == ["drift", 1.5]
-
-
-@pytest.mark.parametrize("name", ["window", "alrms"])
-def test_a_key_or_a_column_that_is_not_there_cannot_be_omitted(name: str) -> None:
-    with pytest.raises(ValueError, match=f"omit: unknown column '{name}'.*alarms"):
-        HistoryDataset(url="sqlite:///x.db", table="window_history", omit=[name])
+    assert list(read()["window"]) == ["w0", "w1", "w2", "w3"]
+    later = {"start": Between(low=pd.Timestamp("2021-01-18")), "problem": "tiny"}
+    assert read(later, ["rmse"])["rmse"].tolist() == [1.0, 1.5]
+    assert dataset.exists()
+    assert len(dataset.preview(2)["data"]) == 2
+    with pytest.raises(DatasetError, match="only reads"):
+        dataset.save(windows(window(0)))
 
 
 def test_tables_of_one_database_are_apart(catalog: DataCatalog) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters.database import connect, database
+from regression_lifecycle.adapters.database import database
 from regression_lifecycle.datasets.ledger import LedgerDataset
 
 
@@ -173,36 +173,6 @@ def test_a_store_has_one_ledger() -> None:
 def test_another_kind_of_database_is_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="unknown kind of database 'mysql'"):
         LedgerDataset(url="mysql+pymysql://db/x", table="ledger").save([decision(1)])
-
-
-def test_a_ledger_of_an_older_release_is_read_and_gets_its_columns(
-    catalog: DataCatalog, url: str
-) -> None:
-    engine = connect(url)
-    counter = "serial" if engine.dialect.name == "postgresql" else "integer"
-    with engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"create table ledger (position {counter} primary key, decision_id varchar(64) not "
-            "null unique, recorded_at varchar(40) not null, decision text, reasons text, "
-            "candidate_version text)"
-        )
-        connection.exec_driver_sql(
-            "insert into ledger (decision_id, recorded_at, decision, reasons, candidate_version) "
-            "values ('id-1', 'then', 'refuse', 'why', '')"
-        )
-    engine.dispose()
-
-    old = catalog.load("ledger")
-    assert list(old["decision_id"]) == ["id-1"]
-    assert old[["kind", "as_of", "actor", "note", "policy"]].isna().all(axis=None)
-    assert catalog["ledger"].preview()["data"] == [["then", "", "refuse", "", "", "why"]]
-
-    catalog.save("ledger", [decision(1), decision(2, kind="rollback", actor="me", note="too high")])
-
-    ledger = catalog.load("ledger")
-    assert list(ledger["recorded_at"]) == ["then", "2021-03-01T00:01:00+00:00"]
-    assert list(ledger["reasons"]) == ["why", "reason 2"]
-    assert list(ledger["note"].fillna("")) == ["", "too high"]
 
 
 def test_a_decision_keeps_who_took_it_when_why_and_by_which_rules(catalog: DataCatalog) -> None:

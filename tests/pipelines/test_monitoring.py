@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import (
@@ -17,12 +16,14 @@ from regression_lifecycle.core.data.tables import (
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
+from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
-from regression_lifecycle.core.monitoring.logged_predictions import adopt
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
-from regression_lifecycle.pipelines.monitoring import nodes
+from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.pipelines.monitoring import create_pipeline
+from tests.readers import reader
 
 PROBLEM = Problem.model_validate(
     {
@@ -38,20 +39,29 @@ PROBLEM = Problem.model_validate(
         },
     }
 )
-PARAMETERS = MonitoringParameters.model_validate(
-    {
-        "windows": {"length": "1 day", "origin": "2021-03-01", "minimum_rows": 6},
-        "reference": {"kind": "training"},
-        "calibration": {},
-        "policy": {
-            "rules": [{"kind": "bias", "maximum": 0.1, "violations": 1, "of": 1}],
-        },
-    }
-)
-EVALUATION = EvaluationParameters.model_validate(
-    {"baseline": {"kind": "mean"}, "windows": {"length": "1 day"}}
-)
-DRIFT_CHECK = DriftCheckParameters.model_validate({"columns": ["temp"]})
+PARAMETERS: dict[str, Any] = {
+    "params:problem": PROBLEM,
+    "params:windows": WindowParameters(length="1 day", origin="2021-03-01", minimum_rows=6),
+    "params:evaluation.baseline": BaselineParameters(kind="mean"),
+    "params:evaluation.segments": (),
+    "params:adjustment": AdjustmentParameters(),
+    "params:drift.columns": ("temp",),
+    "params:policy": PolicyParameters.model_validate(
+        {"rules": {"bias": {"kind": "bias", "maximum": 0.1, "violations": 1, "of": 1}}}
+    ),
+    "params:monitoring.missing_predictions": "backfill",
+    "params:monitoring.segment_rows": 5,
+}
+# Of other places, or of no matter here.
+LEFT_OUT = {
+    "finish_interrupted_promotion",
+    "read_reference_predictions",
+    "join_predictions",
+    "find_references",
+    "check_drift",
+    "draw_reports",
+    "build_alerts",
+}
 LEDGER = ("problem", "kind", "champion_version_before", "candidate_version", "as_of")
 REJECTED = pd.DataFrame({"day": ["2021-03-02 05:00", "2021-03-09", "broken"]})
 
@@ -98,20 +108,27 @@ class Loop:
     def tick(
         self, observations: pd.DataFrame, as_of: str, champion: TrainedModel | None = FIRST
     ) -> pd.DataFrame:
-        rows, windows = nodes.make_window_rows(
-            observations, champion, as_of, PROBLEM, EVALUATION, PARAMETERS
-        )
-        known = adopt(self.predictions, SERVICE_PREDICTIONS.frame(), [], rows, windows, PROBLEM)
-        plan = nodes.plan(rows, windows, champion, self.windows, known, PROBLEM, PARAMETERS)
-        served, _, _ = nodes.serve(plan, rows, windows, champion, known, PROBLEM, PARAMETERS)
-        judged, self.segments = nodes.judge(
-            plan, rows, served, REJECTED, PROBLEM, EVALUATION, DRIFT_CHECK, PARAMETERS
-        )
-        done, self.deployed = nodes.complete(
-            judged, DRIFT_HISTORY.frame(), self.windows, champion, PROBLEM, PARAMETERS
-        )
+        known = {
+            **PARAMETERS,
+            "params:as_of": as_of,
+            "observations": observations,
+            "rejected_observations": REJECTED,
+            "current_champion": champion,
+            "recorded_windows": self.windows,
+            "recorded_predictions": reader(self.predictions),
+            "service_predictions": reader(SERVICE_PREDICTIONS.frame()),
+            "recorded_batches": [],
+            "recorded_decisions": pd.DataFrame(columns=list(LEDGER), dtype="str"),
+            "drift_history": DRIFT_HISTORY.frame(),
+            "drawn_windows": [],
+        }
+        for node in create_pipeline().nodes:
+            if node.name.removeprefix("monitoring.") not in LEFT_OUT:
+                known |= node.run({name: known[name] for name in node.inputs})
+        self.found = known
+        done: pd.DataFrame = known["window_history"]
         self.windows = _upsert(self.windows, done, WINDOW_HISTORY.key)
-        self.predictions = _upsert(self.predictions, served, PREDICTIONS.key)
+        self.predictions = _upsert(self.predictions, known["predictions"], PREDICTIONS.key)
         return done
 
 
@@ -176,7 +193,7 @@ def test_marks_of_a_former_champion_stay_when_its_windows_change(
         ["2021-03-02", "1", 1, "bias"],
         ["2021-03-03", "2", 0, "bias"],
     ]
-    assert loop.deployed["window"].tolist() == ["2021-03-03"]
+    assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-03"]
 
 
 def test_a_champion_that_is_gone_changes_nothing(observations: pd.DataFrame) -> None:
@@ -184,7 +201,7 @@ def test_a_champion_that_is_gone_changes_nothing(observations: pd.DataFrame) -> 
     loop.tick(observations, "2021-03-03")
 
     assert loop.tick(observations, "2021-03-04", None).empty
-    assert loop.deployed.empty
+    assert loop.found["champion_windows"].empty
 
 
 def test_without_a_champion_the_first_one_is_asked_for_and_nothing_is_recorded(
@@ -192,12 +209,25 @@ def test_without_a_champion_the_first_one_is_asked_for_and_nothing_is_recorded(
 ) -> None:
     loop = Loop()
     assert loop.tick(observations, "2021-03-03", None).empty
-    _, windows = nodes.make_window_rows(
-        observations, None, "2021-03-03", PROBLEM, EVALUATION, PARAMETERS
-    )
-    ledger = pd.DataFrame(columns=list(LEDGER), dtype="str")
 
-    decision, rows = nodes.decide(loop.deployed, windows, None, ledger, PROBLEM, PARAMETERS)
+    assert loop.found["policy_decision"]["decision"] == "retrain"
+    assert loop.found["policy_ledger"] == []
 
-    assert decision["decision"] == "retrain"
-    assert rows == []
+
+def test_a_node_takes_at_most_five_things() -> None:
+    assert {node.name for node in create_pipeline().nodes if len(node.inputs) > 5} == set()
+
+
+def test_without_a_changed_window_neither_features_nor_predictions_are_made(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    loop.tick(observations, "2021-03-03")
+
+    assert loop.tick(observations, "2021-03-03").empty
+
+    for name in ("changed_windows", "window_rows", "predictions", "segment_history"):
+        assert loop.found[name].empty
+    assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-01", "2021-03-02"]
+    assert len(loop.found["adjustments"]) == 1
+    assert loop.found["policy_ledger"][0]["decision"] == "retrain"

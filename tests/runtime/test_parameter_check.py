@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from regression_lifecycle import settings
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.pipeline_registry import LOOP, register_pipelines
-from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from regression_lifecycle.runtime.parameter_check import check_parameters
 from tests.conftest import ROOT
+from tests.shipped import ENVIRONMENTS, open_loader
 
 Mistakes = Callable[..., list[str]]
 
@@ -24,12 +23,7 @@ def mistakes() -> Mistakes:
     pipelines = register_pipelines()
 
     def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
-        loader = LifecycleConfigLoader(
-            str(ROOT / "conf"),
-            env=env,
-            runtime_params=copy.deepcopy(changes),
-            **settings.CONFIG_LOADER_ARGS,
-        )
+        loader = open_loader(env, **copy.deepcopy(changes))
         parameters = loader["parameters"]
         known = {name: pipelines[name] for name in names or ["__default__"]}
         try:
@@ -55,7 +49,7 @@ FOREST = "sklearn.ensemble.RandomForestRegressor"
 HOUR = {"kind": "columns", "names": ["hr"]}
 
 
-@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> None:
     assert mistakes(env=env) == []
 
@@ -305,7 +299,7 @@ def test_a_mistake_in_the_loop_is_one_line(
     assert said == line or (line.endswith("Allowed: ") and said.startswith(line))
 
 
-@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("pipeline", LOOP)
 def test_what_the_project_ships_for_the_loop_has_no_mistake(
     mistakes: Mistakes, pipeline: str, env: str
@@ -350,10 +344,7 @@ LAST_WEEK = {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["14 d
 
 def sections(**changes: Any) -> dict[str, Any]:
     """All parameters of the test environment, to be changed at will."""
-    loader = LifecycleConfigLoader(
-        str(ROOT / "conf"), env="test", runtime_params=changes, **settings.CONFIG_LOADER_ARGS
-    )
-    return copy.deepcopy(dict(loader["parameters"]))
+    return dict(open_loader("test", **changes)["parameters"])
 
 
 def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:

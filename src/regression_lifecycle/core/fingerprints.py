@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 def table_fingerprint(table: pd.DataFrame) -> str:
@@ -19,9 +21,37 @@ def table_fingerprint(table: pd.DataFrame) -> str:
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
     """
+    return _hash(table, pd.util.hash_pandas_object(table, index=False).to_numpy())
+
+
+def fingerprints_by_group(
+    table: pd.DataFrame, groups: pd.Series, wanted: Iterable[int]
+) -> list[str]:
+    """Hash the content of groups of rows, each as :func:`table_fingerprint` would.
+
+    Args:
+        table: Any table with hashable values.
+        groups: Number of the group of each row, shape (n,).
+        wanted: The groups to hash; one without rows has a hash too.
+
+    Returns:
+        One hash per wanted group.
+    """
+    numbers = groups.to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    hashes = pd.util.hash_pandas_object(table, index=False).to_numpy()[order]
+    ordered = numbers[order]
+    bounds = [
+        (np.searchsorted(ordered, group, "left"), np.searchsorted(ordered, group, "right"))
+        for group in wanted
+    ]
+    return [_hash(table, hashes[start:end]) for start, end in bounds]
+
+
+def _hash(table: pd.DataFrame, row_hashes: NDArray[np.uint64]) -> str:
     digest = hashlib.sha256()
     digest.update(json.dumps([(str(c), str(t)) for c, t in table.dtypes.items()]).encode())
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    digest.update(row_hashes.tobytes())
     return digest.hexdigest()[:16]
 
 

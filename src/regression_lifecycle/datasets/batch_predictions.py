@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -184,14 +185,22 @@ class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]
             n_rows=int(about["n_rows"]),
             n_rejected=int(about["n_rejected"]),
             path=path,
-            read=lambda: self._read(path),
+            read=partial(self._read, path),
         )
 
-    def _read(self, path: str) -> Iterator[pd.DataFrame]:
+    def _read(self, path: str, first: pd.Timestamp, last: pd.Timestamp) -> Iterator[pd.DataFrame]:
+        """Read the row groups in which rows from a first to a last moment may lie."""
         from pyarrow.parquet import ParquetFile
 
-        with self._fs().open(path, "rb") as file:
-            for batch in ParquetFile(file).iter_batches(READ_ROWS):
+        with self._fs().open(path, "rb") as opened:
+            file = ParquetFile(opened)
+            # The key stands first, and the timestamp before the rest of it.
+            groups = [
+                number
+                for number in range(file.num_row_groups)
+                if _overlaps(file.metadata.row_group(number).column(0).statistics, first, last)
+            ]
+            for batch in file.iter_batches(READ_ROWS, row_groups=groups):
                 yield batch.to_pandas()
 
     def _fs(self) -> Any:
@@ -202,6 +211,12 @@ class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self._root), "protocol": self._protocol}
+
+
+def _overlaps(statistics: Any, first: pd.Timestamp, last: pd.Timestamp) -> bool:
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return bool(statistics.min <= last and statistics.max >= first)
 
 
 class _BatchWriter:

@@ -1,20 +1,16 @@
-"""The tables of ``core/data/tables.py`` as catalog entries: one row per key, kept between runs."""
+"""Tables of the store as catalog entries: one row per key, kept between runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import pandas as pd
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 
-from regression_lifecycle.core.data import tables as history
-from regression_lifecycle.core.data.tables import HistoryTable
+from regression_lifecycle.core.data.tables import STORED_TABLES, HistoryTable, ReadRows
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
-
-TABLES = {table.name: table for table in vars(history).values() if isinstance(table, HistoryTable)}
 
 
 class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
@@ -31,36 +27,19 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
               table: window_history
     """
 
-    def __init__(
-        self,
-        url: str,
-        table: str,
-        omit: Sequence[str] = (),
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
         """Describe the dataset; the database is opened only on load and save.
 
         Args:
             url: SQLAlchemy URL of a SQLite or PostgreSQL database.
             table: Name of a table in ``core/data/tables.py``.
-            omit: Columns that are not loaded, such as long texts that no node reads.
             metadata: For plugins such as Kedro-Viz.
 
         Raises:
-            ConfigurationError: If there is no such table or column, or the key is omitted.
+            ConfigurationError: If there is no such table.
         """
-        if table not in TABLES:
-            raise ConfigurationError(unknown_name("history table", table, TABLES))
         self._url = url
-        self._table = TABLES[table]
-        others = [name for name in self._table.columns if name not in self._table.key]
-        for name in omit:
-            if name not in others:
-                raise ConfigurationError(f"omit: {unknown_name('column', name, others)}")
-        self._loaded = replace(
-            self._table,
-            columns={n: kind for n, kind in self._table.columns.items() if n not in omit},
-        )
+        self._table = _stored_table(table)
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -72,7 +51,7 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """
         from regression_lifecycle.adapters.database import read_rows
 
-        return read_rows(self._url, self._loaded)
+        return read_rows(self._url, self._table)
 
     def save(self, data: pd.DataFrame) -> None:
         """Save rows by their key, in one transaction; equal rows stay as they were.
@@ -96,12 +75,96 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         Returns:
             The table in pandas' split form.
         """
-        return newest_first(self.load(), nrows)
+        return _preview(self._url, self._table, nrows)
 
     def _exists(self) -> bool:
-        return not self.load().empty
+        return _has_rows(self._url, self._table)
 
     def _describe(self) -> dict[str, Any]:
-        from regression_lifecycle.adapters.database import without_credentials
+        return _describe(self._url, self._table)
 
-        return {"url": without_credentials(self._url), "table": self._table.name}
+
+class TableReaderDataset(AbstractDataset[NoReturn, ReadRows]):
+    """A SQL table of which a node reads some rows, as it reads some of Kedro's partitions.
+
+    Loading reads nothing: it gives a function that does, by values and ranges of columns. It is
+    meant for tables that only grow, of which no run should read every row.
+
+    Example:
+        .. code-block:: yaml
+
+            recorded_predictions:
+              type: regression_lifecycle.datasets.database_table.TableReaderDataset
+              url: ${store:}
+              table: predictions
+    """
+
+    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; the database is opened only when rows are read.
+
+        Args:
+            url: SQLAlchemy URL of a SQLite or PostgreSQL database.
+            table: Name of a table in ``core/data/tables.py``.
+            metadata: For plugins such as Kedro-Viz.
+
+        Raises:
+            ConfigurationError: If there is no such table.
+        """
+        self._url = url
+        self._table = _stored_table(table)
+        self.metadata = metadata
+
+    def load(self) -> ReadRows:
+        """Return the function that reads rows."""
+        from regression_lifecycle.adapters.database import read_rows
+
+        return partial(read_rows, self._url, self._table)
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse to save.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError("this entry only reads; save by an entry of type HistoryDataset")
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Show the newest rows in Kedro-Viz.
+
+        Args:
+            nrows: How many.
+
+        Returns:
+            The table in pandas' split form.
+        """
+        return _preview(self._url, self._table, nrows)
+
+    def _exists(self) -> bool:
+        return _has_rows(self._url, self._table)
+
+    def _describe(self) -> dict[str, Any]:
+        return _describe(self._url, self._table)
+
+
+def _stored_table(name: str) -> HistoryTable:
+    if name not in STORED_TABLES:
+        raise ConfigurationError(unknown_name("history table", name, STORED_TABLES))
+    return STORED_TABLES[name]
+
+
+def _preview(url: str, table: HistoryTable, nrows: int) -> TablePreview:
+    from regression_lifecycle.adapters.database import read_newest
+
+    return newest_first(read_newest(url, table, nrows), nrows)
+
+
+def _has_rows(url: str, table: HistoryTable) -> bool:
+    from regression_lifecycle.adapters.database import read_newest
+
+    return not read_newest(url, table, 1).empty
+
+
+def _describe(url: str, table: HistoryTable) -> dict[str, Any]:
+    from regression_lifecycle.adapters.database import without_credentials
+
+    return {"url": without_credentials(url), "table": table.name}

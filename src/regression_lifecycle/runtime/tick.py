@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regression_lifecycle.core.decisions.records import ALERT, PROMOTE, REFUSE, RETRAIN
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.run_lock import workspace_lock
 
@@ -45,10 +46,10 @@ def run_tick(
     step.refuse_unused_params()
     with workspace_lock(step.lock_path()):
         decision = step.run(MONITORING, "policy_decision")
-        code = ALERTED if decision["decision"] == "alert" else NOTHING
-        if decision["decision"] == "retrain":
-            answer = step.run(RETRAINING, "retraining_decision")["decision"]
-            code = {"promote": PROMOTED, "refuse": REFUSED}.get(answer, NOTHING)
+        code = ALERTED if decision.decision == ALERT else NOTHING
+        if decision.decision == RETRAIN:
+            answer = step.run(RETRAINING, "retraining_decision").decision
+            code = {PROMOTE: PROMOTED, REFUSE: REFUSED}.get(answer, NOTHING)
         step.run(DASHBOARD)
     return code
 

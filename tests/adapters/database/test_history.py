@@ -21,15 +21,19 @@ from regression_lifecycle.adapters.database import (
     connect,
     database,
     history,
+    read_newest,
     read_rows,
+    table_state,
     upsert_rows,
     upsert_statement,
 )
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
+    LABELS,
     PREDICTIONS,
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
+    Between,
     HistoryTable,
 )
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
@@ -167,7 +171,7 @@ def test_the_same_rows_again_change_nothing(url: str, clock: None) -> None:
     assert upsert_rows(url, PREDICTIONS, rows.sample(frac=1, random_state=0)) == 0
 
     pd.testing.assert_frame_equal(read_rows(url, PREDICTIONS), before)
-    assert set(before["recorded_at"]) == {"2021-03-01T00:01:00+00:00"}
+    assert set(before["recorded_at"]) == {"2021-03-01T00:01:00.000000+00:00"}
 
 
 def test_late_labels_fill_their_window_and_leave_the_others_alone(url: str, clock: None) -> None:
@@ -242,6 +246,57 @@ def test_some_rows_can_be_asked_for(url: str) -> None:
     assert found({"status": None}) == []
     with pytest.raises(ConfigurationError, match="unknown column 'windw'; did you mean 'window'"):
         found({"windw": "w1"})
+
+
+def test_rows_can_be_asked_for_by_range_and_column(url: str) -> None:
+    upsert_rows(url, PREDICTIONS, predictions(10))
+    midnight = pd.Timestamp("2021-01-01")
+    range_of_time = Between(midnight + pd.Timedelta("2h"), midnight + pd.Timedelta("4h"))
+
+    found = read_rows(url, PREDICTIONS, {"timestamp": range_of_time}, ["row_key", "lower"])
+
+    assert list(found.columns) == ["row_key", "lower"]
+    assert list(found["row_key"]) == ["0000002", "0000003"]
+    later = {"timestamp": Between(low=midnight + pd.Timedelta("9h")), "problem": "tiny"}
+    assert list(read_rows(url, PREDICTIONS, later, ["window_index"])["window_index"]) == [0]
+    assert len(read_rows(url, PREDICTIONS, {"recorded_at": Between(high="1999")})) == 0
+    assert len(read_rows(url, PREDICTIONS, {"timestamp": Between()})) == 10
+    with pytest.raises(ConfigurationError, match="unknown column 'rw'"):
+        read_rows(url, PREDICTIONS, columns=["rw"])
+
+
+def test_more_keys_can_be_asked_for_than_a_statement_holds(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_MOST_VALUES", 3)
+    rows = predictions(10)
+    upsert_rows(url, PREDICTIONS, rows)
+
+    where = {"row_key": list(rows["row_key"][:8]), "problem": ["tiny", "other"]}
+
+    assert list(read_rows(url, PREDICTIONS, where)["row_key"]) == list(rows["row_key"][:8])
+
+
+def test_the_newest_rows_are_read_without_the_others(url: str, clock: None) -> None:
+    upsert_rows(url, WINDOW_HISTORY, pd.DataFrame([window(n) for n in (3, 1, 2)]))
+    upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["b"]}))
+    upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["a"]}))
+
+    assert list(read_newest(url, WINDOW_HISTORY, 2)["window"]) == ["w2", "w3"]
+    assert list(read_newest(url, SAMPLE, 1)["name"]) == ["a"]
+    assert read_newest(url, DRIFT_HISTORY, 5).empty
+
+
+def test_the_state_of_a_table_changes_with_every_write(url: str, clock: None) -> None:
+    states = [table_state(url, LABELS, "tiny")]
+    for target in (1.0, 2.0):
+        label = {"problem": "tiny", "row_key": "a", "target": target}
+        upsert_rows(url, LABELS, pd.DataFrame([label, {"problem": "other", "row_key": "a"}]))
+        states.append(table_state(url, LABELS, "tiny"))
+
+    assert [count for count, _ in states] == [0, 1, 1]
+    assert len({stamp for _, stamp in states}) == 3
+    assert table_state(url, LABELS, "tiny") == states[-1]
 
 
 def service_rows(n: int, **values: Any) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Versions of the store's tables: a database of any earlier release becomes one of this release."""
+"""Versions of the store's tables: made with the first write, refused if they are others."""
 
 from __future__ import annotations
 
@@ -32,26 +32,10 @@ from regression_lifecycle.adapters.database import (
     schema,
     upsert_rows,
 )
-from regression_lifecycle.core.data.tables import (
-    DRIFT_HISTORY,
-    LABELS,
-    PREDICTIONS,
-    SERVICE_PREDICTIONS,
-    WINDOW_HISTORY,
-)
+from regression_lifecycle.core.data.tables import LABELS, SERVICE_PREDICTIONS, STORED_TABLES
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.datasets.database_table import TABLES
 
 LABEL = pd.DataFrame({"problem": ["tiny"], "row_key": ["a"], "target": [1.0]})
-WORDS = {
-    "sqlite": {"moment": "DATETIME", "number": "DOUBLE", "counter": "INTEGER", "yes": "1"},
-    "postgresql": {
-        "moment": "TIMESTAMP WITHOUT TIME ZONE",
-        "number": "DOUBLE PRECISION",
-        "counter": "SERIAL",
-        "yes": "TRUE",
-    },
-}
 
 
 @contextmanager
@@ -69,30 +53,9 @@ def url(store_url: str) -> str:
     return store_url
 
 
-@pytest.fixture
-def old_url(url: str) -> str:
-    """A database that was made before versions existed."""
-    make_old_tables(url)
-    return url
-
-
-def make_old_tables(url: str) -> None:
-    script = Path(__file__).with_name("store_before_versions.sql").read_text()
-    script = script[script.index("CREATE") :]
-    with opened(url) as connection:
-        for statement in script.format(**WORDS[connection.dialect.name]).split(";\n"):
-            if statement.strip():
-                connection.exec_driver_sql(statement)
-
-
 def tables(url: str) -> set[str]:
     with opened(url) as connection:
         return set(inspect(connection).get_table_names())
-
-
-def columns(url: str, table: str) -> set[str]:
-    with opened(url) as connection:
-        return {column["name"] for column in inspect(connection).get_columns(table)}
 
 
 def found(connection: Connection) -> dict[str, Any]:
@@ -115,7 +78,7 @@ def found(connection: Connection) -> dict[str, Any]:
 def described(connection: Connection) -> dict[str, Any]:
     """The same as the code describes it."""
     dialect = connection.dialect
-    wanted = [*map(history._sql_table, TABLES.values()), ledger._sql_table()]
+    wanted = [*map(history._sql_table, STORED_TABLES.values()), ledger._sql_table()]
     return {
         table.name: (
             {
@@ -129,98 +92,38 @@ def described(connection: Connection) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("state", ["new", "old"])
-def test_the_migrations_make_the_tables_that_the_code_describes(url: str, state: str) -> None:
-    if state == "old":
-        make_old_tables(url)
-
+def test_the_migrations_make_the_tables_that_the_code_describes(url: str) -> None:
     upsert_rows(url, LABELS, LABEL)
 
     with opened(url) as connection:
         assert found(connection) == described(connection)
-        indexes = inspect(connection).get_indexes("service_predictions")
-        assert ["problem", "row_key"] in [index["column_names"] for index in indexes]
+        indexes = {
+            name: [index["column_names"] for index in inspect(connection).get_indexes(name)]
+            for name in ("predictions", "service_predictions")
+        }
+    assert ["problem", "window"] in indexes["predictions"]
+    assert ["problem", "row_key"] in indexes["service_predictions"]
 
 
 def test_the_version_that_the_code_knows_is_that_of_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", schema._MIGRATIONS)
-    scripts = ScriptDirectory.from_config(config)
 
-    names = [script.revision for script in scripts.walk_revisions()]
-
-    assert scripts.get_heads() == [schema.SCHEMA_VERSION]
-    # Which release is newer is told by the text alone.
-    assert names == sorted(names, reverse=True)
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.SCHEMA_VERSION]
 
 
-def test_rows_of_a_database_without_a_version_are_read_as_they_are(old_url: str) -> None:
-    before = tables(old_url)
-
-    assert list(read_rows(old_url, WINDOW_HISTORY)["rmse"]) == [4.25]
-    assert list(read_decisions(old_url)["decision_id"]) == ["id-1"]
-    assert read_rows(old_url, LABELS).empty
-
-    assert tables(old_url) == before
-
-
-def test_rows_of_a_database_without_a_version_are_found_again(old_url: str) -> None:
-    before = {
-        table.name: read_rows(old_url, table)
-        for table in (WINDOW_HISTORY, DRIFT_HISTORY, PREDICTIONS)
-    }
-
-    assert upsert_rows(old_url, LABELS, LABEL) == 1
-
-    for name, rows in before.items():
-        assert len(rows) == 1
-        pd.testing.assert_frame_equal(read_rows(old_url, TABLES[name]), rows)
-        # Equal rows are told to be equal, so a rerun changes nothing.
-        assert upsert_rows(old_url, TABLES[name], rows) == 0
-    assert before["window_history"]["start"][0] == pd.Timestamp("2021-02-22")
-    assert list(before["drift_history"]["drifted"]) == [True]
-    assert append_decisions(old_url, [{"decision_id": "id-1"}, {"decision_id": "id-2"}]) == 1
-    decisions = read_decisions(old_url)
-    assert list(decisions["decision_id"]) == ["id-1", "id-2"]
-    assert list(decisions["reasons"].fillna("")) == ["better; and said so", ""]
-
-
-def test_a_table_that_lacks_columns_gets_them(old_url: str) -> None:
-    with opened(old_url) as connection:
-        for column in ("alarms", "n"):
-            connection.exec_driver_sql(f"ALTER TABLE window_history DROP COLUMN {column}")
-    as_it_is = read_rows(old_url, WINDOW_HISTORY)
-    assert list(as_it_is["rmse"]) == [4.25]
-    assert as_it_is[["alarms", "n"]].isna().all(axis=None)
-    assert as_it_is["n"].dtype == "Int64"
-    assert read_rows(old_url, WINDOW_HISTORY, {"n": 168}).empty
-
-    assert upsert_rows(old_url, WINDOW_HISTORY, as_it_is.assign(n=168)) == 1
-
-    assert list(read_rows(old_url, WINDOW_HISTORY, {"n": 168})["rmse"]) == [4.25]
-
-
-def test_a_table_with_another_key_is_refused_and_left_alone(old_url: str) -> None:
-    with opened(old_url) as connection:
-        connection.exec_driver_sql("DROP TABLE predictions")
-        connection.exec_driver_sql("CREATE TABLE predictions (row_key TEXT PRIMARY KEY)")
-    before = tables(old_url)
-
-    with pytest.raises(
-        ConfigurationError,
-        match="'predictions' goes by the key row_key, and this release needs problem, row_key, mo",
-    ):
-        upsert_rows(old_url, LABELS, LABEL)
-
-    assert tables(old_url) == before
-    assert columns(old_url, "predictions") == {"row_key"}
-
-
-def test_a_database_of_a_later_release_is_neither_read_nor_written(url: str) -> None:
+@pytest.mark.parametrize("version", ["0002", "9999", None])
+def test_tables_of_another_version_or_of_none_are_neither_read_nor_written(
+    url: str, version: str | None
+) -> None:
     upsert_rows(url, LABELS, LABEL)
     with opened(url) as connection:
-        connection.exec_driver_sql(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
-    told = rf"are of version 9999, and this release knows them up to {schema.SCHEMA_VERSION}; use"
+        statement = f"UPDATE {schema.VERSION_TABLE} SET version_num = '{version}'"
+        if version is None:
+            statement = f"DROP TABLE {schema.VERSION_TABLE}"
+        connection.exec_driver_sql(statement)
+    before = tables(url)
+    told = rf"have {f'version {version}' if version else 'no version'}, .*point 'store' or 'work"
 
     with pytest.raises(ConfigurationError, match=told):
         upsert_rows(url, LABELS, LABEL.assign(target=2.0))
@@ -231,6 +134,7 @@ def test_a_database_of_a_later_release_is_neither_read_nor_written(url: str) -> 
     with pytest.raises(ConfigurationError, match=told):
         read_decisions(url)
 
+    assert tables(url) == before
     with opened(url) as connection:
         assert connection.exec_driver_sql("SELECT target FROM labels").scalars().all() == [1]
         assert connection.exec_driver_sql("SELECT count(*) FROM ledger").scalar() == 0
@@ -271,11 +175,7 @@ def test_a_database_that_is_up_to_date_does_not_need_alembic(tmp_path: Path) -> 
     assert told.stdout.strip() == "1"
 
 
-def test_a_migration_that_fails_leaves_the_old_state(
-    old_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = tables(old_url)
-
+def test_a_migration_that_fails_leaves_no_table(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("no space left")
 
@@ -283,10 +183,10 @@ def test_a_migration_that_fails_leaves_the_old_state(
         # The last step of the newest migration.
         patch.setattr(alembic.op, "create_index", fail)
         with pytest.raises(RuntimeError, match="no space left"):
-            upsert_rows(old_url, LABELS, LABEL)
+            upsert_rows(url, LABELS, LABEL)
 
-    assert tables(old_url) == before
-    assert upsert_rows(old_url, LABELS, LABEL) == 1
+    assert tables(url) == set()
+    assert upsert_rows(url, LABELS, LABEL) == 1
 
 
 def _killed_at_its_last_step(url: str, rows: pd.DataFrame) -> None:
@@ -294,20 +194,18 @@ def _killed_at_its_last_step(url: str, rows: pd.DataFrame) -> None:
     upsert_rows(url, SERVICE_PREDICTIONS, rows)
 
 
-def test_a_migration_that_is_killed_leaves_the_old_state(old_url: str) -> None:
-    before = tables(old_url)
+def test_a_migration_that_is_killed_leaves_no_table(url: str) -> None:
     rows = SERVICE_PREDICTIONS.frame([{"problem": "tiny", "request_id": "a", "row_number": 0}])
     process = multiprocessing.get_context("fork").Process(
-        target=_killed_at_its_last_step, args=(old_url, rows)
+        target=_killed_at_its_last_step, args=(url, rows)
     )
     process.start()
     process.join(60)
 
     assert process.exitcode == -signal.SIGKILL
-    assert tables(old_url) == before
-    assert list(read_rows(old_url, WINDOW_HISTORY)["rmse"]) == [4.25]
+    assert tables(url) == set()
     # Nothing of the dead one is in the way of the next.
-    assert upsert_rows(old_url, SERVICE_PREDICTIONS, rows) == 1
+    assert upsert_rows(url, SERVICE_PREDICTIONS, rows) == 1
 
 
 def _migrate(url: str, writer: int, barrier: Any, counts: Any) -> None:
@@ -322,10 +220,7 @@ def _migrate(url: str, writer: int, barrier: Any, counts: Any) -> None:
         counts.put(repr(error))
 
 
-@pytest.mark.parametrize("state", ["new", "old"])
-def test_two_processes_that_migrate_at_once_both_succeed(url: str, state: str) -> None:
-    if state == "old":
-        make_old_tables(url)
+def test_two_processes_that_make_the_tables_at_once_both_succeed(url: str) -> None:
     context = multiprocessing.get_context("fork")
     barrier, counts = context.Barrier(2), context.Queue()
     processes = [
@@ -339,24 +234,25 @@ def test_two_processes_that_migrate_at_once_both_succeed(url: str, state: str) -
 
     assert results == [1, 1]
     assert len(read_rows(url, LABELS)) == 1
-    assert read_decisions(url)["decision_id"].tail(1).tolist() == ["new"]
+    assert read_decisions(url)["decision_id"].tolist() == ["new"]
 
 
 def test_tables_that_are_made_while_one_looks_are_read(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, answers = schema.is_up_to_date, []
+    ask, asked = schema.check_version, []
 
-    def a_moment_too_early(connection: Connection) -> bool:
-        if answers:
-            return ask(connection)
-        answers.append(False)
+    def a_moment_too_early(connection: Connection) -> None:
+        if asked:
+            ask(connection)
+            return
+        asked.append(True)
         # What the database says as long as there is no version.
         with pytest.raises((OperationalError, ProgrammingError)):
             connection.exec_driver_sql("SELECT 1 FROM there_is_no_such_table")
         raise OperationalError("no such table", None, Exception())
 
     upsert_rows(url, LABELS, LABEL)
-    monkeypatch.setattr(database, "is_up_to_date", a_moment_too_early)
+    monkeypatch.setattr(database, "check_version", a_moment_too_early)
 
     assert read_rows(url, LABELS)["row_key"].tolist() == ["a"]

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
-from tests.core.conftest import ROOT
+from tests.shipped import parameters
 
 NEVER = {"kind": "never"}
 RULES = {"rules": {"bias": {"kind": "bias", "maximum": 0.1}}}
@@ -45,15 +44,12 @@ def test_a_comparison_that_means_nothing_is_refused(changes, message):
 
 
 def test_a_policy_is_described_in_words():
-    text = (ROOT / "conf/base/parameters_backtest.yml").read_text(encoding="utf-8")
-    shipped = BacktestParameters.model_validate(
-        {**yaml.safe_load(text)["backtest"], "start": "2021-03-01"}
-    )
+    shipped = BacktestParameters.model_validate(parameters()["backtest"])
 
     assert {name: policy.description for name, policy in shipped.policies.items()} == {
         "never": "the first model for ever",
-        "every_6": "retrained every 6 windows",
-        "every_2": "retrained every 2 windows",
+        "every_12": "retrained every 12 windows",
+        "every_4": "retrained every 4 windows",
         "always": "retrained before every window",
         "configured": "the configured policy with its gate",
     }

@@ -12,6 +12,7 @@ from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.backtest.summary import oracle_schedule, squared_errors, summarise
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.models.training import Compute, ModelSpec
@@ -141,7 +142,9 @@ def test_the_configured_policy_retrains_when_the_level_moved_and_passes_the_gate
     assert column(steps, "decision")[:6] == ["retrain", *["keep"] * 5]
     assert column(steps, "decision")[6] == "retrain"
     assert steps[6]["gate"] == "refuse"
-    assert "gate: " in steps[6]["reasons"]
+    reasons = [reason.kind for reason in from_cell(steps[6]["reasons"], Reason)]
+    assert reasons[0] == "bias"
+    assert {"observed_improvement", "proven_improvement"} & set(reasons)
     assert steps[6]["alarms"] == "bias"
     assert steps[6]["model_version"] == "0"
     promoted = [place for place, step in enumerate(steps) if step["gate"] == "promote"]
@@ -203,7 +206,8 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
     steps = past.run(candidate)
 
     # Windows 0 and 2 judge: 96 rows without the 12 of window 1 between them.
-    assert "96 rows were judged" in steps[3]["reasons"]
+    judged = Reason("rows", {"value": 96.0, "threshold": 97})
+    assert judged in from_cell(steps[3]["reasons"], Reason)
 
 
 # --- time ---------------------------------------------------------------------------------------

@@ -4,16 +4,23 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.keys import row_keys
-from regression_lifecycle.core.data.tables import PREDICTIONS, WINDOW_HISTORY
-from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
+from regression_lifecycle.core.data.tables import PREDICTIONS, SERVICE_PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
+from regression_lifecycle.core.monitoring.logged_predictions import (
+    LoggedPredictions,
+    merge_logged_predictions,
+)
+from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
 from regression_lifecycle.core.monitoring.window_plan import (
     PLAN_COLUMNS,
+    find_changed_windows,
     newest_revisions,
     plan_windows,
 )
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
-from regression_lifecycle.core.windows.windows import windows_frame as frame_of
+from tests.core.conftest import tiny_model
+from tests.core.monitoring.look import upsert
+from tests.readers import reader
 
 PARAMETERS = WindowParameters(length="2 days", origin="2021-03-01")
 BEFORE = pd.Timestamp("2021-02-28 23:00")
@@ -42,49 +49,34 @@ class Memory:
         self.predictions = PREDICTIONS.frame()
 
     def plan(self, table, as_of="2021-03-09", champion=("1", BEFORE)):
-        moment = pd.Timestamp(as_of)
-        known = table[table["timestamp"] < moment].reset_index(drop=True)
-        windows = list_windows(known, self.problem, PARAMETERS, as_of=moment)
-        self.rows = known.assign(
-            window_index=window_of_rows(known, windows, self.problem, PARAMETERS)
+        model = None if champion is None else tiny_model(None, *champion)
+        known, windows = cut_known_rows(table, pd.Timestamp(as_of), self.problem, PARAMETERS)
+        self.rows = known.assign(baseline=1.0)
+        logged = LoggedPredictions(
+            reader(self.predictions), reader(SERVICE_PREDICTIONS.frame()), [], self.problem
         )
-        return plan_windows(
-            frame_of(windows).assign(as_of=moment),
-            self.rows,
-            self.windows,
-            self.predictions,
-            champion,
-            self.problem,
-            PredictionCoverage(
-                self.predictions.assign(adopted=False),
-                "" if champion is None else champion[0],
-                True,
-                PARAMETERS,
-                self.problem,
-            ),
+        changed = find_changed_windows(windows, known, self.windows, logged, model)
+        merged = merge_logged_predictions(logged, changed, self.rows)
+        coverage = PredictionCoverage(
+            merged, "" if champion is None else champion[0], True, PARAMETERS, self.problem
         )
+        return plan_windows(changed, self.rows, self.windows, coverage, model)
 
     def look(self, table, as_of="2021-03-09", champion=("1", BEFORE)):
         plan = self.plan(table, as_of, champion)
         done = plan.assign(problem=self.problem.name, seen_as_of=plan["as_of"])
-        self.windows = _upsert(self.windows, WINDOW_HISTORY.frame(done), WINDOW_HISTORY.key)
+        self.windows = upsert(self.windows, WINDOW_HISTORY.frame(done), WINDOW_HISTORY.key)
         served = self.rows.merge(
             plan[["window_index", "window", "model_version"]], on="window_index"
         )
         served = served.assign(
             problem=self.problem.name,
-            row_key=row_keys(served, self.problem),
             target=served["cnt"],
         )
-        self.predictions = _upsert(self.predictions, PREDICTIONS.frame(served), PREDICTIONS.key)
+        self.predictions = upsert(self.predictions, PREDICTIONS.frame(served), PREDICTIONS.key)
         return [
             tuple(row) for row in plan[["window", "model_version", "action", "revision"]].values
         ]
-
-
-def _upsert(old, new, key):
-    both = pd.concat([old, new], ignore_index=True)
-    return both.drop_duplicates(list(key), keep="last").reset_index(drop=True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.runtime.hooks import TrackingHook
+from regression_lifecycle.runtime.hooks.tracking import SCHEMA_ROWS
 from tests.tracking import tracking_store
 
 PROBLEM = Problem.model_validate(
@@ -201,6 +203,24 @@ def test_training_and_holdout_rows_are_inputs_of_the_run(
         "training_set": {"mlflow.data.context": "training", "rows": "5"},
         "holdout_set": {"mlflow.data.context": "evaluation", "rows": "2"},
     }
+
+
+def test_the_schema_of_an_input_is_read_off_its_first_rows(
+    run: mlflow.ActiveRun, tmp_path: Path
+) -> None:
+    # A cell of another kind would end MLflow's own look at every cell without a schema.
+    text = pd.Series(["a"] * SCHEMA_ROWS + [b"a"], dtype=object)
+    table = pd.DataFrame({"timestamp": pd.Timestamp("2021-03-01"), "text": text})
+
+    started_hook(tmp_path).after_dataset_saved("training_set", table)
+
+    (found,) = stored(run).inputs.dataset_inputs
+    columns = json.loads(found.dataset.schema)["mlflow_colspec"]
+    assert [(column["name"], column["type"]) for column in columns] == [
+        ("timestamp", "datetime"),
+        ("text", "string"),
+    ]
+    assert json.loads(found.dataset.profile)["num_rows"] == len(table)
 
 
 def test_without_a_run_nothing_is_logged_and_no_run_is_opened(

@@ -9,14 +9,20 @@ from regression_lifecycle.adapters.database.database import (
     connect,
     without_credentials,
 )
-from regression_lifecycle.adapters.database.history import read_rows, upsert_rows, upsert_statement
+from regression_lifecycle.adapters.database.history import (
+    read_newest,
+    read_rows,
+    table_state,
+    upsert_rows,
+    upsert_statement,
+)
 from regression_lifecycle.adapters.database.ledger import (
-    LEDGER,
     LEDGER_KEY,
     LEDGER_TEXT_COLUMNS,
     append_decisions,
     read_decisions,
 )
+from regression_lifecycle.adapters.database.schema import LEDGER
 
 __all__ = [
     "LEDGER",
@@ -26,7 +32,9 @@ __all__ = [
     "append_decisions",
     "connect",
     "read_decisions",
+    "read_newest",
     "read_rows",
+    "table_state",
     "upsert_rows",
     "upsert_statement",
     "without_credentials",

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.database.schema import (
-    begin_up_to_date,
-    has_version,
-    is_up_to_date,
+    begin_writing,
+    check_version,
+    has_tables,
 )
+from regression_lifecycle.core.data.tables import Between
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 RECORDED_AT = "recorded_at"
 
 
+# SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
+_MOST_VALUES = 10_000
 # Half a minute in all.
 _PAUSES_SECONDS = (0.05,) * 600
 
@@ -91,13 +94,9 @@ def without_credentials(url: str) -> str:
     return place.render_as_string()
 
 
-def now() -> str:
-    """Say when a row is written.
-
-    Returns:
-        The moment in UTC, to the second, as ISO text.
-    """
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def now(timespec: str = "seconds") -> str:
+    """Return the present moment in UTC, as ISO text whose order is that of time."""
+    return datetime.now(UTC).isoformat(timespec=timespec)
 
 
 def insert_for(url: str) -> Any:
@@ -133,10 +132,10 @@ def insert_for(url: str) -> Any:
 
 @contextmanager
 def writing(url: str, table: str) -> Iterator[Connection]:
-    """Open one transaction on a database whose tables are those of this release.
+    """Open one transaction on a database that has the tables.
 
-    A database that is new or older is brought up to date inside the same transaction. Writers
-    take turns: the second one waits until the first is done.
+    A database without tables is given them inside the same transaction. Writers take turns: the
+    second one waits until the first is done.
 
     Args:
         url: SQLAlchemy URL.
@@ -146,15 +145,14 @@ def writing(url: str, table: str) -> Iterator[Connection]:
         A connection; what is written through it is kept only if the block ends without an error.
 
     Raises:
-        ConfigurationError: If a later release has written the database, or a table of an older
-            one goes by another key.
+        ConfigurationError: If the tables of the database have another version.
     """
     engine = connect(url)
     try:
         with engine.connect() as connection:
             # Some drivers forget how many rows an INSERT touched once it is done.
             connection.execution_options(preserve_rowcount=True)
-            begin_up_to_date(connection, table)
+            begin_writing(connection, table)
             yield connection
             connection.commit()
     finally:
@@ -162,60 +160,127 @@ def writing(url: str, table: str) -> Iterator[Connection]:
 
 
 def select_columns(
-    url: str, table: Table, where: Mapping[str, Sequence[Any]] | None = None
+    url: str,
+    table: Table,
+    where: Mapping[str, Sequence[Any] | Between] | None = None,
+    columns: Sequence[str] | None = None,
+    *,
+    newest_first_by: str = "",
+    limit: int | None = None,
 ) -> dict[str, list[Any]]:
-    """Read a table by those of its columns that are there. Nothing is created.
+    """Read rows of a table. Nothing is created.
 
     Args:
         url: SQLAlchemy URL.
-        table: The table as this release describes it.
+        table: The table.
         where: Allowed values by column; all columns must match.
+        columns: Names of the columns to read; all if left out.
+        newest_first_by: Column whose largest values come first.
+        limit: Most rows to read.
 
     Returns:
-        Values by column, the rows in no particular order; empty if there is no such table.
+        Values by column, the rows in no particular order unless one is asked for; empty if there
+        is no such table.
 
     Raises:
-        ConfigurationError: If a later release has written the database.
+        ConfigurationError: If the tables of the database have another version.
     """
     from sqlalchemy import select
 
+    names = list(table.c.keys() if columns is None else columns)
+    query = select(*(table.c[name] for name in names)).limit(limit)
+    if newest_first_by:
+        query = query.order_by(table.c[newest_first_by].desc())
+    with reading(url) as connection:
+        if connection is None:
+            return {}
+        rows = [
+            row
+            for part in _in_parts(where or {})
+            for row in connection.execute(query.where(*_conditions(table, part))).all()
+        ]
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+@contextmanager
+def reading(url: str) -> Iterator[Connection | None]:
+    """Open a database to look at it; nothing is created.
+
+    Args:
+        url: SQLAlchemy URL.
+
+    Yields:
+        A connection, or None if the database has no tables.
+
+    Raises:
+        ConfigurationError: If the tables of the database have another version.
+    """
     # Connecting would create the file, and who only looks should leave no trace.
     if not _is_there(url):
-        return {}
+        yield None
+        return
     engine = connect(url)
     try:
         with engine.connect() as connection:
-            present = _present(connection, table)
-            columns = [column for column in table.columns if column.name in present]
-            # An older table: no row of it has a value in the others.
-            if not columns or not present.issuperset(where or {}):
-                return {}
-            query = select(*columns)
-            for name, values in (where or {}).items():
-                query = query.where(table.c[name].in_(values))
-            rows = connection.execute(query).all()
-        return {column.name: [row[i] for row in rows] for i, column in enumerate(columns)}
+            yield connection if _has_tables(connection) else None
     finally:
         engine.dispose()
 
 
-def _present(connection: Connection, table: Table) -> set[str]:
-    """Columns of a table that is there, as cheaply as it can be said."""
-    from sqlalchemy import inspect
+def newest_record(url: str, table: Table, problem: str) -> list[Any]:
+    """Return what changes with every write to a table: how many rows it has, and the newest stamp.
+
+    Args:
+        url: SQLAlchemy URL.
+        table: A table with the columns ``problem`` and ``recorded_at``.
+        problem: Whose rows are counted.
+
+    Returns:
+        The number of rows and the newest ``recorded_at``, None without a row.
+    """
+    from sqlalchemy import func, select
+
+    query = select(func.count(), func.max(table.c[RECORDED_AT])).where(table.c.problem == problem)
+    with reading(url) as connection:
+        return [0, None] if connection is None else list(connection.execute(query).one())
+
+
+def _conditions(table: Table, where: Mapping[str, Sequence[Any] | Between]) -> Iterator[Any]:
+    for name, allowed in where.items():
+        if not isinstance(allowed, Between):
+            yield table.c[name].in_(allowed)
+            continue
+        if allowed.low is not None:
+            yield table.c[name] >= allowed.low
+        if allowed.high is not None:
+            yield table.c[name] < allowed.high
+
+
+def _in_parts(
+    where: Mapping[str, Sequence[Any] | Between],
+) -> Iterator[Mapping[str, Sequence[Any] | Between]]:
+    """Cut the longest list of values into pieces that a statement can hold."""
+    lists = {name: allowed for name, allowed in where.items() if not isinstance(allowed, Between)}
+    longest = max(lists, key=lambda name: len(lists[name]), default="")
+    if not longest or len(lists[longest]) <= _MOST_VALUES:
+        yield where
+        return
+    values = lists[longest]
+    for start in range(0, len(values), _MOST_VALUES):
+        yield {**where, longest: values[start : start + _MOST_VALUES]}
+
+
+def _has_tables(connection: Connection) -> bool:
+    """Whether the tables are there, as cheaply as it can be said."""
     from sqlalchemy.exc import DBAPIError
 
     try:
-        current = is_up_to_date(connection)
+        check_version(connection)
     except DBAPIError:
         connection.rollback()
         # Another process may have made the tables in between.
-        current = has_version(connection) and is_up_to_date(connection)
-    if current:
-        return set(table.columns.keys())
-    inspector = inspect(connection)
-    if not inspector.has_table(table.name):
-        return set()
-    return {column["name"] for column in inspector.get_columns(table.name)}
+        return has_tables(connection)
+    return True
 
 
 def _is_there(url: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ import pandas as pd
 from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
     insert_for,
+    newest_record,
     now,
     select_columns,
     writing,
 )
-from regression_lifecycle.core.data.tables import HistoryTable
+from regression_lifecycle.core.data.tables import Between, HistoryTable
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     DataContractError,
@@ -39,9 +40,9 @@ def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
     row that is stored stays as it was, whatever is given for its key.
 
     Args:
-        url: SQLAlchemy URL.
-        table: The table; the database is made or brought up to date if need be, unless there is
-            no row to save.
+        url: SQLAlchemy URL; a database without tables is given them, unless there is no row to
+            save.
+        table: The table.
         frame: Rows in any order. Columns that are absent become missing values, columns that the
             table does not have are left out.
 
@@ -49,8 +50,8 @@ def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
         How many rows are new or changed.
 
     Raises:
-        ConfigurationError: If the database is neither SQLite nor PostgreSQL, a later release has
-            written it, or a table of an older one goes by another key.
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL, or its tables have
+            another version.
         DataContractError: If a part of a key is missing, or a key stands on several rows.
     """
     statement = upsert_statement(url, table)
@@ -58,8 +59,9 @@ def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
     if rows.empty:
         return 0
     _check_keys(table, rows)
-    stamped = rows.assign(**{RECORDED_AT: now()})
     with writing(url, table.name) as connection:
+        # Taken while no one else writes, so that what is committed later is stamped later.
+        stamped = rows.assign(**{RECORDED_AT: now("microseconds")})
         sql = str(statement.compile(dialect=connection.dialect))
         return sum(
             connection.exec_driver_sql(sql, batch).rowcount
@@ -68,32 +70,78 @@ def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
 
 
 def read_rows(
-    url: str, table: HistoryTable, where: Mapping[str, Any] | None = None
+    url: str,
+    table: HistoryTable,
+    where: Mapping[str, Any] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Read the rows of a table.
+    """Read rows of a table.
 
     Args:
         url: SQLAlchemy URL.
         table: The table.
-        where: By column the value that a row must have, or a list of a few such values. A missing
-            value matches no row.
+        where: By column the value that a row must have, a list of such values, or a ``Between``.
+            A missing value matches no row.
+        columns: Names of the columns to read; all of them and ``recorded_at`` if left out.
 
     Returns:
         Rows in the dtypes of the table, with ``recorded_at`` (UTC, ISO text) as last column,
-        sorted by ``window_index`` where the table has it and then by key. Empty if nothing is
+        sorted by ``window_index`` where it is read and then by the key. Empty if nothing is
         stored yet; reading creates nothing.
 
     Raises:
-        ConfigurationError: If ``where`` names a column that the table does not have.
+        ConfigurationError: If the table does not have a column, or the tables of the database
+            have another version.
     """
     stored = _stored(table)
-    found = select_columns(url, _sql_table(table), _conditions(stored, where or {}))
+    for name in columns or ():
+        if name not in stored.columns:
+            raise ConfigurationError(unknown_name("column", name, stored.columns))
+    found = select_columns(url, _sql_table(table), _conditions(stored, where or {}), columns)
+    rows = _frame(stored, found, columns)
+    # Sorted here and not there, because text has another order in every database.
+    order = [name for name in ("window_index", *table.key) if name in rows]
+    return rows.sort_values(order, ignore_index=True) if order else rows
+
+
+def read_newest(url: str, table: HistoryTable, nrows: int) -> pd.DataFrame:
+    """Read the last rows of a table: those of the newest windows, or else those written last.
+
+    Args:
+        url: SQLAlchemy URL.
+        table: The table.
+        nrows: Most rows to read.
+
+    Returns:
+        Rows as :func:`read_rows` reads them, the newest one last.
+    """
+    by = "window_index" if "window_index" in table.columns else RECORDED_AT
+    found = select_columns(url, _sql_table(table), newest_first_by=by, limit=nrows)
+    return _frame(_stored(table), found).sort_values([by, *table.key], ignore_index=True)
+
+
+def table_state(url: str, table: HistoryTable, problem: str) -> list[Any]:
+    """Return what changes with every write to a table: how many rows it has, and the newest stamp.
+
+    Args:
+        url: SQLAlchemy URL.
+        table: A table with the column ``problem``.
+        problem: Whose rows are counted.
+
+    Returns:
+        The number of rows and the newest ``recorded_at``, None without a row.
+    """
+    return newest_record(url, _sql_table(table), problem)
+
+
+def _frame(
+    table: HistoryTable, found: Mapping[str, list[Any]], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     # As objects, because pandas would guess: whole numbers beside a missing one become floats.
     objects = {name: pd.Series(values, dtype=object) for name, values in found.items()}
-    rows = stored.frame(pd.DataFrame(objects))
-    # Sorted here and not there, because text has another order in every database.
-    order = [name for name in ("window_index", *table.key) if name in table.columns]
-    return rows.sort_values(order, ignore_index=True)
+    if columns is not None:
+        table = replace(table, columns={name: table.columns[name] for name in columns})
+    return table.frame(pd.DataFrame(objects))
 
 
 def upsert_statement(url: str, table: HistoryTable) -> Insert:
@@ -156,15 +204,16 @@ def _columns(table: HistoryTable) -> list[Column[Any]]:
     ]
 
 
-def _conditions(table: HistoryTable, where: Mapping[str, Any]) -> dict[str, list[Any]]:
-    conditions = {}
+def _conditions(table: HistoryTable, where: Mapping[str, Any]) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
     for name, given in where.items():
         if name not in table.columns:
             raise ConfigurationError(unknown_name("column", name, table.columns))
         values = list(given) if pd.api.types.is_list_like(given) else [given]
         # In the column's own kind: drivers take a NumPy number for bytes.
         of_kind = table.frame(pd.DataFrame({name: pd.Series(values, dtype=object)}))[name]
-        conditions[name] = _plain(of_kind)
+        plain = _plain(of_kind)
+        conditions[name] = Between(*plain) if isinstance(given, Between) else plain
     return conditions
 
 

@@ -14,11 +14,11 @@ from regression_lifecycle.adapters.database.database import (
     select_columns,
     writing,
 )
+from regression_lifecycle.adapters.database.schema import LEDGER
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-LEDGER = "ledger"
 LEDGER_KEY = "decision_id"
 LEDGER_TEXT_COLUMNS = (
     "problem",
@@ -52,15 +52,15 @@ def append_decisions(url: str, rows: Iterable[Mapping[str, Any]]) -> int:
     """Add decisions to a ledger; one that is there already stays as it was.
 
     Args:
-        url: SQLAlchemy URL; the database is made or brought up to date if need be.
+        url: SQLAlchemy URL; a database without tables is given them.
         rows: Decisions by column name, each with ``decision_id``.
 
     Returns:
         How many rows were new.
 
     Raises:
-        ConfigurationError: If the database is neither SQLite nor PostgreSQL, a later release has
-            written it, or a table of an older one goes by another key.
+        ConfigurationError: If the database is neither SQLite nor PostgreSQL, or its tables have
+            another version.
     """
     new = list(rows)
     ledger = _sql_table()
@@ -80,8 +80,7 @@ def read_decisions(url: str) -> pd.DataFrame:
         url: SQLAlchemy URL.
 
     Returns:
-        All decisions; an empty table with the same columns if there is no ledger yet. Columns
-        that an older release did not write are missing values.
+        All decisions; an empty table with the same columns if there is no ledger yet.
     """
     ledger = _sql_table()
     found = select_columns(url, ledger)

@@ -5,9 +5,9 @@ One description for the SQL store, the nodes that fill the tables, and the page 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -59,6 +59,32 @@ class HistoryTable:
                 for name, kind in self.columns.items()
             }
         ).reset_index(drop=True)
+
+
+class Between(NamedTuple):
+    """Values from ``low`` on and below ``high``; None leaves that side open."""
+
+    low: Any = None
+    high: Any = None
+
+
+class ReadRows(Protocol):
+    """Reads some rows of a stored table, each time it is called."""
+
+    def __call__(
+        self, where: Mapping[str, Any] | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Read rows.
+
+        Args:
+            where: By column the value that a row must have, a list of such values, or a
+                :class:`Between`. A missing value matches no row.
+            columns: Names of the columns to read; all if left out.
+
+        Returns:
+            Rows in the dtypes of the table.
+        """
+        ...
 
 
 WINDOW_HISTORY = HistoryTable(
@@ -310,3 +336,33 @@ SENT_ALERTS = HistoryTable(
         "attempts": "integer",
     },
 )
+
+COMPLETED_TICKS = HistoryTable(
+    "completed_ticks",
+    ("problem",),
+    {
+        "problem": "text",
+        # The moment at which the newest tick stood that came to its end, and how it ended.
+        "as_of": "datetime",
+        "exit_code": "integer",
+        # Hash of everything that it read: with the same, another tick has nothing to do.
+        "fingerprint": "text",
+    },
+)
+
+STORED_TABLES: Mapping[str, HistoryTable] = {
+    table.name: table
+    for table in (
+        WINDOW_HISTORY,
+        DRIFT_HISTORY,
+        SEGMENT_HISTORY,
+        PREDICTIONS,
+        SERVICE_PREDICTIONS,
+        LABELS,
+        ADJUSTMENTS,
+        BACKTEST_HISTORY,
+        BACKTEST_SUMMARY,
+        SENT_ALERTS,
+        COMPLETED_TICKS,
+    )
+}

@@ -1,18 +1,22 @@
-"""Which windows a monitoring run has to look at: new ones, and those in which something changed."""
+"""Which windows a monitoring run has to look at: new ones, and those in which something changed.
+
+Two steps, so that only few predictions are read. First the windows in which something may have
+changed are found, without a look at any prediction; then, with the predictions of these, what
+there is to do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.fingerprints import table_fingerprint
-
-if TYPE_CHECKING:
-    from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
+from regression_lifecycle.core.fingerprints import fingerprints_by_group
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
+from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
 
 NEW, REFRESH = "new", "refresh"
 PLAN_COLUMNS = (
@@ -23,17 +27,22 @@ PLAN_COLUMNS = (
     "status",
     "n",
     "n_labelled",
+    "n_expected",
     "model_version",
     "revision",
     "action",
+    "backfill",
     "features_fingerprint",
     "labels_fingerprint",
     "as_of",
 )
+# Clocks of several machines differ, a batch is written for hours, a run may be a long one: what
+# arrived so long before the last look is looked at again.
+_GRACE = pd.Timedelta("1 day")
 
 
 def of_window(predictions: pd.DataFrame, window: Mapping[str, Any]) -> pd.DataFrame:
-    """Take what one model version served in one window.
+    """Take what one model version predicted in one window.
 
     Args:
         predictions: ``predictions``.
@@ -62,108 +71,161 @@ def newest_revisions(recorded: pd.DataFrame) -> pd.DataFrame:
     return newest.reset_index(drop=True)
 
 
-def plan_windows(
+def find_changed_windows(
     windows: pd.DataFrame,
-    rows: pd.DataFrame,
-    recorded: pd.DataFrame,
-    recorded_predictions: pd.DataFrame,
-    champion: tuple[str, pd.Timestamp] | None,
-    problem: Problem,
-    servings: PredictionCoverage,
+    known_rows: pd.DataFrame,
+    recorded_windows: pd.DataFrame,
+    logged: LoggedPredictions,
+    champion: TrainedModel | None,
+) -> pd.DataFrame:
+    """Find the windows in which something may have changed since they were recorded.
+
+    Args:
+        windows: All windows up to ``as_of``.
+        known_rows: Known rows with ``row_key`` and ``window_index``.
+        recorded_windows: ``window_history``, with ``recorded_at`` (UTC, ISO text).
+        logged: What was predicted; only which rows have predictions that came lately is read.
+        champion: The deployed model; without one there is nothing to look at.
+
+    Returns:
+        The windows that begin after the champion's training and were never recorded, whose rows,
+        labels or state differ from what was recorded, or of which predictions came since; with
+        ``features_fingerprint`` and ``labels_fingerprint``.
+    """
+    table = windows.assign(**_fingerprints(known_rows, windows["window_index"], logged.problem))
+    if champion is None:
+        return table.iloc[:0]
+    own = recorded_windows[recorded_windows["problem"] == logged.problem.name]
+    arrived = known_rows[logged.has_arrived_since(_last_look(own), known_rows)]
+    changed = table["window_index"].isin(arrived["window_index"])
+    changed |= ~table["window"].isin(own["window"]) & (
+        table["start"] > champion.metadata.trained_until
+    )
+    seen = newest_revisions(own).merge(table, on="window", suffixes=("_seen", ""))
+    # Who looks from an earlier moment sees less, which is no news.
+    seen = seen[~(seen["as_of"] < seen["seen_as_of"])]
+    whole = seen["n"] == seen["n_seen"].astype("float64")
+    differs = (
+        (seen["features_fingerprint"] != seen["features_fingerprint_seen"])
+        | (seen["labels_fingerprint"] != seen["labels_fingerprint_seen"])
+        # The state of a share of the rows is not known before its predictions are read.
+        | (whole & (seen["status"] != seen["status_seen"]))
+        | ((seen["end"] > seen["seen_as_of"]) & (seen["as_of"] != seen["seen_as_of"]))
+    )
+    changed |= table["window"].isin(seen.loc[differs, "window"])
+    return table[changed].reset_index(drop=True)
+
+
+def plan_windows(
+    changed_windows: pd.DataFrame,
+    window_rows: pd.DataFrame,
+    recorded_windows: pd.DataFrame,
+    coverage: PredictionCoverage,
+    champion: TrainedModel | None,
 ) -> pd.DataFrame:
     """Compare what is there with what was recorded.
 
     Args:
-        windows: All windows up to ``as_of``, as ``windows_frame`` lists them, with ``as_of``.
-        rows: Rows known at ``as_of`` with ``window_index``, features and target (NaN where the
-            label is not known yet).
-        recorded: ``window_history``.
-        recorded_predictions: ``predictions``, whose ``target`` is the label as last seen.
-        champion: Version and newest training row of the deployed model; None if there is none,
-            and then nothing is planned.
-        problem: Names key and target.
-        servings: Who answers for which rows.
+        changed_windows: Windows in which something may have changed.
+        window_rows: Known rows with ``row_key``, ``window_index`` and target (NaN where the label
+            is not known yet).
+        recorded_windows: ``window_history``.
+        coverage: Who answers for which rows of these windows.
+        champion: The deployed model; without one nothing is planned.
 
     Returns:
         One row per window and model version to look at, with the columns of
         :data:`PLAN_COLUMNS`; the counts and the state are those of the version's own rows.
-        ``new``: the version was not judged there yet; it really served rows of the window, or it
-        is the champion, which is simulated on a window after its training that was never looked
-        at. ``refresh``: it was judged; now there are more rows, more labels or other ones. A
-        correction of labels that were known asks for a further revision.
+        ``new``: the version was not judged there yet; it really predicted rows of the window, or
+        it is the champion, which predicts a window after its training that was never looked at.
+        ``refresh``: it was judged; now there are more rows, more labels or other ones. A
+        correction of labels that were known asks for a further revision. ``backfill``: rows that
+        nobody asked for get the version's prediction.
     """
-    if champion is None:
-        return pd.DataFrame(columns=list(PLAN_COLUMNS))
-    own = recorded[recorded["problem"] == problem.name]
-    by_window = dict(list(newest_revisions(own).groupby("window")))
-    inside = dict(list(rows.groupby("window_index")))
     plan: list[dict[str, Any]] = []
-    for window in windows.to_dict("records"):
-        part = inside.get(window["window_index"], rows.iloc[:0])
-        known = by_window.get(window["window"], own.iloc[:0])
-        versions = set(servings.versions(window["window"])) - set(known["model_version"])
-        if (
-            known.empty
-            and window["start"] > champion[1]
-            and servings.leaves_rows(window["window"], part)
-        ):
-            versions.add(champion[0])
-        for version in sorted(versions):
-            share = servings.share(window, part, version)
-            plan.append(_row(share, version, 0, NEW, *_fingerprints(part, problem)))
-        prints: tuple[str, str] | None = None
-        for row in known.to_dict("records"):
-            # Who looks from an earlier moment sees less, which is no news.
-            if pd.notna(row["seen_as_of"]) and window["as_of"] < row["seen_as_of"]:
-                continue
-            prints = prints or _fingerprints(part, problem)
-            version, revision = str(row["model_version"]), int(row["revision"])
-            share = servings.share(window, part, version)
-            seen = (row["features_fingerprint"], row["labels_fingerprint"], row["status"])
-            if seen == (*prints, share["status"]) and not servings.has_news(
-                window["window"], version
-            ):
-                continue
-            if _is_correction(part, recorded_predictions, window["window"], version, problem):
-                revision += 1
-            plan.append(_row(share, version, revision, REFRESH, *prints))
+    if champion is not None:
+        own = recorded_windows[recorded_windows["problem"] == coverage.problem.name]
+        by_window = dict(list(newest_revisions(own).groupby("window")))
+        inside = dict(list(window_rows.groupby("window_index")))
+        for window in changed_windows.to_dict("records"):
+            part = inside.get(window["window_index"], window_rows.iloc[:0])
+            known = by_window.get(window["window"], own.iloc[:0])
+            plan += _plan_window(window, part, known, coverage, champion)
     return pd.DataFrame(plan, columns=list(PLAN_COLUMNS))
 
 
-def _row(
-    window: dict[str, Any], version: str, revision: int, action: str, features: str, labels: str
-) -> dict[str, Any]:
+def _plan_window(
+    window: dict[str, Any],
+    rows: pd.DataFrame,
+    known: pd.DataFrame,
+    coverage: PredictionCoverage,
+    champion: TrainedModel,
+) -> list[dict[str, Any]]:
+    name, deployed = window["window"], version_of(champion)
+
+    def planned(version: str, revision: int, action: str) -> dict[str, Any]:
+        return {
+            **coverage.share(window, rows, version),
+            "model_version": version,
+            "revision": revision,
+            "action": action,
+            "backfill": coverage.backfill and version == deployed,
+        }
+
+    versions = set(coverage.new_versions(name)) - set(known["model_version"])
+    unseen = known.empty and window["start"] > champion.metadata.trained_until
+    if unseen and coverage.leaves_rows(name, rows):
+        versions.add(deployed)
+    plan = [planned(version, 0, NEW) for version in sorted(versions)]
+    for row in known.to_dict("records"):
+        if pd.notna(row["seen_as_of"]) and window["as_of"] < row["seen_as_of"]:
+            continue
+        version, revision = str(row["model_version"]), int(row["revision"])
+        found = planned(version, revision, REFRESH)
+        compared = ("features_fingerprint", "labels_fingerprint", "status")
+        same = all(row[column] == found[column] for column in compared)
+        if same and not coverage.has_news(name, version):
+            continue
+        if _is_correction(rows, coverage.of(name, version), coverage.problem):
+            found["revision"] += 1
+        plan.append(found)
+    return plan
+
+
+def _last_look(own: pd.DataFrame) -> pd.Timestamp | None:
+    """When predictions that came were last looked for, in UTC, with the grace taken off.
+
+    Who looked from an earlier moment did not see every window, so only rows that were recorded
+    from the newest one tell.
+    """
+    if own.empty or "recorded_at" not in own:
+        return None
+    newest = own.loc[own["seen_as_of"] == own["seen_as_of"].max(), "recorded_at"]
+    if newest.isna().all():
+        return None
+    return pd.Timestamp(newest.max()).tz_convert("UTC").tz_localize(None) - _GRACE
+
+
+def _fingerprints(
+    rows: pd.DataFrame, window_index: pd.Series, problem: Problem
+) -> dict[str, list[str]]:
+    """Hash what is known of each window: the rows without their labels, and the labels."""
+    key = list(problem.key_columns)
+    # Columns of the table alone: what another champion's recipe makes of them is no news.
+    observed = [*key, *(name for name in problem.columns_known_in_advance if name in rows)]
+    hashed = {
+        "features_fingerprint": list(dict.fromkeys(observed)),
+        "labels_fingerprint": [*key, problem.target],
+    }
     return {
-        **window,
-        "model_version": version,
-        "revision": revision,
-        "action": action,
-        "features_fingerprint": features,
-        "labels_fingerprint": labels,
+        name: fingerprints_by_group(rows[columns], rows["window_index"], window_index)
+        for name, columns in hashed.items()
     }
 
 
-def _fingerprints(part: pd.DataFrame, problem: Problem) -> tuple[str, str]:
-    key = list(problem.key_columns)
-    # Columns of the table alone: what another champion's recipe makes of them is no news.
-    observed = [name for name in part if name in problem.columns and name != problem.target]
-    names = list(dict.fromkeys([*key, *observed]))
-    return table_fingerprint(part[names]), table_fingerprint(part[[*key, problem.target]])
-
-
-def _is_correction(
-    part: pd.DataFrame,
-    recorded_predictions: pd.DataFrame,
-    window: str,
-    version: str,
-    problem: Problem,
-) -> bool:
+def _is_correction(rows: pd.DataFrame, predicted: pd.DataFrame, problem: Problem) -> bool:
     """Whether a label that was known has another value now."""
-    seen = recorded_predictions[
-        (recorded_predictions["problem"] == problem.name)
-        & (recorded_predictions["window"] == window)
-        & (recorded_predictions["model_version"] == version)
-    ].set_index("row_key")["target"]
-    now = pd.Series(part[problem.target].to_numpy(), index=row_keys(part, problem).to_numpy())
+    seen = predicted.set_index("row_key")["target"]
+    now = pd.Series(rows[problem.target].to_numpy(), index=rows["row_key"].to_numpy())
     now = now.reindex(seen.index).astype("float64")
     return bool((seen.notna() & (now != seen)).any())

@@ -28,8 +28,9 @@ class BatchPredictions:
         n_rows: Rows with a prediction.
         n_rejected: Rows that were set aside.
         path: Where it is.
-        read: Reads its rows in pieces: timestamp, the rest of the key, ``raw_prediction``,
-            ``level_factor``, ``prediction``, ``lower`` and ``upper``.
+        read: Reads its rows from a first moment to a last one, and some around them, in pieces:
+            timestamp, the rest of the key, ``raw_prediction``, ``level_factor``, ``prediction``,
+            ``lower`` and ``upper``.
     """
 
     batch: str
@@ -43,46 +44,42 @@ class BatchPredictions:
     n_rows: int
     n_rejected: int
     path: str
-    read: Callable[[], Iterator[pd.DataFrame]]
+    read: Callable[[pd.Timestamp, pd.Timestamp], Iterator[pd.DataFrame]]
 
 
-def window_predictions(
-    batches: Sequence[BatchPredictions], stamps: pd.Series, problem: Problem
+def batch_predictions_of(
+    batches: Sequence[BatchPredictions], rows: pd.DataFrame, problem: Problem
 ) -> pd.DataFrame:
-    """Read the rows of batches that fall into a range of time.
+    """Read what was predicted in batches for some rows.
 
     Args:
         batches: Batches; those that are not to be judged are left out.
-        stamps: Timestamps; their first and last one are the range.
+        rows: The rows, with ``row_key`` and the timestamp.
         problem: Names key and timestamp.
 
     Returns:
         Rows in the form of ``service_predictions``.
     """
-    if stamps.empty:
-        return SERVICE_PREDICTIONS.frame()
-    first, last = stamps.min(), stamps.max()
     tables = [SERVICE_PREDICTIONS.frame()]
+    stamps = rows[problem.timestamp.name]
     for batch in batches:
-        if batch.judged and batch.first <= last and batch.last >= first:
-            tables += _rows(batch, batch.read(), first, last, problem)
+        covered = stamps[stamps.between(batch.first, batch.last)]
+        if batch.judged and len(covered):
+            pieces = batch.read(covered.min(), covered.max())
+            tables += _served(batch, pieces, rows["row_key"], problem)
     return pd.concat(tables, ignore_index=True)
 
 
-def _rows(
-    batch: BatchPredictions,
-    pieces: Iterable[pd.DataFrame],
-    first: pd.Timestamp,
-    last: pd.Timestamp,
-    problem: Problem,
+def _served(
+    batch: BatchPredictions, pieces: Iterable[pd.DataFrame], wanted: pd.Series, problem: Problem
 ) -> Iterator[pd.DataFrame]:
     for piece in pieces:
-        rows = piece[piece[problem.timestamp.name].between(first, last)]
+        keyed = piece.assign(row_key=row_keys(piece, problem).to_numpy())
+        rows = keyed[keyed["row_key"].isin(wanted)]
         yield SERVICE_PREDICTIONS.frame(
             rows.assign(
                 problem=problem.name,
                 served_at=batch.scored_at,
-                row_key=row_keys(rows, problem).to_numpy(),
                 timestamp=rows[problem.timestamp.name].to_numpy(),
                 model_version=batch.model_version,
                 trained_until=batch.trained_until,

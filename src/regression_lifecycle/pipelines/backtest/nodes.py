@@ -13,7 +13,7 @@ from regression_lifecycle.core.backtest import summary as backtest_summary
 from regression_lifecycle.core.backtest.model_cache import ModelCache
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
 from regression_lifecycle.core.backtest.replay import FittedPast, History, PolicyReplay, replay
-from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
@@ -59,8 +59,8 @@ def cut_windows(
     Raises:
         DataContractError: If no window lies between start and end, or nothing before it.
     """
-    moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, problem, label_delay=False)
+    # When a label came is a matter of each step of the replay.
+    known, moment = known_at(as_of, observations, problem, label_delay=False)
     stamp = known[problem.timestamp.name]
     start = parameters.start or stamp.quantile(_TRAINING_SHARE, interpolation="lower")
     windows = [

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference, WindowComparison
@@ -28,28 +27,31 @@ Comparisons = dict[str, WindowComparison]
 def join_predictions(
     window_rows: pd.DataFrame,
     window_predictions: pd.DataFrame,
-    all_predictions: pd.DataFrame,
+    reference_predictions: pd.DataFrame,
     problem: Problem,
-    columns: Sequence[str],
+    parameters: DriftParameters,
 ) -> pd.DataFrame:
     """Join the known rows with what was served for them.
 
     Args:
-        window_rows: Known rows with the compared columns.
+        window_rows: Known rows with ``row_key`` and the compared columns.
         window_predictions: Served predictions of the planned windows.
-        all_predictions: Served predictions of earlier windows: out of sample by nature.
+        reference_predictions: Served predictions of the rows of the references: out of sample by
+            nature.
         problem: The table's description.
-        columns: Names of the compared columns besides target and prediction.
+        parameters: Names the compared columns.
 
     Returns:
         The compared columns, timestamp, target, ``row_key`` and ``prediction``; rows that no
         model has served have none.
     """
-    roles = column_roles(problem, columns, prediction=PREDICTION)
-    keys = row_keys(window_rows, problem)
-    known = pd.concat([all_predictions, window_predictions])[["row_key", PREDICTION]]
+    roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
+    keys = window_rows["row_key"]
+    known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
     names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
+    if window_rows.empty:
+        return pd.DataFrame(columns=[*dict.fromkeys(names), "row_key", PREDICTION])
     return window_rows[list(dict.fromkeys(names))].assign(
         row_key=keys.to_numpy(), **{PREDICTION: known.reindex(keys).to_numpy()}
     )

@@ -1,41 +1,37 @@
-"""The deployed model over the windows of time: served, judged, recorded, decided upon."""
+"""The deployed model over the windows of time: judged, recorded, decided upon."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
-from regression_lifecycle.core.data.as_of import known_rows, moment_of
-from regression_lifecycle.core.data.keys import row_keys
+from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import rejected_moments
-from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY
-from regression_lifecycle.core.decisions import policy
-from regression_lifecycle.core.decisions.champion_history import POLICY, attempts, unfinished_move
+from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY, ReadRows
+from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
+from regression_lifecycle.core.decisions.ledger import policy_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.records import PolicyDecision
 from regression_lifecycle.core.decisions.rules import PolicyState
-from regression_lifecycle.core.drift.parameters import DriftParameters
-from regression_lifecycle.core.evaluation import window_metrics as judging
+from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.monitoring import simulation as monitoring
-from regression_lifecycle.core.monitoring.logged_predictions import PredictionCoverage
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
-from regression_lifecycle.core.monitoring.window_plan import (
-    newest_revisions,
-    of_window,
-    plan_windows,
-)
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.monitoring import alarms, backfill
+from regression_lifecycle.core.monitoring.backfill import Adjuster
+from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
+from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
+from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
+from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
+from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.core.windows.windows import list_windows, place_features, windows_frame
+
+_WINDOW_KEY = ["window", "model_version"]
 
 
 def finish_interrupted_promotion(
@@ -46,7 +42,6 @@ def finish_interrupted_promotion(
     Args:
         recorded_decisions: The ledger.
         champion: The model in use, or None.
-        problem: Name of the problem.
 
     Returns:
         Version number as text; empty if nothing was left unfinished.
@@ -54,237 +49,260 @@ def finish_interrupted_promotion(
     return unfinished_move(recorded_decisions, problem.name, version_of(champion))
 
 
-def make_window_rows(
-    observations: pd.DataFrame,
-    champion: TrainedModel | None,
-    as_of: Any,
-    problem: Problem,
-    baseline: BaselineParameters,
-    window_parameters: WindowParameters,
+def cut_windows(
+    observations: pd.DataFrame, as_of: Any, problem: Problem, parameters: WindowParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Build what is known at ``as_of``, with the window of every row.
+    """Cut what is known at ``as_of`` into windows.
 
     Args:
         observations: All observations.
-        champion: The deployed model; its own recipe makes the features.
         as_of: The moment at which we stand; None for the end of the observations.
-        problem: The table's description.
-        baseline: The naive forecast.
-        window_parameters: How windows are cut.
+        parameters: How windows are cut.
 
     Returns:
-        Known rows with the champion's features, all columns that are known ahead, the target
-        (missing where its label is not known yet), ``baseline`` and ``window_index``, none as
-        long as there is no champion; and one row per window with ``as_of``.
+        Known rows with ``row_key`` and ``window_index``, and one row per window with ``as_of``.
     """
     moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, problem)
-    windows = list_windows(known, problem, window_parameters, as_of=moment)
-    frame = windows_frame(windows).assign(as_of=moment)
-    if champion is None:
-        return known.iloc[:0].assign(window_index=0, baseline=0.0), frame
-    table: pd.DataFrame = build_features(
-        known, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
-    )
-    table["baseline"] = baseline_forecast(
-        known, table, champion.metadata.target_mean, problem, baseline
-    )
-    place = place_features(table, known, windows, problem, window_parameters)
-    return table.assign(window_index=place), frame
+    return cut_known_rows(observations, moment, problem, parameters)
 
 
-def plan(
-    window_rows: pd.DataFrame,
-    windows: pd.DataFrame,
-    champion: TrainedModel | None,
-    recorded_windows: pd.DataFrame,
-    all_predictions: pd.DataFrame,
-    problem: Problem,
-    window_parameters: WindowParameters,
-    parameters: MonitoringParameters,
-) -> pd.DataFrame:
-    """Find the windows that are new or in which something changed.
+def bundle_logged_predictions(
+    judged: ReadRows, answered: ReadRows, batches: Sequence[BatchPredictions], problem: Problem
+) -> LoggedPredictions:
+    """Bundle what was predicted before; nothing is read yet.
 
     Args:
-        window_rows: Known rows with their window.
-        windows: All windows up to ``as_of``.
-        champion: The deployed model.
-        recorded_windows: ``window_history`` as it is before this run.
-        all_predictions: ``predictions``, with what was served and not judged yet.
-        problem: Names key and target.
-        parameters: Whether rows that nobody asked for are simulated.
+        judged: Reads ``predictions``.
+        answered: Reads ``service_predictions``.
+        batches: What was scored.
+    """
+    return LoggedPredictions(judged, answered, batches, problem)
+
+
+def make_window_rows(
+    known_rows: pd.DataFrame,
+    changed_windows: pd.DataFrame,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: BaselineParameters,
+) -> pd.DataFrame:
+    """Make the champion's features and the baseline of the known rows.
+
+    Args:
+        known_rows: Known rows with ``row_key`` and ``window_index``.
+        changed_windows: Windows in which something may have changed.
+        champion: The deployed model; its own recipe makes the features.
+        parameters: The baseline.
 
     Returns:
-        One row per window and model version to look at.
+        All known rows with features, the columns that are known in advance, the target,
+        ``baseline``, ``row_key`` and ``window_index``; none, and no features, if no window changed.
     """
-    deployed = None if champion is None else (version_of(champion), champion.metadata.trained_until)
-    servings = PredictionCoverage(
-        all_predictions,
+    if champion is None or changed_windows.empty:
+        return known_rows.iloc[:0].assign(baseline=0.0)
+    table: pd.DataFrame = build_features(
+        known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
+    )
+    table["baseline"] = baseline_forecast(
+        known_rows, table, champion.metadata.target_mean, problem, parameters
+    )
+    key = list(problem.row_order)
+    return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
+
+
+def describe_coverage(
+    merged_predictions: pd.DataFrame,
+    champion: TrainedModel | None,
+    missing_predictions: str,
+    problem: Problem,
+    parameters: WindowParameters,
+) -> PredictionCoverage:
+    """Describe which model version answers for which rows.
+
+    Args:
+        merged_predictions: ``predictions`` of the windows that may have changed, with ``is_new``.
+        champion: The deployed model.
+        missing_predictions: ``backfill`` or ``ignore``: what becomes of rows that nobody asked
+            for.
+        parameters: Gives the bounds between the states of a window.
+    """
+    return PredictionCoverage(
+        merged_predictions,
         version_of(champion),
-        parameters.missing_predictions == "backfill",
-        window_parameters,
+        missing_predictions == "backfill",
+        parameters,
         problem,
     )
-    return plan_windows(
-        windows, window_rows, recorded_windows, all_predictions, deployed, problem, servings
-    )
 
 
-def serve(
+def backfill_predictions(
     window_plan: pd.DataFrame,
     window_rows: pd.DataFrame,
-    windows: pd.DataFrame,
+    merged_predictions: pd.DataFrame,
     champion: TrainedModel | None,
-    all_predictions: pd.DataFrame,
-    problem: Problem,
-    adjustment: AdjustmentParameters,
-    parameters: MonitoringParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Give every row of the planned windows its served prediction.
+    adjuster: Adjuster,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give every row of the planned windows its prediction.
 
     Args:
         window_plan: Windows to look at.
-        window_rows: Known rows with their window.
-        windows: All windows.
+        window_rows: Known rows with the champion's features.
+        merged_predictions: What was predicted before in these windows; it stays as it is.
         champion: The deployed model.
-        all_predictions: What was served before; it stays as it is.
-        problem: Names key, timestamp and target.
-        adjustment: Level correction and interval.
-        parameters: What becomes of rows that nobody asked for.
+        adjuster: Level correction and interval, from the windows before.
 
     Returns:
-        The predictions twice: for the next nodes and for the store. And ``adjustments``, which the
-        service and batches read: what the champion is served with from now on.
+        The predictions twice: for the next nodes, and for the store.
     """
-    made, adjustments = monitoring.backfill_predictions(
-        window_plan,
-        window_rows,
-        all_predictions,
-        windows,
-        champion,
-        problem,
-        adjustment,
-        backfill=parameters.missing_predictions == "backfill",
+    made = backfill.backfill_predictions(
+        window_plan, window_rows, merged_predictions, champion, adjuster
     )
-    return made, made, adjustments
+    return made, made
 
 
-def judge(
+def compute_window_metrics(
     window_plan: pd.DataFrame,
     window_rows: pd.DataFrame,
     window_predictions: pd.DataFrame,
-    rejected_observations: pd.DataFrame,
     problem: Problem,
-    evaluation: EvaluationParameters,
-    drift: DriftParameters,
-    window_parameters: WindowParameters,
-    parameters: MonitoringParameters,
+    segments: Sequence[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute the figures of every planned window.
+    """Compute the errors of every planned window, and those of its segments.
 
     Args:
         window_plan: Windows to look at.
-        window_rows: Known rows with segment and watched columns.
-        window_predictions: Their served predictions.
-        rejected_observations: Rows that broke the contract.
-        problem: Names key and target, gives the frequency.
-        evaluation: The segments.
-        drift: The columns that are watched.
-        parameters: How windows are cut, and how large a segment must be.
+        window_rows: Known rows with the segment columns.
+        window_predictions: Predictions of these windows.
+        segments: Names of the segment columns.
 
     Returns:
-        Rows of ``window_history`` without drift and alarms, and rows of ``segment_history``.
+        Rows of ``window_history`` with the metrics, and rows of ``segment_history``.
     """
-    carried = [problem.target, *evaluation.segments, *drift.columns]
-    table = window_rows[list(dict.fromkeys([*carried, "window_index"]))].assign(
-        row_key=row_keys(window_rows, problem).to_numpy()
-    )
-    rejected = rejected_moments(rejected_observations, problem)
-    counted = window_parameters.by_time and len(problem.key_columns) == 1
-    rows, segments = [], [SEGMENT_HISTORY.frame()]
+    if window_plan.empty:
+        return WINDOW_HISTORY.frame(), SEGMENT_HISTORY.frame()
+    names = list(dict.fromkeys([problem.target, *segments, "row_key"]))
+    table = window_rows[names]
+    rows, tables = [], []
     for window in window_plan.to_dict("records"):
-        served = of_window(window_predictions, window)
-        # Quality is that of what came; a former champion may have served a part of it.
-        came = table[table["window_index"] == window["window_index"]]
-        inside = served.drop(columns=["target", "window_index"]).merge(
-            table, on="row_key", how="left"
-        )
-        by_segment = judging.measure_segments(inside, problem.target, evaluation.segments)
-        expected = None
-        if counted:
-            # Nothing is missing yet of a window that is not over.
-            until = min(window["end"], window["as_of"])
-            expected = int((until - window["start"]) / problem.frequency)
-        lost = int(((rejected >= window["start"]) & (rejected < window["end"])).sum())
+        predicted = of_window(window_predictions, window).drop(columns=["target", "window_index"])
+        inside = predicted.merge(table, on="row_key", how="left")
         rows.append(
             {
                 "problem": problem.name,
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
-                "level_factor": served["level_factor"].max(),
-                **judging.measure_rows(inside, problem.target),
-                **judging.segment_extremes(by_segment, parameters.segment_rows),
-                **judging.data_quality(came, drift.columns, expected, lost),
+                "level_factor": predicted["level_factor"].max(),
+                **window_metrics.measure_rows(inside, problem.target),
             }
         )
-        place = {name: window[name] for name in ("window", "model_version", "window_index")}
-        segments.append(
-            SEGMENT_HISTORY.frame(
-                by_segment.assign(problem=problem.name, start=window["start"], **place)
-            )
-        )
-    return WINDOW_HISTORY.frame(rows), pd.concat(segments, ignore_index=True)
+        by_segment = window_metrics.measure_segments(inside, problem.target, segments)
+        place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
+        tables.append(SEGMENT_HISTORY.frame(by_segment.assign(problem=problem.name, **place)))
+    return WINDOW_HISTORY.frame(rows), pd.concat(tables, ignore_index=True)
 
 
-def complete(
-    measured_windows: pd.DataFrame,
+def compute_data_quality(
+    window_plan: pd.DataFrame,
+    window_rows: pd.DataFrame,
+    rejected_observations: pd.DataFrame,
+    problem: Problem,
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """Count what is missing in every planned window.
+
+    Quality is that of the rows that came; a former champion may answer for a part of them.
+
+    Args:
+        window_plan: Windows to look at, with the number of rows that are expected.
+        window_rows: Known rows with the watched columns.
+        rejected_observations: Rows that broke the contract.
+        columns: The columns that are watched.
+
+    Returns:
+        ``window``, ``model_version``, ``n_missing_rows``, ``n_rejected`` and ``missing_share``.
+    """
+    rejected = rejected_moments(rejected_observations, problem)
+    rows = []
+    for window in window_plan.to_dict("records"):
+        came = window_rows[window_rows["window_index"] == window["window_index"]]
+        lost = int(((rejected >= window["start"]) & (rejected < window["end"])).sum())
+        expected = None if pd.isna(window["n_expected"]) else int(window["n_expected"])
+        quality = window_metrics.data_quality(came, columns, expected, lost)
+        rows.append({**{name: window[name] for name in _WINDOW_KEY}, **quality})
+    return pd.DataFrame(rows, columns=[*_WINDOW_KEY, *_QUALITY_COLUMNS])
+
+
+def add_quality_and_drift(
+    window_errors: pd.DataFrame,
+    segments: pd.DataFrame,
+    window_quality: pd.DataFrame,
     window_drift: pd.DataFrame,
+    segment_rows: int,
+) -> pd.DataFrame:
+    """Complete the rows of the planned windows but for their alarms.
+
+    Args:
+        window_errors: Rows of ``window_history`` with the metrics.
+        segments: Rows of ``segment_history``.
+        window_quality: What is missing in the windows.
+        window_drift: Rows of ``drift_history``.
+        segment_rows: Fewest rows of a segment that may be named as the worst.
+
+    Returns:
+        Rows of ``window_history``.
+    """
+    extremes = [
+        {
+            **{name: row[name] for name in _WINDOW_KEY},
+            **window_metrics.segment_extremes(of_window(segments, row), segment_rows),
+        }
+        for row in window_errors.to_dict("records")
+    ]
+    parts = [pd.DataFrame(extremes), window_quality, _drift_summaries(window_drift)]
+    table = window_errors
+    for part in parts:
+        if len(part):
+            added = [name for name in part if name not in _WINDOW_KEY]
+            table = table.drop(columns=added).merge(part, on=_WINDOW_KEY, how="left")
+    return WINDOW_HISTORY.frame(table)
+
+
+def add_alarms(
+    measured_windows: pd.DataFrame,
     recorded_windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
-    parameters: PolicyParameters,
+    policy: PolicyParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Complete the windows with drift and alarms.
+    """Mark the windows on which rules of the policy fire.
 
     Args:
-        measured_windows: Figures of the planned windows.
-        window_drift: ``drift_history`` of the planned windows.
+        measured_windows: Rows of ``window_history`` for the planned windows.
         recorded_windows: ``window_history`` as it is before this run.
         champion: The deployed model.
-        problem: Name of the problem.
-        parameters: The policy's rules, which mark the alarms.
+        policy: The rules.
 
     Returns:
         Rows of ``window_history`` for the planned windows, and the newest revisions of all
-        windows that the champion served, the oldest first.
+        windows that the champion answers for, the oldest first.
     """
-    summaries = _drift_summaries(window_drift)
-    planned = measured_windows.drop(columns=[*_DRIFT_COLUMNS, "alarms"]).merge(
-        summaries, on=["window", "model_version"], how="left"
-    )
-    planned = WINDOW_HISTORY.frame(planned)
-    own = recorded_windows[recorded_windows["problem"] == problem.name]
-    everything = newest_revisions(
-        pd.concat([WINDOW_HISTORY.frame(own), planned], ignore_index=True)
-    )
+    own = WINDOW_HISTORY.frame(recorded_windows[recorded_windows["problem"] == problem.name])
     if champion is None:
-        return planned, WINDOW_HISTORY.frame()
-    deployed = everything[everything["model_version"] == version_of(champion)]
-    deployed = deployed.reset_index(drop=True)
-    deployed["alarms"] = monitoring.mark_alarms(
-        deployed, version_of(champion), champion.metadata.trained_until, parameters
+        return measured_windows, WINDOW_HISTORY.frame()
+    version = version_of(champion)
+    everything = newest_revisions(pd.concat([own, measured_windows], ignore_index=True))
+    champion_windows = everything[everything["model_version"] == version].reset_index(drop=True)
+    champion_windows["alarms"] = alarms.mark_alarms(
+        champion_windows, version, champion.metadata.trained_until, policy
     )
     # The marks of a former champion's windows stay as they are.
-    marks = pd.concat([newest_revisions(WINDOW_HISTORY.frame(own)), deployed])[
-        ["window", "model_version", "alarms"]
-    ].drop_duplicates(["window", "model_version"], keep="last")
-    planned = planned.drop(columns="alarms").merge(
-        marks, on=["window", "model_version"], how="left"
-    )
-    return WINDOW_HISTORY.frame(planned), deployed
+    marks = pd.concat([newest_revisions(own), champion_windows])[[*_WINDOW_KEY, "alarms"]]
+    marks = marks.drop_duplicates(_WINDOW_KEY, keep="last")
+    completed = measured_windows.drop(columns="alarms").merge(marks, on=_WINDOW_KEY, how="left")
+    return WINDOW_HISTORY.frame(completed), champion_windows
 
 
-def close(
+def commit_windows(
     completed_windows: pd.DataFrame, segments: pd.DataFrame, drawn_windows: list[str]
 ) -> pd.DataFrame:
     """Hand the windows over to the store, once everything else about them is stored.
@@ -300,27 +318,20 @@ def close(
     return completed_windows
 
 
-def decide(
+def describe_policy_state(
     champion_windows: pd.DataFrame,
     windows: pd.DataFrame,
     champion: TrainedModel | None,
     recorded_decisions: pd.DataFrame,
     problem: Problem,
-    parameters: PolicyParameters,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Let the policy decide.
+) -> PolicyState:
+    """Describe what the policy may look at.
 
     Args:
-        champion_windows: Windows that the champion served.
+        champion_windows: Windows that the champion answers for.
         windows: All windows up to ``as_of``.
         champion: The deployed model.
-        recorded_decisions: The ledger, for earlier attempts.
-        problem: Name of the problem.
-        parameters: The policy.
-
-    Returns:
-        The decision, and its row for the ledger. Without a new window there is none: the same
-        figures, champion and rules are decided upon once.
+        recorded_decisions: The ledger, for earlier attempts at retraining.
     """
     as_of = windows["as_of"].max()
     version = version_of(champion)
@@ -328,51 +339,42 @@ def decide(
     tried = [
         moment for moment in attempts(recorded_decisions, problem.name, version) if moment <= as_of
     ]
-    state = PolicyState(
+    return PolicyState(
         as_of=as_of,
         champion_version=version,
         trained_until=None if champion is None else champion.metadata.trained_until,
         windows=known.to_dict("records"),
-        windows_since_attempt=monitoring.windows_since(tried, known),
+        windows_since_attempt=alarms.windows_since(tried, known),
     )
-    decision = policy.decide(state, parameters)
-    if known.empty:
-        return decision, []
-    newest = known.iloc[-1]
-    evidence = {
-        "problem": problem.name,
-        "kind": POLICY,
-        "window": decision["window"],
-        "champion_version_before": version,
-    }
-    figures = {
-        "labels": list(known["labels_fingerprint"]),
-        "features": list(known["features_fingerprint"]),
-        "policy": parameters.digest(),
-        # The same rows may be decided upon anew once the window is over.
-        "status": newest["status"],
-    }
-    row = {
-        "decision_id": combined_fingerprint({**evidence, **figures}),
-        **evidence,
-        "as_of": str(as_of),
-        "decision": decision["decision"],
-        "reasons": "; ".join(decision["reasons"]),
-        "judged_from": str(known.iloc[0]["start"]),
-        "judged_until": str(newest["end"]),
-        "policy": json.dumps(decision["rules"], sort_keys=True),
-    }
-    return decision, [row]
 
 
-def tell(
-    policy_decision: dict[str, Any], problem: Problem, parameters: AlertParameters
-) -> list[Alert]:
-    """Say what people should know of the decision.
+def record_decision(
+    policy_decision: PolicyDecision, state: PolicyState, problem: Problem, policy: PolicyParameters
+) -> list[dict[str, Any]]:
+    """Write the policy's decision down.
 
     Args:
         policy_decision: The decision.
-        problem: Its name stands in the alert.
+        state: What it was taken on.
+        policy: The rules.
+
+    Returns:
+        Its row for the ledger. Without a window there is none, and the same figures, champion and
+        rules make the same row.
+    """
+    if not state.windows:
+        return []
+    windows = pd.DataFrame(state.windows)
+    return [policy_row(policy_decision, problem.name, windows, policy.digest())]
+
+
+def build_alerts(
+    policy_decision: PolicyDecision, problem: Problem, parameters: AlertParameters
+) -> list[Alert]:
+    """Build the alerts about a decision.
+
+    Args:
+        policy_decision: The decision.
         parameters: Which events and levels are wanted.
 
     Returns:
@@ -381,14 +383,11 @@ def tell(
     return make_alerts(policy_decision, None, problem, parameters)
 
 
-_TRACKED = (*WINDOW_METRICS, "baseline_rmse", "coverage", "drifted_share", "level_factor", "n")
-
-
-def track(champion_windows: pd.DataFrame) -> pd.DataFrame:
-    """Choose the figures of the windows that become MLflow metrics.
+def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:
+    """Select the figures of the windows that become MLflow metrics.
 
     Args:
-        champion_windows: Windows that the champion served.
+        champion_windows: Windows that the champion answers for.
 
     Returns:
         ``window_index`` (the step) and one column per metric.
@@ -396,12 +395,21 @@ def track(champion_windows: pd.DataFrame) -> pd.DataFrame:
     return champion_windows[["window_index", *_TRACKED]]
 
 
+_TRACKED = (
+    *WINDOW_METRICS,
+    "baseline_rmse",
+    "coverage",
+    "drifted_share",
+    "level_factor",
+    "n",
+)
+_QUALITY_COLUMNS = ["n_missing_rows", "n_rejected", "missing_share"]
 _DRIFT_COLUMNS = ["n_drift_columns", "n_drifted", "drifted_share", "drifted_columns"]
 
 
 def _drift_summaries(window_drift: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for (window, version), part in window_drift.groupby(["window", "model_version"], sort=False):
+    for (window, version), part in window_drift.groupby(_WINDOW_KEY, sort=False):
         computed = part[part["drifted"].notna()]
         drifted = computed[computed["drifted"].astype("bool")]
         rows.append(
@@ -414,4 +422,4 @@ def _drift_summaries(window_drift: pd.DataFrame) -> pd.DataFrame:
                 "drifted_columns": ",".join(drifted["column"]),
             }
         )
-    return pd.DataFrame(rows, columns=["window", "model_version", *_DRIFT_COLUMNS])
+    return pd.DataFrame(rows, columns=[*_WINDOW_KEY, *_DRIFT_COLUMNS])

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.monitoring.logged_predictions import adopt
+from regression_lifecycle.core.decisions import policy
+from regression_lifecycle.core.monitoring import backfill
+from regression_lifecycle.core.monitoring.logged_predictions import merge_logged_predictions
+from regression_lifecycle.core.monitoring.reference_predictions import read_reference_predictions
+from regression_lifecycle.core.monitoring.window_plan import find_changed_windows, plan_windows
 from regression_lifecycle.pipelines.monitoring import drift, nodes
 
-_PROBLEM, _MONITORING = "params:problem", "params:monitoring"
-_EVALUATION, _DRIFT = "params:evaluation", "params:drift"
-_WINDOWS, _ADJUSTMENT, _POLICY = "params:windows", "params:adjustment", "params:policy"
+_PROBLEM, _WINDOWS, _POLICY = "params:problem", "params:windows", "params:policy"
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Observations and champion to one row per window, reports, and the policy's decision."""
     return Pipeline(
-        [*_serving(), *_recording()],
+        [*_planning(), *_predicting(), *_measuring(), *_recording(), *_deciding()],
         namespace="monitoring",
         prefix_datasets_with_namespace=False,
         tags=["monitoring"],
     )
 
 
-def _serving() -> list[Node]:
+def _planning() -> list[Node]:
     return [
         Node(
             nodes.finish_interrupted_promotion,
@@ -31,97 +33,150 @@ def _serving() -> list[Node]:
             name="finish_interrupted_promotion",
         ),
         Node(
+            nodes.cut_windows,
+            ["observations", "params:as_of", _PROBLEM, _WINDOWS],
+            ["known_rows", "windows"],
+            name="cut_windows",
+        ),
+        Node(
+            nodes.bundle_logged_predictions,
+            ["recorded_predictions", "service_predictions", "recorded_batches", _PROBLEM],
+            "logged_predictions",
+            name="bundle_logged_predictions",
+        ),
+        Node(
+            find_changed_windows,
+            ["windows", "known_rows", "recorded_windows", "logged_predictions", "current_champion"],
+            "changed_windows",
+            name="find_changed_windows",
+        ),
+        Node(
             nodes.make_window_rows,
             [
-                "observations",
+                "known_rows",
+                "changed_windows",
                 "current_champion",
-                "params:as_of",
                 _PROBLEM,
                 "params:evaluation.baseline",
-                _WINDOWS,
             ],
-            ["window_rows", "windows"],
+            "window_rows",
             name="make_window_rows",
         ),
         Node(
-            adopt,
-            [
-                "recorded_predictions",
-                "service_predictions",
-                "batch_predictions",
-                "window_rows",
-                "windows",
-                _PROBLEM,
-            ],
-            "all_predictions",
+            merge_logged_predictions,
+            ["logged_predictions", "changed_windows", "window_rows"],
+            "merged_predictions",
             name="merge_logged_predictions",
         ),
         Node(
-            nodes.plan,
+            nodes.describe_coverage,
             [
-                "window_rows",
-                "windows",
+                "merged_predictions",
                 "current_champion",
-                "recorded_windows",
-                "all_predictions",
+                "params:monitoring.missing_predictions",
                 _PROBLEM,
                 _WINDOWS,
-                _MONITORING,
+            ],
+            "prediction_coverage",
+            name="describe_coverage",
+        ),
+        Node(
+            plan_windows,
+            [
+                "changed_windows",
+                "window_rows",
+                "recorded_windows",
+                "prediction_coverage",
+                "current_champion",
             ],
             "window_plan",
             name="plan_windows",
         ),
+    ]
+
+
+def _predicting() -> list[Node]:
+    return [
         Node(
-            nodes.serve,
+            backfill.prepare_adjuster,
             [
-                "window_plan",
-                "window_rows",
+                "recorded_windows",
                 "windows",
-                "current_champion",
-                "all_predictions",
-                _PROBLEM,
-                _ADJUSTMENT,
-                _MONITORING,
+                "window_plan",
+                "logged_predictions",
+                "params:adjustment",
             ],
-            ["window_predictions", "predictions", "adjustments"],
+            "adjuster",
+            name="prepare_adjuster",
+        ),
+        Node(
+            nodes.backfill_predictions,
+            ["window_plan", "window_rows", "merged_predictions", "current_champion", "adjuster"],
+            ["window_predictions", "predictions"],
             name="backfill_predictions",
+        ),
+        Node(
+            backfill.compute_next_adjustment,
+            ["adjuster", "window_predictions", "windows", "current_champion"],
+            "adjustments",
+            name="compute_next_adjustment",
         ),
     ]
 
 
-def _recording() -> list[Node]:
+def _measuring() -> list[Node]:
     return [
         Node(
-            nodes.judge,
+            nodes.compute_window_metrics,
             [
                 "window_plan",
                 "window_rows",
                 "window_predictions",
+                _PROBLEM,
+                "params:evaluation.segments",
+            ],
+            ["window_errors", "segment_history"],
+            name="compute_window_metrics",
+        ),
+        Node(
+            nodes.compute_data_quality,
+            [
+                "window_plan",
+                "window_rows",
                 "rejected_observations",
                 _PROBLEM,
-                _EVALUATION,
-                _DRIFT,
-                _WINDOWS,
-                _MONITORING,
+                "params:drift.columns",
             ],
-            ["measured_windows", "segment_history"],
-            name="compute_window_metrics",
+            "window_quality",
+            name="compute_data_quality",
+        ),
+        Node(
+            read_reference_predictions,
+            [
+                "window_plan",
+                "known_rows",
+                "logged_predictions",
+                "current_champion",
+                "params:drift.reference",
+            ],
+            "reference_predictions",
+            name="read_reference_predictions",
         ),
         Node(
             drift.join_predictions,
             [
                 "window_rows",
                 "window_predictions",
-                "all_predictions",
+                "reference_predictions",
                 _PROBLEM,
-                "params:drift.columns",
+                "params:drift",
             ],
             "drift_rows",
             name="join_predictions",
         ),
         Node(
             drift.find_references,
-            ["window_plan", "drift_rows", "current_champion", _PROBLEM, _DRIFT],
+            ["window_plan", "drift_rows", "current_champion", _PROBLEM, "params:drift"],
             ["window_references", "drift_reference_profile", "drift_thresholds"],
             name="find_references",
         ),
@@ -131,31 +186,28 @@ def _recording() -> list[Node]:
             ["drift_history", "window_comparisons"],
             name="check_drift",
         ),
+    ]
+
+
+def _recording() -> list[Node]:
+    return [
         Node(
-            nodes.complete,
+            nodes.add_quality_and_drift,
             [
-                "measured_windows",
+                "window_errors",
+                "segment_history",
+                "window_quality",
                 "drift_history",
-                "recorded_windows",
-                "current_champion",
-                _PROBLEM,
-                _POLICY,
+                "params:monitoring.segment_rows",
             ],
-            ["completed_windows", "champion_windows"],
-            name="add_drift_and_alarms",
+            "measured_windows",
+            name="add_quality_and_drift",
         ),
         Node(
-            nodes.decide,
-            [
-                "champion_windows",
-                "windows",
-                "current_champion",
-                "recorded_decisions",
-                _PROBLEM,
-                _POLICY,
-            ],
-            ["policy_decision", "policy_ledger"],
-            name="decide",
+            nodes.add_alarms,
+            ["measured_windows", "recorded_windows", "current_champion", _PROBLEM, _POLICY],
+            ["completed_windows", "champion_windows"],
+            name="add_alarms",
         ),
         Node(
             drift.draw_reports,
@@ -171,18 +223,39 @@ def _recording() -> list[Node]:
         ),
         # Last of all that belongs to a window: its row says that everything else is there.
         Node(
-            nodes.close,
+            nodes.commit_windows,
             ["completed_windows", "segment_history", "drawn_windows"],
             "window_history",
             name="commit_windows",
         ),
         Node(
-            nodes.tell,
+            nodes.select_window_metrics,
+            "champion_windows",
+            "window_metrics_tracking",
+            name="select_window_metrics",
+        ),
+    ]
+
+
+def _deciding() -> list[Node]:
+    return [
+        Node(
+            nodes.describe_policy_state,
+            ["champion_windows", "windows", "current_champion", "recorded_decisions", _PROBLEM],
+            "policy_state",
+            name="describe_policy_state",
+        ),
+        Node(policy.decide, ["policy_state", _POLICY], "policy_decision", name="decide"),
+        Node(
+            nodes.record_decision,
+            ["policy_decision", "policy_state", _PROBLEM, _POLICY],
+            "policy_ledger",
+            name="record_decision",
+        ),
+        Node(
+            nodes.build_alerts,
             ["policy_decision", _PROBLEM, "params:alerts"],
             "alerts",
             name="build_alerts",
-        ),
-        Node(
-            nodes.track, "champion_windows", "window_metrics_tracking", name="select_window_metrics"
         ),
     ]

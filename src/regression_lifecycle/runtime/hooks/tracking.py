@@ -22,6 +22,8 @@ PROBLEM = "params:problem"
 AS_OF = "params:as_of"
 LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
 MAXIMUM_VALUE_LENGTH = 500
+# Rows from which the schema of a table is inferred.
+SCHEMA_ROWS = 1000
 
 
 class TrackingHook:
@@ -135,6 +137,8 @@ class TrackingHook:
                 source = from_pandas(
                     data, source=str(path), name=name, digest=table_fingerprint(data)
                 )
+                # MLflow would look at every cell, one by one.
+                source.schema = from_pandas(data.head(SCHEMA_ROWS), source=str(path)).schema
                 mlflow.log_input(source, context=LINEAGE[name], tags={"rows": str(len(data))})
             tags = {}
         else:

@@ -1,4 +1,4 @@
 """Versions of the store's tables, as Alembic migrations; ``versions/`` holds one file each.
 
-A migration that was released is never edited: its column lists say what the tables were then.
+A migration spells its columns out and imports nothing from ``core``: it says what the tables were.
 """

@@ -1,11 +1,8 @@
-"""Windows and what was found in them, backtests, alerts, and the ledger of decisions.
-
-The tables as they were before they had versions: a database of that time is taken over with its
-rows, whatever columns it lacks.
-"""
+"""All tables of the store, and the indexes by which a run reads a few rows of the large ones."""
 
 from __future__ import annotations
 
+from alembic import op
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,15 +15,22 @@ from sqlalchemy import (
     Text,
 )
 
-from regression_lifecycle.adapters.database.migrations.adoption import create_or_extend
-
-revision = "0001"
+revision = "1"
 down_revision = None
+
+_INDEXES = (
+    ("predictions_by_window", "predictions", ["problem", "window"]),
+    ("predictions_by_time", "predictions", ["problem", "timestamp"]),
+    ("service_predictions_by_row", "service_predictions", ["problem", "row_key"]),
+    # By these a run finds what came since the one before.
+    ("service_predictions_by_arrival", "service_predictions", ["problem", "recorded_at"]),
+    ("labels_by_arrival", "labels", ["problem", "recorded_at"]),
+)
 
 
 def upgrade() -> None:
-    """Create the tables, or give those that are there their missing columns."""
-    create_or_extend(
+    """Create tables and indexes."""
+    op.create_table(
         "window_history",
         Column("problem", Text),
         Column("window", Text),
@@ -71,7 +75,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "window", "model_version", "revision"),
     )
-    create_or_extend(
+    op.create_table(
         "drift_history",
         Column("problem", Text),
         Column("window", Text),
@@ -91,7 +95,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "window", "model_version", "column"),
     )
-    create_or_extend(
+    op.create_table(
         "segment_history",
         Column("problem", Text),
         Column("window", Text),
@@ -108,7 +112,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "window", "model_version", "segment", "value"),
     )
-    create_or_extend(
+    op.create_table(
         "predictions",
         Column("problem", Text),
         Column("row_key", Text),
@@ -126,7 +130,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "row_key", "model_version"),
     )
-    create_or_extend(
+    op.create_table(
         "backtest_history",
         Column("policy", Text),
         Column("window", Text),
@@ -153,7 +157,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("policy", "window"),
     )
-    create_or_extend(
+    op.create_table(
         "backtest_summary",
         Column("policy", Text),
         Column("description", Text),
@@ -170,7 +174,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("policy"),
     )
-    create_or_extend(
+    op.create_table(
         "sent_alerts",
         Column("alert_key", Text),
         Column("window", Text),
@@ -187,7 +191,7 @@ def upgrade() -> None:
         Column("recorded_at", Text),
         PrimaryKeyConstraint("alert_key", "window", "channel"),
     )
-    create_or_extend(
+    op.create_table(
         "ledger",
         Column("position", Integer, primary_key=True, autoincrement=True),
         Column("decision_id", String(64), unique=True, nullable=False),
@@ -213,3 +217,53 @@ def upgrade() -> None:
         Column("policy", Text),
         Column("challenger_fingerprint", Text),
     )
+    op.create_table(
+        "service_predictions",
+        Column("problem", Text),
+        Column("request_id", Text),
+        Column("row_number", BigInteger, autoincrement=False),
+        Column("source", Text),
+        Column("served_at", DateTime),
+        Column("row_key", Text),
+        Column("timestamp", DateTime),
+        Column("model_version", Text),
+        Column("trained_until", DateTime),
+        Column("raw_prediction", Double),
+        Column("level_factor", Double),
+        Column("prediction", Double),
+        Column("lower", Double),
+        Column("upper", Double),
+        Column("features", Text),
+        Column("recorded_at", Text),
+        PrimaryKeyConstraint("problem", "request_id", "row_number"),
+    )
+    op.create_table(
+        "labels",
+        Column("problem", Text),
+        Column("row_key", Text),
+        Column("timestamp", DateTime),
+        Column("target", Double),
+        Column("recorded_at", Text),
+        PrimaryKeyConstraint("problem", "row_key"),
+    )
+    op.create_table(
+        "adjustments",
+        Column("problem", Text),
+        Column("model_version", Text),
+        Column("valid_from", DateTime),
+        Column("level_factor", Double),
+        Column("interval_width", Double),
+        Column("recorded_at", Text),
+        PrimaryKeyConstraint("problem", "model_version", "valid_from"),
+    )
+    op.create_table(
+        "completed_ticks",
+        Column("problem", Text),
+        Column("as_of", DateTime),
+        Column("exit_code", BigInteger),
+        Column("fingerprint", Text),
+        Column("recorded_at", Text),
+        PrimaryKeyConstraint("problem"),
+    )
+    for name, table, columns in _INDEXES:
+        op.create_index(name, table, columns)

@@ -1,0 +1,191 @@
+"""Give the rows of past windows the predictions that they would have been served with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import ADJUSTMENTS, PREDICTIONS
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
+from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
+from regression_lifecycle.core.prediction.adjustment import (
+    Adjustment,
+    AdjustmentParameters,
+    FloatArray,
+    apply_adjustment,
+)
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
+
+
+@dataclass(frozen=True)
+class Adjuster:
+    """Turns a model's predictions into what is served, by what is known of earlier windows.
+
+    Attributes:
+        history: Windows that were served.
+        problem: Gives the bounds of the target.
+        parameters: Level correction and interval.
+    """
+
+    history: AdjustmentHistory
+    problem: Problem
+    parameters: AdjustmentParameters
+
+    def adjustment(self, start: pd.Timestamp, version: str) -> Adjustment:
+        """Return what a model's window that begins at ``start`` is served with."""
+        return self.history.adjustment(start, version, self.parameters)
+
+    def apply(self, raw: FloatArray, adjustment: Adjustment) -> pd.DataFrame:
+        """Return ``prediction``, ``lower`` and ``upper`` of raw predictions."""
+        return apply_adjustment(raw, adjustment, self.problem, self.parameters)
+
+    def copy(self) -> Adjuster:
+        """Return an adjuster that can learn more while this one stays as it is."""
+        return Adjuster(self.history.copy(), self.problem, self.parameters)
+
+    def learn(self, end: pd.Timestamp, version: str, predictions: pd.DataFrame) -> None:
+        """Remember what a version served in a window, as rows of ``predictions``."""
+        self.history.add(end, version, *_served_rows(predictions))
+
+
+def prepare_adjuster(
+    recorded_windows: pd.DataFrame,
+    windows: pd.DataFrame,
+    window_plan: pd.DataFrame,
+    logged: LoggedPredictions,
+    parameters: AdjustmentParameters,
+) -> Adjuster:
+    """Remember the windows that were served and are not looked at again.
+
+    Args:
+        recorded_windows: ``window_history``: which windows have labelled predictions.
+        windows: All windows up to ``as_of``.
+        window_plan: Windows to look at; they are learnt from as soon as their rows are served.
+        logged: Reads the predictions of a window if something is learnt from them.
+        parameters: Level correction and interval.
+
+    Returns:
+        What adjusts the predictions of the planned windows.
+    """
+    history = AdjustmentHistory(logged.problem.label_delay)
+    own = recorded_windows[recorded_windows["problem"] == logged.problem.name]
+    labelled = own[(own["n_labelled"] > 0) & own["window"].isin(windows["window"])]
+    planned = set(zip(window_plan["window"], window_plan["model_version"], strict=True))
+    for row in newest_revisions(labelled).to_dict("records"):
+        window, version = str(row["window"]), str(row["model_version"])
+        if (window, version) not in planned:
+            history.add_stored(row["end"], version, partial(_read_served, logged, window, version))
+    return Adjuster(history, logged.problem, parameters)
+
+
+def backfill_predictions(
+    window_plan: pd.DataFrame,
+    window_rows: pd.DataFrame,
+    logged_predictions: pd.DataFrame,
+    champion: TrainedModel | None,
+    adjuster: Adjuster,
+) -> pd.DataFrame:
+    """Give every row of the planned windows its prediction.
+
+    What was predicted stays: a known prediction is never computed again, only its label is
+    filled in. Rows that no model has predicted are predicted by the champion, if the plan says
+    so, with the level and the interval that were known when the window began.
+
+    Args:
+        window_plan: Windows to look at, as
+            :func:`~regression_lifecycle.core.monitoring.window_plan.plan_windows` lists them.
+        window_rows: Known rows with ``row_key``, ``window_index``, the champion's features, the
+            target and ``baseline``.
+        logged_predictions: ``predictions`` of the windows that changed, with those that were not
+            judged yet.
+        champion: The deployed model.
+        adjuster: Knows the earlier windows.
+
+    Returns:
+        Rows of ``predictions`` for the planned windows.
+    """
+    adjuster, problem = adjuster.copy(), adjuster.problem
+    tables = [PREDICTIONS.frame()]
+    for window in window_plan.sort_values("window_index", kind="stable").to_dict("records"):
+        inside = window_rows[window_rows["window_index"] == window["window_index"]]
+        labels = inside.set_index("row_key")[problem.target]
+        known = logged_predictions[logged_predictions["window"] == window["window"]]
+        table = of_window(known, window)
+        table = PREDICTIONS.frame(table.assign(target=labels.reindex(table["row_key"]).to_numpy()))
+        missing = inside[~inside["row_key"].isin(known["row_key"])]
+        version = str(window["model_version"])
+        if champion is not None and window["backfill"] and len(missing):
+            adjustment = adjuster.adjustment(window["start"], version)
+            raw = champion.predict(missing).to_numpy()
+            made = adjuster.apply(raw, adjustment).assign(
+                problem=problem.name,
+                row_key=missing["row_key"].to_numpy(),
+                model_version=version,
+                timestamp=missing[problem.timestamp.name].to_numpy(),
+                window=window["window"],
+                window_index=window["window_index"],
+                raw_prediction=raw,
+                level_factor=adjustment.level_factor,
+                baseline=missing["baseline"].to_numpy(),
+                target=missing[problem.target].to_numpy(),
+            )
+            table = PREDICTIONS.frame(pd.concat([table, PREDICTIONS.frame(made)]))
+        tables.append(table)
+        adjuster.learn(window["end"], version, table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def compute_next_adjustment(
+    adjuster: Adjuster,
+    window_predictions: pd.DataFrame,
+    windows: pd.DataFrame,
+    champion: TrainedModel | None,
+) -> pd.DataFrame:
+    """Compute what the champion is served with in the window that is not over yet.
+
+    Args:
+        adjuster: Knows the windows before the planned ones.
+        window_predictions: ``predictions`` of the planned windows.
+        windows: All windows up to ``as_of``, in the order of time.
+        champion: The deployed model.
+
+    Returns:
+        One row of ``adjustments``; none without a champion or a window.
+    """
+    if champion is None or windows.empty:
+        return ADJUSTMENTS.frame()
+    adjuster = adjuster.copy()
+    ends = windows.set_index("window")["end"]
+    for (window, served_by), part in window_predictions.groupby(
+        ["window", "model_version"], sort=False
+    ):
+        adjuster.learn(ends[window], str(served_by), part)
+    newest = windows.iloc[-1]
+    over = newest["end"] <= newest["as_of"]
+    valid_from = newest["end"] if over else newest["start"]
+    version = version_of(champion)
+    adjustment = adjuster.adjustment(valid_from, version)
+    return ADJUSTMENTS.frame(
+        [
+            {
+                "problem": adjuster.problem.name,
+                "model_version": version,
+                "valid_from": valid_from,
+                "level_factor": adjustment.level_factor,
+                "interval_width": adjustment.interval_width,
+            }
+        ]
+    )
+
+
+def _read_served(logged: LoggedPredictions, window: str, version: str) -> ServedRows:
+    return _served_rows(logged.judged_by(window, version))
+
+
+def _served_rows(predictions: pd.DataFrame) -> ServedRows:
+    names = ("target", "raw_prediction", "prediction")
+    return ServedRows(*(predictions[name].to_numpy(dtype="float64") for name in names))
