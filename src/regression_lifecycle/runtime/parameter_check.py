@@ -271,14 +271,10 @@ def _of_features(preprocessing: PreprocessingParameters, problem: Problem) -> li
 def _of_windows(
     windows: WindowParameters, columns: set[str] | None, place: str, problem: Problem
 ) -> list[str]:
-    column = windows.column
-    if column is not None and columns is not None and column not in columns:
-        return [f"{place}.column: {unknown_name('column', column, columns, 40)}"]
-    if windows.period is not None and problem.timestamp.rows:
-        return [
-            f"{place}.period: {windows.period} needs a calendar, and the table has none "
-            "(problem.timestamp.rows); set it to null and use rows, length or column"
-        ]
+    try:
+        windows.check(problem, columns)
+    except ConfigurationError as error:
+        return [f"{place}.{error}"]
     return []
 
 
