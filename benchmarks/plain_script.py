@@ -33,7 +33,8 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import compare_tables
 from regression_lifecycle.core.evaluation import holdout as evaluation
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
-from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, EvaluationParameters
+from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models import training

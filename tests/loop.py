@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from regression_lifecycle.runtime.tick import run_tick
-from tests.conftest import load_dataset
+from tests.conftest import ROOT, load_dataset
 
 RAW = "data/01_raw/hour.csv"
 
@@ -20,6 +21,13 @@ def tick(project: Path, as_of: str, env: str = "test", **params: Any) -> int:
 
     bootstrap_project(project)
     return run_tick(project, env, {"as_of": as_of, **params})
+
+
+def only_rules(**rules: dict[str, Any]) -> dict[str, Any]:
+    """The section ``policy`` with these rules, and none of the others that are shipped."""
+    text = (ROOT / "conf" / "base" / "parameters_policy.yml").read_text(encoding="utf-8")
+    shipped = yaml.safe_load(text)["policy"]["rules"]
+    return {"policy": {"rules": {**dict.fromkeys(shipped), **rules}}}
 
 
 def plant(project: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:

@@ -198,7 +198,15 @@ def test_every_environment_that_comes_with_the_project_is_described(page: str) -
     described = set(rows(table[0]))
     # A folder of one's own needs no line here.
     assert described <= {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
-    assert described >= {"base", "local", "test", "first_weeks", "bike_daily", "production"}
+    assert described >= {
+        "base",
+        "bike_hourly",
+        "bike_daily",
+        "first_weeks",
+        "test",
+        "production",
+        "local",
+    }
 
 
 # The catalog --------------------------------------------------------------------------------------

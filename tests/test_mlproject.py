@@ -11,12 +11,11 @@ import yaml
 from kedro.framework.cli.project import run as kedro_run
 from mlflow.projects import _project_spec
 
-from regression_lifecycle import settings
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.pipeline_registry import register_pipelines
-from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
+from tests.shipped import parameters
 
 # Stands in for the program, and shows what the shell hands it.
 STUB = 'kedro() { printf "%s\\n" "$@"; }\n'
@@ -107,11 +106,10 @@ def test_the_named_parameters_are_ones_that_the_pipelines_have() -> None:
 
 def test_no_parameter_has_the_name_of_one_that_the_run_logs_itself() -> None:
     # MLflow takes one value per name and run, and a pipeline resumes the run of `mlflow run`.
-    loader = LifecycleConfigLoader(str(ROOT / "conf"), env="base", **settings.CONFIG_LOADER_ARGS)
     entry_points = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
     given = {name for entry_point in entry_points.values() for name in entry_point["parameters"]}
 
-    assert given & set(loader["parameters"]) == set()
+    assert given & set(parameters()) == set()
 
 
 def test_other_environments_than_the_installed_one_are_described() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kedro.io import DataCatalog
@@ -34,7 +33,7 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def load(env: str = "production", conf: Path = ROOT / "conf") -> LifecycleConfigLoader:
+def load(env: str = "bike_hourly,production", conf: Path = ROOT / "conf") -> LifecycleConfigLoader:
     return LifecycleConfigLoader(str(conf), env=env, **settings.CONFIG_LOADER_ARGS)
 
 
@@ -52,7 +51,7 @@ def test_all_missing_variables_are_told_at_once_with_their_meaning(
     assert [line.split(" is not set: ")[0] for line in lines] == [
         f"  the environment variable {name}" for name in ADDRESSES
     ]
-    assert "s3://bikes/lifecycle" in lines[0]
+    assert "s3://lifecycle" in lines[0]
     assert "postgresql+psycopg://" in lines[1]
     assert "the MLflow server" in lines[2]
 
@@ -61,7 +60,7 @@ def test_other_environments_need_none_of_them(addresses: pytest.MonkeyPatch) -> 
     for name in ADDRESSES:
         addresses.delenv(name)
 
-    assert load("base")["catalog"]
+    assert load("bike_hourly")["catalog"]
 
 
 def test_every_file_is_where_the_data_are_except_what_needs_a_disk(
@@ -75,30 +74,27 @@ def test_every_file_is_where_the_data_are_except_what_needs_a_disk(
     }
 
     assert {name for name, place in places.items() if not place.startswith(f"{DATA}/")} == LOCAL
-    assert {catalog[name]["path"] for name in LOCAL} == {"data/production/evidently_workspace"}
-
-
-def test_no_entry_hands_mlflow_a_local_path(addresses: pytest.MonkeyPatch) -> None:
-    # kedro-mlflow's artifact dataset does, and an object store has none: an entry of conf/base
-    # that has it needs one in conf/production with a type of datasets.mlflow_files.
-    types = {name: entry["type"] for name, entry in load()["catalog"].items()}
-
-    assert [name for name, kind in types.items() if kind.endswith("MlflowArtifactDataset")] == []
-
-
-def test_entries_of_production_differ_from_the_base_in_place_and_type_alone(
-    addresses: pytest.MonkeyPatch,
-) -> None:
-    base, production = load("base")["catalog"], load()["catalog"]
-    moved = ("type", "filepath", "path", "url", "root", "parameters", "dataset")
-
-    def rest(entry: dict[str, Any]) -> dict[str, Any]:
-        flat = {**entry, **entry.get("dataset", {})} if "Artifact" in entry["type"] else entry
-        return {key: value for key, value in flat.items() if key not in moved}
-
-    assert {name: rest(entry) for name, entry in production.items()} == {
-        name: rest(entry) for name, entry in base.items()
+    assert {catalog[name]["path"] for name in LOCAL} == {
+        "data/production/bike_hourly/08_reporting/evidently_workspace"
     }
+
+
+def test_production_changes_addresses_and_nothing_of_a_table(addresses: pytest.MonkeyPatch) -> None:
+    for problem in ("bike_hourly", "bike_daily"):
+        here, there = load(problem), load(f"{problem},production")
+
+        assert set(there["catalog"]) == set(here["catalog"])
+        for name, entry in here["catalog"].items():
+            moved = {"filepath", "path", "url"} & entry.keys()
+            assert {key: there["catalog"][name][key] for key in entry if key not in moved} == {
+                key: value for key, value in entry.items() if key not in moved
+            }
+        sections = set(here["parameters"]) - {"serving", "alerts"}
+        assert {name: there["parameters"][name] for name in sections} == {
+            name: here["parameters"][name] for name in sections
+        }
+        # A problem and a deployment share no key, so their order does not matter.
+        assert load(f"production,{problem}")["globals"] == there["globals"]
 
 
 def test_tables_runs_and_the_lock_have_their_places(
@@ -112,13 +108,13 @@ def test_tables_runs_and_the_lock_have_their_places(
     server, tracking = loader["mlflow"]["server"], loader["mlflow"]["tracking"]
     assert server["mlflow_tracking_uri"] == "http://mlflow.example:5000"
     assert tracking["experiment"]["create_experiment_kwargs"]["artifact_location"] is None
-    assert loader.local_folder == ROOT / "data" / "production"
+    assert loader.local_folder == ROOT / "data" / "production" / "bike_hourly"
 
     addresses.setenv("LIFECYCLE_LOCAL_FOLDER", tmp_path.as_posix())
     elsewhere = load()
-    assert elsewhere.local_folder == tmp_path
+    assert elsewhere.local_folder == tmp_path / "bike_hourly"
     assert [channel["path"] for channel in elsewhere["parameters"]["alerts"]["channels"]] == [
-        f"{tmp_path.as_posix()}/alerts.jsonl"
+        f"{tmp_path.as_posix()}/bike_hourly/08_reporting/alerts.jsonl"
     ]
 
 
@@ -143,12 +139,13 @@ def test_no_secret_is_shown_by_the_catalog(addresses: pytest.MonkeyPatch) -> Non
 
 
 def test_a_workspace_elsewhere_needs_a_local_folder(tmp_path: Path) -> None:
-    for env in ("base", "local"):
+    for env in ("base", "sales"):
         (tmp_path / "conf" / env).mkdir(parents=True)
-    (tmp_path / "conf" / "base" / "globals.yml").write_text("workspace: s3://bikes\n")
+    (tmp_path / "conf/base/globals.yml").write_text("local_folder: s3://bikes\n")
+    (tmp_path / "conf/sales/parameters.yml").write_text("problem: {target: sold}\n")
 
     with pytest.raises(ConfigurationError, match=r"s3://bikes is on no disk .* local_folder"):
-        _ = load("local", tmp_path / "conf").local_folder
+        _ = load("sales", tmp_path / "conf").local_folder
 
 
 def test_the_service_asks_for_a_token_wherever_it_listens(addresses: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
@@ -113,11 +112,10 @@ def recipe() -> Callable[..., FeatureRecipe]:
 
 @pytest.fixture(scope="session")
 def bike_problem() -> Problem:
-    """The problem of the repository's base environment."""
-    text = (ROOT / "conf/base/parameters_problem.yml").read_text(encoding="utf-8")
-    return Problem.model_validate(
-        yaml.safe_load(text.replace("${globals:model_name}", "bikes"))["problem"]
-    )
+    """The problem of the repository's example."""
+    from tests.shipped import parameters
+
+    return Problem.model_validate(parameters()["problem"])
 
 
 @pytest.fixture(scope="session")

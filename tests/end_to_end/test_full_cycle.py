@@ -41,9 +41,9 @@ def test_cycle_leaves_a_gated_registered_champion_with_its_evidence(finished_pro
     decision = load_dataset(finished_project, "gate_decision")
     ledger = load_dataset(finished_project, "ledger")
 
-    assert decision["decision"] == "promote"
+    assert decision.decision == "promote"
     assert champion.location["version"] == "1"
-    assert champion.metadata.fingerprint == decision["candidate_fingerprint"]
+    assert champion.metadata.fingerprint == decision.candidate_fingerprint
     assert list(ledger["decision"]) == ["promote"]
     assert list(ledger["candidate_version"]) == ["1"]
     for report in ("data_quality_report", "regression_report", "drift_report"):
@@ -134,7 +134,7 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
     run_project(finished_copy, params=strict)
     refused = load_dataset(finished_copy, "gate_decision")
 
-    assert refused["decision"] == "refuse"
+    assert refused.decision == "refuse"
     assert load_dataset(finished_copy, "champion_model").location["version"] == "1"
     assert list(load_dataset(finished_copy, "ledger")["decision"]) == ["promote", "refuse"]
 
@@ -173,5 +173,6 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
     }
     run_project(finished_copy, params=lenient)
 
-    assert load_dataset(finished_copy, "gate_decision")["opponent"] == "champion version 1"
+    decision = load_dataset(finished_copy, "gate_decision")
+    assert (decision.opponent, decision.champion_version) == ("champion", "1")
     assert load_dataset(finished_copy, "champion_model").location["version"] == "2"

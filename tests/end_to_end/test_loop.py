@@ -7,6 +7,7 @@ import json
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
 from tests.conftest import load_dataset, run_project
 from tests.end_to_end.test_full_cycle import file_digests
@@ -101,6 +102,8 @@ def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
         "counts twice at night",
         "2011-03-26 00:00:00",
     )
+    (reason,) = from_cell(last["reasons"], Reason)
+    assert reason.figures["reason"] == "counts twice at night"
     assert last["recorded_at"]
 
 
@@ -112,8 +115,8 @@ def test_the_same_evidence_does_not_promote_what_was_rolled_back(promoted):
     decision = load_dataset(promoted, "retraining_decision")
 
     assert champion_of(promoted) == "1"
-    assert decision["decision"] == "refuse"
-    assert "version 2 was promoted on this very evidence and rolled back" in decision["reasons"][0]
+    assert decision.decision == "refuse"
+    assert decision.reasons == (Reason("rolled_back", {"version": "2"}),)
 
 
 def test_new_evidence_may_promote_after_a_rollback(promoted):
@@ -121,7 +124,7 @@ def test_new_evidence_may_promote_after_a_rollback(promoted):
     run_project(promoted, pipeline_names=["rollback"], params=reason)
 
     assert tick(promoted, "2011-04-02", **PARAMS) in (PROMOTED, REFUSED)
-    assert load_dataset(promoted, "retraining_decision")["decision"] == "promote"
+    assert load_dataset(promoted, "retraining_decision").decision == "promote"
     assert champion_of(promoted) == "3"
 
 

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.conftest import load_dataset
-from tests.loop import RAW
+from tests.loop import RAW, only_rules
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
@@ -32,11 +32,11 @@ LATE = ["cnt", "casual", "registered"]
 PARAMS = {
     "serving": {"port": 0, "poll_seconds": 0.2},
     "monitoring": {"missing_predictions": "ignore"},
-    "policy": {"rules": [{"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}]},
+    **only_rules(bias={"kind": "bias", "maximum": 0.3, "violations": 1, "of": 1}),
     "retraining": {
         "measured_windows": 1,
         "gate": {
-            "checks": [{"metric": "r2", "minimum": -5}],
+            "checks": {"rmse": None, "bias": None, "r2": {"minimum": -5}},
             "comparison": {"observed_improvement": None, "minimum_improvement": -0.9},
         },
     },

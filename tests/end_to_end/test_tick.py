@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -46,9 +48,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Pipelines that a tick would run; the monitoring's answer is to keep."""
     names: list[str] = []
 
-    def run(self: object, pipeline: str, result: str = "") -> dict[str, str]:
+    def run(self: object, pipeline: str, result: str = "") -> Any:
         names.append(pipeline)
-        return {"decision": "keep", "as_of": AS_OF}
+        return SimpleNamespace(decision="keep", as_of=AS_OF)
 
     monkeypatch.setattr(tick_module._Step, "run", run)
     return names
@@ -138,8 +140,8 @@ def test_a_tick_that_asked_for_retraining_is_looked_at_again(
     new_rows(known)
     answers = {"monitoring": "retrain", "retraining": "refuse", "dashboard": ""}
 
-    def run(self: object, pipeline: str, result: str = "") -> dict[str, str]:
-        return {"decision": answers[pipeline], "as_of": AS_OF}
+    def run(self: object, pipeline: str, result: str = "") -> Any:
+        return SimpleNamespace(decision=answers[pipeline], as_of=AS_OF)
 
     with monkeypatch.context() as patch:
         patch.setattr(tick_module._Step, "run", run)

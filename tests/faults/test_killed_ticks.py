@@ -14,7 +14,7 @@ import pytest
 from kedro.framework.hooks import hook_impl
 
 from tests.conftest import open_catalog
-from tests.loop import tick
+from tests.loop import only_rules, tick
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,10 +25,10 @@ pytestmark = [
 AS_OF = "2011-03-26"
 # Retrains for sure, and the challenger passes for sure.
 PARAMS: dict[str, Any] = {
-    "policy": {"rules": [{"kind": "schedule", "name": "age", "maximum_age": "14 days"}]},
+    **only_rules(age={"kind": "schedule", "maximum_age": "14 days"}),
     "retraining": {
         "gate": {
-            "checks": [{"metric": "r2", "minimum": -5}],
+            "checks": {"rmse": None, "bias": None, "r2": {"minimum": -5}},
             "comparison": {"observed_improvement": None, "minimum_improvement": -0.9},
         }
     },

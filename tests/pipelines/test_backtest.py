@@ -42,16 +42,13 @@ PREPROCESSING = PreprocessingParameters.model_validate(
 )
 BASELINE = BaselineParameters(kind="mean")
 WINDOWS = WindowParameters.model_validate({"length": "1 day", "origin": "2021-03-01"})
-POLICY = PolicyParameters.model_validate({"rules": [{"kind": "bias", "maximum": 0.1}]})
+POLICY = PolicyParameters.model_validate({"rules": {"bias": {"kind": "bias", "maximum": 0.1}}})
 DRIFT = DriftParameters.model_validate({"columns": ["temp"], "reference": {"kind": "training"}})
 RETRAINING = RetrainingParameters.model_validate({"minimum_training_rows": 24})
 PARAMETERS = BacktestParameters.model_validate(
     {
         "start": "2021-03-03",
-        "policies": [
-            {"name": "never", "kind": "never"},
-            {"name": "always", "kind": "every", "windows": 1},
-        ],
+        "policies": {"never": {"kind": "never"}, "always": {"kind": "every", "windows": 1}},
     }
 )
 

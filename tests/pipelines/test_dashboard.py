@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from sklearn.linear_model import Ridge
@@ -18,18 +17,9 @@ from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.prediction.adjustment import PredictionInterval
 from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset, AtomicTextDataset
-from regression_lifecycle.pipelines.dashboard import create_pipeline, nodes
-from tests.adapters.dashboard.examples import BIAS_RULE, full_tables, ledger, page_problem
-
-CONF = Path(__file__).parents[2] / "conf/base"
-TABLES = (
-    "window_history",
-    "drift_history",
-    "segment_history",
-    "backtest_history",
-    "backtest_summary",
-    "report_links",
-)
+from regression_lifecycle.pipelines.dashboard import create_pipeline
+from tests.adapters.dashboard.examples import full_tables, ledger, page_problem
+from tests.shipped import parameters
 
 
 def champion() -> TrainedModel:
@@ -50,18 +40,25 @@ def champion() -> TrainedModel:
 
 @pytest.fixture
 def interval() -> PredictionInterval:
-    content = yaml.safe_load((CONF / "parameters_adjustment.yml").read_text(encoding="utf-8"))
-    return PredictionInterval.model_validate(content["adjustment"]["interval"])
+    return PredictionInterval.model_validate(parameters()["adjustment"]["interval"])
 
 
 @pytest.mark.parametrize("full", [True, False], ids=["full", "nothing yet"])
 def test_the_page_and_the_picture_are_written(
     tmp_path: Path, interval: PredictionInterval, full: bool
 ) -> None:
-    tables = full_tables()
+    made = full_tables()
+    tables = {
+        "window_history": made.monitoring.windows,
+        "drift_history": made.monitoring.drift,
+        "segment_history": made.monitoring.segments,
+        "backtest_history": made.backtest.history,
+        "backtest_summary": made.backtest.summary,
+        "report_links": made.report_links,
+    }
     page, picture = tmp_path / "index.html", tmp_path / "error.png"
     inputs = {
-        **{name: getattr(tables, name) if full else pd.DataFrame() for name in TABLES},
+        **{name: table if full else pd.DataFrame() for name, table in tables.items()},
         "policy_ledger": ledger() if full else ledger().iloc[:0],
         "champion_model": champion() if full else None,
         "params:problem": page_problem(),
@@ -83,17 +80,6 @@ def test_the_page_and_the_picture_are_written(
     assert ("2011-01-01 to 2011-04-15 23:00, 2,519 rows" in html) is full
     assert ("The policy has not decided yet" in html) is not full
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_policys_last_decision_is_read_off_the_ledger() -> None:
-    decision = nodes.last_policy_decision(ledger(), page_problem())
-    assert decision is not None
-    assert decision["decision"] == "retrain"
-    assert decision["reasons"] == [BIAS_RULE["detail"], "it is warm"]
-    assert decision["rules"] == [BIAS_RULE]
-    assert decision["champion_version"] == "3"
-    assert nodes.last_policy_decision(ledger(1), page_problem()) is None
-    assert nodes.last_policy_decision(ledger(), page_problem("other")) is None
 
 
 class _Given(MemoryDataset):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
-from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
+from regression_lifecycle.core.models.training import Compute
 from regression_lifecycle.pipelines.evaluation.plots import (
     measure_importance,
     plot_predicted_against_actual,
@@ -24,10 +24,7 @@ PROBLEM = Problem.model_validate(
         },
     }
 )
-EVALUATION = EvaluationParameters.model_validate({"windows": {"rows": 24}})
-TRAINING = TrainingParameters.model_validate(
-    {"model": {"estimator": {"class": "sklearn.linear_model.Ridge"}}}
-)
+OPTIONS = (ImportanceParameters(), Compute())
 
 
 @pytest.fixture
@@ -38,15 +35,15 @@ def holdout():
 
 def test_importance_is_measured_on_labelled_rows(holdout):
     known = holdout.assign(y=holdout["y"].where(holdout.index < 60))
-    found = measure_importance(known, fitted_model(), PROBLEM, EVALUATION, TRAINING)
-    expected = measure_importance(holdout.head(60), fitted_model(), PROBLEM, EVALUATION, TRAINING)
+    found = measure_importance(known, fitted_model(), PROBLEM, *OPTIONS)
+    expected = measure_importance(holdout.head(60), fitted_model(), PROBLEM, *OPTIONS)
     assert found["feature"].tolist() == ["hr", "temp"]
     assert found["rmse_increase"].tolist() == expected["rmse_increase"].tolist()
 
 
 def test_a_holdout_without_a_label_has_no_importance_and_still_a_plot(holdout):
     nothing = holdout.assign(y=np.nan, candidate=holdout["y"] + 1)
-    found = measure_importance(nothing, fitted_model(), PROBLEM, EVALUATION, TRAINING)
+    found = measure_importance(nothing, fitted_model(), PROBLEM, *OPTIONS)
     assert found["feature"].tolist() == ["hr", "temp"]
     assert found["rmse_increase"].isna().all()
     figure = plot_predicted_against_actual(nothing, PROBLEM)

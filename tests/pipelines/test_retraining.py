@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import GateDecision, Reason
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
-from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
-from regression_lifecycle.pipelines.retraining.nodes import conclude, cut_data, judge
+from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.pipelines.retraining import create_pipeline, nodes
 
 PROBLEM = Problem.model_validate(
     {
@@ -36,8 +40,8 @@ FEATURES = [{"kind": "columns", "names": ["temp"]}]
 PREPROCESSING = PreprocessingParameters.model_validate(
     {"features": FEATURES, "split": {"holdout_share": 0.2}}
 )
-EVALUATION = EvaluationParameters.model_validate(
-    {"baseline": {"kind": "mean"}, "windows": {"length": "1 day"}}
+WINDOWS = WindowParameters.model_validate(
+    {"length": "1 day", "origin": "2021-03-01", "minimum_rows": 6}
 )
 PARAMETERS = RetrainingParameters.model_validate(
     {
@@ -48,18 +52,6 @@ PARAMETERS = RetrainingParameters.model_validate(
         },
     }
 )
-
-
-def watching(label_delay: str | None = None) -> MonitoringParameters:
-    return MonitoringParameters.model_validate(
-        {
-            "windows": {"length": "1 day", "origin": "2021-03-01", "minimum_rows": 6},
-            "label_delay": label_delay,
-            "reference": {"kind": "training"},
-            "calibration": {},
-            "policy": {"rules": [{"kind": "bias", "maximum": 0.1}]},
-        }
-    )
 
 
 class Shifted:
@@ -101,16 +93,13 @@ def cut(
     label_delay: str | None = None,
     **changes: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    return cut_data(
-        observations,
-        champion,
-        as_of,
-        PROBLEM,
-        PREPROCESSING,
-        EVALUATION,
-        watching(label_delay),
-        PARAMETERS.model_copy(update=changes),
-    )
+    delay = None if label_delay is None else pd.Timedelta(label_delay)
+    problem = PROBLEM.model_copy(update={"label_delay": delay})
+    parameters = PARAMETERS.model_copy(update=changes)
+    known, windows = nodes.cut_known_observations(observations, as_of, problem, WINDOWS)
+    chosen = nodes.choose_comparison_windows(windows, champion, parameters.measured_windows)
+    table = nodes.make_known_features(known, chosen, problem, PREPROCESSING, WINDOWS)
+    return nodes.split_known_features(table, chosen, problem, parameters)
 
 
 def days(rows: pd.DataFrame) -> list[int]:
@@ -126,9 +115,6 @@ def test_the_newest_windows_judge_and_what_lies_before_them_trains(
 
     assert (days(training), days(judging)) == ([1, 2, 3], [4, 5])
     assert days(everything) == [1, 2, 3, 4, 5]
-    np.testing.assert_allclose(judging["champion"], judging["temp"] + 1)
-    # What the baseline falls back on is known before the judged rows.
-    np.testing.assert_allclose(judging["baseline"], training["cnt"].mean())
 
 
 def test_what_the_champion_was_trained_on_does_not_judge(observations: pd.DataFrame) -> None:
@@ -154,12 +140,9 @@ def test_labels_that_are_not_known_yet_neither_train_nor_judge(observations: pd.
     assert days(everything) == [1, 2, 3, 4]
 
 
-def test_without_a_champion_there_is_nothing_beside_the_baseline(
-    observations: pd.DataFrame,
-) -> None:
+def test_without_a_champion_the_newest_windows_compare(observations: pd.DataFrame) -> None:
     _, judging, _ = cut(observations, None)
 
-    assert "champion" not in judging
     assert days(judging) == [5, 6]
 
 
@@ -176,43 +159,95 @@ LEDGER = (
 )
 
 
-def answer(observations: pd.DataFrame, error: float, *moves: tuple[Any, ...]) -> dict[str, Any]:
-    champion = model("1", "2021-03-02 23:00", 9.0)
-    _, judging, _ = cut(observations, champion)
-    ledger = pd.DataFrame(list(moves), columns=list(LEDGER), dtype="str")
-    challenger = model("2", "2021-03-04 23:00", error)
-    return judge(judging, challenger, champion, ledger, observations, None, PROBLEM, PARAMETERS)
+def decide(observations: pd.DataFrame, error: float, *moves: tuple[Any, ...]) -> GateDecision:
+    """Run the part of the pipeline between the fit and the refit."""
+    entries: dict[str, Any] = {
+        "observations": observations,
+        "champion_model": model("1", "2021-03-02 23:00", 9.0),
+        "challenger_model": model("2", "2021-03-04 23:00", error),
+        "recorded_decisions": pd.DataFrame(list(moves), columns=list(LEDGER), dtype="str"),
+        "params:as_of": "2021-03-07",
+        "params:problem": PROBLEM,
+        "params:windows": WINDOWS,
+        "params:preprocessing": PREPROCESSING,
+        "params:evaluation.baseline": BaselineParameters(kind="mean"),
+        "params:retraining": PARAMETERS,
+        "params:retraining.measured_windows": PARAMETERS.measured_windows,
+        "params:retraining.gate": PARAMETERS.gate,
+    }
+    part = create_pipeline().from_inputs("observations").to_outputs("challenger_decision")
+    fit = [node.name for node in part.nodes if node.name in FIT]
+    part = part - part.only_nodes(*fit)
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in entries.items()})
+    return SequentialRunner().run(part, catalog)["challenger_decision"].load()
+
+
+FIT = {"retraining.search_parameters", "retraining.train_candidate"}
 
 
 def test_the_better_model_is_promoted_and_the_worse_one_refused(
     observations: pd.DataFrame,
 ) -> None:
-    promoted = answer(observations, 3.0)
+    promoted = decide(observations, 3.0)
 
-    assert promoted["decision"] == "promote"
-    assert promoted["as_of"] == "2021-03-07 00:00:00"
-    assert promoted["metrics"]["candidate"]["rmse"] == pytest.approx(3.0)
-    assert promoted["metrics"]["champion"]["rmse"] == pytest.approx(9.0)
-    assert answer(observations, 9.5)["decision"] == "refuse"
+    assert promoted.decision == "promote"
+    assert promoted.as_of == "2021-03-07 00:00:00"
+    assert promoted.challenger_fingerprint == "print-2"
+    assert promoted.metrics["candidate"]["rmse"] == pytest.approx(3.0)
+    assert promoted.metrics["champion"]["rmse"] == pytest.approx(9.0)
+    # The naive forecast falls back on the mean of the challenger's training rows.
+    assert promoted.metrics["baseline"]["mean_error"] == pytest.approx(
+        10.0 - observations["cnt"].iloc[-48:].mean()
+    )
+    assert decide(observations, 9.5).decision == "refuse"
 
 
 def test_what_was_promoted_on_this_evidence_and_rolled_back_is_refused(
     observations: pd.DataFrame,
 ) -> None:
-    until = answer(observations, 3.0)["judged_until"]
+    until = decide(observations, 3.0).judged_until
     promotion = ("tiny", "promotion", "promote", "2", "1", "print-2", until)
     rollback = ("tiny", "rollback", "rollback", "1", "2", None, None)
 
-    assert answer(observations, 3.0, promotion)["decision"] == "promote"
-    refused = answer(observations, 3.0, promotion, rollback)
-    assert refused["decision"] == "refuse"
-    assert "version 2 was promoted on this very evidence and rolled back" in refused["reasons"][0]
+    assert decide(observations, 3.0, promotion).decision == "promote"
+    refused = decide(observations, 3.0, promotion, rollback)
+    assert refused.decision == "refuse"
+    assert refused.reasons == (Reason("rolled_back", {"version": "2"}),)
+
+
+@pytest.mark.parametrize(("wanted", "error"), [(True, 9.5), (False, 3.0)])
+def test_a_refused_challenger_or_one_without_a_refit_stays_as_it_is(
+    observations: pd.DataFrame, wanted: bool, error: float
+) -> None:
+    challenger = model("2", "2021-03-04 23:00", error)
+    plan = nodes.plan_refit(challenger, decide(observations, error), observations, {}, wanted)
+
+    training: Any = None
+    assert nodes.refit_challenger(plan, PROBLEM, PREPROCESSING, training) is challenger
+
+
+def test_a_promoted_challenger_is_fitted_on_everything(observations: pd.DataFrame) -> None:
+    challenger = model("2", "2021-03-04 23:00", 3.0)
+    _, _, everything = cut(observations, None)
+    plan = nodes.plan_refit(challenger, decide(observations, 3.0), everything, {}, True)
+    training = TrainingParameters.model_validate(
+        {
+            "model": {"estimator": {"class": "sklearn.linear_model.LinearRegression"}},
+            "cross_validation": {"n_splits": 2, "gap_rows": 0},
+        }
+    )
+
+    refitted = nodes.refit_challenger(plan, PROBLEM, PREPROCESSING, training)
+
+    assert refitted.metadata.trained_until == pd.Timestamp("2021-03-06 23:00")
 
 
 def test_the_very_champion_is_neither_promoted_nor_refused(observations: pd.DataFrame) -> None:
     champion = model("1", "2021-03-02 23:00", 9.0)
-    judged = answer(observations, 3.0)
 
-    decision, _, _ = conclude(judged, champion, champion)
+    decision, metrics = nodes.finalize_decision(decide(observations, 3.0), champion, champion)
 
-    assert decision["decision"] == "unchanged"
+    assert decision.decision == "unchanged"
+    assert decision.candidate_fingerprint == "print-1"
+    assert decision.reasons == (Reason("same_model", {"champion_version": "1"}),)
+    assert metrics == decision.metrics

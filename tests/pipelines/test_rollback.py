@@ -8,10 +8,15 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import Reason, RollbackDecision, from_cell
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.pipelines.rollback.nodes import choose_version, decide_rollback
+from regression_lifecycle.pipelines.rollback.nodes import (
+    choose_version,
+    decide_rollback,
+    read_moment,
+)
 
 OBSERVATIONS = pd.DataFrame({"timestamp": pd.date_range("2021-03-01", periods=48, freq="h")})
 COLUMNS = (
@@ -59,10 +64,11 @@ def champion(version: str) -> TrainedModel:
 
 def go_back(
     problem: Problem, decisions: pd.DataFrame, current: str, as_of: Any = None, **parameters: Any
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], RollbackDecision]:
     given = RollbackParameters.model_validate({"actor": "ada", "reason": "too high", **parameters})
     model = champion(current) if current else None
-    return decide_rollback(decisions, model, OBSERVATIONS, as_of, problem, given)
+    moment = read_moment(OBSERVATIONS, as_of, problem)
+    return decide_rollback(decisions, model, moment, problem, given)
 
 
 def test_a_rollback_is_a_decision_with_who_when_and_why(problem: Problem) -> None:
@@ -72,7 +78,8 @@ def test_a_rollback_is_a_decision_with_who_when_and_why(problem: Problem) -> Non
     assert (row["champion_version_before"], row["candidate_version"]) == ("2", "1")
     assert (row["actor"], row["note"]) == ("ada", "too high")
     assert row["as_of"] == "2021-03-02 00:00:00"
-    assert row["reasons"] == "version 2 back to version 1: too high"
+    reason = {"champion_version": "2", "version": "1", "reason": "too high"}
+    assert from_cell(row["reasons"], Reason) == plan.reasons == (Reason("rollback", reason),)
     after = pd.concat([ledger(*TWO), pd.DataFrame([row])], ignore_index=True)
     assert choose_version(after, plan, problem) == "1"
 

@@ -1,4 +1,4 @@
-"""The configuration loader: absolute paths, one description of the table, overlays by meaning."""
+"""The configuration loader: environments that compose, absolute paths, overlays by meaning."""
 
 from __future__ import annotations
 
@@ -9,19 +9,41 @@ from typing import Any
 import pytest
 
 from regression_lifecycle import settings
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 
 BASE = """
 problem:
   name: "${globals:model}"
-  columns:
-    hr: {type: integer, maximum: 23}
-    temp: {type: float}
 training:
   search: null
   model:
     transformers: []
     estimator: {class: sklearn.ensemble.RandomForestRegressor, params: {n_estimators: 50, seed: 1}}
+"""
+# What plain `kedro run` takes.
+TABLE = """
+problem:
+  target: cnt
+  timestamp: {date: day}
+  frequency: 1 hour
+  horizon: 7 days
+  columns:
+    day: {type: datetime}
+    hr: {type: integer, maximum: 23}
+    temp: {type: float}
+    cnt: {type: integer, minimum: 0}
+"""
+SALES = """
+problem:
+  target: sold
+  timestamp: {date: week}
+  frequency: 7 days
+  horizon: 14 days
+  columns:
+    week: {type: date, known_in_advance: true}
+    shop: {type: category, known_in_advance: true}
+    sold: {type: float}
 """
 CATALOG = """
 raw:
@@ -43,9 +65,11 @@ def make_conf(tmp_path: Path) -> Callable[..., Path]:
         base = {
             "parameters": BASE,
             "catalog": CATALOG,
-            "globals": "model: bikes\nworkspace: data\n",
+            "globals": "model: bikes\nworkspace: data\nlocal_folder: ${workspace}\n",
         }
-        for environment, files in {"base": base, "local": {}, **environments}.items():
+        table = {"parameters": TABLE}
+        folders = {"base": base, "bike_hourly": table, "local": {}, **environments}
+        for environment, files in folders.items():
             (conf / environment).mkdir(parents=True)
             for file, text in files.items():
                 (conf / environment / f"{file}.yml").write_text(text)
@@ -55,9 +79,10 @@ def make_conf(tmp_path: Path) -> Callable[..., Path]:
 
 
 def load(conf: Path, env: str | None = None, **runtime: Any) -> LifecycleConfigLoader:
-    """A loader with the project's own settings."""
+    """A loader with the project's own settings; the table is named for overlays of it."""
+    named = f"bike_hourly,{env}" if env in ("test", "partly", "local") else env
     return LifecycleConfigLoader(
-        str(conf), env=env, runtime_params=runtime, **settings.CONFIG_LOADER_ARGS
+        str(conf), env=named, runtime_params=runtime, **settings.CONFIG_LOADER_ARGS
     )
 
 
@@ -165,7 +190,7 @@ def test_an_object_of_another_class_does_not_inherit_parameters(
     assert load(conf, "test")["parameters"]["training"]["search"] is None
 
 
-@pytest.mark.parametrize("env", ["base", "local", "test"])
+@pytest.mark.parametrize("env", ["local", "test"])
 def test_the_same_holds_for_parameters_from_the_command_line(
     make_conf: Callable[..., Path], env: str
 ) -> None:
@@ -199,16 +224,168 @@ def test_which_sections_stand_in_files_is_known_apart_from_the_command_line(
     assert loader.configured_parameters == {"problem", "training", "drift"}
 
 
-def test_a_problem_that_names_its_target_and_columns_replaces_the_other_tables(
+def test_a_column_that_is_called_class_is_one_column_more(make_conf: Callable[..., Path]) -> None:
+    conf = make_conf(partly={"parameters": "problem: {columns: {class: {type: category}}}"})
+
+    columns = load(conf, "partly")["parameters"]["problem"]["columns"]
+    assert set(columns) == {"day", "hr", "temp", "cnt", "class"}
+
+
+def test_an_object_of_another_kind_does_not_inherit_keys(make_conf: Callable[..., Path]) -> None:
+    conf = make_conf(
+        first={"parameters": "windows: {kind: length, length: 7 days, minimum_rows: 10}"},
+        longer={"parameters": "windows: {kind: length, length: 14 days}"},
+        rows={"parameters": "windows: {kind: rows, rows: 500}"},
+    )
+
+    assert load(conf, "bike_hourly,first,longer")["parameters"]["windows"] == {
+        "kind": "length",
+        "length": "14 days",
+        "minimum_rows": 10,
+    }
+    windows = load(conf, "bike_hourly,first,rows")["parameters"]["windows"]
+    assert windows == {"kind": "rows", "rows": 500}
+
+
+# --- environments compose -------------------------------------------------------------------------
+
+
+def test_environments_are_laid_over_one_another_from_left_to_right(
     make_conf: Callable[..., Path],
 ) -> None:
-    sales = "problem: {name: sales, target: sold, columns: {sold: {type: integer}}}"
-    partly = "problem: {columns: {class: {type: category}}}"
-    conf = make_conf(sales={"parameters": sales}, partly={"parameters": partly})
+    conf = make_conf(
+        sales={"parameters": SALES, "globals": "model: sales\n"},
+        one={"parameters": "training: {search: one}\nscoring: {batch: one}\n"},
+        two={"parameters": "training: {search: two}\n", "globals": "workspace: s3://two\n"},
+    )
 
-    assert set(load(conf, "sales")["parameters"]["problem"]["columns"]) == {"sold"}
-    # A column that happens to be called class is one column more, not another object.
-    assert set(load(conf, "partly")["parameters"]["problem"]["columns"]) == {"hr", "temp", "class"}
+    found = load(conf, "sales, one,two")
+
+    assert found.folders == ("sales", "one", "two")
+    assert found.table == "sales"
+    assert found["parameters"]["training"]["search"] == "two"
+    assert found["parameters"]["scoring"] == {"batch": "one"}
+    assert found["parameters"]["problem"]["name"] == "sales"
+    assert found["globals"]["workspace"] == "s3://two"
+    assert load(conf, "sales,two,one")["parameters"]["training"]["search"] == "one"
+
+
+def test_base_uses_what_a_later_environment_says(make_conf: Callable[..., Path]) -> None:
+    conf = make_conf(elsewhere={"globals": "workspace: /elsewhere\n"})
+
+    assert load(conf, "bike_hourly,elsewhere")["globals"]["local_folder"] == "/elsewhere"
+
+
+def test_plain_commands_take_the_example_and_what_is_ones_own(
+    make_conf: Callable[..., Path],
+) -> None:
+    conf = make_conf()
+    (conf / "local" / "parameters.yml").write_text("training: {search: mine}\n")
+
+    assert load(conf).folders == ("bike_hourly", "local")
+    assert load(conf)["parameters"]["training"]["search"] == "mine"
+    assert load(conf, "bike_hourly")["parameters"]["training"]["search"] is None
+    # A fresh clone has none.
+    (conf / "local" / "parameters.yml").unlink()
+    (conf / "local").rmdir()
+    assert load(conf).folders == ("bike_hourly",)
+
+
+def test_an_environment_brings_what_it_extends(make_conf: Callable[..., Path]) -> None:
+    conf = make_conf(
+        study={"globals": "extends: bike_hourly\nmodel: study\n"},
+        shorter={"globals": "extends: study\n", "parameters": "training: {search: short}\n"},
+        production={"globals": "workspace: s3://bucket\n"},
+    )
+
+    found = load(conf, "shorter,production")
+
+    assert found.folders == ("bike_hourly", "study", "shorter", "production")
+    assert found["globals"] == {
+        "model": "study",
+        "workspace": "s3://bucket",
+        "local_folder": "s3://bucket",
+    }
+    assert load(conf, "bike_hourly,study").folders == ("bike_hourly", "study")
+
+
+@pytest.mark.parametrize(
+    ("env", "message"),
+    [
+        pytest.param(
+            "production",
+            "--env=production names no table; put one first, such as --env=bike_hourly,production. "
+            "Folders that describe a table: bike_hourly, sales",
+            id="deployment alone",
+        ),
+        pytest.param(
+            "bike_hourly,sales",
+            "--env=bike_hourly,sales names 2 tables: bike_hourly, sales; name one of them",
+            id="two tables",
+        ),
+        pytest.param(
+            "bike_hourli",
+            "unknown environment 'bike_hourli'; did you mean 'bike_hourly'? Allowed: bike_hourly, "
+            "local, lost, production, round, sales",
+            id="typing mistake",
+        ),
+        pytest.param(
+            "lost",
+            "conf/lost/globals.yml: extends: unknown environment 'sale'; did you mean 'sales'? "
+            "Allowed: bike_hourly, local, lost, production, round, sales",
+            id="extends nothing",
+        ),
+        pytest.param(
+            "round",
+            "conf/round/globals.yml: extends: 'round' extends 'round' itself",
+            id="extends itself",
+        ),
+    ],
+)
+def test_environments_that_make_no_sense_are_refused(
+    make_conf: Callable[..., Path], env: str, message: str
+) -> None:
+    conf = make_conf(
+        sales={"parameters": SALES},
+        production={"globals": "workspace: s3://bucket\n"},
+        lost={"globals": "extends: sale\n"},
+        round={"globals": "extends: round\n"},
+    )
+
+    with pytest.raises(ConfigurationError) as error:
+        load(conf, env)["parameters"]
+
+    assert str(error.value).strip() == message
+
+
+def test_what_follows_from_the_table_is_derived_and_can_be_overruled(
+    make_conf: Callable[..., Path],
+) -> None:
+    conf = make_conf(
+        sales={"parameters": SALES}, mine={"parameters": "retraining: {length: 1 day}\n"}
+    )
+    with (conf / "base" / "parameters.yml").open("a") as base:
+        base.write("retraining: {length: '${derived:window_length}'}\n")
+
+    assert load(conf)["parameters"]["retraining"] == {"length": "28 days"}
+    assert load(conf, "sales")["parameters"]["retraining"] == {"length": "140 days"}
+    assert load(conf, "sales,mine")["parameters"]["retraining"] == {"length": "1 day"}
+    changed = load(conf, "sales", problem={"frequency": "1 day"})
+    assert changed["parameters"]["retraining"] == {"length": "28 days"}
+    # A wrong problem is told by the parameter check, so it must not fail here.
+    wrong = load(conf, "sales", problem={"frequency": "often"})
+    assert wrong["parameters"]["retraining"] == {"length": None}
+
+
+def test_the_file_that_says_a_parameter_is_known(make_conf: Callable[..., Path]) -> None:
+    conf = make_conf(test={"parameters": "training: {search: random}\n"})
+    loader = load(conf, "test", training={"model": {"transformers": []}})
+
+    assert loader.origin("training.search") == "conf/test/parameters.yml"
+    assert loader.origin("training.model.estimator.class") == "conf/base/parameters.yml"
+    assert loader.origin("training.model.transformers") == "--params"
+    assert loader.origin("problem.target") == "conf/bike_hourly/parameters.yml"
+    assert loader.origin("problem.colour") == ""
 
 
 def test_the_account_that_runs_the_command_has_a_name(

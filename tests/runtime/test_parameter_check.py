@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from regression_lifecycle import settings
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.pipeline_registry import LOOP, register_pipelines
-from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from regression_lifecycle.runtime.parameter_check import check_parameters
 from tests.conftest import ROOT
+from tests.shipped import ENVIRONMENTS, open_loader
 
 Mistakes = Callable[..., list[str]]
 
@@ -24,12 +23,7 @@ def mistakes() -> Mistakes:
     pipelines = register_pipelines()
 
     def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
-        loader = LifecycleConfigLoader(
-            str(ROOT / "conf"),
-            env=env,
-            runtime_params=copy.deepcopy(changes),
-            **settings.CONFIG_LOADER_ARGS,
-        )
+        loader = open_loader(env, **copy.deepcopy(changes))
         parameters = loader["parameters"]
         known = {name: pipelines[name] for name in names or ["__default__"]}
         try:
@@ -55,7 +49,7 @@ FOREST = "sklearn.ensemble.RandomForestRegressor"
 HOUR = {"kind": "columns", "names": ["hr"]}
 
 
-@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> None:
     assert mistakes(env=env) == []
 
@@ -224,8 +218,8 @@ def test_all_mistakes_are_told_at_once(mistakes: Mistakes) -> None:
 RULE = {"kind": "bias", "maximum": 0.1}
 
 
-def policy(*rules: dict[str, Any]) -> dict[str, Any]:
-    return {"rules": list(rules)}
+def policy(**rules: Any) -> dict[str, Any]:
+    return {"policy": {"rules": rules}}
 
 
 @pytest.mark.parametrize(
@@ -233,36 +227,35 @@ def policy(*rules: dict[str, Any]) -> dict[str, Any]:
     [
         pytest.param(
             "monitoring",
-            {"policy": policy(RULE, {**RULE, "kind": "biass"})},
-            "policy.rules.1: input tag 'biass' found using 'kind' does not match any of "
-            "the expected tags: 'performance', 'bias', 'coverage', 'schedule', 'drift', "
-            "'data_quality'",
+            policy(bias={"kind": "biass", "maximum": 0.1}),
+            "policy.rules.bias: unknown kind 'biass'; did you mean 'bias'? Allowed: bias, coverage,"
+            " data_quality, drift, performance, schedule",
             id="unknown kind of rule",
         ),
         pytest.param(
             "monitoring",
-            {"policy": policy({"maximum": 0.1})},
-            "policy: rule 1 has no kind; allowed: performance, bias, coverage, "
+            policy(level={"maximum": 0.1}),
+            "policy.rules.level: 'kind' is missing; allowed: performance, bias, coverage, "
             "schedule, drift, data_quality",
             id="rule without a kind",
         ),
         pytest.param(
             "monitoring",
-            {"policy": policy({**RULE, "maximun": 0.1})},
-            "policy.rules.0: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
-            "action, kind, maximum, name, of, prediction, statistic, violations",
+            policy(level={**RULE, "maximun": 0.1}),
+            "policy.rules.level: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
+            "action, kind, maximum, of, prediction, statistic, violations",
             id="key of a rule",
         ),
         pytest.param(
             "monitoring",
-            {"policy": policy(RULE, RULE)},
-            "policy: rules of one name: bias; give each its own",
-            id="two rules of one name",
+            policy(bias={"violations": 4}),
+            "policy.rules.bias: violations 4 of 3 windows can never be met",
+            id="one value of a rule that is shipped",
         ),
         pytest.param(
             "monitoring",
             {"policy": {"rules": None}},
-            "policy.rules: input should be a valid tuple",
+            "policy.rules: input should be a valid dictionary",
             id="no rules",
         ),
         pytest.param(
@@ -292,8 +285,8 @@ def policy(*rules: dict[str, Any]) -> dict[str, Any]:
         ),
         pytest.param(
             "backtest",
-            {"backtest": {"policies": [{"name": "x", "kind": "every"}]}},
-            "backtest.policies.0: 'windows' belongs to kind 'every', and only to it",
+            {"backtest": {"policies": {"x": {"kind": "every"}}}},
+            "backtest.policies.x.windows: field required",
             id="policy of a backtest",
         ),
     ],
@@ -306,7 +299,7 @@ def test_a_mistake_in_the_loop_is_one_line(
     assert said == line or (line.endswith("Allowed: ") and said.startswith(line))
 
 
-@pytest.mark.parametrize("env", sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir()))
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 @pytest.mark.parametrize("pipeline", LOOP)
 def test_what_the_project_ships_for_the_loop_has_no_mistake(
     mistakes: Mistakes, pipeline: str, env: str
@@ -351,10 +344,7 @@ LAST_WEEK = {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["14 d
 
 def sections(**changes: Any) -> dict[str, Any]:
     """All parameters of the test environment, to be changed at will."""
-    loader = LifecycleConfigLoader(
-        str(ROOT / "conf"), env="test", runtime_params=changes, **settings.CONFIG_LOADER_ARGS
-    )
-    return copy.deepcopy(dict(loader["parameters"]))
+    return dict(open_loader("test", **changes)["parameters"])
 
 
 def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:

@@ -356,7 +356,7 @@ def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_pat
         "kind": "promotion",
         "decision": "promote",
         "candidate_version": "1",
-        "reasons": "better",
+        "reasons": '[{"figures": {}, "kind": "no_champion"}]',
         "metrics": '{"candidate": {"rmse": 1.5}}',
         "checks": "[]",
     }
@@ -373,6 +373,7 @@ def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_pat
     assert told["interval"] == {"level": 0.9, "scale": "sqrt", "width": None}
     (made,) = told["decisions"]
     assert made["metrics"] == {"candidate": {"rmse": 1.5}}
+    assert made["reasons"] == [{"kind": "no_champion", "figures": {}}]
     assert "opponent" not in made
     assert told["warnings"] == []
 

@@ -9,6 +9,7 @@ is complete, so nothing is renamed there; but an upload that fails half way must
 from __future__ import annotations
 
 import base64
+import json
 import os
 from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
@@ -16,11 +17,13 @@ from typing import Any, NewType
 
 import pandas as pd
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
+from regression_lifecycle.core.decisions.records import Decision, from_json, to_json
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 HTMLPreview = NewType("HTMLPreview", str)
@@ -74,6 +77,26 @@ class AtomicJSONDataset(AtomicSave, JSONDataset):
     """A JSON document; NaN and infinity are refused, since they are not JSON."""
 
     DEFAULT_SAVE_ARGS: dict[str, Any] = {"indent": 2, "allow_nan": False}
+
+
+class AtomicDecisionDataset(AtomicJSONDataset):
+    """A decision as a JSON document."""
+
+    def load(self) -> Decision:
+        """Read the decision.
+
+        Raises:
+            LifecycleError: If the document is none.
+        """
+        return from_json(super().load())
+
+    def save(self, data: Decision) -> None:
+        """Write all of the decision or leave the old file as it was."""
+        super().save(to_json(data))
+
+    def preview(self) -> JSONPreview:
+        """Show the document in Kedro-Viz."""
+        return JSONPreview(json.dumps(to_json(self.load())))
 
 
 class AtomicPlotlyDataset(AtomicSave, PlotlyDataset):

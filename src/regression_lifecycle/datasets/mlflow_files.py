@@ -11,6 +11,7 @@ from typing import Any
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 from regression_lifecycle.datasets.atomic_files import (
     AtomicCSVDataset,
+    AtomicDecisionDataset,
     AtomicJSONDataset,
     AtomicParquetDataset,
     AtomicPictureDataset,
@@ -67,6 +68,10 @@ class MlflowParquetDataset(LoggedToMlflow, AtomicParquetDataset):
 
 class MlflowJSONDataset(LoggedToMlflow, AtomicJSONDataset):
     """A JSON document."""
+
+
+class MlflowDecisionDataset(LoggedToMlflow, AtomicDecisionDataset):
+    """A decision as a JSON document."""
 
 
 class MlflowTextDataset(LoggedToMlflow, AtomicTextDataset):

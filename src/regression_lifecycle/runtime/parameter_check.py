@@ -27,7 +27,8 @@ from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import MODELS, EvaluationParameters
+from regression_lifecycle.core.evaluation.holdout import MODELS
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.column_features import Lag
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters

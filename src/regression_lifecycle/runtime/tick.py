@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from regression_lifecycle.core.decisions.records import ALERT, PROMOTE, REFUSE, RETRAIN
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.run_lock import workspace_lock
 from regression_lifecycle.runtime.tick_inputs import TickInputs
@@ -56,17 +57,17 @@ def run_tick(
             LOGGER.info("Nothing has changed since the last tick, so nothing is run")
             return last.exit_code
         decision = step.run(MONITORING, "policy_decision")
-        code = ALERTED if decision["decision"] == "alert" else NOTHING
-        if decision["decision"] == "retrain":
-            answer = step.run(RETRAINING, "retraining_decision")["decision"]
-            code = {"promote": PROMOTED, "refuse": REFUSED}.get(answer, NOTHING)
+        code = ALERTED if decision.decision == ALERT else NOTHING
+        if decision.decision == RETRAIN:
+            answer = step.run(RETRAINING, "retraining_decision").decision
+            code = {PROMOTE: PROMOTED, REFUSE: REFUSED}.get(answer, NOTHING)
         now = inputs.states()
         if not (now and last and last.page_fingerprint == inputs.page_fingerprint(now)):
             step.run(DASHBOARD)
             now = inputs.states()
         # After an attempt at retraining the next tick looks again.
-        if before and now and decision["decision"] != "retrain":
-            inputs.record(before, now, decision["as_of"], code)
+        if before and now and decision.decision != RETRAIN:
+            inputs.record(before, now, decision.as_of, code)
     return code
 
 

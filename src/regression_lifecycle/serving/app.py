@@ -237,7 +237,7 @@ def make_app(service: Service) -> FastAPI:
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     """Unpack what the ledger keeps as JSON texts, and leave out what it does not say."""
-    packed = ("metrics", "checks", "policy")
+    packed = ("reasons", "metrics", "checks", "policy")
     return {
         name: json.loads(value) if name in packed else value
         for name, value in row.items()

@@ -8,22 +8,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.adapters.dashboard import PageTables
+from regression_lifecycle.adapters.dashboard import (
+    Backtest,
+    Champion,
+    Deployment,
+    Monitoring,
+    PageTables,
+)
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import Finding, Reason, RuleFinding, to_cell
 
-BIAS_RULE = {
-    "name": "bias",
-    "kind": "bias",
-    "action": "retrain",
-    "verdict": "fired",
-    "value": 0.141,
-    "threshold": 0.1,
-    "detail": "absolute bias was above 0.1 in 2 of the last 3 windows",
-}
+BIAS_RULE = RuleFinding(
+    name="bias",
+    kind="bias",
+    action="retrain",
+    verdict="fired",
+    value=0.141,
+    threshold=0.1,
+    bounded_column="bias",
+    figures={
+        **{"statistic": "window", "window": "2011-04-16", "n_bad": 2, "n_windows": 3},
+        **{"violations": 2, "of": 3},
+    },
+)
+ERROR = {"metric": "rmse", "of_baseline": False, "bound": "maximum"}
 CHECKS = [
-    {"check": "rows", "value": 504, "threshold": 168, "verdict": "pass", "detail": "504 rows"},
-    {"check": "rmse", "value": 71.5, "threshold": 60, "verdict": "fail", "detail": "too large"},
+    Finding(kind="rows", verdict="pass", value=504, threshold=168),
+    Finding(kind="metric", verdict="fail", value=71.5, threshold=60, figures=ERROR),
 ]
+# What a person writes may hold what once parted one reason from the next.
+SAID = "it is warm; and it rains"
 
 
 def page_problem(name: str = "bikes") -> Problem:
@@ -125,20 +139,20 @@ def ledger(n: int = 4, problem: str = "bikes") -> pd.DataFrame:
         promotion = {
             "kind": "promotion",
             "decision": "refuse",
-            "reasons": "rmse is 71.5, at most 60 is allowed",
+            "reasons": to_cell([CHECKS[1].reason]),
             "candidate_version": str(k + 1),
             "judged_until": "2011-03-05 00:00:00",
             "metrics": json.dumps({"candidate": {"rmse": 71.5}, "baseline": {"rmse": 120.25}}),
-            "checks": json.dumps(CHECKS),
+            "checks": to_cell(CHECKS),
         }
         decision = {
             "kind": "policy",
             "decision": "retrain",
-            "reasons": f"{BIAS_RULE['detail']}; it is warm",
+            "reasons": to_cell([BIAS_RULE.reason, Reason("due", {"policy": SAID})]),
             "as_of": "2011-04-30 00:00:00",
             "window": "2011-04-16",
             "champion_version_before": "3",
-            "policy": json.dumps([BIAS_RULE]),
+            "policy": to_cell([BIAS_RULE]),
         }
         rows.append(
             {
@@ -182,6 +196,23 @@ def backtest(
     return history, summary
 
 
+def page_tables(**given: Any) -> PageTables:
+    """The tables of the page by flat names; what is not given is empty."""
+    parts: dict[type, dict[str, str]] = {
+        Deployment: dict.fromkeys(("problem", "champion", "ledger", "nominal_coverage"), ""),
+        Monitoring: {"windows": "window_history", "drift": "drift_history",
+                     "segments": "segment_history"},
+        Backtest: {"history": "backtest_history", "summary": "backtest_summary"},
+    }  # fmt: skip
+    made = {
+        part: part(**{k: given.pop(name or k) for k, name in names.items() if (name or k) in given})
+        for part, names in parts.items()
+    }
+    return PageTables(
+        made[Deployment], monitoring=made[Monitoring], backtest=made[Backtest], **given
+    )
+
+
 def full_tables(n: int = 12, columns: tuple[str, ...] = ("temp", "cnt"), **changes: Any) -> Any:
     """Everything that the page can show."""
     of = windows(n)
@@ -194,14 +225,6 @@ def full_tables(n: int = 12, columns: tuple[str, ...] = ("temp", "cnt"), **chang
         "ledger": ledger(),
         "backtest_history": history,
         "backtest_summary": summary,
-        "policy_decision": {
-            "decision": "retrain",
-            "as_of": "2011-04-30 00:00:00",
-            "window": "2011-04-16",
-            "champion_version": "3",
-            "reasons": [BIAS_RULE["detail"]],
-            "rules": [BIAS_RULE],
-        },
         "report_links": pd.DataFrame(
             {
                 "name": ["drift_report", "2011-04-16_v3"],
@@ -209,13 +232,14 @@ def full_tables(n: int = 12, columns: tuple[str, ...] = ("temp", "cnt"), **chang
                 "window": ["", "2011-04-16"],
             }
         ),
-        "champion": {
-            "version": "3",
-            "trained_from": "2011-01-01",
-            "trained_until": "2011-04-15 23:00",
-            "n_rows": 2519,
-            "estimator": "Ridge",
-        },
+        "champion": champion(),
         "nominal_coverage": 0.9,
     }
-    return PageTables(**{**content, **changes})
+    return page_tables(**{**content, **changes})
+
+
+def champion(version: str = "3", estimator: str = "Ridge") -> Champion:
+    """The model in use."""
+    return Champion(
+        version, estimator, pd.Timestamp("2011-01-01"), pd.Timestamp("2011-04-15 23:00"), 2519
+    )

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
-from regression_lifecycle.adapters.dashboard import PageTables, render_page
+from regression_lifecycle.adapters.dashboard import render_page
+from regression_lifecycle.core.decisions.records import Reason, to_cell
 from tests.adapters.dashboard.examples import (
     backtest,
+    champion,
     drift,
     full_tables,
     ledger,
     page_problem,
+    page_tables,
     windows,
 )
 
@@ -50,13 +53,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drift_history=drift(of, (ATTACK, IMAGE)),
         backtest_history=history,
         backtest_summary=summary,
-        ledger=ledger().assign(reasons=ATTACK, actor=IMAGE),
-        champion={"version": ATTACK},
+        ledger=ledger().assign(reasons=to_cell([Reason(ATTACK)]), actor=IMAGE),
+        champion=champion(ATTACK),
     )
     contents = {
         "full": full_tables(),
         "hostile": hostile,
-        "empty": PageTables(problem=page_problem()),
+        "empty": page_tables(problem=page_problem()),
     }
     for name, tables in contents.items():
         (folder / f"{name}.html").write_text(render_page(tables), encoding="utf-8")

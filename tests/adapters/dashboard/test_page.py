@@ -7,20 +7,27 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from regression_lifecycle.adapters.dashboard import PageTables, hero_png, render_page
+from regression_lifecycle.adapters.dashboard import draw_picture, render_page
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
+from regression_lifecycle.core.decisions.records import Reason, to_cell
+from regression_lifecycle.core.errors import LifecycleError
 from tests.adapters.dashboard.examples import (
+    BIAS_RULE,
+    SAID,
     backtest,
+    champion,
     drift,
     full_tables,
     ledger,
     page_problem,
+    page_tables,
     segments,
     windows,
 )
@@ -112,9 +119,20 @@ def test_the_head_says_what_is_deployed_and_what_was_decided(page: Page) -> None
         "version 3, Ridge",
         "2011-01-01 to 2011-04-15 23:00, 2,519 rows",
         "after window 2011-04-16, as of 2011-04-30",
-        "absolute bias was above 0.1 in 2 of the last 3 windows",
+        "absolute bias is 0.141 in window 2011-04-16; above 0.1 in 2 of the newest 3 window(s)",
     ):
         assert words in page.text
+
+
+def test_every_reason_is_one_item_whatever_stands_in_it(html: str) -> None:
+    decision = html.split('<div class="decision">')[1].split("</ul>")[0]
+    reasons = re.findall(r"<li>(.*?)</li>", decision)
+    # The sentence about the bias holds a semicolon, and so do the words of the person.
+    assert len(reasons) == 2
+    assert reasons[0].endswith("are asked for")
+    assert reasons[1] == SAID
+    opened = html.split('<details class="entry">')[1].split("</ul>")[0]
+    assert re.findall(r"<li>(.*?)</li>", opened) == reasons
 
 
 def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) -> None:
@@ -173,10 +191,15 @@ def test_segments_are_pooled_over_the_newest_windows_the_worst_first(page: Page)
 
 def test_the_ledger_shows_every_decision_with_its_checks(page: Page) -> None:
     assert sum(a.get("class") == "entry" for _, a in page.tags) == 4
-    assert "rmse is 71.5, at most 60 is allowed" in page.text
-    assert "rmse 71.5 60 fail too large" in page.text
-    assert "bias 0.141 0.100 fired" in page.text
+    assert "candidate rmse is 71.5, at most 60 is asked for" in page.text
+    assert "candidate rmse, at most 71.5 60 fail candidate rmse is 71.5" in page.text
+    assert "bias 0.141 0.100 fired absolute bias is 0.141" in page.text
     assert "baseline 120.2" in page.text
+
+
+def test_a_row_of_the_ledger_that_cannot_be_read_is_an_error_that_names_it() -> None:
+    with pytest.raises(LifecycleError, match="'it was too warm' is no JSON"):
+        render_page(full_tables(ledger=ledger().assign(reasons="it was too warm")))
 
 
 def test_reports_are_named_for_people(page: Page) -> None:
@@ -191,19 +214,19 @@ def test_only_relative_reports_are_linked() -> None:
             "window": "",
         }
     )
-    page = Page(render_page(PageTables(problem=page_problem(), report_links=links)))
+    page = Page(render_page(page_tables(problem=page_problem(), report_links=links)))
     inside = [a["href"] for t, a in page.tags if t == "a" and not str(a["href"]).startswith("#")]
     assert inside == ["a/r.html", "b%22/r%20%231.html"]
 
 
 def test_without_tables_every_section_says_how_to_fill_it() -> None:
-    empty = Page(render_page(PageTables(problem=page_problem())))
+    empty = Page(render_page(page_tables(problem=page_problem())))
     frames = {
         name: pd.DataFrame()
         for name in ("window_history", "drift_history", "segment_history", "ledger",
                      "backtest_history", "backtest_summary", "report_links")
     }  # fmt: skip
-    assert Page(render_page(PageTables(problem=page_problem(), **frames))).text == empty.text
+    assert Page(render_page(page_tables(problem=page_problem(), **frames))).text == empty.text
     assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
     assert "The policy has not decided yet: kedro run --pipelines=monitoring" in empty.text
     assert sum(a.get("class") == "empty" for _, a in empty.tags) == 10
@@ -211,17 +234,21 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
 
 
 def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:
-    tables = PageTables(problem=page_problem(), window_history=windows(1))
+    tables = page_tables(problem=page_problem(), window_history=windows(1))
     assert "No complete window yet" in Page(render_page(tables)).text
-    assert hero_png(tables).startswith(b"\x89PNG")
+    assert draw_picture(tables).startswith(b"\x89PNG")
 
 
 def test_nothing_from_the_tables_is_markup(html: str) -> None:
     plain = {tag for tag, _ in Page(html).tags}
     of = windows().assign(alarms=ATTACK, worst_segment=ATTACK, model_version=ATTACK)
     history, summary = backtest(of, (ATTACK, "b"))
-    decisions = ledger().assign(reasons=ATTACK, note=ATTACK, actor=ATTACK, decision=ATTACK)
-    decision = {"decision": ATTACK, "reasons": [ATTACK], "rules": [{"name": ATTACK}]}
+    said = to_cell([Reason("rollback", {"champion_version": "2", "version": "1", "reason": ATTACK}),
+                    Reason(ATTACK, {ATTACK: ATTACK})])  # fmt: skip
+    rules = to_cell([replace(BIAS_RULE, name=ATTACK, obstacle=Reason(ATTACK))])
+    decisions = ledger().assign(
+        reasons=said, policy=rules, note=ATTACK, actor=ATTACK, decision=ATTACK
+    )
     hostile = render_page(
         full_tables(
             window_history=of,
@@ -230,8 +257,7 @@ def test_nothing_from_the_tables_is_markup(html: str) -> None:
             ledger=decisions,
             backtest_history=history,
             backtest_summary=summary,
-            policy_decision=decision,
-            champion={"version": ATTACK, "estimator": ATTACK},
+            champion=champion(ATTACK, ATTACK),
             report_links=pd.DataFrame({"name": [ATTACK], "path": [ATTACK], "window": [ATTACK]}),
             parameters=DashboardParameters(title=ATTACK),
         )
@@ -298,7 +324,7 @@ def test_another_problem_in_the_same_store_stays_out() -> None:
 
 def test_the_picture_is_a_png_of_twice_its_size() -> None:
     image = pytest.importorskip("PIL.Image")
-    picture = image.open(io.BytesIO(hero_png(full_tables())))
+    picture = image.open(io.BytesIO(draw_picture(full_tables())))
     assert picture.format == "PNG"
     assert 2000 < picture.size[0] < 2500
     assert 600 < picture.size[1] < 1000

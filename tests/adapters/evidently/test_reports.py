@@ -35,7 +35,7 @@ from regression_lifecycle.adapters.evidently import (
 from regression_lifecycle.core.drift.columns import sample_rows
 from regression_lifecycle.core.drift.methods import METHODS, DriftMethod
 from regression_lifecycle.core.drift.parameters import DriftParameters
-from regression_lifecycle.core.drift.verdict import drifted_share
+from regression_lifecycle.core.drift.verdict import drifted_share, is_table_drifted
 from regression_lifecycle.core.errors import ConfigurationError
 from tests.drift_reports import draw_drift
 
@@ -125,6 +125,11 @@ def test_the_report_shows_the_verdict(reference: pd.DataFrame, current: pd.DataF
     for name in ("column", "method", "threshold", "drifted"):
         assert shown[name].tolist() == verdict[name].tolist()
     assert headline(snapshot)["Drifted columns"] == f"{verdict['drifted'].sum()} of 5"
+    assert is_table_drifted(verdict, parameters)
+    assert headline(snapshot)["Dataset drift"] == "detected"
+    strict = parameters.model_copy(update={"drifted_share": 1.0})
+    again, _ = draw_drift(reference, current, ROLES, strict)
+    assert headline(again)["Dataset drift"] == "not detected"
     page = safe_html(snapshot, "x.js")
     assert all(f"Drift in column '{name}'" in page for name in verdict["column"])
 

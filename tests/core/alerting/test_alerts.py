@@ -9,41 +9,55 @@ import pytest
 from pydantic import ValidationError
 
 from regression_lifecycle.core.alerting.alerts import AlertParameters, make_alerts
+from regression_lifecycle.core.decisions.records import (
+    GateDecision,
+    PolicyDecision,
+    Reason,
+    RollbackDecision,
+    RuleFinding,
+)
+from regression_lifecycle.core.decisions.wording import sentence
 
 
 def rule(name="rmse_high", action="retrain", verdict="fired", **values):
-    return {
-        "name": name,
-        "kind": "performance",
-        "action": action,
-        "verdict": verdict,
-        "value": 0.31,
-        "threshold": 0.22,
-        "detail": f"{name} looked at two windows",
-        **values,
-    }
+    figures = {"statistic": "cumulative", "n_windows": 2}
+    found = {"kind": "bias", "value": 0.31, "threshold": 0.22, "figures": figures, **values}
+    return RuleFinding(name=name, action=action, verdict=verdict, **found)
 
 
 def policy(decision="retrain", rules=None, version="3"):
-    return {
-        "decision": decision,
-        "as_of": "2012-03-05 00:00:00",
-        "window": "2012-02-27",
-        "champion_version": version,
-        "reasons": ["said by the policy"],
-        "rules": [rule()] if rules is None else rules,
-    }
+    return PolicyDecision(
+        decision=decision,
+        as_of="2012-03-05 00:00:00",
+        window="2012-02-27",
+        champion_version=version,
+        reasons=(Reason("no_champion"),),
+        rules=(rule(),) if rules is None else tuple(rules),
+    )
 
 
-def gate(decision, **values):
-    return {
-        "decision": decision,
-        "reasons": ["rmse is 2.0% higher than the champion's"],
-        "champion_version": "3",
-        "judged_until": "2012-03-04 23:00:00",
-        "n_rows": 672,
-        **values,
-    }
+LACKING = Reason("missing_forecasts", {"n_missing": 2, "n_rows": 9})
+
+
+def gate(decision, reasons=(LACKING,)):
+    return GateDecision(
+        decision=decision,
+        reasons=tuple(reasons),
+        checks=(),
+        metrics={},
+        opponent="champion",
+        champion_version="3",
+        candidate_fingerprint="new",
+        data_fingerprint="data",
+        judged_from="2012-02-20 00:00:00",
+        judged_until="2012-03-04 23:00:00",
+        n_rows=672,
+    )
+
+
+ROLLBACK = RollbackDecision(
+    version="2", champion_version="3", as_of="2012-03-05", actor="ada", note="too high"
+)
 
 
 def made(policy_decision, gate_decision, problem, **parameters):
@@ -61,7 +75,7 @@ def test_a_rule_that_fired_is_one_alert_with_its_evidence(problem):
     assert alert.key == f"{problem.name}/rmse_high/3"
     assert alert.level == "warning"
     assert "rmse_high asks for a retraining" in alert.title
-    assert "rmse_high looked at two windows" in alert.text
+    assert "bias summed over 2 window(s)" in alert.text
     assert "2012-02-27" in alert.text
     assert (alert.details["value"], alert.details["threshold"]) == (0.31, 0.22)
 
@@ -85,27 +99,27 @@ def test_the_first_training_is_no_trouble(problem):
     (alert,) = made(policy(version="", rules=[]), None, problem)
 
     assert alert.level == "info"
-    assert "said by the policy" in alert.text
+    assert "there is no champion yet" in alert.text
 
 
 @pytest.mark.parametrize(
     ("policy_decision", "decision", "level"),
     [
-        (None, "promote", "info"),
-        (None, "refuse", "warning"),
-        (policy("keep", []), "refuse", "warning"),
-        (policy(), "refuse", "critical"),
-        (None, "rollback", "critical"),
+        (None, gate("promote"), "info"),
+        (None, gate("refuse"), "warning"),
+        (policy("keep", []), gate("refuse"), "warning"),
+        (policy(), gate("refuse"), "critical"),
+        (None, ROLLBACK, "critical"),
     ],
 )
 def test_the_gates_answer_is_as_serious_as_what_it_leaves(
     problem, policy_decision, decision, level
 ):
-    alert = made(policy_decision, gate(decision), problem)[-1]
+    alert = made(policy_decision, decision, problem)[-1]
 
-    assert alert.details["event"] == decision
+    assert alert.details["event"] == decision.decision
     assert alert.level == level
-    assert "rmse is 2.0% higher" in alert.text
+    assert sentence(decision.reasons[0]) in alert.text
 
 
 def test_an_unchanged_candidate_is_no_news(problem):
@@ -121,17 +135,17 @@ def test_only_wanted_events_and_levels_are_told(problem):
 
 
 def test_no_value_of_the_data_breaks_a_line_or_a_document(problem):
-    nasty = rule(detail="hr=8\r\nBcc: x@y.example\x00", value=math.nan)
+    nasty = rule("hr", obstacle=Reason("hr=8\r\nBcc: x@y.example\x00"), value=math.nan)
 
     (alert,) = made(policy(rules=[nasty]), None, problem)
 
     assert "\n" not in alert.title
-    assert "hr=8 Bcc: x@y.example" in alert.text.splitlines()
+    assert "not computed: hr=8 Bcc: x@y.example" in alert.text.splitlines()
     assert json.loads(json.dumps(alert.document(), allow_nan=False))["details"]["value"] is None
 
 
 def test_a_long_list_of_reasons_is_cut_with_its_count(problem):
-    many = gate("refuse", reasons=[f"reason {i} {'x' * 900}" for i in range(40)])
+    many = gate("refuse", [Reason(f"reason {i} {'x' * 900}") for i in range(40)])
 
     (alert,) = made(None, many, problem)
 

@@ -12,6 +12,7 @@ from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.backtest.summary import oracle_schedule, squared_errors, summarise
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.models.training import Compute, ModelSpec
@@ -24,7 +25,7 @@ N_WINDOWS = 10
 MODEL = ModelSpec.model_validate({"estimator": {"class": "sklearn.linear_model.Ridge"}})
 PARAMETERS = WindowParameters(length="2 days", origin="2021-03-01")
 RULES = PolicyParameters.model_validate(
-    {"rules": [{"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}]}
+    {"rules": {"bias": {"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}}}
 )
 DEPLOYMENT = AdjustmentParameters.model_validate(
     {"interval": {"windows": 3, "minimum_rows": 20, "scale": "constant"}}
@@ -43,16 +44,15 @@ RETRAINING = RetrainingParameters.model_validate(
     }
 )
 KINDS = {
-    "never": BacktestPolicy(name="never", kind="never"),
-    "always": BacktestPolicy(name="always", kind="every", windows=1),
-    "every_4": BacktestPolicy(name="every_4", kind="every", windows=4),
-    "configured": BacktestPolicy(name="configured", kind="configured"),
+    "never": BacktestPolicy.model_validate({"kind": "never"}),
+    "always": BacktestPolicy.model_validate({"kind": "every", "windows": 1}),
+    "every_4": BacktestPolicy.model_validate({"kind": "every", "windows": 4}),
+    "configured": BacktestPolicy.model_validate({"kind": "configured"}),
     # Tries before every window, so that the gate is asked at every moment.
     "eager": BacktestPolicy.model_validate(
         {
-            "name": "eager",
             "kind": "rules",
-            "policy": {"rules": [{"kind": "schedule", "maximum_age": "1 hour"}]},
+            "policy": {"rules": {"age": {"kind": "schedule", "maximum_age": "1 hour"}}},
         }
     ),
 }
@@ -123,7 +123,7 @@ def test_never_keeps_the_first_model(make):
     assert column(steps, "model_age_windows") == list(range(N_WINDOWS))
     assert column(steps, "decision") == ["retrain", *["keep"] * (N_WINDOWS - 1)]
     assert set(past.asked) == {0}
-    assert summarise(steps, "never", 0.0)["retrains"] == 0
+    assert summarise("never", steps, "", 0.0)["retrains"] == 0
 
 
 def test_every_so_many_windows_a_new_model_serves_without_a_gate(make):
@@ -142,13 +142,15 @@ def test_the_configured_policy_retrains_when_the_level_moved_and_passes_the_gate
     assert column(steps, "decision")[:6] == ["retrain", *["keep"] * 5]
     assert column(steps, "decision")[6] == "retrain"
     assert steps[6]["gate"] == "refuse"
-    assert "gate: " in steps[6]["reasons"]
+    reasons = [reason.kind for reason in from_cell(steps[6]["reasons"], Reason)]
+    assert reasons[0] == "bias"
+    assert {"observed_improvement", "proven_improvement"} & set(reasons)
     assert steps[6]["alarms"] == "bias"
     assert steps[6]["model_version"] == "0"
     promoted = [place for place, step in enumerate(steps) if step["gate"] == "promote"]
     assert promoted
     assert steps[promoted[0]]["model_version"] == str(promoted[0])
-    row = summarise(steps, "configured", 1.0)
+    row = summarise("configured", steps, "", 1.0)
     assert (row["retrains"], row["refused"]) == (
         len(promoted),
         column(steps, "gate").count("refuse"),
@@ -169,7 +171,7 @@ def test_without_a_refit_the_challenger_itself_is_deployed(make):
 def test_rules_of_their_own_and_a_bare_model(make):
     late = {"kind": "schedule", "maximum_age": "6 days"}
     candidate = BacktestPolicy.model_validate(
-        {"name": "old", "kind": "rules", "policy": {"rules": [late]}, "level_correction": False}
+        {"kind": "rules", "policy": {"rules": {"age": late}}, "level_correction": False}
     )
     steps = make().run(candidate)
 
@@ -179,8 +181,9 @@ def test_rules_of_their_own_and_a_bare_model(make):
 
 
 def test_a_refused_challenger_is_not_tried_again_before_the_cooldown(make):
-    waiting = {"rules": [{"kind": "schedule", "maximum_age": "2 days"}], "cooldown_windows": 3}
-    candidate = BacktestPolicy.model_validate({"name": "slow", "kind": "rules", "policy": waiting})
+    age = {"kind": "schedule", "maximum_age": "2 days"}
+    waiting = {"rules": {"age": age}, "cooldown_windows": 3}
+    candidate = BacktestPolicy.model_validate({"kind": "rules", "policy": waiting})
     closed = RETRAINING.gate.model_copy(update={"minimum_rows": 10_000})
     past = make(retraining=RETRAINING.model_copy(update={"gate": closed}))
 
@@ -194,8 +197,8 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
     gap = (table["timestamp"] >= START + pd.Timedelta("2 days")) & (
         table["timestamp"] < START + pd.Timedelta("3 days 12h")
     )
-    tried = {"rules": [{"kind": "schedule", "maximum_age": "6 days"}]}
-    candidate = BacktestPolicy.model_validate({"name": "aged", "kind": "rules", "policy": tried})
+    tried = {"rules": {"age": {"kind": "schedule", "maximum_age": "6 days"}}}
+    candidate = BacktestPolicy.model_validate({"kind": "rules", "policy": tried})
     judged = RETRAINING.gate.model_copy(update={"minimum_rows": 97})
     past = make(table[~gap], retraining=RETRAINING.model_copy(update={"gate": judged}))
     assert past.history.windows[1].status == "underpopulated"
@@ -203,7 +206,8 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
     steps = past.run(candidate)
 
     # Windows 0 and 2 judge: 96 rows without the 12 of window 1 between them.
-    assert "96 rows were judged" in steps[3]["reasons"]
+    judged = Reason("rows", {"value": 96.0, "threshold": 97})
+    assert judged in from_cell(steps[3]["reasons"], Reason)
 
 
 # --- time ---------------------------------------------------------------------------------------
@@ -298,7 +302,7 @@ def test_the_summary_pools_rows_and_not_windows(make):
     past = make(table)
     steps = past.run("never")
 
-    row = summarise(steps, "the first model for ever", 1.5)
+    row = summarise("never", steps, "the first model for ever", 1.5)
 
     said = np.concatenate([past.bank(0).predictions[past.history.span(i)] for i in range(10)])
     factors = np.repeat(column(steps, "level_factor"), np.diff(past.history.bounds))
@@ -324,7 +328,7 @@ def test_the_oracle_is_a_bound_for_every_policy_without_level_correction(make):
     for candidate in KINDS.values():
         bare = candidate.model_copy(update={"level_correction": False})
         steps = past.run(bare)
-        retrains = summarise(steps, "", 0.0)["retrains"]
+        retrains = summarise("any", steps, "", 0.0)["retrains"]
         schedule, total = oracle_schedule(errors, retrains)
         assert total <= sum(column(steps, "squares")) * (1 + 1e-12)
         assert len(set(schedule)) - 1 <= retrains

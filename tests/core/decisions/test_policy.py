@@ -4,13 +4,13 @@ import math
 
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
-from regression_lifecycle.core.decisions import policy
-from regression_lifecycle.core.decisions.policy import PolicyParameters, alarms, decide
+from regression_lifecycle.core.decisions.policy import PolicyParameters, decide
+from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.decisions.rules import PolicyRule, PolicyState
-from tests.core.conftest import ROOT
+from regression_lifecycle.core.decisions.wording import SENTENCES
+from tests.shipped import parameters
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
@@ -59,7 +59,7 @@ def state(served, *, age="30 days", version="1", since=None):
 
 def ask(rule, served, **more):
     """What one rule finds."""
-    (found,) = decide(state(served, **more), policy_of(rule))["rules"]
+    (found,) = decide(state(served, **more), policy_of(rule)).rules
     return found
 
 
@@ -70,8 +70,7 @@ def policy_of(*rules, **more):
 
 @pytest.fixture(scope="module")
 def shipped():
-    text = (ROOT / "conf/base/parameters_policy.yml").read_text(encoding="utf-8")
-    return PolicyParameters.model_validate(yaml.safe_load(text)["policy"])
+    return PolicyParameters.model_validate(parameters()["policy"])
 
 
 # --- each rule ----------------------------------------------------------------------------------
@@ -103,17 +102,17 @@ FIRING = [
 def test_a_rule_fires_on_lasting_trouble_and_states_its_evidence(rule, trouble, value):
     found = ask(rule, windows({}, trouble, trouble))
 
-    assert found["verdict"] == "fired"
-    assert found["value"] == pytest.approx(value)
-    assert "in window w2" in found["detail"]
-    assert "2 of the newest 3 window(s)" in found["detail"]
+    assert found.verdict == "fired"
+    assert found.value == pytest.approx(value)
+    assert found.figures["window"] == "w2"
+    assert (found.figures["n_bad"], found.figures["n_windows"]) == (2, 3)
 
 
 @pytest.mark.parametrize(("rule", "trouble", "value"), FIRING)
 def test_a_single_bad_window_is_quiet(rule, trouble, value):
     # Whether it is the newest one or lies behind.
     for served in (windows({}, {}, trouble), windows({}, trouble, {}), windows(trouble)):
-        assert ask(rule, served)["verdict"] == "quiet"
+        assert ask(rule, served).verdict == "quiet"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ def test_a_single_bad_window_is_quiet(rule, trouble, value):
 def test_the_newest_window_must_be_among_the_bad_ones(bad, verdict):
     served = windows(*({"sum_raw_prediction": 1300.0} if mark == "x" else {} for mark in bad))
 
-    assert ask({**BIAS, "violations": 2, "of": 3}, served)["verdict"] == verdict
+    assert ask({**BIAS, "violations": 2, "of": 3}, served).verdict == verdict
 
 
 def test_windows_that_wait_for_labels_are_passed_over():
@@ -132,9 +131,9 @@ def test_windows_that_wait_for_labels_are_passed_over():
 
     found = ask(BIAS, windows(bad, waiting, bad, waiting))
 
-    assert found["verdict"] == "fired"
-    assert "in window w2" in found["detail"]
-    assert ask(BIAS, windows(waiting, waiting))["verdict"] == "not computed"
+    assert found.verdict == "fired"
+    assert found.figures["window"] == "w2"
+    assert ask(BIAS, windows(waiting, waiting)).verdict == "not computed"
 
 
 @pytest.mark.parametrize("status", ["partial", "underpopulated", "empty", "pending labels"])
@@ -144,8 +143,8 @@ def test_only_complete_windows_say_how_good_a_model_is(rule, status):
 
     found = ask(rule, windows(awful, awful, awful))
 
-    assert (found["verdict"], found["value"]) == ("not computed", None)
-    assert "no labelled window since the training" in found["detail"]
+    assert (found.verdict, found.value) == ("not computed", None)
+    assert found.obstacle == Reason("no_labelled_window")
 
 
 @pytest.mark.parametrize(
@@ -164,29 +163,29 @@ def test_only_complete_windows_say_how_good_a_model_is(rule, status):
 def test_a_figure_that_is_not_defined_is_neither_health_nor_illness(rule, undefined):
     found = ask(rule, windows(undefined, undefined, undefined))
 
-    assert (found["verdict"], found["value"]) == ("not computed", None)
+    assert (found.verdict, found.value) == ("not computed", None)
 
 
 def test_drift_and_quality_need_no_labels():
     waiting = {"status": "pending labels", "drifted_share": 0.9, "missing_share": 0.5}
 
-    assert ask(DRIFT, windows(waiting, waiting))["verdict"] == "fired"
-    assert ask(QUALITY, windows(waiting))["verdict"] == "fired"
+    assert ask(DRIFT, windows(waiting, waiting)).verdict == "fired"
+    assert ask(QUALITY, windows(waiting)).verdict == "fired"
 
 
 def test_an_empty_window_is_a_matter_of_quality_and_one_that_is_not_over_is_not():
     empty = {"status": "empty", "n": 0, "n_missing_rows": 168, "missing_share": math.nan}
 
-    assert ask(QUALITY, windows({}, empty))["value"] == 1.0
-    assert ask(QUALITY, windows({}, {**empty, "status": "partial"}))["verdict"] == "quiet"
+    assert ask(QUALITY, windows({}, empty)).value == 1.0
+    assert ask(QUALITY, windows({}, {**empty, "status": "partial"})).verdict == "quiet"
 
 
 @pytest.mark.parametrize("minimum", [0.7, 0.75, 0.8, 0.9])
 def test_a_coverage_of_just_the_minimum_is_quiet(minimum):
     rule = {"kind": "coverage", "minimum": minimum, "violations": 1, "of": 1}
 
-    assert ask(rule, windows({"coverage": minimum}))["verdict"] == "quiet"
-    assert ask(rule, windows({"coverage": minimum - 0.001}))["verdict"] == "fired"
+    assert ask(rule, windows({"coverage": minimum})).verdict == "quiet"
+    assert ask(rule, windows({"coverage": minimum - 0.001})).verdict == "fired"
 
 
 def test_an_error_can_be_measured_against_the_first_windows():
@@ -200,42 +199,40 @@ def test_an_error_can_be_measured_against_the_first_windows():
     }
     first = [{"rmse": 3.0}, {"rmse": 5.0}]
 
-    assert ask(rule, windows(*first, {"rmse": 5.9}))["verdict"] == "quiet"
+    assert ask(rule, windows(*first, {"rmse": 5.9})).verdict == "quiet"
     found = ask(rule, windows(*first, {"rmse": 6.4}))
-    assert (found["verdict"], found["value"]) == ("fired", pytest.approx(1.6))
-    assert "that of the first 2 windows" in found["detail"]
-    assert ask(rule, windows({"rmse": 999.0}))["verdict"] == "not computed"
+    assert (found.verdict, found.value) == ("fired", pytest.approx(1.6))
+    assert found.figures["relative_to"] == "first_windows"
+    assert ask(rule, windows({"rmse": 999.0})).verdict == "not computed"
 
 
 def test_biases_add_up_since_the_training_or_over_the_newest_windows():
     summed = {**BIAS, "statistic": "cumulative", "maximum": 0.25}
     small = {"sum_raw_prediction": 1060.0}
 
-    assert ask(summed, windows(*[small] * 4))["verdict"] == "quiet"
+    assert ask(summed, windows(*[small] * 4)).verdict == "quiet"
     found = ask(summed, windows(*[small] * 5))
-    assert (found["verdict"], found["value"]) == ("fired", pytest.approx(0.3))
-    assert "summed over 5 window(s)" in found["detail"]
+    assert (found.verdict, found.value) == ("fired", pytest.approx(0.3))
+    assert (found.figures["statistic"], found.figures["n_windows"]) == ("cumulative", 5)
 
     pooled = {**BIAS, "statistic": "pooled", "of": 2}
     large = {"sum_target": 9000.0, "sum_raw_prediction": 9000.0}
     bad = {"sum_raw_prediction": 1300.0}
     # By the rows, not by the windows: 10300 over 10000.
-    assert ask(pooled, windows(bad, large, bad))["value"] == pytest.approx(0.03)
-    assert ask(pooled, windows(large, bad, bad))["verdict"] == "fired"
+    assert ask(pooled, windows(bad, large, bad)).value == pytest.approx(0.03)
+    assert ask(pooled, windows(large, bad, bad)).verdict == "fired"
     alone = ask(pooled, windows(bad))
-    assert (alone["verdict"], alone["detail"]) == (
-        "not computed",
-        "bias over the newest 1 window(s) together: 2 are asked for",
-    )
+    assert alone.obstacle == Reason("too_few_windows", {"n_windows": 1, "of": 2})
+    assert (alone.verdict, alone.figures["statistic"]) == ("not computed", "pooled")
 
 
 def test_age_is_counted_from_the_newest_training_row():
-    assert ask(SCHEDULE, windows({}), age="83 days")["verdict"] == "quiet"
+    assert ask(SCHEDULE, windows({}), age="83 days").verdict == "quiet"
     found = ask(SCHEDULE, windows({}), age="84 days")
-    assert (found["verdict"], found["value"], found["threshold"]) == ("fired", 84.0, 84.0)
+    assert (found.verdict, found.value, found.threshold) == ("fired", 84.0, 84.0)
     nobody = PolicyState(START, "", None, [])
-    (found,) = decide(nobody, policy_of(SCHEDULE))["rules"]
-    assert found["verdict"] == "not computed"
+    (found,) = decide(nobody, policy_of(SCHEDULE)).rules
+    assert found.verdict == "not computed"
 
 
 # --- the decision -------------------------------------------------------------------------------
@@ -244,9 +241,9 @@ def test_age_is_counted_from_the_newest_training_row():
 def test_without_a_champion_a_first_one_is_asked_for():
     decision = decide(PolicyState(START, "", None, []), policy_of(BIAS))
 
-    assert decision["decision"] == policy.RETRAIN
-    assert decision["reasons"] == ["there is no champion yet"]
-    assert (decision["window"], decision["as_of"]) == ("", "2021-03-01 00:00:00")
+    assert decision.decision == "retrain"
+    assert decision.reasons == (Reason("no_champion"),)
+    assert (decision.window, decision.as_of) == ("", "2021-03-01 00:00:00")
 
 
 def test_rules_that_only_tell_never_retrain():
@@ -255,9 +252,9 @@ def test_rules_that_only_tell_never_retrain():
 
     decision = decide(state(windows(bad, bad)), policy_of(rule))
 
-    assert decision["decision"] == policy.ALERT
-    assert alarms(decision) == "bias"
-    assert decision["reasons"] == [decision["rules"][0]["detail"]]
+    assert decision.decision == "alert"
+    assert decision.alarms == "bias"
+    assert decision.reasons == (decision.rules[0].reason,)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +267,11 @@ def test_after_an_attempt_the_policy_waits(since, cooldown, decision):
 
     made = decide(state(windows(bad, bad), since=since), rules)
 
-    assert made["decision"] == decision
+    assert made.decision == decision
     if decision == "keep":
-        assert f"the last attempt was {since} window(s) ago" in made["reasons"][0]
-        assert alarms(made) == "bias"
+        waiting = {"n_windows": since, "cooldown_windows": cooldown}
+        assert made.reasons[0] == Reason("cooldown", waiting)
+        assert made.alarms == "bias"
 
 
 def test_who_has_to_wait_still_alerts():
@@ -282,22 +280,24 @@ def test_who_has_to_wait_still_alerts():
 
     made = decide(state(windows(trouble, trouble), since=1), rules)
 
-    assert made["decision"] == policy.ALERT
-    assert len(made["reasons"]) == 2
-    assert alarms(made) == "bias,coverage"
+    assert made.decision == "alert"
+    assert [reason.kind for reason in made.reasons] == ["cooldown", "bias", "coverage"]
+    assert made.alarms == "bias,coverage"
 
 
 def test_silence_says_what_it_rests_on():
     rules = policy_of(BIAS, SCHEDULE)
     undefined = {"sum_target": 0.0}
 
-    assert decide(state(windows({})), rules)["reasons"] == ["no rule fired"]
-    assert decide(state(windows(undefined)), rules)["reasons"] == [
-        "no rule fired; not computed: bias"
-    ]
+    assert decide(state(windows({})), rules).reasons == (
+        Reason("no_rule_fired", {"not_computed": []}),
+    )
+    assert decide(state(windows(undefined)), rules).reasons == (
+        Reason("no_rule_fired", {"not_computed": ["bias"]}),
+    )
     nothing = decide(state(windows(undefined)), policy_of(BIAS))
-    assert nothing["reasons"] == ["no rule could be computed yet"]
-    assert nothing["decision"] == policy.KEEP
+    assert nothing.reasons == (Reason("no_rule_computed"),)
+    assert nothing.decision == "keep"
 
 
 # --- what is shipped ----------------------------------------------------------------------------
@@ -315,16 +315,16 @@ def test_one_bad_window_never_retrains_under_the_shipped_policy(shipped):
     for place in range(5):
         served = windows(*(storm if index == place else {} for index in range(5)))
         for seen in range(1, 6):
-            decision = decide(state(served[:seen]), shipped)["decision"]
+            decision = decide(state(served[:seen]), shipped).decision
             assert decision == ("alert" if seen == place + 1 else "keep"), (place, seen)
 
 
 def test_two_bad_windows_retrain_under_the_shipped_policy(shipped):
     moved = {"sum_raw_prediction": 1300.0}
 
-    assert decide(state(windows({}, moved, {}, moved)), shipped)["decision"] == "retrain"
-    assert decide(state(windows({}, {}, {}), age="84 days"), shipped)["decision"] == "retrain"
-    assert decide(state(windows({}, {}, {})), shipped)["decision"] == "keep"
+    assert decide(state(windows({}, moved, {}, moved)), shipped).decision == "retrain"
+    assert decide(state(windows({}, {}, {}), age="84 days"), shipped).decision == "retrain"
+    assert decide(state(windows({}, {}, {})), shipped).decision == "keep"
 
 
 # --- wrong configuration ------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_two_rules_of_one_kind_have_names_of_their_own():
 
     made = decide(state(windows({"sum_prediction": 1300.0}) * 2), PolicyParameters(rules=rules))
 
-    assert alarms(made) == "served_bias"
+    assert made.alarms == "served_bias"
 
 
 def test_null_removes_a_rule():
@@ -383,7 +383,7 @@ def test_null_removes_a_rule():
 def test_a_finding_says_what_its_numbers_are(rule, unit, figure):
     found = ask(rule, windows({}, {}, {}))
 
-    assert (found["unit"], found["figure"]) == (unit, figure)
+    assert (found.unit, found.bounded_column) == (unit, figure)
 
 
 def test_what_a_policy_was_can_be_read_again(shipped):
@@ -394,3 +394,5 @@ def test_every_kind_of_rule_is_tested_here():
     tested = {rule["kind"] for rule in (BIAS, PERFORMANCE, COVERAGE, SCHEDULE, DRIFT, QUALITY)}
 
     assert tested == set(PolicyRule.kinds)
+    # Each has its sentence in the one table of messages.
+    assert tested <= set(SENTENCES)

@@ -15,7 +15,6 @@ from regression_lifecycle.core.drift.calibration import (
     THRESHOLD_DTYPES,
     CalibrationParameters,
     calibrate,
-    calibrate_thresholds,
     calibrated_parameters,
 )
 from regression_lifecycle.core.drift.methods import find_method
@@ -125,7 +124,8 @@ def _simulate(reference_weeks: int, seeds: int, windows: int) -> Alarms:
         promised = found.thresholds["false_alarm_rate"].notna().to_numpy()
         parameters = calibrated_parameters(PARAMETERS, found.thresholds, found.drifted_share)
         profile = make_profile(reference, COLUMNS, PARAMETERS)
-        lone, own = make_profile(reference, COLUMNS[:1], parameters), found.thresholds.iloc[:1]
+        lone = make_profile(reference, COLUMNS[:1], parameters)
+        strict = calibrated_parameters(LONE, found.thresholds.iloc[:1])
         for begin in range(n + WEEK, n + 2 * windows * WEEK, 2 * WEEK):
             week = hours.iloc[begin : begin + WEEK]
             verdict = score_window(profile, week, parameters)
@@ -133,7 +133,7 @@ def _simulate(reference_weeks: int, seeds: int, windows: int) -> Alarms:
             default.append(np.mean(_as_configured(verdict)))
             table.append(is_table_drifted(verdict, parameters))
             moved = week.assign(temp=week["temp"] + reference["temp"].std())
-            shifted.append(score_window(lone, moved, LONE, own)["drifted"].iloc[0])
+            shifted.append(score_window(lone, moved, strict)["drifted"].iloc[0])
     return Alarms(
         float(np.nanmean(columns)),
         float(np.mean(default)),
@@ -159,9 +159,8 @@ def test_a_window_without_drift_alarms_at_the_stated_rate(
 
 def _calibrated(reference: pd.DataFrame, **changes: Any) -> pd.DataFrame:
     settings = CalibrationParameters.model_validate(changes)
-    return calibrate_thresholds(
-        reference, reference["at"], COLUMNS, WEEK, PARAMETERS, settings
-    ).set_index("column")
+    found = calibrate(reference, reference["at"], COLUMNS, WEEK, PARAMETERS, settings)
+    return found.thresholds.set_index("column")
 
 
 def test_a_stricter_rate_gives_a_farther_threshold() -> None:
@@ -238,9 +237,9 @@ def test_a_window_may_be_given_as_a_length_of_time_whatever_gaps_the_reference_h
     reference = pd.concat([hours.iloc[: 3 * WEEK], hours.iloc[8 * WEEK :]])
 
     by_rows, by_time = (
-        calibrate_thresholds(
+        calibrate(
             reference, reference["at"], COLUMNS, window, PARAMETERS, CalibrationParameters()
-        )
+        ).thresholds
         for window in (WEEK, pd.Timedelta("7 days"))
     )
 
@@ -251,14 +250,14 @@ def test_missing_hours_thin_the_pretended_windows_out() -> None:
     hours = _hours(8 * WEEK, 6)
     reference = hours[np.random.default_rng(2).random(len(hours)) > 0.1]
 
-    found = calibrate_thresholds(
+    found = calibrate(
         reference,
         reference["at"],
         COLUMNS,
         pd.Timedelta("7 days"),
         PARAMETERS,
         CalibrationParameters(),
-    )
+    ).thresholds
 
     assert (found["n_blocks"] == 8).all()
 
@@ -311,8 +310,8 @@ def test_a_reference_without_its_moments_or_a_window_without_rows_is_refused() -
 
     for moments in (reference["at"].iloc[1:], reference["at"].where(reference.index > 3)):
         with pytest.raises(ConfigurationError, match="one moment for each row"):
-            calibrate_thresholds(reference, moments, COLUMNS, WEEK, PARAMETERS, settings)
+            calibrate(reference, moments, COLUMNS, WEEK, PARAMETERS, settings)
     with pytest.raises(ConfigurationError, match="has no row; take a longer one"):
-        calibrate_thresholds(
+        calibrate(
             reference, reference["at"], COLUMNS, pd.Timedelta("1 minute"), PARAMETERS, settings
         )

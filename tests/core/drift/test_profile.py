@@ -275,20 +275,20 @@ def test_a_verdict_has_its_dtypes_even_without_columns() -> None:
     assert again.columns == ()
 
 
-def test_calibrated_thresholds_take_the_place_of_the_configured_ones() -> None:
+def test_a_farther_threshold_changes_the_flag_and_not_the_score() -> None:
     rows = pd.DataFrame({"x": np.arange(60.0)})
     parameters = DriftParameters.model_validate({"numerical": {"method": "wasserstein"}})
+    farther = DriftParameters.model_validate(
+        {"per_column": {"x": {"method": "wasserstein", "threshold": 9.0}}}
+    )
     profile = make_profile(rows, [("x", "numerical", "feature")], parameters)
-    thresholds = pd.DataFrame({"column": ["x"], "method": ["wasserstein"], "threshold": [9.0]})
 
-    shifted = rows + 40
-    plain = score_window(profile, shifted, parameters).iloc[0]
-    calibrated = score_window(profile, shifted, parameters, thresholds).iloc[0]
+    near, far = (score_window(profile, rows + 40, each).iloc[0] for each in (parameters, farther))
 
-    assert plain["drifted"]
-    assert not calibrated["drifted"]
-    assert math.isclose(plain["score"], calibrated["score"])
-    assert calibrated["threshold"] == 9.0
+    assert near["drifted"]
+    assert not far["drifted"]
+    assert math.isclose(near["score"], far["score"])
+    assert far["threshold"] == 9.0
 
 
 def test_names_that_cannot_be_meant_are_refused() -> None:

@@ -3,17 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.evaluation.challenger import (
     RetrainingParameters,
-    judge_challenger,
-    judging_windows,
+    comparison_windows,
     training_rows,
 )
 from regression_lifecycle.core.windows.windows import Window
-from tests.core.conftest import ROOT
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
@@ -30,10 +27,10 @@ def windows(*statuses):
 
 def chosen(listed, trained_until=None, count=2):
     moment = None if trained_until is None else pd.Timestamp(trained_until)
-    return [window.key for window in judging_windows(listed, moment, count)]
+    return [window.key for window in comparison_windows(listed, moment, count)]
 
 
-# --- who judges ---------------------------------------------------------------------------------
+# --- who compares -------------------------------------------------------------------------------
 
 
 def test_the_newest_complete_windows_judge():
@@ -89,96 +86,6 @@ def test_sliding_training_looks_back_so_far_and_no_further(table, problem):
         pd.Timestamp("2021-03-03"),
         pd.Timestamp("2021-03-04 23:00"),
     ]
-
-
-# --- the answer ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def gate():
-    text = (ROOT / "conf/base/parameters_retraining.yml").read_text(encoding="utf-8")
-    return RetrainingParameters.model_validate(yaml.safe_load(text)["retraining"]).gate
-
-
-def rows(candidate, champion=None, weeks=2):
-    """Two weeks; the numbers are the size of each model's errors."""
-    random = np.random.default_rng(0)
-    moments = pd.date_range(START, periods=weeks * 168, freq="h")
-    target = random.uniform(50, 150, len(moments))
-    noise = random.normal(0, 1, len(moments))
-    table = pd.DataFrame(
-        {
-            "timestamp": moments,
-            "cnt": target,
-            "baseline": target + 60 * noise,
-            "candidate": target + candidate * noise,
-        }
-    )
-    return table if champion is None else table.assign(champion=target + champion * noise)
-
-
-def judge(table, gate, version="3"):
-    return judge_challenger(table, ("timestamp", "cnt"), gate, champion_version=version)
-
-
-def test_a_better_challenger_is_promoted_with_its_evidence(gate):
-    answer = judge(rows(20, 30), gate)
-
-    assert answer["decision"] == "promote"
-    assert answer["opponent"] == "champion version 3"
-    assert answer["champion_version"] == "3"
-    assert (answer["judged_from"], answer["judged_until"]) == (
-        "2021-03-01 00:00:00",
-        "2021-03-14 23:00:00",
-    )
-    assert answer["n_rows"] == 336
-    assert set(answer["metrics"]) == {"candidate", "champion", "baseline"}
-    assert {check["verdict"] for check in answer["checks"]} == {"pass"}
-
-
-@pytest.mark.parametrize(("candidate", "text"), [(30, "0.0% lower"), (31, "3.3% higher")])
-def test_an_equal_or_worse_challenger_is_refused(gate, candidate, text):
-    answer = judge(rows(candidate, 30), gate)
-
-    assert answer["decision"] == "refuse"
-    assert text in answer["reasons"][0]
-    assert "champion version 3's" in answer["reasons"][0]
-
-
-def test_without_a_champion_the_baseline_is_the_opponent(gate):
-    answer = judge(rows(20), gate, version="")
-
-    assert (answer["decision"], answer["opponent"]) == ("promote", "baseline")
-    assert judge(rows(70), gate, version="")["decision"] == "refuse"
-
-
-def test_rows_without_a_label_are_not_counted(gate):
-    table = rows(20, 30)
-    table.loc[:99, "cnt"] = np.nan
-
-    assert judge(table, gate)["n_rows"] == 236
-
-
-@pytest.mark.parametrize(
-    ("version", "reason"),
-    [
-        ("3", "no complete window lies after the champion's training"),
-        ("", "no complete window yet"),
-    ],
-)
-def test_where_nothing_can_judge_the_challenger_is_refused(gate, version, reason):
-    answer = judge(rows(20, 30 if version else None).iloc[:0], gate, version)
-
-    assert answer["decision"] == "refuse"
-    assert reason in answer["reasons"][0]
-    assert (answer["n_rows"], answer["judged_until"], answer["metrics"]) == (0, "", {})
-
-
-def test_too_few_days_refuse(gate):
-    answer = judge(rows(20, 30).iloc[:72], gate)
-
-    assert answer["decision"] == "refuse"
-    assert any("3 block(s) of 1 day" in reason for reason in answer["reasons"])
 
 
 def test_training_shorter_than_a_day_is_refused():

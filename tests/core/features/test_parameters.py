@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from tests import shipped
 
 FEATURES = [{"kind": "lag", "name": "week_ago", "column": "cnt", "ages": ["7 days"]}]
 
@@ -32,8 +30,6 @@ def test_a_split_is_asked_for():
 
 
 def test_the_features_of_the_repository_are_allowed_for_its_table(bike_problem):
-    path = Path(__file__).parents[3] / "conf/base/parameters_preprocessing.yml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))["preprocessing"]
-    recipe = PreprocessingParameters.model_validate(content).recipe
+    recipe = PreprocessingParameters.model_validate(shipped.parameters()["preprocessing"]).recipe
     recipe.check(bike_problem)
     assert not {"cnt", "casual", "registered"} & set(recipe.feature_names)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from regression_lifecycle.core.evaluation.gate import CheckResult, decide
+from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
 from regression_lifecycle.core.models.model_card import write_model_card
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
@@ -10,10 +10,30 @@ METRICS = {
     "candidate": {"rmse": 51.6789, "mae": 30.0, "r2": 0.9, "rmsle": None, "bias": -0.01},
     "baseline": {"rmse": 112.0, "mae": 70.0, "r2": 0.7, "rmsle": 0.5, "bias": 0.02},
 }
-CHECKS = [
-    CheckResult("rows", 5000, 672, "pass", "5000 rows were judged"),
-    CheckResult("candidate bias at most 0.1", None, 0.1, "not computed", "bias is not defined"),
-]
+UNDEFINED = Reason("metric_undefined", {"metric": "bias", "of_baseline": False})
+DECISION = GateDecision(
+    decision="refuse",
+    reasons=(UNDEFINED,),
+    checks=(
+        Finding(kind="rows", verdict="pass", value=5000, threshold=672),
+        Finding(
+            kind="metric",
+            verdict="not computed",
+            value=None,
+            threshold=0.1,
+            figures={**UNDEFINED.figures, "bound": "maximum"},
+            obstacle=UNDEFINED,
+        ),
+    ),
+    metrics=METRICS,
+    opponent="baseline",
+    champion_version="",
+    candidate_fingerprint="fingerprint-f",
+    data_fingerprint="fingerprint-d",
+    judged_from="2021-03-01 12:00",
+    judged_until="2021-04-01",
+    n_rows=5000,
+)
 
 
 @pytest.fixture
@@ -31,13 +51,11 @@ def card(make_problem, recipe):
         n_rows=12345,
         target_mean=1.0,
     )
-    judged = {"judged_from": "2021-03-01 12:00", "judged_until": "2021-04-01", "n_rows": 5000}
     return write_model_card(
         make_problem(horizon="36 hours", caveats=["The weather counts as known."]),
         metadata,
         "sklearn.linear_model.Ridge",
-        METRICS,
-        {**decide(CHECKS, unchanged=False), **judged},
+        DECISION,
     )
 
 
@@ -50,7 +68,7 @@ def card(make_problem, recipe):
         "`sklearn.linear_model.Ridge`",
         "12,345 rows, 2021-01-01 05:00:00 to 2021-03-01 11:00:00",
         "5,000 later rows, 2021-03-01 12:00 to 2021-04-01",
-        "refuse: bias is not defined",
+        "refuse: candidate bias is not defined here",
         "`fingerprint-f` (data `fingerprint-d`)",
         "## Features\n\n`temp`, `day_ago`.",
         "Never features: `part_a` (a part of the target), `part_b` (the other part).",
@@ -69,7 +87,7 @@ def test_the_card_has_a_row_per_model_and_an_undefined_figure_is_no_number(card)
 
 def test_the_card_has_a_row_per_check(card):
     assert "| rows | 5000 | 672 | pass |" in card
-    assert "| candidate bias at most 0.1 | not defined | 0.1 | not computed |" in card
+    assert "| candidate bias, at most | not defined | 0.1 | not computed |" in card
 
 
 def test_every_table_of_the_card_has_as_many_cells_in_each_row(card):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from regression_lifecycle.core.decisions.records import Reason
+from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
+from tests.core.decisions.test_records import GATE
 
 METRICS = {
     "candidate": {
@@ -162,12 +166,13 @@ def test_names_of_columns_and_folders_are_no_markup(capsys: Any, tmp_path: Path)
 
 
 @pytest.mark.parametrize("decision", ["promote", "refuse", "unchanged"])
-def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decision: str) -> None:
-    reasons = ["r2 0.05 is below 0.1", "columns [red]temp[/] and [/] are odd"]
+def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decision: Any) -> None:
+    odd = Reason("rollback", {"champion_version": "2", "version": "1", "reason": "[red]x[/] [/]"})
+    made = replace(GATE, decision=decision, reasons=(Reason("no_check"), odd))
 
-    text = summary(capsys, gate_decision={"decision": decision, "reasons": reasons})
+    text = summary(capsys, gate_decision=made)
 
-    assert f"Gate {decision}: {'; '.join(reasons)}" in text
+    assert f"Gate {decision}: {'; '.join(sentences(made.reasons))}" in text
 
 
 @pytest.mark.parametrize(("version", "shown"), [("3", "version 3"), (None, "none")])
@@ -199,7 +204,7 @@ def test_a_run_says_nothing_of_what_it_did_not_write(capsys: Any) -> None:
         capsys,
         training_set=1,
         holdout_metrics=METRICS,
-        gate_decision={"decision": "promote", "reasons": []},
+        gate_decision=GATE,
         read_only=("holdout_metrics", "gate_decision"),
     )
 

@@ -4,7 +4,22 @@ The only package that knows Altair, vl-convert and Jinja. Tables go in, one HTML
 picture come out; importing it imports none of the three.
 """
 
-from regression_lifecycle.adapters.dashboard.render import hero_png, render_page
-from regression_lifecycle.adapters.dashboard.sources import PageTables
+from regression_lifecycle.adapters.dashboard.page import render_page
+from regression_lifecycle.adapters.dashboard.picture import draw_picture
+from regression_lifecycle.adapters.dashboard.tables import (
+    Backtest,
+    Champion,
+    Deployment,
+    Monitoring,
+    PageTables,
+)
 
-__all__ = ["PageTables", "hero_png", "render_page"]
+__all__ = [
+    "Backtest",
+    "Champion",
+    "Deployment",
+    "Monitoring",
+    "PageTables",
+    "draw_picture",
+    "render_page",
+]

@@ -1,201 +1,120 @@
-"""The charts over time: error, bias, coverage and the data's quality by window."""
+"""What several charts are made of: their columns, their time axis, what answers the pointer.
+
+A specification names styles and ranges, never a colour: the page embeds it with the light or the
+dark configuration. It holds no text of the data but champions' versions and the names of columns,
+and these only as values, never as field names.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from regression_lifecycle.adapters.dashboard.chart_parts import (
-    constant,
-    finished,
-    hover,
-    time,
-    waiting,
-    windows_data,
-    with_unit,
+from regression_lifecycle.adapters.dashboard.formatting import text
+
+if TYPE_CHECKING:
+    import altair as alt
+
+NAME_LENGTH = 60
+
+_MOMENT = (
+    "utcFormat(datum.value, utchours(datum.value) != 0 ? '%H:%M' : utcdate(datum.value) != 1 "
+    "? '%-d %b' : utcmonth(datum.value) != 0 ? '%b' : '%Y')"
 )
 
-_HERO_HEIGHT = 300
-_HEIGHT = 170
+
+def milliseconds(moments: pd.Series) -> list[int | None]:
+    """Write moments as milliseconds since 1970, read as UTC so that no clock change moves them."""
+    return [None if pd.isna(m) else int(pd.Timestamp(m).value // 1_000_000) for m in moments]
 
 
-def error_chart(changes: pd.DataFrame, unit: str, *, labels: bool = False) -> dict[str, Any]:
-    """Draw the error by window: deployed model and baseline, champions, alarms.
+def numbers(values: pd.Series) -> list[float | None]:
+    """Write numbers with six digits, whole ones as integers; more nobody sees in a chart."""
+    rounded = [None if pd.isna(v) or not math.isfinite(v) else float(f"{v:.6g}") for v in values]
+    return [int(v) if v is not None and v == int(v) else v for v in rounded]
 
-    Args:
-        changes: What ``champion_changes`` finds.
-        unit: Unit of the target.
-        labels: Whether the lines are named in the chart, for a picture without a legend.
 
-    Returns:
-        A specification over the table ``windows``.
-    """
+def texts(values: pd.Series, limit: int = 400) -> list[str]:
+    """Write any column as texts of bounded length; empty where there is nothing."""
+    return [text(value, limit) for value in values]
+
+
+def time(field: str = "start", *, axis: bool = True) -> alt.X:
+    """Place marks by a column of moments in milliseconds, with or without the axis."""
     import altair as alt
 
-    y = alt.Y("rmse:Q", title=with_unit("RMSE", unit), scale=alt.Scale(zero=True, nice=True))
-    middle = time("middle", axis=False)
-    line = alt.Chart(windows_data()).encode(x=middle, y=y)
-    baseline = alt.Chart(windows_data()).encode(x=middle, y=alt.Y("baseline_rmse:Q"))
-    bottom = alt.Chart(windows_data()).encode(x=middle, y=alt.value(_HERO_HEIGHT - 8))
-    layers: list[Any] = [
-        waiting(),
-        _champions(changes),
-        baseline.mark_line(style="baseline"),
-        line.mark_line(style="deployed"),
-        line.transform_filter("datum.whole").mark_point(
-            style="deployed-point", filled=True, size=26, opacity=1
-        ),
-        line.transform_filter("!datum.whole").mark_point(
-            style="open-point", filled=True, size=34, opacity=1
-        ),
-        bottom.transform_filter("datum.alarmed").mark_point(
-            style="alarm", shape="triangle-up", filled=True, size=60, opacity=1
-        ),
-        hover(
-            ("status", "status"),
-            ("t_n", "rows"),
-            ("t_rmse", "RMSE"),
-            ("t_baseline_rmse", "baseline RMSE"),
-            ("t_mae", "MAE"),
-            ("t_bias", "bias"),
-            ("t_coverage", "coverage"),
-            ("t_version", "model version"),
-            ("t_alarms", "alarms"),
-            axis=False,
-        ),
-    ]
-    if labels:
-        layers += [
-            _end_label("rmse", "deployed model", "deployed-label"),
-            _end_label("baseline_rmse", "baseline", "baseline-label"),
-        ]
-    return finished(
-        alt.layer(*layers).resolve_axis(x="independent"), _HERO_HEIGHT, "Error by window"
-    )
+    shown = alt.Axis(labelExpr=_MOMENT) if axis else None
+    # Local time of the reader has hours that do not exist.
+    return alt.X(f"{field}:T", title=None, scale=alt.Scale(type="utc", nice=False), axis=shown)
 
 
-def bias_chart(limit: float | None) -> dict[str, Any]:
-    """Draw the bias by window, as served and as the model alone says.
-
-    Args:
-        limit: The policy's limit either way; None for no band.
-
-    Returns:
-        A specification over the table ``windows``.
-    """
+def tooltip(*fields: tuple[str, str]) -> list[Any]:
+    """Show columns, each under its name."""
     import altair as alt
 
-    base = alt.Chart(windows_data()).encode(x=time("middle"))
-    bias = alt.Y("bias:Q", title="bias", axis=alt.Axis(format="+.0%"))
-    layers: list[Any] = [waiting()]
-    if limit is not None:
-        layers += [
-            constant(0).mark_rect(style="band").encode(y=alt.datum(-limit), y2=alt.datum(limit)),
-            constant(limit).mark_rule(style="limit"),
-            constant(-limit).mark_rule(style="limit"),
-        ]
-    layers += [
-        constant(0).mark_rule(style="level"),
-        base.mark_line(style="own").encode(y="own_bias:Q"),
-        base.mark_line(style="deployed").encode(y=bias),
-        hover(
-            ("status", "status"),
-            ("t_bias", "bias as served"),
-            ("t_own_bias", "of the model alone"),
-            ("t_version", "model version"),
-        ),
-    ]
-    return finished(alt.layer(*layers), _HEIGHT, "Bias by window")
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in fields]
 
 
-def coverage_chart(nominal: float | None) -> dict[str, Any]:
-    """Draw the share of rows inside the prediction interval by window.
-
-    Args:
-        nominal: The share that was promised; None for no line.
-
-    Returns:
-        A specification over the table ``windows``.
-    """
+def named_windows() -> Any:
+    """Name the table of the windows, which the page fills."""
     import altair as alt
 
-    base = alt.Chart(windows_data()).encode(x=time("middle"))
-    share = alt.Y(
-        "coverage:Q",
-        title="inside the interval",
-        axis=alt.Axis(format=".0%"),
-        scale=alt.Scale(zero=False, nice=True),
-    )
-    layers: list[Any] = [waiting()]
-    if nominal is not None:
-        layers.append(constant(nominal).mark_rule(style="level"))
-    layers += [
-        base.mark_line(style="deployed").encode(y=share),
-        hover(("status", "status"), ("t_n", "rows"), ("t_coverage", "coverage")),
-    ]
-    return finished(alt.layer(*layers), _HEIGHT, "Coverage by window")
+    return alt.NamedData(name="windows")
 
 
-def quality_chart(field: str, title: str, *, share: bool = False) -> dict[str, Any]:
-    """Draw one figure of the data's quality by window.
-
-    Args:
-        field: Column of the table ``windows``.
-        title: What it counts.
-        share: Whether it is a share.
-
-    Returns:
-        A specification over the table ``windows``.
-    """
+def constant(value: float) -> Any:
+    """Place one mark at a value of y, over the whole width."""
     import altair as alt
 
-    axis = alt.Axis(format=".1~%" if share else "~s", tickCount=3)
-    # A count of zeros still has a scale.
-    top = alt.Y(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(zero=True, nice=True))
-    bars = (
-        alt.Chart(windows_data())
-        .mark_rect(style="bar")
-        .encode(x=time(), x2="end:T", y=top, y2=alt.datum(0))
-    )
-    shown = f"t_{field}" if share else field
-    return finished(alt.layer(bars, hover((shown, title))), 90, title)
+    return alt.Chart(alt.InlineData(values=[{}])).encode(y=alt.datum(value))
 
 
-def _champions(changes: pd.DataFrame) -> Any:
-    """Mark the champions by the grid of a second time axis, which thins its own labels."""
-    import altair as alt
-
-    moments = [int(start) for start in changes["start"]]
-    names = [str(label) for label in changes["label"]]
-    axis = alt.Axis(
-        orient="top",
-        # Not as plain values: Vega's interpreter reads a moment's milliseconds as a year.
-        values=alt.ExprRef(json.dumps(moments)),
-        labelExpr=f"{json.dumps(names)}[indexof({json.dumps(moments)}, toNumber(datum.value))]",
-        labelOverlap="greedy",
-        labelSeparation=6,
-        labelAngle=0,
-        grid=True,
-        gridDash=[2, 3],
-        gridOpacity=1,
-        domain=False,
-        ticks=False,
-        style="champion",
-    )
-    time = alt.X("start:T", title=None, scale=alt.Scale(type="utc", nice=False), axis=axis)
-    return alt.Chart(windows_data()).mark_rule(opacity=0, tooltip=None).encode(x=time)
-
-
-def _end_label(field: str, words: str, style: str) -> Any:
+def waiting() -> Any:
+    """Shade the windows whose figures are not final."""
     import altair as alt
 
     return (
-        alt.Chart(windows_data())
-        .transform_filter(f"isValid(datum.{field})")
-        .transform_window(place="row_number()", sort=[alt.SortField("start", order="descending")])
-        .transform_filter("datum.place == 1")
-        .mark_text(style=style, align="left", dx=8)
-        .encode(x=time("middle", axis=False), y=alt.Y(f"{field}:Q"), text=alt.value(words))
+        alt.Chart(named_windows())
+        .transform_filter("!datum.whole")
+        .mark_rect(style="waiting")
+        .encode(x=time(), x2="end:T")
     )
+
+
+def hover(*fields: tuple[str, str], axis: bool = True) -> Any:
+    """Let the whole height of a window answer the pointer."""
+    import altair as alt
+
+    under = alt.selection_point(name="hover", on="pointerover", fields=["window"], empty=False)
+    return (
+        alt.Chart(named_windows())
+        .mark_rect(style="hover")
+        .encode(
+            x=time(axis=axis),
+            x2="end:T",
+            opacity=alt.condition(under, alt.value(0.14), alt.value(0)),
+            tooltip=tooltip(("window", "window"), *fields),
+        )
+        .add_params(under)
+    )
+
+
+def with_unit(name: str, unit: str) -> str:
+    """Return the title of an axis with its unit, if there is one."""
+    return f"{name} ({unit})" if unit else name
+
+
+def finished(chart: Any, height: int, description: str) -> dict[str, Any]:
+    """Give a chart its size and return its specification.
+
+    Args:
+        height: Height of the drawing area in pixels; its width is the page's.
+        description: For those who do not see it.
+    """
+    sized = chart.properties(width="container", height=height, description=description)
+    specification: dict[str, Any] = sized.to_dict()
+    # Altair's own look would win over the page's.
+    specification.pop("config", None)
+    return specification

@@ -8,11 +8,11 @@ from regression_lifecycle.adapters.evidently.drift import drift_snapshot
 from regression_lifecycle.adapters.evidently.figures import metric_values, summary
 from regression_lifecycle.adapters.evidently.frames import ColumnRoles
 from regression_lifecycle.adapters.evidently.library import evidently_version
+from regression_lifecycle.adapters.evidently.markdown import summary_markdown
 from regression_lifecycle.adapters.evidently.pages import (
     library_code,
     library_name,
     safe_html,
-    summary_markdown,
 )
 from regression_lifecycle.adapters.evidently.reports import (
     data_quality_snapshot,

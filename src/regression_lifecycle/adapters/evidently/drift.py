@@ -19,9 +19,12 @@ from regression_lifecycle.adapters.evidently.frames import ColumnRoles, Prepared
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
 from regression_lifecycle.adapters.evidently.results import collect, drift_results
 from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.verdict import is_table_drifted
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
+
+_DETECTED = {True: "detected", False: "not detected", None: "not computed"}
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def drift_snapshot(
                 "Reference rows": f"{len(compared.reference.frame):,}",
                 "Current rows": f"{len(compared.current.frame):,}",
                 "Drifted columns": compared.drifted_columns,
+                "Dataset drift": _DETECTED[is_table_drifted(verdict, parameters)],
             },
             metadata=metadata or {},
             results=collect(drift_results(verdict, parameters)),

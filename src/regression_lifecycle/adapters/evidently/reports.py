@@ -6,7 +6,6 @@ said in the notes at its head.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +20,7 @@ from regression_lifecycle.adapters.evidently.frames import (
     prepare,
     sample_note,
 )
+from regression_lifecycle.adapters.evidently.results import error_figures, error_headline
 from regression_lifecycle.core.drift.columns import sample_rows
 
 if TYPE_CHECKING:
@@ -124,22 +124,18 @@ def regression_snapshot(
         reference=before,
         regression=(roles.target, roles.prediction),
     )
-    figures = {"Rows": f"{len(now.frame):,}", **_errors(now, only, "")}
+    figures = {"Rows": f"{len(now.frame):,}", **_errors(now, only)}
     if before is not None:
-        figures |= _errors(before, only, "Reference ")
+        figures |= _errors(before, only, "Reference")
     return job.report(notes, figures, timestamp, metadata)
 
 
-def _errors(side: Prepared, roles: ColumnRoles, label: str) -> dict[str, str]:
+def _errors(prepared: Prepared, roles: ColumnRoles, side: str = "") -> dict[str, str]:
     """Figures for the head: Evidently hides RMSE, and fails where all targets are 0."""
-    if not len(side.frame):
+    rows = prepared.frame
+    if not len(rows):
         return {}
-    error = side.frame[roles.prediction] - side.frame[roles.target]
-    return {
-        f"{label}RMSE": f"{math.sqrt((error**2).mean()):.4g}",
-        f"{label}MAE": f"{error.abs().mean():.4g}",
-        f"{label}mean error".capitalize(): f"{error.mean():.4g}",
-    }
+    return error_headline(error_figures(rows[roles.target], rows[roles.prediction]), side)
 
 
 def _scored(

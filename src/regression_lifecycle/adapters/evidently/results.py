@@ -115,6 +115,23 @@ def error_figures(target: pd.Series, prediction: pd.Series) -> dict[str, float]:
     return figures
 
 
+def error_headline(figures: Mapping[str, float], side: str = "") -> dict[str, str]:
+    """Format the main error figures for the head of a report.
+
+    Args:
+        figures: What :func:`error_figures` gives.
+        side: Which table they are about, for the labels; empty for a lone one.
+
+    Returns:
+        RMSE, MAE and mean error by label.
+    """
+    labels = {"RMSE": "rmse", "MAE": "mae", "mean error": "mean_error"}
+    return {
+        (f"{side} {label}" if side else f"{label[0].upper()}{label[1:]}"): f"{figures[key]:.4g}"
+        for label, key in labels.items()
+    }
+
+
 def drift_results(
     verdict: pd.DataFrame, parameters: DriftParameters
 ) -> Iterator[tuple[Any, tuple[float, ...]]]:

@@ -21,6 +21,7 @@ from regression_lifecycle.adapters.evidently.results import (
     collect,
     drift_results,
     error_figures,
+    error_headline,
     error_results,
     row_results,
 )
@@ -138,8 +139,7 @@ def _figures(
     if len(scored):
         figures = error_figures(scored[roles.target], scored[roles.prediction])
         results |= collect(error_results(figures))
-        for label, key in (("RMSE", "rmse"), ("MAE", "mae"), ("Mean error", "mean_error")):
-            shown[label] = f"{figures[key]:.4g}"
+        shown |= error_headline(figures)
         if "bias" in figures:
             shown["Bias"] = f"{figures['bias']:+.1%}"
     if compared is not None:

@@ -14,6 +14,19 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.alerting.channels import AlertChannel
 from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import (
+    ALERT,
+    FIRED,
+    KEEP,
+    PROMOTE,
+    REFUSE,
+    RETRAIN,
+    ROLLBACK,
+    GateDecision,
+    PolicyDecision,
+    RollbackDecision,
+)
+from regression_lifecycle.core.decisions.wording import evidence, opponent, sentences
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 Level = Literal["info", "warning", "critical"]
@@ -98,8 +111,8 @@ class Alert:
 
 
 def make_alerts(
-    policy_decision: Mapping[str, Any] | None,
-    gate_decision: Mapping[str, Any] | None,
+    policy_decision: PolicyDecision | None,
+    gate_decision: GateDecision | RollbackDecision | None,
     problem: Problem,
     parameters: AlertParameters,
 ) -> list[Alert]:
@@ -107,8 +120,7 @@ def make_alerts(
 
     Args:
         policy_decision: What the policy decided, or None.
-        gate_decision: What the gate decided, or None where no candidate was judged. A rollback is
-            one of ``decision: rollback`` with ``reasons``, ``champion_version`` and ``as_of``.
+        gate_decision: What the gate or a person decided, or None where no candidate was judged.
         problem: Its name stands in the alert.
         parameters: Which events and levels are wanted.
 
@@ -120,7 +132,7 @@ def make_alerts(
     if policy_decision is not None:
         made += _policy_alerts(policy_decision, problem.name)
     if gate_decision is not None:
-        made += _gate_alerts(gate_decision, policy_decision or {}, problem.name)
+        made += _gate_alerts(gate_decision, policy_decision, problem.name)
     least = LEVELS.index(parameters.minimum_level)
     return [
         alert
@@ -129,67 +141,72 @@ def make_alerts(
     ]
 
 
-def _policy_alerts(decision: Mapping[str, Any], problem: str) -> Iterator[tuple[str, Alert]]:
-    event = decision["decision"]
-    if event not in ("alert", "retrain"):
+def _policy_alerts(decision: PolicyDecision, problem: str) -> Iterator[tuple[str, Alert]]:
+    event, version = decision.decision, decision.champion_version
+    if event == KEEP:
         return
-    version = str(decision.get("champion_version") or "")
+    moment = (decision.as_of, decision.window)
     # A wish to retrain that the policy's own cooldown holds back is not told as a retraining.
     fired = [
         rule
-        for rule in decision["rules"]
-        if rule["verdict"] == "fired" and (event == "retrain" or rule["action"] == "alert")
+        for rule in decision.rules
+        if rule.verdict == FIRED and (event == RETRAIN or rule.action == ALERT)
     ]
     for rule in fired if version else []:
-        asks = "asks for a retraining" if rule["action"] == "retrain" else "raises an alarm"
+        asks = "asks for a retraining" if rule.action == RETRAIN else "raises an alarm"
         yield (
-            rule["action"],
+            rule.action,
             _alert(
-                (problem, rule["name"], version),
+                (problem, rule.name, version),
                 "warning",
-                f"rule {rule['name']} {asks}",
-                [rule["detail"]],
-                decision,
+                f"rule {rule.name} {asks}",
+                [evidence(rule)],
+                moment,
                 {
-                    "event": rule["action"],
-                    "rule": rule["name"],
-                    "value": rule["value"],
-                    "threshold": rule["threshold"],
+                    "event": rule.action,
+                    "rule": rule.name,
+                    "value": rule.value,
+                    "threshold": rule.threshold,
                 },
             ),
         )
     if not version or not fired:
         # There is no champion yet, or the decision came from no rule.
-        title = "a model is to be trained" if event == "retrain" else "the policy raises an alarm"
-        level: Level = "info" if event == "retrain" else "warning"
+        title = "a model is to be trained" if event == RETRAIN else "the policy raises an alarm"
+        level: Level = "info" if event == RETRAIN else "warning"
         place = (problem, event, version)
-        yield event, _alert(place, level, title, decision["reasons"], decision, {"event": event})
+        yield (
+            event,
+            _alert(place, level, title, sentences(decision.reasons), moment, {"event": event}),
+        )
 
 
 def _gate_alerts(
-    gate: Mapping[str, Any], policy: Mapping[str, Any], problem: str
+    gate: GateDecision | RollbackDecision, policy: PolicyDecision | None, problem: str
 ) -> Iterator[tuple[str, Alert]]:
-    event = gate["decision"]
-    version = str(gate.get("champion_version") or "")
+    event: str = gate.decision
+    version = gate.champion_version
     # A model that should be replaced and could not be is worse than one that may stay.
-    wanted = policy.get("decision") == "retrain"
+    wanted = policy is not None and policy.decision == RETRAIN
     kinds: dict[str, tuple[Level, str]] = {
-        "promote": ("info", "a new model was promoted"),
-        "refuse": ("critical" if wanted and version else "warning", "the candidate was refused"),
-        "rollback": ("critical", "the champion was rolled back"),
+        PROMOTE: ("info", "a new model was promoted"),
+        REFUSE: ("critical" if wanted and version else "warning", "the candidate was refused"),
+        ROLLBACK: ("critical", "the champion was rolled back"),
     }
     if event not in kinds:
         return
     level, title = kinds[event]
-    as_of = policy.get("as_of") or gate.get("as_of") or gate.get("judged_until")
-    moment = {
-        "as_of": as_of,
-        "window": policy.get("window") or gate.get("window") or as_of,
-        "champion_version": version,
-    }
-    names = ("opponent", "judged_from", "judged_until", "n_rows", "candidate_fingerprint")
-    details = {"event": event, **{name: gate[name] for name in names if name in gate}}
-    yield event, _alert((problem, event, version), level, title, gate["reasons"], moment, details)
+    as_of = gate.as_of
+    details: dict[str, Any] = {"event": event}
+    if isinstance(gate, GateDecision):
+        as_of = as_of or gate.judged_until
+        names = ("judged_from", "judged_until", "n_rows", "candidate_fingerprint")
+        details |= {"opponent": opponent(gate), **{name: getattr(gate, name) for name in names}}
+    moment = (as_of, "") if policy is None else (policy.as_of, policy.window)
+    yield (
+        event,
+        _alert((problem, event, version), level, title, sentences(gate.reasons), moment, details),
+    )
 
 
 def _alert(
@@ -197,12 +214,12 @@ def _alert(
     level: Level,
     title: str,
     lines: Iterable[str],
-    moment: Mapping[str, Any],
+    moment: tuple[str, str],
     details: Mapping[str, Any],
 ) -> Alert:
     problem, rule, version = place
-    as_of = pd.Timestamp(moment["as_of"])
-    window = str(moment["window"] or as_of)
+    as_of = pd.Timestamp(moment[0])
+    window = moment[1] or str(as_of)
     said = [_one_line(line, _LONGEST_LINE) for line in lines]
     model = f"champion version {version}" if version else "no champion"
     tail = f"Window {_one_line(window, _LONGEST_LINE)}, data until {as_of}, {model}."

@@ -20,12 +20,20 @@ from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions import policy
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.records import (
+    KEEP,
+    PROMOTE,
+    RETRAIN,
+    GateDecision,
+    Reason,
+    to_cell,
+)
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.evaluation.challenger import (
     RetrainingParameters,
-    judge_challenger,
-    judging_windows,
+    comparison_windows,
 )
+from regression_lifecycle.core.evaluation.gate import Contestant, evaluate_gate
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.prediction.adjustment import (
@@ -89,11 +97,13 @@ class PolicyReplay:
     """One policy over all windows.
 
     Attributes:
+        name: Its name among those that compete.
         policy: What was replayed.
         steps: What :func:`replay` yielded.
         models: Positions of the models that it took.
     """
 
+    name: str
     policy: BacktestPolicy
     steps: Sequence[Mapping[str, Any]]
     models: frozenset[int]
@@ -122,9 +132,9 @@ def replay(
         retraining: Judging windows and gate.
 
     Yields:
-        After each window a row of ``backtest_history`` with the sums that a summary needs
-        (``n_known``, ``squares``, ``absolutes``, ``log_squares``, ``sum_target``,
-        ``sum_prediction``, ``covered``).
+        After each window a row of ``backtest_history`` without the policy's name, with the sums
+        that a summary needs (``n_known``, ``squares``, ``absolutes``, ``log_squares``,
+        ``sum_target``, ``sum_prediction``, ``covered``).
     """
     run = _Run(history, model_of, candidate, monitored, deployment, retraining)
     for position in range(len(history.windows)):
@@ -146,7 +156,7 @@ class _Run:
         self._history, self._model_of = history, model_of
         self._candidate, self._retraining = candidate, retraining
         self._rules = candidate.rules_of(monitored)
-        self._deployment = candidate.deployment_of(deployment)
+        self._deployment = candidate.adjustment_of(deployment)
         self._past = AdjustmentHistory(history.label_delay)
         self._served: list[dict[str, Any]] = []
         self._champion = 0
@@ -171,7 +181,6 @@ class _Run:
         )
         extras = self._history.extras[position] if self._history.extras else {}
         row = {
-            "policy": self._candidate.name,
             "window": window.key,
             "window_index": window.index,
             "start": window.start,
@@ -198,32 +207,30 @@ class _Run:
         """Decide before a window, on what was known when it began."""
         start = self._history.windows[position].start
         if self._rules is None:
+            reasons: tuple[Reason, ...] = ()
             wanted = self._candidate.is_due(position - self._champion)
-            reasons = self._candidate.description if wanted else ""
-            decided = {"decision": policy.RETRAIN if wanted else policy.KEEP, "reasons": reasons}
-            decided["alarms"] = ""
+            if wanted:
+                reasons = (Reason("due", {"policy": self._candidate.description}),)
+            decided, alarms = RETRAIN if wanted else KEEP, ""
         else:
             decision = policy.decide(self._state(position, start), self._rules)
-            decided = {
-                "decision": decision["decision"],
-                "reasons": "; ".join(decision["reasons"]),
-                "alarms": policy.alarms(decision),
-            }
-        if decided["decision"] != policy.RETRAIN:
-            return {**decided, "gate": NO_CHALLENGE, "promoted": False}
-        if not self._candidate.gated:
-            self._champion = position
-            return {**decided, "gate": NO_CHALLENGE, "promoted": True}
-        self._attempted = position
-        answer, challenger = self._challenge(position, start)
-        promoted = answer["decision"] == "promote"
-        if promoted:
-            self._champion = position if self._retraining.refit else challenger
-            self._attempted = None
+            decided, reasons, alarms = decision.decision, decision.reasons, decision.alarms
+        gate, promoted = NO_CHALLENGE, False
+        if decided == RETRAIN and not self._candidate.gated:
+            self._champion, promoted = position, True
+        elif decided == RETRAIN:
+            self._attempted = position
+            answer, challenger = self._challenge(position, start)
+            gate, promoted = answer.decision, answer.decision == PROMOTE
+            reasons += answer.reasons
+            if promoted:
+                self._champion = position if self._retraining.refit else challenger
+                self._attempted = None
         return {
-            **decided,
-            "reasons": f"{decided['reasons']}; gate: {'; '.join(answer['reasons'])}",
-            "gate": answer["decision"],
+            "decision": decided,
+            "reasons": to_cell(reasons),
+            "alarms": alarms,
+            "gate": gate,
             "promoted": promoted,
         }
 
@@ -245,14 +252,16 @@ class _Run:
             windows_since_attempt=since,
         )
 
-    def _challenge(self, position: int, start: pd.Timestamp) -> tuple[dict[str, Any], int]:
+    def _challenge(self, position: int, start: pd.Timestamp) -> tuple[GateDecision, int]:
         """Let the newest windows judge; also tells which model the challenger is."""
         delay = self._history.delay
         champion = self._model_of(self._champion)
         known = [
             window for window in self._history.windows[:position] if window.end + delay <= start
         ]
-        chosen = judging_windows(known, champion.trained_until, self._retraining.measured_windows)
+        chosen = comparison_windows(
+            known, champion.trained_until, self._retraining.measured_windows
+        )
         rows = self._history.rows.iloc[:0].assign(**{CANDIDATE: [], CHAMPION: []})
         first = position
         if chosen:
@@ -268,20 +277,20 @@ class _Run:
                     CHAMPION: champion.predictions[inside],
                 }
             )
-        problem = self._history.problem
-        answer = judge_challenger(
+        answer = evaluate_gate(
             rows,
-            (problem.timestamp.name, problem.target),
+            Contestant(),
+            Contestant(version=str(self._champion), trained_until=champion.trained_until),
+            self._history.problem,
             self._retraining.gate,
-            champion_version=str(self._champion),
         )
         return answer, first
 
 
 def _first() -> dict[str, Any]:
     return {
-        "decision": policy.RETRAIN,
-        "reasons": "the first model",
+        "decision": RETRAIN,
+        "reasons": to_cell([Reason("first_model")]),
         "alarms": "",
         "gate": NO_CHALLENGE,
         "promoted": True,

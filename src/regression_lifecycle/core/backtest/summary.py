@@ -16,13 +16,14 @@ ORACLE = "oracle"
 
 
 def summarise(
-    steps: Sequence[Mapping[str, Any]], description: str, fit_cpu_seconds: float
+    policy: str, steps: Sequence[Mapping[str, Any]], description: str, fit_cpu_seconds: float
 ) -> dict[str, Any]:
     """Pool the windows of one policy into a row of ``backtest_summary``.
 
     Args:
+        policy: Its name.
         steps: What :func:`~regression_lifecycle.core.backtest.replay.replay` yielded.
-        description: The policy in words.
+        description: What it does, in words.
         fit_cpu_seconds: CPU seconds of the fits that it needed.
 
     Returns:
@@ -43,7 +44,7 @@ def summarise(
     framed = [step for step in steps if math.isfinite(step["covered"])]
     rows = sum(step["n_known"] for step in framed)
     return {
-        "policy": steps[0]["policy"],
+        "policy": policy,
         "description": description,
         "n_windows": len(steps),
         "n": int(n),

@@ -9,6 +9,25 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
 
 
+def known_at(
+    as_of: object, observations: pd.DataFrame, problem: Problem, *, label_delay: bool = True
+) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Cut the observations down to what is known at the moment at which we stand.
+
+    Args:
+        as_of: The parameter: a moment, or None for the end of the observations.
+        label_delay: Whether labels that come later are blanked.
+
+    Returns:
+        The known rows as :func:`known_rows` gives them, and the moment.
+
+    Raises:
+        ConfigurationError: If ``as_of`` is no moment, or nothing was observed before it.
+    """
+    moment = moment_of(as_of, observations, problem)
+    return known_rows(observations, moment, problem, label_delay=label_delay), moment
+
+
 def known_rows(
     table: pd.DataFrame, as_of: pd.Timestamp, problem: Problem, *, label_delay: bool = True
 ) -> pd.DataFrame:

@@ -6,28 +6,24 @@ from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.core.decisions.records import PROMOTE, PROMOTION, ROLLBACK
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
-PROMOTION, ROLLBACK, POLICY = "promotion", "rollback", "policy"
-_MOVES = ("promote", "rollback")
+_MOVES = (PROMOTE, ROLLBACK)
 
 
 def champion_moves(ledger: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """The decisions that made a version champion, the oldest first.
+    """Return the promotions and rollbacks of a problem, the oldest first.
 
     Args:
-        ledger: The ledger, the oldest decision first.
-        problem: Name of the problem.
-
-    Returns:
-        Its promotions and rollbacks.
+        ledger: Every decision, the oldest first.
     """
     own = ledger[(ledger["problem"] == problem) & ledger["decision"].isin(_MOVES)]
     return own.reset_index(drop=True)
 
 
 def unfinished_move(ledger: pd.DataFrame, problem: str, champion_version: str) -> str:
-    """Find a champion that was decided and recorded, but not put in place.
+    """Return a champion that was decided and recorded, but not put in place.
 
     The alias moves last of all. A run that was killed just before leaves a last move in the
     ledger whose predecessor still is champion. An alias that stands anywhere else was moved by
@@ -35,8 +31,7 @@ def unfinished_move(ledger: pd.DataFrame, problem: str, champion_version: str) -
     back is for the rollback pipeline.
 
     Args:
-        ledger: The ledger, the oldest decision first.
-        problem: Name of the problem.
+        ledger: Every decision, the oldest first.
         champion_version: Where the alias points; empty if nowhere.
 
     Returns:
@@ -51,11 +46,10 @@ def unfinished_move(ledger: pd.DataFrame, problem: str, champion_version: str) -
 
 
 def newest_move(ledger: pd.DataFrame, problem: str) -> str:
-    """Tell how the newest champion came to its place.
+    """Return how the newest champion came to its place.
 
     Args:
-        ledger: The ledger, the oldest decision first.
-        problem: Name of the problem.
+        ledger: Every decision, the oldest first.
 
     Returns:
         ``promote`` or ``rollback``; empty if there never was one.
@@ -70,8 +64,7 @@ def plan_rollback(
     """Choose the version to go back to.
 
     Args:
-        ledger: The ledger, the oldest decision first.
-        problem: Name of the problem.
+        ledger: Every decision, the oldest first.
         champion_version: The version in use; empty if there is none.
         wanted: A version that was promoted once, or None for the champion before this one.
 
@@ -116,11 +109,10 @@ def plan_rollback(
 def rolled_back_evidence(
     ledger: pd.DataFrame, problem: str, challenger_fingerprint: str, judged_until: str
 ) -> str:
-    """Tell whether this very evidence led to a promotion that was taken back.
+    """Return the version that this very evidence promoted, if it was taken back.
 
     Args:
-        ledger: The ledger, the oldest decision first.
-        problem: Name of the problem.
+        ledger: Every decision, the oldest first.
         challenger_fingerprint: Fingerprint of the challenger.
         judged_until: Newest row that it was judged on.
 
@@ -141,11 +133,10 @@ def rolled_back_evidence(
 
 
 def attempts(ledger: pd.DataFrame, problem: str, champion_version: str) -> list[pd.Timestamp]:
-    """Moments at which this champion was challenged, or was put back in place.
+    """Return the moments at which this champion was challenged, or was put back in place.
 
     Args:
-        ledger: The ledger.
-        problem: Name of the problem.
+        ledger: Every decision, the oldest first.
         champion_version: The version in use.
 
     Returns:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions import rule_kinds  # noqa: F401 (registers them)
-from regression_lifecycle.core.decisions.rules import Finding, PolicyRule, PolicyState
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.decisions.records import (
+    ALERT,
+    FIRED,
+    KEEP,
+    NOT_COMPUTED,
+    RETRAIN,
+    PolicyDecision,
+    Reason,
+    RuleFinding,
+)
+from regression_lifecycle.core.decisions.rules import PolicyRule, PolicyState
 from regression_lifecycle.core.variants import Overridable
-
-KEEP, RETRAIN, ALERT = "keep", "retrain", "alert"
-
 
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
@@ -34,7 +39,7 @@ class PolicyParameters(StrictModel):
     cooldown_windows: int = Field(1, ge=1)
 
 
-def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
+def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
     """Let every rule speak and take the decision.
 
     Args:
@@ -42,65 +47,44 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> dict[str, Any]:
         parameters: The rules.
 
     Returns:
-        ``decision`` (``keep``, ``retrain`` or ``alert``), ``as_of``, ``window`` (the newest one
-        that was looked at), ``champion_version``, ``reasons`` (sentences), ``rules`` (name, kind,
-        action, verdict, value, threshold, detail, unit and figure of each).
+        The decision with what every rule found.
     """
-    findings = [(name, rule, rule.find(state)) for name, rule in parameters.rules.items()]
-    fired = [(rule, finding) for _, rule, finding in findings if finding.verdict == "fired"]
-    wanted = [finding.detail for rule, finding in fired if rule.action == RETRAIN]
-    told = [finding.detail for rule, finding in fired if rule.action == ALERT]
-    waited = state.windows_since_attempt
+    rules = tuple(_found(name, rule, state) for name, rule in parameters.rules.items())
+    fired = [rule for rule in rules if rule.verdict == FIRED]
+    wanted = [rule.reason for rule in fired if rule.action == RETRAIN]
+    told = [rule.reason for rule in fired if rule.action == ALERT]
+    waited, cooldown = state.windows_since_attempt, parameters.cooldown_windows
+    decision: Literal["keep", "retrain", "alert"]
     if not state.champion_version:
-        decision, reasons = RETRAIN, ["there is no champion yet"]
-    elif wanted and (waited is None or waited >= parameters.cooldown_windows):
+        decision, reasons = RETRAIN, [Reason("no_champion")]
+    elif wanted and (waited is None or waited >= cooldown):
         decision, reasons = RETRAIN, wanted + told
     elif wanted:
-        decision = ALERT if told else KEEP
-        reasons = [
-            f"a retraining is wanted, but the last attempt was {waited} window(s) ago and "
-            f"{parameters.cooldown_windows} are asked for: {wanted[0]}",
-            *told,
-        ]
+        held_back = Reason("cooldown", {"n_windows": waited, "cooldown_windows": cooldown})
+        decision, reasons = ALERT if told else KEEP, [held_back, *wanted, *told]
     elif told:
         decision, reasons = ALERT, told
     else:
-        decision, reasons = KEEP, [_all_quiet(findings)]
-    return {
-        "decision": decision,
-        "as_of": str(state.as_of),
-        "window": str(state.windows[-1]["window"]) if state.windows else "",
-        "champion_version": state.champion_version,
-        "reasons": reasons,
-        "rules": [
-            {"name": name, "kind": rule.kind, "action": rule.action, **_plain(finding)}
-            for name, rule, finding in findings
-        ],
-    }
+        decision, reasons = KEEP, [_all_quiet(rules)]
+    return PolicyDecision(
+        decision=decision,
+        reasons=tuple(reasons),
+        as_of=str(state.as_of),
+        window=str(state.windows[-1]["window"]) if state.windows else "",
+        champion_version=state.champion_version,
+        rules=rules,
+    )
 
 
-def alarms(decision: dict[str, Any]) -> str:
-    """Name the rules that fired.
-
-    Args:
-        decision: What :func:`decide` returned.
-
-    Returns:
-        Their names, separated by commas; empty if none fired.
-    """
-    return ",".join(rule["name"] for rule in decision["rules"] if rule["verdict"] == "fired")
+def _found(name: str, rule: PolicyRule, state: PolicyState) -> RuleFinding:
+    found = rule.find(state)
+    return RuleFinding(
+        **vars(found), name=name, action=rule.action, unit=rule.unit, bounded_column=rule.figure
+    )
 
 
-def _all_quiet(findings: list[tuple[str, PolicyRule, Finding]]) -> str:
-    open_rules = [name for name, _, finding in findings if finding.verdict == "not computed"]
-    if len(open_rules) == len(findings):
-        return "no rule could be computed yet"
-    silent = f"; not computed: {bounded_list(open_rules)}" if open_rules else ""
-    return f"no rule fired{silent}"
-
-
-def _plain(finding: Finding) -> dict[str, Any]:
-    found = asdict(finding)
-    if found["value"] is not None and not math.isfinite(found["value"]):
-        found["value"] = None
-    return found
+def _all_quiet(rules: Sequence[RuleFinding]) -> Reason:
+    open_rules = [rule.name for rule in rules if rule.verdict == NOT_COMPUTED]
+    if len(open_rules) == len(rules):
+        return Reason("no_rule_computed")
+    return Reason("no_rule_fired", {"not_computed": open_rules})

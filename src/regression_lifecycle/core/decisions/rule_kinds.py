@@ -13,9 +13,9 @@ import pandas as pd
 from pydantic import Field
 
 from regression_lifecycle.core.config import Duration
+from regression_lifecycle.core.decisions.records import Finding, Reason
 from regression_lifecycle.core.decisions.rules import (
     Action,
-    Finding,
     PolicyRule,
     PolicyState,
     Unit,
@@ -48,14 +48,10 @@ class PerformanceRule(WindowRule):
     reference_windows: int = Field(4, ge=1)
 
     @property
-    def label(self) -> str:
+    def about(self) -> dict[str, Any]:
         """The error and what it is measured against."""
-        words = {
-            "baseline": "the baseline's",
-            "first_windows": f"that of the first {self.reference_windows} windows",
-            "target_mean": "the mean target",
-        }
-        return f"{self.metric} as a share of {words[self.relative_to]}"
+        names = ("metric", "relative_to", "reference_windows")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def limit(self) -> float:
@@ -99,9 +95,9 @@ class BiasRule(WindowRule):
     maximum: float = Field(gt=0)
 
     @property
-    def label(self) -> str:
-        """The size of the bias."""
-        return "absolute bias"
+    def about(self) -> dict[str, Any]:
+        """How the biases of the windows are joined."""
+        return {"statistic": self.statistic}
 
     @property
     def limit(self) -> float:
@@ -122,27 +118,22 @@ class BiasRule(WindowRule):
         if self.statistic == "window":
             return super().find(state)
         windows = self.windows(state)
-        if not windows:
-            return self._finding(
-                "not computed", None, "bias: no labelled window since the training"
-            )
         if self.statistic == "cumulative":
             known = [bias for row in windows if math.isfinite(bias := self._bias([row]))]
-            value = sum(known) if known else math.nan
-            what = f"bias summed over {len(known)} window(s) since the training"
+            value, n_windows = sum(known) if known else math.nan, len(known)
         else:
             newest = windows[-self.of :]
-            value = self._bias(newest)
-            what = f"bias over the newest {len(newest)} window(s) together"
-            if len(newest) < self.of:
-                return self._finding("not computed", None, f"{what}: {self.of} are asked for")
-        if not math.isfinite(value):
-            return self._finding("not computed", None, f"{what} is not defined")
-        return self._finding(
-            "fired" if abs(value) > self.maximum else "quiet",
-            value,
-            f"{what} is {value:+.3f}, at most {self.maximum:g} either way is tolerated",
-        )
+            value, n_windows = self._bias(newest), len(newest)
+        obstacle = None
+        if not windows:
+            obstacle = Reason("no_labelled_window")
+        elif self.statistic == "pooled" and n_windows < self.of:
+            obstacle = Reason("too_few_windows", {"n_windows": n_windows, "of": self.of})
+        elif not math.isfinite(value):
+            obstacle = Reason("bias_undefined")
+        if obstacle is not None:
+            return self._finding(None, obstacle=obstacle, n_windows=n_windows)
+        return self._finding(value, fired=abs(value) > self.maximum, n_windows=n_windows)
 
     def _bias(self, windows: Sequence[WindowRow]) -> float:
         column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
@@ -162,11 +153,6 @@ class CoverageRule(WindowRule):
     kind: Literal["coverage"]
     action: Action = "alert"
     minimum: float = Field(gt=0, lt=1)
-
-    @property
-    def label(self) -> str:
-        """The share that is missed."""
-        return "share of rows outside the interval"
 
     @property
     def limit(self) -> float:
@@ -199,13 +185,9 @@ class ScheduleRule(PolicyRule):
     def find(self, state: PolicyState) -> Finding:
         """Judge the model's age."""
         if state.trained_until is None:
-            return self._finding("not computed", None, "there is no deployed model")
+            return self._finding(None, obstacle=Reason("no_champion"))
         age = (state.as_of - state.trained_until) / _DAY
-        return self._finding(
-            "fired" if age >= self.limit else "quiet",
-            age,
-            f"the newest training row is {age:.1f} days old, {self.limit:g} days are the limit",
-        )
+        return self._finding(age, fired=age >= self.limit)
 
 
 class DriftRule(WindowRule):
@@ -218,11 +200,6 @@ class DriftRule(WindowRule):
     kind: Literal["drift"]
     action: Action = "alert"
     maximum_share: float = Field(ge=0, lt=1)
-
-    @property
-    def label(self) -> str:
-        """The share that drifted."""
-        return "share of drifted columns"
 
     @property
     def limit(self) -> float:
@@ -256,11 +233,6 @@ class DataQualityRule(WindowRule):
     maximum_share: float = Field(ge=0, lt=1)
     violations: int = Field(1, ge=1)
     of: int = Field(1, ge=1)
-
-    @property
-    def label(self) -> str:
-        """The largest of the shares."""
-        return "largest share of blank, missing or rejected data"
 
     @property
     def limit(self) -> float:

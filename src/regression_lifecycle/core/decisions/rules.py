@@ -16,12 +16,18 @@ from typing import Any, ClassVar, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
+from regression_lifecycle.core.decisions.records import (
+    FIRED,
+    NOT_COMPUTED,
+    QUIET,
+    Finding,
+    Reason,
+)
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.variants import Variant
 
 Action = Literal["retrain", "alert"]
 Unit = Literal["share", "days"]
-Verdict = Literal["fired", "quiet", "not computed"]
 WindowRow = Mapping[str, Any]
 """One window as :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY` describes it."""
 
@@ -44,27 +50,6 @@ class PolicyState:
     trained_until: pd.Timestamp | None
     windows: Sequence[WindowRow]
     windows_since_attempt: int | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a rule found.
-
-    Attributes:
-        value: The newest value it looked at; None where it could not be computed.
-        threshold: Where it fires.
-        detail: One sentence with the evidence.
-        unit: Unit of value and threshold.
-        figure: Column of ``window_history`` whose absolute value in each window the threshold
-            bounds; empty where it bounds something else.
-    """
-
-    verdict: Verdict
-    value: float | None
-    threshold: float
-    detail: str
-    unit: Unit = "share"
-    figure: str = ""
 
 
 class PolicyRule(Variant):
@@ -91,8 +76,28 @@ class PolicyRule(Variant):
     def find(self, state: PolicyState) -> Finding:
         """Look at the state."""
 
-    def _finding(self, verdict: Verdict, value: float | None, detail: str) -> Finding:
-        return Finding(verdict, value, self.limit, detail, self.unit, self.figure)
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the sentence about a finding needs to know of the rule."""
+        return {}
+
+    def _finding(
+        self,
+        value: float | None,
+        *,
+        fired: bool = False,
+        obstacle: Reason | None = None,
+        **figures: Any,
+    ) -> Finding:
+        """Return what was found; without a value it is not computed, because of an obstacle."""
+        return Finding(
+            kind=self.kind,
+            verdict=NOT_COMPUTED if value is None else FIRED if fired else QUIET,
+            value=value,
+            threshold=self.limit,
+            figures={**self.about, **figures},
+            obstacle=obstacle,
+        )
 
 
 class WindowRule(PolicyRule):
@@ -115,11 +120,6 @@ class WindowRule(PolicyRule):
             )
         return self
 
-    @property
-    @abstractmethod
-    def label(self) -> str:
-        """What is looked at, as the beginning of a sentence."""
-
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """The windows that count: those whose figures are final, unless a rule says otherwise."""
         return [row for row in state.windows if row["status"] == "complete"]
@@ -134,15 +134,15 @@ class WindowRule(PolicyRule):
         values = [(row, self.value(row, windows)) for row in windows]
         known = [(row, value) for row, value in values if math.isfinite(value)][-self.of :]
         if not known:
-            return self._finding(
-                "not computed", None, f"{self.label}: no labelled window since the training"
-            )
+            return self._finding(None, obstacle=Reason("no_labelled_window"))
         newest_row, newest = known[-1]
-        bad = sum(value > limit for _, value in known)
+        n_bad = sum(value > limit for _, value in known)
         return self._finding(
-            "fired" if bad >= self.violations and newest > limit else "quiet",
             newest,
-            f"{self.label} is {newest:.3g} in window {newest_row['window']}; above {limit:g} in "
-            f"{bad} of the newest {len(known)} window(s), {self.violations} of {self.of} with the "
-            "newest are asked for",
+            fired=n_bad >= self.violations and newest > limit,
+            window=str(newest_row["window"]),
+            n_bad=n_bad,
+            n_windows=len(known),
+            violations=self.violations,
+            of=self.of,
         )

@@ -70,34 +70,6 @@ class Calibration:
     drifted_share: float | None
 
 
-def calibrate_thresholds(
-    reference: pd.DataFrame,
-    moments: pd.Series,
-    columns: Iterable[ColumnRole],
-    window: int | pd.Timedelta,
-    parameters: DriftParameters,
-    calibration: CalibrationParameters,
-) -> pd.DataFrame:
-    """Find the threshold of each column.
-
-    Args:
-        reference: The rows that drift is measured against, one row per row of ``moments``.
-        moments: When each row was observed; they give the order and the density of the rows.
-        columns: Name, kind and role of each column.
-        window: Size of the windows to be judged: rows, or a length of time.
-        parameters: Methods and configured thresholds.
-        calibration: Rate, blocks and draws.
-
-    Returns:
-        One row per column, as in :data:`THRESHOLD_DTYPES`.
-
-    Raises:
-        ConfigurationError: If moments are missing or do not fit the reference, or the window has
-            no row.
-    """
-    return calibrate(reference, moments, columns, window, parameters, calibration).thresholds
-
-
 def calibrate(
     reference: pd.DataFrame,
     moments: pd.Series,
@@ -111,18 +83,19 @@ def calibrate(
     All columns are drawn together, so a resample is a whole pretended window.
 
     Args:
-        reference: As for :func:`calibrate_thresholds`.
-        moments: As for :func:`calibrate_thresholds`.
-        columns: As for :func:`calibrate_thresholds`.
-        window: As for :func:`calibrate_thresholds`.
-        parameters: As for :func:`calibrate_thresholds`.
-        calibration: As for :func:`calibrate_thresholds`.
+        reference: The rows that drift is measured against, one row per row of ``moments``.
+        moments: When each row was observed; they give the order and the density of the rows.
+        columns: Name, kind and role of each column.
+        window: Size of the windows to be compared: rows, or a length of time.
+        parameters: Methods and configured thresholds.
+        calibration: Rate, blocks and draws.
 
     Returns:
         The thresholds, and the limit of the share.
 
     Raises:
-        ConfigurationError: As :func:`calibrate_thresholds` does.
+        ConfigurationError: If moments are missing or do not fit the reference, or the window has
+            no row.
     """
     if len(reference) != len(moments) or moments.isna().any():
         raise ConfigurationError("a calibration needs one moment for each row of the reference")
@@ -166,7 +139,7 @@ def calibrated_parameters(
 
     Args:
         parameters: The configured parameters.
-        thresholds: What :func:`calibrate_thresholds` gave.
+        thresholds: Those of a :class:`Calibration`.
         drifted_share: The calibrated limit of the table; None keeps the configured one.
 
     Returns:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from regression_lifecycle.core.drift.calibration import (
-    calibrate_thresholds,
+    calibrate,
     calibrated_parameters,
 )
 from regression_lifecycle.core.drift.columns import ColumnRole
@@ -38,7 +38,7 @@ class DriftReference:
     reason: str
 
     def verdict(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Compare the rows of a window, as :func:`~.profile.score_window` does."""
+        """Compare the rows of a window: one row per column, as in ``VERDICT_DTYPES``."""
         return score_window(self.profile, rows, self.parameters)
 
     def with_columns_of(self, other: DriftReference) -> DriftReference:
@@ -149,9 +149,9 @@ class DriftMonitor:
             moments = self.moments[chosen.mask].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
             if len(rows) and n_rows:
-                limits = calibrate_thresholds(
+                limits = calibrate(
                     rows, moments, columns, n_rows, self.parameters, self.parameters.calibration
-                )
+                ).thresholds
                 found = calibrated_parameters(self.parameters, limits)
             self._known[key] = DriftReference(
                 rows=rows,

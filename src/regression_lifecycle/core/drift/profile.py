@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.drift.calibration import calibrated_parameters
 from regression_lifecycle.core.drift.columns import (
     ColumnError,
     ColumnRole,
@@ -166,10 +165,7 @@ def make_profile(
 
 
 def score_window(
-    profile: ReferenceProfile,
-    rows: pd.DataFrame,
-    parameters: DriftParameters,
-    thresholds: pd.DataFrame | None = None,
+    profile: ReferenceProfile, rows: pd.DataFrame, parameters: DriftParameters
 ) -> pd.DataFrame:
     """Judge the rows of a window against a profile.
 
@@ -181,9 +177,6 @@ def score_window(
         profile: The reference.
         rows: The rows to judge; more than ``maximum_rows`` are sampled as in a report.
         parameters: Methods, thresholds and bounds.
-        thresholds: Calibrated thresholds as
-            :func:`~regression_lifecycle.core.drift.calibration.calibrate_thresholds` gives them;
-            they take the place of the configured ones.
 
     Returns:
         One row per column of the profile, as in
@@ -193,22 +186,17 @@ def score_window(
         ConfigurationError: If ``per_column`` names a column that is not in the profile, or a
             method that is not for its kind.
     """
-    if thresholds is not None:
-        parameters = calibrated_parameters(parameters, thresholds)
     parameters.refuse_unknown_columns(column.name for column in profile.columns)
     current = sample_rows(rows, parameters.maximum_rows, parameters.seed)
-    left_out = {
-        role
-        for role, included in (
-            ("target", parameters.include_target),
-            ("prediction", parameters.include_prediction),
-        )
-        if not included
+    included = {
+        "feature": True,
+        "target": parameters.include_target,
+        "prediction": parameters.include_prediction,
     }
     return verdict_frame(
         _score_column(column, current, parameters)
         for column in profile.columns
-        if column.role not in left_out
+        if included[column.role]
     )
 
 

@@ -1,9 +1,9 @@
-"""A challenger asks for the champion's place: which windows judge, and the gate's answer."""
+"""A challenger asks for the champion's place: what trains it, and which windows compare."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -11,14 +11,7 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Duration, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.evaluation import gate
 from regression_lifecycle.core.evaluation.gate import GateParameters
-from regression_lifecycle.core.evaluation.holdout import (
-    BASELINE,
-    CANDIDATE,
-    CHAMPION,
-    overall_metrics,
-)
 from regression_lifecycle.core.windows.windows import Window
 
 
@@ -49,7 +42,7 @@ class RetrainingParameters(StrictModel):
         return self
 
 
-def judging_windows(
+def comparison_windows(
     windows: Sequence[Window], trained_until: pd.Timestamp | None, count: int
 ) -> list[Window]:
     """Choose the newest windows that neither model was trained on.
@@ -97,60 +90,3 @@ def training_rows(
     if training_length is not None:
         known &= moments >= before - training_length
     return table[known].reset_index(drop=True)
-
-
-def judge_challenger(
-    rows: pd.DataFrame,
-    problem_columns: tuple[str, str],
-    parameters: GateParameters,
-    *,
-    champion_version: str,
-) -> dict[str, Any]:
-    """Let challenger and champion meet on the same rows and take the gate's decision.
-
-    Args:
-        rows: Rows of the judging windows with ``candidate`` (the challenger), ``baseline`` and, if
-            there is one, ``champion``: predictions of the models themselves, without level
-            correction, so that models are compared and not their ages.
-        problem_columns: Names of timestamp and target.
-        parameters: The gate.
-        champion_version: For the text; empty if there is no champion.
-
-    Returns:
-        ``decision`` (``promote`` or ``refuse``), ``reasons``, ``checks``, ``opponent``,
-        ``champion_version``, ``judged_from``, ``judged_until``, ``n_rows`` and ``metrics`` by
-        model.
-    """
-    stamp, target = problem_columns
-    opponent = CHAMPION if CHAMPION in rows else BASELINE
-    name = f"champion version {champion_version}" if opponent == CHAMPION else BASELINE
-    if rows.empty:
-        why = (
-            "no complete window lies after the champion's training, so none can judge both; "
-            "wait for the next one"
-            if champion_version
-            else "there is no complete window yet that could judge; wait for the first one"
-        )
-        checks = [gate.comparison_check(None, name, parameters.comparison, why)]
-        judged: dict[str, Any] = {"judged_from": "", "judged_until": "", "metrics": {}}
-    else:
-        metrics = overall_metrics(rows, target)
-        comparison = gate.compare_paired(
-            rows[stamp], rows[target], rows[CANDIDATE], rows[opponent], parameters.comparison
-        )
-        checks = [
-            *gate.absolute_checks(metrics, parameters),
-            *gate.comparison_checks(comparison, name, parameters.comparison),
-        ]
-        judged = {
-            "judged_from": str(rows[stamp].min()),
-            "judged_until": str(rows[stamp].max()),
-            "metrics": metrics,
-        }
-    return {
-        **gate.decide(checks, unchanged=False),
-        "opponent": name,
-        "champion_version": champion_version,
-        "n_rows": int(rows[target].notna().sum()),
-        **judged,
-    }

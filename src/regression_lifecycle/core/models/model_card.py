@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import GateDecision
+from regression_lifecycle.core.decisions.wording import check_name, line
 from regression_lifecycle.core.metrics import HEADLINE_METRICS
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
 
 def write_model_card(
-    problem: Problem,
-    metadata: ModelMetadata,
-    estimator: str,
-    metrics: dict[str, dict[str, float | None]],
-    decision: dict[str, Any],
+    problem: Problem, metadata: ModelMetadata, estimator: str, decision: GateDecision
 ) -> str:
-    """Write the card of a candidate.
+    """Return the card of a candidate in Markdown.
 
     Args:
-        problem: What is predicted.
-        metadata: Where the model comes from.
         estimator: Import path of the estimator.
-        metrics: Holdout metrics by model; null where not defined.
-        decision: The gate's decision.
-
-    Returns:
-        Markdown.
+        decision: The gate's decision, with the metrics of every model.
     """
     lines = [
         f"# {problem.name}",
@@ -39,7 +29,7 @@ def write_model_card(
         f"- **Trained on** {metadata.n_rows:,} rows, {metadata.trained_from} to "
         f"{metadata.trained_until}",
         _judged(decision),
-        f"- **Decision** {decision['decision']}: {'; '.join(decision['reasons'])}",
+        f"- **Decision** {decision.decision}: {line(decision.reasons)}",
         f"- **Fingerprint** `{metadata.fingerprint}` (data `{metadata.data_fingerprint}`)",
         "",
         "## Holdout",
@@ -48,7 +38,7 @@ def write_model_card(
         "|---|" + "---|" * len(HEADLINE_METRICS),
         *(
             f"| {model} | " + " | ".join(_number(values[name]) for name in HEADLINE_METRICS) + " |"
-            for model, values in metrics.items()
+            for model, values in decision.metrics.items()
         ),
         "",
         "## Gate",
@@ -56,9 +46,9 @@ def write_model_card(
         "| check | value | threshold | verdict |",
         "|---|---|---|---|",
         *(
-            f"| {check['check']} | {_number(check['value'])} | {_number(check['threshold'])} | "
-            f"{check['verdict']} |"
-            for check in decision["checks"]
+            f"| {check_name(check)} | {_number(check.value)} | {_number(check.threshold)} | "
+            f"{check.verdict} |"
+            for check in decision.checks
         ),
         "",
         "## Features",
@@ -73,13 +63,12 @@ def write_model_card(
     return "\n".join(lines) + "\n"
 
 
-def _judged(decision: dict[str, Any]) -> str:
-    rows = f"{decision['n_rows']:,} later rows"
-    if not decision["n_rows"]:
+def _judged(decision: GateDecision) -> str:
+    if not decision.n_rows:
         return "- **Judged on** nothing: no row was new to both models"
-    span = f"{rows}, {decision['judged_from']} to {decision['judged_until']}"
-    challenger = decision.get("challenger_fingerprint")
-    if challenger in (None, decision.get("candidate_fingerprint")):
+    span = f"{decision.n_rows:,} later rows, {decision.judged_from} to {decision.judged_until}"
+    challenger = decision.challenger_fingerprint
+    if challenger in ("", decision.candidate_fingerprint):
         return f"- **Judged on** {span}"
     # The rows that judged are among those of the refit; the figures are not this model's own.
     return (

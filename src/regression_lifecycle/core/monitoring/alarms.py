@@ -43,5 +43,5 @@ def mark_alarms(
     marks = []
     for position, row in enumerate(records):
         state = PolicyState(row["end"], version, trained_until, records[: position + 1])
-        marks.append(policy.alarms(policy.decide(state, parameters)))
+        marks.append(policy.decide(state, parameters).alarms)
     return pd.Series(marks, index=windows.index, dtype="str")

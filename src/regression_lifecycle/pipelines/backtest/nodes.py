@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from regression_lifecycle.core.backtest import summary as backtest_summary
 from regression_lifecycle.core.backtest.model_cache import ModelCache
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
 from regression_lifecycle.core.backtest.replay import FittedPast, History, PolicyReplay, replay
-from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
@@ -59,8 +59,8 @@ def cut_windows(
     Raises:
         DataContractError: If no window lies between start and end, or nothing before it.
     """
-    moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, problem, label_delay=False)
+    # When a label came is a matter of each step of the replay.
+    known, moment = known_at(as_of, observations, problem, label_delay=False)
     stamp = known[problem.timestamp.name]
     start = parameters.start or stamp.quantile(_TRAINING_SHARE, interpolation="lower")
     windows = [
@@ -199,14 +199,14 @@ def replay_policies(
                 range(len(windows)), lambda place: shown(f"model of {windows[place].key}")
             )
     replays = []
-    for policy in parameters.policies:
+    for name, policy in parameters.policies.items():
         used: set[int] = set()
 
         def model_of(position: int, used: set[int] = used) -> FittedPast:
             used.add(position)
             return backtest_models(position)
 
-        with progress(policy.name, len(windows)) as shown:
+        with progress(name, len(windows)) as shown:
             steps = []
             for step in replay(
                 backtest_models.history,
@@ -218,7 +218,7 @@ def replay_policies(
             ):
                 steps.append(step)
                 shown(_line(step))
-        replays.append(PolicyReplay(policy, steps, frozenset(used)))
+        replays.append(PolicyReplay(name, policy, steps, frozenset(used)))
     return replays
 
 
@@ -239,23 +239,26 @@ def summarise_policies(
     """
     summaries = [
         backtest_summary.summarise(
-            made.steps, made.policy.description, backtest_models.cpu_seconds(made.models)
+            made.name, made.steps, made.policy.description, backtest_models.cpu_seconds(made.models)
         )
         for made in policy_replays
     ]
     if parameters.oracle:
         summaries.append(_oracle(backtest_models, summaries, parameters.policies))
-    tables = [BACKTEST_HISTORY.frame(list(made.steps)) for made in policy_replays]
+    tables = [
+        BACKTEST_HISTORY.frame([{"policy": made.name, **step} for step in made.steps])
+        for made in policy_replays
+    ]
     return pd.concat(tables, ignore_index=True), BACKTEST_SUMMARY.frame(summaries)
 
 
 def _oracle(
     models: ModelCache,
     summaries: Sequence[dict[str, Any]],
-    policies: Sequence[BacktestPolicy],
+    policies: Mapping[str, BacktestPolicy],
 ) -> dict[str, Any]:
     """The best schedule in hindsight with as many retrainings as the configured policy took."""
-    configured = [policy.name for policy in policies if policy.kind == "configured"]
+    configured = [name for name, policy in policies.items() if policy.kind == "configured"]
     counts = {row["policy"]: row["retrains"] for row in summaries}
     retrains = counts[configured[0]] if configured else max(counts.values())
     history = models.history

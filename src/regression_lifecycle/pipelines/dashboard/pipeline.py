@@ -12,23 +12,40 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.collect_tables,
-                {
-                    "window_history": "window_history",
-                    "drift_history": "drift_history",
-                    "segment_history": "segment_history",
+                nodes.collect_monitoring,
+                ["window_history", "drift_history", "segment_history"],
+                "page_monitoring",
+                name="collect_monitoring",
+            ),
+            Node(
+                nodes.collect_backtest,
+                ["backtest_history", "backtest_summary"],
+                "page_backtest",
+                name="collect_backtest",
+            ),
+            Node(
+                nodes.describe_deployment,
+                [
                     # The whole ledger, read once the policy has added its decision.
-                    "ledger": "policy_ledger",
-                    "backtest_history": "backtest_history",
-                    "backtest_summary": "backtest_summary",
-                    "report_links": "report_links",
-                    "champion": "champion_model",
-                    "problem": "params:problem",
-                    "interval": "params:adjustment.interval",
-                    "parameters": "params:dashboard",
-                },
+                    "policy_ledger",
+                    "champion_model",
+                    "params:problem",
+                    "params:adjustment.interval",
+                ],
+                "page_deployment",
+                name="describe_deployment",
+            ),
+            Node(
+                nodes.collect_page,
+                [
+                    "page_deployment",
+                    "page_monitoring",
+                    "page_backtest",
+                    "report_links",
+                    "params:dashboard",
+                ],
                 "page_tables",
-                name="collect_tables",
+                name="collect_page",
             ),
             Node(nodes.make_page, "page_tables", "dashboard_page", name="make_page"),
             Node(

@@ -4,70 +4,85 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation import gate
 from regression_lifecycle.core.evaluation import holdout as evaluation
-from regression_lifecycle.core.evaluation.baseline import baseline_forecast
-from regression_lifecycle.core.evaluation.holdout import (
-    BASELINE,
-    CANDIDATE,
-    CHAMPION,
-    EvaluationParameters,
-)
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
+from regression_lifecycle.core.evaluation.gate import Contestant, GateParameters
+from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
+from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import features_for
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.windows.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
 
 
-def predict_holdout(
-    observations: pd.DataFrame,
+def predict_with_models(
     holdout_set: pd.DataFrame,
     candidate: TrainedModel,
     champion: TrainedModel | None,
+    observations: pd.DataFrame,
     problem: Problem,
-    parameters: EvaluationParameters,
 ) -> pd.DataFrame:
-    """Let every model predict the same rows.
+    """Let candidate and champion predict the same rows.
 
     Args:
-        observations: All observations: the baseline looks back in them, and the champion's
-            features are made from them if its recipe is another one.
-        holdout_set: The rows to judge on, with the candidate's features.
-        candidate: The new model.
-        champion: The model in use, or None.
-        problem: Names key and target.
-        parameters: The baseline.
+        holdout_set: Rows that are new to the candidate, with its features.
+        observations: The champion's features are made from them if its recipe is another one.
 
     Returns:
-        The holdout set with the columns ``candidate``, ``baseline`` and, if there is a
-        champion, ``champion``, in the target's unit.
+        The rows with the columns ``candidate`` and, if there is one, ``champion``, in the target's
+        unit.
     """
-    predictions = {CANDIDATE: candidate.predict(holdout_set)}
+    rows = holdout_set.assign(**{CANDIDATE: _predict(candidate, holdout_set)})
     if champion is not None:
         features = features_for(
             holdout_set, candidate.metadata.recipe, champion.metadata.recipe, observations, problem
         )
-        predictions[CHAMPION] = champion.predict(features)
-    predictions[BASELINE] = baseline_forecast(
-        observations, holdout_set, candidate.metadata.target_mean, problem, parameters.baseline
+        rows[CHAMPION] = _predict(champion, features)
+    return rows
+
+
+def _predict(model: TrainedModel, features: pd.DataFrame) -> np.ndarray:
+    # scikit-learn refuses to predict nothing.
+    return model.predict(features).to_numpy() if len(features) else np.empty(0)
+
+
+def add_baseline(
+    model_predictions: pd.DataFrame,
+    candidate: TrainedModel,
+    observations: pd.DataFrame,
+    problem: Problem,
+    parameters: BaselineParameters,
+) -> pd.DataFrame:
+    """Add the naive forecast of the same rows.
+
+    Args:
+        candidate: Knows the mean of its training rows, the last resort of the forecast.
+        observations: What happened before, to look back in.
+
+    Returns:
+        The rows with the column ``baseline``, in the target's unit.
+    """
+    forecast = baseline_forecast(
+        observations, model_predictions, candidate.metadata.target_mean, problem, parameters
     )
-    return holdout_set.assign(**predictions)
+    return model_predictions.assign(**{BASELINE: forecast})
 
 
-def measure(
+def measure_errors(
     predictions: pd.DataFrame, problem: Problem, parameters: EvaluationParameters
 ) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Compute all figures of the evaluation.
 
     Args:
         predictions: Holdout rows with one column per model.
-        problem: Names timestamp and target.
-        parameters: Segments, windows and how many of the worst rows.
 
     Returns:
         Metrics by model twice (as a document with null for what is not defined, and for
@@ -95,91 +110,48 @@ def measure(
     )
 
 
-def judge(
+def evaluate_gate(
     predictions: pd.DataFrame,
     candidate: TrainedModel,
     champion: TrainedModel | None,
     problem: Problem,
-    parameters: EvaluationParameters,
-) -> dict[str, Any]:
-    """Take the gate's decision.
+    parameters: GateParameters,
+) -> GateDecision:
+    """Let the gate decide whether the candidate may take the champion's place.
 
     Args:
-        predictions: Holdout rows with one column per model.
-        candidate: The new model.
-        champion: The model in use, or None.
-        problem: Names timestamp and target.
-        parameters: The gate.
-
-    Returns:
-        The decision with its reasons, every check, the opponent, and what was judged on what.
+        predictions: Rows with one column per model.
     """
-    stamp = predictions[problem.timestamp.name]
-    opponent = BASELINE if champion is None else CHAMPION
-    checks = gate.absolute_checks(
-        evaluation.overall_metrics(predictions, problem.target), parameters.gate
+    return gate.evaluate_gate(
+        predictions,
+        _contestant(candidate),
+        None if champion is None else _contestant(champion),
+        problem,
+        parameters,
     )
-    checks.extend(_paired_checks(predictions, champion, opponent, problem, parameters))
-    version = version_of(champion)
-    unchanged = (
-        champion is not None and champion.metadata.fingerprint == candidate.metadata.fingerprint
-    )
-    outcome = gate.decide(
-        checks,
-        unchanged=unchanged,
-        unchanged_reason=f"same data, same configuration: the candidate is champion version "
-        f"{version} again, so nothing was registered and no alias moved",
-    )
-    return {
-        **outcome,
-        "opponent": f"champion version {version}" if champion is not None else BASELINE,
-        "champion_version": version,
-        "candidate_fingerprint": candidate.metadata.fingerprint,
-        "data_fingerprint": candidate.metadata.data_fingerprint,
-        "judged_from": str(stamp.min()),
-        "judged_until": str(stamp.max()),
-        "n_rows": int(predictions[problem.target].notna().sum()),
-    }
 
 
-def _paired_checks(
-    predictions: pd.DataFrame,
-    champion: TrainedModel | None,
-    opponent: str,
-    problem: Problem,
-    parameters: EvaluationParameters,
-) -> list[gate.CheckResult]:
-    comparison = parameters.gate.comparison
-    stamp = problem.timestamp.name
-    rows = predictions
-    if champion is not None:
-        # A champion is not judged on rows it was trained on: it would win by memory.
-        rows = predictions[predictions[stamp] > champion.metadata.trained_until]
-        if rows.empty:
-            why = (
-                f"the champion was trained until {champion.metadata.trained_until}, so none of "
-                "the holdout rows is new to it; begin the holdout later"
-            )
-            return [gate.comparison_check(None, opponent, comparison, why)]
-    result = gate.compare_paired(
-        rows[stamp], rows[problem.target], rows[CANDIDATE], rows[opponent], comparison
+def _contestant(model: TrainedModel) -> Contestant:
+    return Contestant(
+        version=version_of(model),
+        fingerprint=model.metadata.fingerprint,
+        data_fingerprint=model.metadata.data_fingerprint,
+        trained_until=model.metadata.trained_until,
     )
-    return gate.comparison_checks(result, opponent, comparison)
 
 
 def report_regression(
     out_of_fold_predictions: pd.DataFrame,
     predictions: pd.DataFrame,
     problem: Problem,
-    parameters: EvaluationParameters,
+    maximum_rows: int,
 ) -> Any:
     """Describe the candidate's errors in an Evidently report.
 
     Args:
         out_of_fold_predictions: Reference: training rows with out-of-sample predictions.
         predictions: Current: holdout rows.
-        problem: Names columns.
-        parameters: Most rows to look at.
+        maximum_rows: A seeded sample is drawn of more.
 
     Returns:
         An Evidently snapshot.
@@ -190,6 +162,6 @@ def report_regression(
         roles,
         reference=out_of_fold_predictions,
         timestamp=predictions[problem.timestamp.name].max(),
-        maximum_rows=parameters.report_rows,
+        maximum_rows=maximum_rows,
         seed=0,
     )

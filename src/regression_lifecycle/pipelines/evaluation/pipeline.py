@@ -12,82 +12,118 @@ _PROBLEM, _EVALUATION = "params:problem", "params:evaluation"
 def create_pipeline(**_: object) -> Pipeline:
     """Candidate, champion and baseline on the same rows; figures, plots, report and gate."""
     return Pipeline(
+        [create_gate_pipeline(), *_figures(), *_plots()],
+        namespace="evaluation",
+        prefix_datasets_with_namespace=False,
+        tags=["evaluation"],
+    )
+
+
+def create_gate_pipeline() -> Pipeline:
+    """Rows that are new to both models to predictions and the gate's decision.
+
+    The retraining uses it as well, on rows and with a gate of its own.
+    """
+    return Pipeline(
         [
             Node(
-                nodes.predict_holdout,
+                nodes.predict_with_models,
+                ["holdout_set", "candidate_model", "champion_model", "observations", _PROBLEM],
+                "model_predictions",
+                name="predict_with_models",
+            ),
+            Node(
+                nodes.add_baseline,
                 [
-                    "observations",
-                    "holdout_set",
+                    "model_predictions",
                     "candidate_model",
-                    "champion_model",
+                    "observations",
                     _PROBLEM,
-                    _EVALUATION,
+                    "params:evaluation.baseline",
                 ],
                 "holdout_predictions",
-                name="predict_holdout",
+                name="add_baseline",
             ),
             Node(
-                nodes.measure,
-                ["holdout_predictions", _PROBLEM, _EVALUATION],
-                [
-                    "holdout_metrics",
-                    "holdout_metrics_tracking",
-                    "segment_metrics",
-                    "window_metrics",
-                    "worst_observations",
-                ],
-                name="measure_errors",
-            ),
-            Node(
-                nodes.judge,
+                nodes.evaluate_gate,
                 [
                     "holdout_predictions",
                     "candidate_model",
                     "champion_model",
                     _PROBLEM,
-                    _EVALUATION,
+                    "params:evaluation.gate",
                 ],
                 "gate_decision",
                 name="evaluate_gate",
             ),
-            Node(
-                nodes.report_regression,
-                ["out_of_fold_predictions", "holdout_predictions", _PROBLEM, _EVALUATION],
-                "regression_report",
-                name="report_regression",
-            ),
-            Node(
-                plots.plot_predicted_against_actual,
-                ["holdout_predictions", _PROBLEM],
-                "predicted_against_actual_plot",
-                name="plot_predicted_against_actual",
-            ),
-            Node(
-                plots.plot_residuals,
-                ["holdout_predictions", _PROBLEM, _EVALUATION],
-                "residuals_plot",
-                name="plot_residuals",
-            ),
-            Node(
-                plots.plot_error_over_time,
-                "window_metrics",
-                "error_over_time_plot",
-                name="plot_error_over_time",
-            ),
-            Node(
-                plots.measure_importance,
-                ["holdout_set", "candidate_model", _PROBLEM, _EVALUATION, "params:training"],
-                "feature_importance",
-                name="measure_importance",
-            ),
-            Node(
-                plots.plot_importance,
-                "feature_importance",
-                "feature_importance_plot",
-                name="plot_importance",
-            ),
-        ],
-        namespace="evaluation",
-        prefix_datasets_with_namespace=False,
-        tags=["evaluation"],
+        ]
     )
+
+
+def _figures() -> list[Node]:
+    return [
+        Node(
+            nodes.measure_errors,
+            ["holdout_predictions", _PROBLEM, _EVALUATION],
+            [
+                "holdout_metrics",
+                "holdout_metrics_tracking",
+                "segment_metrics",
+                "window_metrics",
+                "worst_observations",
+            ],
+            name="measure_errors",
+        ),
+        Node(
+            nodes.report_regression,
+            [
+                "out_of_fold_predictions",
+                "holdout_predictions",
+                _PROBLEM,
+                "params:evaluation.report_rows",
+            ],
+            "regression_report",
+            name="report_regression",
+        ),
+        Node(
+            plots.measure_importance,
+            [
+                "holdout_set",
+                "candidate_model",
+                _PROBLEM,
+                "params:evaluation.importance",
+                "params:training.compute",
+            ],
+            "feature_importance",
+            name="measure_importance",
+        ),
+    ]
+
+
+def _plots() -> list[Node]:
+    return [
+        Node(
+            plots.plot_predicted_against_actual,
+            ["holdout_predictions", _PROBLEM],
+            "predicted_against_actual_plot",
+            name="plot_predicted_against_actual",
+        ),
+        Node(
+            plots.plot_residuals,
+            ["holdout_predictions", _PROBLEM, "params:evaluation.segments"],
+            "residuals_plot",
+            name="plot_residuals",
+        ),
+        Node(
+            plots.plot_error_over_time,
+            "window_metrics",
+            "error_over_time_plot",
+            name="plot_error_over_time",
+        ),
+        Node(
+            plots.plot_importance,
+            "feature_importance",
+            "feature_importance_plot",
+            name="plot_importance",
+        ),
+    ]

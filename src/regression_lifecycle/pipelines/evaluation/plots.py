@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.evaluation.holdout import (
-    BASELINE,
-    CANDIDATE,
-    CHAMPION,
-    EvaluationParameters,
-)
+from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
+from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.models.training import TrainingParameters, compute_limits
+from regression_lifecycle.core.models.training import Compute, compute_limits
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -30,7 +27,6 @@ def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -
 
     Args:
         predictions: Holdout rows with the column ``candidate``.
-        problem: Names the target.
 
     Returns:
         A two-dimensional histogram with the diagonal of perfect predictions.
@@ -71,14 +67,13 @@ def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -
 
 
 def plot_residuals(
-    predictions: pd.DataFrame, problem: Problem, parameters: EvaluationParameters
+    predictions: pd.DataFrame, problem: Problem, segments: Sequence[str]
 ) -> go.Figure:
     """Draw the spread of the candidate's errors for each value of the first segment.
 
     Args:
         predictions: Holdout rows with the column ``candidate``.
-        problem: Names the target.
-        parameters: The segments; the hour of the timestamp if there is none.
+        segments: Columns; without one it is the hour of the timestamp.
 
     Returns:
         A box per value: median, quartiles, and the 5th to 95th percentile as whiskers.
@@ -86,8 +81,8 @@ def plot_residuals(
     import plotly.graph_objects as go
 
     error = predictions[CANDIDATE] - predictions[problem.target]
-    if parameters.segments:
-        name = parameters.segments[0]
+    if segments:
+        name = segments[0]
         groups = predictions[name]
     else:
         name, groups = "hour", predictions[problem.timestamp.name].dt.hour
@@ -139,17 +134,13 @@ def measure_importance(
     holdout_set: pd.DataFrame,
     candidate: TrainedModel,
     problem: Problem,
-    parameters: EvaluationParameters,
-    training: TrainingParameters,
+    parameters: ImportanceParameters,
+    compute: Compute,
 ) -> pd.DataFrame:
     """Measure how much the candidate's RMSE grows when a feature is shuffled.
 
     Args:
         holdout_set: Rows the candidate was not trained on.
-        candidate: The model.
-        problem: Names the target.
-        parameters: Rows and repeats.
-        training: Compute limits.
 
     Returns:
         ``feature``, ``rmse_increase`` and ``standard_deviation`` in the target's unit, the most
@@ -157,21 +148,20 @@ def measure_importance(
     """
     from sklearn.inspection import permutation_importance
 
-    options = parameters.importance
     labelled = holdout_set[holdout_set[problem.target].notna()]
-    rows = labelled.sample(min(options.rows, len(labelled)), random_state=options.seed)
+    rows = labelled.sample(min(parameters.rows, len(labelled)), random_state=parameters.seed)
     features = rows[list(candidate.metadata.recipe.feature_names)]
     if rows.empty:
         unknown = pd.DataFrame({"feature": features.columns})
         return unknown.assign(rmse_increase=np.nan, standard_deviation=np.nan)
-    with compute_limits(training.compute):
+    with compute_limits(compute):
         result = permutation_importance(
             candidate.estimator,
             features,
             rows[problem.target],
             scoring="neg_root_mean_squared_error",
-            n_repeats=options.repeats,
-            random_state=options.seed,
+            n_repeats=parameters.repeats,
+            random_state=parameters.seed,
         )
     table = pd.DataFrame(
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ def join_predictions(
     window_predictions: pd.DataFrame,
     reference_predictions: pd.DataFrame,
     problem: Problem,
-    columns: Sequence[str],
+    parameters: DriftParameters,
 ) -> pd.DataFrame:
     """Join the known rows with what was served for them.
 
@@ -39,13 +39,13 @@ def join_predictions(
         reference_predictions: Served predictions of the rows of the references: out of sample by
             nature.
         problem: The table's description.
-        columns: Names of the compared columns besides target and prediction.
+        parameters: Names the compared columns.
 
     Returns:
         The compared columns, timestamp, target, ``row_key`` and ``prediction``; rows that no
         model has served have none.
     """
-    roles = column_roles(problem, columns, prediction=PREDICTION)
+    roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
     keys = window_rows["row_key"]
     known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +12,14 @@ from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import rejected_moments
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY, ReadRows
-from regression_lifecycle.core.decisions.champion_history import POLICY, attempts, unfinished_move
+from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
+from regression_lifecycle.core.decisions.ledger import policy_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.records import PolicyDecision
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import alarms, backfill
@@ -349,7 +349,7 @@ def describe_policy_state(
 
 
 def record_decision(
-    policy_decision: dict[str, Any], state: PolicyState, problem: Problem, policy: PolicyParameters
+    policy_decision: PolicyDecision, state: PolicyState, problem: Problem, policy: PolicyParameters
 ) -> list[dict[str, Any]]:
     """Write the policy's decision down.
 
@@ -364,36 +364,12 @@ def record_decision(
     """
     if not state.windows:
         return []
-    first, newest = state.windows[0], state.windows[-1]
-    evidence = {
-        "problem": problem.name,
-        "kind": POLICY,
-        "window": policy_decision["window"],
-        "champion_version_before": state.champion_version,
-    }
-    figures = {
-        "labels": [window["labels_fingerprint"] for window in state.windows],
-        "features": [window["features_fingerprint"] for window in state.windows],
-        "policy": policy.digest(),
-        # The same rows may be decided upon anew once the window is over.
-        "status": newest["status"],
-    }
-    return [
-        {
-            "decision_id": combined_fingerprint({**evidence, **figures}),
-            **evidence,
-            "as_of": str(state.as_of),
-            "decision": policy_decision["decision"],
-            "reasons": "; ".join(policy_decision["reasons"]),
-            "judged_from": str(first["start"]),
-            "judged_until": str(newest["end"]),
-            "policy": json.dumps(policy_decision["rules"], sort_keys=True),
-        }
-    ]
+    windows = pd.DataFrame(state.windows)
+    return [policy_row(policy_decision, problem.name, windows, policy.digest())]
 
 
 def build_alerts(
-    policy_decision: dict[str, Any], problem: Problem, parameters: AlertParameters
+    policy_decision: PolicyDecision, problem: Problem, parameters: AlertParameters
 ) -> list[Alert]:
     """Build the alerts about a decision.
 

@@ -169,7 +169,7 @@ def _measuring() -> list[Node]:
                 "window_predictions",
                 "reference_predictions",
                 _PROBLEM,
-                "params:drift.columns",
+                "params:drift",
             ],
             "drift_rows",
             name="join_predictions",

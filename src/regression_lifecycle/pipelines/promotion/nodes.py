@@ -2,149 +2,103 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.champion_history import PROMOTION
+from regression_lifecycle.core.decisions.ledger import promotion_row
+from regression_lifecycle.core.decisions.records import PROMOTE, UNCHANGED, GateDecision
+from regression_lifecycle.core.decisions.wording import line, opponent
 from regression_lifecycle.core.errors import LifecycleError
-from regression_lifecycle.core.fingerprints import combined_fingerprint
-from regression_lifecycle.core.models.model_card import write_model_card
+from regression_lifecycle.core.models import model_card
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.models.training import ModelSpec
 
 
-def describe_candidate(
-    candidate: TrainedModel,
-    metrics: dict[str, Any],
-    decision: dict[str, Any],
-    problem: Problem,
-    training: TrainingParameters,
+def write_model_card(
+    candidate: TrainedModel, decision: GateDecision, problem: Problem, model: ModelSpec
 ) -> str:
-    """Write the candidate's model card.
+    """Write the candidate's model card in Markdown.
 
     Args:
-        candidate: The candidate.
-        metrics: Holdout metrics by model.
-        decision: The gate's decision.
-        problem: What is predicted.
-        training: Names the estimator.
+        model: Names the estimator.
 
-    Returns:
-        Markdown.
+    Raises:
+        LifecycleError: If the gate decided about another candidate.
     """
-    _same_candidate(candidate, decision)
-    return write_model_card(
-        problem, candidate.metadata, training.model.estimator.predictor_path, metrics, decision
+    _refuse_other_candidate(candidate, decision)
+    return model_card.write_model_card(
+        problem, candidate.metadata, model.estimator.predictor_path, decision
     )
 
 
 def prepare_registration(
-    candidate: TrainedModel, decision: dict[str, Any], model_card: str
+    candidate: TrainedModel, decision: GateDecision, description: str
 ) -> dict[str, Any]:
-    """Say what the registry has to do.
+    """List what the registry has to do.
 
     Args:
-        candidate: The candidate, with its place in MLflow.
-        decision: The gate's decision.
-        model_card: Description of the version.
+        candidate: The model, with its place in MLflow.
+        description: What the version is described by.
 
     Returns:
-        Decision, model, description and tags.
+        ``decision``, ``model_uri``, ``model_id``, ``run_id``, ``description`` and ``tags``.
 
     Raises:
-        LifecycleError: If the candidate is to be promoted but was never logged.
+        LifecycleError: If the candidate is to be promoted but was never logged, or the gate
+            decided about another one.
     """
-    _same_candidate(candidate, decision)
-    if decision["decision"] == "promote" and "model_uri" not in candidate.location:
+    _refuse_other_candidate(candidate, decision)
+    location, metadata = candidate.location, candidate.metadata
+    if decision.decision == PROMOTE and "model_uri" not in location:
         raise LifecycleError(
             "the candidate is not in MLflow, so it cannot be registered: run the training "
             "pipeline with tracking on"
         )
-    metadata = candidate.metadata
+    # What the service holds the files against; a model of an older release has none.
+    digest = {"digest": location["digest"]} if "digest" in location else {}
     return {
-        "decision": decision["decision"],
-        "model_uri": candidate.location.get("model_uri", ""),
-        "model_id": candidate.location.get("model_id", ""),
-        "run_id": candidate.location.get("run_id", ""),
-        "description": model_card,
+        "decision": decision.decision,
+        "model_uri": location.get("model_uri", ""),
+        "model_id": location.get("model_id", ""),
+        "run_id": location.get("run_id", ""),
+        "description": description,
         "tags": {
-            "decision": decision["decision"],
-            "reasons": "; ".join(decision["reasons"]),
-            "opponent": decision["opponent"],
+            "decision": decision.decision,
+            "reasons": line(decision.reasons),
+            "opponent": opponent(decision),
             "fingerprint": metadata.fingerprint,
             "data_fingerprint": metadata.data_fingerprint,
             "trained_from": str(metadata.trained_from),
             "trained_until": str(metadata.trained_until),
-            # What the service holds the files against; a model of an older release has none.
-            **_given(candidate.location, "digest"),
+            **digest,
         },
     }
 
 
 def write_ledger(
-    registration: dict[str, Any],
-    decision: dict[str, Any],
-    metrics: dict[str, Any],
-    problem: Problem,
+    registration: dict[str, Any], decision: GateDecision, problem: Problem
 ) -> list[dict[str, Any]]:
-    """Write down what was decided, why, and on which figures.
+    """Return the decision's row for the ledger; none if nothing changed.
 
     Args:
         registration: What the registry did.
-        decision: The gate's decision; that on a challenger says ``challenger_fingerprint`` and
-            ``as_of`` too.
-        metrics: Metrics by model on the rows that judged.
-        problem: Name of the problem.
-
-    Returns:
-        One decision; none if nothing changed. Its key is made of everything that led to it, so
-        that the same decision is never written twice.
     """
-    if decision["decision"] == "unchanged":
+    if decision.decision == UNCHANGED:
         return []
-    evidence = {
-        "problem": problem.name,
-        "kind": PROMOTION,
-        "decision": decision["decision"],
-        "opponent": decision["opponent"],
-        "candidate_fingerprint": decision["candidate_fingerprint"],
-        "data_fingerprint": decision["data_fingerprint"],
-        "champion_version_before": decision["champion_version"],
-        "judged_from": decision["judged_from"],
-        "judged_until": decision["judged_until"],
-        "reasons": "; ".join(decision["reasons"]),
-        "metrics": json.dumps(metrics, sort_keys=True),
-        "checks": json.dumps(decision["checks"], sort_keys=True),
-        **_given(decision, "challenger_fingerprint"),
-    }
-    return [
-        {
-            "decision_id": combined_fingerprint(evidence),
-            **evidence,
-            **_given(decision, "as_of"),
-            "candidate_version": registration["version"],
-            "run_id": registration["run_id"],
-        }
-    ]
-
-
-def _given(decision: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {name: decision[name]} if name in decision else {}
+    version, run_id = registration["version"], registration["run_id"]
+    return [promotion_row(decision, problem.name, version, run_id)]
 
 
 def choose_champion(
-    ledger: pd.DataFrame, registration: dict[str, Any], decision: dict[str, Any]
+    ledger: pd.DataFrame, registration: dict[str, Any], decision: GateDecision
 ) -> str:
-    """Name the version that is to be champion, once its evidence is stored.
+    """Return the version that is to be champion, once its evidence is stored.
 
     Args:
         ledger: All decisions so far.
         registration: What the registry did.
-        decision: The gate's decision.
 
     Returns:
         Version number as text; empty if the champion stays.
@@ -152,12 +106,12 @@ def choose_champion(
     Raises:
         LifecycleError: If the promotion is not in the ledger.
     """
-    if decision["decision"] != "promote":
+    if decision.decision != PROMOTE:
         return ""
     version = str(registration["version"])
     recorded = ledger[
-        (ledger["decision"] == "promote")
-        & (ledger["candidate_fingerprint"] == decision["candidate_fingerprint"])
+        (ledger["decision"] == PROMOTE)
+        & (ledger["candidate_fingerprint"] == decision.candidate_fingerprint)
     ]
     if not version or recorded.empty:
         raise LifecycleError(
@@ -167,8 +121,8 @@ def choose_champion(
     return version
 
 
-def _same_candidate(candidate: TrainedModel, decision: dict[str, Any]) -> None:
-    if candidate.metadata.fingerprint != decision["candidate_fingerprint"]:
+def _refuse_other_candidate(candidate: TrainedModel, decision: GateDecision) -> None:
+    if candidate.metadata.fingerprint != decision.candidate_fingerprint:
         raise LifecycleError(
             "the gate decided about another candidate than the one stored now; run the "
             "evaluation pipeline again"

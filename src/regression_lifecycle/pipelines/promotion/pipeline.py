@@ -10,16 +10,20 @@ from regression_lifecycle.pipelines.promotion import nodes
 def create_pipeline(**_: object) -> Pipeline:
     """Gate decision to registered version, ledger row and, last of all, the champion's alias."""
     return Pipeline(
+        create_promotion_pipeline(),
+        namespace="promotion",
+        prefix_datasets_with_namespace=False,
+        tags=["promotion"],
+    )
+
+
+def create_promotion_pipeline() -> Pipeline:
+    """The same without a namespace; the retraining uses it as well."""
+    return Pipeline(
         [
             Node(
-                nodes.describe_candidate,
-                [
-                    "candidate_model",
-                    "holdout_metrics",
-                    "gate_decision",
-                    "params:problem",
-                    "params:training",
-                ],
+                nodes.write_model_card,
+                ["candidate_model", "gate_decision", "params:problem", "params:training.model"],
                 "model_card",
                 name="write_model_card",
             ),
@@ -31,7 +35,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 nodes.write_ledger,
-                ["registration", "gate_decision", "holdout_metrics", "params:problem"],
+                ["registration", "gate_decision", "params:problem"],
                 "ledger",
                 name="write_ledger",
             ),
@@ -41,8 +45,5 @@ def create_pipeline(**_: object) -> Pipeline:
                 "champion_version",
                 name="move_champion",
             ),
-        ],
-        namespace="promotion",
-        prefix_datasets_with_namespace=False,
-        tags=["promotion"],
+        ]
     )

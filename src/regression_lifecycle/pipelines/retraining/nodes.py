@@ -1,226 +1,233 @@
-"""A challenger on fresh data, judged beside the champion on windows that neither has seen."""
+"""A challenger on fresh data, compared with the champion on windows that neither has seen."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
-from regression_lifecycle.core.data.as_of import known_rows, moment_of
+from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import rolled_back_evidence
+from regression_lifecycle.core.decisions.records import (
+    PROMOTE,
+    REFUSE,
+    UNCHANGED,
+    GateDecision,
+    Metrics,
+    Reason,
+)
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation import challenger as challenge
-from regression_lifecycle.core.evaluation import gate
-from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
-from regression_lifecycle.core.evaluation.holdout import (
-    BASELINE,
-    CANDIDATE,
-    CHAMPION,
-    EvaluationParameters,
-)
-from regression_lifecycle.core.features.builders import build_features, features_for
+from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.core.windows.windows import list_windows, place_features
+from regression_lifecycle.core.windows.windows import Window, list_windows, place_features
 from regression_lifecycle.pipelines.training.nodes import train
 
 
-def cut_data(
-    observations: pd.DataFrame,
-    champion: TrainedModel | None,
-    as_of: Any,
-    problem: Problem,
-    preprocessing: PreprocessingParameters,
-    evaluation: EvaluationParameters,
-    window_parameters: WindowParameters,
-    parameters: RetrainingParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Cut what is known at ``as_of`` into training and judging rows.
+@dataclass(frozen=True)
+class KnownWindows:
+    """The windows that are known at a moment, the oldest first."""
+
+    as_of: pd.Timestamp
+    windows: tuple[Window, ...]
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """Where the first one begins; without one the moment itself."""
+        return self.windows[0].start if self.windows else self.as_of
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What is to be promoted, and what it is to be fitted on again.
+
+    Attributes:
+        rows: None if the challenger stays as it is.
+        best_parameters: What the search found for the challenger.
+    """
+
+    challenger: TrainedModel
+    rows: pd.DataFrame | None
+    best_parameters: dict[str, Any]
+
+
+def cut_known_observations(
+    observations: pd.DataFrame, as_of: Any, problem: Problem, parameters: WindowParameters
+) -> tuple[pd.DataFrame, KnownWindows]:
+    """Cut what is known at ``as_of``, and list its windows.
 
     Args:
-        observations: All observations.
-        champion: The model in use, or None.
         as_of: The moment at which we stand; None for the end of the observations.
-        problem: The table's description.
-        preprocessing: The challenger's features.
-        evaluation: The baseline.
-        window_parameters: The windows.
-        parameters: How many windows judge, and how far back training reaches.
 
     Returns:
-        The challenger's training rows, which end before the first judging window; the judging
-        rows with ``champion`` and ``baseline``; the rows for a refit, which end at ``as_of``.
+        The known observations, with the target missing where its label is not known yet; and
+        their windows.
+    """
+    known, moment = known_at(as_of, observations, problem)
+    windows = list_windows(known, problem, parameters, as_of=moment)
+    return known, KnownWindows(moment, tuple(windows))
+
+
+def choose_comparison_windows(
+    known_windows: KnownWindows, champion: TrainedModel | None, count: int
+) -> KnownWindows:
+    """Choose the newest complete windows that the champion was not trained on.
+
+    Args:
+        count: How many are wanted.
+    """
+    trained_until = None if champion is None else champion.metadata.trained_until
+    chosen = challenge.comparison_windows(known_windows.windows, trained_until, count)
+    return replace(known_windows, windows=tuple(chosen))
+
+
+def make_known_features(
+    known_observations: pd.DataFrame,
+    comparison_windows: KnownWindows,
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+    parameters: WindowParameters,
+) -> pd.DataFrame:
+    """Make the challenger's features.
+
+    Returns:
+        Key, features, target and ``window_index``: -1 for rows outside of the comparison.
+    """
+    table: pd.DataFrame = build_features(known_observations, problem, preprocessing.recipe)
+    windows = comparison_windows.windows
+    place = place_features(table, known_observations, windows, problem, parameters)
+    return table.assign(window_index=place)
+
+
+def split_known_features(
+    known_features: pd.DataFrame,
+    comparison_windows: KnownWindows,
+    problem: Problem,
+    parameters: RetrainingParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Split what is known into rows that train and rows that compare.
+
+    Returns:
+        The challenger's training rows, which end before the first window of the comparison; the
+        rows of these windows, in the order of time; the rows for a refit, which end at ``as_of``.
 
     Raises:
-        DataContractError: If too few labelled rows lie before the judging windows.
+        DataContractError: If too few labelled rows lie before the comparison.
     """
-    moment = moment_of(as_of, observations, problem)
-    known = known_rows(observations, moment, problem)
-    table: pd.DataFrame = build_features(known, problem, preprocessing.recipe)
-    windows = list_windows(known, problem, window_parameters, as_of=moment)
-    chosen = challenge.judging_windows(
-        windows,
-        None if champion is None else champion.metadata.trained_until,
-        parameters.measured_windows,
-    )
-    place = place_features(table, known, windows, problem, window_parameters)
-    judging = table[np.isin(place, [window.index for window in chosen])].copy()
-    before = chosen[0].start if chosen else moment
-    training = training_rows(table, problem, before, parameters.training_length)
-    judging[BASELINE] = baseline_forecast(
-        known, judging, float(training[problem.target].mean()), problem, evaluation.baseline
-    )
-    if champion is not None:
-        seen = features_for(judging, preprocessing.recipe, champion.metadata.recipe, known, problem)
-        judging[CHAMPION] = champion.predict(seen).to_numpy() if len(seen) else 0.0
+    compared = known_features["window_index"] >= 0
+    table = known_features.drop(columns="window_index")
+    before, length = comparison_windows.start, parameters.training_length
+    training = training_rows(table, problem, before, length)
     if len(training) < parameters.minimum_training_rows:
         raise DataContractError(
             f"{len(training)} labelled rows lie before {before}, where the judging windows begin; "
             f"retraining.minimum_training_rows is {parameters.minimum_training_rows}. Wait for "
             "more data, or lower it or retraining.measured_windows"
         )
-    everything = training_rows(table, problem, moment, parameters.training_length)
-    judging = judging.sort_values(problem.timestamp.name, kind="stable")
-    return training, judging, everything
+    comparison = table[compared].sort_values(problem.timestamp.name, kind="stable")
+    return training, comparison, training_rows(table, problem, comparison_windows.as_of, length)
 
 
-def judge(
-    comparison_rows: pd.DataFrame,
-    challenger: TrainedModel,
-    champion: TrainedModel | None,
+def evaluate_challenger(
+    gate_decision: GateDecision,
     recorded_decisions: pd.DataFrame,
-    observations: pd.DataFrame,
-    as_of: Any,
+    comparison_windows: KnownWindows,
     problem: Problem,
-    parameters: RetrainingParameters,
-) -> dict[str, Any]:
-    """Take the gate's decision.
+) -> GateDecision:
+    """Hold the gate's decision against the ledger.
 
     Args:
-        comparison_rows: Rows that neither model was trained on, with ``champion`` and ``baseline``.
-        challenger: The new model.
-        champion: The model in use, or None.
+        gate_decision: The gate's decision on the challenger.
         recorded_decisions: The ledger: what was rolled back is not promoted again by the same
             evidence.
-        observations: All observations, for the default moment.
-        as_of: The moment at which we stand; None for the end of the observations.
-        problem: Names timestamp and target.
-        parameters: The gate.
+        comparison_windows: Know the moment at which the decision stands.
 
     Returns:
-        Decision, reasons, checks, metrics by model, opponent, ``as_of``, and what was judged on
-        what.
+        The decision with ``as_of`` and ``challenger_fingerprint``.
     """
-    version = version_of(champion)
-    rows = comparison_rows.assign(
-        **{
-            CANDIDATE: challenger.predict(comparison_rows).to_numpy()
-            if len(comparison_rows)
-            else 0.0
-        }
+    fingerprint = gate_decision.candidate_fingerprint
+    decision = replace(
+        gate_decision, challenger_fingerprint=fingerprint, as_of=str(comparison_windows.as_of)
     )
-    decision = challenge.judge_challenger(
-        rows,
-        (problem.timestamp.name, problem.target),
-        parameters.gate,
-        champion_version=version,
+    rolled_back = rolled_back_evidence(
+        recorded_decisions, problem.name, fingerprint, decision.judged_until
     )
-    fingerprint = challenger.metadata.fingerprint
-    taken_back = rolled_back_evidence(
-        recorded_decisions, problem.name, fingerprint, decision["judged_until"]
-    )
-    if decision["decision"] == "promote" and taken_back:
-        decision |= {
-            "decision": "refuse",
-            "reasons": [
-                f"version {taken_back} was promoted on this very evidence and rolled back; new "
-                "data or another configuration is needed"
-            ],
-        }
-    return {
-        **decision,
-        "as_of": str(moment_of(as_of, observations, problem)),
-        "metrics": gate.without_nan(decision["metrics"]),
-        "challenger_fingerprint": fingerprint,
-        "data_fingerprint": challenger.metadata.data_fingerprint,
-    }
+    if decision.decision == PROMOTE and rolled_back:
+        why = Reason("rolled_back", {"version": rolled_back})
+        return replace(decision, decision=REFUSE, reasons=(why,))
+    return decision
 
 
-def refit(
+def plan_refit(
     challenger: TrainedModel,
-    challenge_decision: dict[str, Any],
-    refit_set: pd.DataFrame,
+    challenger_decision: GateDecision,
+    refit_rows: pd.DataFrame,
     best_parameters: dict[str, Any],
+    is_wanted: bool,
+) -> Refit:
+    """Plan what a promoted challenger is fitted on again.
+
+    Args:
+        refit_rows: All labelled rows up to ``as_of``.
+        best_parameters: Result of the search on the challenger's training rows.
+        is_wanted: Whether a refit is configured.
+    """
+    wanted = is_wanted and challenger_decision.decision == PROMOTE
+    return Refit(challenger, refit_rows if wanted else None, best_parameters)
+
+
+def refit_challenger(
+    refit: Refit,
     problem: Problem,
     preprocessing: PreprocessingParameters,
     training: TrainingParameters,
-    parameters: RetrainingParameters,
 ) -> TrainedModel:
     """Fit the configuration that passed on everything up to ``as_of``.
 
-    Args:
-        challenger: The challenger.
-        challenge_decision: The gate's decision.
-        refit_set: All labelled rows up to ``as_of``.
-        best_parameters: Result of the search on the challenger's training rows.
-        problem: Names target and timestamp.
-        preprocessing: Names the features.
-        training: The model.
-        parameters: Whether to refit.
-
     Returns:
-        The refitted model; the challenger itself if it was refused or no refit is wanted.
+        The refitted model; the challenger itself if nothing is to be fitted again.
     """
-    if challenge_decision["decision"] != "promote" or not parameters.refit:
-        return challenger
-    return train(refit_set, best_parameters, problem, preprocessing, training)
+    if refit.rows is None:
+        return refit.challenger
+    return train(refit.rows, refit.best_parameters, problem, preprocessing, training)
 
 
-def conclude(
-    challenge_decision: dict[str, Any], promoted: TrainedModel, champion: TrainedModel | None
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Join the challenger's evidence with the version that is to be promoted.
+def finalize_decision(
+    challenger_decision: GateDecision, promoted: TrainedModel, champion: TrainedModel | None
+) -> tuple[GateDecision, Metrics]:
+    """Join the challenger's evidence with the model that is to be promoted.
 
     Args:
-        challenge_decision: The gate's decision on the challenger.
         promoted: The refitted model, or the challenger.
-        champion: The model in use, or None.
 
     Returns:
-        The decision with ``candidate_fingerprint``, the metrics by model, and the same for MLflow.
-        Unchanged, if the very model is champion already.
+        The decision with ``candidate_fingerprint``: unchanged, if the very model is champion
+        already. And the metrics by model, for MLflow.
     """
-    decision = {**challenge_decision, "candidate_fingerprint": promoted.metadata.fingerprint}
-    if champion is not None and champion.metadata.fingerprint == promoted.metadata.fingerprint:
-        decision |= {
-            "decision": "unchanged",
-            "reasons": ["same data, same configuration: the champion is this very model"],
-        }
-    metrics = challenge_decision["metrics"]
-    return decision, metrics, metrics
+    fingerprint = promoted.metadata.fingerprint
+    decision = replace(challenger_decision, candidate_fingerprint=fingerprint)
+    if champion is not None and champion.metadata.fingerprint == fingerprint:
+        same = Reason("same_model", {"champion_version": version_of(champion)})
+        decision = replace(decision, decision=UNCHANGED, reasons=(same,))
+    return decision, decision.metrics
 
 
-def tell(
-    decision: dict[str, Any], ledger: pd.DataFrame, problem: Problem, parameters: AlertParameters
+def build_alerts(
+    decision: GateDecision, ledger: pd.DataFrame, problem: Problem, parameters: AlertParameters
 ) -> list[Alert]:
-    """Say what people should know of the gate's answer, once it is in the ledger.
+    """Return what people should know of the decision, once it is in the ledger.
 
     Args:
-        decision: The gate's decision.
         ledger: All decisions, with this one.
-        problem: Its name stands in the alert.
-        parameters: Which events and levels are wanted.
-
-    Returns:
-        Alerts; saving them sends those that are due, and earlier ones that failed.
     """
-    recorded = decision["decision"] == "unchanged" or (
-        decision["challenger_fingerprint"] in set(ledger["challenger_fingerprint"])
-    )
-    return make_alerts(None, decision, problem, parameters) if recorded else []
+    recorded = decision.challenger_fingerprint in set(ledger["challenger_fingerprint"])
+    if decision.decision != UNCHANGED and not recorded:
+        return []
+    return make_alerts(None, decision, problem, parameters)

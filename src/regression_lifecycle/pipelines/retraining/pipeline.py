@@ -4,122 +4,124 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.pipelines.promotion.nodes import (
-    choose_champion,
-    describe_candidate,
-    prepare_registration,
-    write_ledger,
-)
+from regression_lifecycle.pipelines.evaluation.pipeline import create_gate_pipeline
+from regression_lifecycle.pipelines.promotion.pipeline import create_promotion_pipeline
 from regression_lifecycle.pipelines.retraining import nodes
-from regression_lifecycle.pipelines.training.nodes import search_parameters, train
+from regression_lifecycle.pipelines.training.pipeline import create_fit_pipeline
 
-_PROBLEM, _RETRAINING = "params:problem", "params:retraining"
-_RECIPE = [_PROBLEM, "params:preprocessing", "params:training"]
+_PROBLEM, _PREPROCESSING, _WINDOWS = "params:problem", "params:preprocessing", "params:windows"
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """Everything known at ``as_of`` to a challenger, the gate, a refit and the promotion."""
+    challenger = Pipeline(
+        create_fit_pipeline(),
+        inputs={"training_set": "challenger_training_set"},
+        outputs={
+            "best_parameters": "challenger_parameters",
+            "search_results": "challenger_search_results",
+            "candidate_model": "challenger_model",
+        },
+    )
+    gate = Pipeline(
+        create_gate_pipeline(),
+        inputs={
+            "holdout_set": "comparison_rows",
+            "candidate_model": "challenger_model",
+            "observations": "known_observations",
+            "champion_model": "champion_model",
+        },
+        outputs={
+            "model_predictions": "challenger_predictions",
+            "holdout_predictions": "comparison_predictions",
+            "gate_decision": "challenger_gate_decision",
+        },
+        parameters={"params:evaluation.gate": "params:retraining.gate"},
+    )
+    promotion = Pipeline(
+        create_promotion_pipeline(),
+        inputs={"candidate_model": "refitted_model", "gate_decision": "retraining_decision"},
+        outputs={
+            "model_card": "retraining_model_card",
+            "registration": "retraining_registration",
+        },
+    )
     return Pipeline(
-        [
-            Node(
-                nodes.cut_data,
-                [
-                    "observations",
-                    "champion_model",
-                    "params:as_of",
-                    _PROBLEM,
-                    "params:preprocessing",
-                    "params:evaluation",
-                    "params:windows",
-                    _RETRAINING,
-                ],
-                ["challenger_training_set", "comparison_rows", "refit_set"],
-                name="cut_data",
-            ),
-            Node(
-                search_parameters,
-                ["challenger_training_set", *_RECIPE],
-                ["challenger_parameters", "challenger_search_results"],
-                name="search_challenger_parameters",
-            ),
-            Node(
-                train,
-                ["challenger_training_set", "challenger_parameters", *_RECIPE],
-                "challenger_model",
-                name="train_challenger",
-            ),
-            Node(
-                nodes.judge,
-                [
-                    "comparison_rows",
-                    "challenger_model",
-                    "champion_model",
-                    "recorded_decisions",
-                    "observations",
-                    "params:as_of",
-                    _PROBLEM,
-                    _RETRAINING,
-                ],
-                "challenge_decision",
-                name="judge_challenger",
-            ),
-            Node(
-                nodes.refit,
-                [
-                    "challenger_model",
-                    "challenge_decision",
-                    "refit_set",
-                    "challenger_parameters",
-                    *_RECIPE,
-                    _RETRAINING,
-                ],
-                "refitted_model",
-                name="refit_on_everything",
-            ),
-            Node(
-                nodes.conclude,
-                ["challenge_decision", "refitted_model", "champion_model"],
-                ["retraining_decision", "challenge_metrics", "challenge_metrics_tracking"],
-                name="conclude",
-            ),
-            Node(
-                describe_candidate,
-                [
-                    "refitted_model",
-                    "challenge_metrics",
-                    "retraining_decision",
-                    _PROBLEM,
-                    "params:training",
-                ],
-                "retraining_model_card",
-                name="write_model_card",
-            ),
-            Node(
-                prepare_registration,
-                ["refitted_model", "retraining_decision", "retraining_model_card"],
-                "retraining_registration",
-                name="register_version",
-            ),
-            Node(
-                write_ledger,
-                ["retraining_registration", "retraining_decision", "challenge_metrics", _PROBLEM],
-                "ledger",
-                name="write_ledger",
-            ),
-            Node(
-                choose_champion,
-                ["ledger", "retraining_registration", "retraining_decision"],
-                "champion_version",
-                name="move_champion",
-            ),
-            Node(
-                nodes.tell,
-                ["retraining_decision", "ledger", _PROBLEM, "params:alerts"],
-                "alerts",
-                name="build_alerts",
-            ),
-        ],
+        [*_cut(), challenger, gate, *_refit(), promotion, _alerts()],
         namespace="retraining",
         prefix_datasets_with_namespace=False,
         tags=["retraining"],
+    )
+
+
+def _cut() -> list[Node]:
+    return [
+        Node(
+            nodes.cut_known_observations,
+            ["observations", "params:as_of", _PROBLEM, _WINDOWS],
+            ["known_observations", "known_windows"],
+            name="cut_known_observations",
+        ),
+        Node(
+            nodes.choose_comparison_windows,
+            ["known_windows", "champion_model", "params:retraining.measured_windows"],
+            "comparison_windows",
+            name="choose_comparison_windows",
+        ),
+        Node(
+            nodes.make_known_features,
+            ["known_observations", "comparison_windows", _PROBLEM, _PREPROCESSING, _WINDOWS],
+            "known_features",
+            name="make_known_features",
+        ),
+        Node(
+            nodes.split_known_features,
+            ["known_features", "comparison_windows", _PROBLEM, "params:retraining"],
+            ["challenger_training_set", "comparison_rows", "refit_rows"],
+            name="split_known_features",
+        ),
+    ]
+
+
+def _refit() -> list[Node]:
+    return [
+        Node(
+            nodes.evaluate_challenger,
+            ["challenger_gate_decision", "recorded_decisions", "comparison_windows", _PROBLEM],
+            "challenger_decision",
+            name="evaluate_challenger",
+        ),
+        Node(
+            nodes.plan_refit,
+            [
+                "challenger_model",
+                "challenger_decision",
+                "refit_rows",
+                "challenger_parameters",
+                "params:retraining.refit",
+            ],
+            "refit",
+            name="plan_refit",
+        ),
+        Node(
+            nodes.refit_challenger,
+            ["refit", _PROBLEM, _PREPROCESSING, "params:training"],
+            "refitted_model",
+            name="refit_challenger",
+        ),
+        Node(
+            nodes.finalize_decision,
+            ["challenger_decision", "refitted_model", "champion_model"],
+            ["retraining_decision", "challenge_metrics_tracking"],
+            name="finalize_decision",
+        ),
+    ]
+
+
+def _alerts() -> Node:
+    return Node(
+        nodes.build_alerts,
+        ["retraining_decision", "ledger", _PROBLEM, "params:alerts"],
+        "alerts",
+        name="build_alerts",
     )

@@ -12,27 +12,32 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
+                nodes.read_moment,
+                ["observations", "params:as_of", "params:problem"],
+                "rollback_moment",
+                name="read_moment",
+            ),
+            Node(
                 nodes.decide_rollback,
                 [
                     "recorded_decisions",
                     "champion_model",
-                    "observations",
-                    "params:as_of",
+                    "rollback_moment",
                     "params:problem",
                     "params:rollback",
                 ],
-                ["ledger", "rollback_plan"],
+                ["ledger", "rollback_decision"],
                 name="decide_rollback",
             ),
             Node(
                 nodes.choose_version,
-                ["ledger", "rollback_plan", "params:problem"],
+                ["ledger", "rollback_decision", "params:problem"],
                 "champion_version",
                 name="move_champion",
             ),
             Node(
-                nodes.tell,
-                ["rollback_plan", "ledger", "params:problem", "params:alerts"],
+                nodes.build_alerts,
+                ["rollback_decision", "ledger", "params:problem", "params:alerts"],
                 "alerts",
                 name="build_alerts",
             ),

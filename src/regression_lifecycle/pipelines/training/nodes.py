@@ -30,9 +30,6 @@ def search_parameters(
     Args:
         training_set: Features and target in the order of time; rows whose target is missing
             are left out.
-        problem: Names the target.
-        preprocessing: Names the features.
-        parameters: Model, folds and search.
 
     Returns:
         The best parameters (none without a search) and one row per trial.
@@ -56,10 +53,6 @@ def cross_validate(
     Args:
         training_set: Features and target in the order of time; rows whose target is missing
             are left out.
-        best_parameters: Result of the search.
-        problem: Names the target.
-        preprocessing: Names the features.
-        parameters: Model and folds.
 
     Returns:
         Scores by fold, their means for MLflow, and the rows of all test folds with their
@@ -89,10 +82,6 @@ def train(
     Args:
         training_set: Features and target in the order of time; rows whose target is missing
             are left out.
-        best_parameters: Result of the search.
-        problem: Names target and timestamp.
-        preprocessing: Names the features.
-        parameters: The model.
 
     Returns:
         The candidate with its metadata.

@@ -11,6 +11,22 @@ _PARAMETERS = ["params:problem", "params:preprocessing", "params:training"]
 
 def create_pipeline(**_: object) -> Pipeline:
     """Training set to candidate model, with scores in the order of time."""
+    scores = Node(
+        cross_validate,
+        ["training_set", "best_parameters", *_PARAMETERS],
+        ["cross_validation_scores", "cross_validation_metrics", "out_of_fold_predictions"],
+        name="cross_validate",
+    )
+    return Pipeline(
+        [create_fit_pipeline(), scores],
+        namespace="training",
+        prefix_datasets_with_namespace=False,
+        tags=["training"],
+    )
+
+
+def create_fit_pipeline() -> Pipeline:
+    """Training set to candidate model without scores; the retraining uses it as well."""
     return Pipeline(
         [
             Node(
@@ -20,23 +36,10 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="search_parameters",
             ),
             Node(
-                cross_validate,
-                ["training_set", "best_parameters", *_PARAMETERS],
-                [
-                    "cross_validation_scores",
-                    "cross_validation_metrics",
-                    "out_of_fold_predictions",
-                ],
-                name="cross_validate",
-            ),
-            Node(
                 train,
                 ["training_set", "best_parameters", *_PARAMETERS],
                 "candidate_model",
                 name="train_candidate",
             ),
-        ],
-        namespace="training",
-        prefix_datasets_with_namespace=False,
-        tags=["training"],
+        ]
     )

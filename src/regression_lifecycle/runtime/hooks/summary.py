@@ -10,6 +10,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from pandas import isna
 
+from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.metrics import HEADLINE_METRICS
 
 # A table longer than a screen is for the page.
@@ -116,9 +117,9 @@ class SummaryHook:
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
         decision = catalog.load(name)
         title = "Policy" if name == "policy_decision" else "Gate"
-        colour = _COLOURS.get(decision["decision"], "yellow")
-        console.print(f"[bold]{title}[/] [{colour}]{decision['decision']}[/]", end=": ")
-        console.print("; ".join(decision["reasons"]), markup=False)
+        colour = _COLOURS.get(decision.decision, "yellow")
+        console.print(f"[bold]{title}[/] [{colour}]{decision.decision}[/]", end=": ")
+        console.print(line(decision.reasons), markup=False)
 
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape

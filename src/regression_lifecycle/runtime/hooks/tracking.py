@@ -89,7 +89,9 @@ class TrackingHook:
                 section = name.removeprefix("params:")
                 if section not in self._seen:
                     self._seen.add(section)
-                    fields |= dict(_flat(value.model_dump(mode="json"), section))
+                    # As Python writes it: kedro-mlflow logs a single value of a section so too, and
+                    # MLflow takes one spelling of a parameter.
+                    fields |= dict(_flat(value.model_dump(), section))
         if fields:
             mlflow.log_params(fields)
         moment = read_as_of(inputs.get(AS_OF))
@@ -165,7 +167,7 @@ def _flat(tree: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
         name = f"{prefix}.{key}"
         if isinstance(value, dict) and value:
             yield from _flat(value, name)
-        elif value not in (None, {}, []):
+        elif value not in (None, {}, [], ()):
             yield _safe(name), str(value)[:MAXIMUM_VALUE_LENGTH]
 
 

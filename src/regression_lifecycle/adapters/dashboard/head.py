@@ -1,0 +1,78 @@
+"""The head of the page: the champion, the last decision, and the headline figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters.dashboard.formatting import is_number
+from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
+from regression_lifecycle.adapters.dashboard.windows import alarm_names
+from regression_lifecycle.core.config import duration_text
+
+_PREVIOUS = 4
+
+
+def head_section(tables: PageTables) -> Section:
+    """Return what the page is about and where it stands."""
+    problem, windows = tables.problem, tables.all_windows
+    decision = tables.deployment.decision
+    newest = windows["end"].max() if len(windows) else None
+    return Section(
+        {
+            "title": tables.parameters.title or problem.name,
+            "problem": problem,
+            "unit": tables.unit,
+            "horizon": duration_text(problem.horizon),
+            "as_of": newest if decision is None else decision.as_of,
+            "champion": tables.deployment.champion,
+            "decision": decision,
+            "headline": _headline(tables) if len(windows) else None,
+        }
+    )
+
+
+def _headline(tables: PageTables) -> dict[str, Any]:
+    """Compute the headline figures: those of the last complete window beside what came before."""
+    windows = tables.all_windows
+    whole = complete(windows)
+    last = whole.iloc[-1].to_dict() if len(whole) else {}
+    pooled = whole.tail(tables.parameters.pooled_windows)
+    newest = windows.tail(tables.parameters.pooled_windows)
+    before = whole["rmse"].dropna().iloc[:-1].tail(_PREVIOUS)
+    alarms = alarm_names(newest)
+    return {
+        "last": last,
+        "n_before": len(before),
+        "rmse_before": before.mean(),
+        "change": _change(last.get("rmse"), before.mean()),
+        "gain": _change(last.get("rmse"), last.get("baseline_rmse")),
+        "n_pooled": len(pooled),
+        "pooled_bias": _pooled_bias(pooled),
+        **_pooled_coverage(pooled),
+        "n_windows": len(windows),
+        "states": Counter(windows["status"].fillna("")).most_common(),
+        "n_newest": len(newest),
+        "n_alarmed": sum(map(bool, alarms)),
+        "alarms": sorted({name for fired in alarms for name in fired}),
+    }
+
+
+def _change(value: Any, reference: Any) -> float | None:
+    if not (is_number(value) and is_number(reference)) or not reference:
+        return None
+    return float(value) / float(reference) - 1
+
+
+def _pooled_bias(pooled: pd.DataFrame) -> float | None:
+    known = pooled[["sum_prediction", "sum_target"]].dropna().sum()
+    return _change(known["sum_prediction"], known["sum_target"])
+
+
+def _pooled_coverage(pooled: pd.DataFrame) -> dict[str, Any]:
+    known = pooled[pooled["coverage"].notna() & pooled["n_labelled"].gt(0).fillna(False)]
+    weights = known["n_labelled"].astype("float64")
+    share = float((known["coverage"] * weights).sum() / weights.sum()) if len(known) else None
+    return {"n_covered": len(known), "pooled_coverage": share}

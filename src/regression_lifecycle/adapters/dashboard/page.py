@@ -1,0 +1,145 @@
+"""The page as one file of HTML.
+
+Everything is inside: the drawing library, the styles, the figures. Data stands in inert blocks of
+JSON without a character of HTML, texts pass through Jinja's escaping, and a content security policy
+lets nothing run but the two scripts of the page itself and lets nothing be fetched. Vega's
+expressions are interpreted, not compiled, so that the policy needs no ``unsafe-eval``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters.dashboard import formatting
+from regression_lifecycle.adapters.dashboard.drift import drift_section
+from regression_lifecycle.adapters.dashboard.head import head_section
+from regression_lifecycle.adapters.dashboard.ledger import ledger_section
+from regression_lifecycle.adapters.dashboard.policies import policies_section
+from regression_lifecycle.adapters.dashboard.quality import quality_section
+from regression_lifecycle.adapters.dashboard.reports import reports_section
+from regression_lifecycle.adapters.dashboard.segments import segments_section
+from regression_lifecycle.adapters.dashboard.tables import PageTables
+from regression_lifecycle.adapters.dashboard.theme import PALETTES, chart_config, css_variables
+from regression_lifecycle.adapters.dashboard.windows import windows_section
+from regression_lifecycle.core.decisions import wording
+from regression_lifecycle.core.errors import bounded_list
+
+_SECTIONS = {
+    "head": head_section,
+    "windows": windows_section,
+    "policies": policies_section,
+    "drift": drift_section,
+    "segments": segments_section,
+    "ledger": ledger_section,
+    "quality": quality_section,
+    "reports": reports_section,
+}
+_FILTERS = {
+    **{
+        name: getattr(formatting, name)
+        for name in ("figure", "count", "percent", "signed", "moment", "text")
+    },
+    "listed": bounded_list,
+    **{
+        name: getattr(wording, name)
+        for name in ("sentence", "sentences", "line", "evidence", "check_name")
+    },
+}
+_POLICY = (
+    "default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def render_page(tables: PageTables) -> str:
+    """Render the page.
+
+    Args:
+        tables: What is shown; whatever is missing leaves a sentence that tells how to get it.
+
+    Returns:
+        One HTML document that needs no other file and no network.
+
+    Raises:
+        LifecycleError: If a row of the ledger cannot be read.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    sections = {name: make(tables) for name, make in _SECTIONS.items()}
+    charts = {name: c for section in sections.values() for name, c in section.charts.items()}
+    data = {name: d for section in sections.values() for name, d in section.data.items()}
+    script, library = _resource("page.js"), _library() if charts else ""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(_FILTERS)
+    blocks = {
+        "specifications": charts,
+        "data": {name: _columns(frame) for name, frame in data.items()},
+        "configs": {name: chart_config(name) for name in PALETTES},
+    }
+    return environment.get_template("page.html.j2").render(
+        **{name: section.content for name, section in sections.items()},
+        parameters=tables.parameters,
+        charts=charts,
+        policy=_POLICY.format(hashes=" ".join(_hash(code) for code in (library, script) if code)),
+        light=Markup(css_variables("light")),  # noqa: S704 - colours of this package
+        dark=Markup(css_variables("dark")),  # noqa: S704
+        css=Markup(_resource("page.css")),  # noqa: S704 - a file of this package
+        script=Markup(script),  # noqa: S704
+        library=Markup(library),  # noqa: S704 - the drawing library
+        blocks={name: Markup(_script_json(block)) for name, block in blocks.items()},  # noqa: S704
+    )
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Lay a table out by columns; one that repeats itself is written as places in its levels."""
+    content: dict[str, Any] = json.loads(frame.to_json(orient="split", double_precision=15))
+    columns = {}
+    for place, name in enumerate(content["columns"]):
+        cells = [row[place] for row in content["data"]]
+        levels = list(dict.fromkeys(cells))
+        if 2 * len(levels) <= len(cells):
+            places = {level: k for k, level in enumerate(levels)}
+            columns[name] = {"levels": levels, "cells": [places[cell] for cell in cells]}
+        else:
+            columns[name] = {"cells": cells}
+    return columns
+
+
+def _script_json(block: Any) -> str:
+    """Write JSON that may stand in a script block: strict, and without a character of HTML."""
+    written = json.dumps(block, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _library() -> str:
+    """Bundle Vega, Vega-Lite and Vega-Embed, about 0.9 MB of JavaScript."""
+    import vl_convert
+
+    # Its stub asks for a snippet that its code does not need.
+    code: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
+    # In code "<\/" means "</", and a page does not end its script there.
+    return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _resource(name: str) -> str:
+    folder = resources.files("regression_lifecycle.adapters.dashboard") / "templates"
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _hash(code: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"

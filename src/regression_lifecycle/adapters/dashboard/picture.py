@@ -1,0 +1,44 @@
+"""The page's first chart as a picture, for those who do not open the page."""
+
+from __future__ import annotations
+
+import json
+
+from regression_lifecycle.adapters.dashboard.tables import PageTables
+from regression_lifecycle.adapters.dashboard.theme import PALETTES, PICTURE_FONT, chart_config
+from regression_lifecycle.adapters.dashboard.windows import error_chart, window_data
+
+_WIDTH, _SCALE = 1120, 2.0
+_LEGEND = (
+    "Dotted line: a new champion. Triangle: an alarm. "
+    "Shaded, open circle: the window is not complete."
+)
+
+
+def draw_picture(tables: PageTables) -> bytes:
+    """Draw the error by window in light colours.
+
+    Returns:
+        A PNG of about 2,240 x 860 pixels; an empty chart if there is no window yet.
+    """
+    import vl_convert
+
+    windows = tables.windows
+    rows = window_data(windows).to_json(orient="records", double_precision=15)
+    title = tables.parameters.title or tables.problem.name
+    specification = error_chart(windows, tables.unit, labels=True) | {
+        "width": _WIDTH - 190,
+        "padding": {"left": 16, "top": 16, "bottom": 12, "right": 16},
+        "autosize": {"type": "pad"},
+        "datasets": {"windows": json.loads(rows)},
+        "title": {
+            "text": f"{title}: error by window",
+            "subtitle": _LEGEND if len(windows) else "no window has been monitored yet",
+        },
+    }
+    config = chart_config("light", PICTURE_FONT) | {"background": PALETTES["light"]["surface"]}
+    config.pop("padding")
+    picture: bytes = vl_convert.vegalite_to_png(
+        json.dumps(specification), config=config, scale=_SCALE, allowed_base_urls=[]
+    )
+    return picture

@@ -1,0 +1,255 @@
+"""Error, bias and coverage by window: the charts over time, and the table."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.adapters.dashboard.charts import (
+    constant,
+    finished,
+    hover,
+    milliseconds,
+    named_windows,
+    numbers,
+    texts,
+    time,
+    waiting,
+    with_unit,
+)
+from regression_lifecycle.adapters.dashboard.formatting import count, figure, percent, signed, text
+from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
+from regression_lifecycle.core.decisions.records import PolicyDecision, RuleFinding
+
+_HERO_HEIGHT = 300
+_HEIGHT = 170
+_DRAWN = (
+    *("rmse", "baseline_rmse", "bias", "coverage"),
+    *("n", "n_missing_rows", "n_rejected", "missing_share"),
+)
+
+
+def windows_section(tables: PageTables) -> Section:
+    """Return the charts over time and every window's figures, the newest window first."""
+    windows, limit = tables.windows, bias_limit(tables.deployment.decision)
+    content = {
+        "rows": windows.iloc[::-1].to_dict("records"),
+        "n_hidden": len(tables.all_windows) - len(windows),
+        "limit": limit,
+        "nominal": tables.deployment.nominal_coverage,
+    }
+    if windows.empty:
+        return Section(content)
+    charts = {
+        "error": error_chart(windows, tables.unit),
+        "bias": _bias_chart(None if limit is None else limit.threshold),
+    }
+    if windows["coverage"].notna().any():
+        charts["coverage"] = _coverage_chart(tables.deployment.nominal_coverage)
+    return Section(content, charts, {"windows": window_data(windows)})
+
+
+def bias_limit(decision: PolicyDecision | None) -> RuleFinding | None:
+    """Return the rule that limits the bias of a window.
+
+    A rule that sums the biases up has no limit for a window.
+    """
+    for rule in decision.rules if decision else ():
+        if rule.bounded_column == "bias" and rule.threshold is not None:
+            return rule
+    return None
+
+
+def alarm_names(windows: pd.DataFrame) -> list[list[str]]:
+    """Return the names of the rules that fired on each window."""
+    cells = (text(cell).split(",") for cell in windows["alarms"])
+    return [[name.strip() for name in names if name.strip()] for names in cells]
+
+
+def window_data(windows: pd.DataFrame) -> pd.DataFrame:
+    """Prepare the windows for the charts.
+
+    Returns:
+        Numbers (moments in milliseconds), ``whole`` (the window is complete), ``alarmed``, and
+        columns ``t_...`` with the texts of tooltips.
+    """
+    alarms = alarm_names(windows)
+    own_bias = windows["sum_raw_prediction"] / windows["sum_target"] - 1
+    labelled = zip(windows["n"], windows["n_labelled"].fillna(-1), strict=True)
+    return pd.DataFrame(
+        {
+            "window": texts(windows["window"]),
+            "start": milliseconds(windows["start"]),
+            "end": milliseconds(windows["end"].fillna(windows["start"])),
+            "middle": milliseconds(windows["start"] + (windows["end"] - windows["start"]) / 2),
+            "status": texts(windows["status"]),
+            "whole": windows["status"].eq("complete").fillna(False).astype(bool),
+            "alarmed": [bool(names) for names in alarms],
+            **{name: numbers(windows[name]) for name in _DRAWN},
+            "own_bias": numbers(own_bias),
+            "t_version": texts(windows["model_version"]),
+            "t_alarms": [", ".join(names) or "none" for names in alarms],
+            "t_n": [
+                count(n) if n == known or pd.isna(known) else f"{count(n)}, {count(known)} labelled"
+                for n, known in labelled
+            ],
+            **{f"t_{name}": windows[name].map(figure) for name in ("rmse", "baseline_rmse", "mae")},
+            "t_bias": [signed(bias) for bias in windows["bias"]],
+            "t_own_bias": [signed(bias) for bias in own_bias],
+            "t_coverage": windows["coverage"].map(percent),
+            "t_missing_share": windows["missing_share"].map(percent),
+        }
+    )
+
+
+def champion_changes(windows: pd.DataFrame) -> dict[int, str]:
+    """Find the windows in which another version than before was deployed.
+
+    Returns:
+        Labels such as ``v3`` by start in milliseconds; the first window's version is among them.
+    """
+    known = windows[windows["model_version"].fillna("").ne("")]
+    new = known[known["model_version"] != known["model_version"].shift()]
+    names = [f"v{name}" if name.isdigit() else name for name in texts(new["model_version"])]
+    starts = milliseconds(new["start"])
+    return {start: name for start, name in zip(starts, names, strict=True) if start is not None}
+
+
+def error_chart(windows: pd.DataFrame, unit: str, *, labels: bool = False) -> dict[str, Any]:
+    """Draw the error by window: deployed model and baseline, champions, alarms.
+
+    Args:
+        labels: Whether the lines are named in the chart, for a picture without a legend.
+
+    Returns:
+        A specification over the table ``windows``.
+    """
+    import altair as alt
+
+    y = alt.Y("rmse:Q", title=with_unit("RMSE", unit), scale=alt.Scale(zero=True, nice=True))
+    middle = time("middle", axis=False)
+    line = alt.Chart(named_windows()).encode(x=middle, y=y)
+    baseline = alt.Chart(named_windows()).encode(x=middle, y=alt.Y("baseline_rmse:Q"))
+    bottom = alt.Chart(named_windows()).encode(x=middle, y=alt.value(_HERO_HEIGHT - 8))
+    layers: list[Any] = [
+        waiting(),
+        _champions(champion_changes(windows)),
+        baseline.mark_line(style="baseline"),
+        line.mark_line(style="deployed"),
+        line.transform_filter("datum.whole").mark_point(
+            style="deployed-point", filled=True, size=26, opacity=1
+        ),
+        line.transform_filter("!datum.whole").mark_point(
+            style="open-point", filled=True, size=34, opacity=1
+        ),
+        bottom.transform_filter("datum.alarmed").mark_point(
+            style="alarm", shape="triangle-up", filled=True, size=60, opacity=1
+        ),
+        hover(
+            ("status", "status"),
+            ("t_n", "rows"),
+            ("t_rmse", "RMSE"),
+            ("t_baseline_rmse", "baseline RMSE"),
+            ("t_mae", "MAE"),
+            ("t_bias", "bias"),
+            ("t_coverage", "coverage"),
+            ("t_version", "model version"),
+            ("t_alarms", "alarms"),
+            axis=False,
+        ),
+    ]
+    if labels:
+        layers += [
+            _end_label("rmse", "deployed model", "deployed-label"),
+            _end_label("baseline_rmse", "baseline", "baseline-label"),
+        ]
+    return finished(
+        alt.layer(*layers).resolve_axis(x="independent"), _HERO_HEIGHT, "Error by window"
+    )
+
+
+def _bias_chart(limit: float | None) -> dict[str, Any]:
+    """Draw the bias as served and of the model alone, with the policy's limit either way."""
+    import altair as alt
+
+    base = alt.Chart(named_windows()).encode(x=time("middle"))
+    bias = alt.Y("bias:Q", title="bias", axis=alt.Axis(format="+.0%"))
+    layers: list[Any] = [waiting()]
+    if limit is not None:
+        layers += [
+            constant(0).mark_rect(style="band").encode(y=alt.datum(-limit), y2=alt.datum(limit)),
+            constant(limit).mark_rule(style="limit"),
+            constant(-limit).mark_rule(style="limit"),
+        ]
+    layers += [
+        constant(0).mark_rule(style="level"),
+        base.mark_line(style="own").encode(y="own_bias:Q"),
+        base.mark_line(style="deployed").encode(y=bias),
+        hover(
+            ("status", "status"),
+            ("t_bias", "bias as served"),
+            ("t_own_bias", "of the model alone"),
+            ("t_version", "model version"),
+        ),
+    ]
+    return finished(alt.layer(*layers), _HEIGHT, "Bias by window")
+
+
+def _coverage_chart(nominal: float | None) -> dict[str, Any]:
+    """Draw the share of rows inside the prediction interval, with the share that was promised."""
+    import altair as alt
+
+    base = alt.Chart(named_windows()).encode(x=time("middle"))
+    share = alt.Y(
+        "coverage:Q",
+        title="inside the interval",
+        axis=alt.Axis(format=".0%"),
+        scale=alt.Scale(zero=False, nice=True),
+    )
+    layers: list[Any] = [waiting()]
+    if nominal is not None:
+        layers.append(constant(nominal).mark_rule(style="level"))
+    layers += [
+        base.mark_line(style="deployed").encode(y=share),
+        hover(("status", "status"), ("t_n", "rows"), ("t_coverage", "coverage")),
+    ]
+    return finished(alt.layer(*layers), _HEIGHT, "Coverage by window")
+
+
+def _champions(changes: dict[int, str]) -> Any:
+    """Mark the champions by the grid of a second time axis, which thins its own labels."""
+    import altair as alt
+
+    moments, names = json.dumps(list(changes)), json.dumps(list(changes.values()))
+    axis = alt.Axis(
+        orient="top",
+        # Not as plain values: Vega's interpreter reads a moment's milliseconds as a year.
+        values=alt.ExprRef(moments),
+        labelExpr=f"{names}[indexof({moments}, toNumber(datum.value))]",
+        labelOverlap="greedy",
+        labelSeparation=6,
+        labelAngle=0,
+        grid=True,
+        gridDash=[2, 3],
+        gridOpacity=1,
+        domain=False,
+        ticks=False,
+        style="champion",
+    )
+    start = alt.X("start:T", title=None, scale=alt.Scale(type="utc", nice=False), axis=axis)
+    return alt.Chart(named_windows()).mark_rule(opacity=0, tooltip=None).encode(x=start)
+
+
+def _end_label(field: str, words: str, style: str) -> Any:
+    import altair as alt
+
+    return (
+        alt.Chart(named_windows())
+        .transform_filter(f"isValid(datum.{field})")
+        .transform_window(place="row_number()", sort=[alt.SortField("start", order="descending")])
+        .transform_filter("datum.place == 1")
+        .mark_text(style=style, align="left", dx=8)
+        .encode(x=time("middle", axis=False), y=alt.Y(f"{field}:Q"), text=alt.value(words))
+    )

@@ -1,0 +1,144 @@
+"""What the ledger keeps of a decision: one row, whose key is made of everything that led to it.
+
+So the same decision is never written twice, however often a run is repeated.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.core.decisions.records import (
+    POLICY,
+    GateDecision,
+    PolicyDecision,
+    Reason,
+    RollbackDecision,
+    RuleFinding,
+    from_cell,
+    to_cell,
+)
+from regression_lifecycle.core.fingerprints import combined_fingerprint
+
+Row = dict[str, Any]
+
+
+def promotion_row(decision: GateDecision, problem: str, version: str, run_id: str) -> Row:
+    """Return the row of a promotion or a refusal.
+
+    Args:
+        version: The version that was registered; empty if none was.
+        run_id: The MLflow run that logged the model.
+    """
+    evidence = {
+        "problem": problem,
+        "kind": decision.kind,
+        "decision": decision.decision,
+        "opponent": decision.opponent,
+        "candidate_fingerprint": decision.candidate_fingerprint,
+        "data_fingerprint": decision.data_fingerprint,
+        "champion_version_before": decision.champion_version,
+        "judged_from": decision.judged_from,
+        "judged_until": decision.judged_until,
+        "reasons": to_cell(decision.reasons),
+        "metrics": to_cell(decision.metrics),
+        "checks": to_cell(decision.checks),
+    }
+    if decision.challenger_fingerprint:
+        evidence["challenger_fingerprint"] = decision.challenger_fingerprint
+    return {
+        "decision_id": combined_fingerprint(evidence),
+        **evidence,
+        **({"as_of": decision.as_of} if decision.as_of else {}),
+        "candidate_version": version,
+        "run_id": run_id,
+    }
+
+
+def policy_row(
+    decision: PolicyDecision, problem: str, windows: pd.DataFrame, policy_digest: str
+) -> Row:
+    """Return the row of a decision of the policy.
+
+    Args:
+        windows: The windows it looked at, as ``window_history`` describes them, the oldest first;
+            at least one.
+        policy_digest: Hash of the rules. The same figures, champion and rules are decided upon
+            once.
+    """
+    newest = windows.iloc[-1]
+    evidence = {
+        "problem": problem,
+        "kind": decision.kind,
+        "window": decision.window,
+        "champion_version_before": decision.champion_version,
+    }
+    figures = {
+        "labels": list(windows["labels_fingerprint"]),
+        "features": list(windows["features_fingerprint"]),
+        "policy": policy_digest,
+        # The same rows may be decided upon anew once the window is over.
+        "status": newest["status"],
+    }
+    return {
+        "decision_id": combined_fingerprint({**evidence, **figures}),
+        **evidence,
+        "as_of": decision.as_of,
+        "decision": decision.decision,
+        "reasons": to_cell(decision.reasons),
+        "judged_from": str(windows.iloc[0]["start"]),
+        "judged_until": str(newest["end"]),
+        "policy": to_cell(decision.rules),
+    }
+
+
+def rollback_row(decision: RollbackDecision, problem: str, undone: str) -> Row:
+    """Return the row of a rollback.
+
+    Args:
+        undone: ``decision_id`` of the decision that made the present champion; empty if the
+            ledger does not know it.
+    """
+    identity = {
+        "problem": problem,
+        "kind": decision.kind,
+        "from": decision.champion_version,
+        "to": decision.version,
+        "of": undone,
+    }
+    return {
+        "decision_id": combined_fingerprint(identity),
+        "problem": problem,
+        "kind": decision.kind,
+        "decision": decision.decision,
+        "candidate_version": decision.version,
+        "champion_version_before": decision.champion_version,
+        "as_of": decision.as_of,
+        "actor": decision.actor,
+        "note": decision.note,
+        "reasons": to_cell(decision.reasons),
+    }
+
+
+def last_policy_decision(ledger: pd.DataFrame, problem: str) -> PolicyDecision | None:
+    """Return the policy's newest decision; None if it has not decided yet.
+
+    Args:
+        ledger: Every decision, the oldest first.
+
+    Raises:
+        LifecycleError: If the row holds no decision.
+    """
+    rows = ledger[(ledger["kind"] == POLICY) & (ledger["problem"] == problem)]
+    if rows.empty:
+        return None
+    last = rows.iloc[-1].dropna().to_dict()
+    return PolicyDecision(
+        decision=last["decision"],
+        reasons=from_cell(last.get("reasons"), Reason),
+        as_of=last["as_of"],
+        window=last.get("window", ""),
+        champion_version=last.get("champion_version_before", ""),
+        rules=from_cell(last.get("policy"), RuleFinding),
+    )

@@ -1,0 +1,257 @@
+"""Decisions as data: what was decided, on which figures, against which thresholds, and why.
+
+A reason is its kind and its figures; :mod:`~regression_lifecycle.core.decisions.wording` makes
+sentences of them where a person reads them, and nobody reads the sentences back.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import to_jsonable_python
+
+from regression_lifecycle.core.errors import LifecycleError
+
+# The kinds of decisions, as the ledger names them.
+PROMOTION: Final = "promotion"
+POLICY: Final = "policy"
+ROLLBACK: Final = "rollback"
+
+PROMOTE: Final = "promote"
+REFUSE: Final = "refuse"
+UNCHANGED: Final = "unchanged"
+
+KEEP: Final = "keep"
+RETRAIN: Final = "retrain"
+ALERT: Final = "alert"
+
+PASS: Final = "pass"  # noqa: S105 - a verdict
+FAIL: Final = "fail"
+FIRED: Final = "fired"
+QUIET: Final = "quiet"
+NOT_COMPUTED: Final = "not computed"
+
+Verdict = Literal["pass", "fail", "fired", "quiet", "not computed"]
+Part = TypeVar("Part", bound="Reason | Finding")
+Metrics = dict[str, dict[str, float | None]]
+"""Metrics by model and name; None where one is not defined."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something was decided.
+
+    Attributes:
+        kind: A key of :data:`~regression_lifecycle.core.decisions.wording.SENTENCES`.
+        figures: What the sentence is made of: numbers, names and lists of names.
+    """
+
+    kind: str
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a check of the gate or a rule of the policy found.
+
+    Attributes:
+        kind: What was looked at, such as ``metric`` or ``bias``.
+        verdict: ``pass`` or ``fail`` of a check, of which only ``pass`` lets a candidate through;
+            ``fired`` or ``quiet`` of a rule; ``not computed`` of either.
+        value: None where it could not be computed.
+        threshold: The bound.
+        figures: What else belongs to the finding.
+        obstacle: Why there is no value.
+    """
+
+    kind: str
+    verdict: Verdict
+    value: float | None
+    threshold: float | None
+    figures: dict[str, Any] = field(default_factory=dict)
+    obstacle: Reason | None = None
+
+    @property
+    def reason(self) -> Reason:
+        """The finding as a reason for a decision."""
+        if self.obstacle is not None:
+            return self.obstacle
+        return Reason(self.kind, {"value": self.value, "threshold": self.threshold, **self.figures})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleFinding(Finding):
+    """What one rule of the policy found.
+
+    Attributes:
+        name: The rule's own name; two rules may be of one kind.
+        action: What the rule asks for when it fires.
+        unit: Unit of value and threshold.
+        bounded_column: Column of ``window_history`` whose absolute value in each window the
+            threshold bounds; empty where it bounds something else.
+    """
+
+    name: str
+    action: Literal["retrain", "alert"]
+    unit: Literal["share", "days"] = "share"
+    bounded_column: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateDecision:
+    """The gate's answer on a candidate: of the evaluation, of a retraining, and as it is promoted.
+
+    Attributes:
+        opponent: Whom the candidate met.
+        champion_version: The model in use; empty if there is none.
+        candidate_fingerprint: The model that is promoted.
+        data_fingerprint: The training rows of the model that was compared.
+        challenger_fingerprint: The model that was compared, if it is refitted before it is
+            promoted; empty outside of a retraining.
+        judged_from: Oldest row of the comparison; empty if there was none, as is the newest.
+        judged_until: Newest row of the comparison.
+        n_rows: Rows of the comparison with a label.
+        as_of: The moment at which a retraining stands; empty outside of one.
+    """
+
+    kind: Literal["promotion"] = "promotion"
+    decision: Literal["promote", "refuse", "unchanged"]
+    reasons: tuple[Reason, ...]
+    checks: tuple[Finding, ...]
+    metrics: Metrics
+    opponent: Literal["champion", "baseline"]
+    champion_version: str
+    candidate_fingerprint: str
+    data_fingerprint: str
+    challenger_fingerprint: str = ""
+    judged_from: str
+    judged_until: str
+    n_rows: int
+    as_of: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyDecision:
+    """What the policy asks for.
+
+    Attributes:
+        as_of: The moment at which it stands.
+        window: The newest window that was looked at; empty if there is none.
+        champion_version: The model in use; empty if there is none.
+        rules: Every rule, whatever it found.
+    """
+
+    kind: Literal["policy"] = "policy"
+    decision: Literal["keep", "retrain", "alert"]
+    reasons: tuple[Reason, ...]
+    as_of: str
+    window: str
+    champion_version: str
+    rules: tuple[RuleFinding, ...]
+
+    @property
+    def alarms(self) -> str:
+        """Names of the rules that fired, separated by commas."""
+        return ",".join(rule.name for rule in self.rules if rule.verdict == FIRED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackDecision:
+    """Back to a former champion.
+
+    Attributes:
+        version: The champion from now on.
+        champion_version: The champion until now.
+        as_of: The moment at which the decision stands.
+        actor: Who decided.
+        note: Why, in the person's own words.
+    """
+
+    kind: Literal["rollback"] = "rollback"
+    decision: Literal["rollback"] = "rollback"
+    version: str
+    champion_version: str
+    as_of: str
+    actor: str
+    note: str
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The person's reason, with both versions."""
+        versions = {"champion_version": self.champion_version, "version": self.version}
+        return (Reason("rollback", {**versions, "reason": self.note}),)
+
+
+Decision = GateDecision | PolicyDecision | RollbackDecision
+
+
+def finite(value: float) -> float | None:
+    """Return a number as JSON can hold it: None where it is not defined."""
+    return float(value) if math.isfinite(value) else None
+
+
+def to_json(record: Any) -> Any:
+    """Return a decision, or parts of one, as JSON can hold it.
+
+    Args:
+        record: A decision, a finding, a reason, or a sequence of them.
+
+    Returns:
+        Mappings, lists, texts and numbers.
+    """
+    return to_jsonable_python(record)
+
+
+def from_json(document: Any) -> Decision:
+    """Return the decision that :func:`to_json` was given.
+
+    Raises:
+        LifecycleError: If the document is no decision.
+    """
+    decision: Decision = _read(document, Annotated[Decision, Field(discriminator="kind")])
+    return decision
+
+
+def to_cell(records: Sequence[Reason | Finding] | Metrics) -> str:
+    """Return reasons, findings or metrics as the text of a column of the ledger."""
+    return json.dumps(to_json(records), sort_keys=True, allow_nan=False)
+
+
+def from_cell(cell: Any, kind: type[Part]) -> tuple[Part, ...]:
+    """Return the reasons or findings of a column of the ledger, none where it is empty.
+
+    Raises:
+        LifecycleError: If the cell holds something else.
+    """
+    if not isinstance(cell, str) or not cell:
+        return ()
+    try:
+        parts: tuple[Part, ...] = _read(json.loads(cell), tuple[kind, ...])  # type: ignore[valid-type]
+    except json.JSONDecodeError:
+        raise LifecycleError(
+            f"a decision of the ledger cannot be read: '{cell[:80]}' is no JSON"
+        ) from None
+    return parts
+
+
+def _read(document: Any, kind: Any) -> Any:
+    try:
+        return _adapter(kind).validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise LifecycleError(
+            f"a decision cannot be read: {place}: {first['msg']}; run the pipeline that writes it "
+            "again"
+        ) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -1,0 +1,200 @@
+"""Decisions in words: the one place where reasons and findings become sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
+from regression_lifecycle.core.errors import bounded_list
+
+Figures = Mapping[str, Any]
+
+
+def sentence(reason: Reason) -> str:
+    """Return a reason in words, without a final full stop.
+
+    A kind that is not known here, as of a later release, is shown with its figures.
+    """
+    say = SENTENCES.get(reason.kind)
+    if say is None:
+        figures = ", ".join(f"{name} {value}" for name, value in reason.figures.items())
+        return f"{reason.kind.replace('_', ' ')}: {figures}" if figures else reason.kind
+    return say.format_map(reason.figures) if isinstance(say, str) else say(reason.figures)
+
+
+def sentences(reasons: Iterable[Reason]) -> list[str]:
+    """Return every reason in words."""
+    return [sentence(reason) for reason in reasons]
+
+
+def line(reasons: Iterable[Reason]) -> str:
+    """Return all reasons as one text, for a terminal or a tag."""
+    return "; ".join(sentences(reasons))
+
+
+def evidence(finding: Finding) -> str:
+    """Return what a check or a rule found in words."""
+    words = sentence(finding.reason)
+    return f"not computed: {words}" if finding.obstacle is not None else words
+
+
+def check_name(finding: Finding) -> str:
+    """Return what a check of the gate asks for, without its bound."""
+    figures = finding.figures
+    if finding.kind == "metric":
+        return f"{_metric(figures)}, {_BOUNDS[figures['bound']]}"
+    if finding.kind == "proven_improvement":
+        return f"{figures['metric']} better than the {_opponent(figures)}'s"
+    if finding.kind == "observed_improvement":
+        return f"{figures['metric']} observed against the {_opponent(figures)}'s"
+    return finding.kind
+
+
+def opponent(decision: GateDecision) -> str:
+    """Return whom the candidate met: ``baseline`` or, for example, ``champion version 3``."""
+    return _opponent(vars(decision))
+
+
+_BOUNDS = {"minimum": "at least", "maximum": "at most"}
+_RELATIVE_TO = {
+    "baseline": "the baseline's",
+    "first_windows": "that of the first {reference_windows} windows",
+    "target_mean": "the mean target",
+}
+_PERSISTENCE = (
+    "is {value:.3g} in window {window}; above {threshold:g} in {n_bad} of the newest {n_windows} "
+    "window(s), {violations} of {of} with the newest are asked for"
+)
+
+
+def _opponent(figures: Figures) -> str:
+    if figures["opponent"] == "baseline":
+        return "baseline"
+    return f"champion version {figures['champion_version']}"
+
+
+def _metric(figures: Figures) -> str:
+    share = " as a share of the baseline's" if figures["of_baseline"] else ""
+    return f"candidate {figures['metric']}{share}"
+
+
+def _signed(share: float) -> str:
+    return f"{abs(share):.1%} {'lower' if share >= 0 else 'higher'}"
+
+
+def _asked(share: float, at_most: str) -> str:
+    if share < 0:
+        return f"{at_most} {-share:.1%} higher is asked for"
+    return f"more than {share:.1%} lower is asked for"
+
+
+def _metric_bound(figures: Figures) -> str:
+    bound = _BOUNDS[figures["bound"]]
+    return (
+        f"{_metric(figures)} is {figures['value']:.4g}, {bound} {figures['threshold']:g} is asked "
+        "for"
+    )
+
+
+def _metric_undefined(figures: Figures) -> str:
+    return f"{_metric(figures)} is not defined here"
+
+
+def _observed_improvement(figures: Figures) -> str:
+    return (
+        f"{figures['metric']} is {_signed(figures['value'])} than the {_opponent(figures)}'s; "
+        f"{_asked(figures['threshold'], 'less than')}"
+    )
+
+
+def _proven_improvement(figures: Figures) -> str:
+    lower = figures["value"]
+    # The bound is the worst that the rows still allow: little gain, or much loss.
+    bound = f"at least {lower:.1%} lower" if lower >= 0 else f"up to {-lower:.1%} higher"
+    return (
+        f"{figures['metric']} is {_signed(figures['improvement'])} than the "
+        f"{_opponent(figures)}'s, with {figures['confidence']:.0%} confidence {bound}; "
+        f"{_asked(figures['threshold'], 'at most')}"
+    )
+
+
+def _nothing_to_judge(figures: Figures) -> str:
+    if figures["champion_version"]:
+        return (
+            "no complete window lies after the champion's training, so none can judge both; wait "
+            "for the next one"
+        )
+    return "there is no complete window yet that could judge; wait for the first one"
+
+
+def _performance(figures: Figures) -> str:
+    unit = _RELATIVE_TO[figures["relative_to"]].format_map(figures)
+    return f"{figures['metric']} as a share of {unit} {_PERSISTENCE.format_map(figures)}"
+
+
+def _bias(figures: Figures) -> str:
+    if figures["statistic"] == "window":
+        return f"absolute bias {_PERSISTENCE.format_map(figures)}"
+    n_windows = figures["n_windows"]
+    what = (
+        f"bias summed over {n_windows} window(s) since the training"
+        if figures["statistic"] == "cumulative"
+        else f"bias over the newest {n_windows} window(s) together"
+    )
+    return (
+        f"{what} is {figures['value']:+.3f}, at most {figures['threshold']:g} either way is "
+        "tolerated"
+    )
+
+
+def _no_rule_fired(figures: Figures) -> str:
+    silent = figures["not_computed"]
+    return f"no rule fired; not computed: {bounded_list(silent)}" if silent else "no rule fired"
+
+
+SENTENCES: dict[str, str | Callable[[Figures], str]] = {
+    # The gate
+    "rows": "{value:.0f} rows were judged, at least {threshold:.0f} are needed",
+    "metric": _metric_bound,
+    "observed_improvement": _observed_improvement,
+    "proven_improvement": _proven_improvement,
+    "no_check": "no check was made",
+    "same_model": "same data, same configuration: this is champion version {champion_version} "
+    "again, so nothing was registered and no alias moved",
+    "rolled_back": "version {version} was promoted on this very evidence and rolled back; new data "
+    "or another configuration is needed",
+    # Why a check of the gate could not be computed
+    "metric_undefined": _metric_undefined,
+    "missing_forecasts": "{n_missing} of {n_rows} row(s) lack a forecast",
+    "too_few_blocks": "{n_blocks} block(s) of {block}, at least {minimum_blocks} are needed",
+    "opponent_without_error": "the other model's error is zero in whole blocks, so there is no "
+    "share of it",
+    "improvement_undefined": "the improvement is not defined",
+    "no_new_rows": "the champion was trained until {trained_until}, so none of the holdout rows is "
+    "new to it; begin the holdout later",
+    "nothing_to_judge": _nothing_to_judge,
+    # The policy's rules
+    "performance": _performance,
+    "bias": _bias,
+    "coverage": f"share of rows outside the interval {_PERSISTENCE}",
+    "drift": f"share of drifted columns {_PERSISTENCE}",
+    "data_quality": f"largest share of blank, missing or rejected data {_PERSISTENCE}",
+    "schedule": "the newest training row is {value:.1f} days old, {threshold:g} days are the limit",
+    # Why a rule could not be computed
+    "no_labelled_window": "no labelled window since the training",
+    "too_few_windows": "{n_windows} window(s), {of} are asked for",
+    "bias_undefined": "the bias is not defined",
+    # The policy
+    "no_champion": "there is no champion yet",
+    "cooldown": "a retraining is wanted, but the last attempt was {n_windows} window(s) ago and "
+    "{cooldown_windows} are asked for",
+    "no_rule_fired": _no_rule_fired,
+    "no_rule_computed": "no rule could be computed yet",
+    # The rollback
+    "rollback": "version {champion_version} back to version {version}: {reason}",
+    # The backtest
+    "first_model": "the first model",
+    "due": "{policy}",
+}
+"""The one table of messages: the words of every kind of reason, from its figures."""

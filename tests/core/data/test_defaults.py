@@ -1,0 +1,137 @@
+"""What follows from a table's frequency, horizon and columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.config import to_timestamp
+from regression_lifecycle.core.data.defaults import derive_defaults
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+
+
+def problem(frequency: str = "1 hour", horizon: str = "1 day", **changes: Any) -> Problem:
+    return Problem.model_validate(
+        {
+            "name": "sales",
+            "target": "sold",
+            "timestamp": {"date": "day"},
+            "frequency": frequency,
+            "horizon": horizon,
+            "columns": {
+                "day": {"type": "datetime", "known_in_advance": True},
+                "shop": {"type": "category", "known_in_advance": True},
+                "open": {"type": "boolean", "known_in_advance": True},
+                "code": {"type": "integer", "allowed": [1, 2], "known_in_advance": True},
+                "grade": {"type": "category", "known_in_advance": True},
+                "price": {"type": "float", "known_in_advance": True},
+                "visitors": {"type": "integer"},
+                "sold": {"type": "float", "minimum": 0},
+            },
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("frequency", "horizon", "window", "gap", "baseline", "season"),
+    [
+        ("1 minute", "1 hour", "28 days", 60, "seasonal", "7 days"),
+        ("1 hour", "7 days", "28 days", 168, "seasonal", "7 days"),
+        ("1 day", "14 days", "28 days", 14, "seasonal", "364 days"),
+        ("7 days", "14 days", "140 days", 2, "seasonal", "364 days"),
+        # 52 weeks are no whole number of months, and a season must hit a row.
+        ("30 days", "60 days", "600 days", 2, "mean", None),
+        ("1 day", "400 days", "28 days", 400, "mean", None),
+    ],
+)
+def test_lengths_follow_frequency_and_horizon(
+    frequency: str, horizon: str, window: str, gap: int, baseline: str, season: str | None
+) -> None:
+    derived = derive_defaults(problem(frequency, horizon))
+
+    assert derived["window_length"] == window
+    assert derived["gap_rows"] == gap
+    assert (derived["baseline"], derived["season"]) == (baseline, season)
+
+
+def test_a_table_without_a_time_counts_rows() -> None:
+    derived = derive_defaults(problem(timestamp={"rows": True}, frequency="1 second"))
+
+    lengths = ("window_length", "block", "short_block", "maximum_age")
+    rows = [pd.Timedelta(derived[name]) / pd.Timedelta("1 second") for name in lengths]
+    assert rows == [100, 25, 7, 1000]
+    assert derived["baseline"] == "mean"
+    assert "weekday" not in derived["segments"]
+
+
+def test_features_are_what_is_known_in_advance() -> None:
+    for changes in ({}, {"timestamp": {"rows": True}}, {"key": ["timestamp", "shop"]}):
+        described = problem(**changes)
+        derived = derive_defaults(described)
+
+        preprocessing = PreprocessingParameters.model_validate(
+            {"features": derived["features"], "split": {"holdout_share": 0.2}}
+        )
+        preprocessing.check(described)
+        names = preprocessing.feature_names
+        assert {"price", "open", "time_index"} <= set(names)
+        assert not {"visitors", "sold", "day"} & set(names)
+    assert "shop" not in names
+
+
+@pytest.mark.parametrize(
+    ("frequency", "parts"),
+    [
+        ("1 hour", ["hour", "weekday", "day_of_year", "month"]),
+        ("1 day", ["weekday", "day_of_year", "month"]),
+        ("7 days", ["day_of_year", "month"]),
+        ("30 days", ["month"]),
+    ],
+)
+def test_calendar_parts_are_those_that_differ_between_rows(
+    frequency: str, parts: list[str]
+) -> None:
+    (calendar,) = (
+        spec
+        for spec in derive_defaults(problem(frequency, "60 days"))["features"]
+        if spec["kind"] == "calendar"
+    )
+
+    assert calendar["parts"] == parts
+
+
+def test_a_column_is_not_made_a_second_time_by_the_calendar() -> None:
+    columns = problem().model_dump()["columns"]
+    columns["weekday"] = {"type": "integer", "known_in_advance": True}
+
+    derived = derive_defaults(problem(columns=columns))
+
+    made = [spec for spec in derived["features"] if spec["kind"] == "calendar"]
+    assert "weekday" not in made[0]["parts"]
+
+
+def test_segments_hold_labels_and_are_few() -> None:
+    assert derive_defaults(problem())["segments"] == ["shop", "open", "code", "weekday"]
+
+
+@pytest.mark.parametrize(
+    ("minimum", "windows", "scale"), [(0, 2, "sqrt"), (-5, 0, "constant"), (None, 0, "constant")]
+)
+def test_the_level_is_corrected_by_a_factor_only_where_no_target_is_negative(
+    minimum: float | None, windows: int, scale: str
+) -> None:
+    columns = problem().model_dump()["columns"]
+    columns["sold"]["minimum"] = minimum
+
+    derived = derive_defaults(problem(columns=columns))
+
+    assert (derived["level_correction_windows"], derived["interval_scale"]) == (windows, scale)
+
+
+def test_the_time_index_begins_at_a_moment() -> None:
+    (index,) = (s for s in derive_defaults(problem())["features"] if s["kind"] == "time_index")
+    assert to_timestamp(index["origin"]) == pd.Timestamp("2000-01-01")

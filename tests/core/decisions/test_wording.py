@@ -1,0 +1,187 @@
+"""The one table of messages: what a person reads of every kind of reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from regression_lifecycle.core.decisions.records import Finding, Reason
+from regression_lifecycle.core.decisions.wording import (
+    SENTENCES,
+    check_name,
+    evidence,
+    line,
+    sentence,
+    sentences,
+)
+
+CHAMPION = {"opponent": "champion", "champion_version": "3"}
+BASELINE = {"opponent": "baseline", "champion_version": ""}
+LASTING = {"window": "w2", "n_bad": 2, "n_windows": 3, "violations": 2, "of": 3}
+LASTED = "in window w2; above 0.1 in 2 of the newest 3 window(s), 2 of 3 with the newest are asked"
+METRIC = {"metric": "rmse", "of_baseline": True, "bound": "maximum"}
+BIAS = {"value": 0.2, "threshold": 0.1, "n_windows": 5}
+PERFORMANCE = {"metric": "mae", "reference_windows": 4, "value": 0.9, "threshold": 0.1, **LASTING}
+
+
+def proven(improvement, lower, asked):
+    return {
+        "metric": "rmse",
+        "value": lower,
+        "threshold": asked,
+        "improvement": improvement,
+        "confidence": 0.95,
+        **CHAMPION,
+    }
+
+
+MESSAGES = [
+    (
+        "rows",
+        {"value": 1000.0, "threshold": 1001},
+        "1000 rows were judged, at least 1001 are needed",
+    ),
+    (
+        "metric",
+        {"value": 0.81234, "threshold": 0.8, **METRIC},
+        "candidate rmse as a share of the baseline's is 0.8123, at most 0.8 is asked for",
+    ),
+    (
+        "metric",
+        {"value": 0.3, "threshold": 0.5, "metric": "r2", "of_baseline": False, "bound": "minimum"},
+        "candidate r2 is 0.3, at least 0.5 is asked for",
+    ),
+    (
+        "observed_improvement",
+        {"metric": "rmse", "value": -0.05, "threshold": 0.0, **CHAMPION},
+        "rmse is 5.0% higher than the champion version 3's; more than 0.0% lower is asked for",
+    ),
+    (
+        "observed_improvement",
+        {"metric": "rmse", "value": 0.05, "threshold": -0.1, **BASELINE},
+        "rmse is 5.0% lower than the baseline's; less than 10.0% higher is asked for",
+    ),
+    (
+        "proven_improvement",
+        proven(0.3, 0.2, 0.0),
+        "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
+        "lower; more than 0.0% lower is asked for",
+    ),
+    (
+        "proven_improvement",
+        proven(-0.3, -0.5, 0.0),
+        "rmse is 30.0% higher than the champion version 3's, with 95% confidence up to 50.0% "
+        "higher; more than 0.0% lower is asked for",
+    ),
+    (
+        "proven_improvement",
+        proven(0.01, -0.02, -0.05),
+        "rmse is 1.0% lower than the champion version 3's, with 95% confidence up to 2.0% higher; "
+        "at most 5.0% higher is asked for",
+    ),
+    ("no_check", {}, "no check was made"),
+    ("same_model", CHAMPION, "this is champion version 3 again"),
+    ("rolled_back", {"version": "2"}, "version 2 was promoted on this very evidence and rolled"),
+    ("metric_undefined", METRIC, "candidate rmse as a share of the baseline's is not defined here"),
+    ("missing_forecasts", {"n_missing": 3, "n_rows": 9}, "3 of 9 row(s) lack a forecast"),
+    (
+        "too_few_blocks",
+        {"n_blocks": 3, "block": "7 days", "minimum_blocks": 8},
+        "3 block(s) of 7 days, at least 8 are needed",
+    ),
+    ("opponent_without_error", {}, "error is zero in whole blocks"),
+    ("improvement_undefined", {}, "the improvement is not defined"),
+    (
+        "no_new_rows",
+        {"trained_until": "2021-04-01 00:00:00"},
+        "the champion was trained until 2021-04-01 00:00:00, so none of the holdout rows is new",
+    ),
+    ("nothing_to_judge", {"champion_version": "3"}, "no complete window lies after the champion's"),
+    ("nothing_to_judge", {"champion_version": ""}, "there is no complete window yet"),
+    (
+        "performance",
+        {**PERFORMANCE, "relative_to": "baseline"},
+        f"mae as a share of the baseline's is 0.9 {LASTED}",
+    ),
+    (
+        "performance",
+        {**PERFORMANCE, "relative_to": "first_windows"},
+        "mae as a share of that of the first 4 windows is 0.9 in window w2",
+    ),
+    ("performance", {**PERFORMANCE, "relative_to": "target_mean"}, "a share of the mean target is"),
+    ("bias", {**BIAS, **LASTING, "statistic": "window"}, f"absolute bias is 0.2 {LASTED}"),
+    (
+        "bias",
+        {**BIAS, "statistic": "cumulative"},
+        "bias summed over 5 window(s) since the training is +0.200, at most 0.1 either way",
+    ),
+    (
+        "bias",
+        {**BIAS, "statistic": "pooled"},
+        "bias over the newest 5 window(s) together is +0.200, at most 0.1 either way is tolerated",
+    ),
+    ("coverage", {**BIAS, **LASTING}, f"share of rows outside the interval is 0.2 {LASTED}"),
+    ("drift", {**BIAS, **LASTING}, f"share of drifted columns is 0.2 {LASTED}"),
+    ("data_quality", {**BIAS, **LASTING}, f"missing or rejected data is 0.2 {LASTED}"),
+    (
+        "schedule",
+        {"value": 84.04, "threshold": 84.0},
+        "the newest training row is 84.0 days old, 84 days are the limit",
+    ),
+    ("no_labelled_window", {}, "no labelled window since the training"),
+    ("too_few_windows", {"n_windows": 1, "of": 2}, "1 window(s), 2 are asked for"),
+    ("bias_undefined", {}, "the bias is not defined"),
+    ("no_champion", {}, "there is no champion yet"),
+    (
+        "cooldown",
+        {"n_windows": 1, "cooldown_windows": 2},
+        "the last attempt was 1 window(s) ago and 2 are asked for",
+    ),
+    ("no_rule_fired", {"not_computed": []}, "no rule fired"),
+    ("no_rule_fired", {"not_computed": ["bias", "age"]}, "no rule fired; not computed: bias, age"),
+    ("no_rule_computed", {}, "no rule could be computed yet"),
+    (
+        "rollback",
+        {"champion_version": "2", "version": "1", "reason": "{too} high; at night"},
+        "version 2 back to version 1: {too} high; at night",
+    ),
+    ("first_model", {}, "the first model"),
+    ("due", {"policy": "every 4 windows"}, "every 4 windows"),
+]
+
+
+@pytest.mark.parametrize(("kind", "figures", "words"), MESSAGES)
+def test_a_reason_is_said_with_its_figures(kind, figures, words):
+    assert words in sentence(Reason(kind, figures))
+
+
+def test_every_message_is_in_the_table_above():
+    assert {kind for kind, _, _ in MESSAGES} == set(SENTENCES)
+
+
+def test_a_reason_of_a_later_release_is_shown_as_it_is():
+    assert sentence(Reason("cost_too_high", {"cost": 3})) == "cost too high: cost 3"
+    assert sentence(Reason("odd")) == "odd"
+
+
+def test_a_reason_that_holds_a_semicolon_is_still_one():
+    reasons = [Reason("rollback", {**CHAMPION, "version": "1", "reason": "a; b"})] * 2
+
+    assert len(sentences(reasons)) == 2
+    assert line(reasons).count("a; b") == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "figures", "name"),
+    [
+        ("rows", {}, "rows"),
+        ("metric", METRIC, "candidate rmse as a share of the baseline's, at most"),
+        ("observed_improvement", {"metric": "rmse", **BASELINE}, "rmse observed against the base"),
+        ("proven_improvement", {"metric": "mae", **CHAMPION}, "mae better than the champion versi"),
+    ],
+)
+def test_a_check_has_a_name_computed_or_not(kind, figures, name):
+    asked = {"kind": kind, "value": None, "threshold": 1.0, "figures": figures}
+    found = Finding(verdict="not computed", obstacle=Reason("improvement_undefined"), **asked)
+
+    assert check_name(found).startswith(name)
+    assert evidence(found) == "not computed: the improvement is not defined"

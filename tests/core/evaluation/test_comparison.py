@@ -1,0 +1,247 @@
+"""The paired comparison and what the gate makes of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regression_lifecycle.core.decisions.records import Reason
+from regression_lifecycle.core.evaluation.comparison import (
+    Comparison,
+    PairedComparison,
+    compare_paired,
+)
+from regression_lifecycle.core.evaluation.gate import decide, improvement_checks
+
+CHAMPION = {"opponent": "champion", "champion_version": "3"}
+WEEKS = 20
+PER_WEEK = 28
+
+
+def holdout(seed=0, weeks=WEEKS):
+    """Moments and targets, four a day."""
+    random = np.random.default_rng(seed)
+    moments = pd.Series(pd.date_range("2021-03-04", periods=weeks * PER_WEEK, freq="6h"))
+    return moments, pd.Series(random.uniform(50, 150, len(moments)))
+
+
+def errors(seed, spread=10.0, weeks=WEEKS):
+    """Errors of one model: each week has a level of its own, so neighbours are alike."""
+    random = np.random.default_rng(seed)
+    level = np.repeat(random.normal(0, spread, weeks), PER_WEEK)
+    return level + random.normal(0, spread / 4, weeks * PER_WEEK)
+
+
+def compare(candidate, other, *, weeks=WEEKS, **parameters):
+    moments, target = holdout(weeks=weeks)
+    settings = Comparison(resamples=500, **parameters)
+    result = compare_paired(moments, target, target + candidate, target + other, settings)
+    return result, improvement_checks(result, CHAMPION, settings)[-1]
+
+
+# --- the paired comparison ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_a_clearly_better_model_passes(metric):
+    noise = errors(1)
+    result, check = compare(0.7 * noise, noise, metric=metric)
+    assert check.verdict == "pass"
+    assert result.improvement == pytest.approx(0.3)
+    assert result.lower == pytest.approx(0.3)
+    assert check.figures["metric"] == metric
+    assert check.figures["improvement"] == pytest.approx(0.3)
+
+
+def test_the_improvement_is_that_of_the_metric_on_all_rows():
+    candidate, other = errors(1), errors(2)
+    squared, _ = compare(candidate, other, metric="rmse")
+    absolute, _ = compare(candidate, other, metric="mae")
+    assert squared.improvement == pytest.approx(
+        1 - math.sqrt((candidate**2).mean() / (other**2).mean())
+    )
+    assert absolute.improvement == pytest.approx(
+        1 - np.abs(candidate).mean() / np.abs(other).mean()
+    )
+    assert squared.lower < squared.improvement
+
+
+def test_a_model_that_is_better_within_the_noise_fails():
+    noise = errors(1)
+    # Much better in every other week and much worse between: on the whole 5 % better.
+    week = np.arange(WEEKS * PER_WEEK) // PER_WEEK
+    uneven = np.where(week % 2, 0.5, 1.5) * noise
+    uneven *= 0.95 * math.sqrt((noise**2).mean() / (uneven**2).mean())
+    result, check = compare(uneven, noise)
+    assert result.improvement == pytest.approx(0.05)
+    assert result.lower < 0
+    assert check.verdict == "fail"
+
+
+def test_a_worse_model_fails_with_a_negative_improvement():
+    noise = errors(1)
+    _, check = compare(1.2 * noise, noise)
+    assert check.verdict == "fail"
+    assert check.figures["improvement"] == pytest.approx(-0.2)
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=20)
+@given(seed=st.integers(0, 10_000), metric=st.sampled_from(["rmse", "mae"]))
+def test_equal_models_never_pass_where_nothing_is_tolerated(seed, metric):
+    noise = errors(seed)
+    result, check = compare(noise, noise, metric=metric, seed=seed)
+    assert result.improvement == 0
+    assert check.verdict == "fail"
+
+
+def test_equal_models_pass_where_a_little_loss_is_tolerated():
+    noise = errors(1)
+    assert compare(noise, noise, minimum_improvement=-0.02)[1].verdict == "pass"
+    assert compare(1.01 * noise, noise, minimum_improvement=-0.02)[1].verdict == "pass"
+    assert compare(1.03 * noise, noise, minimum_improvement=-0.02)[1].verdict == "fail"
+
+
+def test_an_improvement_that_is_asked_for_must_be_surpassed():
+    noise = errors(1)
+    assert compare(0.9 * noise, noise, minimum_improvement=0.05)[1].verdict == "pass"
+    assert compare(0.9 * noise, noise, minimum_improvement=0.15)[1].verdict == "fail"
+
+
+def test_equal_skill_is_promoted_about_as_seldom_as_the_confidence_says():
+    """200 pairs of equally good models with independent errors, alike within a week.
+
+    At 95 % about one in twenty may pass. Blocks shorter than what makes errors alike let many
+    more through, which is what the blocks are for.
+    """
+    moments, target = holdout()
+
+    def promoted(block, pairs):
+        parameters = Comparison(confidence=0.95, block=block, resamples=200)
+        results = (
+            compare_paired(
+                moments, target, target + errors(2 * i), target + errors(2 * i + 1), parameters
+            )
+            for i in range(pairs)
+        )
+        return sum(result.lower > 0 for result in results) / pairs
+
+    assert 0.01 <= promoted("7 days", 200) <= 0.11
+    assert promoted("1 day", 50) > 0.2
+
+
+def test_the_same_rows_and_seed_give_the_same_bound_in_any_order_of_rows():
+    moments, target = holdout()
+    table = pd.DataFrame({"at": moments, "y": target, "a": errors(1), "b": errors(2)})
+
+    def bound(rows, **parameters):
+        return compare_paired(
+            rows["at"], rows["y"], rows["y"] + rows["a"], rows["y"] + rows["b"],
+            Comparison(resamples=300, **parameters),
+        ).lower  # fmt: skip
+
+    assert bound(table) == bound(table)
+    assert bound(table.sample(frac=1, random_state=1)) == pytest.approx(bound(table))
+    assert bound(table, seed=1) != bound(table)
+
+
+def test_more_confidence_asks_for_more():
+    candidate, other = errors(1), errors(2)
+    bounds = [compare(candidate, other, confidence=c)[0].lower for c in (0.6, 0.9, 0.99)]
+    assert bounds == sorted(bounds, reverse=True)
+    assert len(set(bounds)) == 3
+
+
+def test_too_few_blocks_refuse():
+    noise = errors(1, weeks=3)
+    result, check = compare(0.1 * noise, noise, weeks=3)
+    assert math.isnan(result.lower)
+    assert check.verdict == "not computed"
+    assert check.value is None
+    assert check.obstacle == Reason(
+        "too_few_blocks", {"n_blocks": 3, "block": "7 days", "minimum_blocks": 8}
+    )
+
+
+# A sum leaves NaN out: a model without an answer once looked perfect on those rows.
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 500), slice(7, 8)])
+@pytest.mark.parametrize("side", ["candidate", "other"])
+def test_a_missing_forecast_refuses(side, rows, value):
+    forecasts = {"candidate": 0.5 * errors(1), "other": errors(1)}
+    forecasts[side][rows] = value
+    result, check = compare(**forecasts)
+    assert math.isnan(result.lower)
+    assert check.verdict == "not computed"
+    assert (check.obstacle.kind, check.obstacle.figures["n_rows"]) == ("missing_forecasts", 560)
+    assert decide([check])[0] == "refuse"
+
+
+def test_a_row_without_a_target_is_left_out_for_both():
+    moments, target = holdout()
+    candidate, other = target + 0.5 * errors(1), target + errors(1)
+    known = target.index % 10 != 0
+    settings = Comparison(resamples=200)
+    expected = compare_paired(
+        moments[known], target[known], candidate[known], other[known], settings
+    )
+    assert compare_paired(moments, target.where(known), candidate, other, settings) == expected
+
+
+def test_nothing_can_be_a_share_of_no_error():
+    _, check = compare(errors(1), np.zeros(WEEKS * PER_WEEK))
+    assert check.verdict == "not computed"
+    assert check.obstacle == Reason("opponent_without_error")
+
+
+def test_a_comparison_that_was_not_possible_refuses_with_its_reason():
+    why = Reason("no_new_rows", {"trained_until": "2021-04-01 00:00:00"})
+    (check,) = improvement_checks(why, CHAMPION, Comparison(observed_improvement=0.0))
+    assert (check.verdict, check.value, check.reason) == ("not computed", None, why)
+
+
+# --- what was observed, beside its bound --------------------------------------------------------
+
+
+def both(improvement, lower, obstacle=None, **asked):
+    found = PairedComparison(improvement, lower, 20, obstacle)
+    return improvement_checks(found, CHAMPION, Comparison(minimum_improvement=-0.2, **asked))
+
+
+def test_without_being_asked_for_the_observed_improvement_is_no_check():
+    checks = both(-0.1, -0.15)
+    assert [check.verdict for check in checks] == ["pass"]
+
+
+@pytest.mark.parametrize(
+    ("improvement", "asked", "verdict"),
+    [(0.05, 0.0, "pass"), (0.0, 0.0, "fail"), (-0.01, 0.0, "fail"), (0.05, 0.05, "fail"),
+     (0.06, 0.05, "pass"), (-0.05, -0.1, "pass"), (-0.1, -0.1, "fail")],
+)  # fmt: skip
+def test_equal_is_never_enough_on_the_judged_rows(improvement, asked, verdict):
+    observed, bound = both(improvement, -0.15, observed_improvement=asked)
+    assert (observed.verdict, observed.value, observed.threshold) == (verdict, improvement, asked)
+    # The bound alone would let all of them through.
+    assert bound.verdict == "pass"
+    assert decide([observed, bound])[0] == ("promote" if verdict == "pass" else "refuse")
+
+
+def test_an_observed_gain_does_not_replace_the_bound():
+    observed, bound = both(0.3, -0.5, observed_improvement=0.0)
+    assert (observed.verdict, bound.verdict) == ("pass", "fail")
+
+
+@pytest.mark.parametrize("improvement", [math.nan, -math.inf])
+def test_an_improvement_that_is_not_defined_refuses(improvement):
+    lacking = Reason("missing_forecasts", {"n_missing": 3, "n_rows": 9})
+    observed, bound = both(improvement, math.nan, lacking, observed_improvement=0.0)
+    assert (observed.verdict, observed.value, bound.verdict) == (
+        "not computed",
+        None,
+        "not computed",
+    )
+    assert observed.reason == bound.reason == lacking
