@@ -31,6 +31,7 @@ class LifecycleSession(KedroSession):
     """
 
     _own_context: KedroContext | None = None
+    _own_loader: Any = None
 
     def run(  # type: ignore[override]
         self,
@@ -73,6 +74,12 @@ class LifecycleSession(KedroSession):
                 _end_runs_as_killed()
                 raise
         return outputs
+
+    def _get_config_loader(self) -> Any:
+        """Make the loader; a session has one, since every loader reads all files anew."""
+        if self._own_loader is None:
+            self._own_loader = super()._get_config_loader()
+        return self._own_loader
 
     def load_context(self) -> KedroContext:
         """Make the context; a session has one, since every context asks MLflow anew."""

@@ -49,8 +49,8 @@ def run_tick(
     """
     step = _Step(project, env, params, conf_source)
     step.refuse_unused_params()
-    with workspace_lock(step.lock_path()):
-        inputs = step.inputs()
+    inputs, lock_path = step.inputs()
+    with workspace_lock(lock_path):
         before, last = inputs.states(), inputs.last_tick()
         known = before and last and last.fingerprint == inputs.fingerprint(before)
         if last and known and not inputs.has_failed_alerts():
@@ -90,18 +90,14 @@ class _Step:
         if unknown:
             raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
 
-    def inputs(self) -> TickInputs:
+    def inputs(self) -> tuple[TickInputs, Path]:
         from kedro.framework.project import pipelines
 
         read = {name for step in STEPS for name in pipelines[step].inputs()}
         page = pipelines[DASHBOARD].inputs() | pipelines[DASHBOARD].outputs()
         with self._session(self._params) as session:
-            return TickInputs(
-                session._get_config_loader(),
-                self._options["project_path"],
-                _entries(read),
-                _entries(page),
-            )
+            loader, project = session._get_config_loader(), self._options["project_path"]
+            return TickInputs(loader, project, _entries(read), _entries(page)), session.lock_path
 
     def run(self, pipeline: str, result: str = "") -> Any:
         from kedro.runner import SequentialRunner
@@ -121,11 +117,6 @@ class _Step:
             for name in pipelines[pipeline].all_inputs()
             if name.startswith("params:")
         }
-
-    def lock_path(self) -> Path:
-        with self._session({}) as session:
-            path: Path = session.lock_path
-            return path
 
     def _session(self, params: dict[str, Any]) -> Any:
         from regression_lifecycle.runtime.session import LifecycleSession

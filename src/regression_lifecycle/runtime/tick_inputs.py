@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
+from regression_lifecycle.runtime.parameter_check import read_sections
 from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -51,13 +52,16 @@ class TickInputs:
             project: The project's folder.
             read: Entries that the pipelines read from outside.
             page: Entries that the page is made of, and those that it is written to.
+
+        Raises:
+            ConfigurationError: If the problem or the alerts cannot be read.
         """
         self._loader, self._project = loader, project
         self._page = sorted(page)
         self._names = sorted({*read, *self._page} - set(IMPLIED))
-        parameters = loader["parameters"]
-        self._problem = str(parameters["problem"]["name"])
-        self._maximum_attempts = int(parameters["alerts"].get("maximum_attempts", 0))
+        sections = read_sections(loader["parameters"], ("problem", "alerts"), loader.origin)
+        self._problem: str = sections["problem"].name
+        self._maximum_attempts: int = sections["alerts"].maximum_attempts
         self._configuration = combined_fingerprint(
             {
                 **{
