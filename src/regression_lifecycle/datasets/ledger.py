@@ -66,6 +66,12 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
 
         append_decisions(self._url, data)
 
+    def state(self) -> list[Any]:
+        """Return what changes with every decision, without reading any."""
+        from regression_lifecycle.adapters.database import ledger_state
+
+        return ledger_state(self._url)
+
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest decisions in Kedro-Viz, their reasons in words.
 
