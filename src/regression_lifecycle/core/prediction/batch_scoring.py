@@ -12,13 +12,15 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from regression_lifecycle.core.config import Duration, Moment, StrictModel
-from regression_lifecycle.core.data.contract import REASON_COLUMN
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.quarantine import (
+    REASON_COLUMN,
+    RejectedShare,
+    refuse_bad_share,
+)
 from regression_lifecycle.core.errors import (
     ConfigurationError,
-    DataContractError,
     ModelError,
-    bounded_list,
 )
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
@@ -56,7 +58,7 @@ class ScoringParameters(StrictModel):
     start: Moment | None = None
     end: Moment | None = None
     length: Duration | None = None
-    maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+    maximum_rejected_share: RejectedShare = 0.01
     judged: bool = True
 
     @field_validator("batch")
@@ -278,15 +280,13 @@ class _Counts:
                 self.reasons[str(reason)] = self.reasons.get(str(reason), 0) + int(count)
 
     def check(self, parameters: ScoringParameters) -> None:
-        n = self.n_rows + self.n_rejected
-        if not self.n_rejected or self.n_rejected <= parameters.maximum_rejected_share * n:
-            return
-        said = [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()]
-        raise DataContractError(
-            f"batch '{self.batch}': {self.n_rejected} of {n} rows ({self.n_rejected / n:.1%}) "
-            "break the contract, more than scoring.maximum_rejected_share = "
-            f"{parameters.maximum_rejected_share:.1%}: {bounded_list(said, 5)}. Nothing of this "
-            "batch was written"
+        refuse_bad_share(
+            self.n_rejected,
+            self.n_rows + self.n_rejected,
+            parameters.maximum_rejected_share,
+            [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()],
+            f"batch '{self.batch}'",
+            "scoring",
         )
 
 
