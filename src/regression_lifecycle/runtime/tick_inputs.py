@@ -162,10 +162,10 @@ def _state_of(dataset: Any) -> Any:
     """What changes when a dataset does; None if it does not tell."""
     if hasattr(dataset, "state"):
         return dataset.state()
-    file_system, path = getattr(dataset, "_fs", None), getattr(dataset, "_filepath", None)
-    if file_system is None or path is None:
+    # One of Kedro's own, of a file.
+    file_system, path = getattr(dataset, "_fs", None), str(getattr(dataset, "_filepath", ""))
+    if file_system is None:
         return None
-    location = str(path)
-    if not file_system.exists(location):
-        return "absent"
-    return file_system.ukey(location) if file_system.isfile(location) else None
+    if not file_system.exists(path):
+        return ""
+    return file_system.ukey(path) if file_system.isfile(path) else None
