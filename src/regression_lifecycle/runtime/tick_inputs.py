@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.runtime.parameter_check import read_sections
+from regression_lifecycle.runtime.run_lock import LOCK_NAME
 from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -75,6 +76,11 @@ class TickInputs:
                 ),
             }
         )
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file of the workspace."""
+        return Path(self._loader.local_folder) / LOCK_NAME
 
     def states(self) -> States | None:
         """Look at every entry.
