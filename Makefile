@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-ENV ?= local
+ENV ?= bike_hourly,local
 UV_VERSION := 0.13.9
 
 export UV_PYTHON_DOWNLOADS := never
@@ -33,7 +33,7 @@ $(READY): uv.lock pyproject.toml
 	$(BIN)/uv sync --locked --quiet
 	@touch $@
 
-run: setup  ## Run the full cycle (ENV=first_weeks for another environment)
+run: setup  ## Run the full cycle (ENV=bike_daily for another table)
 	$(BIN)/kedro run --env=$(ENV)
 
 test: setup  ## Run the linters and the whole test suite
@@ -63,11 +63,11 @@ viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 # Two processes and half a gigabyte; MLflow's own default is fifteen and three.
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port 5000 \
-	  --backend-store-uri sqlite:///$(CURDIR)/$(if $(filter local base,$(ENV)),data,data/$(ENV))/mlflow/mlflow.db
+	  --backend-store-uri "$$($(BIN)/kedro config --env=$(ENV) mlflow.server.mlflow_tracking_uri)"
 
 evidently: setup  ## Open Evidently's UI over the monitored windows on http://127.0.0.1:8000
 	$(BIN)/evidently ui --host 127.0.0.1 --port 8000 \
-	  --workspace $(if $(filter local base,$(ENV)),data,data/$(ENV))/08_reporting/evidently_workspace
+	  --workspace "$$($(BIN)/kedro config --env=$(ENV) catalog.evidently_workspace.path)"
 
 clean:  ## Remove everything that runs have written (not .venv, not the raw data)
 	find data -mindepth 1 -maxdepth 1 ! -name 01_raw -exec rm -rf {} +

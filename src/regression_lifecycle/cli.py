@@ -13,6 +13,7 @@ from kedro.framework.cli.utils import _split_params
 
 from regression_lifecycle.core.errors import LockedError
 
+_ENV_HELP = "Environments under conf/, laid over one another: bike_daily,production."
 # How Kedro begins what it says of --nodes, --tags and the like that select nothing.
 _WRONG_SELECTION = ("Pipeline does not contain", "Pipeline contains no nodes")
 
@@ -92,7 +93,24 @@ cli.add_command(run)
 
 
 @cli.command()
-@click.option("--env", "-e", default=None, help="Environment under conf/.")
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.argument("key", default="parameters")
+@click.pass_obj
+def config(metadata: Any, env: str | None, conf_source: str | None, key: str) -> None:
+    """Show the configuration as a run reads it, and where a parameter comes from.
+
+    KEY is dotted: parameters (the default), globals, catalog or mlflow, and what to show of it:
+    parameters.evaluation.gate, catalog.evidently_workspace.path.
+    """
+    from regression_lifecycle.runtime.shown_config import show_config
+
+    with _in_words_or_as_it_is():
+        click.echo(show_config(metadata.project_path, env, conf_source, key))
+
+
+@cli.command()
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option(
     "--as-of",
     default=None,
@@ -124,7 +142,7 @@ def tick(
 
 
 @cli.command()
-@click.option("--env", "-e", default=None, help="Environment under conf/.")
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option("--host", default=None, help="Address to listen on, in place of serving.host.")
 @click.option(
     "--port",

@@ -1,0 +1,63 @@
+"""The resolved configuration as text, for people and for scripts that need one address of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+
+KINDS = ("parameters", "globals", "catalog", "mlflow")
+
+
+def show_config(project: Path, env: str | None, conf_source: str | None, key: str) -> str:
+    """Write a part of the configuration as a run reads it.
+
+    Args:
+        project: The project's folder, bootstrapped already.
+        env: Environments under ``conf/``; None for the default.
+        conf_source: Another configuration folder or archive.
+        key: Dotted; the first part is one of :data:`KINDS`.
+
+    Returns:
+        A single value as it is; of a section one line per value, with the file that a parameter
+        comes from.
+
+    Raises:
+        ConfigurationError: If nothing is there under the key.
+    """
+    from regression_lifecycle.runtime.session import LifecycleSession
+
+    session: Any = LifecycleSession.create(project_path=project, env=env, conf_source=conf_source)
+    loader = session._get_config_loader()
+    kind, *parts = key.split(".")
+    if kind not in KINDS:
+        raise ConfigurationError(f"  {unknown_name('kind of configuration', kind, KINDS)}")
+    value: Any = loader[kind]
+    for part in parts:
+        if not isinstance(value, Mapping) or part not in value:
+            known = value if isinstance(value, Mapping) else ()
+            raise ConfigurationError(f"  {key}: {unknown_name('key', part, known, 40)}")
+        value = value[part]
+    if not isinstance(value, Mapping):
+        return "" if value is None else str(value)
+    lines = []
+    for name, leaf in _leaves(value, ".".join(parts)):
+        origin = loader.origin(name) if kind == "parameters" else ""
+        shown = yaml.safe_dump(leaf, default_flow_style=True, width=math.inf, allow_unicode=True)
+        shown = shown.removesuffix("...\n").strip()
+        comment = f"  # {origin}" if origin else ""
+        lines.append(f"{name}: {shown}{comment}")
+    return "\n".join(lines)
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
