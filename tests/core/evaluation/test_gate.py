@@ -57,10 +57,7 @@ def test_each_bound_is_a_check_of_its_own():
 
 
 def test_a_bound_knows_its_metric_and_side_and_why_it_was_not_computed():
-    checks = (
-        {"metric": "rmse", "maximum": 0.7, "of_baseline": True},
-        {"metric": "rmsle", "minimum": 0},
-    )
+    checks = {"rmse": {"maximum": 0.7, "of_baseline": True}, "rmsle": {"minimum": 0}}
     failed, undefined = absolute_checks(METRICS, GateParameters(checks=checks))[1:]
     about = {"metric": "rmse", "of_baseline": True, "bound": "maximum"}
     assert failed.reason == Reason("metric", {"value": 0.8, "threshold": 0.7, **about})
@@ -90,7 +87,7 @@ def test_too_few_rows_fail_before_any_metric():
         ({"rmse": {"metric": "rmse", "maximum": 1}}, "unknown key 'metric'"),
         # A share of a negative value turns the bound around.
         ({"r2": {"minimum": 1.1, "of_baseline": True}}, "checks.r2: of_baseline is for"),
-        ({"bias": {"maximum": 1, "of_baseline": True}}, "of_baseline is for rmse, mae"),
+        ({"bias": {"maximum": 1, "of_baseline": True}}, "of_baseline is for .*rmse, mae"),
     ],
 )
 def test_a_check_that_means_nothing_is_refused(check, message):
