@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,37 +13,15 @@ from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
 from tests.conftest import load_dataset, run_project
 from tests.end_to_end.test_full_cycle import file_digests
-from tests.faults.test_killed_ticks import AS_OF, PARAMS, state_of
-from tests.loop import champion_of, tick, windows_of
+from tests.loop import PROMOTED_AT, PROMOTING, champion_of, state_of, tick, windows_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
 
-@pytest.fixture(scope="module")
-def promoted_once(running_project_once, tmp_path_factory):
-    """A project whose second tick promoted version 2; shared, not to be changed."""
-    import os
-    import shutil
-    from pathlib import Path
-
-    copy = tmp_path_factory.mktemp("promoted") / "project"
-    shutil.copytree(running_project_once, copy)
-    before = Path.cwd()
-    os.chdir(copy)
-    try:
-        assert tick(copy, AS_OF, **PARAMS) == PROMOTED
-    finally:
-        os.chdir(before)
-    return copy
-
-
 @pytest.fixture
-def promoted(promoted_once, tmp_path, in_folder):
-    import shutil
-
-    copy = tmp_path / "project"
-    shutil.copytree(promoted_once, copy)
-    return in_folder(copy)
+def promoted(promoted_project_once, tmp_path, in_folder):
+    """A project of one's own whose second tick promoted version 2."""
+    return in_folder(Path(shutil.copytree(promoted_project_once, tmp_path / "project")))
 
 
 def test_the_loop_begins_without_a_champion_and_makes_one(running_project):
@@ -71,7 +51,7 @@ def test_a_tick_records_decides_promotes_and_draws(promoted):
 
 def test_a_second_tick_at_the_same_moment_changes_nothing(promoted):
     before, files = state_of(promoted), file_digests(promoted)
-    assert tick(promoted, AS_OF, **PARAMS) == NOTHING
+    assert tick(promoted, PROMOTED_AT, **PROMOTING) == NOTHING
     after = state_of(promoted)
 
     assert after == before
@@ -87,7 +67,7 @@ def test_an_earlier_look_changes_no_window(promoted):
 
 
 def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
-    reason = {"rollback": {"reason": "counts twice at night", "actor": "ada"}, "as_of": AS_OF}
+    reason = {"rollback": {"reason": "counts twice at night", "actor": "ada"}, "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["rollback"], params=reason)
     last = load_dataset(promoted, "ledger").iloc[-1]
 
@@ -108,9 +88,9 @@ def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
 
 
 def test_the_same_evidence_does_not_promote_what_was_rolled_back(promoted):
-    reason = {"rollback": {"reason": "a hunch"}, "as_of": AS_OF}
+    reason = {"rollback": {"reason": "a hunch"}, "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["rollback"], params=reason)
-    params = {"retraining": PARAMS["retraining"], "as_of": AS_OF}
+    params = {"retraining": PROMOTING["retraining"], "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["retraining"], params=params)
     decision = load_dataset(promoted, "retraining_decision")
 
@@ -120,10 +100,10 @@ def test_the_same_evidence_does_not_promote_what_was_rolled_back(promoted):
 
 
 def test_new_evidence_may_promote_after_a_rollback(promoted):
-    reason = {"rollback": {"reason": "a hunch"}, "as_of": AS_OF}
+    reason = {"rollback": {"reason": "a hunch"}, "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["rollback"], params=reason)
 
-    assert tick(promoted, "2011-04-02", **PARAMS) in (PROMOTED, REFUSED)
+    assert tick(promoted, "2011-04-02", **PROMOTING) in (PROMOTED, REFUSED)
     assert load_dataset(promoted, "retraining_decision").decision == "promote"
     assert champion_of(promoted) == "3"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,12 +28,8 @@ def settled_once(running_project_once: Path, tmp_path_factory: pytest.TempPathFa
     """A project after a tick that kept the champion; shared, not to be changed."""
     copy = tmp_path_factory.mktemp("settled") / "project"
     shutil.copytree(running_project_once, copy)
-    before = Path.cwd()
-    os.chdir(copy)
-    try:
+    with chdir(copy):
         assert tick(copy, AS_OF) == NOTHING
-    finally:
-        os.chdir(before)
     return copy
 
 
@@ -131,6 +127,22 @@ def test_a_tick_that_did_not_come_to_its_end_is_no_reason_to_skip_the_next(
 
     tick(known, AS_OF)
 
+    assert ran == ["monitoring"]
+
+
+def test_a_tick_whose_policy_alerts_says_so_and_retrains_nothing(
+    known: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_rows(known)
+    ran: list[str] = []
+
+    def run(self: object, pipeline: str, result: str = "") -> Any:
+        ran.append(pipeline)
+        return SimpleNamespace(decision="alert", as_of=AS_OF)
+
+    monkeypatch.setattr(tick_module._Step, "run", run)
+
+    assert tick(known, AS_OF) == tick_module.ALERTED
     assert ran == ["monitoring"]
 
 
