@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -209,6 +210,23 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
     with postgres.schema(postgres_server) as url:
         yield url
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a minute pass in the store between one look at the time and the next."""
+    import pandas as pd
+
+    from regression_lifecycle.adapters.database import database
+
+    class Clock:
+        minutes = itertools.count(1)
+
+        @classmethod
+        def now(cls, zone: object) -> pd.Timestamp:
+            return pd.Timestamp("2021-03-01", tz="UTC") + pd.Timedelta(minutes=next(cls.minutes))
+
+    monkeypatch.setattr(database, "datetime", Clock)
 
 
 @pytest.fixture(

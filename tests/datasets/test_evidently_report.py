@@ -8,8 +8,6 @@ import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,18 +62,6 @@ def assert_same(loaded: Any, saved: Any) -> None:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-
-
-def test_the_catalog_can_be_read_without_importing_evidently() -> None:
-    code = (
-        "import sys; from kedro.io import DataCatalog;"
-        f"DataCatalog.from_config({{'r': {{'type': '{TYPE}', 'filepath': '/nowhere/r'}}}})['r'];"
-        "print([m for m in ('evidently', 'sklearn', 'pandas', 'plotly') if m in sys.modules])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"
 
 
 def test_a_report_comes_back_as_it_was_saved(tmp_path: Path, first: Any) -> None:
