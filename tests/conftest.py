@@ -49,11 +49,6 @@ def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
         session.run(**kwargs)
 
 
-def load_dataset(project: Path, name: str, env: str = "test") -> Any:
-    """Load a catalog entry of a project."""
-    return open_catalog(project, env).load(name)
-
-
 def open_catalog(project: Path, env: str = "test") -> Any:
     """The catalog of a project."""
     from kedro.framework.startup import bootstrap_project

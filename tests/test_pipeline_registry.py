@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -45,7 +47,9 @@ def _addresses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, address)
 
 
+@lru_cache
 def catalog_config(env: str) -> dict[str, Any]:
+    """The entries of environments, read once and not to be changed."""
     return open_loader(env)["catalog"]
 
 
@@ -126,7 +130,7 @@ def test_layers_follow_each_other_without_a_circle(name: str) -> None:
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_entry_can_be_made(env: str) -> None:
     config = catalog_config(env)
-    catalog = DataCatalog.from_config(config)
+    catalog = DataCatalog.from_config(copy.deepcopy(config))
 
     for name in config:
         assert str(catalog.get(name))

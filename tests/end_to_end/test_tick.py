@@ -25,26 +25,13 @@ PAGE = "data/test/08_reporting/index.html"
 
 
 @pytest.fixture(scope="module")
-def settled(running_project_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project after a tick that kept the champion."""
-    folder = tmp_path_factory.mktemp("settled") / "project"
-    shutil.copytree(running_project_once, folder)
-    with chdir(folder):
-        assert tick(folder, AS_OF) == NOTHING
-    return folder
-
-
-@pytest.fixture(scope="module")
-def untouched(settled: Path) -> Path:
-    """A copy of the settled project that no test looks at."""
-    return Path(shutil.copytree(settled, settled.with_name("untouched")))
-
-
-@pytest.fixture
-def known(settled: Path, untouched: Path, in_folder) -> Path:
-    """A settled project, to be changed at will: a tick knows the folder and the times in it."""
-    shutil.rmtree(settled)
-    return in_folder(Path(shutil.copytree(untouched, settled)))
+def settled_once(running_project_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after a tick that kept the champion; shared, not to be changed."""
+    copy = tmp_path_factory.mktemp("settled") / "project"
+    shutil.copytree(running_project_once, copy)
+    with chdir(copy):
+        assert tick(copy, AS_OF) == NOTHING
+    return copy
 
 
 Ran = Callable[..., list[str]]
@@ -71,6 +58,15 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Ran:
 def ran(pretend: Ran) -> list[str]:
     """Pipelines that a tick would run; the monitoring's answer is to keep."""
     return pretend(monitoring="keep")
+
+
+@pytest.fixture
+def known(settled_once: Path, tmp_path: Path, in_folder, ran: list[str]) -> Path:
+    """A settled project of one's own, which a tick has seen in the folder where it is now."""
+    project = in_folder(Path(shutil.copytree(settled_once, tmp_path / "project")))
+    tick(project, AS_OF)
+    ran.clear()
+    return project
 
 
 def store(project: Path) -> str:

@@ -260,6 +260,7 @@ def test_nothing_from_the_tables_is_markup(html: str) -> None:
     assert "<script>alert" not in hostile
 
 
+@pytest.mark.slow
 def test_a_long_history_is_cut_and_the_page_says_so() -> None:
     columns = tuple(f"column_{k}" for k in range(12))
     of = windows(1000)
@@ -283,6 +284,7 @@ def test_a_long_history_is_cut_and_the_page_says_so() -> None:
     assert "Windows monitored 1,000" in page.text
 
 
+@pytest.mark.slow
 def test_the_largest_page_that_can_be_asked_for_stays_below_two_megabytes() -> None:
     of = windows(400)
     parameters = DashboardParameters(
