@@ -7,7 +7,7 @@ here because Kedro imports this package before any plugin.
 import os
 import warnings
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _DEFAULTS = {
     # Usage statistics off. MLflow understands only the word "true".

@@ -25,7 +25,7 @@ def test_a_configuration_error_inside_a_model_is_reported_with_its_place():
         split: SplitParameters
 
     with pytest.raises(ValidationError) as caught:
-        Outer.model_validate({"split": {"holdout_start": "soon"}})
+        Outer.model_validate({"split": {"kind": "date", "holdout_start": "soon"}})
     assert caught.value.errors()[0]["loc"] == ("split", "holdout_start")
     assert "'soon' is not a moment" in str(caught.value)
 

@@ -254,9 +254,10 @@ class TestBeyondTheTrainingRange:
         assert root_mean_squared_error(target(future), fitted.predict(future)) < 1
 
     @pytest.mark.parametrize(("share", "last_day"), [(0.0, 129), (0.5, 129 + 0.5 * 129)])
-    def test_trend_stops_at_the_limit(self, series, share, last_day):
+    @pytest.mark.parametrize("boosting", [boosted(), LinearRegression()])
+    def test_trend_stops_at_the_limit(self, series, share, last_day, boosting):
         past, known, _, _ = split(series, day=130)
-        fitted = model(max_extrapolation=share).fit(past, known)
+        fitted = model(max_extrapolation=share, boosting=boosting).fit(past, known)
         assert fitted.time_limit_ == pytest.approx(last_day)
         held = fitted.predict(at(last_day))
         assert fitted.predict(at(10_000)) == pytest.approx(held)
@@ -325,7 +326,7 @@ class TestWeights:
         """A constant ratio fitted with weights L is sum(y) / sum(L), the Poisson estimate."""
         features, target = series
         fitted = model(boosting=boosted(learning_rate=1e-12)).fit(features, target)
-        ratio = fitted.boosting_.predict(features.to_numpy())
+        ratio = fitted.predict(features) / fitted.predict_level(features)
         expected = target.sum() / fitted.predict_level(features).sum()
         np.testing.assert_allclose(ratio, expected, rtol=1e-6)
 
@@ -339,6 +340,21 @@ class TestWeights:
             weighted.predict(features), clone(line).fit(features, target).predict(features)
         )
         np.testing.assert_allclose(weighted.predict(features), repeated.predict(features))
+
+    def test_many_values_are_split_as_finely_as_bins_allow(self):
+        """Quantile numbers in place of values change no split that boosting could have made."""
+        random = np.random.default_rng(3)
+        table = pd.DataFrame({"a": random.lognormal(size=2000), "b": random.integers(0, 9, 2000)})
+        table.loc[::50, "a"] = np.nan
+        target = np.log(table["a"].fillna(0.1)) + table["b"] + random.normal(0, 0.01, 2000)
+        trees = boosted(loss="squared_error", max_iter=100)
+        both = LinearThenBoostingRegressor({"b": {"numbers": ["b"]}}, alpha=1e9, boosting=trees)
+        both.fit(table[:1500], target[:1500])
+        alone = clone(trees).fit(table[:1500], target[:1500])
+        assert list(both.edges_) == [0]
+        assert len(both.edges_[0]) < 255
+        score = alone.score(table[1500:], target[1500:])
+        assert both.score(table[1500:], target[1500:]) == pytest.approx(score, abs=0.001)
 
     def test_half_life_lets_the_trend_forget(self):
         day = np.arange(200.0)
@@ -446,7 +462,11 @@ class TestRefusals:
             ({"terms": {"a": {"wave": {"hour": 24}}}}, r"terms\.a: unknown option 'wave'.* waves"),
             ({"terms": {"a": {"degree": 0}}}, r"terms\.a: The 'degree' parameter"),
             ({"terms": {"a": ["hour"]}}, r"terms\.a: a mapping of options is needed"),
-            ({"time_column": None, "half_life": 5}, "half_life needs a time_column"),
+            (
+                {"time_column": None, "half_life": 5, "terms": None},
+                "half_life needs a time_column",
+            ),
+            ({"time_column": None, "terms": {}}, "terms is empty and there is no time_column"),
         ],
     )
     def test_parameters_out_of_range(self, series, parameters, message):

@@ -64,7 +64,10 @@ def test_from_the_file_to_the_gate(raw, recipe):
     )
     assert features["before"].isna().sum() == 3
     training, holdout = split_by_time(
-        features, "row_time", SplitParameters(holdout_rows=500), target="strength"
+        features,
+        "row_time",
+        SplitParameters.model_validate({"kind": "rows", "holdout_rows": 500}),
+        target="strength",
     )
     assert (len(training), len(holdout)) == (498, 500)
 
@@ -84,7 +87,7 @@ def test_from_the_file_to_the_gate(raw, recipe):
     assert found.n_blocks == 21
     assert 0.5 < found.lower < found.improvement < 1
 
-    parameters = WindowParameters(rows=200)
+    parameters = WindowParameters.model_validate({"kind": "rows", "rows": 200})
     windows = list_windows(holdout, problem, parameters)
     assert [(w.key, w.n, w.status) for w in windows] == [
         ("rows=0-199", 200, "complete"),
@@ -185,6 +188,14 @@ def test_calendar_windows_are_refused_and_windows_of_a_length_count_rows(raw):
     problem = parts_problem()
     observations = enforce_contract(raw, problem, TOLERANT).observations
     with pytest.raises(ConfigurationError, match=r"windows\.period: month needs a calendar"):
-        list_windows(observations, problem, WindowParameters(period="month"))
-    windows = list_windows(observations, problem, WindowParameters(length="400 seconds"))
+        list_windows(
+            observations,
+            problem,
+            WindowParameters.model_validate({"kind": "period", "period": "month"}),
+        )
+    windows = list_windows(
+        observations,
+        problem,
+        WindowParameters.model_validate({"kind": "length", "length": "400 seconds"}),
+    )
     assert [w.n for w in windows] == [400, 400, 200]

@@ -32,12 +32,39 @@ def test_a_batch_comes_back_with_what_is_known_of_it(tmp_path: Path) -> None:
     assert batch.trained_until == pd.Timestamp("2021-03-02 23:00")
     assert (batch.first, batch.last) == (pd.Timestamp("2021-03-03"), RAW_LAST)
     assert batch.judged
-    rows = pd.concat(list(batch.read()), ignore_index=True)
+    rows = pd.concat(list(batch.read(batch.first, batch.last)), ignore_index=True)
     expected = rows_of(run_of())
     pd.testing.assert_frame_equal(rows[expected.columns], expected)
     assert set(rows["batch"]) == {"week"}
     assert set(rows["model_version"]) == {"3"}
     assert set(rows["scored_at"]) == {batch.scored_at}
+
+
+def test_of_a_long_batch_only_the_part_that_is_asked_for_is_read(tmp_path: Path) -> None:
+    dataset = BatchPredictionsDataset(str(tmp_path))
+    dataset.save(run_of(chunks()))
+    (batch,) = dataset.load()
+    first, last = pd.Timestamp("2021-03-05 06:00"), pd.Timestamp("2021-03-05 18:00")
+
+    rows = pd.concat(list(batch.read(first, last)))
+
+    assert len(rows) < batch.n_rows / 2
+    wanted = pd.date_range(first, last, freq="h")
+    assert set(wanted) <= set(rows["timestamp"])
+
+
+def test_its_state_changes_with_what_is_written(tmp_path: Path) -> None:
+    dataset = BatchPredictionsDataset(str(tmp_path))
+    states = [dataset.state()]
+    dataset.save(run_of())
+    states.append(dataset.state())
+    dataset.save(run_of(RAW.assign(temp=1.0)))
+    states.append(dataset.state())
+
+    assert states[0] == []
+    assert states[1] != states[2]
+    dataset.save(run_of(RAW.assign(temp=1.0)))
+    assert dataset.state() == states[2]
 
 
 def test_the_same_rows_leave_the_file_as_it_was_however_they_are_cut(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.adapters.database import database
+from regression_lifecycle.core.decisions.records import Reason, to_cell
 from regression_lifecycle.datasets.ledger import LedgerDataset
 
 
@@ -143,7 +144,9 @@ def test_it_is_described_without_its_credentials(url: str, shown: str) -> None:
 def test_the_preview_shows_the_newest_first_in_the_form_kedro_viz_takes(
     catalog: DataCatalog,
 ) -> None:
-    catalog.save("ledger", [decision(number) for number in range(12)])
+    reasons_of = [to_cell([Reason(f"reason {number}")]) for number in range(12)]
+    rows = [{**decision(number), "reasons": cell} for number, cell in enumerate(reasons_of)]
+    catalog.save("ledger", rows)
     dataset = catalog["ledger"]
     annotation = inspect.signature(dataset.preview).return_annotation
 

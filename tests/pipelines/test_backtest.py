@@ -38,10 +38,15 @@ PROBLEM = Problem.model_validate(
     }
 )
 PREPROCESSING = PreprocessingParameters.model_validate(
-    {"features": [{"kind": "columns", "names": ["temp"]}], "split": {"holdout_share": 0.2}}
+    {
+        "features": [{"kind": "columns", "names": ["temp"]}],
+        "split": {"kind": "share", "holdout_share": 0.2},
+    }
 )
 BASELINE = BaselineParameters(kind="mean")
-WINDOWS = WindowParameters.model_validate({"length": "1 day", "origin": "2021-03-01"})
+WINDOWS = WindowParameters.model_validate(
+    {"kind": "length", "length": "1 day", "origin": "2021-03-01"}
+)
 POLICY = PolicyParameters.model_validate({"rules": {"bias": {"kind": "bias", "maximum": 0.1}}})
 DRIFT = DriftParameters.model_validate({"columns": ["temp"], "reference": {"kind": "training"}})
 RETRAINING = RetrainingParameters.model_validate({"minimum_training_rows": 24})

@@ -41,7 +41,9 @@ PROBLEM = Problem.model_validate(
 )
 PARAMETERS: dict[str, Any] = {
     "params:problem": PROBLEM,
-    "params:windows": WindowParameters(length="1 day", origin="2021-03-01", minimum_rows=6),
+    "params:windows": WindowParameters.model_validate(
+        {"kind": "length", "length": "1 day", "origin": "2021-03-01", "minimum_rows": 6}
+    ),
     "params:evaluation.baseline": BaselineParameters(kind="mean"),
     "params:evaluation.segments": (),
     "params:adjustment": AdjustmentParameters(),

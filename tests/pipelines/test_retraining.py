@@ -38,10 +38,10 @@ PROBLEM = Problem.model_validate(
 )
 FEATURES = [{"kind": "columns", "names": ["temp"]}]
 PREPROCESSING = PreprocessingParameters.model_validate(
-    {"features": FEATURES, "split": {"holdout_share": 0.2}}
+    {"features": FEATURES, "split": {"kind": "share", "holdout_share": 0.2}}
 )
 WINDOWS = WindowParameters.model_validate(
-    {"length": "1 day", "origin": "2021-03-01", "minimum_rows": 6}
+    {"kind": "length", "length": "1 day", "origin": "2021-03-01", "minimum_rows": 6}
 )
 PARAMETERS = RetrainingParameters.model_validate(
     {

@@ -28,7 +28,7 @@ PROBLEM = Problem.model_validate(
 PREPROCESSING = PreprocessingParameters.model_validate(
     {
         "features": [{"kind": "columns", "names": ["x"]}],
-        "split": {"holdout_share": 0.2},
+        "split": {"kind": "share", "holdout_share": 0.2},
     }
 )
 TRAINING = TrainingParameters.model_validate(

@@ -260,7 +260,7 @@ def policy(**rules: Any) -> dict[str, Any]:
         ),
         pytest.param(
             "monitoring",
-            {"windows": {"length": None, "column": "yeer"}},
+            {"windows": {"kind": "column", "column": "yeer"}},
             "windows.column: unknown column 'yeer'; did you mean 'yr'? Allowed: ",
             id="column of windows",
         ),
@@ -447,7 +447,7 @@ def test_windows_by_a_column_need_one_that_is_there(
     mistakes: Mistakes, place: str, pipeline: str
 ) -> None:
     def said(column: str) -> list[str]:
-        windows = {"length": None, "column": column, "origin": None}
+        windows = {"kind": "column", "column": column}
         changes = (
             {"windows": windows} if place == "windows" else {"evaluation": {"windows": windows}}
         )
@@ -461,13 +461,13 @@ def test_windows_by_a_column_need_one_that_is_there(
 
 def test_windows_of_the_holdout_are_cut_by_what_the_holdout_has(mistakes: Mistakes) -> None:
     def said(column: str) -> list[str]:
-        return mistakes(evaluation={"windows": {"length": None, "column": column}})
+        return mistakes(evaluation={"windows": {"kind": "column", "column": column}})
 
     assert said("day_index") == []
     (line,) = said("registered")
     assert line.startswith("evaluation.windows.column: unknown column 'registered'")
     # Of all observations it is there.
-    windows = {"length": None, "column": "registered", "origin": None}
+    windows = {"kind": "column", "column": "registered"}
     assert mistakes("monitoring", windows=windows) == []
 
 
@@ -475,7 +475,7 @@ def test_windows_of_the_holdout_are_cut_by_what_the_holdout_has(mistakes: Mistak
     ("place", "pipeline"), [("evaluation.windows", "evaluation"), ("windows", "retraining")]
 )
 def test_a_table_without_a_time_has_no_months(place: str, pipeline: str) -> None:
-    windows = {"length": None, "period": "month", "origin": None}
+    windows = {"kind": "period", "period": "month"}
     changes = {"windows": windows} if place == "windows" else {"evaluation": {"windows": windows}}
     raw = sections(preprocessing=features(HOUR), **changes)
     assert lines_of(raw, pipeline) == []
@@ -483,8 +483,8 @@ def test_a_table_without_a_time_has_no_months(place: str, pipeline: str) -> None
 
     assert lines_of(raw, pipeline) == [
         f"{place}.period: month needs a calendar, and the table has none "
-        "(problem.timestamp.rows); set it to null and use rows, length or column"
+        "(problem.timestamp.rows); use kind rows, length or column"
     ]
     section = raw if place == "windows" else raw["evaluation"]
-    section["windows"] |= {"period": None, "length": "500 hours"}
+    section["windows"] = {"kind": "length", "length": "500 hours"}
     assert lines_of(raw, pipeline) == []

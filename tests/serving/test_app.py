@@ -26,7 +26,7 @@ from regression_lifecycle.core.prediction.adjustment import (
     AdjustmentParameters,
     apply_adjustment,
 )
-from regression_lifecycle.serving import request_limits as http_requests
+from regression_lifecycle.serving import request_middleware as http_requests
 from regression_lifecycle.serving.app import Service, make_app
 from tests.serving.conftest import (
     STAMP,

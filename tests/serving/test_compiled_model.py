@@ -19,7 +19,7 @@ from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 from regression_lifecycle.serving import compiled_trees
 from regression_lifecycle.serving.active_model import LoadedModel, RegisteredVersion
 from regression_lifecycle.serving.compiled_model import compile_model
-from regression_lifecycle.serving.request_bodies import Row
+from regression_lifecycle.serving.request_validation import Row
 from tests.core.conftest import ROOT
 from tests.serving.conftest import NUMBERS, make_observations, train
 

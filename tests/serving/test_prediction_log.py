@@ -508,7 +508,7 @@ def test_two_logs_on_one_folder_have_spools_of_their_own(
 def test_what_a_dead_process_left_is_taken_over_by_a_living_one(
     start: Start, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction_log, "ADOPTION_SECONDS", 0.0)
+    monkeypatch.setattr(prediction_log, "SEARCH_SECONDS", 0.0)
     living = start()
     asked, logged = _serve_and_kill("sqlite:////proc/nowhere/x.db", folder, 5, interval_seconds=60)
     assert (folder / "1").is_dir()
@@ -517,7 +517,7 @@ def test_what_a_dead_process_left_is_taken_over_by_a_living_one(
         file.write(b'{"half')
 
     assert living.flush(30)
-    wait_until(lambda: living.flush(30) and living.status()["adopting"] == 0)
+    wait_until(lambda: living.flush(30) and living.status()["orphans"] == 0)
 
     assert logged <= set(stored(url)) <= asked
     assert not list((folder / "1").glob("[0-9]*.jsonl"))

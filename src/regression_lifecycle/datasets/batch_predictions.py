@@ -206,6 +206,13 @@ class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._root, **self._fs_args)
 
+    def state(self) -> list[tuple[str, str]]:
+        """Return what changes with every batch that is written, without opening any."""
+        fs = self._fs()
+        return [
+            (str(path), fs.ukey(path)) for path in sorted(fs.glob(f"{self._root}/*/v*.parquet"))
+        ]
+
     def _exists(self) -> bool:
         return bool(self._fs().glob(f"{self._root}/*/v*.parquet"))
 

@@ -66,6 +66,12 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
         upsert_rows(self._url, self._table, data)
 
+    def state(self) -> list[Any]:
+        """Return what changes with every write to the table, without reading its rows."""
+        from regression_lifecycle.adapters.database import history_state
+
+        return history_state(self._url, self._table)
+
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest rows in Kedro-Viz.
 
@@ -127,6 +133,12 @@ class TableReaderDataset(AbstractDataset[NoReturn, ReadRows]):
             DatasetError: Always.
         """
         raise DatasetError("this entry only reads; save by an entry of type HistoryDataset")
+
+    def state(self) -> list[Any]:
+        """Return what changes with every write to the table, without reading its rows."""
+        from regression_lifecycle.adapters.database import history_state
+
+        return history_state(self._url, self._table)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest rows in Kedro-Viz.

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from regression_lifecycle.core.decisions.records import Reason, from_cell
+from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
@@ -64,8 +66,14 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
 
         append_decisions(self._url, data)
 
+    def state(self) -> list[Any]:
+        """Return what changes with every decision, without reading any."""
+        from regression_lifecycle.adapters.database import ledger_state
+
+        return ledger_state(self._url)
+
     def preview(self, nrows: int = 10) -> TablePreview:
-        """Show the newest decisions in Kedro-Viz.
+        """Show the newest decisions in Kedro-Viz, their reasons in words.
 
         Args:
             nrows: How many.
@@ -73,7 +81,9 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Returns:
             The table in pandas' split form.
         """
-        return newest_first(self.load()[PREVIEWED], nrows)
+        newest = self.load()[PREVIEWED].tail(nrows)
+        words = [line(from_cell(cell, Reason)) for cell in newest["reasons"]]
+        return newest_first(newest.assign(reasons=words), nrows)
 
     def _exists(self) -> bool:
         return not self.load().empty

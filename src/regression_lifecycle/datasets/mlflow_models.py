@@ -18,6 +18,10 @@ from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 JSONPreview = NewType("JSONPreview", str)
 
+# The model that was loaded last, by name, alias, version and digest: the entries of a catalog that
+# stand for the champion, and the pipelines of a tick, share it.
+_LOADED: dict[tuple[str, str, str, str], TrainedModel] = {}
+
 
 class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
     """A trained model in an archive, logged to the active MLflow run when it is saved.
@@ -120,21 +124,24 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         self._alias = alias
         self.metadata = metadata
         self._logging_activated = True
-        self._loaded: TrainedModel | None = None
 
     def load(self) -> TrainedModel | None:
-        """Load the model behind the alias; while that stays, it is read once.
+        """Load the model behind the alias; while that stays, a process reads it once.
 
         Returns:
             The model, or None if nothing has the alias.
         """
         from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
-        version = mlflow_registry.version_by_alias(self._model_name, self._alias)
-        known = self._loaded
-        if known is None or version is None or known.location.get("version") != version:
-            self._loaded = mlflow_registry.load_by_alias(self._model_name, self._alias)
-        return self._loaded
+        registered = mlflow_registry.registered_by_alias(self._model_name, self._alias)
+        if registered is None:
+            return None
+        known = (self._model_name, self._alias, registered.version, registered.digest)
+        # Without a digest nothing says that two versions of one number are the same model.
+        if known not in _LOADED or not registered.digest:
+            _LOADED.clear()
+            _LOADED[known] = mlflow_registry.load_version(self._model_name, self._alias, registered)
+        return _LOADED[known]
 
     def save(self, data: str) -> None:
         """Point the alias at a version; the version it points at already stays untouched.
@@ -147,6 +154,14 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         current = mlflow_registry.version_by_alias(self._model_name, self._alias)
         if self._logging_activated and data and data != current:
             mlflow_registry.set_alias(self._model_name, self._alias, data)
+
+    def state(self) -> str:
+        """Return what changes when the alias moves, without loading a model."""
+        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
+
+        if not mlflow_registry.has_registry():
+            return ""
+        return mlflow_registry.version_by_alias(self._model_name, self._alias) or ""
 
     def preview(self) -> JSONPreview:
         """Show in Kedro-Viz which version has the alias.
@@ -164,9 +179,6 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         if is_tracking_uri_set():
             version = mlflow_registry.version_by_alias(self._model_name, self._alias)
         return JSONPreview(json.dumps({**self._describe(), "version": version}))
-
-    def _release(self) -> None:
-        self._loaded = None
 
     def _exists(self) -> bool:
         from regression_lifecycle.adapters.mlflow import registry as mlflow_registry

@@ -71,6 +71,11 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
         """
         raise TypeError("the list of reports is read from their folder and cannot be saved")
 
+    def state(self) -> list[str]:
+        """Return what changes with every page that is added or removed."""
+        paths: list[str] = self.load()["path"].tolist()
+        return paths
+
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest reports in Kedro-Viz.
 

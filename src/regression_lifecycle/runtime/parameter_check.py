@@ -29,7 +29,6 @@ from regression_lifecycle.core.errors import ConfigurationError, bounded_list, u
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import MODELS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
-from regression_lifecycle.core.features.column_features import Lag
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
@@ -266,36 +265,16 @@ def _of_features(preprocessing: PreprocessingParameters, problem: Problem) -> li
             f"{bounded_list(made)} would be overwritten by the columns of that name that "
             "predictions are stored with; choose other names"
         )
-    delay = problem.label_delay
-    if delay is None:
-        return found
-    known_from = problem.horizon + delay
-    late = [
-        spec
-        for spec in preprocessing.features
-        if isinstance(spec, Lag)
-        and not problem.is_known_in_advance(spec.column)
-        and min(spec.ages) < known_from
-    ]
-    return found + [
-        f"feature '{spec.name}' reads '{spec.column}' {min(spec.ages)} ago, which is not known "
-        f"yet when predicting {problem.horizon} ahead with a problem.label_delay of {delay}; "
-        f"use ages from {known_from} on"
-        for spec in late[:3]
-    ]
+    return found
 
 
 def _of_windows(
     windows: WindowParameters, columns: set[str] | None, place: str, problem: Problem
 ) -> list[str]:
-    column = windows.column
-    if column is not None and columns is not None and column not in columns:
-        return [f"{place}.column: {unknown_name('column', column, columns, 40)}"]
-    if windows.period is not None and problem.timestamp.rows:
-        return [
-            f"{place}.period: {windows.period} needs a calendar, and the table has none "
-            "(problem.timestamp.rows); set it to null and use rows, length or column"
-        ]
+    try:
+        windows.check(problem, columns)
+    except ConfigurationError as error:
+        return [f"{place}.{error}"]
     return []
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
@@ -28,6 +29,9 @@ class LifecycleSession(KedroSession):
     KILLED: Kedro tells its hooks of exceptions only, so that MLflow would call Ctrl-C a success and
     a terminated run a running one.
     """
+
+    _own_context: KedroContext | None = None
+    _own_loader: Any = None
 
     def run(  # type: ignore[override]
         self,
@@ -70,6 +74,18 @@ class LifecycleSession(KedroSession):
                 _end_runs_as_killed()
                 raise
         return outputs
+
+    def _get_config_loader(self) -> Any:
+        """Make the loader; a session has one, since every loader reads all files anew."""
+        if self._own_loader is None:
+            self._own_loader = super()._get_config_loader()
+        return self._own_loader
+
+    def load_context(self) -> KedroContext:
+        """Make the context; a session has one, since every context asks MLflow anew."""
+        if self._own_context is None:
+            self._own_context = super().load_context()
+        return self._own_context
 
     @property
     def lock_path(self) -> Path:

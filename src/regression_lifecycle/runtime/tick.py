@@ -1,11 +1,13 @@
 """One full tick of the loop: monitor, retrain if the policy says so, draw the page.
 
 It is what cron or an orchestrator calls, each week for instance. Every step is an ordinary
-``kedro run``; a tick that was killed is completed by the next one.
+``kedro run``; a tick that was killed is completed by the next one. If nothing that a tick reads has
+changed since the last one that came to its end, none of them is run.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from typing import Any
 from regression_lifecycle.core.decisions.records import ALERT, PROMOTE, REFUSE, RETRAIN
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.run_lock import workspace_lock
+from regression_lifecycle.runtime.tick_inputs import TickInputs
+
+LOGGER = logging.getLogger(__name__)
 
 MONITORING, RETRAINING, DASHBOARD = STEPS = ("monitoring", "retraining", "dashboard")
 NOTHING, ALERTED, PROMOTED, REFUSED = 0, 10, 20, 21
@@ -44,13 +49,25 @@ def run_tick(
     """
     step = _Step(project, env, params, conf_source)
     step.refuse_unused_params()
-    with workspace_lock(step.lock_path()):
+    inputs, lock_path = step.inputs()
+    with workspace_lock(lock_path):
+        before, last = inputs.states(), inputs.last_tick()
+        known = before and last and last.fingerprint == inputs.fingerprint(before)
+        if last and known and not inputs.has_failed_alerts():
+            LOGGER.info("Nothing has changed since the last tick, so nothing is run")
+            return last.exit_code
         decision = step.run(MONITORING, "policy_decision")
         code = ALERTED if decision.decision == ALERT else NOTHING
         if decision.decision == RETRAIN:
             answer = step.run(RETRAINING, "retraining_decision").decision
             code = {PROMOTE: PROMOTED, REFUSE: REFUSED}.get(answer, NOTHING)
-        step.run(DASHBOARD)
+        now = inputs.states()
+        if not (now and last and last.page_fingerprint == inputs.page_fingerprint(now)):
+            step.run(DASHBOARD)
+            now = inputs.states()
+        # After an attempt at retraining the next tick looks again.
+        if before and now and decision.decision != RETRAIN:
+            inputs.record(before, now, decision.as_of, code)
     return code
 
 
@@ -73,6 +90,15 @@ class _Step:
         if unknown:
             raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
 
+    def inputs(self) -> tuple[TickInputs, Path]:
+        from kedro.framework.project import pipelines
+
+        read = {name for step in STEPS for name in pipelines[step].inputs()}
+        page = pipelines[DASHBOARD].inputs() | pipelines[DASHBOARD].outputs()
+        with self._session(self._params) as session:
+            loader, project = session._get_config_loader(), self._options["project_path"]
+            return TickInputs(loader, project, _entries(read), _entries(page)), session.lock_path
+
     def run(self, pipeline: str, result: str = "") -> Any:
         from kedro.runner import SequentialRunner
 
@@ -92,12 +118,11 @@ class _Step:
             if name.startswith("params:")
         }
 
-    def lock_path(self) -> Path:
-        with self._session({}) as session:
-            path: Path = session.lock_path
-            return path
-
     def _session(self, params: dict[str, Any]) -> Any:
         from regression_lifecycle.runtime.session import LifecycleSession
 
         return LifecycleSession.create(runtime_params=params or None, **self._options)
+
+
+def _entries(names: set[str]) -> set[str]:
+    return {name for name in names if not name.startswith("params:") and name != "parameters"}

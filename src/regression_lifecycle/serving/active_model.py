@@ -18,8 +18,8 @@ from regression_lifecycle.core.prediction.adjustment import Adjustment, FloatArr
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
 from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
 from regression_lifecycle.serving.model_inputs import ModelInputs
-from regression_lifecycle.serving.request_bodies import BodyReader, Row
-from regression_lifecycle.serving.request_columns import RowColumn, row_columns
+from regression_lifecycle.serving.request_schema import RowColumn, row_columns
+from regression_lifecycle.serving.request_validation import BodyReader, Row
 
 LOGGER = logging.getLogger(__name__)
 # Enough for both ways in which boosted trees are called.

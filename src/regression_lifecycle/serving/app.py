@@ -18,7 +18,7 @@ from regression_lifecycle.serving.openapi import describe
 from regression_lifecycle.serving.prediction_log import PredictionLog
 from regression_lifecycle.serving.prediction_queue import PredictionQueue
 from regression_lifecycle.serving.predictor import Predictor
-from regression_lifecycle.serving.request_limits import (
+from regression_lifecycle.serving.request_middleware import (
     TokenCheck,
     json_response,
     read_body,

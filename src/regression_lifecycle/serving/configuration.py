@@ -13,6 +13,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.runtime.parameter_check import read_sections
+from regression_lifecycle.runtime.tracking_server import read_tracking_server
 
 CHAMPION = "champion_model"
 SPOOL = Path("07_model_output", "spool")
@@ -76,20 +77,15 @@ def read_configuration(
     serving: ServingParameters = sections["serving"]
     serving.refuse_open_door()
     champion = _champion(loader["catalog"])
-    server = _section(loader, "mlflow").get("server") or {}
-    credentials = _section(loader, "credentials").get(str(server.get("credentials"))) or {}
-    # As kedro-mlflow does: MLflow reads them from there.
-    os.environ.update({str(name): str(value) for name, value in credentials.items()})
+    server = read_tracking_server(loader, project)
     return ServiceConfiguration(
         problem=sections["problem"],
         serving=serving,
         adjustment=sections["adjustment"],
         model_name=champion["model_name"],
         alias=champion["alias"],
-        tracking_uri=_uri(server.get("mlflow_tracking_uri"), project),
-        registry_uri=_uri(server["mlflow_registry_uri"], project)
-        if server.get("mlflow_registry_uri")
-        else "",
+        tracking_uri=server.tracking_uri,
+        registry_uri=server.registry_uri,
         store_url=loader.store_url,
         spool=loader.local_folder / SPOOL,
         token=_token(serving.token_env),
@@ -107,24 +103,6 @@ def _champion(catalog: Mapping[str, Any]) -> dict[str, str]:
         "model_name": str(entry["model_name"]),
         "alias": str(entry.get("alias", "champion")),
     }
-
-
-def _uri(uri: str | None, project: Path) -> str:
-    """Find MLflow where kedro-mlflow finds it; a relative path is one inside the project."""
-    told = uri or os.environ.get("MLFLOW_TRACKING_URI", "mlruns")
-    if "://" in told or told.startswith(("databricks", "file:")):
-        return told
-    return (project / told).absolute().as_uri()
-
-
-def _section(loader: Any, kind: str) -> dict[str, Any]:
-    from kedro.config import MissingConfigException
-
-    try:
-        found: dict[str, Any] = loader[kind]
-    except MissingConfigException:
-        return {}
-    return found
 
 
 def _token(variable: str | None) -> str:

@@ -13,8 +13,8 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.serving.errors import Mistake, RefusedError, overloaded, shorten
-from regression_lifecycle.serving.request_bodies import BodyReader, Row
-from regression_lifecycle.serving.request_columns import label_row_columns
+from regression_lifecycle.serving.request_schema import label_row_columns
+from regression_lifecycle.serving.request_validation import BodyReader, Row
 from regression_lifecycle.serving.store_writer import StoreWriter, is_about_data
 
 LOGGER = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.prediction.adjustment import FloatArray
-from regression_lifecycle.serving.request_bodies import Row
+from regression_lifecycle.serving.request_validation import Row
 
 # Moments whose features are remembered, about 1 kB each.
 REMEMBERED_MOMENTS = 10_000

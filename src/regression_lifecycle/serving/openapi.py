@@ -8,8 +8,8 @@ from typing import Any
 from regression_lifecycle import __version__
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.serving.active_model import LoadedModel
-from regression_lifecycle.serving.request_columns import RowColumn
-from regression_lifecycle.serving.request_limits import REQUEST_ID_PATTERN
+from regression_lifecycle.serving.request_middleware import REQUEST_ID_PATTERN
+from regression_lifecycle.serving.request_schema import RowColumn
 
 Json = dict[str, Any]
 

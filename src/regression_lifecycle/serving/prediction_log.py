@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 30.0
-ADOPTION_SECONDS = 30.0
+SEARCH_SECONDS = 30.0
 # A disk that refused may take the next row; only another row tells.
 TROUBLE_SECONDS = 5.0
 
@@ -61,9 +61,9 @@ class PredictionLog:
         self._lock = threading.Lock()
         self._trouble: _Trouble | None = None
         self._unlogged_rows = 0
-        self._adopted: list[Spool] = []
-        self._adopted_refused_rows = 0
-        self._next_adoption = 0.0
+        self._orphans: list[Spool] = []
+        self._orphans_refused_rows = 0
+        self._next_search = 0.0
         self._store_state = "unknown: nothing was written yet"
         self._down_since: float | None = None
         # A flush takes a ticket; a round of the thread that begins later answers it.
@@ -124,7 +124,7 @@ class PredictionLog:
             ``enabled``; ``accepts``, whether the next rows will probably be kept; ``spool``,
             ``ok`` or why the last rows were not kept; ``store``, ``up``, ``unknown: ...`` or
             ``down: ...``; ``backlog_rows``, ``backlog_bytes`` and ``oldest_seconds`` (age of the
-            row that waits longest, None without one) of this process; ``adopting``, folders of
+            row that waits longest, None without one) of this process; ``orphans``, folders of
             dead processes in hand; ``refused_rows``, rows that the store will never take (they
             are in ``refused.jsonl``); ``unlogged_rows``, rows that were not kept.
         """
@@ -140,8 +140,8 @@ class PredictionLog:
             "backlog_rows": spool.waiting_rows,
             "backlog_bytes": spool.waiting_bytes,
             "oldest_seconds": _age_seconds(spool.oldest_line()),
-            "adopting": len(self._adopted),
-            "refused_rows": spool.refused_rows + self._adopted_refused_rows,
+            "orphans": len(self._orphans),
+            "refused_rows": spool.refused_rows + self._orphans_refused_rows,
             "unlogged_rows": self._unlogged_rows,
         }
 
@@ -234,23 +234,23 @@ class PredictionLog:
             else:
                 self._wake.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        for spool in (own, *self._adopted):
+        for spool in (own, *self._orphans):
             spool.release()
 
     def _round(self, own: Spool) -> bool:
-        """Move what waits now, and a batch of each adopted spool; True if there is more."""
+        """Move what waits now, and a batch of each orphaned spool; True if there is more."""
         end = own.end()
         while own.done_up_to < end and not self._stop.is_set() and self._move(own):
             pass
-        if time.monotonic() >= self._next_adoption and not self._closing:
-            self._next_adoption = time.monotonic() + ADOPTION_SECONDS
+        if time.monotonic() >= self._next_search and not self._closing:
+            self._next_search = time.monotonic() + SEARCH_SECONDS
             for spool in orphans(self._base):
-                self._adopted.append(spool)  # kept even if the next one fails
-        for spool in list(self._adopted):
+                self._orphans.append(spool)  # kept even if the next one fails
+        for spool in list(self._orphans):
             if not self._stop.is_set() and not self._move(spool):
-                self._adopted.remove(spool)
+                self._orphans.remove(spool)
                 spool.release()
-        return bool(self._adopted) or own.waiting_rows >= self._parameters.batch_rows
+        return bool(self._orphans) or own.waiting_rows >= self._parameters.batch_rows
 
     def _move(self, spool: Spool) -> bool:
         batch = spool.read(self._parameters.batch_rows)
@@ -260,7 +260,7 @@ class PredictionLog:
         if refused:
             spool.set_aside(refused)
             if spool is not self._spool:
-                self._adopted_refused_rows += len(refused)
+                self._orphans_refused_rows += len(refused)
             LOGGER.warning(
                 "the store will never take %d row(s) of the prediction log; they and the reasons "
                 "are in %s",

@@ -14,7 +14,7 @@ from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.prediction_log import PredictionLog
 from regression_lifecycle.serving.predictor import Answers, Predictor
-from regression_lifecycle.serving.request_bodies import Row
+from regression_lifecycle.serving.request_validation import Row
 
 LOGGER = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters, apply_adjustment
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.model_inputs import RowNames
-from regression_lifecycle.serving.request_bodies import Row
+from regression_lifecycle.serving.request_validation import Row
 
 SOURCE = "service"
 

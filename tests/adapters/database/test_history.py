@@ -21,9 +21,9 @@ from regression_lifecycle.adapters.database import (
     connect,
     database,
     history,
+    history_state,
     read_newest,
     read_rows,
-    table_state,
     upsert_rows,
     upsert_statement,
 )
@@ -288,15 +288,16 @@ def test_the_newest_rows_are_read_without_the_others(url: str, clock: None) -> N
 
 
 def test_the_state_of_a_table_changes_with_every_write(url: str, clock: None) -> None:
-    states = [table_state(url, LABELS, "tiny")]
+    states = [history_state(url, LABELS)]
     for target in (1.0, 2.0):
         label = {"problem": "tiny", "row_key": "a", "target": target}
-        upsert_rows(url, LABELS, pd.DataFrame([label, {"problem": "other", "row_key": "a"}]))
-        states.append(table_state(url, LABELS, "tiny"))
+        upsert_rows(url, LABELS, pd.DataFrame([label]))
+        states.append(history_state(url, LABELS))
 
     assert [count for count, _ in states] == [0, 1, 1]
     assert len({stamp for _, stamp in states}) == 3
-    assert table_state(url, LABELS, "tiny") == states[-1]
+    upsert_rows(url, LABELS, pd.DataFrame([label]))
+    assert history_state(url, LABELS) == states[-1]
 
 
 def service_rows(n: int, **values: Any) -> pd.DataFrame:

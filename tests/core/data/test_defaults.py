@@ -74,7 +74,7 @@ def test_features_are_what_is_known_in_advance() -> None:
         derived = derive_defaults(described)
 
         preprocessing = PreprocessingParameters.model_validate(
-            {"features": derived["features"], "split": {"holdout_share": 0.2}}
+            {"features": derived["features"], "split": {"kind": "share", "holdout_share": 0.2}}
         )
         preprocessing.check(described)
         names = preprocessing.feature_names

@@ -93,7 +93,7 @@ def test_a_label_without_a_local_time_is_set_aside(problem, moment):
 def test_too_many_bad_labels_refuse_the_batch(problem):
     table = labels_of(("2021-03-01 05:00", -1), ("2021-03-01 06:00", 2))
 
-    with pytest.raises(DataContractError, match=r"1 of 2 label\(s\) \(50.0%\).*cnt is below 0"):
+    with pytest.raises(DataContractError, match=r"1 of 2 rows \(50.0%\).*cnt is below 0"):
         accept_labels(table, problem, LabelParameters())
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.quarantine import rejected_moments
+from regression_lifecycle.core.data.quarantine import refuse_bad_share, rejected_moments
+from regression_lifecycle.core.errors import DataContractError
 
 
 @pytest.fixture
@@ -58,3 +59,21 @@ def test_it_reads_what_ingestion_writes(problem, raw):
         pd.Timestamp("2021-03-02 06:00")
     ]
     assert (rejected_moments(outcome.rejected.iloc[:0], problem)).empty
+
+
+@pytest.mark.parametrize(
+    ("n_bad", "n_rows", "maximum"), [(0, 0, 0.0), (0, 5, 0.0), (1, 100, 0.01), (29, 100, 0.29)]
+)
+def test_as_many_bad_rows_as_are_allowed_are_borne(n_bad, n_rows, maximum):
+    refuse_bad_share(n_bad, n_rows, maximum, [], "labels", "labels")
+
+
+def test_a_bad_row_more_is_refused_with_its_reasons():
+    with pytest.raises(DataContractError) as caught:
+        refuse_bad_share(30, 100, 0.29, ["temp is missing (30 row(s))"], "labels", "labels")
+
+    assert str(caught.value) == (
+        "labels: 30 of 100 rows (30.0%) break the contract, more than "
+        "labels.maximum_rejected_share = 29.0%: temp is missing (30 row(s)). Nothing of it was "
+        "written"
+    )

@@ -30,7 +30,7 @@ def at_problem(make_problem):
 
 
 def by_window(predictions, problem, **cut):
-    parameters = WindowParameters(**cut)
+    parameters = WindowParameters.model_validate(cut)
     windows = list_windows(predictions, problem, parameters)
     return window_metrics(predictions, windows, problem, parameters)
 
@@ -102,7 +102,9 @@ def test_without_segments_the_list_is_empty(predictions):
 def test_a_window_has_the_figures_of_its_rows(predictions, at_problem):
     off = predictions["candidate"].where(predictions["at"] < "2021-03-06", predictions["y"] - 4.0)
     table = predictions.assign(candidate=off)
-    found = by_window(table, at_problem, length="5 days").set_index(["window", "model"])
+    found = by_window(table, at_problem, kind="length", length="5 days").set_index(
+        ["window", "model"]
+    )
     first, second = "2021-03-01 to 2021-03-05", "2021-03-06 to 2021-03-10"
     assert found.loc[(first, "candidate"), "mae"] == 1
     assert found.loc[(second, "candidate"), "mae"] == 4
@@ -115,7 +117,7 @@ def test_a_window_has_the_figures_of_its_rows(predictions, at_problem):
 def test_a_window_that_is_not_complete_keeps_its_row_without_figures(predictions, at_problem):
     day = predictions["at"].dt.day
     table = predictions[(day == 1) | ((day == 2) & (predictions["hour"] < 5)) | (day == 4)]
-    found = by_window(table, at_problem, length="1 day", minimum_rows=10)
+    found = by_window(table, at_problem, kind="length", length="1 day", minimum_rows=10)
     found = found[found["model"] == "candidate"]
     assert found["status"].tolist() == ["complete", "underpopulated", "empty", "complete"]
     assert found["n"].tolist() == [24, 5, 0, 24]
@@ -125,7 +127,7 @@ def test_a_window_that_is_not_complete_keeps_its_row_without_figures(predictions
 
 def test_a_window_whose_labels_are_not_there_yet_has_no_figures(predictions, at_problem):
     table = predictions.assign(y=predictions["y"].where(predictions["at"] < "2021-03-06 12:00"))
-    found = by_window(table, at_problem, length="5 days")
+    found = by_window(table, at_problem, kind="length", length="5 days")
     found = found[found["model"] == "candidate"]
     assert found["status"].tolist() == ["complete", "pending labels"]
     assert found["n"].tolist() == [120, 120]
@@ -136,7 +138,7 @@ def test_figures_by_batch_are_those_of_its_rows_wherever_they_stand(predictions,
     table = predictions.assign(
         candidate=predictions["y"] + 1.0 + 2 * (predictions["sky"] == "rain")
     )
-    found = by_window(table, at_problem, column="sky")
+    found = by_window(table, at_problem, kind="column", column="sky")
     found = found[found["model"] == "candidate"].set_index("window")["mae"]
     assert found.to_dict() == {"sky=clear": 1, "sky=rain": 3}
 

@@ -14,7 +14,7 @@ from narwhals.exceptions import ColumnNotFoundError
 from pandas.testing import assert_frame_equal
 
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.features.builders import build_features, drop_forbidden
+from regression_lifecycle.core.features.builders import build_features, drop_forbidden, features_for
 from regression_lifecycle.core.features.feature import Feature
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from tests.examples import with_missing_values
@@ -362,6 +362,18 @@ def test_a_gap_in_one_group_is_not_filled_from_the_other(panel, recipe):
     at_16 = made[made["timestamp"] == "2021-03-01 16:00"].set_index("station")["made"]
     assert math.isnan(at_16["north"])
     assert at_16["south"] == 1010
+
+
+def test_a_champion_whose_features_would_leak_today_is_not_compared(
+    observations, make_problem, recipe
+):
+    late = make_problem(label_delay="1 day")
+    own, champions = recipe(lag("cnt", "30 hours")), recipe(lag("cnt", "6 hours"))
+    rows = build_features(observations, late, own)
+
+    assert features_for(rows, own, own, observations, late) is rows
+    with pytest.raises(ConfigurationError, match=r"champion's own features .* 'cnt' 0 days 06"):
+        features_for(rows, own, champions, observations, late)
 
 
 # --- the same on every engine -------------------------------------------------------------------

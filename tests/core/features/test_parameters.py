@@ -11,7 +11,9 @@ FEATURES = [{"kind": "lag", "name": "week_ago", "column": "cnt", "ages": ["7 day
 
 
 def parameters(holdout_start="2012-08-07 12:00", features=FEATURES):
-    return PreprocessingParameters(features=features, split={"holdout_start": holdout_start})
+    return PreprocessingParameters(
+        features=features, split={"kind": "date", "holdout_start": holdout_start}
+    )
 
 
 def test_the_recipe_that_travels_with_a_model_is_the_features_alone():

@@ -66,6 +66,19 @@ def test_history_as_old_as_the_horizon_is_allowed(problem, recipe, name):
     recipe(lag(name, "6 hours", "1 day")).check(problem)
 
 
+@pytest.mark.parametrize("name", ["cnt", "load"])
+def test_history_waits_for_its_labels_too(make_problem, recipe, name):
+    late = make_problem(label_delay="1 day")
+
+    recipe(lag(name, "30 hours")).check(late)
+    with pytest.raises(
+        ConfigurationError,
+        match=r"label_delay of 1 days 00:00:00; use ages from 1 days 06:00:00 on",
+    ):
+        recipe(lag(name, "29 hours")).check(late)
+    recipe(lag("temp", "1 hour")).check(late)
+
+
 def test_a_column_known_ahead_may_be_read_at_any_age(problem, recipe):
     recipe(lag("temp", "1 hour"), day("temp", name="day_temp", offset_days=1)).check(problem)
 

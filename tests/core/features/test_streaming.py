@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.feature import Reach
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -211,3 +211,10 @@ def test_only_what_the_model_reads_is_looked_at() -> None:
     read_columns = set(columns_read(recipe_of(LOAD), PROBLEM).columns) - {"__position"}
 
     assert read_columns == {"day", "hour", "load"}
+
+
+def test_a_model_whose_features_are_not_known_in_time_is_not_asked() -> None:
+    late = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("1 day")})
+
+    with pytest.raises(ConfigurationError, match="use ages from 1 days 06:00:00 on"):
+        BatchReader(recipe_of(LOAD), late, OBSERVATIONS, OBSERVATIONS["timestamp"].min())

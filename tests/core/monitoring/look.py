@@ -25,7 +25,9 @@ from regression_lifecycle.core.windows.parameters import WindowParameters
 from tests.core.conftest import tiny_model
 from tests.readers import reader
 
-WINDOWS = WindowParameters(length="2 days", origin="2021-03-01")
+WINDOWS = WindowParameters.model_validate(
+    {"kind": "length", "length": "2 days", "origin": "2021-03-01"}
+)
 ADJUSTMENT = AdjustmentParameters.model_validate(
     {
         "level_correction": {"windows": 2, "shrinkage": 0},

@@ -22,7 +22,9 @@ from tests.core.conftest import tiny_model
 from tests.core.monitoring.look import upsert
 from tests.readers import reader
 
-PARAMETERS = WindowParameters(length="2 days", origin="2021-03-01")
+PARAMETERS = WindowParameters.model_validate(
+    {"kind": "length", "length": "2 days", "origin": "2021-03-01"}
+)
 BEFORE = pd.Timestamp("2021-02-28 23:00")
 
 

@@ -8,7 +8,12 @@ from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError, ModelError
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
-from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters, ScoringRun, score
+from regression_lifecycle.core.prediction.batch_scoring import (
+    ScoringParameters,
+    ScoringRun,
+    score,
+    select_scoring_rows,
+)
 from tests.core.conftest import _tiny_problem, _tiny_raw, tiny_model
 
 PROBLEM = _tiny_problem()
@@ -35,17 +40,12 @@ def adjustments(*rows: tuple[str, str, float, float], problem: str = "tiny") -> 
 
 
 def run_of(raw=RAW, known=None, observations=None, **parameters) -> ScoringRun:
-    return ScoringRun(
-        raw,
-        pd.DataFrame({"timestamp": pd.Series(dtype="datetime64[us]")})
-        if observations is None
-        else observations,
-        champion(),
-        ADJUSTMENTS.frame() if known is None else known,
-        PROBLEM,
-        DEPLOYMENT,
-        ScoringParameters(**parameters),
+    if observations is None:
+        observations = pd.DataFrame({"timestamp": pd.Series(dtype="datetime64[us]")})
+    rows = select_scoring_rows(
+        raw, observations, champion(), PROBLEM, ScoringParameters(**parameters)
     )
+    return score(rows, ADJUSTMENTS.frame() if known is None else known, DEPLOYMENT)
 
 
 def rows_of(run: ScoringRun) -> pd.DataFrame:
@@ -166,7 +166,7 @@ def test_no_row_gives_no_batch() -> None:
 
 def test_without_a_champion_nothing_can_be_scored() -> None:
     with pytest.raises(ModelError, match="no champion"):
-        score(RAW, RAW, None, ADJUSTMENTS.frame(), PROBLEM, None, ScoringParameters())
+        select_scoring_rows(RAW, RAW, None, PROBLEM, ScoringParameters())
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,14 @@ from regression_lifecycle.core.windows.windows import (
 )
 
 
+def parameters_of(**given):
+    """Parameters of windows; a kind is called like the key of its own, but for ``explicit``."""
+    kind = next(name for name in WindowParameters.kinds if name in given)
+    if kind == "explicit":
+        given["windows"] = given.pop("explicit")
+    return WindowParameters.model_validate({"kind": kind, **given})
+
+
 def hours(start="2021-03-01", periods=240, **more):
     moments = pd.date_range(start, periods=periods, freq="h")
     return pd.DataFrame({"timestamp": moments, **more})
@@ -29,7 +37,7 @@ def cut(problem):
         return list_windows(
             table,
             problem,
-            WindowParameters(**parameters),
+            parameters_of(**parameters),
             as_of=None if as_of is None else pd.Timestamp(as_of),
             labels_known_until=None
             if labels_known_until is None
@@ -125,7 +133,7 @@ def test_an_origin_counts_from_the_same_moment_whatever_the_table_holds(cut):
 @pytest.mark.parametrize("way", [{"length": "3 days"}, {"period": "week"}, {"rows": 50}])
 def test_rows_before_the_origin_are_in_no_window(problem, way):
     table = hours()
-    parameters = WindowParameters(**way, origin="2021-03-04")
+    parameters = parameters_of(**way, origin="2021-03-04")
     windows = list_windows(table, problem, parameters)
     place = window_of_rows(table, windows, problem, parameters)
     assert (place >= 0).tolist() == (table["timestamp"] >= "2021-03-04").tolist()
@@ -198,7 +206,7 @@ def test_the_days_of_23_and_25_hours_are_days(problem, way):
     spring = spring[spring["timestamp"] != "2021-03-28 02:00"]
     repeated = pd.DataFrame({"timestamp": [pd.Timestamp("2021-10-31 02:00")]})
     autumn = pd.concat([hours("2021-10-30", 72), repeated]).sort_values("timestamp")
-    parameters = WindowParameters(**way, minimum_rows=20)
+    parameters = parameters_of(**way, minimum_rows=20)
     for table, counts in ((spring, [24, 23, 24]), (autumn, [24, 25, 24])):
         windows = list_windows(table, problem, parameters)
         assert column(windows, "n") == counts
@@ -225,7 +233,7 @@ def test_a_gap_keeps_its_periods_in_the_list(cut):
 
 def test_windows_of_rows_hold_so_many_in_the_order_of_time(problem):
     table = hours(periods=100).sample(frac=1, random_state=1)
-    parameters = WindowParameters(rows=40, minimum_rows=10)
+    parameters = parameters_of(rows=40, minimum_rows=10)
     windows = list_windows(table, problem, parameters)
     assert [(w.key, w.n, w.status) for w in windows] == [
         ("rows=0-39", 40, "complete"),
@@ -242,7 +250,7 @@ def test_windows_of_rows_hold_so_many_in_the_order_of_time(problem):
 def test_windows_of_rows_are_filled_one_group_after_the_other_at_one_moment(make_problem):
     panel = make_problem(key=["timestamp", "sky"])
     table = pd.concat([hours(periods=3, sky="rain"), hours(periods=3, sky="clear")])
-    parameters = WindowParameters(rows=2, minimum_rows=1)
+    parameters = parameters_of(rows=2, minimum_rows=1)
     windows = list_windows(table, panel, parameters)
     place = window_of_rows(table, windows, panel, parameters)
     assert place.tolist() == [0, 1, 2, 0, 1, 2]
@@ -253,7 +261,7 @@ def test_windows_of_a_column_come_in_the_order_of_first_appearance(problem):
     table.loc[5, "batch"] = np.nan
     table.loc[80, "batch"] = 7.0
     shuffled = table.sample(frac=1, random_state=2)
-    parameters = WindowParameters(column="batch")
+    parameters = parameters_of(column="batch")
     windows = list_windows(shuffled, problem, parameters)
     assert column(windows, "key") == ["batch=7", "batch=3", "batch=5"]
     assert column(windows, "n") == [30, 30, 29]
@@ -271,7 +279,7 @@ def test_features_of_a_panel_find_their_windows_whatever_the_key_is_called(make_
         columns={**columns, "place": {"type": "category", "known_in_advance": True}},
     )
     table = pd.concat([hours(periods=60, place="north"), hours(periods=60, place="south")])
-    parameters = WindowParameters(length="1 day", minimum_rows=1)
+    parameters = parameters_of(length="1 day", minimum_rows=1)
     windows = list_windows(table, panel, parameters)
     features = table[["timestamp", "place"]].sample(frac=1, random_state=4)
 
@@ -289,7 +297,7 @@ def test_a_column_that_is_not_there_is_answered_with_those_that_are(cut):
 def test_the_order_of_the_file_is_kept_where_an_index_repeats_itself(problem):
     table = pd.concat([hours(periods=30, batch="a"), hours("2021-04-01", 30, batch="b")])
     for way in ({"rows": 30}, {"column": "batch"}):
-        parameters = WindowParameters(**way)
+        parameters = parameters_of(**way)
         windows = list_windows(table, problem, parameters)
         place = window_of_rows(table, windows, problem, parameters)
         assert place.tolist() == [0] * 30 + [1] * 30
@@ -306,7 +314,7 @@ EXPLICIT = [
 
 
 def test_explicit_windows_are_taken_as_they_are_with_an_open_end(problem):
-    table, parameters = hours(), WindowParameters(explicit=EXPLICIT)
+    table, parameters = hours(), parameters_of(explicit=EXPLICIT)
     windows = list_windows(table, problem, parameters)
     assert column(windows, "n") == [48, 24, 0]
     assert column(windows, "status") == ["complete", "complete", "empty"]
@@ -411,47 +419,59 @@ def test_a_table_without_the_target_waits_for_nothing(cut):
     assert column(windows, "n_labelled") == [0, 0]
 
 
-# --- the way is given once -----------------------------------------------------------------------
+# --- kinds ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "exactly one of length, period, rows, column, explicit; given: none"),
-        (
-            {"length": "1 day", "explicit": [{"start": "2021-03-01", "end": "2021-03-02"}]},
-            "given: length, explicit. An environment sets the one of conf/base to null",
-        ),
-        ({"length": "1 day", "period": "day"}, "given: length, period"),
+        ({}, "'kind' is missing; allowed: length, period, rows, column, explicit"),
+        ({"kind": "lenght", "length": "1 day"}, "unknown kind 'lenght'; did you mean 'length'"),
+        ({"kind": "length", "length": "1 day", "period": "day"}, "unknown key 'period'"),
         (
             {
-                "explicit": [
+                "kind": "explicit",
+                "windows": [
                     {"start": "2021-03-01", "end": "2021-03-03"},
                     {"start": "2021-03-02", "end": "2021-03-04"},
-                ]
+                ],
             },
             "windows overlap: 2021-03-01 00:00:00 to 2021-03-03",
         ),
-        ({"explicit": [{"start": "2021-03-02", "end": "2021-03-02"}]}, "end after it starts"),
-        ({"explicit": EXPLICIT, "origin": "2021-03-01"}, "'origin' has no meaning for explicit"),
-        ({"length": "28"}, "has no unit"),
-        ({"period": "fortnight"}, "period"),
-        ({"rows": 0}, "rows"),
-        ({"rows": 20}, "20 rows never reach minimum_rows = 24"),
-        ({"period": "day", "labelled_share": 0}, "labelled_share"),
-        ({"lenght": "1 day"}, "did you mean 'length'"),
+        (
+            {"kind": "explicit", "windows": [{"start": "2021-03-02", "end": "2021-03-02"}]},
+            "end after it starts",
+        ),
+        (
+            {"kind": "explicit", "windows": EXPLICIT, "origin": "2021-03-01"},
+            "'origin' has no meaning for explicit",
+        ),
+        ({"kind": "explicit", "windows": []}, "at least 1 item"),
+        ({"kind": "length", "length": "28"}, "has no unit"),
+        ({"kind": "period", "period": "fortnight"}, "period"),
+        ({"kind": "rows", "rows": 0}, "rows"),
+        ({"kind": "rows", "rows": 9}, "9 rows never reach minimum_rows = 10"),
+        ({"kind": "period", "period": "day", "labelled_share": 0}, "labelled_share"),
+        ({"kind": "length", "lenght": "1 day"}, "did you mean 'length'"),
     ],
 )
 def test_windows_that_make_no_sense_are_refused(parameters, message):
     with pytest.raises(ValidationError, match=message):
-        WindowParameters(**parameters)
+        WindowParameters.model_validate(parameters)
 
 
-def test_an_environment_changes_the_way_by_setting_the_other_to_null():
-    base = {"length": "28 days", "explicit": [], "minimum_rows": 24}
-    assert WindowParameters(**base, period=None).length == pd.Timedelta("28 days")
-    assert WindowParameters(**{**base, "length": None, "period": "month"}).period == "month"
-    assert WindowParameters(**{**base, "length": None, "rows": 50, "explicit": None}).rows == 50
+@pytest.mark.parametrize("kind", WindowParameters.kinds)
+def test_parameters_of_every_kind_can_be_written_and_read_again(kind):
+    own = {
+        "length": {"length": "2 days", "origin": "2021-03-01"},
+        "period": {"period": "month"},
+        "rows": {"rows": 40},
+        "column": {"column": "batch"},
+        "explicit": {"windows": EXPLICIT},
+    }[kind]
+    parameters = WindowParameters.model_validate({"kind": kind, **own})
+
+    assert WindowParameters.model_validate(parameters.model_dump(mode="json")) == parameters
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -470,12 +490,12 @@ def test_windows_as_a_table(cut):
 
 def test_without_windows_no_row_is_in_one(problem):
     for way in ({"length": "1 day"}, {"rows": 30}):
-        place = window_of_rows(hours(), [], problem, WindowParameters(**way))
+        place = window_of_rows(hours(), [], problem, parameters_of(**way))
         assert set(place) == {-1}
 
 
 def test_rows_find_the_windows_that_are_given_and_only_those(problem):
-    table, parameters = hours(), WindowParameters(length="2 days")
+    table, parameters = hours(), parameters_of(length="2 days")
     windows = list_windows(table, problem, parameters)
     place = window_of_rows(table, [windows[3], windows[1]], problem, parameters)
     assert place.tolist() == [-1] * 48 + [1] * 48 + [-1] * 48 + [3] * 48 + [-1] * 48
@@ -485,7 +505,7 @@ def test_the_inputs_stay_as_they_are(problem):
     table = hours(cnt=1.0, batch=1).sample(frac=1, random_state=1)
     before = table.copy(deep=True)
     for way in ({"length": "1 day"}, {"rows": 30}, {"column": "batch"}):
-        parameters = WindowParameters(**way)
+        parameters = parameters_of(**way)
         windows = list_windows(table, problem, parameters, as_of=pd.Timestamp("2021-03-05"))
         window_of_rows(table, windows, problem, parameters)
         pd.testing.assert_frame_equal(table, before)

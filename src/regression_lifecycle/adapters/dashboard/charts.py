@@ -107,7 +107,7 @@ def with_unit(name: str, unit: str) -> str:
 
 
 def finished(chart: Any, height: int, description: str) -> dict[str, Any]:
-    """Give a chart its size and return its specification.
+    """Return the specification of a chart with its size.
 
     Args:
         height: Height of the drawing area in pixels; its width is the page's.

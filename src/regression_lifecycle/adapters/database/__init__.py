@@ -10,9 +10,9 @@ from regression_lifecycle.adapters.database.database import (
     without_credentials,
 )
 from regression_lifecycle.adapters.database.history import (
+    history_state,
     read_newest,
     read_rows,
-    table_state,
     upsert_rows,
     upsert_statement,
 )
@@ -20,6 +20,7 @@ from regression_lifecycle.adapters.database.ledger import (
     LEDGER_KEY,
     LEDGER_TEXT_COLUMNS,
     append_decisions,
+    ledger_state,
     read_decisions,
 )
 from regression_lifecycle.adapters.database.schema import LEDGER
@@ -31,10 +32,11 @@ __all__ = [
     "RECORDED_AT",
     "append_decisions",
     "connect",
+    "history_state",
+    "ledger_state",
     "read_decisions",
     "read_newest",
     "read_rows",
-    "table_state",
     "upsert_rows",
     "upsert_statement",
     "without_credentials",

@@ -227,20 +227,20 @@ def reading(url: str) -> Iterator[Connection | None]:
         engine.dispose()
 
 
-def newest_record(url: str, table: Table, problem: str) -> list[Any]:
-    """Return what changes with every write to a table: how many rows it has, and the newest stamp.
+def table_state(url: str, table: Table, stamp: str) -> list[Any]:
+    """Return what changes with every write to a table, as cheaply as it can be said.
 
     Args:
         url: SQLAlchemy URL.
-        table: A table with the columns ``problem`` and ``recorded_at``.
-        problem: Whose rows are counted.
+        table: The table.
+        stamp: Column that grows with every write.
 
     Returns:
-        The number of rows and the newest ``recorded_at``, None without a row.
+        The number of rows and the largest stamp, None without a row.
     """
     from sqlalchemy import func, select
 
-    query = select(func.count(), func.max(table.c[RECORDED_AT])).where(table.c.problem == problem)
+    query = select(func.count(), func.max(table.c[stamp])).select_from(table)
     with reading(url) as connection:
         return [0, None] if connection is None else list(connection.execute(query).one())
 

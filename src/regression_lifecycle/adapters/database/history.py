@@ -11,9 +11,9 @@ import pandas as pd
 from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
     insert_for,
-    newest_record,
     now,
     select_columns,
+    table_state,
     writing,
 )
 from regression_lifecycle.core.data.tables import Between, HistoryTable
@@ -120,18 +120,17 @@ def read_newest(url: str, table: HistoryTable, nrows: int) -> pd.DataFrame:
     return _frame(_stored(table), found).sort_values([by, *table.key], ignore_index=True)
 
 
-def table_state(url: str, table: HistoryTable, problem: str) -> list[Any]:
+def history_state(url: str, table: HistoryTable) -> list[Any]:
     """Return what changes with every write to a table: how many rows it has, and the newest stamp.
 
     Args:
         url: SQLAlchemy URL.
-        table: A table with the column ``problem``.
-        problem: Whose rows are counted.
+        table: The table.
 
     Returns:
         The number of rows and the newest ``recorded_at``, None without a row.
     """
-    return newest_record(url, _sql_table(table), problem)
+    return table_state(url, _sql_table(table), RECORDED_AT)
 
 
 def _frame(

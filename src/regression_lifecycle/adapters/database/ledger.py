@@ -12,6 +12,7 @@ from regression_lifecycle.adapters.database.database import (
     insert_for,
     now,
     select_columns,
+    table_state,
     writing,
 )
 from regression_lifecycle.adapters.database.schema import LEDGER
@@ -86,6 +87,15 @@ def read_decisions(url: str) -> pd.DataFrame:
     found = select_columns(url, ledger)
     decisions = pd.DataFrame(found, columns=[column.name for column in ledger.columns])
     return decisions.sort_values("position", ignore_index=True)
+
+
+def ledger_state(url: str) -> list[Any]:
+    """Return what changes with every decision: how many there are, and the newest position.
+
+    Args:
+        url: SQLAlchemy URL.
+    """
+    return table_state(url, _sql_table(), "position")
 
 
 def _sql_table() -> Table:

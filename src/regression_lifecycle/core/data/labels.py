@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.data.contract import (
-    ContractResult,
-    Reasons,
-    timestamps_of,
-    typed_column,
-)
+from regression_lifecycle.core.data.contract import ContractResult
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
+from regression_lifecycle.core.data.raw_columns import timestamps_of, typed_column
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
@@ -27,7 +22,7 @@ class LabelParameters(StrictModel):
             Above it the batch is refused as a whole.
     """
 
-    maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+    maximum_rejected_share: RejectedShare = 0.01
 
 
 def accept_labels(
@@ -70,7 +65,14 @@ def accept_labels(
     else:
         stamp = pd.Series(pd.NaT, index=source.index, dtype="datetime64[us]")
     bad = reasons.any
-    _refuse_if_too_many(bad, reasons, parameters)
+    refuse_bad_share(
+        int(bad.sum()),
+        len(source),
+        parameters.maximum_rejected_share,
+        reasons.counts(),
+        "labels",
+        "labels",
+    )
     keyed = _key_frame(typed, stamp, problem)
     good = pd.DataFrame(
         {
@@ -147,13 +149,3 @@ def _key_frame(typed: dict[str, pd.Series], stamp: pd.Series, problem: Problem) 
             values = values.fillna(0).astype("int64")
         frame[name] = values
     return pd.DataFrame(frame)
-
-
-def _refuse_if_too_many(bad: np.ndarray, reasons: Reasons, parameters: LabelParameters) -> None:
-    share = float(bad.mean()) if bad.size else 0.0
-    if share > parameters.maximum_rejected_share:
-        raise DataContractError(
-            f"{int(bad.sum())} of {bad.size} label(s) ({share:.1%}) cannot be used, more than "
-            f"labels.maximum_rejected_share = {parameters.maximum_rejected_share:.1%}: "
-            f"{reasons.summary()}. Nothing was written"
-        )

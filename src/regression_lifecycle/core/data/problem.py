@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
+import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from regression_lifecycle.core.config import Duration, StrictModel
@@ -188,6 +189,14 @@ class Problem(StrictModel):
         """The columns by which rows are sorted: the timestamp, then the rest of the key."""
         stamp = self.timestamp.name
         return (stamp, *(name for name in self.key_columns if name != stamp))
+
+    @property
+    def minimum_lag(self) -> pd.Timedelta:
+        """Age from which on a column that is not known in advance may be read.
+
+        That is the horizon, and the delay of the labels where they have one.
+        """
+        return self.horizon + (self.label_delay or pd.Timedelta(0))
 
     @property
     def columns_known_in_advance(self) -> list[str]:

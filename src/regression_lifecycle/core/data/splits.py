@@ -2,50 +2,112 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from abc import abstractmethod
+from typing import Literal, NamedTuple, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.config import Moment, StrictModel
-from regression_lifecycle.core.errors import ConfigurationError, DataContractError, bounded_list
+from regression_lifecycle.core.config import Moment
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.variants import Variant
 
-_CUTS = ("holdout_start", "holdout_share", "holdout_rows")
 
-
-class SplitParameters(StrictModel):
-    """Where training ends and the holdout begins: exactly one of the three holdout keys.
+class SplitParameters(Variant):
+    """Where training ends and the holdout begins.
 
     Attributes:
         training_start: First moment of training; the first observation if left out.
-        holdout_start: First moment of the holdout. Training ends before it.
-        holdout_share: Share of the rows (above 0, below 1) that are the holdout, the newest ones.
-        holdout_rows: Number of rows that are the holdout, the newest ones.
         holdout_end: Moment before which the holdout ends; after the last observation if left out.
     """
 
     training_start: Moment | None = None
-    holdout_start: Moment | None = None
-    holdout_share: float | None = Field(None, gt=0, lt=1)
-    holdout_rows: int | None = Field(None, ge=1)
     holdout_end: Moment | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        given = [name for name in _CUTS if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ConfigurationError(
-                f"give exactly one of {', '.join(_CUTS)}; given: {bounded_list(given)}. "
-                "An environment sets the one of conf/base to null"
-            )
-        start, cut, end = self.training_start, self.holdout_start, self.holdout_end
-        if start is not None and cut is not None and start >= cut:
-            raise ConfigurationError("training_start must lie before holdout_start")
-        if end is not None and cut is not None and end <= cut:
-            raise ConfigurationError("holdout_end must lie after holdout_start")
+        start, end = self.training_start, self.holdout_end
         if end is not None and start is not None and end <= start:
             raise ConfigurationError("holdout_end must lie after training_start")
         return self
+
+    @abstractmethod
+    def cut(self, moments: pd.Series) -> pd.Timestamp:
+        """Return the first moment of the holdout, given those of the rows between the bounds."""
+
+    @property
+    @abstractmethod
+    def asked(self) -> str:
+        """The key and the value that the cut goes by, for people."""
+
+
+class DateSplit(SplitParameters):
+    """The holdout begins at a moment, and training ends before it.
+
+    Attributes:
+        holdout_start: The moment.
+    """
+
+    kind: Literal["date"]
+    holdout_start: Moment
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        start, end = self.training_start, self.holdout_end
+        if start is not None and start >= self.holdout_start:
+            raise ConfigurationError("training_start must lie before holdout_start")
+        if end is not None and end <= self.holdout_start:
+            raise ConfigurationError("holdout_end must lie after holdout_start")
+        return self
+
+    def cut(self, moments: pd.Series) -> pd.Timestamp:
+        """The configured moment."""
+        return self.holdout_start
+
+    @property
+    def asked(self) -> str:
+        """The moment."""
+        return f"holdout_start is {self.holdout_start}"
+
+
+class ShareSplit(SplitParameters):
+    """A share of the rows is the holdout, the newest ones; the cut moves as the table grows.
+
+    Attributes:
+        holdout_share: The share.
+    """
+
+    kind: Literal["share"]
+    holdout_share: float = Field(gt=0, lt=1)
+
+    def cut(self, moments: pd.Series) -> pd.Timestamp:
+        """At least one row."""
+        return _newest(moments, max(round(len(moments) * self.holdout_share), 1))
+
+    @property
+    def asked(self) -> str:
+        """The share."""
+        return f"holdout_share is {self.holdout_share:g}"
+
+
+class RowsSplit(SplitParameters):
+    """A number of rows is the holdout, the newest ones; the cut moves as the table grows.
+
+    Attributes:
+        holdout_rows: The number.
+    """
+
+    kind: Literal["rows"]
+    holdout_rows: int = Field(ge=1)
+
+    def cut(self, moments: pd.Series) -> pd.Timestamp:
+        """So many from the end, or all."""
+        return _newest(moments, self.holdout_rows)
+
+    @property
+    def asked(self) -> str:
+        """The number."""
+        return f"holdout_rows is {self.holdout_rows}"
 
 
 class Split(NamedTuple):
@@ -81,18 +143,16 @@ def split_by_time(
         within &= moment >= parameters.training_start
     if parameters.holdout_end is not None:
         within &= moment < parameters.holdout_end
-    cut = _cut(moment[within], parameters)
+    cut = parameters.cut(moment[within])
     training, holdout = within & (moment < cut), within & (moment >= cut)
     if target is not None:
         training &= table[target].notna()
     for side, rows in (("training", training), ("holdout", holdout)):
         if not rows.any():
             labelled = " with a target" if target is not None and side == "training" else ""
-            name = next(name for name in _CUTS if getattr(parameters, name) is not None)
             raise DataContractError(
                 f"the {side} set is empty: no row{labelled} lies there. The table runs from "
-                f"{moment.min()} to {moment.max()}, preprocessing.split.{name} is "
-                f"{getattr(parameters, name)}"
+                f"{moment.min()} to {moment.max()}, preprocessing.split.{parameters.asked}"
             )
     first, second = (
         table.loc[rows].sort_values(timestamp, kind="stable").reset_index(drop=True)
@@ -101,11 +161,8 @@ def split_by_time(
     return Split(training=first, holdout=second)
 
 
-def _cut(moments: pd.Series, parameters: SplitParameters) -> pd.Timestamp:
-    """The first moment of the holdout."""
-    if parameters.holdout_start is not None:
-        return parameters.holdout_start
-    count = parameters.holdout_rows or max(round(len(moments) * (parameters.holdout_share or 0)), 1)
+def _newest(moments: pd.Series, count: int) -> pd.Timestamp:
+    """The moment of the row that stands so many rows from the end."""
     if not len(moments):
         return pd.NaT
     return moments.sort_values().iloc[-min(count, len(moments))]

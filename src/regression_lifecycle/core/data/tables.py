@@ -347,6 +347,8 @@ COMPLETED_TICKS = HistoryTable(
         "exit_code": "integer",
         # Hash of everything that it read: with the same, another tick has nothing to do.
         "fingerprint": "text",
+        # Hash of everything that its page shows.
+        "page_fingerprint": "text",
     },
 )
 

@@ -40,14 +40,10 @@ class PolicyParameters(StrictModel):
 
 
 def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
-    """Let every rule speak and take the decision.
+    """Decide on what every rule found.
 
-    Args:
-        state: What is known at the moment of decision.
-        parameters: The rules.
-
-    Returns:
-        The decision with what every rule found.
+    A retraining that is wanted waits until ``cooldown_windows`` have ended since the last attempt;
+    whoever is to be alerted is alerted all the same.
     """
     rules = tuple(_found(name, rule, state) for name, rule in parameters.rules.items())
     fired = [rule for rule in rules if rule.verdict == FIRED]

@@ -41,8 +41,6 @@ def baseline_forecast(
         observations: All observations, for the look-back.
         rows: Rows to forecast, with the key columns.
         training_mean: Mean target of the training rows.
-        problem: Names key, timestamp and target.
-        parameters: Kind and season.
 
     Returns:
         One value per row of ``rows``, in their order, index and unit.

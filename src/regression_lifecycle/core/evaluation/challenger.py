@@ -50,7 +50,6 @@ def comparison_windows(
     Args:
         windows: All windows up to the moment of decision, the oldest first.
         trained_until: Newest training row of the champion; None if there is no champion.
-        count: How many windows are wanted.
 
     Returns:
         At most ``count`` complete windows after the champion's training, the oldest first; empty
@@ -75,7 +74,6 @@ def training_rows(
 
     Args:
         table: Rows with timestamp, features and target.
-        problem: Names timestamp and target, gives the frequency.
         before: The moment; a row is known when its own time is over.
         training_length: Only so much time before the moment; None for everything.
         label_delay: Time from an observation to its label; None where unknown labels are blank

@@ -129,8 +129,6 @@ def evaluate_gate(
             would win by memory.
         candidate: The model that asks for the champion's place.
         champion: The model in use.
-        problem: Names timestamp and target.
-        parameters: What the candidate must show.
 
     Returns:
         ``promote`` if every check passed, ``unchanged`` if the candidate is the champion itself,

@@ -32,7 +32,6 @@ def overall_metrics(predictions: pd.DataFrame, target: str) -> dict[str, dict[st
 
     Args:
         predictions: Target and one column per model.
-        target: Name of the target column.
 
     Returns:
         By model and metric, with the row count ``n``.
@@ -50,8 +49,6 @@ def segment_metrics(
 
     Args:
         predictions: Target, one column per model, the segment columns.
-        target: Name of the target column.
-        segments: Names of the segment columns.
 
     Returns:
         ``segment``, ``value`` (text; "missing" for blanks), ``model``, ``n`` and the metrics.
@@ -79,7 +76,6 @@ def window_metrics(
     Args:
         predictions: Timestamps, target and one column per model.
         windows: Windows of these rows.
-        problem: Names timestamp and target.
         parameters: How the windows were cut.
 
     Returns:
@@ -112,8 +108,6 @@ def worst_rows(predictions: pd.DataFrame, target: str, count: int) -> pd.DataFra
 
     Args:
         predictions: Target, candidate and whatever else is worth showing.
-        target: Name of the target column.
-        count: How many rows.
 
     Returns:
         Those rows, the worst first, with ``error`` (prediction minus target).

@@ -19,7 +19,6 @@ def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
     Args:
         rows: Target (NaN where unknown), ``prediction``, ``raw_prediction``, ``lower``, ``upper``
             and ``baseline``; only labelled rows count.
-        target: Name of the target column.
 
     Returns:
         The figures of a row of ``window_history``: metrics, the baseline's errors, sums, coverage
@@ -51,8 +50,6 @@ def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -
 
     Args:
         rows: Target, ``prediction`` and the segment columns; only labelled rows count.
-        target: Name of the target column.
-        segments: Names of the segment columns.
 
     Returns:
         ``segment``, ``value``, ``n``, ``rmse``, ``bias``, ``sum_target`` and ``sum_prediction``,

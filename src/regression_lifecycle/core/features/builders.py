@@ -13,6 +13,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 if TYPE_CHECKING:
@@ -85,21 +86,31 @@ def features_for(
     observations: pd.DataFrame,
     problem: Problem,
 ) -> pd.DataFrame:
-    """Give rows the features of another recipe, for a model that was trained with it.
+    """Give rows the features of the champion, which may have been trained with another recipe.
 
     Args:
         rows: Rows of a feature table.
         made_by: The recipe that made it.
-        recipe: The recipe that is wanted.
+        recipe: The champion's recipe.
         observations: What features are made from.
-        problem: Names key and target.
+        problem: The table's description.
 
     Returns:
         The rows themselves if both recipes are equal, else their key with the wanted features, in
         the same order.
+
+    Raises:
+        ConfigurationError: If the problem does not allow the champion's recipe any more.
     """
     if recipe == made_by:
         return rows
+    try:
+        recipe.check(problem)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"the champion's own features are not allowed any more: {error}. Take the alias "
+            "'champion' off that version; the candidate is then compared with the baseline"
+        ) from None
     keys = list(problem.key_columns)
     table: pd.DataFrame = build_features(observations, problem, recipe)
     return rows[keys].merge(

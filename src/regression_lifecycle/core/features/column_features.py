@@ -139,7 +139,7 @@ class Lag(Feature):
         name: What the feature is called.
         column: A column of numbers.
         ages: How long ago. Of the target and other columns that are not known in advance, no
-            younger than the horizon.
+            younger than horizon and label delay together.
         statistic: Of the values found, if there are several ages.
     """
 

@@ -147,7 +147,8 @@ def require_known_in_advance(column: str, problem: Problem, place: str) -> None:
     require_column(column, problem, place)
     if column == problem.target:
         raise ConfigurationError(
-            f"{place}: '{column}' is the target; use kind 'lag' with ages from {problem.horizon} on"
+            f"{place}: '{column}' is the target; use kind 'lag' with ages from "
+            f"{problem.minimum_lag} on"
         )
     if not problem.is_known_in_advance(column):
         raise ConfigurationError(
@@ -163,8 +164,11 @@ def require_age(column: str, age: pd.Timedelta, problem: Problem, place: str) ->
     Raises:
         ConfigurationError: Naming the age from which on it is known.
     """
-    if not problem.is_known_in_advance(column) and age < problem.horizon:
-        raise ConfigurationError(
-            f"{place} reads '{column}' {age} ago, which is not known yet when predicting "
-            f"{problem.horizon} ahead; use ages from {problem.horizon} on"
-        )
+    if problem.is_known_in_advance(column) or age >= problem.minimum_lag:
+        return
+    delay = problem.label_delay
+    late = "" if delay is None else f" with a problem.label_delay of {delay}"
+    raise ConfigurationError(
+        f"{place} reads '{column}' {age} ago, which is not known yet when predicting "
+        f"{problem.horizon} ahead{late}; use ages from {problem.minimum_lag} on"
+    )

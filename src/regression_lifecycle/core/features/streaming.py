@@ -12,14 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.contract import (
+from regression_lifecycle.core.data.contract import check_structure, sort_rows
+from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.quarantine import (
     REASON_COLUMN,
     ROW_COLUMN,
-    check_structure,
-    sort_rows,
+    rejected_moments,
 )
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem
-from regression_lifecycle.core.data.quarantine import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -91,6 +90,7 @@ class BatchReader:
                 sake only.
             end: Moment before which they end; None for the end of the table.
         """
+        recipe.check(problem)
         self._recipe = recipe
         self._problem = columns_read(recipe, problem)
         self._reach = recipe.reach

@@ -12,15 +12,17 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from regression_lifecycle.core.config import Duration, Moment, StrictModel
-from regression_lifecycle.core.data.contract import REASON_COLUMN
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.quarantine import (
+    REASON_COLUMN,
+    RejectedShare,
+    refuse_bad_share,
+)
 from regression_lifecycle.core.errors import (
     ConfigurationError,
-    DataContractError,
     ModelError,
-    bounded_list,
 )
-from regression_lifecycle.core.features.streaming import BatchReader
+from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.prediction.adjustment import (
     AdjustmentParameters,
@@ -56,7 +58,7 @@ class ScoringParameters(StrictModel):
     start: Moment | None = None
     end: Moment | None = None
     length: Duration | None = None
-    maximum_rejected_share: float = Field(0.01, ge=0, le=1)
+    maximum_rejected_share: RejectedShare = 0.01
     judged: bool = True
 
     @field_validator("batch")
@@ -94,41 +96,80 @@ class ScoredPiece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ScoringRun:
-    """Batches that are made while they are read; reading it again makes them again.
+class ScoringRows:
+    """Rows that are to be predicted, and the model that predicts them.
 
     Attributes:
         chunks: The raw table, or pieces of it that can be read once.
-        observations: Stored observations.
-        champion: The model.
-        adjustments: ``adjustments`` of every version.
+        observations: Stored observations: the past that features look back at.
+        champion: The model, whose recipe makes the features.
         problem: The contract.
-        deployment: Level correction and interval.
         parameters: What is scored.
     """
 
     chunks: pd.DataFrame | Iterable[pd.DataFrame]
     observations: pd.DataFrame
     champion: TrainedModel
-    adjustments: pd.DataFrame
     problem: Problem
-    deployment: AdjustmentParameters
     parameters: ScoringParameters
-
-    @property
-    def model_version(self) -> str:
-        """Version of the champion."""
-        return version_of(self.champion)
-
-    @property
-    def trained_until(self) -> pd.Timestamp:
-        """Newest row that the champion was trained on."""
-        return self.champion.metadata.trained_until
 
     @property
     def start(self) -> pd.Timestamp:
         """First moment that is scored."""
-        return self.parameters.start or self.trained_until + pd.Timedelta(microseconds=1)
+        after_training = self.champion.metadata.trained_until + pd.Timedelta(microseconds=1)
+        return self.parameters.start or after_training
+
+    def pieces(self) -> Iterator[BatchPiece]:
+        """Read the rows with their features, piece by piece."""
+        reader = BatchReader(
+            self.champion.metadata.recipe,
+            self.problem,
+            self.observations,
+            self.start,
+            self.parameters.end,
+        )
+        chunks = [self.chunks] if isinstance(self.chunks, pd.DataFrame) else self.chunks
+        return reader.pieces(chunks)
+
+
+@dataclass(frozen=True)
+class ScoringRun:
+    """Batches that are made while they are read; reading it again makes them again.
+
+    Attributes:
+        source: The rows and the model.
+        adjustments: ``adjustments`` of every version.
+        adjustment: Level correction and interval.
+    """
+
+    source: ScoringRows
+    adjustments: pd.DataFrame
+    adjustment: AdjustmentParameters
+
+    @property
+    def problem(self) -> Problem:
+        """The contract."""
+        return self.source.problem
+
+    @property
+    def parameters(self) -> ScoringParameters:
+        """What is scored."""
+        return self.source.parameters
+
+    @property
+    def model_version(self) -> str:
+        """Version of the champion."""
+        return version_of(self.source.champion)
+
+    @property
+    def trained_until(self) -> pd.Timestamp:
+        """Newest row that the champion was trained on."""
+        return self.source.champion.metadata.trained_until
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """First moment that is scored."""
+        return self.source.start
 
     def __str__(self) -> str:
         """Say which rows are asked for."""
@@ -157,16 +198,8 @@ class ScoringRun:
         counts.check(self.parameters)
 
     def _pieces(self) -> Iterator[ScoredPiece]:
-        reader = BatchReader(
-            self.champion.metadata.recipe,
-            self.problem,
-            self.observations,
-            self.start,
-            self.parameters.end,
-        )
-        chunks = [self.chunks] if isinstance(self.chunks, pd.DataFrame) else self.chunks
         aside = pd.DataFrame()
-        for piece in reader.pieces(chunks):
+        for piece in self.source.pieces():
             if len(piece.rejected):
                 said = piece.rejected.assign(**{_START: self._batch_starts(piece.rejected_at)})
                 aside = pd.concat([aside, said], ignore_index=True)
@@ -210,7 +243,7 @@ class ScoringRun:
     def _score(self, rows: pd.DataFrame) -> pd.DataFrame:
         raw = np.concatenate(
             [
-                self.champion.predict(rows.iloc[at : at + _ROWS_AT_ONCE]).to_numpy()
+                self.source.champion.predict(rows.iloc[at : at + _ROWS_AT_ONCE]).to_numpy()
                 for at in range(0, len(rows), _ROWS_AT_ONCE)
             ]
         )
@@ -224,7 +257,7 @@ class ScoringRun:
             inside = period == number
             at = moments.iloc[number - 1] if number else pd.Timestamp.min
             adjustment = adjustment_of(own, self.model_version, at)
-            parts.append(apply_adjustment(raw[inside], adjustment, self.problem, self.deployment))
+            parts.append(apply_adjustment(raw[inside], adjustment, self.problem, self.adjustment))
             factors[inside] = adjustment.level_factor
         given = rows[list(self.problem.row_order)].assign(raw_prediction=raw, level_factor=factors)
         return pd.concat([given, pd.concat(parts, ignore_index=True)], axis="columns")
@@ -247,55 +280,56 @@ class _Counts:
                 self.reasons[str(reason)] = self.reasons.get(str(reason), 0) + int(count)
 
     def check(self, parameters: ScoringParameters) -> None:
-        n = self.n_rows + self.n_rejected
-        if not self.n_rejected or self.n_rejected <= parameters.maximum_rejected_share * n:
-            return
-        said = [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()]
-        raise DataContractError(
-            f"batch '{self.batch}': {self.n_rejected} of {n} rows ({self.n_rejected / n:.1%}) "
-            "break the contract, more than scoring.maximum_rejected_share = "
-            f"{parameters.maximum_rejected_share:.1%}: {bounded_list(said, 5)}. Nothing of this "
-            "batch was written"
+        refuse_bad_share(
+            self.n_rejected,
+            self.n_rows + self.n_rejected,
+            parameters.maximum_rejected_share,
+            [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()],
+            f"batch '{self.batch}'",
+            "scoring",
         )
 
 
-def score(
+def select_scoring_rows(
     scoring_batch: pd.DataFrame | Iterable[pd.DataFrame],
     observations: pd.DataFrame,
     champion: TrainedModel | None,
-    adjustments: pd.DataFrame,
     problem: Problem,
-    adjustment: AdjustmentParameters,
     parameters: ScoringParameters,
-) -> ScoringRun:
-    """Describe the predictions of a batch; they are made while the batch is written.
+) -> ScoringRows:
+    """Select the rows that are to be predicted; they are read while the batch is written.
 
     Args:
         scoring_batch: The raw table, or pieces of it, the older first.
         observations: Stored observations: the past that features look back at.
         champion: The deployed model.
-        adjustments: ``adjustments``.
-        problem: The contract.
-        adjustment: Level correction and interval.
         parameters: What is scored.
 
     Returns:
-        Pieces of batches.
+        The rows and the model.
 
     Raises:
         ModelError: If there is no champion.
     """
     if champion is None:
         raise ModelError("there is no champion to score with; promote a model first: kedro run")
-    return ScoringRun(
-        scoring_batch,
-        observations,
-        champion,
-        adjustments,
-        problem,
-        adjustment,
-        parameters,
-    )
+    return ScoringRows(scoring_batch, observations, champion, problem, parameters)
+
+
+def score(
+    scoring_rows: ScoringRows, adjustments: pd.DataFrame, parameters: AdjustmentParameters
+) -> ScoringRun:
+    """Describe the predictions of a batch; they are made while the batch is written.
+
+    Args:
+        scoring_rows: The rows and the model.
+        adjustments: ``adjustments``.
+        parameters: Level correction and interval.
+
+    Returns:
+        Pieces of batches.
+    """
+    return ScoringRun(scoring_rows, adjustments, parameters)
 
 
 def summarize(batch_predictions: Sequence[BatchPredictions]) -> list[dict[str, Any]]:

@@ -1,16 +1,220 @@
-"""How a table is cut into windows."""
+"""How a table is cut into windows: one class per way."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Duration, Moment, StrictModel
-from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.variants import Variant
+from regression_lifecycle.core.windows.bounds import (
+    Bounds,
+    Period,
+    length_bounds,
+    moment_text,
+    period_bounds,
+    value_text,
+)
 
-_WAYS = ("length", "period", "rows", "column", "explicit")
+
+class WindowParameters(Variant):
+    """How a table is cut into windows.
+
+    Attributes:
+        origin: Rows before it are in no window, and counting begins here. If left out,
+            ``length`` counts from the day of the first row, the other kinds from the first row.
+        minimum_rows: A window with fewer rows is underpopulated.
+        labelled_share: Share of a window's rows with a known target from which on it counts as
+            labelled.
+    """
+
+    origin: Moment | None = None
+    minimum_rows: int = Field(10, ge=1)
+    labelled_share: float = Field(0.95, gt=0, le=1)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether a row's time alone says in which window it lies."""
+        return isinstance(self, TimeWindows)
+
+    def check(self, problem: Problem, columns: Iterable[str] | None) -> None:
+        """Refuse a table that cannot be cut like this.
+
+        Args:
+            problem: The table's description.
+            columns: The columns that it can be cut by; None if they are not known.
+
+        Raises:
+            ConfigurationError: Naming the key and the mend.
+        """
+
+    @abstractmethod
+    def bounds(self, table: pd.DataFrame, problem: Problem, until: pd.Timestamp) -> list[Bounds]:
+        """Bound the windows of a table.
+
+        Args:
+            table: Rows in any order, at least one.
+            problem: Names timestamp and key, and gives the frequency.
+            until: Moment in the last window, where the time alone decides.
+
+        Returns:
+            The bounds in the order of the windows.
+
+        Raises:
+            ConfigurationError: If there would be too many windows.
+        """
+
+
+class TimeWindows(WindowParameters):
+    """Windows of which the time alone decides."""
+
+    @abstractmethod
+    def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
+        """Bound the windows from one moment to another."""
+
+    def bounds(self, table: pd.DataFrame, problem: Problem, until: pd.Timestamp) -> list[Bounds]:
+        """Bound them from the oldest row on."""
+        return self.bounds_between(table[problem.timestamp.name].min(), until)
+
+
+class RowWindows(WindowParameters):
+    """Windows that are cut by the rows themselves."""
+
+    @abstractmethod
+    def number(self, rows: pd.DataFrame) -> tuple[NDArray[np.int64], list[str]]:
+        """Number the windows of rows that stand in order.
+
+        Returns:
+            The number of the window per row, -1 for none, and the keys by number.
+        """
+
+    def codes(self, table: pd.DataFrame, problem: Problem) -> tuple[NDArray[np.int64], list[str]]:
+        """Number the windows of a table in any order, as :meth:`number` does."""
+        order_by = [name for name in problem.row_order if name in table.columns]
+        # A sort that keeps equal rows as they stand, by position: the index may repeat itself.
+        order = table[order_by].reset_index(drop=True).sort_values(order_by, kind="stable").index
+        order = order.to_numpy()
+        if self.origin is not None:
+            moments = table[problem.timestamp.name].to_numpy()
+            order = order[moments[order] >= self.origin.to_datetime64()]
+        codes = np.full(len(table), -1)
+        codes[order], keys = self.number(table.iloc[order])
+        return codes, keys
+
+    def bounds(self, table: pd.DataFrame, problem: Problem, until: pd.Timestamp) -> list[Bounds]:
+        """Bound them from their oldest row to a frequency after their newest."""
+        codes, keys = self.codes(table, problem)
+        moments = table[problem.timestamp.name].astype("datetime64[us]")
+        spans = moments[codes >= 0].groupby(codes[codes >= 0]).agg(["min", "max"])
+        return [
+            Bounds(keys[code], start, (newest + problem.frequency).as_unit("us"))
+            for code, start, newest in spans.itertuples()
+        ]
+
+    def is_full(self, n: int) -> bool:
+        """Whether a window of so many rows can take no more; where nothing says so, it is."""
+        return True
+
+
+class LengthWindows(TimeWindows):
+    """Windows of one length, one after the other.
+
+    Attributes:
+        length: Their length.
+    """
+
+    kind: Literal["length"]
+    length: Duration
+
+    def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
+        """Count from the origin, or from the day of the oldest row."""
+        return length_bounds(first, last, self.length, self.origin)
+
+
+class PeriodWindows(TimeWindows):
+    """Calendar periods in the table's local time.
+
+    Attributes:
+        period: Which ones; a week is an ISO week, from Monday to Sunday.
+    """
+
+    kind: Literal["period"]
+    period: Period
+
+    def check(self, problem: Problem, columns: Iterable[str] | None) -> None:
+        """Refuse a table without a calendar."""
+        if problem.timestamp.rows:
+            raise ConfigurationError(
+                f"period: {self.period} needs a calendar, and the table has none "
+                "(problem.timestamp.rows); use kind rows, length or column"
+            )
+
+    def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
+        """Begin with the period of the origin, or of the oldest row."""
+        return period_bounds(first if self.origin is None else self.origin, last, self.period)
+
+
+class RowCountWindows(RowWindows):
+    """Windows of so many rows, in the order of time.
+
+    Attributes:
+        rows: How many; at least ``minimum_rows``.
+    """
+
+    kind: Literal["rows"]
+    rows: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _can_be_populated(self) -> Self:
+        if self.rows < self.minimum_rows:
+            raise ConfigurationError(
+                f"windows of {self.rows} rows never reach minimum_rows = {self.minimum_rows}; "
+                "lower it"
+            )
+        return self
+
+    def number(self, rows: pd.DataFrame) -> tuple[NDArray[np.int64], list[str]]:
+        """Count the rows."""
+        size = self.rows
+        count = -(-len(rows) // size)
+        keys = [f"rows={place * size}-{(place + 1) * size - 1}" for place in range(count)]
+        return np.arange(len(rows)) // size, keys
+
+    def is_full(self, n: int) -> bool:
+        """Whether there are as many as asked for."""
+        return n >= self.rows
+
+
+class ColumnWindows(RowWindows):
+    """One window per value of a column, in the order of first appearance.
+
+    A row without a value is in no window.
+
+    Attributes:
+        column: Which one.
+    """
+
+    kind: Literal["column"]
+    column: str
+
+    def check(self, problem: Problem, columns: Iterable[str] | None) -> None:
+        """Refuse a column that the table does not have."""
+        if columns is not None and self.column not in (known := set(columns)):
+            raise ConfigurationError(f"column: {unknown_name('column', self.column, known, 40)}")
+
+    def number(self, rows: pd.DataFrame) -> tuple[NDArray[np.int64], list[str]]:
+        """Number the values."""
+        codes, values = pd.factorize(rows[self.column])
+        return codes, [f"{self.column}={value_text(value)}" for value in values]
 
 
 class NamedWindow(StrictModel):
@@ -26,61 +230,31 @@ class NamedWindow(StrictModel):
         return self
 
 
-class WindowParameters(StrictModel):
-    """How a table is cut into windows: exactly one of the first five ways.
+class ExplicitWindows(TimeWindows):
+    """Windows that are listed one by one.
 
     Attributes:
-        length: Windows of one length, one after the other.
-        period: Calendar periods; a week is an ISO week, from Monday to Sunday.
-        rows: Windows of so many rows, in the order of time.
-        column: One window per value of this column, in the order of first appearance. A row
-            without a value is in no window.
-        explicit: The windows themselves, in the order of time, without overlap.
-        origin: Rows before it are in no window, and counting begins here. If left out,
-            ``length`` counts from the day of the first row, the other ways from the first row.
-        minimum_rows: A window with fewer rows is underpopulated.
-        labelled_share: Share of a window's rows with a known target from which on it counts as
-            labelled.
+        windows: ``{start, end}`` of each, half-open, in the order of time, without overlap.
     """
 
-    length: Duration | None = None
-    period: Literal["day", "week", "month", "quarter", "year"] | None = None
-    rows: int | None = Field(None, ge=1)
-    column: str | None = None
-    explicit: tuple[NamedWindow, ...] = ()
-    origin: Moment | None = None
-    minimum_rows: int = Field(24, ge=1)
-    labelled_share: float = Field(0.95, gt=0, le=1)
-
-    @field_validator("explicit", mode="before")
-    @classmethod
-    def _null_is_none_of_them(cls, value: Any) -> Any:
-        return () if value is None else value
+    kind: Literal["explicit"]
+    windows: tuple[NamedWindow, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        given = [way for way in _WAYS if getattr(self, way) not in (None, ())]
-        if len(given) != 1:
-            raise ConfigurationError(
-                f"give exactly one of {', '.join(_WAYS)}; given: {bounded_list(given)}. "
-                "An environment sets the one of conf/base to null"
-            )
-        for earlier, later in pairwise(self.explicit):
+    def _in_order(self) -> Self:
+        for earlier, later in pairwise(self.windows):
             if later.start < earlier.end:
                 raise ConfigurationError(
                     f"windows overlap: {earlier.start} to {earlier.end} and "
                     f"{later.start} to {later.end}"
                 )
-        if self.explicit and self.origin is not None:
+        if self.origin is not None:
             raise ConfigurationError("'origin' has no meaning for explicit windows; leave it out")
-        if self.rows is not None and self.rows < self.minimum_rows:
-            raise ConfigurationError(
-                f"windows of {self.rows} rows never reach minimum_rows = {self.minimum_rows}; "
-                "lower it"
-            )
         return self
 
-    @property
-    def by_time(self) -> bool:
-        """Whether a row's time alone says in which window it lies."""
-        return self.rows is None and self.column is None
+    def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
+        """Take them as they are."""
+        return [
+            Bounds(moment_text(window.start), window.start.as_unit("us"), window.end.as_unit("us"))
+            for window in self.windows
+        ]

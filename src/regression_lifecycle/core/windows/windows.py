@@ -21,14 +21,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.windows.bounds import (
-    bounds_by_rows,
-    bounds_by_time,
     moment_text,
-    row_codes,
 )
-from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.core.windows.parameters import RowWindows, WindowParameters
 
 Status = Literal["complete", "partial", "underpopulated", "empty", "pending labels"]
 
@@ -101,17 +98,17 @@ def list_windows(
     Raises:
         ConfigurationError: If the table cannot be cut like this.
     """
-    _check(table, problem, parameters)
+    try:
+        parameters.check(problem, table.columns)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"windows.{error}") from None
     moments = table[problem.timestamp.name]
     if as_of is not None:
         table, moments = table[moments <= as_of], moments[moments <= as_of]
     if table.empty:
         return []
     newest = moments.max()
-    if parameters.by_time:
-        bounds = bounds_by_time(moments.min(), newest if as_of is None else as_of, parameters)
-    else:
-        bounds = bounds_by_rows(table, problem, parameters)
+    bounds = parameters.bounds(table, problem, newest if as_of is None else as_of)
     bare = [Window(index, *bound, 0, 0, "empty") for index, bound in enumerate(bounds)]
     place = window_of_rows(table, bare, problem, parameters).to_numpy()
     has_target = problem.target in table.columns
@@ -151,8 +148,8 @@ def window_of_rows(
         The window's ``index`` per row, -1 for none, on the index of ``table``.
     """
     moments = table[problem.timestamp.name]
-    if not parameters.by_time:
-        codes, keys = row_codes(table, problem, parameters)
+    if isinstance(parameters, RowWindows):
+        codes, keys = parameters.codes(table, problem)
         index = {window.key: window.index for window in windows}
         # The last entry is that of code -1.
         found = np.array([*(index.get(key, -1) for key in keys), -1])[codes]
@@ -220,18 +217,6 @@ def windows_frame(windows: Sequence[Window]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({**integers, **times, **texts})
 
 
-def _check(table: pd.DataFrame, problem: Problem, parameters: WindowParameters) -> None:
-    if parameters.column is not None and parameters.column not in table.columns:
-        raise ConfigurationError(
-            f"windows.column: {unknown_name('column', parameters.column, table.columns, 40)}"
-        )
-    if parameters.period is not None and problem.timestamp.rows:
-        raise ConfigurationError(
-            f"windows.period: {parameters.period} needs a calendar, and the table has none "
-            "(problem.timestamp.rows); use 'rows' or 'column'"
-        )
-
-
 def _status(
     window: Window,
     first: pd.Timestamp,
@@ -243,11 +228,11 @@ def _status(
         return "empty"
     if window.n < parameters.minimum_rows:
         return "underpopulated"
-    if parameters.by_time:
+    if isinstance(parameters, RowWindows):
+        partial = not parameters.is_full(window.n)
+    else:
         cut = parameters.origin is not None and window.start < parameters.origin
         partial = cut or window.start <= first or window.end > until
-    else:
-        partial = parameters.rows is not None and window.n < parameters.rows
     if partial:
         return "partial"
     if has_target and window.n_labelled / window.n < parameters.labelled_share:

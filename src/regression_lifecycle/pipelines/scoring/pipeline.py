@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.prediction.batch_scoring import score, summarize
+from regression_lifecycle.core.prediction.batch_scoring import (
+    score,
+    select_scoring_rows,
+    summarize,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -12,16 +16,20 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
-                score,
+                select_scoring_rows,
                 [
                     "scoring_batch",
                     "observations",
                     "champion_model",
-                    "adjustments",
                     "params:problem",
-                    "params:adjustment",
                     "params:scoring",
                 ],
+                "scoring_rows",
+                name="select_scoring_rows",
+            ),
+            Node(
+                score,
+                ["scoring_rows", "adjustments", "params:adjustment"],
                 "batch_predictions",
                 name="score",
             ),

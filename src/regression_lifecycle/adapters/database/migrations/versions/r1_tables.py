@@ -22,9 +22,8 @@ _INDEXES = (
     ("predictions_by_window", "predictions", ["problem", "window"]),
     ("predictions_by_time", "predictions", ["problem", "timestamp"]),
     ("service_predictions_by_row", "service_predictions", ["problem", "row_key"]),
-    # By these a run finds what came since the one before.
+    # By it a run finds what came since the one before.
     ("service_predictions_by_arrival", "service_predictions", ["problem", "recorded_at"]),
-    ("labels_by_arrival", "labels", ["problem", "recorded_at"]),
 )
 
 
@@ -262,6 +261,7 @@ def upgrade() -> None:
         Column("as_of", DateTime),
         Column("exit_code", BigInteger),
         Column("fingerprint", Text),
+        Column("page_fingerprint", Text),
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem"),
     )

@@ -9,7 +9,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from regression_lifecycle.core.errors import unknown_name
 from regression_lifecycle.serving.errors import Mistake, RefusedError
-from regression_lifecycle.serving.request_columns import RowColumn
+from regression_lifecycle.serving.request_schema import RowColumn
 
 # Listing more would take longer than the answer that was asked for.
 MAXIMUM_LISTED = 1000

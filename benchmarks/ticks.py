@@ -1,0 +1,162 @@
+"""What a tick costs: with one new window, with nothing new, and with a million old predictions.
+
+A champion is made by `kedro run`, and a first tick looks at all windows up to a moment. Then each
+of these is measured in CPU seconds (user plus system) and megabytes:
+
+- a tick a week later, which has one new window
+- the same tick again, which has nothing to do
+- `kedro run --pipelines=monitoring` at that moment, before and after `predictions` was filled with
+  rows of windows that are long over
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.adapters.database import upsert_rows
+from regression_lifecycle.core.data.tables import PREDICTIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+KEDRO = Path(sys.executable).with_name("kedro")
+ENVIRONMENT = "bike_hourly"
+FIRST, NEXT = "2012-12-01", "2012-12-08"
+PIECE_ROWS = 100_000
+# A tick ends with one of these; anything else is an error.
+EXIT_CODES = {0, 10, 20, 21}
+MAXIMUM_GROWTH_SECONDS = 2.0
+
+
+class Cost(NamedTuple):
+    """CPU seconds and the most megabytes in memory."""
+
+    seconds: float
+    megabytes: float
+
+
+def cost_of(command: list[str], log: Path) -> Cost:
+    """Run a command to its end.
+
+    Args:
+        command: Program and arguments.
+        log: Where its output goes.
+
+    Raises:
+        SystemExit: With the end of the output, if the command fails.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Without compiled files every command imports twice as long.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in EXIT_CODES:
+        end = log.read_text(errors="replace")[-3000:]
+        raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{end}")
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def own_configuration(folder: Path) -> Path:
+    """Make a place of its own for the loop.
+
+    Args:
+        folder: Where everything is written.
+
+    Returns:
+        The configuration folder.
+    """
+    conf = folder / "conf"
+    shutil.copytree(ROOT / "conf", conf, ignore=shutil.ignore_patterns("local"))
+    (conf / "local").mkdir()
+    places = {
+        "data_root": (folder / "data").as_posix(),
+        "raw_folder": (ROOT / "data" / "01_raw").as_posix(),
+    }
+    text = "".join(f"{name}: {json.dumps(place)}\n" for name, place in places.items())
+    (conf / "local" / "globals.yml").write_text(text)
+    return conf
+
+
+def fill_predictions(url: str, n_rows: int) -> None:
+    """Store predictions of windows that nobody looks at any more.
+
+    Args:
+        url: SQLAlchemy URL of the store.
+        n_rows: How many.
+    """
+    for first in range(0, n_rows, PIECE_ROWS):
+        numbers = np.arange(first, min(first + PIECE_ROWS, n_rows))
+        moments = pd.Timestamp("1890-01-01") + pd.to_timedelta(numbers, unit="h")
+        week = numbers // 168
+        rows = pd.DataFrame(
+            {
+                "problem": ENVIRONMENT,
+                "row_key": moments.astype("str"),
+                "model_version": "0",
+                "timestamp": moments,
+                "window": [f"old {number}" for number in week],
+                "window_index": week - 10_000,
+                "raw_prediction": 100.0,
+                "level_factor": 1.0,
+                "prediction": 100.0,
+                "lower": 50.0,
+                "upper": 150.0,
+                "baseline": 90.0,
+                "target": 110.0,
+            }
+        )
+        upsert_rows(url, PREDICTIONS, rows)
+
+
+def main() -> int:
+    """Measure.
+
+    Returns:
+        0 if the stored predictions cost no more than the limit, 1 if they do.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="old predictions")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        place = [f"--conf-source={own_configuration(folder)}", f"--env={ENVIRONMENT}"]
+        url = f"sqlite:///{(folder / 'data' / ENVIRONMENT / 'lifecycle.db').as_posix()}"
+        log = folder / "output.log"
+
+        def measure(what: str, *arguments: str) -> Cost:
+            cost = cost_of([str(KEDRO), *arguments], log)
+            print(f"{what:<42}{cost.seconds:>8.1f} s{cost.megabytes:>8.0f} MB", flush=True)
+            return cost
+
+        monitoring = ["run", "--pipelines=monitoring", f"--params=as_of={NEXT}", *place]
+        measure("kedro run", "run", *place)
+        measure("first tick", "tick", f"--as-of={FIRST}", *place)
+        measure("kedro --version", "--version")
+        measure("tick with one new window", "tick", f"--as-of={NEXT}", *place)
+        # If it has retrained, the next one looks again.
+        measure("the same tick again", "tick", f"--as-of={NEXT}", *place)
+        measure("the same tick again", "tick", f"--as-of={NEXT}", *place)
+        before = measure("monitoring", *monitoring)
+        fill_predictions(url, options.rows)
+        after = measure(f"monitoring, {options.rows:,} old predictions", *monitoring)
+    growth = after.seconds - before.seconds
+    kept = growth <= MAXIMUM_GROWTH_SECONDS
+    print(f"{growth:+.1f} s; at most {MAXIMUM_GROWTH_SECONDS:g} s: {'kept' if kept else 'MISSED'}")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

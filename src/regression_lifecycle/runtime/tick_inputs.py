@@ -1,0 +1,171 @@
+"""What a tick reads, as far as it tells whether anything has changed since the last one.
+
+Nothing is loaded: files are told by size and time, tables by the number of their rows and the
+newest stamp, the champion by its version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
+from regression_lifecycle.core.fingerprints import combined_fingerprint
+from regression_lifecycle.runtime.parameter_check import read_sections
+from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# What others write, at any time, while a tick is at work too.
+WRITTEN_BY_OTHERS = ("raw_observations", "labels", "service_predictions", "recorded_batches")
+# Written by monitoring alone, and before the windows, which are looked at.
+IMPLIED = ("recorded_predictions",)
+States = dict[str, Any]
+_KINDS = ("parameters", "catalog", "mlflow")
+
+
+class CompletedTick(NamedTuple):
+    """A tick that came to its end.
+
+    Attributes:
+        exit_code: How it ended.
+        fingerprint: Hash of everything that it read.
+        page_fingerprint: Hash of everything that its page shows.
+    """
+
+    exit_code: int
+    fingerprint: str
+    page_fingerprint: str
+
+
+class TickInputs:
+    """The entries of the catalog that a tick reads, the page that it draws, and the last tick."""
+
+    def __init__(
+        self, loader: Any, project: Path, read: Iterable[str], page: Iterable[str]
+    ) -> None:
+        """Read the configuration; no entry is looked at yet.
+
+        Args:
+            loader: The configuration loader.
+            project: The project's folder.
+            read: Entries that the pipelines read from outside.
+            page: Entries that the page is made of, and those that it is written to.
+
+        Raises:
+            ConfigurationError: If the problem or the alerts cannot be read.
+        """
+        self._loader, self._project = loader, project
+        self._page = sorted(page)
+        self._names = sorted({*read, *self._page} - set(IMPLIED))
+        sections = read_sections(loader["parameters"], ("problem", "alerts"), loader.origin)
+        self._problem: str = sections["problem"].name
+        self._maximum_attempts: int = sections["alerts"].maximum_attempts
+        self._configuration = combined_fingerprint(
+            {
+                **{
+                    kind: read_section(loader, kind) for kind in ("parameters", "catalog", "mlflow")
+                },
+                "version": metadata.version("regression-lifecycle"),
+                "code": sorted(
+                    (str(file.relative_to(PACKAGE)), file.stat().st_mtime_ns)
+                    for file in PACKAGE.rglob("*")
+                    if file.suffix in (".py", ".j2", ".css", ".js")
+                ),
+            }
+        )
+
+    def states(self) -> States | None:
+        """Look at every entry.
+
+        Returns:
+            What changes when the entry does; None if an entry does not tell, such as a query.
+        """
+        import mlflow
+
+        server = read_tracking_server(self._loader, self._project)
+        mlflow.set_tracking_uri(server.tracking_uri)
+        if server.registry_uri:
+            mlflow.set_registry_uri(server.registry_uri)
+        catalog = self._catalog()
+        found = {name: _state_of(catalog[name]) for name in self._names}
+        return None if None in found.values() else found
+
+    def fingerprint(self, states: Mapping[str, Any]) -> str:
+        """Hash what a tick reads."""
+        return combined_fingerprint({"configuration": self._configuration, **states})
+
+    def page_fingerprint(self, states: Mapping[str, Any]) -> str:
+        """Hash what the page shows."""
+        return self.fingerprint({name: states[name] for name in self._page})
+
+    def last_tick(self) -> CompletedTick | None:
+        """Read the last tick that came to its end."""
+        from regression_lifecycle.adapters.database import read_rows
+
+        rows = read_rows(self._loader.store_url, COMPLETED_TICKS, {"problem": self._problem})
+        if rows.empty:
+            return None
+        last = rows.iloc[0]
+        return CompletedTick(
+            int(last["exit_code"]), str(last["fingerprint"]), str(last["page_fingerprint"])
+        )
+
+    def record(self, before: States, after: States, as_of: str, exit_code: int) -> None:
+        """Record that a tick came to its end.
+
+        Args:
+            before: What it found.
+            after: What it left. What others write meanwhile counts as it was found.
+            as_of: The moment at which it stood.
+            exit_code: How it ended.
+        """
+        import pandas as pd
+
+        from regression_lifecycle.adapters.database import upsert_rows
+
+        seen = {**after, **{name: before[name] for name in WRITTEN_BY_OTHERS}}
+        row = {
+            "problem": self._problem,
+            "as_of": pd.Timestamp(as_of),
+            "exit_code": exit_code,
+            "fingerprint": self.fingerprint(seen),
+            "page_fingerprint": self.page_fingerprint(seen),
+        }
+        upsert_rows(self._loader.store_url, COMPLETED_TICKS, pd.DataFrame([row]))
+
+    def has_failed_alerts(self) -> bool:
+        """Return whether an alert waits to be sent again."""
+        from regression_lifecycle.adapters.database import read_rows
+
+        failed = read_rows(
+            self._loader.store_url,
+            SENT_ALERTS,
+            {"problem": self._problem, "status": "failed"},
+            ["attempts"],
+        )
+        return bool((failed["attempts"] < self._maximum_attempts).any())
+
+    def _catalog(self) -> Any:
+        from kedro.framework.context.context import _convert_paths_to_absolute_posix
+        from kedro.io import DataCatalog
+
+        entries = self._loader["catalog"]
+        wanted = {name: entries[name] for name in self._names}
+        # As Kedro's context does: a relative path is one inside the project.
+        absolute = _convert_paths_to_absolute_posix(self._project, wanted)
+        return DataCatalog.from_config(absolute, read_section(self._loader, "credentials"))
+
+
+def _state_of(dataset: Any) -> Any:
+    """What changes when a dataset does; None if it does not tell."""
+    if hasattr(dataset, "state"):
+        return dataset.state()
+    file_system, path = getattr(dataset, "_fs", None), getattr(dataset, "_filepath", None)
+    if file_system is None or path is None:
+        return None
+    location = str(path)
+    if not file_system.exists(location):
+        return "absent"
+    return file_system.ukey(location) if file_system.isfile(location) else None

@@ -1,0 +1,152 @@
+"""A tick with nothing to do ends before it runs anything, and any news makes it run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from regression_lifecycle.adapters.database import read_rows, upsert_rows
+from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS, SERVICE_PREDICTIONS
+from regression_lifecycle.runtime import tick as tick_module
+from regression_lifecycle.runtime.tick import NOTHING
+from tests.loop import plant, tick
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
+
+AS_OF = "2011-03-12"
+PAGE = "data/test/08_reporting/index.html"
+
+
+@pytest.fixture(scope="module")
+def settled_once(running_project_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after a tick that kept the champion; shared, not to be changed."""
+    copy = tmp_path_factory.mktemp("settled") / "project"
+    shutil.copytree(running_project_once, copy)
+    before = Path.cwd()
+    os.chdir(copy)
+    try:
+        assert tick(copy, AS_OF) == NOTHING
+    finally:
+        os.chdir(before)
+    return copy
+
+
+@pytest.fixture
+def settled(settled_once: Path, tmp_path: Path, in_folder) -> Path:
+    """The same, of one's own; its times are those of the original."""
+    return in_folder(Path(shutil.copytree(settled_once, tmp_path / "project")))
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Pipelines that a tick would run; the monitoring's answer is to keep."""
+    names: list[str] = []
+
+    def run(self: object, pipeline: str, result: str = "") -> Any:
+        names.append(pipeline)
+        return SimpleNamespace(decision="keep", as_of=AS_OF)
+
+    monkeypatch.setattr(tick_module._Step, "run", run)
+    return names
+
+
+def store(project: Path) -> str:
+    return f"sqlite:///{(project / 'data/test/lifecycle.db').as_posix()}"
+
+
+@pytest.fixture
+def known(settled: Path, ran: list[str]) -> Path:
+    """A settled project that a tick has seen in the folder where it is now."""
+    tick(settled, AS_OF)
+    ran.clear()
+    return settled
+
+
+def test_a_tick_with_nothing_new_runs_nothing(known: Path, ran: list[str]) -> None:
+    assert tick(known, AS_OF) == NOTHING
+
+    assert ran == []
+    (row,) = read_rows(store(known), COMPLETED_TICKS).to_dict("records")
+    assert (row["as_of"], row["exit_code"]) == (pd.Timestamp(AS_OF), NOTHING)
+
+
+def new_rows(project: Path) -> None:
+    plant(project, lambda raw: raw.assign(hum=raw["hum"].where(raw.index != 5, 0.5)))
+
+
+def an_answer(project: Path) -> None:
+    row = {"problem": "bike_test", "request_id": "a", "row_number": 0}
+    upsert_rows(store(project), SERVICE_PREDICTIONS, pd.DataFrame([row]))
+
+
+def a_failed_alert(project: Path) -> None:
+    key = {"alert_key": "a", "window": "w", "channel": "file", "problem": "bike_test"}
+    row = {**key, "status": "failed", "attempts": 1}
+    upsert_rows(store(project), SENT_ALERTS, pd.DataFrame([row]))
+
+
+def no_page(project: Path) -> None:
+    (project / PAGE).unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (new_rows, ["monitoring"]),
+        (an_answer, ["monitoring"]),
+        (a_failed_alert, ["monitoring"]),
+        (no_page, ["monitoring", "dashboard"]),
+    ],
+)
+def test_any_news_makes_a_tick_run(known: Path, ran: list[str], change, expected) -> None:
+    change(known)
+
+    tick(known, AS_OF)
+
+    # The page is drawn only if what it shows has changed.
+    assert ran == expected
+
+
+def test_another_moment_or_another_parameter_makes_a_tick_run(known: Path, ran: list[str]) -> None:
+    tick(known, "2011-03-13")
+    tick(known, AS_OF, monitoring={"segment_rows": 7})
+
+    assert ran == ["monitoring", "dashboard"] * 2
+
+
+def test_a_tick_that_did_not_come_to_its_end_is_no_reason_to_skip_the_next(
+    known: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_rows(known)
+    with monkeypatch.context() as patch:
+        patch.setattr(tick_module._Step, "run", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tick(known, AS_OF)
+
+    tick(known, AS_OF)
+
+    assert ran == ["monitoring"]
+
+
+def test_a_tick_that_asked_for_retraining_is_looked_at_again(
+    known: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_rows(known)
+    answers = {"monitoring": "retrain", "retraining": "refuse", "dashboard": ""}
+
+    def run(self: object, pipeline: str, result: str = "") -> Any:
+        return SimpleNamespace(decision=answers[pipeline], as_of=AS_OF)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tick_module._Step, "run", run)
+        assert tick(known, AS_OF) == tick_module.REFUSED
+
+    tick(known, AS_OF)
+
+    assert ran == ["monitoring"]
