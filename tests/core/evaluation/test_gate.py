@@ -57,10 +57,7 @@ def test_each_bound_is_a_check_of_its_own():
 
 
 def test_a_bound_knows_its_metric_and_side_and_why_it_was_not_computed():
-    checks = (
-        {"metric": "rmse", "maximum": 0.7, "of_baseline": True},
-        {"metric": "rmsle", "minimum": 0},
-    )
+    checks = {"rmse": {"maximum": 0.7, "of_baseline": True}, "rmsle": {"minimum": 0}}
     failed, undefined = absolute_checks(METRICS, GateParameters(checks=checks))[1:]
     about = {"metric": "rmse", "of_baseline": True, "bound": "maximum"}
     assert failed.reason == Reason("metric", {"value": 0.8, "threshold": 0.7, **about})
