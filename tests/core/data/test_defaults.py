@@ -126,7 +126,7 @@ def test_segments_are_columns_that_the_holdout_has(frequency: str) -> None:
     derived = derive_defaults(described)
 
     preprocessing = PreprocessingParameters.model_validate(
-        {"features": derived["features"], "split": {"holdout_share": 0.2}}
+        {"features": derived["features"], "split": {"kind": "share", "holdout_share": 0.2}}
     )
     known = {*described.columns_known_in_advance, *preprocessing.feature_names}
     assert set(derived["segments"]) <= known
