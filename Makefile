@@ -17,7 +17,7 @@ export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 
-.PHONY: help setup run test coverage lint format viz ui evidently clean
+.PHONY: help setup run check test coverage lint format tables viz ui evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -36,6 +36,10 @@ $(READY): uv.lock pyproject.toml
 run: setup  ## Run the full cycle (ENV=bike_daily for another table)
 	$(BIN)/kedro run --env=$(ENV)
 
+check: setup  ## Run the linters and the fast tests
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadgroup
+
 test: setup  ## Run the linters and the whole test suite
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -53,6 +57,9 @@ lint: setup  ## Ruff, mypy and the import contract
 format: setup  ## Let Ruff format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+tables: setup  ## Write the tables of the docs that repeat what the code knows
+	$(BIN)/python scripts/write_tables.py
 
 viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 	$(BIN)/kedro viz run --env=$(ENV) --include-hooks

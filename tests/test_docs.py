@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -16,6 +17,7 @@ import yaml
 from kedro.framework.cli.cli import KedroCLI
 from pydantic import BaseModel
 
+from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.pipeline_registry import register_pipelines
 from regression_lifecycle.runtime.parameter_check import SECTIONS
 from tests.conftest import ROOT
@@ -281,6 +283,18 @@ def test_every_node_is_described() -> None:
     assert described == nodes
 
 
+# Tables that repeat the code ----------------------------------------------------------------------
+def test_the_tables_say_what_the_code_knows() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "write_tables.py"))
+    texts = {page_name(page): page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")}
+
+    assert [name for name, text in texts.items() if script["with_tables"](text) != text] == [], (
+        "run: make tables"
+    )
+    shown = {name for text in texts.values() for name in re.findall(r"<!-- table: (\w+) -->", text)}
+    assert shown == set(script["TABLES"])
+
+
 # Parameters ---------------------------------------------------------------------------------------
 @cache
 def documented_parameters() -> frozenset[str]:
@@ -324,7 +338,12 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def fields_of(model: type[BaseModel], path: str) -> Iterator[str]:
-    """Paths of a model's fields; inside of a list their names alone."""
+    """Paths of a model's fields; inside of a list, and of a kind, their names alone."""
+    if issubclass(model, Variant) and model.is_family():
+        if path:
+            yield path
+        yield from (part for kind in model.kinds.values() for part in fields_of(kind, ""))
+        return
     for name, field in model.model_fields.items():
         name = field.alias or name
         here = f"{path}.{name}" if path else name

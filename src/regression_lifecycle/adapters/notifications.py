@@ -111,7 +111,6 @@ def deliver(
 
     Args:
         channel: Where it goes.
-        alert: What is sent.
         root: Folder that relative paths start from.
         environment: Where variables are looked up; that of the process by default.
     """

@@ -87,7 +87,7 @@ def test_too_few_rows_fail_before_any_metric():
         ({"rmse": {"metric": "rmse", "maximum": 1}}, "unknown key 'metric'"),
         # A share of a negative value turns the bound around.
         ({"r2": {"minimum": 1.1, "of_baseline": True}}, "checks.r2: of_baseline is for"),
-        ({"bias": {"maximum": 1, "of_baseline": True}}, "of_baseline is for rmse, mae"),
+        ({"bias": {"maximum": 1, "of_baseline": True}}, "of_baseline is for .*rmse, mae"),
     ],
 )
 def test_a_check_that_means_nothing_is_refused(check, message):

@@ -77,7 +77,6 @@ class Alert:
         level: ``info``, ``warning`` or ``critical``.
         title: One line.
         text: A few lines.
-        problem: Name of the problem.
         window: Name of the window that was looked at last.
         as_of: Moment of the data at which it was said.
         details: Further values, such as can be written as JSON.
@@ -93,7 +92,7 @@ class Alert:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """Give all fields as JSON takes them.
+        """Return all fields as JSON takes them.
 
         Returns:
             Fields by name.
@@ -121,8 +120,6 @@ def make_alerts(
     Args:
         policy_decision: What the policy decided, or None.
         gate_decision: What the gate or a person decided, or None where no candidate was judged.
-        problem: Its name stands in the alert.
-        parameters: Which events and levels are wanted.
 
     Returns:
         One alert per rule that fired and had its way, and one for the gate's answer; none where

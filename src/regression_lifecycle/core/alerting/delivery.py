@@ -26,7 +26,6 @@ class Delivery:
     """An alert that is due at one channel.
 
     Attributes:
-        alert: The alert.
         channel: Name of the channel.
         attempts: How many runs tried it before.
     """
@@ -39,12 +38,12 @@ class Delivery:
 def due_alerts(
     alerts: Iterable[Alert], sent: pd.DataFrame, parameters: AlertParameters
 ) -> list[Delivery]:
-    """Say which alerts have to go to which channels now.
+    """Return which alerts have to go to which channels now.
 
     Args:
         alerts: What this run has to say.
         sent: The table of sent alerts, as ``SENT_ALERTS`` describes it.
-        parameters: Sinks, cooldown and how often a failed delivery is tried.
+        parameters: Channels, cooldown and how often a failed delivery is tried.
 
     Returns:
         Deliveries in the order of time: those that failed in earlier runs and were not tried too

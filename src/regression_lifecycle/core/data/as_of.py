@@ -57,8 +57,6 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
 
     Args:
         as_of: A moment, or None for the end of the observations.
-        observations: All observations.
-        problem: Names timestamp and frequency.
 
     Returns:
         The moment at which we stand.

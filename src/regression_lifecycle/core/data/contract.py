@@ -75,8 +75,6 @@ def enforce_contract(
 
     Args:
         raw: The table as it was read, any dtypes, any order, any further columns.
-        problem: The contract.
-        parameters: How many rejected rows are bearable.
 
     Returns:
         ``observations``: the declared columns in the declared order with their dtypes, the
@@ -118,7 +116,6 @@ def sort_rows(
 
     Args:
         raw: The rows, with every declared column.
-        problem: The contract.
         first_row: Position of the first row in the whole table, from 0.
 
     Returns:
@@ -151,7 +148,6 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
 
     Args:
         observations: The table to be stored or just loaded.
-        problem: The contract.
 
     Raises:
         DataContractError: Naming columns and rows, if it is not.
@@ -186,7 +182,6 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
 
     Args:
         observations: Sorted observations.
-        problem: Gives the timestamp's name and the expected frequency.
 
     Returns:
         One row per gap: ``first_missing``, ``last_missing`` (timestamps) and ``n_missing``

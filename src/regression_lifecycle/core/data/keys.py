@@ -13,7 +13,6 @@ def row_keys(table: pd.DataFrame, problem: Problem) -> pd.Series:
 
     Args:
         table: Rows with the key columns.
-        problem: Names them.
 
     Returns:
         The key's parts joined by ``|``, on the index of ``table``.

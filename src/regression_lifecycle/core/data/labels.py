@@ -35,7 +35,6 @@ def accept_labels(
             under its own name, or as the raw columns that it is made of. Further columns are left
             aside. If an observation stands there more than once, the last row counts.
         problem: Names key and target, and gives the target's bounds.
-        parameters: How many bad rows are bearable.
 
     Returns:
         ``observations``: rows of ``labels``, unique by their key. ``rejected``: the other rows as
@@ -90,7 +89,6 @@ def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
     """Name the columns that a label is made of.
 
     Args:
-        problem: Names key and target.
         stamped: Whether the timestamp stands under its own name; its raw columns otherwise.
 
     Returns:
@@ -110,10 +108,8 @@ def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Probl
     """Fill in the targets that came later.
 
     Args:
-        observations: Observations.
         labels: ``labels``. A label replaces what the table says; one without an observation waits
             for it.
-        problem: Names key and target.
 
     Returns:
         The observations with their targets, in the same order and dtypes.

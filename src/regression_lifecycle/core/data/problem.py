@@ -204,10 +204,7 @@ class Problem(StrictModel):
         return [name for name in self.columns if self.is_known_in_advance(name)]
 
     def is_known_in_advance(self, column: str) -> bool:
-        """Tell whether a column's value may be used for its own row.
-
-        Args:
-            column: Name of a raw column.
+        """Return whether a column's value may be used for its own row.
 
         Returns:
             True for columns that are declared so, and are neither the target nor forbidden.

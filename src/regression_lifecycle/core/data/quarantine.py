@@ -125,7 +125,6 @@ def rejected_moments(rejected: pd.DataFrame, problem: Problem) -> pd.Series:
 
     Args:
         rejected: Rejected rows as ingestion stores them, every raw value as text.
-        problem: Says how the time of a row is made.
 
     Returns:
         Timestamps on the index of ``rejected``; missing where the row does not say.

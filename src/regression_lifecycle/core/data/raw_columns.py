@@ -16,8 +16,6 @@ def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reason
     """Read a column as what it is declared to be.
 
     Args:
-        values: Raw values.
-        name: Name of the column, for the reasons.
         spec: The declaration.
         reasons: Takes up what speaks against a row.
 
@@ -95,7 +93,6 @@ def timestamps_of(
 
     Args:
         typed: The columns that it is made of, as :func:`typed_column` reads them.
-        problem: Says how.
         reasons: Takes up what speaks against a row.
         n_rows: Rows of the table.
         first_row: Position of the first row in the whole table, from 0.
@@ -121,7 +118,7 @@ def timestamps_of(
 
 
 def final_dtype(values: pd.Series, spec: ColumnSpec) -> pd.Series:
-    """Give the values of accepted rows the dtype that they are stored with."""
+    """Return the values of accepted rows with the dtype that they are stored with."""
     if spec.type in ("integer", "boolean") and not spec.missing:
         return values.astype("int64")
     if spec.type in ("date", "datetime"):

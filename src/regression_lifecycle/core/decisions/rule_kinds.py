@@ -6,7 +6,7 @@ The first lines of a class say when it fires and why; they are its row in the do
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
@@ -46,6 +46,16 @@ class PerformanceRule(WindowRule):
     relative_to: Literal["baseline", "first_windows", "target_mean"] = "baseline"
     maximum: float = Field(gt=0)
     reference_windows: int = Field(4, ge=1)
+
+    @classmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """The error and what it is measured against."""
+        words = {
+            "baseline": "the baseline's",
+            "first_windows": f"that of the first {figures['reference_windows']} windows",
+            "target_mean": "the mean target",
+        }
+        return f"{figures['metric']} as a share of {words[figures['relative_to']]}"
 
     @property
     def about(self) -> dict[str, Any]:
@@ -93,6 +103,27 @@ class BiasRule(WindowRule):
     statistic: Literal["window", "cumulative", "pooled"] = "window"
     prediction: Literal["model", "served"] = "model"
     maximum: float = Field(gt=0)
+
+    @classmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """The size of the bias."""
+        return "absolute bias"
+
+    @classmethod
+    def evidence(cls, figures: Mapping[str, Any]) -> str:
+        """The windows in trouble, or the bias of all of them at once."""
+        n_windows = figures["n_windows"]
+        match figures["statistic"]:
+            case "window":
+                return super().evidence(figures)
+            case "cumulative":
+                what = f"bias summed over {n_windows} window(s) since the training"
+            case _:
+                what = f"bias over the newest {n_windows} window(s) together"
+        return (
+            f"{what} is {figures['value']:+.3f}, at most {figures['threshold']:g} either way is "
+            "tolerated"
+        )
 
     @property
     def about(self) -> dict[str, Any]:
@@ -154,6 +185,11 @@ class CoverageRule(WindowRule):
     action: Action = "alert"
     minimum: float = Field(gt=0, lt=1)
 
+    @classmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """The share that is missed."""
+        return "share of rows outside the interval"
+
     @property
     def limit(self) -> float:
         """The share that may be missed."""
@@ -176,6 +212,14 @@ class ScheduleRule(PolicyRule):
     action: Action = "retrain"
     maximum_age: Duration
     unit: ClassVar[Unit] = "days"
+
+    @classmethod
+    def evidence(cls, figures: Mapping[str, Any]) -> str:
+        """Both ages."""
+        return (
+            f"the newest training row is {figures['value']:.1f} days old, "
+            f"{figures['threshold']:g} days are the limit"
+        )
 
     @property
     def limit(self) -> float:
@@ -200,6 +244,11 @@ class DriftRule(WindowRule):
     kind: Literal["drift"]
     action: Action = "alert"
     maximum_share: float = Field(ge=0, lt=1)
+
+    @classmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """The share that drifted."""
+        return "share of drifted columns"
 
     @property
     def limit(self) -> float:
@@ -233,6 +282,11 @@ class DataQualityRule(WindowRule):
     maximum_share: float = Field(ge=0, lt=1)
     violations: int = Field(1, ge=1)
     of: int = Field(1, ge=1)
+
+    @classmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """The largest of the shares."""
+        return "largest share of blank, missing or rejected data"
 
     @property
     def limit(self) -> float:

@@ -31,6 +31,11 @@ Unit = Literal["share", "days"]
 WindowRow = Mapping[str, Any]
 """One window as :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY` describes it."""
 
+_PERSISTENCE = (
+    "is {value:.3g} in window {window}; above {threshold:g} in {n_bad} of the newest {n_windows} "
+    "window(s), {violations} of {of} with the newest are asked for"
+)
+
 
 @dataclass(frozen=True)
 class PolicyState:
@@ -76,6 +81,11 @@ class PolicyRule(Variant):
     def find(self, state: PolicyState) -> Finding:
         """Look at the state."""
 
+    @classmethod
+    @abstractmethod
+    def evidence(cls, figures: Mapping[str, Any]) -> str:
+        """Return what was found in words, from ``value``, ``threshold`` and the other figures."""
+
     @property
     def about(self) -> dict[str, Any]:
         """What the sentence about a finding needs to know of the rule."""
@@ -119,6 +129,16 @@ class WindowRule(PolicyRule):
                 f"violations {self.violations} of {self.of} windows can never be met"
             )
         return self
+
+    @classmethod
+    @abstractmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """Return what the value of a window is, as the beginning of a sentence."""
+
+    @classmethod
+    def evidence(cls, figures: Mapping[str, Any]) -> str:
+        """Say how many of the newest windows are in trouble."""
+        return f"{cls.subject(figures)} {_PERSISTENCE.format_map(figures)}"
 
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """The windows that count: those whose figures are final, unless a rule says otherwise."""

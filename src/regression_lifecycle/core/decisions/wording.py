@@ -1,11 +1,16 @@
-"""Decisions in words: the one place where reasons and findings become sentences."""
+"""Decisions in words: the one place where reasons and findings become sentences.
+
+The words of a policy rule stand with the rule.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from regression_lifecycle.core.decisions import rule_kinds  # noqa: F401 (registers them)
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
+from regression_lifecycle.core.decisions.rules import PolicyRule
 from regression_lifecycle.core.errors import bounded_list
 
 Figures = Mapping[str, Any]
@@ -57,15 +62,6 @@ def opponent(decision: GateDecision) -> str:
 
 
 _BOUNDS = {"minimum": "at least", "maximum": "at most"}
-_RELATIVE_TO = {
-    "baseline": "the baseline's",
-    "first_windows": "that of the first {reference_windows} windows",
-    "target_mean": "the mean target",
-}
-_PERSISTENCE = (
-    "is {value:.3g} in window {window}; above {threshold:g} in {n_bad} of the newest {n_windows} "
-    "window(s), {violations} of {of} with the newest are asked for"
-)
 
 
 def _opponent(figures: Figures) -> str:
@@ -128,26 +124,6 @@ def _nothing_to_judge(figures: Figures) -> str:
     return "there is no complete window yet that could judge; wait for the first one"
 
 
-def _performance(figures: Figures) -> str:
-    unit = _RELATIVE_TO[figures["relative_to"]].format_map(figures)
-    return f"{figures['metric']} as a share of {unit} {_PERSISTENCE.format_map(figures)}"
-
-
-def _bias(figures: Figures) -> str:
-    if figures["statistic"] == "window":
-        return f"absolute bias {_PERSISTENCE.format_map(figures)}"
-    n_windows = figures["n_windows"]
-    what = (
-        f"bias summed over {n_windows} window(s) since the training"
-        if figures["statistic"] == "cumulative"
-        else f"bias over the newest {n_windows} window(s) together"
-    )
-    return (
-        f"{what} is {figures['value']:+.3f}, at most {figures['threshold']:g} either way is "
-        "tolerated"
-    )
-
-
 def _no_rule_fired(figures: Figures) -> str:
     silent = figures["not_computed"]
     return f"no rule fired; not computed: {bounded_list(silent)}" if silent else "no rule fired"
@@ -175,12 +151,7 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "new to it; begin the holdout later",
     "nothing_to_judge": _nothing_to_judge,
     # The policy's rules
-    "performance": _performance,
-    "bias": _bias,
-    "coverage": f"share of rows outside the interval {_PERSISTENCE}",
-    "drift": f"share of drifted columns {_PERSISTENCE}",
-    "data_quality": f"largest share of blank, missing or rejected data {_PERSISTENCE}",
-    "schedule": "the newest training row is {value:.1f} days old, {threshold:g} days are the limit",
+    **{kind: rule.evidence for kind, rule in PolicyRule.kinds.items()},
     # Why a rule could not be computed
     "no_labelled_window": "no labelled window since the training",
     "too_few_windows": "{n_windows} window(s), {of} are asked for",

@@ -25,7 +25,6 @@ def drop_forbidden(frame: IntoFrameT, problem: Problem) -> IntoFrameT:
 
     Args:
         frame: Observations.
-        problem: The table's description.
 
     Returns:
         The frame without them.
@@ -47,7 +46,6 @@ def build_features(
 
     Args:
         observations: Observations with the timestamp and every column the recipe reads.
-        problem: The table's description.
         recipe: The features and their order.
         keep: Further columns to carry along for reports; features win on equal names.
 
@@ -93,7 +91,6 @@ def features_for(
         made_by: The recipe that made it.
         recipe: The champion's recipe.
         observations: What features are made from.
-        problem: The table's description.
 
     Returns:
         The rows themselves if both recipes are equal, else their key with the wanted features, in

@@ -58,7 +58,6 @@ class Feature(Variant):
         Args:
             frame: The rows, with the features that were added before.
             observations: The rows as they are stored.
-            problem: The table's description.
 
         Returns:
             The same rows with the columns of :meth:`output_names`.

@@ -46,10 +46,6 @@ class BatchPiece(NamedTuple):
 def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
     """Cut a contract down to what a model has to know of a row.
 
-    Args:
-        recipe: Its features.
-        problem: The whole contract.
-
     Returns:
         The columns that make time, key and features. Those that are known after the fact may be
         missing, as they are in rows that are still to come.
@@ -82,8 +78,6 @@ class BatchReader:
         """Begin before the first row.
 
         Args:
-            recipe: The features of the model.
-            problem: The contract.
             observations: Stored observations: the past of the first rows, and whatever else the
                 features read and the batch does not hold.
             start: First moment of the rows that are asked for. Earlier ones are read for their

@@ -50,7 +50,6 @@ class WindowParameters(Variant):
         """Refuse a table that cannot be cut like this.
 
         Args:
-            problem: The table's description.
             columns: The columns that it can be cut by; None if they are not known.
 
         Raises:
@@ -63,7 +62,6 @@ class WindowParameters(Variant):
 
         Args:
             table: Rows in any order, at least one.
-            problem: Names timestamp and key, and gives the frequency.
             until: Moment in the last window, where the time alone decides.
 
         Returns:

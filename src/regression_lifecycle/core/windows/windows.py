@@ -84,8 +84,6 @@ def list_windows(
     Args:
         table: Rows in any order with the timestamp; with the target, if labels are to be
             counted (missing where not known yet), and with the column of windows by column.
-        problem: Names timestamp and target, and gives the frequency.
-        parameters: How windows are cut.
         as_of: The moment from which one looks: later rows do not exist yet. The newest row if
             left out.
         labels_known_until: Labels of later rows count as unknown.
@@ -135,14 +133,12 @@ def window_of_rows(
     problem: Problem,
     parameters: WindowParameters,
 ) -> pd.Series:
-    """Tell for every row in which window it lies.
+    """Return for every row in which window it lies.
 
     Args:
         table: The rows that :func:`list_windows` looked at. Windows by rows count them, so these
             need all of them; for the other ways any part of the table will do.
         windows: What it returned, or some of it.
-        problem: Names timestamp and key.
-        parameters: What it was given.
 
     Returns:
         The window's ``index`` per row, -1 for none, on the index of ``table``.
@@ -177,7 +173,7 @@ def place_features(
     problem: Problem,
     parameters: WindowParameters,
 ) -> NDArray[np.int64]:
-    """Tell for rows of a feature table in which window they lie.
+    """Return for rows of a feature table in which window they lie.
 
     A feature table may lack the columns by which windows are cut, and has an order of its own.
 
@@ -185,8 +181,6 @@ def place_features(
         features: Rows that were made from ``table``, one for each of some of its rows.
         table: The rows that :func:`list_windows` looked at.
         windows: What it returned, or some of it.
-        problem: Names the key.
-        parameters: What it was given.
 
     Returns:
         The window's ``index`` per row of ``features``, in their order; -1 for none.

@@ -1,0 +1,177 @@
+"""Write the tables of the docs that repeat what the code knows: kinds, their keys, metrics.
+
+A page holds two comments, ``<!-- table: rules -->`` and ``<!-- end -->``; what stands between them
+is written anew from the registered classes. Run it with ``make tables`` after a class was added or
+changed; a test fails while a page is behind.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pandas as pd
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from regression_lifecycle.core.alerting.channels import AlertChannel
+from regression_lifecycle.core.backtest.parameters import BacktestPolicy
+from regression_lifecycle.core.config import duration_text
+from regression_lifecycle.core.data.splits import SplitParameters
+from regression_lifecycle.core.decisions.policy import PolicyRule
+from regression_lifecycle.core.features.specifications import Feature
+from regression_lifecycle.core.metrics import METRICS
+from regression_lifecycle.core.variants import Variant
+from regression_lifecycle.core.windows.parameters import WindowParameters
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+_BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_WORDS: dict[Any, str] = {
+    str: "text",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    pd.Timedelta: "duration",
+    pd.Timestamp: "moment",
+}
+
+
+def metrics() -> Iterator[str]:
+    """Write the table of metrics."""
+    yield "| name | meaning | unit | best | undefined |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, metric in METRICS.items():
+        unit = "the target's" if metric.unit == "target" else ""
+        meaning = metric.meaning.rstrip(".")
+        yield f"| `{name}` | {meaning} | {unit} | {metric.best:g} | {metric.undefined} |"
+
+
+def variants(family: type[Variant]) -> Iterator[str]:
+    """Write a table of the kinds of a family, and one of their keys."""
+    yield "| kind | what it is |"
+    yield "| --- | --- |"
+    for kind, model in family.kinds.items():
+        yield f"| `{kind}` | {_what_it_is(model)} |"
+    yield ""
+    yield "| name | kinds | type | default | effect |"
+    yield "| --- | --- | --- | --- | --- |"
+    rows: dict[tuple[str, str, str, str], list[str]] = {}
+    for kind, model in family.kinds.items():
+        for name, field in model.model_fields.items():
+            if name != "kind":
+                row = (name, _type(field), _default(field), _effect(model, name))
+                rows.setdefault(row, []).append(kind)
+    for (name, written, default, effect), kinds in rows.items():
+        of = "all" if len(kinds) == len(family.kinds) > 1 else ", ".join(kinds)
+        yield f"| `{name}` | {of} | {written} | {default} | {effect} |"
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "metrics": metrics,
+    "rules": lambda: variants(PolicyRule),
+    "features": lambda: variants(Feature),
+    "channels": lambda: variants(AlertChannel),
+    "windows": lambda: variants(WindowParameters),
+    "splits": lambda: variants(SplitParameters),
+    "policies": lambda: variants(BacktestPolicy),
+}
+
+
+def with_tables(page: str) -> str:
+    """Return the text of a page with its tables written anew."""
+    return _BLOCK.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + found[3], page)
+
+
+def _parts(model: type[BaseModel]) -> tuple[str, str]:
+    """The docstring before and after the heading of the attributes."""
+    text = (inspect.cleandoc(model.__doc__) if model.__doc__ else "").replace("``", "`")
+    before, _, after = text.partition("Attributes:")
+    return before, after
+
+
+def _what_it_is(model: type[BaseModel]) -> str:
+    return " ".join(_parts(model)[0].split())
+
+
+def _effect(model: type[BaseModel], name: str) -> str:
+    for owner in model.__mro__:
+        if isinstance(owner, type) and issubclass(owner, BaseModel):
+            found = re.search(rf"^    {name}: (.*?)(?=^    \w|\Z)", _parts(owner)[1], re.M | re.S)
+            if found:
+                return " ".join(found[1].split())
+    return ""
+
+
+def _type(field: FieldInfo) -> str:
+    return _bounded(_annotation(field.annotation), field.metadata)
+
+
+def _annotation(annotation: Any) -> str:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{part}`" for part in parts)
+    if type(None) in parts:
+        return _annotation(next(part for part in parts if part is not type(None)))
+    if origin is tuple:
+        inner = _annotation(parts[0])
+        return "list of " + re.sub("^(integer|number|duration)", r"\1s", inner)
+    if origin is dict:
+        return f"{_annotation(parts[0])}: {_annotation(parts[1])}"
+    if hasattr(annotation, "__metadata__"):
+        return _bounded(_annotation(parts[0]), annotation.__metadata__)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "`{" + ", ".join(annotation.model_fields) + "}`"
+    return _WORDS[annotation]
+
+
+def _bounded(written: str, metadata: Any) -> str:
+    pieces = []
+    for bound in metadata:
+        for inner in getattr(bound, "metadata", [bound]):
+            match inner:
+                case Ge():
+                    pieces.append(f"from {inner.ge:g}")
+                case Gt():
+                    pieces.append(f"above {inner.gt:g}")
+                case Le():
+                    pieces.append(f"to {inner.le:g}")
+                case Lt():
+                    pieces.append(f"below {inner.lt:g}")
+                case MaxLen():
+                    pieces.append(f"at most {inner.max_length} long")
+    return f"{written} {', '.join(pieces)}".strip()
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if field.is_required():
+        return "required"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, pd.Timedelta):
+        return duration_text(value)
+    if isinstance(value, tuple):
+        return f"`[{', '.join(map(str, value))}]`"
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return f"`{value}`" if value else "none"
+
+
+def main() -> None:
+    """Rewrite the pages whose tables have changed."""
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        written = with_tables(text)
+        if written != text:
+            page.write_text(written, encoding="utf-8")
+            print(f"{page.relative_to(DOCS.parent)}: tables written anew")
+
+
+if __name__ == "__main__":
+    main()
