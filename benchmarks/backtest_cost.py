@@ -22,11 +22,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from overhead import cpu_seconds, verdict, workspace
+from overhead import cpu_seconds, full_cycle, verdict
+from project import own_configuration, read_sections, workspace
 
 MAXIMUM_RATIO = 3.0
 MAXIMUM_SECONDS = 15.0
-# End of the first window of conf/base.
+# End of the first window.
 ONE_WINDOW = "2011-02-05"
 
 
@@ -41,12 +42,13 @@ def backtest(kind: str, scratch: Path, end: str | None = None) -> tuple[float, f
     Returns:
         CPU seconds of the whole command, and of the fits in it.
     """
-    place = Path(tempfile.mkdtemp(dir=scratch)) / kind
-    command = [*workspace(place), "--pipelines=backtest"]
-    changes = {"oracle": False, "end": end, "policies": [{"name": kind, "kind": kind}]}
-    (place / "conf" / "local" / "parameters.yml").write_text(json.dumps({"backtest": changes}))
+    conf = own_configuration(Path(tempfile.mkdtemp(dir=scratch)))
+    others = {name: None for name in read_sections()["backtest"].policies if name != kind}
+    changes = {"oracle": False, "end": end, "policies": others}
+    (conf / "local" / "parameters.yml").write_text(json.dumps({"backtest": changes}))
+    command = [*full_cycle(conf), "--pipelines=backtest"]
     total = cpu_seconds(command, scratch / "output.log")
-    row = pd.read_csv(place / "data" / "08_reporting" / "backtest_summary.csv").iloc[0]
+    row = pd.read_csv(workspace(conf) / "08_reporting" / "backtest_summary.csv").iloc[0]
     fits = float(row["fit_cpu_seconds"])
     print(
         f"{kind}: {row['n_windows']} windows, {row['retrains'] + 1} models, RMSE "

@@ -18,24 +18,23 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from project import RAW_TABLE
 from regression_lifecycle.adapters.evidently import ColumnRoles
-from regression_lifecycle.core.drift.calibration import (
+from regression_lifecycle.core.drift.calibration import calibrate, calibrated_parameters
+from regression_lifecycle.core.drift.parameters import (
     CalibrationParameters,
-    calibrate,
-    calibrated_parameters,
+    DriftParameters,
+    ReferenceParameters,
 )
-from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import make_profile, score_window
-from regression_lifecycle.core.drift.reference import ReferenceParameters, reference_rows
+from regression_lifecycle.core.drift.reference import reference_rows
 from regression_lifecycle.core.drift.verdict import is_table_drifted
 
-ROOT = Path(__file__).resolve().parents[1]
 WEEK = pd.Timedelta(days=7)
 FIRST_WEEKS = 4
 FEATURES = ("temp", "atemp", "hum", "windspeed")
@@ -67,7 +66,7 @@ def read_table() -> pd.DataFrame:
         The raw columns with ``at`` (the moment of a row) and ``prediction``: the count of the
         same hour a week earlier, which is a forecast out of sample.
     """
-    table = pd.read_csv(ROOT / "data" / "01_raw" / "hour.csv")
+    table = pd.read_csv(RAW_TABLE)
     table["at"] = pd.to_datetime(table["dteday"]) + pd.to_timedelta(table["hr"], unit="h")
     table = table.sort_values("at", ignore_index=True)
     earlier = table.set_index("at")["cnt"]

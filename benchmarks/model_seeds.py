@@ -15,51 +15,34 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.framework.project import configure_project, settings
-from regression_lifecycle.core.drift.check_parameters import DriftCheckParameters
 
-from regression_lifecycle.core import training
+from project import PROBLEM, ROOT, open_loader, read_sections
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.contract import enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
-from regression_lifecycle.core.evaluation import EvaluationParameters
-from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.core.monitoring import MonitoringParameters
 from regression_lifecycle.pipelines.backtest.drift import check_history
-from regression_lifecycle.pipelines.backtest.nodes import cut_history, replay_policies
+from regression_lifecycle.pipelines.backtest.nodes import (
+    build_history,
+    collect_past,
+    cut_windows,
+    make_models,
+    replay_policies,
+    summarise_policies,
+)
 
-ROOT = Path(__file__).resolve().parents[1]
-POLICIES = [
-    {"name": "always", "kind": "every", "windows": 1},
-    {"name": "configured", "kind": "configured"},
-]
+POLICIES = {
+    "always": {"kind": "every", "windows": 1},
+    "configured": {"kind": "configured"},
+}
 Figures = dict[str, float]
-
-
-def read_configuration(env: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Read parameters and raw table of an environment.
-
-    Args:
-        env: Name of the environment.
-
-    Returns:
-        Sections of the parameters by name, and the raw table.
-    """
-    configure_project("regression_lifecycle")
-    loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=ROOT / "conf", env=env, **settings.CONFIG_LOADER_ARGS
-    )
-    raw = pd.read_csv(ROOT / loader["catalog"]["raw_observations"]["filepath"])
-    return loader["parameters"], raw
 
 
 def with_seed(parameters: TrainingParameters, seed: int) -> TrainingParameters:
@@ -82,17 +65,19 @@ def holdout_measure(
     """Prepare the holdout.
 
     Args:
-        sections: Parameters by section.
+        sections: Typed parameters by section.
         observations: Rows that keep the contract.
         problem: Names time and target.
 
     Returns:
         A function that fits on the training rows and returns errors of the holdout.
     """
-    preprocessing = PreprocessingParameters(**sections["preprocessing"])
+    preprocessing = sections["preprocessing"]
     names = list(preprocessing.feature_names)
     table = build_features(observations, problem, preprocessing.recipe)
-    past, holdout = split_by_time(table, problem.timestamp.name, preprocessing.split)
+    past, holdout = split_by_time(
+        table, problem.timestamp.name, preprocessing.split, target=problem.target
+    )
     target = past[problem.target].astype("float64")
 
     def measure(parameters: TrainingParameters) -> Figures:
@@ -110,33 +95,32 @@ def backtest_measure(
     """Prepare the replay.
 
     Args:
-        sections: Parameters by section.
+        sections: Typed parameters by section.
         observations: Rows that keep the contract.
         problem: Names time and target.
 
     Returns:
         A function that replays the policies and returns their errors and numbers of retrainings.
     """
-    preprocessing = PreprocessingParameters(**sections["preprocessing"])
-    watching = MonitoringParameters(**sections["monitoring"])
-    asked = BacktestParameters(**{**sections["backtest"], "policies": POLICIES, "oracle": False})
-    evaluation = EvaluationParameters(**sections["evaluation"])
-    rows, windows = cut_history(
-        observations, None, problem, preprocessing, evaluation, watching, asked
+    preprocessing, retraining = sections["preprocessing"], sections["retraining"]
+    asked = BacktestParameters.model_validate(
+        {"start": sections["backtest"].start, "policies": POLICIES, "oracle": False}
     )
-    drift_check = DriftCheckParameters(**sections["drift_check"])
-    drift = check_history(rows, windows, problem, drift_check, watching)
-    retraining = RetrainingParameters(**sections["retraining"])
+    known, windows = cut_windows(observations, None, problem, sections["windows"], asked)
+    rows = build_history(known, windows, problem, preprocessing, sections["evaluation"].baseline)
+    drift = check_history(rows, windows, problem, sections["drift"])
+    past = collect_past(rows, windows, drift, problem)
 
     def measure(parameters: TrainingParameters) -> Figures:
-        _, summary = replay_policies(
-            rows, windows, drift, problem, preprocessing, parameters, watching, retraining, asked
+        models = make_models(past, rows, preprocessing, parameters, retraining)
+        replays = replay_policies(
+            models, sections["adjustment"], sections["policy"], retraining, asked
         )
-        always, configured = summary.to_dict("records")
+        _, summary = summarise_policies(replays, models, asked)
+        found = summary.set_index("policy")
         return {
-            "always": always["rmse"],
-            "configured": configured["rmse"],
-            "retrains": configured["retrains"],
+            **found["rmse"].to_dict(),
+            "retrains": found.loc["configured", "retrains"],
         }
 
     return measure
@@ -145,18 +129,19 @@ def backtest_measure(
 def main() -> None:
     """Print one row per seed, and the median."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--env", default="bike_hourly", help="environment of the model")
+    parser.add_argument("--env", default=PROBLEM, help="environments of the model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--backtest", action="store_true", help="replay the policies as well")
     options = parser.parse_args()
 
-    sections, raw = read_configuration(options.env)
-    problem = Problem(**sections["problem"])
-    observations, _ = enforce_contract(raw, problem, IngestionParameters(**sections["ingestion"]))
+    sections = read_sections(options.env)
+    raw = pd.read_csv(ROOT / open_loader(options.env)["catalog"]["raw_observations"]["filepath"])
+    problem = sections["problem"]
+    observations, _ = enforce_contract(raw, problem, sections["ingestion"])
     measures = [holdout_measure(sections, observations, problem)]
     if options.backtest:
         measures.append(backtest_measure(sections, observations, problem))
-    parameters = TrainingParameters(**sections["training"])
+    parameters = sections["training"]
 
     rows: list[Figures] = []
     for seed in options.seeds:

@@ -16,15 +16,14 @@ import json
 import math
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
-KEDRO = Path(sys.executable).with_name("kedro")
+from project import KEDRO, ROOT, own_configuration, workspace, write_parameters
+
 PLAIN_SCRIPT = ROOT / "benchmarks" / "plain_script.py"
 
 WARM_UP = 1
@@ -63,20 +62,8 @@ def cpu_seconds(command: list[str], log: Path) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def workspace(folder: Path) -> list[str]:
-    """Make a place of its own for a full cycle: the base environment, nothing of the user's.
-
-    Args:
-        folder: A folder that does not exist yet.
-
-    Returns:
-        The command that runs the cycle there.
-    """
-    conf = folder / "conf"
-    shutil.copytree(ROOT / "conf" / "base", conf / "base")
-    (conf / "local").mkdir()
-    place = json.dumps((folder / "data").as_posix())
-    (conf / "local" / "globals.yml").write_text(f"workspace: {place}\n")
+def full_cycle(conf: Path) -> list[str]:
+    """The command that runs the cycle with a configuration."""
     return [str(KEDRO), "run", f"--conf-source={conf}"]
 
 
@@ -85,12 +72,12 @@ def require_same_work(plain: Path, cycle: Path) -> None:
 
     Args:
         plain: Result folder of the plain script.
-        cycle: Workspace of the full cycle.
+        cycle: Configuration of the full cycle.
 
     Raises:
         SystemExit: If holdout metrics or drift scores differ.
     """
-    reports = cycle / "data" / "08_reporting"
+    reports = workspace(cycle) / "08_reporting"
     mine = json.loads((plain / "holdout_metrics.json").read_text())
     theirs = json.loads((reports / "holdout_metrics.json").read_text())
     pairs = {
@@ -140,15 +127,17 @@ def measure_run(repeat: int, scratch: Path) -> bool:
     Returns:
         Whether the cycle takes at most :data:`MAXIMUM_RUN_RATIO` times as long.
     """
-    plain, cycle = scratch / "plain", scratch / "cycle"
+    plain, cycle = scratch / "plain", own_configuration(scratch / "cycle")
+    parameters = scratch / "parameters.json"
+    write_parameters(parameters)
     commands = {
-        PLAIN: [sys.executable, str(PLAIN_SCRIPT), str(plain)],
-        RUN: workspace(cycle),
+        PLAIN: [sys.executable, str(PLAIN_SCRIPT), str(plain), str(parameters)],
+        RUN: full_cycle(cycle),
     }
     in_turn(commands, WARM_UP, scratch)
     require_same_work(plain, cycle)
     found = in_turn(commands, repeat, scratch)
-    fresh = cpu_seconds(workspace(scratch / "fresh"), scratch / "output.log")
+    fresh = cpu_seconds(full_cycle(own_configuration(scratch / "fresh")), scratch / "output.log")
     show({**found, FRESH: [fresh]})
     base = found[PLAIN]
     low, middle = min(found[RUN]) / min(base), median(found[RUN]) / median(base)

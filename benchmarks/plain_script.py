@@ -1,11 +1,12 @@
 """The full cycle's work as one script, without Kedro and MLflow: what ``overhead.py`` divides by.
 
-It takes model, features, folds, windows, drift methods and reports from ``conf/base``, fits and
+It takes model, features, folds, windows, drift methods and reports from the configuration, fits and
 predicts the same, and writes its results to a folder. What it leaves out is what the project
 adds: contract validators, checked loading and saving of every table between two steps, model
 file, gate, registry, ledger, lineage, run history, summaries and a champion to meet.
 
-Usage: ``python benchmarks/plain_script.py FOLDER``
+Usage: ``python benchmarks/plain_script.py FOLDER PARAMETERS``, the latter as ``project.py`` writes
+them, since who reads the configuration knows Kedro.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from omegaconf import OmegaConf
 from sklearn.inspection import permutation_importance
 
+from project import RAW_TABLE
 from regression_lifecycle.adapters.evidently import (
     ColumnRoles,
     data_quality_snapshot,
@@ -28,9 +29,9 @@ from regression_lifecycle.adapters.evidently import (
 )
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.splits import assign_windows, split_by_time
+from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.drift.parameters import DriftParameters
-from regression_lifecycle.core.drift.profile import compare_tables
+from regression_lifecycle.core.drift.profile import compare_tables, make_profile, score_window
 from regression_lifecycle.core.evaluation import holdout as evaluation
 from regression_lifecycle.core.evaluation.baseline import baseline_forecast
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE
@@ -39,45 +40,30 @@ from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 from regression_lifecycle.pipelines.roles import column_roles
 
-ROOT = Path(__file__).resolve().parents[1]
 PREDICTION = "prediction"
 
 
-def read_parameters(folder: Path) -> dict[str, Any]:
-    """Read all ``parameters_*.yml`` of a folder, ``${globals:...}`` resolved.
-
-    Args:
-        folder: For example ``conf/base``.
-
-    Returns:
-        Sections by name.
-    """
-    shared = OmegaConf.load(folder / "globals.yml")
-    OmegaConf.register_new_resolver("globals", lambda key: shared[key])
-    files = [OmegaConf.load(path) for path in sorted(folder.glob("parameters_*.yml"))]
-    parameters: dict[str, Any] = OmegaConf.to_container(OmegaConf.merge(*files), resolve=True)
-    return parameters
-
-
-def main(folder: Path) -> None:
+def main(folder: Path, parameters: Path) -> None:
     """Do the work.
 
     Args:
         folder: Where the results go.
+        parameters: All parameters as JSON.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sections = read_parameters(ROOT / "conf" / "base")
-    problem = Problem(**sections["problem"])
-    preprocessing = PreprocessingParameters(**sections["preprocessing"])
-    fitting = TrainingParameters(**sections["training"])
-    judging = EvaluationParameters(**sections["evaluation"])
-    drift = DriftParameters(**sections["drift"])
+    sections: dict[str, Any] = json.loads(parameters.read_text())
+    problem = Problem.model_validate(sections["problem"])
+    preprocessing = PreprocessingParameters.model_validate(sections["preprocessing"])
+    fitting = TrainingParameters.model_validate(sections["training"])
+    judging = EvaluationParameters.model_validate(sections["evaluation"])
+    drift = DriftParameters.model_validate(sections["drift"])
     stamp = problem.timestamp.name
 
-    raw = pd.read_csv(ROOT / "data" / "01_raw" / "hour.csv")
-    ingestion = IngestionParameters(**sections["ingestion"])
+    raw = pd.read_csv(RAW_TABLE)
+    ingestion = IngestionParameters.model_validate(sections["ingestion"])
     observations, _ = enforce_contract(raw, problem, ingestion)
     dates = ("date", "datetime")
     described = [name for name, spec in problem.columns.items() if spec.type not in dates]
@@ -87,9 +73,9 @@ def main(folder: Path) -> None:
         maximum_rows=ingestion.report_rows,
         seed=0,
     ).save_html(str(folder / "data_quality_report.html"))
-    ahead = [name for name in problem.columns if problem.is_known_in_advance(name)]
+    ahead = problem.columns_known_in_advance
     table = build_features(observations, problem, preprocessing.recipe, keep=ahead)
-    past, holdout = split_by_time(table, stamp, preprocessing.split)
+    past, holdout = split_by_time(table, stamp, preprocessing.split, target=problem.target)
 
     names = list(preprocessing.feature_names)
     features, target = past[names], past[problem.target].astype("float64")
@@ -133,13 +119,13 @@ def measure(
     predictions: pd.DataFrame, problem: Problem, judging: EvaluationParameters, folder: Path
 ) -> None:
     """Write metrics of all rows, of segments and of windows, and the worst rows."""
-    stamp, target = problem.timestamp.name, problem.target
+    target = problem.target
     overall = evaluation.overall_metrics(predictions, target)
     (folder / "holdout_metrics.json").write_text(json.dumps(overall, indent=2))
-    windows = assign_windows(predictions[stamp], problem.frequency, judging.windows)
+    windows = list_windows(predictions, problem, judging.windows)
     tables = {
         "segment_metrics": evaluation.segment_metrics(predictions, target, judging.segments),
-        "window_metrics": evaluation.window_metrics(predictions, windows, stamp, target),
+        "window_metrics": evaluation.window_metrics(predictions, windows, problem, judging.windows),
         "worst_rows": evaluation.worst_rows(predictions, target, judging.worst_rows),
     }
     for name, table in tables.items():
@@ -181,12 +167,13 @@ def compare_windows(
     drift: DriftParameters,
 ) -> pd.DataFrame:
     """Compute the drift verdict of every window of the holdout."""
-    moments = current[problem.timestamp.name]
-    tables = []
-    for window in assign_windows(moments, problem.frequency, judging.windows).to_dict("records"):
-        rows = current[(moments >= window["start"]) & (moments < window["end"])]
-        verdict = compare_tables(reference, rows, roles.columns(), drift)
-        tables.append(verdict.assign(window=window["window"]))
+    windows = list_windows(current, problem, judging.windows)
+    place = window_of_rows(current, windows, problem, judging.windows)
+    profile = make_profile(reference, roles.columns(), drift)
+    tables = [
+        score_window(profile, current[place == window.index], drift).assign(window=window.label)
+        for window in windows
+    ]
     return pd.concat(tables)
 
 
@@ -232,6 +219,6 @@ def draw(
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
     foreign = {"kedro", "mlflow"} & {name.partition(".")[0] for name in sys.modules}
     assert not foreign, f"the plain script must not import {foreign}"

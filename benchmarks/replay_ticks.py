@@ -7,8 +7,6 @@ stopped goes on where it was.
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -18,25 +16,9 @@ import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-ROOT = Path(__file__).resolve().parents[1]
+from project import ROOT, own_configuration, workspace
+
 FIRST, LAST = "2011-01-29", "2013-01-05"
-
-
-def own_configuration(folder: Path) -> Path:
-    """Make a place of its own for the loop: the base environment, nothing of the user's.
-
-    Args:
-        folder: Where everything is written.
-
-    Returns:
-        The configuration folder.
-    """
-    conf = folder / "conf"
-    shutil.copytree(ROOT / "conf" / "base", conf / "base", dirs_exist_ok=True)
-    (conf / "local").mkdir(exist_ok=True)
-    place = json.dumps((folder / "data").resolve().as_posix())
-    (conf / "local" / "globals.yml").write_text(f"workspace: {place}\n")
-    return conf
 
 
 def what_was_served(conf: Path) -> str:
@@ -85,7 +67,7 @@ def main() -> int:
         seconds = time.process_time() - begun
         print(f"tick {as_of}: {EXIT_CODES[code]}, {seconds:.1f} s of CPU", flush=True)
     print(what_was_served(conf))
-    print(f"Picture {options.folder / 'data' / '08_reporting' / 'error_by_window.png'}")
+    print(f"Picture {workspace(conf) / '08_reporting' / 'error_by_window.png'}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What scoring costs beside the model itself: `kedro run --pipeline=scoring` on many rows.
+"""What scoring costs beside the model itself: `kedro run --pipelines=scoring` on many rows.
 
 A champion is trained in a workspace of its own. Then three commands are run in turn, each in a
 process of its own with one native thread:
@@ -27,8 +27,8 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parents[1]
-KEDRO = Path(sys.executable).with_name("kedro")
+from project import KEDRO, RAW_TABLE, ROOT, own_configuration, read_sections, workspace
+
 FIRST = pd.Timestamp("2013-01-01")
 MINIMUM_SPEED = 0.8
 WHOLE, PIECES, SCORING = "predict, whole frame", "predict, pieces", "scoring"
@@ -41,7 +41,7 @@ def make_table(rows: int, path: Path) -> None:
         rows: Hours.
         path: CSV file.
     """
-    raw = pd.read_csv(ROOT / "data" / "01_raw" / "hour.csv")
+    raw = pd.read_csv(RAW_TABLE)
     table = raw.iloc[np.arange(rows) % len(raw)].reset_index(drop=True)
     moments = pd.date_range(FIRST, periods=rows, freq="h")
     clock = {
@@ -53,32 +53,21 @@ def make_table(rows: int, path: Path) -> None:
     table.assign(**clock).to_csv(path, index=False)
 
 
-def make_conf(folder: Path, table: Path, workspace: str, pieces: int) -> Path:
-    """Copy the configuration, with another table to score and a workspace of its own.
+def score_from(conf: Path, table: Path, pieces: int) -> None:
+    """Name the table to score.
 
     Args:
-        folder: Where it goes.
-        table: The table to score.
-        workspace: Name of the workspace below ``folder``.
+        conf: Configuration.
+        table: CSV file.
         pieces: Rows of a piece.
-
-    Returns:
-        The configuration's folder.
     """
-    conf = folder / f"conf_{workspace}"
-    if not conf.exists():
-        subprocess.run(["cp", "-r", str(ROOT / "conf"), str(conf)], check=True)
-    local = conf / "local"
-    local.mkdir(exist_ok=True)
-    (local / "globals.yml").write_text(f"workspace: {folder / workspace}\n")
     entry = {
         "type": "pandas.CSVDataset",
         "filepath": str(table),
         "load_args": {"chunksize": pieces},
         "metadata": {"kedro-viz": {"layer": "raw"}},
     }
-    (local / "catalog.yml").write_text(json.dumps({"scoring_batch": entry}))
-    return conf
+    (conf / "local" / "catalog.yml").write_text(json.dumps({"scoring_batch": entry}))
 
 
 def run(command: list[str], folder: Path) -> tuple[float, float, float]:
@@ -150,24 +139,18 @@ def bare(model: Path, features: Path, pieces: int) -> tuple[float, float, float]
     return cpu, wall, peak
 
 
-def make_features(model: Path, conf: Path, table: Path, path: Path) -> None:
+def make_features(model: Path, table: Path, path: Path) -> None:
     """Make the features of the table, as scoring makes them.
 
     Args:
         model: Archive of the model.
-        conf: Configuration.
         table: CSV file.
         path: Parquet file.
     """
-    import yaml
-
     from regression_lifecycle.adapters.mlflow.model_files import read_archive
-    from regression_lifecycle.core.data.problem import Problem
     from regression_lifecycle.core.features.streaming import BatchReader
 
-    text = (conf / "base" / "parameters_problem.yml").read_text()
-    section = yaml.safe_load(text.replace("${globals:model_name}", "bench"))["problem"]
-    problem = Problem.model_validate(section)
+    problem = read_sections()["problem"]
     recipe = read_archive(model).metadata.recipe
     # Nothing that was observed reaches into the table's time.
     nothing = pd.DataFrame({problem.timestamp.name: pd.Series(dtype="datetime64[us]")})
@@ -194,12 +177,13 @@ def main() -> None:
         table, small = folder / "rows.csv", folder / "few_rows.csv"
         make_table(given.rows, table)
         make_table(given.rows // 4, small)
-        conf = make_conf(folder, table, "workspace", given.pieces)
+        conf = own_configuration(folder)
+        score_from(conf, table, given.pieces)
         print("training a champion ...", flush=True)
         run([str(KEDRO), "run", f"--conf-source={conf}"], folder)
-        model = folder / "workspace" / "06_models" / "candidate_model.zip"
+        model = workspace(conf) / "06_models" / "candidate_model.zip"
         features = folder / "features.parquet"
-        make_features(model, conf, table, features)
+        make_features(model, table, features)
         found: dict[str, list[tuple[float, float, float]]] = {WHOLE: [], PIECES: [], SCORING: []}
         scoring = [str(KEDRO), "run", "--pipelines=scoring", f"--conf-source={conf}"]
         for number in range(given.repeat):
@@ -208,7 +192,7 @@ def main() -> None:
             found[SCORING].append(run(command, folder))
             found[WHOLE].append(bare(model, features, 0))
             found[PIECES].append(bare(model, features, given.pieces))
-        make_conf(folder, small, "workspace", given.pieces)
+        score_from(conf, small, given.pieces)
         quarter = run([*scoring, "--params=scoring.batch=quarter"], folder)
     print(f"\n{given.rows:,} rows in pieces of {given.pieces:,}")
     print(f"{'command':<24}{'CPU s':>9}{'wall s':>9}{'MB':>8}{'rows/CPU s':>13}")

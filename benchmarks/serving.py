@@ -15,7 +15,6 @@ import json
 import math
 import os
 import platform
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,8 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
-KEDRO = Path(sys.executable).with_name("kedro")
+from project import KEDRO, PROBLEM, ROOT, own_configuration, workspace
 
 OURS, THEIRS = "kedro serve", "mlflow models serve"
 # Rows per request, and clients that ask at the same time.
@@ -92,12 +90,8 @@ def make_champion(folder: Path) -> Path:
     Returns:
         The configuration folder.
     """
-    conf = folder / "conf"
-    if not (folder / "data" / "mlflow" / "mlflow.db").exists():
-        shutil.copytree(ROOT / "conf" / "base", conf / "base")
-        (conf / "local").mkdir()
-        place = json.dumps((folder / "data").as_posix())
-        (conf / "local" / "globals.yml").write_text(f"workspace: {place}\n")
+    conf = own_configuration(folder)
+    if not database_of(conf).exists():
         print("kedro run makes a champion ...", flush=True)
         with (folder / "run.log").open("wb") as log:
             subprocess.run(
@@ -109,6 +103,11 @@ def make_champion(folder: Path) -> Path:
                 check=True,
             )
     return conf
+
+
+def database_of(conf: Path) -> Path:
+    """MLflow's database."""
+    return workspace(conf) / "mlflow" / "mlflow.db"
 
 
 def free_port() -> int:
@@ -291,10 +290,10 @@ def measure(conf: Path, scratch: Path, rounds: int, seconds: float) -> dict[str,
         By server the rounds per load.
     """
     ours, theirs = free_port(), free_port()
-    database = (conf.parent / "data" / "mlflow" / "mlflow.db").as_posix()
+    database = database_of(conf).as_posix()
     serve = [str(KEDRO), "serve", f"--conf-source={conf}", "--port", str(ours)]
     mlflow = [
-        *(sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/bike_hourly@champion"),
+        *(sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{PROBLEM}@champion"),
         *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(theirs)),
     ]
     with (

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from serving import KEDRO, ROOT, environment, free_port, make_champion, rows_of, wait_for
+from project import KEDRO, ROOT
+from serving import environment, free_port, make_champion, rows_of, wait_for
 
 # Shares of the time at which something happens.
 STOP_STORE, KILL_SERVICE, START_STORE = 0.2, 0.45, 0.7

@@ -12,9 +12,7 @@ of these is measured in CPU seconds (user plus system) and megabytes:
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,12 +22,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from project import KEDRO, PROBLEM, ROOT, own_configuration, workspace
 from regression_lifecycle.adapters.database import upsert_rows
 from regression_lifecycle.core.data.tables import PREDICTIONS
 
-ROOT = Path(__file__).resolve().parents[1]
-KEDRO = Path(sys.executable).with_name("kedro")
-ENVIRONMENT = "bike_hourly"
 FIRST, NEXT = "2012-12-01", "2012-12-08"
 PIECE_ROWS = 100_000
 # A tick ends with one of these; anything else is an error.
@@ -69,27 +65,6 @@ def cost_of(command: list[str], log: Path) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def own_configuration(folder: Path) -> Path:
-    """Make a place of its own for the loop.
-
-    Args:
-        folder: Where everything is written.
-
-    Returns:
-        The configuration folder.
-    """
-    conf = folder / "conf"
-    shutil.copytree(ROOT / "conf", conf, ignore=shutil.ignore_patterns("local"))
-    (conf / "local").mkdir()
-    places = {
-        "data_root": (folder / "data").as_posix(),
-        "raw_folder": (ROOT / "data" / "01_raw").as_posix(),
-    }
-    text = "".join(f"{name}: {json.dumps(place)}\n" for name, place in places.items())
-    (conf / "local" / "globals.yml").write_text(text)
-    return conf
-
-
 def fill_predictions(url: str, n_rows: int) -> None:
     """Store predictions of windows that nobody looks at any more.
 
@@ -103,7 +78,7 @@ def fill_predictions(url: str, n_rows: int) -> None:
         week = numbers // 168
         rows = pd.DataFrame(
             {
-                "problem": ENVIRONMENT,
+                "problem": PROBLEM,
                 "row_key": moments.astype("str"),
                 "model_version": "0",
                 "timestamp": moments,
@@ -132,8 +107,9 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        place = [f"--conf-source={own_configuration(folder)}", f"--env={ENVIRONMENT}"]
-        url = f"sqlite:///{(folder / 'data' / ENVIRONMENT / 'lifecycle.db').as_posix()}"
+        conf = own_configuration(folder)
+        place = [f"--conf-source={conf}"]
+        url = f"sqlite:///{(workspace(conf) / 'lifecycle.db').as_posix()}"
         log = folder / "output.log"
 
         def measure(what: str, *arguments: str) -> Cost:

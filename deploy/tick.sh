@@ -2,7 +2,8 @@
 # One tick for cron. It writes to a log, tries again while another run is at work, and fails, with
 # the end of the log on the screen for cron's mail, only if a person has to look:
 #   15 5 * * 1  /srv/bikes/deploy/tick.sh
-# LIFECYCLE_TICK_COMMAND  by default .venv/bin/kedro tick --env=production
+# KEDRO_ENV               problem and deployment, by default bike_hourly,production
+# LIFECYCLE_TICK_COMMAND  by default .venv/bin/kedro tick --env=$KEDRO_ENV
 # LIFECYCLE_TICK_LOG      by default tick.log in the project
 # LIFECYCLE_ENV_FILE      file of NAME=value lines that the tick needs; cron knows no others
 set -u
@@ -13,7 +14,7 @@ if [ -n "${LIFECYCLE_ENV_FILE:-}" ]; then
   . "$LIFECYCLE_ENV_FILE" || exit 1
   set +a
 fi
-read -r -a command <<<"${LIFECYCLE_TICK_COMMAND:-.venv/bin/kedro tick --env=production}"
+read -r -a command <<<"${LIFECYCLE_TICK_COMMAND:-.venv/bin/kedro tick --env=${KEDRO_ENV:-bike_hourly,production}}"
 log=${LIFECYCLE_TICK_LOG:-tick.log}
 
 # Each try waits for the other run by itself, ten minutes by default.

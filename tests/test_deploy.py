@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,28 +16,50 @@ from typing import Any
 import pytest
 import yaml
 
+from regression_lifecycle.cli import cli
 from regression_lifecycle.core.errors import LockedError
 from regression_lifecycle.runtime.tick import EXIT_CODES
 from tests.conftest import ROOT
+from tests.shipped import open_loader
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 # MAJOR.MINOR.PATCH of what is inside, or an image of this repository.
 PINNED = re.compile(r".+:(\d+\.\d+(\.\d+)?-[\w-]+|local)$")
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|ACCESS_KEY")
+# ${NAME}, ${NAME:-default} and ${NAME:?what to do}, as Compose reads them.
+VARIABLE = re.compile(r"\$\{(\w+)(?::(?P<sign>[-?])(?P<rest>[^}]*))?\}")
 
 
-def variables(*paths: Path) -> set[str]:
-    """Names that configuration files read from the environment without a default."""
-    text = "".join(path.read_text() for path in paths)
-    return set(re.findall(r"\$\{(?:required|env):(\w+),?", text))
+def interpolated(service: str, **given: str) -> dict[str, str]:
+    """The environment of a service as Compose makes it."""
+
+    def fill(found: re.Match[str]) -> str:
+        default = found["rest"] if found["sign"] == "-" else ""
+        return given.get(found[1]) or default
+
+    environment = SERVICES[service]["environment"]
+    return {name: VARIABLE.sub(fill, value) for name, value in environment.items() if value}
 
 
-def instructions(name: str) -> list[str]:
-    text = DOCKERFILE.replace("\\\n", " ")
-    return [line for line in text.splitlines() if line.startswith(f"{name} ")]
+def instructions() -> list[tuple[str, str]]:
+    """Instructions of the image in order, each with its arguments."""
+    text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
+    return [(name, arguments) for name, _, arguments in (line.partition(" ") for line in lines)]
+
+
+def arguments_of(name: str) -> list[str]:
+    return [arguments for found, arguments in instructions() if found == name]
+
+
+def understood(command: list[str]) -> str:
+    """Name of the project's command that a command line starts."""
+    program, name, *arguments = command
+    assert program == "kedro"
+    cli.commands[name].make_context(name, arguments)
+    return name
 
 
 def test_the_services_are_the_ones_that_are_described() -> None:
@@ -72,22 +96,40 @@ def test_a_service_is_watched_unless_it_ends_by_itself(name: str) -> None:
             assert other in SERVICES
 
 
-@pytest.mark.parametrize("name", ["service", "tick"])
-def test_production_gets_every_variable_that_it_reads(name: str) -> None:
-    conf = sorted((ROOT / "conf" / "production").glob("*.yml"))
-    token = yaml.safe_load((ROOT / "conf/production/parameters.yml").read_text())
-    needed = {*variables(*conf), token["serving"]["token_env"]}
+@pytest.mark.parametrize(("service", "command"), [("service", "serve"), ("tick", "tick")])
+def test_a_container_starts_its_command_with_all_that_the_configuration_reads(
+    service: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"POSTGRES_PASSWORD": "hush", "LIFECYCLE_SERVE_TOKEN": "open sesame"}
+    for name, value in interpolated(service, **given).items():
+        monkeypatch.setenv(name, value)
 
-    assert needed >= {"LIFECYCLE_STORE_URL", "LIFECYCLE_MLFLOW_URI", "LIFECYCLE_DATA_URL"}
-    assert needed <= set(SERVICES[name]["environment"])
-    assert SERVICES[name]["command"][-1] == "--env=production"
+    assert understood(SERVICES[service]["command"]) == command
+    loader = open_loader(env=os.environ["KEDRO_ENV"])
+    assert loader.table == "bike_hourly"
+    assert loader["catalog"]["raw_observations"]["filepath"] == "/data/files/01_raw/hour.csv"
+    assert loader["catalog"]["ledger"]["url"] == (
+        "postgresql+psycopg://lifecycle:hush@postgres:5432/lifecycle"
+    )
+    assert loader["mlflow"]["server"]["mlflow_tracking_uri"] == "http://mlflow:5000"
+    assert os.environ[loader["parameters"]["serving"]["token_env"]] == "open sesame"
 
 
-def test_the_lock_and_the_log_are_in_a_volume_that_service_and_tick_share() -> None:
-    folder = SERVICES["service"]["environment"]["LIFECYCLE_LOCAL_FOLDER"]
+@pytest.mark.parametrize("service", ["service", "tick"])
+def test_another_problem_is_one_variable(service: str) -> None:
+    found = interpolated(service, KEDRO_ENV="bike_daily,production")
+
+    assert found["KEDRO_ENV"] == "bike_daily,production"
+
+
+def test_the_lock_and_the_log_are_in_a_volume_that_service_and_tick_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in interpolated("service").items():
+        monkeypatch.setenv(name, value)
 
     assert SERVICES["service"]["volumes"] == SERVICES["tick"]["volumes"] == ["data:/data"]
-    assert folder.startswith("/data/")
+    assert open_loader(env=os.environ["KEDRO_ENV"]).local_folder.is_relative_to("/data")
     assert "data" in COMPOSE["volumes"]
 
 
@@ -96,35 +138,43 @@ def test_no_secret_stands_in_a_file_and_each_that_is_needed_is_in_the_example() 
     compose = (DEPLOY / "compose.yaml").read_text()
 
     known = dict(re.findall(r"^#?(\w+)=(.*)$", example, re.MULTILINE))
-    asked = set(re.findall(r"\$\{(\w+)", compose)) | {
-        name for name, value in COMPOSE["x-storage"].items() if value is None
-    }
-    assert asked == set(known)
+    asked = {found[1]: found["sign"] for found in VARIABLE.finditer(compose)}
+    handed_on = {name for name, value in COMPOSE["x-storage"].items() if value is None}
+    assert {*asked, *handed_on} == set(known)
     assert {name: value for name, value in known.items() if SECRET.search(name) and value} == {}
     # What must be set stops the start, and is not empty by default.
-    assert set(re.findall(r"\$\{(\w+):\?", compose)) == set(re.findall(r"(?m)^(\w+)=", example))
+    needed = {name for name, sign in asked.items() if sign == "?"}
+    assert needed == set(re.findall(r"(?m)^(\w+)=", example))
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if SECRET.search(name):
-                assert value is None or value.startswith("${")
+                assert value is None or VARIABLE.match(value)
     assert ".env" in (DEPLOY / ".gitignore").read_text().split()
 
 
-def test_the_image_is_built_from_the_lock_and_runs_as_nobody_special() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    uv = re.search(r"UV_VERSION := (\S+)", makefile)
-    assert uv is not None
+def test_the_image_is_pinned_serves_and_runs_as_nobody_special() -> None:
+    names = [name for name, _ in instructions()]
+    images = [arguments.split()[0] for arguments in arguments_of("FROM")]
+    variables = dict(
+        word.split("=", 1) for arguments in arguments_of("ENV") for word in shlex.split(arguments)
+    )
 
-    images = [line.split()[1] for line in instructions("FROM")]
-    assert len(images) == 2
     assert all(PINNED.match(image) for image in images)
-    assert f"uv=={uv[1]}" in DOCKERFILE
-    assert DOCKERFILE.count("uv sync --locked --no-default-groups --extra production") == 2
-    assert instructions("USER") == ["USER 10001:10001"]
-    assert DOCKERFILE.rindex("USER 10001:10001") > DOCKERFILE.rindex("COPY ")
-    assert len(instructions("HEALTHCHECK")) == 1
-    assert instructions("CMD") == ['CMD ["kedro", "serve", "--env=production"]']
-    assert not [line for line in instructions("ENV") + instructions("ARG") if SECRET.search(line)]
+    assert arguments_of("USER") == ["10001:10001"]
+    assert names.index("USER") > len(names) - 1 - names[::-1].index("COPY")
+    assert understood(json.loads(arguments_of("CMD")[0])) == "serve"
+    assert variables["KEDRO_ENV"] == interpolated("service")["KEDRO_ENV"]
+    assert arguments_of("ARG") == []
+    assert [name for name in variables if SECRET.search(name)] == []
+
+
+def test_the_image_installs_with_the_version_of_uv_that_the_makefile_has() -> None:
+    makefile = re.search(r"UV_VERSION := (\S+)", (ROOT / "Makefile").read_text())
+    image = re.search(r"uv==(\S+)", " ".join(arguments_of("RUN")))
+
+    assert makefile is not None
+    assert image is not None
+    assert image[1] == makefile[1]
 
 
 def test_what_is_copied_into_the_image_is_let_through_and_nothing_else() -> None:
@@ -132,9 +182,9 @@ def test_what_is_copied_into_the_image_is_let_through_and_nothing_else() -> None
     rules = [line for line in ignore if line and not line.startswith("#")]
     copied = {
         source.removeprefix("./")
-        for line in instructions("COPY")
-        if "--from" not in line
-        for source in line.split()[1:-1]
+        for arguments in arguments_of("COPY")
+        if "--from" not in arguments
+        for source in arguments.split()[:-1]
     }
 
     assert rules[0] == "*"
@@ -262,3 +312,23 @@ def test_cron_tells_of_an_error_with_the_end_of_the_log(
     assert returned == codes[0]
     assert log.count("a tick with") == tries
     assert shown == log
+
+
+@pytest.mark.parametrize(
+    ("variables", "env"),
+    [({}, "bike_hourly,production"), ({"KEDRO_ENV": "sales,production"}, "sales,production")],
+)
+def test_cron_ticks_the_problem_that_is_named(
+    tmp_path: Path, variables: dict[str, str], env: str
+) -> None:
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(DEPLOY / "tick.sh", tmp_path / "deploy")
+    kedro = tmp_path / ".venv" / "bin" / "kedro"
+    kedro.parent.mkdir(parents=True)
+    kedro.write_text('#!/bin/sh\necho "told $*"\n')
+    kedro.chmod(0o755)
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+
+    subprocess.run([tmp_path / "deploy" / "tick.sh"], env={**inherited, **variables}, check=True)
+
+    assert f"told tick --env={env}\n" in (tmp_path / "tick.log").read_text()

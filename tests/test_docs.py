@@ -34,7 +34,9 @@ PAGES = sorted(
 )
 PIPELINES = register_pipelines()
 # Environments that a page tells the reader to make.
-EXAMPLES = {"mine"}
+EXAMPLES = {"mine", "sales", "parts"}
+# What a path in the text begins with.
+FOLDERS = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | {"benchmarks", "tests"}
 
 CODE_BLOCK = re.compile(r"^(```.*?^```|(?: {4}.*\n)+)", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\s*(?:\$ )?(?:uv run |\.venv/bin/|\S*=\S* )*(kedro|make)\s(.*)$")
@@ -106,8 +108,7 @@ def test_every_file_of_the_code_that_is_named_is_there(page: Path) -> None:
         name
         for name in inline_code(page.read_text(encoding="utf-8"))
         if re.fullmatch(r"(?:[a-z_]+/)+[a-z0-9_]*(?:\.py|/)?", name)
-        and name.split("/")[0]
-        in {"adapters", "core", "datasets", "pipelines", "benchmarks", "tests"}
+        and name.split("/")[0] in FOLDERS
     ]
 
     assert [name for name in named if not any((at / name).exists() for at in (PACKAGE, ROOT))] == []

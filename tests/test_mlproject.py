@@ -46,7 +46,7 @@ def options(entry_point: str, **given: str) -> dict[str, Any]:
 def test_what_is_left_empty_stays_as_it_is_configured(entry_point: str, pipeline: str) -> None:
     understood = options(entry_point)
 
-    assert understood["env"] == "local"
+    assert understood["env"] == "bike_hourly,local"
     assert understood["pipelines"] == [pipeline]
     assert pipeline in register_pipelines()
     assert "params" not in understood

@@ -5,7 +5,8 @@ know, they hold one lock, and what came of it is an exit code. All that differs 
 installations comes from the environment of Airflow's processes:
 
     LIFECYCLE_PROJECT        folder of the project, by default /app, as in the image
-    LIFECYCLE_TICK_COMMAND   by default `kedro tick --env=production`; with an environment of its
+    KEDRO_ENV                problem and deployment, by default `bike_hourly,production`
+    LIFECYCLE_TICK_COMMAND   by default `kedro tick --env=$KEDRO_ENV`; with an environment of its
                              own `/srv/bikes/.venv/bin/kedro tick ...`, in a container
                              `docker compose run --rm tick`
     LIFECYCLE_SCHEDULE       cron expression, by default `15 5 * * 1`; `none` for by hand only
@@ -36,7 +37,8 @@ OUTCOMES = {
 BUSY = 75
 
 PROJECT = os.environ.get("LIFECYCLE_PROJECT", "/app")
-COMMAND = shlex.split(os.environ.get("LIFECYCLE_TICK_COMMAND", "kedro tick --env=production"))
+ENV = os.environ.get("KEDRO_ENV", "bike_hourly,production")
+COMMAND = shlex.split(os.environ.get("LIFECYCLE_TICK_COMMAND", f"kedro tick --env={ENV}"))
 SCHEDULE = os.environ.get("LIFECYCLE_SCHEDULE", "15 5 * * 1")
 RETRIES = int(os.environ.get("LIFECYCLE_RETRIES", "6"))
 RETRY_MINUTES = float(os.environ.get("LIFECYCLE_RETRY_MINUTES", "10"))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from regression_lifecycle.core.config import Duration, Moment, StrictModel
+from regression_lifecycle.core.config import Duration, Moment, StrictModel, duration_text
 
 
 class Shift(StrictModel):
@@ -82,3 +82,10 @@ def test_a_model_comes_back_from_json_as_it_was():
 def test_the_text_of_a_model_tells_two_contents_apart():
     assert str(Shift(length="7 days")) != str(Shift(length="8 days"))
     assert str(Shift(length="7 days")).startswith("Shift ")
+
+
+@pytest.mark.parametrize(
+    "text", ["28 days", "1 day", "36 hours", "100 seconds", "1000 seconds", "0.5 seconds"]
+)
+def test_a_duration_is_written_as_it_is_read(text: str) -> None:
+    assert duration_text(pd.Timedelta(text)) == text

@@ -99,13 +99,14 @@ def duration_text(duration: pd.Timedelta) -> str:
         duration: A length of time.
 
     Returns:
-        In days, hours, minutes or seconds: the largest unit that it fills at least once.
+        In days, hours, minutes or seconds: the largest unit of which it is a whole number, so that
+        reading it again gives the same length.
     """
-    for unit in ("day", "hour", "minute"):
-        count = duration / pd.Timedelta(1, unit=unit)
-        if count >= 1:
-            return f"{count:g} {unit}{'' if count == 1 else 's'}"
-    return f"{duration.total_seconds():g} seconds"
+    for unit in ("day", "hour", "minute", "second"):
+        count, rest = divmod(duration, pd.Timedelta(1, unit=unit))
+        if not rest:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{duration.total_seconds()} seconds"
 
 
 Duration = Annotated[pd.Timedelta, BeforeValidator(_to_timedelta), PlainSerializer(str)]

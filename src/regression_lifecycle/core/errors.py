@@ -21,7 +21,7 @@ class ConfigurationError(LifecycleError, ValueError):
 
 
 class DataContractError(LifecycleError):
-    """The table breaks the contract written in ``parameters_problem.yml``."""
+    """The table breaks the contract written in ``problem.columns``."""
 
 
 class ModelError(LifecycleError):

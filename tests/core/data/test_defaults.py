@@ -65,7 +65,7 @@ def test_a_table_without_a_time_counts_rows() -> None:
     rows = [pd.Timedelta(derived[name]) / pd.Timedelta("1 second") for name in lengths]
     assert rows == [100, 25, 7, 1000]
     assert derived["baseline"] == "mean"
-    assert "weekday" not in derived["segments"]
+    assert "calendar_weekday" not in derived["segments"]
 
 
 def test_features_are_what_is_known_in_advance() -> None:
@@ -115,7 +115,21 @@ def test_a_column_is_not_made_a_second_time_by_the_calendar() -> None:
 
 
 def test_segments_hold_labels_and_are_few() -> None:
-    assert derive_defaults(problem())["segments"] == ["shop", "open", "code", "weekday"]
+    derived = derive_defaults(problem())
+
+    assert derived["segments"] == ["shop", "open", "code", "calendar_weekday"]
+
+
+@pytest.mark.parametrize("frequency", ["1 hour", "1 day", "7 days"])
+def test_segments_are_columns_that_the_holdout_has(frequency: str) -> None:
+    described = problem(frequency, "60 days")
+    derived = derive_defaults(described)
+
+    preprocessing = PreprocessingParameters.model_validate(
+        {"features": derived["features"], "split": {"kind": "share", "holdout_share": 0.2}}
+    )
+    known = {*described.columns_known_in_advance, *preprocessing.feature_names}
+    assert set(derived["segments"]) <= known
 
 
 @pytest.mark.parametrize(

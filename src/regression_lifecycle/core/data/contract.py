@@ -59,8 +59,7 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
     if missing:
         raise DataContractError(
             f"missing column(s): {bounded_list(missing)}. The file has: "
-            f"{bounded_list(raw.columns, 20)}. Correct the file, or problem.columns in "
-            "parameters_problem.yml"
+            f"{bounded_list(raw.columns, 20)}. Correct the file, or problem.columns"
         )
     twice = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
     if twice:

@@ -68,7 +68,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "short_block": duration_text(max(_BLOCK_ROWS * step, step if rows else _DAY)),
         "maximum_age": duration_text(1000 * step if rows else max(84 * _DAY, 3 * window)),
         "features": _features(columns, parts, step, rows),
-        "segments": [*labels[:_SEGMENTS], *(part for part in parts if part == "weekday")],
+        "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
         "drift_columns": columns,
         "level_correction_windows": 0 if signed else 2,
         "interval_scale": "constant" if signed else "sqrt",

@@ -152,7 +152,7 @@ def require_known_in_advance(column: str, problem: Problem, place: str) -> None:
     if not problem.is_known_in_advance(column):
         raise ConfigurationError(
             f"{place}: '{column}' is only known after the fact; declare "
-            "'known_in_advance: true' in parameters_problem.yml if it is forecast or calendar, or "
+            "'known_in_advance: true' in problem.columns if it is forecast or calendar, or "
             "use kind 'lag'"
         )
 

@@ -1,0 +1,76 @@
+"""What the benchmarks share: the project's command, a place of its own for it, its parameters.
+
+``python benchmarks/project.py FILE`` writes the parameters of the example problem as JSON, for
+``plain_script.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+KEDRO = Path(sys.executable).with_name("kedro")
+PROBLEM = "bike_hourly"
+RAW_TABLE = ROOT / "data" / "01_raw" / "hour.csv"
+
+
+def own_configuration(folder: Path) -> Path:
+    """Make a place of its own for the example problem, unless that was done before.
+
+    Args:
+        folder: Where everything is written.
+
+    Returns:
+        The configuration folder, for ``--conf-source``: that of the project, with nothing of the
+        user's, whose files lie below ``folder``.
+    """
+    conf = folder.resolve() / "conf"
+    if not conf.exists():
+        shutil.copytree(ROOT / "conf", conf, ignore=shutil.ignore_patterns("local"))
+        (conf / "local").mkdir()
+        places = {
+            "data_root": (conf.parent / "data").as_posix(),
+            "raw_folder": RAW_TABLE.parent.as_posix(),
+        }
+        text = "".join(f"{name}: {json.dumps(place)}\n" for name, place in places.items())
+        (conf / "local" / "globals.yml").write_text(text)
+    return conf
+
+
+def workspace(conf: Path) -> Path:
+    """Where the runs of :func:`own_configuration` write."""
+    return conf.parent / "data" / PROBLEM
+
+
+def open_loader(env: str = PROBLEM) -> Any:
+    """Open the project's configuration as a run reads it."""
+    from regression_lifecycle import settings
+
+    return settings.CONFIG_LOADER_CLASS(
+        conf_source=str(ROOT / "conf"), env=env, **settings.CONFIG_LOADER_ARGS
+    )
+
+
+def read_sections(env: str = PROBLEM) -> dict[str, Any]:
+    """Read the parameters of environments: a typed model per section."""
+    from regression_lifecycle.runtime import parameter_check
+
+    return parameter_check.read_sections(open_loader(env)["parameters"], parameter_check.SECTIONS)
+
+
+def write_parameters(path: Path, env: str = PROBLEM) -> None:
+    """Write the parameters of environments as JSON, everything resolved."""
+    path.write_text(json.dumps(open_loader(env)["parameters"], indent=2))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="where the parameters go")
+    parser.add_argument("--env", default=PROBLEM, help="environments under conf/")
+    given = parser.parse_args()
+    write_parameters(given.file, given.env)
