@@ -18,7 +18,7 @@ from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 JSONPreview = NewType("JSONPreview", str)
 
-# The model that was loaded last, by name, alias, version and digest: the entries of a catalog that
+# The model that was loaded last, by registry, name, alias and version: the entries of a catalog that
 # stand for the champion, and the pipelines of a tick, share it.
 _LOADED: dict[tuple[str, str, str, str], TrainedModel] = {}
 
@@ -131,6 +131,8 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Returns:
             The model, or None if nothing has the alias.
         """
+        from mlflow import get_registry_uri
+
         from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         registered = mlflow_registry.registered_by_alias(self._model_name, self._alias)
