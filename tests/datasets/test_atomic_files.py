@@ -181,9 +181,7 @@ def test_a_document_that_is_no_decision_is_named_with_its_file(tmp_path: Path) -
     path = tmp_path / "gate_decision.json"
     path.write_text('{"decision": "promote", "reasons": ["better"]}', encoding="utf-8")
 
-    with pytest.raises(
-        DatasetError, match=r"gate_decision.json(.|\n)*run the pipeline that"
-    ):
+    with pytest.raises(DatasetError, match=r"gate_decision.json(.|\n)*run the pipeline that"):
         AtomicDecisionDataset(filepath=path.as_posix()).load()
 
 
