@@ -18,7 +18,7 @@ from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 JSONPreview = NewType("JSONPreview", str)
 
-# The model that was loaded last, by registry, name, alias and version: the entries of a catalog that
+# The model that was loaded last, by name, alias, version and digest: the entries of a catalog that
 # stand for the champion, and the pipelines of a tick, share it.
 _LOADED: dict[tuple[str, str, str, str], TrainedModel] = {}
 

@@ -371,7 +371,7 @@ def test_null_removes_a_rule():
 
 
 @pytest.mark.parametrize(
-    ("rule", "unit", "figure"),
+    ("rule", "unit", "column"),
     [
         (BIAS, "share", "bias"),
         ({**BIAS, "statistic": "pooled"}, "share", "bias"),
@@ -382,14 +382,27 @@ def test_null_removes_a_rule():
         (SCHEDULE, "days", ""),
     ],
 )
-def test_a_finding_says_what_its_numbers_are(rule, unit, figure):
+def test_a_finding_says_what_its_numbers_are(rule, unit, column):
     found = ask(rule, windows({}, {}, {}))
 
-    assert (found.unit, found.bounded_column) == (unit, figure)
+    assert (found.unit, found.bounded_column) == (unit, column)
 
 
 def test_what_a_policy_was_can_be_read_again(shipped):
     assert PolicyParameters.model_validate(shipped.model_dump(mode="json")) == shipped
+
+
+def test_a_kind_of_rule_without_words_cannot_be_used():
+    class Cost(PolicyRule):
+        kind: str = "cost"
+        action: str = "alert"
+        limit = property(lambda _: 1.0)
+
+        def find(self, state):
+            raise NotImplementedError
+
+    with pytest.raises(TypeError, match=r"abstract method '?evidence"):
+        Cost()
 
 
 def test_every_kind_of_rule_is_tested_here():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import regression_lifecycle
 from regression_lifecycle.core.decisions.records import Finding, Reason
 from regression_lifecycle.core.decisions.rules import PolicyRule
 from regression_lifecycle.core.decisions.wording import (
@@ -14,6 +18,8 @@ from regression_lifecycle.core.decisions.wording import (
     sentence,
     sentences,
 )
+
+SOURCE = Path(regression_lifecycle.__file__).parent
 
 CHAMPION = {"opponent": "champion", "champion_version": "3"}
 BASELINE = {"opponent": "baseline", "champion_version": ""}
@@ -158,6 +164,14 @@ def test_a_reason_is_said_with_its_figures(kind, figures, words):
 def test_every_message_is_in_the_table_above():
     # The words of rules are looked at with the rules.
     assert {kind for kind, _, _ in MESSAGES} >= set(SENTENCES) - set(PolicyRule.kinds)
+
+
+def test_every_reason_that_the_code_gives_has_words():
+    code = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    given = set(re.findall(r'\bReason\(\s*"(\w+)"', code))
+
+    assert "no_champion" in given
+    assert given <= set(SENTENCES)
 
 
 def test_a_reason_of_a_later_release_is_shown_as_it_is():

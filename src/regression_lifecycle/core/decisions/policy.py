@@ -75,7 +75,11 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
 def _found(name: str, rule: PolicyRule, state: PolicyState) -> RuleFinding:
     found = rule.find(state)
     return RuleFinding(
-        **vars(found), name=name, action=rule.action, unit=rule.unit, bounded_column=rule.figure
+        **vars(found),
+        name=name,
+        action=rule.action,
+        unit=rule.unit,
+        bounded_column=rule.bounded_column,
     )
 
 

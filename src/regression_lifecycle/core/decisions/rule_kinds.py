@@ -136,7 +136,7 @@ class BiasRule(WindowRule):
         return self.maximum
 
     @property
-    def figure(self) -> str:
+    def bounded_column(self) -> str:
         """The bias, unless biases are summed, whose limit is none for a window."""
         return "" if self.statistic == "cumulative" else "bias"
 
@@ -256,7 +256,7 @@ class DriftRule(WindowRule):
         return self.maximum_share
 
     @property
-    def figure(self) -> str:
+    def bounded_column(self) -> str:
         """The share as it is stored."""
         return "drifted_share"
 

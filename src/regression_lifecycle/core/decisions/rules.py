@@ -73,7 +73,7 @@ class PolicyRule(Variant):
         """The value above which it fires."""
 
     @property
-    def figure(self) -> str:
+    def bounded_column(self) -> str:
         """Column of ``window_history`` that the limit bounds; empty if there is none."""
         return ""
 
