@@ -128,7 +128,7 @@ def test_every_field_of_a_typed_parameter_is_a_parameter_of_the_run(
 
     assert stored(run).data.params == {
         "section.inner.rate": "0.0",
-        "section.inner.names": "['a', 'b']",
+        "section.inner.names": "('a', 'b')",
         "section.inner.window": "7 days 00:00:00",
         "section.on": "False",
         "section.by_column.a column __C_": "3",
