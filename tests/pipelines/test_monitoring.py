@@ -188,7 +188,7 @@ def test_without_a_champion_the_first_one_is_asked_for_and_nothing_is_recorded(
     loop = Loop()
     assert loop.tick(observations, "2021-03-03", None).empty
 
-    assert loop.found["policy_decision"]["decision"] == "retrain"
+    assert loop.found["policy_decision"].decision == "retrain"
     assert loop.found["policy_ledger"] == []
 
 

@@ -44,9 +44,10 @@ def checked() -> Any:
             "window_index": np.arange(240) // 24,
         }
     )
+    rows["row_key"] = row_keys(rows, PROBLEM)
     said = pd.DataFrame(
         {
-            "row_key": row_keys(rows, PROBLEM),
+            "row_key": rows["row_key"],
             "prediction": random.normal(size=240),
             "window": moments.strftime("%Y-%m-%d"),
             "window_index": rows["window_index"],
