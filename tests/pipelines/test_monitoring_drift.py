@@ -44,7 +44,7 @@ def checked() -> Any:
             "window_index": np.arange(240) // 24,
         }
     )
-    rows = rows.assign(row_key=row_keys(rows, PROBLEM))
+    rows["row_key"] = row_keys(rows, PROBLEM)
     said = pd.DataFrame(
         {
             "row_key": rows["row_key"],
