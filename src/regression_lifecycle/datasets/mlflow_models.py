@@ -18,8 +18,8 @@ from regression_lifecycle.datasets.atomic_file import AtomicFile
 
 JSONPreview = NewType("JSONPreview", str)
 
-# The model that was loaded last, by name, alias, version and digest: the entries of a catalog that
-# stand for the champion, and the pipelines of a tick, share it.
+# The model that was loaded last, by registry, name, alias and version: all entries of a catalog
+# that stand for the champion share it, and so do the pipelines of a tick.
 _LOADED: dict[tuple[str, str, str, str], TrainedModel] = {}
 
 
@@ -136,11 +136,11 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         registered = mlflow_registry.registered_by_alias(self._model_name, self._alias)
         if registered is None:
             return None
-        known = (self._model_name, self._alias, registered.version, registered.digest)
-        # Without a digest nothing says that two versions of one number are the same model.
-        if known not in _LOADED or not registered.digest:
+        known = (get_registry_uri(), self._model_name, self._alias, registered.version)
+        if known not in _LOADED:
+            loaded = mlflow_registry.load_version(self._model_name, self._alias, registered)
             _LOADED.clear()
-            _LOADED[known] = mlflow_registry.load_version(self._model_name, self._alias, registered)
+            _LOADED[known] = loaded
         return _LOADED[known]
 
     def save(self, data: str) -> None:
