@@ -45,7 +45,7 @@ PREPROCESSING = PreprocessingParameters.model_validate(
 )
 BASELINE = BaselineParameters(kind="mean")
 WINDOWS = WindowParameters.model_validate(
-    {"kind": "length", "length": "1 day", "origin": "2021-03-01"}
+    {"kind": "length", "length": "1 day", "origin": "2021-03-01", "minimum_rows": 24}
 )
 POLICY = PolicyParameters.model_validate({"rules": {"bias": {"kind": "bias", "maximum": 0.1}}})
 DRIFT = DriftParameters.model_validate({"columns": ["temp"], "reference": {"kind": "training"}})
