@@ -17,7 +17,7 @@ export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 
-.PHONY: help setup run test coverage lint format tables viz ui evidently clean
+.PHONY: help setup run check test coverage lint format tables viz ui evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -35,6 +35,10 @@ $(READY): uv.lock pyproject.toml
 
 run: setup  ## Run the full cycle (ENV=bike_daily for another table)
 	$(BIN)/kedro run --env=$(ENV)
+
+check: setup  ## Run the linters and the fast tests
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadgroup
 
 test: setup  ## Run the linters and the whole test suite
 	$(MAKE) --no-print-directory lint

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +49,6 @@ def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
         session.run(**kwargs)
 
 
-def load_dataset(project: Path, name: str, env: str = "test") -> Any:
-    """Load a catalog entry of a project."""
-    return open_catalog(project, env).load(name)
-
-
 def open_catalog(project: Path, env: str = "test") -> Any:
     """The catalog of a project."""
     from kedro.framework.startup import bootstrap_project
@@ -88,17 +85,36 @@ def project(tmp_path: Path, in_folder: Callable[[Path], Path]) -> Path:
     return in_folder(make_project(tmp_path / "project"))
 
 
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder that the first test process in need of it builds, for all to read.
+
+    Args:
+        name: Of the folder, in the place that all test processes of the session share.
+        build: Fills the folder, which does not exist yet.
+    """
+    from filelock import FileLock
+
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, complete = shared / name, shared / f"{name}.complete"
+    with FileLock(shared / f"{name}.lock"):
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            build(folder)
+            complete.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished_project_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after one full cycle; shared, so tests must not change it."""
-    folder = make_project(tmp_path_factory.mktemp("finished") / "project")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        run_project(folder)
-    finally:
-        os.chdir(before)
-    return folder
+
+    def build(folder: Path) -> None:
+        with chdir(make_project(folder)):
+            run_project(folder)
+
+    return built_once(tmp_path_factory, "finished_project", build)
 
 
 @pytest.fixture
@@ -112,9 +128,7 @@ def finished_copy(
     finished_project_once: Path, tmp_path: Path, in_folder: Callable[[Path], Path]
 ) -> Path:
     """A finished project of one's own; MLflow's artifacts stay where they were made."""
-    copy = tmp_path / "project"
-    shutil.copytree(finished_project_once, copy)
-    return in_folder(copy)
+    return in_folder(Path(shutil.copytree(finished_project_once, tmp_path / "project")))
 
 
 @pytest.fixture(scope="session")
@@ -122,14 +136,11 @@ def running_project_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose first tick, on 2011-03-05, made a champion; shared, not to be changed."""
     from tests.loop import tick
 
-    folder = make_project(tmp_path_factory.mktemp("running") / "project")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        tick(folder, "2011-03-05")
-    finally:
-        os.chdir(before)
-    return folder
+    def build(folder: Path) -> None:
+        with chdir(make_project(folder)):
+            tick(folder, "2011-03-05")
+
+    return built_once(tmp_path_factory, "running_project", build)
 
 
 @pytest.fixture
@@ -137,9 +148,39 @@ def running_project(
     running_project_once: Path, tmp_path: Path, in_folder: Callable[[Path], Path]
 ) -> Path:
     """A project of one's own in which the loop has begun."""
-    copy = tmp_path / "project"
-    shutil.copytree(running_project_once, copy)
-    return in_folder(copy)
+    return in_folder(Path(shutil.copytree(running_project_once, tmp_path / "project")))
+
+
+@pytest.fixture(scope="session")
+def promoted_project_once(
+    running_project_once: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A project whose second tick promoted version 2; shared, not to be changed."""
+    from tests.loop import PROMOTED_AT, PROMOTING, tick
+
+    def build(folder: Path) -> None:
+        shutil.copytree(running_project_once, folder)
+        with chdir(folder):
+            assert tick(folder, PROMOTED_AT, **PROMOTING) == 20
+
+    return built_once(tmp_path_factory, "promoted_project", build)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium; for one module, since its event loop is in the way of others."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"none of {', '.join(names)} is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    arguments = ("--no-sandbox", "--disable-gpu", "--no-first-run")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=path, args=[*arguments, "--disable-background-networking"]
+        )
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +205,23 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
     with postgres.schema(postgres_server) as url:
         yield url
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a minute pass in the store between one look at the time and the next."""
+    import pandas as pd
+
+    from regression_lifecycle.adapters.database import database
+
+    class Clock:
+        minutes = itertools.count(1)
+
+        @classmethod
+        def now(cls, zone: object) -> pd.Timestamp:
+            return pd.Timestamp("2021-03-01", tz="UTC") + pd.Timedelta(minutes=next(cls.minutes))
+
+    monkeypatch.setattr(database, "datetime", Clock)
 
 
 @pytest.fixture(

@@ -1,4 +1,4 @@
-"""Small fitted models and tables with missing values, for tests that need no whole run."""
+"""Small problems, models and tables with missing values, for tests that need no whole run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
@@ -65,6 +66,43 @@ MODELS: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+
+def tiny_problem(**columns: dict[str, Any]) -> Problem:
+    """Hourly counts that one temperature explains, with more keys for some of its columns."""
+    shipped = {
+        "day": {"type": "datetime", "known_in_advance": True},
+        "temp": {"type": "float", "known_in_advance": True},
+        "cnt": {"type": "float"},
+    }
+    return Problem.model_validate(
+        {
+            "name": "tiny",
+            "target": "cnt",
+            "timestamp": {"date": "day"},
+            "frequency": "1 hour",
+            "horizon": "1 hour",
+            "columns": {name: {**spec, **columns.get(name, {})} for name, spec in shipped.items()},
+        }
+    )
+
+
+def tiny_model(
+    estimator: Any, version: str, trained_until: pd.Timestamp | str, **metadata: Any
+) -> TrainedModel:
+    """A model of the tiny problem that looks at ``temp`` alone."""
+    content: dict[str, Any] = {
+        "problem": "tiny",
+        "fingerprint": "f",
+        "data_fingerprint": "d",
+        "recipe": FeatureRecipe(features=({"kind": "columns", "names": ["temp"]},)),
+        "trained_from": "2021-01-01",
+        "trained_until": trained_until,
+        "n_rows": 10,
+        "target_mean": 100.0,
+    }
+    known = ModelMetadata(**{**content, **metadata})
+    return TrainedModel(estimator, known, pd.DataFrame(), {"version": version})
 
 
 def feature_rows(n_rows: int = 80) -> pd.DataFrame:

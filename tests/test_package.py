@@ -61,14 +61,3 @@ def test_mlflow_understands_the_switch() -> None:
 
 def test_kedro_is_told_that_there_is_no_consent() -> None:
     assert yaml.safe_load((ROOT / ".telemetry").read_text()) == {"consent": False}
-
-
-def test_importing_the_package_is_cheap() -> None:
-    code = (
-        "import sys, regression_lifecycle;"
-        "print([m for m in ('pandas', 'sklearn', 'kedro', 'mlflow') if m in sys.modules])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"

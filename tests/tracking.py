@@ -10,27 +10,31 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import built_once
+
 EXPERIMENT = "tiny"
 
 
 def empty_database(factory: pytest.TempPathFactory, copy: Path) -> Path:
     """Give a copy of an MLflow database with all its tables and nothing in them.
 
-    Making the tables takes seconds of computing time, copying them none; so they are made once
-    per test process.
+    Making the tables takes seconds of computing time, copying them none.
 
     Args:
-        factory: Says where this test process keeps its files.
         copy: The copy; its folder is made.
 
     Returns:
         The copy.
     """
-    import mlflow
 
-    template = factory.getbasetemp() / "empty_mlflow.db"
-    if not template.exists():
-        mlflow.MlflowClient(f"sqlite:///{template.as_posix()}").search_experiments()
+    def build(folder: Path) -> None:
+        import mlflow
+
+        folder.mkdir()
+        database = (folder / "mlflow.db").as_posix()
+        mlflow.MlflowClient(f"sqlite:///{database}").search_experiments()
+
+    template = built_once(factory, "empty_mlflow", build) / "mlflow.db"
     copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(template, copy)
     return copy
@@ -41,7 +45,6 @@ def tracking_store(factory: pytest.TempPathFactory, folder: Path) -> Iterator[st
     """Give MLflow an empty store in a folder, for as long as the block runs.
 
     Args:
-        factory: Says where this test process keeps its files.
         folder: Where the store lies.
 
     Yields:

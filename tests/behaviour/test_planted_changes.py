@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.runtime.tick import ALERTED, NOTHING, PROMOTED, REFUSED
-from tests.conftest import load_dataset
-from tests.loop import champion_of, only_rules, plant, tick, windows_of
+from regression_lifecycle.runtime.tick import REFUSED
+from tests.conftest import open_catalog
+from tests.loop import champion_of, monitor, only_rules, plant, tick, windows_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("behaviour")]
 
@@ -34,14 +34,12 @@ def test_a_shifted_sensor_is_called_drift_and_nothing_is_done(running_project):
         return raw.assign(hum=np.where(late, np.minimum(raw["hum"] + 0.35, 1.0), raw["hum"]))
 
     plant(running_project, shift)
-    before = champion_of(running_project)
-    code = tick(
+    decision = monitor(
         running_project, "2011-03-26", **NO_BIAS_RULE, drift={"reference": {"kind": "training"}}
     )
-    drift = load_dataset(running_project, "drift_history")
+    drift = open_catalog(running_project).load("drift_history")
 
-    assert code in (ALERTED, NOTHING)
-    assert champion_of(running_project) == before
+    assert decision.decision in ("alert", "keep")
     assert drift.loc[drift["column"] == "hum", "drifted"].all()
 
 
@@ -53,10 +51,10 @@ def test_swapped_labels_alarm_and_ask_for_a_retraining(running_project):
         return raw.assign(cnt=counts)
 
     plant(running_project, swap)
-    assert tick(running_project, "2011-03-12", **NO_BIAS_RULE) == NOTHING
-    assert tick(running_project, "2011-03-26", **NO_BIAS_RULE) in (PROMOTED, REFUSED)
+    assert monitor(running_project, "2011-03-12", **NO_BIAS_RULE).decision == "keep"
+    decision = monitor(running_project, "2011-03-26", **NO_BIAS_RULE)
 
-    decision = load_dataset(running_project, "policy_decision")
+    assert decision.decision == "retrain"
     assert "performance" in decision.alarms.split(",")
     assert "performance" in windows_of(running_project).loc["2011-03-19", "alarms"]
 
@@ -74,12 +72,11 @@ def test_one_bad_week_between_normal_ones_is_no_reason_to_retrain(running_projec
     )
     plant(running_project, lower)
     for as_of in ("2011-03-19", "2011-03-26", "2011-04-02"):
-        assert tick(running_project, as_of, **rules) == NOTHING
+        assert monitor(running_project, as_of, **rules).decision == "keep"
 
     windows = windows_of(running_project)
     own_bias = windows["sum_raw_prediction"] / windows["sum_target"] - 1
     assert list(own_bias.abs() > 0.35)[:3] == [False, True, False]
-    assert champion_of(running_project) == "1"
 
 
 def test_a_season_drifts_and_retrains_nothing_by_itself(running_project):
@@ -97,39 +94,40 @@ def test_a_season_drifts_and_retrains_nothing_by_itself(running_project):
             age={"kind": "schedule", "maximum_age": "84 days"},
         ),
     }
-    assert tick(running_project, "2011-04-02", **quiet) == ALERTED
-    assert champion_of(running_project) == "1"
+    assert monitor(running_project, "2011-04-02", **quiet).decision == "alert"
 
 
 def test_labels_that_come_four_weeks_late_are_pending_and_then_filled(running_project):
     late = {**NO_BIAS_RULE, "problem": {"label_delay": "28 days"}}
 
-    tick(running_project, "2011-03-19", **late)
-    pending = windows_of(running_project)
+    monitor(running_project, "2011-03-19", **late)
+    catalog = open_catalog(running_project)
+    pending = windows_of(catalog)
     assert list(pending["status"]) == ["pending labels"] * 2
     assert pending["rmse"].isna().all()
-    served = load_dataset(running_project, "predictions").set_index("row_key")["prediction"]
+    served = catalog.load("predictions").set_index("row_key")["prediction"]
 
-    tick(running_project, "2011-04-09", **late)
-    filled = windows_of(running_project)
+    monitor(running_project, "2011-04-09", **late)
+    catalog = open_catalog(running_project)
+    filled = windows_of(catalog)
     assert list(filled["status"][:2]) == ["complete", "pending labels"]
     assert filled.loc["2011-03-05", "rmse"] > 0
     assert filled.loc["2011-03-05", "revision"] == 0
-    again = load_dataset(running_project, "predictions").set_index("row_key")["prediction"]
+    again = catalog.load("predictions").set_index("row_key")["prediction"]
     pd.testing.assert_series_equal(again.reindex(served.index), served)
 
 
 def test_a_corrected_label_adds_a_revision_and_keeps_the_old_figures(running_project):
-    tick(running_project, "2011-03-12", **NO_BIAS_RULE)
-    first = load_dataset(running_project, "window_history")
+    monitor(running_project, "2011-03-12", **NO_BIAS_RULE)
+    first = open_catalog(running_project).load("window_history")
 
     def correct(raw: pd.DataFrame) -> pd.DataFrame:
         hour = (raw["day"] == "2011-03-08") & (raw["hr"] == 8)
         return raw.assign(cnt=np.where(hour, raw["cnt"] + 100, raw["cnt"]))
 
     plant(running_project, correct)
-    tick(running_project, "2011-03-12", **NO_BIAS_RULE)
-    rows = load_dataset(running_project, "window_history")
+    monitor(running_project, "2011-03-12", **NO_BIAS_RULE)
+    rows = open_catalog(running_project).load("window_history")
     rows = rows[rows["window"] == "2011-03-05"].sort_values("revision")
 
     assert list(rows["revision"]) == [0, 1]
@@ -151,9 +149,9 @@ def test_an_equal_or_worse_challenger_is_refused_and_changes_nothing(running_pro
         },
         **only_rules(age={"kind": "schedule", "maximum_age": "14 days"}),
     }
-    before = load_dataset(running_project, "champion_model").metadata.fingerprint
+    before = champion_of(running_project)
     assert tick(running_project, "2011-03-26", **worse) == REFUSED
 
-    decision = load_dataset(running_project, "retraining_decision")
-    assert decision.decision == "refuse"
-    assert load_dataset(running_project, "champion_model").metadata.fingerprint == before
+    catalog = open_catalog(running_project)
+    assert catalog.load("retraining_decision").decision == "refuse"
+    assert champion_of(catalog) == before

@@ -13,7 +13,6 @@ import pytest
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,21 +62,6 @@ def _tiny_raw(n_rows: int = 96, start: str = "2021-03-01") -> pd.DataFrame:
             "cnt": part_a + part_b,
         }
     )
-
-
-def tiny_model(estimator: Any, version: str, trained_until: pd.Timestamp | str) -> TrainedModel:
-    """A model of the tiny problem that looks at ``temp`` alone."""
-    metadata = ModelMetadata(
-        problem="tiny",
-        fingerprint="f",
-        data_fingerprint="d",
-        recipe=FeatureRecipe(features=[{"kind": "columns", "names": ["temp"]}]),
-        trained_from="2021-01-01",
-        trained_until=trained_until,
-        n_rows=10,
-        target_mean=100.0,
-    )
-    return TrainedModel(estimator, metadata, pd.DataFrame(), {"version": version})
 
 
 @pytest.fixture(scope="session")

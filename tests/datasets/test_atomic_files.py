@@ -17,11 +17,13 @@ from kedro.io.core import Version
 
 from regression_lifecycle.datasets.atomic_files import (
     AtomicCSVDataset,
+    AtomicDecisionDataset,
     AtomicJSONDataset,
     AtomicParquetDataset,
     AtomicPlotlyDataset,
     AtomicTextDataset,
 )
+from tests.core.decisions.test_records import GATE, POLICY
 
 MODULE = "regression_lifecycle.datasets.atomic_files"
 TABLE = pd.DataFrame(
@@ -161,6 +163,28 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path: Path) -> None:
         dataset.save(Interrupted({"a": [1]}))
 
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("decision", [GATE, POLICY], ids=lambda decision: decision.kind)
+def test_a_decision_is_a_document_and_comes_back_as_it_was(tmp_path: Path, decision: Any) -> None:
+    dataset = AtomicDecisionDataset(filepath=(tmp_path / "decision.json").as_posix())
+
+    dataset.save(decision)
+
+    assert dataset.load() == decision
+    document = json.loads((tmp_path / "decision.json").read_text(encoding="utf-8"))
+    assert document["reasons"][0]["kind"] == decision.reasons[0].kind
+    assert json.loads(dataset.preview()) == document
+
+
+def test_a_document_that_is_no_decision_is_named_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "gate_decision.json"
+    path.write_text('{"decision": "promote", "reasons": ["better"]}', encoding="utf-8")
+
+    with pytest.raises(
+        DatasetError, match=r"gate_decision.json(.|\n)*run the pipeline that"
+    ):
+        AtomicDecisionDataset(filepath=path.as_posix()).load()
 
 
 def test_json_names_what_it_refuses(tmp_path: Path) -> None:

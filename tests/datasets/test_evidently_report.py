@@ -8,9 +8,6 @@ import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,18 +62,6 @@ def assert_same(loaded: Any, saved: Any) -> None:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-
-
-def test_the_catalog_can_be_read_without_importing_evidently() -> None:
-    code = (
-        "import sys; from kedro.io import DataCatalog;"
-        f"DataCatalog.from_config({{'r': {{'type': '{TYPE}', 'filepath': '/nowhere/r'}}}})['r'];"
-        "print([m for m in ('evidently', 'sklearn', 'pandas', 'plotly') if m in sys.modules])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"
 
 
 def test_a_report_comes_back_as_it_was_saved(tmp_path: Path, first: Any) -> None:
@@ -386,27 +371,6 @@ def test_the_preview_is_readable_and_of_the_type_that_kedro_viz_looks_for(
 
 
 # --- in a browser --------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    path = next((item for item in found if item), None)
-    if path is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--disable-background-networking",
-            ],
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +65,6 @@ def opened(path: Path) -> tuple[Any, Any]:
         workspace = Workspace(str(path))
         (project,) = workspace.list_projects()
     return workspace, project
-
-
-def test_the_catalog_can_be_read_without_importing_evidently() -> None:
-    code = (
-        "import sys; from kedro.io import DataCatalog;"
-        f"entry = {{'type': '{TYPE}', 'path': '/nowhere', 'project': 'bikes'}};"
-        "DataCatalog.from_config({'w': entry})['w'];"
-        "print([m for m in ('evidently', 'sklearn', 'pandas', 'plotly') if m in sys.modules])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"
 
 
 def test_evidently_finds_the_project_its_runs_and_its_dashboard(

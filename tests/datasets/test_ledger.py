@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters.database import database
 from regression_lifecycle.core.decisions.records import Reason, to_cell
 from regression_lifecycle.datasets.ledger import LedgerDataset
 
@@ -28,26 +27,13 @@ def decision(number: int, **values: Any) -> dict[str, Any]:
     }
 
 
-class Clock:
-    """Stands for ``datetime`` in the store; every look at it is a minute later."""
-
-    minute = 0
-
-    @classmethod
-    def now(cls, zone: Any) -> Any:
-        cls.minute += 1
-        return pd.Timestamp("2021-03-01", tz="UTC") + pd.Timedelta(minutes=cls.minute)
-
-
 @pytest.fixture
 def url(store_url: str) -> str:
     return store_url
 
 
 @pytest.fixture
-def catalog(url: str, monkeypatch: pytest.MonkeyPatch) -> DataCatalog:
-    Clock.minute = 0
-    monkeypatch.setattr(database, "datetime", Clock)
+def catalog(url: str, clock: None) -> DataCatalog:
     entry = {
         "type": "regression_lifecycle.datasets.ledger.LedgerDataset",
         "url": url,

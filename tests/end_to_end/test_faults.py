@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
 import pytest
 from kedro.io import DatasetError
 
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.errors import ModelError
-from tests.conftest import load_dataset, open_catalog, run_project
+from tests.conftest import open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests, registry_state
+from tests.loop import champion_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
 
@@ -24,35 +29,52 @@ OTHER_MODEL = {
 }
 
 
-def test_a_crash_before_the_alias_moves_keeps_the_champion_and_the_next_run_completes(
-    finished_copy, monkeypatch
-):
-    def crash(*_: object) -> None:
-        raise ConnectionError("the registry went away")
+@pytest.fixture(scope="module")
+def challenged_once(finished_project_once, tmp_path_factory):
+    """A project in which another model has passed the gate; shared, not to be changed."""
+    project = Path(shutil.copytree(finished_project_once, tmp_path_factory.mktemp("c") / "project"))
+    with chdir(project):
+        run_project(project, pipeline_names=["training", "evaluation"], params=OTHER_MODEL)
+    return project
 
+
+@pytest.fixture
+def challenged(challenged_once, tmp_path, in_folder):
+    """The same, of one's own."""
+    return in_folder(Path(shutil.copytree(challenged_once, tmp_path / "project")))
+
+
+def promote(project):
+    run_project(project, pipeline_names=["promotion"], params=OTHER_MODEL)
+
+
+def crash(*_: object) -> None:
+    raise ConnectionError("the registry went away")
+
+
+def test_a_crash_before_the_alias_moves_keeps_the_champion_and_the_next_run_completes(
+    challenged, monkeypatch
+):
     with monkeypatch.context() as patch:
         patch.setattr(mlflow_registry, "set_alias", crash)
         with pytest.raises(DatasetError, match="registry went away"):
-            run_project(finished_copy, params=OTHER_MODEL)
-    assert load_dataset(finished_copy, "champion_model").location["version"] == "1"
+            promote(challenged)
+    assert champion_of(challenged) == "1"
 
-    run_project(finished_copy, params=OTHER_MODEL)
-    state = registry_state(finished_copy)
+    promote(challenged)
+    state = registry_state(challenged)
 
-    assert load_dataset(finished_copy, "champion_model").location["version"] == "2"
+    assert champion_of(challenged) == "2"
     assert len(state["model_versions"]) == len(state["ledger"]) == 2
 
 
-def test_a_crash_while_registering_leaves_ledger_and_champion_alone(finished_copy, monkeypatch):
-    def crash(*_: object) -> None:
-        raise ConnectionError("the registry went away")
-
-    before = registry_state(finished_copy)
+def test_a_crash_while_registering_leaves_ledger_and_champion_alone(challenged, monkeypatch):
+    before = registry_state(challenged)
     monkeypatch.setattr(mlflow_registry, "register_version", crash)
     with pytest.raises(DatasetError, match="registry went away"):
-        run_project(finished_copy, params=OTHER_MODEL)
+        promote(challenged)
 
-    assert registry_state(finished_copy) == before
+    assert registry_state(challenged) == before
 
 
 def test_a_broken_file_is_refused_and_nothing_is_written_but_a_failed_run(finished_copy):
@@ -87,10 +109,11 @@ def test_a_champion_that_cannot_be_read_stops_the_evaluation(finished_copy, monk
     assert registry_state(finished_copy) == before
 
 
-def test_promotion_refuses_a_decision_about_another_candidate(finished_copy):
-    run_project(finished_copy, pipeline_names=["training"], params=OTHER_MODEL)
-    before = registry_state(finished_copy)
+def test_promotion_refuses_a_decision_about_another_candidate(challenged, finished_project_once):
+    decision = "data/test/08_reporting/gate_decision.json"
+    shutil.copy(finished_project_once / decision, challenged / decision)
+    before = registry_state(challenged)
     with pytest.raises(Exception, match="decided about another candidate"):
-        run_project(finished_copy, pipeline_names=["promotion"], params=OTHER_MODEL)
+        promote(challenged)
 
-    assert registry_state(finished_copy) == before
+    assert registry_state(challenged) == before

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import chdir, redirect_stdout
+
 import pandas as pd
 import pytest
 
-from tests.conftest import load_dataset, run_project
+from tests.conftest import make_project, open_catalog, run_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("first_weeks")]
 
 
-def test_figures_of_the_study(project, capsys):
-    run_project(project, env="first_weeks")
-    metrics = load_dataset(project, "window_metrics", env="first_weeks")
-    drift = load_dataset(project, "window_drift", env="first_weeks")
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The catalog of the study after one full cycle, and what that printed."""
+    project = make_project(tmp_path_factory.mktemp("study") / "project")
+    with chdir(project), redirect_stdout(io.StringIO()) as printed:
+        run_project(project, env="first_weeks")
+        yield open_catalog(project, env="first_weeks"), printed.getvalue()
+
+
+def test_figures_of_the_study(study):
+    catalog, printed = study
+    metrics = catalog.load("window_metrics")
+    drift = catalog.load("window_drift")
 
     model = metrics[metrics["model"] == "candidate"]
     assert list(model["n"]) == [235, 163, 165]
@@ -26,14 +38,12 @@ def test_figures_of_the_study(project, capsys):
     assert set(drift["role"]) == {"feature", "target", "prediction"}
     assert set(drift["method"]) == {"ks"}
 
-    printed = capsys.readouterr().out
     for figure in ("21.06", "21.12", "36.70", "13.55", "14.59", "23.95", "5/9", "6/9"):
         assert figure in printed
 
 
-def test_error_of_a_constant_is_what_the_study_logged_by_mistake(project):
-    run_project(project, env="first_weeks", pipeline_names=["ingestion", "preprocessing"])
-    holdout = load_dataset(project, "holdout_set", env="first_weeks")
+def test_error_of_a_constant_is_what_the_study_logged_by_mistake(study):
+    holdout = study[0].load("holdout_set")
 
     logged = []
     for start, end in (

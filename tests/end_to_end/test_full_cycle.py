@@ -9,11 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import load_dataset, open_catalog, run_project
+from tests.conftest import open_catalog, run_project
+from tests.loop import champion_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
 
 STAGES = ("ingestion", "preprocessing", "training", "evaluation", "promotion", "drift_check")
+# What makes another model and asks whether it may take the champion's place.
+CHALLENGING = ["training", "evaluation", "promotion"]
 FORBIDDEN = {"casual", "registered", "instant", "cnt"}
 
 
@@ -37,9 +40,10 @@ def file_digests(project: Path) -> dict[str, str]:
 
 
 def test_cycle_leaves_a_gated_registered_champion_with_its_evidence(finished_project):
-    champion = load_dataset(finished_project, "champion_model")
-    decision = load_dataset(finished_project, "gate_decision")
-    ledger = load_dataset(finished_project, "ledger")
+    catalog = open_catalog(finished_project)
+    champion = catalog.load("champion_model")
+    decision = catalog.load("gate_decision")
+    ledger = catalog.load("ledger")
 
     assert decision.decision == "promote"
     assert champion.location["version"] == "1"
@@ -53,8 +57,7 @@ def test_cycle_leaves_a_gated_registered_champion_with_its_evidence(finished_pro
 def test_part_of_the_target_reaches_neither_features_nor_signature(finished_project):
     import mlflow
 
-    table = load_dataset(finished_project, "feature_table")
-    open_catalog(finished_project)
+    table = open_catalog(finished_project).load("feature_table")
     signature = mlflow.models.get_model_info("models:/bike_test@champion").signature
 
     assert set(table.columns) & FORBIDDEN == {"cnt"}
@@ -63,8 +66,9 @@ def test_part_of_the_target_reaches_neither_features_nor_signature(finished_proj
 
 
 def test_training_and_holdout_do_not_overlap_in_time(finished_project):
-    training = load_dataset(finished_project, "training_set")["timestamp"]
-    holdout = load_dataset(finished_project, "holdout_set")["timestamp"]
+    catalog = open_catalog(finished_project)
+    training = catalog.load("training_set")["timestamp"]
+    holdout = catalog.load("holdout_set")["timestamp"]
 
     assert training.max() < holdout.min() == pd.Timestamp("2011-04-01")
     assert holdout.max() < pd.Timestamp("2011-05-06")
@@ -95,7 +99,6 @@ def test_one_run_with_parameters_metrics_lineage_and_tags(finished_project):
 
 
 def test_second_run_changes_no_model_no_alias_and_no_row(finished_copy, capsys):
-    run_project(finished_copy)
     state = registry_state(finished_copy)
     files = file_digests(finished_copy)
     run_project(finished_copy)
@@ -131,12 +134,12 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
         "evaluation": {"gate": {"comparison": {"minimum_improvement": 0.0}}},
         "training": {"model": {"estimator": estimator}},
     }
-    run_project(finished_copy, params=strict)
-    refused = load_dataset(finished_copy, "gate_decision")
+    run_project(finished_copy, pipeline_names=CHALLENGING, params=strict)
+    catalog = open_catalog(finished_copy)
 
-    assert refused.decision == "refuse"
-    assert load_dataset(finished_copy, "champion_model").location["version"] == "1"
-    assert list(load_dataset(finished_copy, "ledger")["decision"]) == ["promote", "refuse"]
+    assert catalog.load("gate_decision").decision == "refuse"
+    assert champion_of(catalog) == "1"
+    assert list(catalog.load("ledger")["decision"]) == ["promote", "refuse"]
 
     # Other features as well: the champion's own are made again from the observations.
     features = [
@@ -171,8 +174,9 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
             }
         },
     }
-    run_project(finished_copy, params=lenient)
+    run_project(finished_copy, pipeline_names=["preprocessing", *CHALLENGING], params=lenient)
 
-    decision = load_dataset(finished_copy, "gate_decision")
+    catalog = open_catalog(finished_copy)
+    decision = catalog.load("gate_decision")
     assert (decision.opponent, decision.champion_version) == ("champion", "1")
-    assert load_dataset(finished_copy, "champion_model").location["version"] == "2"
+    assert champion_of(catalog) == "2"

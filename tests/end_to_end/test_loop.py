@@ -3,59 +3,41 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
-from tests.conftest import load_dataset, run_project
+from tests.conftest import open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests
-from tests.faults.test_killed_ticks import AS_OF, PARAMS, state_of
-from tests.loop import champion_of, tick, windows_of
+from tests.loop import PROMOTED_AT, PROMOTING, champion_of, state_of, tick, windows_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
 
-@pytest.fixture(scope="module")
-def promoted_once(running_project_once, tmp_path_factory):
-    """A project whose second tick promoted version 2; shared, not to be changed."""
-    import os
-    import shutil
-    from pathlib import Path
-
-    copy = tmp_path_factory.mktemp("promoted") / "project"
-    shutil.copytree(running_project_once, copy)
-    before = Path.cwd()
-    os.chdir(copy)
-    try:
-        assert tick(copy, AS_OF, **PARAMS) == PROMOTED
-    finally:
-        os.chdir(before)
-    return copy
-
-
 @pytest.fixture
-def promoted(promoted_once, tmp_path, in_folder):
-    import shutil
-
-    copy = tmp_path / "project"
-    shutil.copytree(promoted_once, copy)
-    return in_folder(copy)
+def promoted(promoted_project_once, tmp_path, in_folder):
+    """A project of one's own whose second tick promoted version 2."""
+    return in_folder(Path(shutil.copytree(promoted_project_once, tmp_path / "project")))
 
 
 def test_the_loop_begins_without_a_champion_and_makes_one(running_project):
-    ledger = load_dataset(running_project, "ledger")
+    catalog = open_catalog(running_project)
+    ledger = catalog.load("ledger")
 
-    assert champion_of(running_project) == "1"
+    assert champion_of(catalog) == "1"
     assert list(ledger["decision"]) == ["promote"]
     assert list(ledger["as_of"]) == ["2011-03-05 00:00:00"]
 
 
 def test_a_tick_records_decides_promotes_and_draws(promoted):
-    windows = windows_of(promoted)
-    ledger = load_dataset(promoted, "ledger")
-    model = load_dataset(promoted, "champion_model")
+    catalog = open_catalog(promoted)
+    windows = windows_of(catalog)
+    ledger = catalog.load("ledger")
+    model = catalog.load("champion_model")
 
     assert list(windows.index) == ["2011-03-05", "2011-03-12", "2011-03-19"]
     assert set(windows["status"]) == {"complete"}
@@ -71,7 +53,7 @@ def test_a_tick_records_decides_promotes_and_draws(promoted):
 
 def test_a_second_tick_at_the_same_moment_changes_nothing(promoted):
     before, files = state_of(promoted), file_digests(promoted)
-    assert tick(promoted, AS_OF, **PARAMS) == NOTHING
+    assert tick(promoted, PROMOTED_AT, **PROMOTING) == NOTHING
     after = state_of(promoted)
 
     assert after == before
@@ -80,18 +62,19 @@ def test_a_second_tick_at_the_same_moment_changes_nothing(promoted):
 
 
 def test_an_earlier_look_changes_no_window(promoted):
-    before = load_dataset(promoted, "window_history")
+    before = open_catalog(promoted).load("window_history")
     run_project(promoted, pipeline_names=["monitoring"], params={"as_of": "2011-03-15"})
 
-    pd.testing.assert_frame_equal(load_dataset(promoted, "window_history"), before)
+    pd.testing.assert_frame_equal(open_catalog(promoted).load("window_history"), before)
 
 
 def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
-    reason = {"rollback": {"reason": "counts twice at night", "actor": "ada"}, "as_of": AS_OF}
+    reason = {"rollback": {"reason": "counts twice at night", "actor": "ada"}, "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["rollback"], params=reason)
-    last = load_dataset(promoted, "ledger").iloc[-1]
+    catalog = open_catalog(promoted)
+    last = catalog.load("ledger").iloc[-1]
 
-    assert champion_of(promoted) == "1"
+    assert champion_of(catalog) == "1"
     assert (last["kind"], last["candidate_version"], last["champion_version_before"]) == (
         "rollback",
         "1",
@@ -108,24 +91,26 @@ def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
 
 
 def test_the_same_evidence_does_not_promote_what_was_rolled_back(promoted):
-    reason = {"rollback": {"reason": "a hunch"}, "as_of": AS_OF}
+    reason = {"rollback": {"reason": "a hunch"}, "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["rollback"], params=reason)
-    params = {"retraining": PARAMS["retraining"], "as_of": AS_OF}
+    params = {"retraining": PROMOTING["retraining"], "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["retraining"], params=params)
-    decision = load_dataset(promoted, "retraining_decision")
+    catalog = open_catalog(promoted)
+    decision = catalog.load("retraining_decision")
 
-    assert champion_of(promoted) == "1"
+    assert champion_of(catalog) == "1"
     assert decision.decision == "refuse"
     assert decision.reasons == (Reason("rolled_back", {"version": "2"}),)
 
 
 def test_new_evidence_may_promote_after_a_rollback(promoted):
-    reason = {"rollback": {"reason": "a hunch"}, "as_of": AS_OF}
+    reason = {"rollback": {"reason": "a hunch"}, "as_of": PROMOTED_AT}
     run_project(promoted, pipeline_names=["rollback"], params=reason)
 
-    assert tick(promoted, "2011-04-02", **PARAMS) in (PROMOTED, REFUSED)
-    assert load_dataset(promoted, "retraining_decision").decision == "promote"
-    assert champion_of(promoted) == "3"
+    assert tick(promoted, "2011-04-02", **PROMOTING) in (PROMOTED, REFUSED)
+    catalog = open_catalog(promoted)
+    assert catalog.load("retraining_decision").decision == "promote"
+    assert champion_of(catalog) == "3"
 
 
 def test_a_rollback_without_a_reason_or_a_former_champion_is_refused(promoted):
@@ -139,8 +124,9 @@ def test_a_rollback_without_a_reason_or_a_former_champion_is_refused(promoted):
 
 def test_a_backtest_runs_from_the_raw_table_and_compares_policies(project):
     run_project(project, pipeline_names=["backtest"])
-    summary = load_dataset(project, "backtest_summary").set_index("policy")
-    history = load_dataset(project, "backtest_history")
+    catalog = open_catalog(project)
+    summary = catalog.load("backtest_summary").set_index("policy")
+    history = catalog.load("backtest_history")
 
     assert list(summary.index) == ["never", "always", "configured", "oracle"]
     assert summary.loc["never", "retrains"] == 0
@@ -153,7 +139,7 @@ def test_a_backtest_runs_from_the_raw_table_and_compares_policies(project):
 def test_mlflow_has_the_figures_of_the_windows_by_their_index(promoted):
     import mlflow
 
-    load_dataset(promoted, "champion_model")
+    catalog = open_catalog(promoted)
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("bike_test")
     runs = client.search_runs(
@@ -162,5 +148,5 @@ def test_mlflow_has_the_figures_of_the_windows_by_their_index(promoted):
     history = client.get_metric_history(runs[0].info.run_id, "window.rmse")
 
     assert [metric.step for metric in history] == [9, 10, 11]
-    recorded = windows_of(promoted)["rmse"]
+    recorded = windows_of(catalog)["rmse"]
     assert [metric.value for metric in history] == pytest.approx(list(recorded))

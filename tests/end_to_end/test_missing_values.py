@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import load_dataset, run_project
+from tests.conftest import open_catalog, run_project
 from tests.examples import with_missing_values
 from tests.loop import plant
 
@@ -46,24 +46,25 @@ def test_missing_values_reach_every_stage_and_every_row_its_prediction(
         params={"scoring": {"start": "2011-05-06", "end": "2011-05-20"}},
     )
 
-    observations = load_dataset(incomplete_project, "observations")
+    catalog = open_catalog(incomplete_project)
+    observations = catalog.load("observations")
     assert len(observations) == 17_379
-    assert len(load_dataset(incomplete_project, "rejected_observations")) == 0
+    assert len(catalog.load("rejected_observations")) == 0
     blank = np.arange(len(observations)) % 9 == 4
     for name in ("weathersit", "hum"):
         assert observations[name].isna().tolist() == blank.tolist()
-    holdout = load_dataset(incomplete_project, "holdout_set")
+    holdout = catalog.load("holdout_set")
     n_missing = int(holdout["weathersit"].isna().sum())
     assert 80 < n_missing < 100
 
-    predictions = load_dataset(incomplete_project, "holdout_predictions")
+    predictions = catalog.load("holdout_predictions")
     assert predictions["candidate"].notna().all()
-    segments = load_dataset(incomplete_project, "segment_metrics")
+    segments = catalog.load("segment_metrics")
     missing = segments[(segments["segment"] == "weathersit") & (segments["value"] == "missing")]
     assert set(missing["n"]) == {n_missing}
     assert np.isfinite(missing["rmse"]).all()
 
-    (batch,) = load_dataset(incomplete_project, "batch_predictions")
+    (batch,) = catalog.load("batch_predictions")
     scored = pd.concat(list(batch.read()), ignore_index=True)
     assert len(scored) == 14 * 24
     assert np.isfinite(scored["prediction"]).all()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import load_dataset
+from tests.conftest import open_catalog
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
 
@@ -35,8 +35,9 @@ def tracking_uri(project: Path) -> str:
 
 
 def rows_with_blanks(project: Path) -> list[dict[str, float | None]]:
-    model = load_dataset(project, "champion_model")
-    rows = load_dataset(project, "holdout_set")[list(model.metadata.recipe.feature_names)].head(3)
+    catalog = open_catalog(project)
+    model = catalog.load("champion_model")
+    rows = catalog.load("holdout_set")[list(model.metadata.recipe.feature_names)].head(3)
     records = rows.to_dict("records")
     records[1]["weathersit"] = None
     return records
@@ -61,8 +62,10 @@ def test_champion_loads_where_the_package_is_not_installed(finished_project):
 
     import pandas as pd
 
-    here = load_dataset(finished_project, "champion_model").predict(
-        pd.DataFrame(rows, dtype="float64")
+    here = (
+        open_catalog(finished_project)
+        .load("champion_model")
+        .predict(pd.DataFrame(rows, dtype="float64"))
     )
     assert elsewhere == pytest.approx(list(here))
 

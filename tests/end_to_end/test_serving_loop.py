@@ -1,4 +1,4 @@
-"""The whole way round with real processes: served, labelled late, retrained, rolled back."""
+"""All the way round with a service in its own process: served, labelled, retrained, undone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
 
-from tests.conftest import load_dataset
-from tests.loop import RAW, only_rules
+from regression_lifecycle.runtime.tick import EXIT_CODES, PROMOTED
+from tests.conftest import open_catalog, run_project
+from tests.loop import RAW, monitor, only_rules
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
@@ -43,13 +46,12 @@ PARAMS = {
 }
 
 
-def kedro(project: Path, *arguments: str, expect: int = 0) -> str:
-    """Run a command as a user does; gives what it printed."""
-    done = subprocess.run(
-        [KEDRO, *arguments], cwd=project, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout + done.stderr
+def kedro_tick(project: Path) -> Result:
+    """Type ``kedro tick`` at the end of both weeks."""
+    metadata = bootstrap_project(project)
+    from regression_lifecycle.cli import cli
+
+    return CliRunner().invoke(cli, ["tick", "--env=test", f"--as-of={LAST}"], obj=metadata)
 
 
 class Client:
@@ -150,8 +152,8 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
 
     # Before the labels: both weeks are recorded, and wait.
     wait_for(lambda: client.get("/health")["log"]["backlog_rows"] == 0)
-    kedro(running_project, "tick", "--env=test", f"--as-of={LAST}")
-    windows = load_dataset(running_project, "window_history")
+    monitor(running_project, str(LAST))
+    windows = open_catalog(running_project).load("window_history")
     assert windows["status"].tolist() == ["pending labels"] * 2
     assert windows["n"].sum() == sent
 
@@ -160,14 +162,16 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
     for part in (labels.sample(frac=1, random_state=1), labels.iloc[:24]):
         body = [{"timestamp": at, "cnt": cnt} for at, cnt in part[["at", "cnt"]].to_numpy()]
         assert client.post("/labels", {"labels": body})["received"] == len(part)
-    said = kedro(running_project, "tick", "--env=test", f"--as-of={LAST}", expect=20)
-    assert "a new champion was promoted" in said
-    windows = load_dataset(running_project, "window_history")
+    ticked = kedro_tick(running_project)
+    assert ticked.exit_code == PROMOTED, ticked.output
+    assert EXIT_CODES[PROMOTED] in ticked.output
+    catalog = open_catalog(running_project)
+    windows = catalog.load("window_history")
     assert set(windows["status"]) == {"complete"}
     assert (windows["bias"] < -0.3).any()
     assert windows["alarms"].str.contains("bias").any()
-    judged = load_dataset(running_project, "predictions")
-    served = load_dataset(running_project, "service_predictions")
+    judged = catalog.load("predictions")
+    served = catalog.load("service_predictions")
     pd.testing.assert_series_equal(
         judged.set_index("row_key")["prediction"].sort_index(),
         served.set_index("row_key")["prediction"].sort_index(),
@@ -178,13 +182,8 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
     wait_for(lambda: client.get("/model")["model_version"] == "2")
     promoted = client.post("/predict", one)
     assert promoted["model_version"] == "2"
-    kedro(
-        running_project,
-        "run",
-        "--env=test",
-        "--pipelines=rollback",
-        "--params=rollback.reason=counts twice",
-    )
+    reason = {"rollback": {"reason": "counts twice"}}
+    run_project(running_project, pipeline_names=["rollback"], params=reason)
     wait_for(lambda: client.get("/model")["model_version"] == "1")
     returned = client.post("/predict", one)
     assert returned["model_version"] == "1"
@@ -192,7 +191,7 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
 
     # And at its end everything that it answered is in the store, once.
     client.end()
-    served = load_dataset(running_project, "service_predictions")
+    served = catalog.load("service_predictions")
     assert len(served) == sent + 2
     assert not served.duplicated(["request_id", "row_number"]).any()
     assert served["row_key"].value_counts().iloc[1:].max() == 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,44 +29,48 @@ def settled_once(running_project_once: Path, tmp_path_factory: pytest.TempPathFa
     """A project after a tick that kept the champion; shared, not to be changed."""
     copy = tmp_path_factory.mktemp("settled") / "project"
     shutil.copytree(running_project_once, copy)
-    before = Path.cwd()
-    os.chdir(copy)
-    try:
+    with chdir(copy):
         assert tick(copy, AS_OF) == NOTHING
-    finally:
-        os.chdir(before)
     return copy
 
 
-@pytest.fixture
-def settled(settled_once: Path, tmp_path: Path, in_folder) -> Path:
-    """The same, of one's own; its times are those of the original."""
-    return in_folder(Path(shutil.copytree(settled_once, tmp_path / "project")))
+Ran = Callable[..., list[str]]
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    """Puts decisions in the place of the pipelines, and returns which of them a tick has run."""
+
+    def put(**decisions: str) -> list[str]:
+        ran: list[str] = []
+
+        def run(self: object, pipeline: str, result: str = "") -> Any:
+            ran.append(pipeline)
+            return SimpleNamespace(decision=decisions.get(pipeline, ""), as_of=AS_OF)
+
+        monkeypatch.setattr(tick_module._Step, "run", run)
+        return ran
+
+    return put
+
+
+@pytest.fixture
+def ran(pretend: Ran) -> list[str]:
     """Pipelines that a tick would run; the monitoring's answer is to keep."""
-    names: list[str] = []
+    return pretend(monitoring="keep")
 
-    def run(self: object, pipeline: str, result: str = "") -> Any:
-        names.append(pipeline)
-        return SimpleNamespace(decision="keep", as_of=AS_OF)
 
-    monkeypatch.setattr(tick_module._Step, "run", run)
-    return names
+@pytest.fixture
+def known(settled_once: Path, tmp_path: Path, in_folder, ran: list[str]) -> Path:
+    """A settled project of one's own, which a tick has seen in the folder where it is now."""
+    project = in_folder(Path(shutil.copytree(settled_once, tmp_path / "project")))
+    tick(project, AS_OF)
+    ran.clear()
+    return project
 
 
 def store(project: Path) -> str:
     return f"sqlite:///{(project / 'data/test/lifecycle.db').as_posix()}"
-
-
-@pytest.fixture
-def known(settled: Path, ran: list[str]) -> Path:
-    """A settled project that a tick has seen in the folder where it is now."""
-    tick(settled, AS_OF)
-    ran.clear()
-    return settled
 
 
 def test_a_tick_with_nothing_new_runs_nothing(known: Path, ran: list[str]) -> None:
@@ -134,19 +139,20 @@ def test_a_tick_that_did_not_come_to_its_end_is_no_reason_to_skip_the_next(
     assert ran == ["monitoring"]
 
 
-def test_a_tick_that_asked_for_retraining_is_looked_at_again(
-    known: Path, ran: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tick_whose_policy_alerts_says_so_and_retrains_nothing(known: Path, pretend: Ran) -> None:
     new_rows(known)
-    answers = {"monitoring": "retrain", "retraining": "refuse", "dashboard": ""}
+    ran = pretend(monitoring="alert")
 
-    def run(self: object, pipeline: str, result: str = "") -> Any:
-        return SimpleNamespace(decision=answers[pipeline], as_of=AS_OF)
+    assert tick(known, AS_OF) == tick_module.ALERTED
+    assert ran == ["monitoring"]
 
-    with monkeypatch.context() as patch:
-        patch.setattr(tick_module._Step, "run", run)
-        assert tick(known, AS_OF) == tick_module.REFUSED
 
+def test_a_tick_that_asked_for_retraining_is_looked_at_again(known: Path, pretend: Ran) -> None:
+    new_rows(known)
+    pretend(monitoring="retrain", retraining="refuse")
+    assert tick(known, AS_OF) == tick_module.REFUSED
+
+    ran = pretend(monitoring="keep")
     tick(known, AS_OF)
 
     assert ran == ["monitoring"]

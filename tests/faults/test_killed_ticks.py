@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
+from contextlib import chdir
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,7 @@ from typing import Any
 import pytest
 from kedro.framework.hooks import hook_impl
 
-from tests.conftest import open_catalog
-from tests.loop import only_rules, tick
+from tests.loop import PROMOTED_AT, PROMOTING, state_of, tick
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,17 +23,6 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
 ]
 
-AS_OF = "2011-03-26"
-# Retrains for sure, and the challenger passes for sure.
-PARAMS: dict[str, Any] = {
-    **only_rules(age={"kind": "schedule", "maximum_age": "14 days"}),
-    "retraining": {
-        "gate": {
-            "checks": {"rmse": None, "bias": None, "r2": {"minimum": -5}},
-            "comparison": {"observed_improvement": None, "minimum_improvement": -0.9},
-        }
-    },
-}
 # Each with its moment: just before the entry is saved, or just after.
 POINTS = [
     ("before", "evidently_workspace"),
@@ -77,55 +67,25 @@ def _tick(project: Path, point: tuple[str, str] | None) -> None:
     os.environ.update({"OMP_NUM_THREADS": "1"})
     if point is not None:
         settings.HOOKS = (*settings.HOOKS, Killer(*point))
-    raise SystemExit(tick(project, AS_OF, **PARAMS))
-
-
-def state_of(project: Path) -> dict[str, Any]:
-    """Everything that a tick may change, without times of writing and names of runs."""
-    tables: dict[str, Any] = {}
-    catalog = open_catalog(project)
-    for name in ("window_history", "drift_history", "segment_history", "predictions"):
-        table = catalog.load(name).drop(columns="recorded_at", errors="ignore")
-        tables[name] = table.to_json(orient="records")
-    ledger = catalog.load("ledger")
-    tables["ledger"] = sorted(zip(ledger["kind"], ledger["decision"], strict=True))
-    model = catalog.load("champion_model")
-    tables["champion"] = "" if model is None else str(model.location["version"])
-    tables["reports"] = sorted(
-        path.parent.name
-        for path in (project / "data/test/08_reporting/windows").glob("*/snapshot.json.gz")
-    )
-    return tables
+    raise SystemExit(tick(project, PROMOTED_AT, **PROMOTING))
 
 
 @pytest.fixture(scope="module")
-def whole(running_project_once: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def whole(promoted_project_once: Path) -> dict[str, Any]:
     """The state after a tick that nobody killed."""
-    project = _copy(running_project_once, tmp_path_factory.mktemp("whole") / "project")
-    assert in_a_child(project, None) == 20
-    return _state(project)
-
-
-def _copy(source: Path, target: Path) -> Path:
-    import shutil
-
-    return Path(shutil.copytree(source, target))
+    return _state(promoted_project_once)
 
 
 def _state(project: Path) -> dict[str, Any]:
-    before = Path.cwd()
-    os.chdir(project)
-    try:
+    with chdir(project):
         return state_of(project)
-    finally:
-        os.chdir(before)
 
 
 @pytest.mark.parametrize("point", POINTS, ids=" ".join)
 def test_a_killed_tick_leaves_the_old_or_the_new_state_and_the_next_one_completes(
     point, whole, running_project_once, tmp_path
 ):
-    project = _copy(running_project_once, tmp_path / "project")
+    project = Path(shutil.copytree(running_project_once, tmp_path / "project"))
 
     assert in_a_child(project, point) == -signal.SIGKILL
 

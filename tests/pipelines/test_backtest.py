@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.drift.parameters import DriftParameters
@@ -22,21 +21,9 @@ from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.backtest import nodes
 from regression_lifecycle.pipelines.backtest.drift import check_history
+from tests.examples import tiny_problem
 
-PROBLEM = Problem.model_validate(
-    {
-        "name": "tiny",
-        "target": "cnt",
-        "timestamp": {"date": "day"},
-        "frequency": "1 hour",
-        "horizon": "1 hour",
-        "columns": {
-            "day": {"type": "datetime", "known_in_advance": True},
-            "temp": {"type": "float", "known_in_advance": True},
-            "cnt": {"type": "float", "minimum": 0, "maximum": 400},
-        },
-    }
-)
+PROBLEM = tiny_problem(cnt={"minimum": 0, "maximum": 400})
 PREPROCESSING = PreprocessingParameters.model_validate(
     {
         "features": [{"kind": "columns", "names": ["temp"]}],

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     PREDICTIONS,
@@ -18,27 +17,14 @@ from regression_lifecycle.core.data.tables import (
 )
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
-from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
+from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.monitoring import create_pipeline
+from tests.examples import tiny_model, tiny_problem
 from tests.readers import reader
 
-PROBLEM = Problem.model_validate(
-    {
-        "name": "tiny",
-        "target": "cnt",
-        "timestamp": {"date": "day"},
-        "frequency": "1 hour",
-        "horizon": "1 hour",
-        "columns": {
-            "day": {"type": "datetime", "known_in_advance": True},
-            "temp": {"type": "float", "known_in_advance": True, "missing": True},
-            "cnt": {"type": "float"},
-        },
-    }
-)
+PROBLEM = tiny_problem(temp={"missing": True})
 PARAMETERS: dict[str, Any] = {
     "params:problem": PROBLEM,
     "params:windows": WindowParameters.model_validate(
@@ -76,17 +62,7 @@ class Constant:
 
 
 def model(version: str, until: str) -> TrainedModel:
-    metadata = ModelMetadata(
-        problem="tiny",
-        fingerprint=version,
-        data_fingerprint="d",
-        recipe=FeatureRecipe(features=[{"kind": "columns", "names": ["temp"]}]),  # type: ignore[list-item]
-        trained_from=pd.Timestamp("2021-01-01"),
-        trained_until=pd.Timestamp(until),
-        n_rows=10,
-        target_mean=10.0,
-    )
-    return TrainedModel(Constant(), metadata, pd.DataFrame(), {"version": version})
+    return tiny_model(Constant(), version, until, fingerprint=version, target_mean=10.0)
 
 
 FIRST = model("1", "2021-02-28 23:00")

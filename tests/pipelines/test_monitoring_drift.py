@@ -10,26 +10,13 @@ import pytest
 
 from regression_lifecycle.adapters.evidently import summary
 from regression_lifecycle.core.data.keys import row_keys
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.monitoring.parameters import ReportParameters
 from regression_lifecycle.pipelines.monitoring import drift
+from tests.examples import tiny_problem
 
-PROBLEM = Problem.model_validate(
-    {
-        "name": "tiny",
-        "target": "cnt",
-        "timestamp": {"date": "day"},
-        "frequency": "1 hour",
-        "horizon": "1 hour",
-        "columns": {
-            "day": {"type": "datetime", "known_in_advance": True},
-            "temp": {"type": "float", "known_in_advance": True},
-            "cnt": {"type": "float"},
-        },
-    }
-)
+PROBLEM = tiny_problem()
 PARAMETERS = DriftParameters.model_validate(
     {
         "columns": ["temp"],

@@ -10,32 +10,18 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import GateDecision, Reason
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
+from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.retraining import create_pipeline, nodes
+from tests.examples import tiny_model, tiny_problem
 
-PROBLEM = Problem.model_validate(
-    {
-        "name": "tiny",
-        "target": "cnt",
-        "timestamp": {"date": "day"},
-        "frequency": "1 hour",
-        "horizon": "1 hour",
-        "columns": {
-            "day": {"type": "datetime", "known_in_advance": True},
-            "temp": {"type": "float", "known_in_advance": True},
-            "cnt": {"type": "float"},
-        },
-    }
-)
+PROBLEM = tiny_problem()
 FEATURES = [{"kind": "columns", "names": ["temp"]}]
 PREPROCESSING = PreprocessingParameters.model_validate(
     {"features": FEATURES, "split": {"kind": "share", "holdout_share": 0.2}}
@@ -65,17 +51,9 @@ class Shifted:
 
 
 def model(version: str, until: str, error: float) -> TrainedModel:
-    metadata = ModelMetadata(
-        problem="tiny",
-        fingerprint=f"print-{version}",
-        data_fingerprint="d",
-        recipe=FeatureRecipe.model_validate({"features": FEATURES}),
-        trained_from=pd.Timestamp("2021-01-01"),
-        trained_until=pd.Timestamp(until),
-        n_rows=10,
-        target_mean=10.0,
+    return tiny_model(
+        Shifted(error), version, until, fingerprint=f"print-{version}", target_mean=10.0
     )
-    return TrainedModel(Shifted(error), metadata, pd.DataFrame(), {"version": version})
 
 
 @pytest.fixture

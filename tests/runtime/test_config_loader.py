@@ -401,3 +401,14 @@ def test_the_account_that_runs_the_command_has_a_name(
     # As in a container that runs under a number.
     monkeypatch.setattr("getpass.getuser", nameless)
     assert load(conf, "test")["parameters"]["rollback"] == {"actor": "unknown"}
+
+
+def test_what_was_derived_is_known_until_somebody_says_otherwise(
+    make_conf: Callable[..., Path],
+) -> None:
+    conf = make_conf(mine={"parameters": "windows: {length: 1 day}\n"})
+    with (conf / "base" / "parameters.yml").open("a") as base:
+        base.write("windows: {length: '${derived:window_length}', gap: '${derived:gap_rows}'}\n")
+
+    assert load(conf).derived_parameters == {"windows.length": "28 days", "windows.gap": 168}
+    assert load(conf, "bike_hourly,mine").derived_parameters == {"windows.gap": 168}

@@ -52,6 +52,7 @@ def described(
     mlflow.set_tracking_uri(None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("path", ["/predict", "/labels"])
 def test_nothing_that_is_sent_breaks_the_service_or_its_description(

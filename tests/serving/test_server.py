@@ -14,19 +14,6 @@ from pathlib import Path
 import pytest
 
 
-def test_help_needs_no_web_server() -> None:
-    code = (
-        "import sys; from regression_lifecycle.cli import cli; "
-        "cli(['--help'], standalone_mode=False); "
-        "sys.exit(bool({'fastapi', 'uvicorn', 'sklearn'} & sys.modules.keys()))"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-    assert done.returncode == 0, done.stderr
-    assert "serve" in done.stdout
-
-
 @pytest.mark.slow
 def test_it_lives_without_a_model_and_ends_when_it_is_told_to(project: Path) -> None:
     process = subprocess.Popen(

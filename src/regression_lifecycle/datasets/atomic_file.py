@@ -94,6 +94,10 @@ class AtomicFile:
         """
         return bool(self._file_system().isfile(str(self.path)))
 
+    def state(self) -> str:
+        """Return what changes when the file is written, without reading it; empty without one."""
+        return str(self._file_system().ukey(str(self.path))) if self.exists() else ""
+
     @contextmanager
     def local_copy(self) -> Iterator[Path]:
         """Give what reads local files only the file itself, or a copy that is gone afterwards.

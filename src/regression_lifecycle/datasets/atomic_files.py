@@ -154,6 +154,10 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
         """
         self._file.write(data)
 
+    def state(self) -> str:
+        """Return what changes when the picture is written, without reading it."""
+        return self._file.state()
+
     def preview(self) -> ImagePreview:
         """Give Kedro-Viz the picture.
 

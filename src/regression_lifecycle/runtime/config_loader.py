@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import getpass
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ EXTENDS = "extends"
 LOCAL = "local"
 # What a later environment replaces by entry instead of key by key.
 _BY_ENTRY = frozenset({"catalog", "credentials"})
+_DERIVED = re.compile(r"\$\{derived:(\w+)\}")
 
 
 class LifecycleConfigLoader(OmegaConfigLoader):
@@ -149,6 +151,13 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             return derive_defaults(Problem.model_validate(described))
         except ValidationError:
             return {}
+
+    @property
+    def derived_parameters(self) -> dict[str, Any]:
+        """The derived values that are in effect, by dotted parameter."""
+        written = dict(leaves(self._folded("parameters")))
+        names = {key: _DERIVED.fullmatch(str(value)) for key, value in written.items()}
+        return {key: self.derived.get(found[1]) for key, found in names.items() if found}
 
     @cached_property
     def configured_parameters(self) -> set[str]:
@@ -308,6 +317,23 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             self._missing[name] = meaning
         # What is added to it begins with a slash.
         return os.environ.get(name, "").rstrip("/")
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Walk a configuration.
+
+    Args:
+        value: Mappings inside of mappings.
+        name: Dotted name of ``value`` itself.
+
+    Yields:
+        The dotted name and the value of everything that is no mapping, or an empty one.
+    """
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
 
 
 def _account(_: str = "") -> str:

@@ -83,7 +83,7 @@ def check_parameters(
     Raises:
         ConfigurationError: With one line per mistake.
     """
-    used = _sections_of(pipelines.values())
+    used = sections_of(pipelines.values())
     known = used | set(configured)
     mistakes = [unknown_name("parameter", name, known) for name in runtime if name not in known]
     mistakes += [
@@ -147,7 +147,15 @@ def _read(
     return models, mistakes
 
 
-def _sections_of(pipelines: Iterable[Pipeline]) -> set[str]:
+def sections_of(pipelines: Iterable[Pipeline]) -> set[str]:
+    """Name the sections of the parameters that pipelines use.
+
+    Args:
+        pipelines: Pipelines, whose nodes may take a section or a part of one.
+
+    Returns:
+        Top-level names.
+    """
     inputs = {name for pipeline in pipelines for name in pipeline.all_inputs()}
     return {
         name.removeprefix("params:").partition(".")[0]

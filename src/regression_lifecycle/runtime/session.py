@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.runtime.parameter_check import check_parameters
+from regression_lifecycle.runtime.parameter_check import check_parameters, sections_of
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 
+LOGGER = logging.getLogger(__name__)
 TERMINATED = 143
 
 
@@ -65,6 +67,7 @@ class LifecycleSession(KedroSession):
         runtime = self.store.get("runtime_params") or {}
         parameters = loader["parameters"]
         check_parameters(parameters, runtime, known, loader.configured_parameters, loader.origin)
+        _print_derived(loader.derived_parameters, sections_of(known.values()))
         with workspace_lock(self.lock_path), _terminated_is_an_exit():
             try:
                 outputs: dict[str, Any] = super().run(
@@ -92,6 +95,17 @@ class LifecycleSession(KedroSession):
         """The lock file of the workspace; who runs several sessions in a row may hold it."""
         loader: Any = self._get_config_loader()
         return Path(loader.local_folder) / LOCK_NAME
+
+
+def _print_derived(derived: Mapping[str, Any], sections: Collection[str]) -> None:
+    """Print what was derived from the table, of the sections that the run uses."""
+    shown = [
+        f"{key} {f'({len(value)})' if isinstance(value, list) else value}"
+        for key, value in derived.items()
+        if key.partition(".")[0] in sections
+    ]
+    if shown:
+        LOGGER.info("Derived from the table (kedro config): %s", ", ".join(shown))
 
 
 @contextmanager

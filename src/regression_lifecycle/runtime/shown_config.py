@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.runtime.config_loader import leaves
 
 KINDS = ("parameters", "globals", "catalog", "mlflow")
 
@@ -25,7 +26,7 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
 
     Returns:
         A single value as it is; of a section one line per value, with the file that a parameter
-        comes from.
+        comes from, or that it was derived.
 
     Raises:
         ConfigurationError: If nothing is there under the key.
@@ -45,19 +46,12 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
         value = value[part]
     if not isinstance(value, Mapping):
         return "" if value is None else str(value)
-    lines = []
-    for name, leaf in _leaves(value, ".".join(parts)):
+    derived, lines = loader.derived_parameters, []
+    for name, leaf in leaves(value, ".".join(parts)):
         origin = loader.origin(name) if kind == "parameters" else ""
+        origin = "derived from the table" if kind == "parameters" and name in derived else origin
         shown = yaml.safe_dump(leaf, default_flow_style=True, width=math.inf, allow_unicode=True)
         shown = shown.removesuffix("...\n").strip()
         comment = f"  # {origin}" if origin else ""
         lines.append(f"{name}: {shown}{comment}")
     return "\n".join(lines)
-
-
-def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value

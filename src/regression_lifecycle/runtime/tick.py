@@ -8,6 +8,7 @@ changed since the last one that came to its end, none of them is run.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,8 @@ def run_tick(
     """
     step = _Step(project, env, params, conf_source)
     step.refuse_unused_params()
-    inputs, lock_path = step.inputs()
-    with workspace_lock(lock_path):
+    inputs = step.inputs()
+    with workspace_lock(inputs.lock_path):
         before, last = inputs.states(), inputs.last_tick()
         known = before and last and last.fingerprint == inputs.fingerprint(before)
         if last and known and not inputs.has_failed_alerts():
@@ -90,14 +91,20 @@ class _Step:
         if unknown:
             raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
 
-    def inputs(self) -> tuple[TickInputs, Path]:
-        from kedro.framework.project import pipelines
+    def inputs(self) -> TickInputs:
+        from kedro.framework.project import pipelines, settings
 
         read = {name for step in STEPS for name in pipelines[step].inputs()}
         page = pipelines[DASHBOARD].inputs() | pipelines[DASHBOARD].outputs()
-        with self._session(self._params) as session:
-            loader, project = session._get_config_loader(), self._options["project_path"]
-            return TickInputs(loader, project, _entries(read), _entries(page)), session.lock_path
+        project, conf_source = self._options["project_path"], self._options["conf_source"]
+        # As a session would make it, without looking for plugins.
+        loader = settings.CONFIG_LOADER_CLASS(
+            conf_source=conf_source or str(project / settings.CONF_SOURCE),
+            env=self._options["env"] or os.getenv("KEDRO_ENV"),
+            runtime_params=self._params or None,
+            **settings.CONFIG_LOADER_ARGS,
+        )
+        return TickInputs(loader, project, _entries(read), _entries(page))
 
     def run(self, pipeline: str, result: str = "") -> Any:
         from kedro.runner import SequentialRunner

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.runtime.parameter_check import read_sections
+from regression_lifecycle.runtime.run_lock import LOCK_NAME
 from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -75,6 +76,11 @@ class TickInputs:
                 ),
             }
         )
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock file of the workspace."""
+        return Path(self._loader.local_folder) / LOCK_NAME
 
     def states(self) -> States | None:
         """Look at every entry.
@@ -162,10 +168,10 @@ def _state_of(dataset: Any) -> Any:
     """What changes when a dataset does; None if it does not tell."""
     if hasattr(dataset, "state"):
         return dataset.state()
-    file_system, path = getattr(dataset, "_fs", None), getattr(dataset, "_filepath", None)
-    if file_system is None or path is None:
+    # One of Kedro's own, of a file.
+    file_system, path = getattr(dataset, "_fs", None), str(getattr(dataset, "_filepath", ""))
+    if file_system is None:
         return None
-    location = str(path)
-    if not file_system.exists(location):
-        return "absent"
-    return file_system.ukey(location) if file_system.isfile(location) else None
+    if not file_system.exists(path):
+        return ""
+    return file_system.ukey(path) if file_system.isfile(path) else None

@@ -87,7 +87,7 @@ class LoadedModel:
         self.predict(self.inputs.values(rows))
 
     def example_rows(self, count: int = 2) -> list[Row]:
-        """Give rows that may be sent as they are.
+        """Return rows that may be sent as they are.
 
         Args:
             count: Most rows.

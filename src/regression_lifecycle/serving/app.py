@@ -73,7 +73,7 @@ class Service:
         self.log.close(seconds)
 
     def deployed(self) -> ActiveModel:
-        """Give what answers now.
+        """Return what answers now.
 
         Returns:
             Model and adjustment; a request keeps what it was given.
@@ -87,7 +87,7 @@ class Service:
         return found
 
     def why_not_ready(self) -> str | None:
-        """Say why a request would be refused now.
+        """Return why a request would be refused now.
 
         Returns:
             The reason; None if it would be answered.
@@ -100,7 +100,7 @@ class Service:
         return why_not
 
     def describe_model(self) -> dict[str, Any]:
-        """Say what answers, and how it came to its place.
+        """Describe what answers, and how it came to its place.
 
         Returns:
             What ``/model`` shows.

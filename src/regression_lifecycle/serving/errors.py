@@ -24,7 +24,7 @@ class Mistake:
     column: str | None = None
 
     def as_dict(self) -> dict[str, int | str | None]:
-        """Give the form that callers see, with texts of a bounded length."""
+        """Return the form that callers see, with texts of a bounded length."""
         column = None if self.column is None else shorten(self.column, 80)
         return {"row": self.row, "column": column, "message": shorten(self.message)}
 
@@ -38,7 +38,7 @@ class RefusedError(Exception):
         mistakes: Iterable[Mistake] | str,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Say why.
+        """Describe a refusal.
 
         Args:
             status: HTTP status.
@@ -52,7 +52,7 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, object]:
-        """Give the body of the answer.
+        """Return the body of the answer.
 
         Returns:
             ``detail``: the first mistakes.

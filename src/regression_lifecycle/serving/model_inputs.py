@@ -43,7 +43,7 @@ class ModelInputs:
         self._known: dict[datetime, Row] = {}
 
     def values(self, rows: Sequence[Row]) -> list[list[Any]]:
-        """Give the features of rows; what is left out is made from their timestamp.
+        """Return the features of rows; what is left out is made from their timestamp.
 
         Args:
             rows: Checked rows.
@@ -65,7 +65,7 @@ class ModelInputs:
         return [[row.get(name) for name in names] for row in rows]
 
     def matrix(self, values: Sequence[Sequence[Any]]) -> FloatArray:
-        """Give features as numbers, for a model without text features.
+        """Return features as numbers, for a model without text features.
 
         Args:
             values: What :meth:`values` gave.
@@ -76,7 +76,7 @@ class ModelInputs:
         return np.array(values, dtype="float64").reshape(len(values), len(self.names))
 
     def table(self, values: Sequence[Sequence[Any]]) -> pd.DataFrame:
-        """Give features as the model was fitted on them.
+        """Return features as the model was fitted on them.
 
         Args:
             values: What :meth:`values` gave.

@@ -102,7 +102,7 @@ class ModelWatcher:
             thread.start()
 
     def why_not(self) -> str | None:
-        """Say why there is no model.
+        """Return why there is no model.
 
         Returns:
             The reason; None if there is one.
@@ -122,7 +122,7 @@ class ModelWatcher:
         return "the model is being loaded"
 
     def warnings(self) -> list[str]:
-        """Say what is wrong although a model answers.
+        """Return what is wrong although a model answers.
 
         Returns:
             Sentences; empty if all is well.
@@ -140,7 +140,7 @@ class ModelWatcher:
         return found
 
     def decisions(self, version: str) -> list[dict[str, Any]] | None:
-        """Give the ledger's rows that made a version champion.
+        """Return the ledger's rows that made a version champion.
 
         Args:
             version: The version.
@@ -255,11 +255,11 @@ class ModelWatcher:
         )
 
     def _registry_is(self, state: str) -> None:
-        _tell("registry", self.registry_state, state)
+        _log_change("registry", self.registry_state, state)
         self.registry_state = state
 
     def _store_is(self, state: str) -> None:
-        _tell("store", self.store_state, state)
+        _log_change("store", self.store_state, state)
         self.store_state = state
 
     def _repeat(self, look: Callable[[], None]) -> None:
@@ -271,8 +271,8 @@ class ModelWatcher:
             self._stop.wait(self._poll_seconds)
 
 
-def _tell(what: str, before: str, now: str) -> None:
-    """Say once that something went away, and once that it is back."""
+def _log_change(what: str, before: str, now: str) -> None:
+    """Log once that something went away, and once that it is back."""
     if (before in (UP, UNASKED)) != (now == UP):
         LOGGER.warning("%s %s", what, now)
 

@@ -118,7 +118,7 @@ class PredictionLog:
         return True
 
     def status(self) -> dict[str, Any]:
-        """Say how the log fares, without credentials; cheap enough for every health check.
+        """Describe how the log fares, without credentials; cheap enough for every health check.
 
         Returns:
             ``enabled``; ``accepts``, whether the next rows will probably be kept; ``spool``,

@@ -79,7 +79,7 @@ class Predictor:
     def records(
         self, deployed: ActiveModel, request_id: str, rows: Sequence[Row], answers: Answers
     ) -> list[dict[str, Any]]:
-        """Say what the log keeps.
+        """Build the rows that the log keeps.
 
         Args:
             deployed: Model and adjustment.

@@ -21,12 +21,12 @@ IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEO
 KEEP_ALIVE_SECONDS = 75
 
 
-def serve(configuration: ServiceConfiguration, tell: Callable[[str], None]) -> None:
+def serve(configuration: ServiceConfiguration, announce: Callable[[str], None]) -> None:
     """Answer requests until the process is told to end (SIGTERM or Ctrl-C).
 
     Args:
         configuration: What the service is told.
-        tell: Is given the address, once requests are answered.
+        announce: Is given the address, once requests are answered.
 
     Raises:
         LifecycleError: If the address is taken or the prediction log cannot be kept.
@@ -53,7 +53,7 @@ def serve(configuration: ServiceConfiguration, tell: Callable[[str], None]) -> N
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=math.ceil(serving.drain_seconds),
             ),
-            lambda: tell(_address(listener)),
+            lambda: announce(_address(listener)),
             lambda: setattr(service, "is_ending", True),
         )
         try:

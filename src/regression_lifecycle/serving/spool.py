@@ -29,7 +29,7 @@ class SpoolFullError(Exception):
     """The spool holds as much as it may."""
 
     def __init__(self, text: str, missing_bytes: int) -> None:
-        """Say why.
+        """Describe the full spool.
 
         Args:
             text: The reason.
@@ -155,7 +155,7 @@ class Spool:
             self.waiting_bytes += len(data)
 
     def end(self) -> Place:
-        """Say where the next line will stand.
+        """Return where the next line will stand.
 
         Returns:
             The place behind all lines; what is appended later stands at it or after it.
@@ -260,7 +260,7 @@ class Spool:
         self._file_lock.release()
 
     def _writable(self) -> FileIO:
-        """Give the file to append to; a new one if the last is long, old or deleted."""
+        """Return the file to append to; a new one if the last is long, old or deleted."""
         if self._active is not None and (
             self._segments[-1].size >= self._segment_bytes
             or os.fstat(self._active.fileno()).st_nlink == 0

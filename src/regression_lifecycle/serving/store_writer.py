@@ -102,7 +102,7 @@ class StoreWriter:
         return refused
 
     def reason(self, error: BaseException) -> str:
-        """Say what happened in words that may stand in a log.
+        """Describe an error in words that may stand in a log.
 
         Args:
             error: What was raised.
@@ -191,7 +191,7 @@ def _row(line: bytes) -> dict[str, Any]:
 
 
 def is_about_data(error: Exception) -> bool:
-    """Tell whether another batch could be stored.
+    """Return whether the rows of a batch are to blame for an error.
 
     Args:
         error: What was raised.

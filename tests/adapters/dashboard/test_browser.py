@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +23,6 @@ from tests.adapters.dashboard.examples import (
 pytestmark = pytest.mark.browser
 ATTACK = "</script><script>window.__pwned = 1</script>"
 IMAGE = "<img src=x onerror='window.__pwned = 2'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    path = next((item for item in found if item), None)
-    if path is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome is installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=path, args=[*arguments, "--disable-background-networking"]
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

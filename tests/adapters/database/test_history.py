@@ -52,23 +52,6 @@ SAMPLE = HistoryTable(
 )
 
 
-class Clock:
-    """Stands for ``datetime`` in the store; every look at it is a minute later."""
-
-    minute = 0
-
-    @classmethod
-    def now(cls, zone: Any) -> Any:
-        cls.minute += 1
-        return pd.Timestamp("2021-03-01", tz="UTC") + pd.Timedelta(minutes=cls.minute)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    Clock.minute = 0
-    monkeypatch.setattr(database, "datetime", Clock)
-
-
 @pytest.fixture
 def url(store_url: str) -> str:
     """A store without versions, and in it a table of all kinds of columns."""

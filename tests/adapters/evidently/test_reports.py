@@ -6,8 +6,6 @@ import gzip
 import json
 import math
 import re
-import subprocess
-import sys
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -91,17 +89,6 @@ def by_column(verdict: pd.DataFrame) -> pd.DataFrame:
 
 
 # --- the numbers ---------------------------------------------------------------------------
-
-
-def test_importing_the_adapter_does_not_import_evidently() -> None:
-    code = (
-        "import sys, regression_lifecycle.adapters.evidently;"
-        "print([m for m in ('evidently', 'plotly', 'sklearn') if m in sys.modules])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "[]"
 
 
 def test_the_report_shows_the_verdict(reference: pd.DataFrame, current: pd.DataFrame) -> None:

@@ -274,7 +274,7 @@ def test_policies_share_their_fits(make, monkeypatch):
     assert past.bank.cpu_seconds([0, 0, 1]) == past.bank.cpu_seconds([0, 1]) > 0
 
 
-@pytest.mark.parametrize("backend", ["sequential", "loky"])
+@pytest.mark.parametrize("backend", ["sequential", pytest.param("loky", marks=pytest.mark.slow)])
 def test_models_may_be_fitted_at_once_and_give_the_same(make, backend):
     past, told = make(backend=backend, n_jobs=2), []
 

@@ -143,6 +143,7 @@ def _simulate(reference_weeks: int, seeds: int, windows: int) -> Alarms:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reference_weeks", "seeds", "windows"), [(4, 45, 3), (52, 10, 12)])
 def test_a_window_without_drift_alarms_at_the_stated_rate(
     reference_weeks: int, seeds: int, windows: int

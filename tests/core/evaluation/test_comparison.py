@@ -112,6 +112,7 @@ def test_an_improvement_that_is_asked_for_must_be_surpassed():
     assert compare(0.9 * noise, noise, minimum_improvement=0.15)[1].verdict == "fail"
 
 
+@pytest.mark.slow
 def test_equal_skill_is_promoted_about_as_seldom_as_the_confidence_says():
     """200 pairs of equally good models with independent errors, alike within a week.
 

@@ -22,7 +22,7 @@ from regression_lifecycle.core.monitoring.prediction_coverage import PredictionC
 from regression_lifecycle.core.monitoring.window_plan import find_changed_windows, plan_windows
 from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from tests.core.conftest import tiny_model
+from tests.examples import tiny_model
 from tests.readers import reader
 
 WINDOWS = WindowParameters.model_validate(

@@ -18,8 +18,8 @@ from regression_lifecycle.core.monitoring.window_plan import (
     plan_windows,
 )
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from tests.core.conftest import tiny_model
 from tests.core.monitoring.look import upsert
+from tests.examples import tiny_model
 from tests.readers import reader
 
 PARAMETERS = WindowParameters.model_validate(

@@ -14,7 +14,8 @@ from regression_lifecycle.core.prediction.batch_scoring import (
     score,
     select_scoring_rows,
 )
-from tests.core.conftest import _tiny_problem, _tiny_raw, tiny_model
+from tests.core.conftest import _tiny_problem, _tiny_raw
+from tests.examples import tiny_model
 
 PROBLEM = _tiny_problem()
 RAW = _tiny_raw(24 * 10)

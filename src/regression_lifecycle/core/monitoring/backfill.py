@@ -1,4 +1,4 @@
-"""Give the rows of past windows the predictions that they would have been served with."""
+"""Predict the rows of past windows as they would have been served."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def backfill_predictions(
     champion: TrainedModel | None,
     adjuster: Adjuster,
 ) -> pd.DataFrame:
-    """Give every row of the planned windows its prediction.
+    """Predict every row of the planned windows that has no prediction yet.
 
     What was predicted stays: a known prediction is never computed again, only its label is
     filled in. Rows that no model has predicted are predicted by the champion, if the plan says

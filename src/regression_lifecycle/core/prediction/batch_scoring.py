@@ -172,7 +172,7 @@ class ScoringRun:
         return self.source.start
 
     def __str__(self) -> str:
-        """Say which rows are asked for."""
+        """Name the rows that are asked for, for messages."""
         since = f"from {self.start}" if self.parameters.start else f"after {self.trained_until}"
         until = f" to {self.parameters.end}" if self.parameters.end else ""
         return f"rows {since}{until} for version {self.model_version}"
@@ -333,7 +333,7 @@ def score(
 
 
 def summarize(batch_predictions: Sequence[BatchPredictions]) -> list[dict[str, Any]]:
-    """Say what was scored.
+    """Summarize what was scored.
 
     Args:
         batch_predictions: The batches that this run wrote.

@@ -79,7 +79,7 @@ class ServingParameters(StrictModel):
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is that of the machine itself.
+    """Return whether an address is that of the machine itself.
 
     Args:
         host: IP address or name.

@@ -142,7 +142,7 @@ def backfill_predictions(
     champion: TrainedModel | None,
     adjuster: Adjuster,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give every row of the planned windows its prediction.
+    """Predict every row of the planned windows that has no prediction yet.
 
     Args:
         window_plan: Windows to look at.
