@@ -24,7 +24,7 @@ START = pd.Timestamp("2021-03-01")
 N_WINDOWS = 10
 MODEL = ModelSpec.model_validate({"estimator": {"class": "sklearn.linear_model.Ridge"}})
 PARAMETERS = WindowParameters.model_validate(
-    {"kind": "length", "length": "2 days", "origin": "2021-03-01"}
+    {"kind": "length", "length": "2 days", "origin": "2021-03-01", "minimum_rows": 24}
 )
 RULES = PolicyParameters.model_validate(
     {"rules": {"bias": {"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}}}
