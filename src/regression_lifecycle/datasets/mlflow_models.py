@@ -131,6 +131,8 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Returns:
             The model, or None if nothing has the alias.
         """
+        from mlflow import get_registry_uri
+
         from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 
         registered = mlflow_registry.registered_by_alias(self._model_name, self._alias)
