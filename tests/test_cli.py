@@ -13,6 +13,8 @@ from kedro.framework.startup import bootstrap_project
 
 from tests.tracking import empty_database
 
+pytestmark = pytest.mark.slow
+
 DATABASE = "data/test/mlflow/mlflow.db"
 
 

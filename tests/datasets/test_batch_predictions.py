@@ -169,7 +169,9 @@ def test_an_object_store_is_written_object_by_object() -> None:
         "default-20210301T000000",
         "default-20210308T000000",
     ]
-    rows = pd.concat([rows for b in dataset.load() for rows in b.read(b.first, b.last)])
+    rows = pd.concat(
+        [rows for batch in dataset.load() for rows in batch.read(batch.first, batch.last)]
+    )
     assert len(rows) == 192
 
 

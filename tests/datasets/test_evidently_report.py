@@ -31,6 +31,8 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.datasets.evidently_report import EvidentlyReportDataset
 from tests.drift_reports import draw_drift, draw_window
 
+pytestmark = pytest.mark.slow
+
 TYPE = "regression_lifecycle.datasets.evidently_report.EvidentlyReportDataset"
 # Text that becomes markup, if a page lets it.
 ATTACK = "</script><script>window.__pwned = 1; alert(1)</script>"

@@ -22,6 +22,8 @@ from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from tests.conftest import run_project
 from tests.tracking import empty_database
 
+pytestmark = pytest.mark.slow
+
 NODES = ["ingestion.enforce_contract"]
 
 

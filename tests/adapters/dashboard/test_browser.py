@@ -20,7 +20,7 @@ from tests.adapters.dashboard.examples import (
     windows,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 ATTACK = "</script><script>window.__pwned = 1</script>"
 IMAGE = "<img src=x onerror='window.__pwned = 2'>"
 

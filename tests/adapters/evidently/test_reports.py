@@ -37,6 +37,8 @@ from regression_lifecycle.core.drift.verdict import drifted_share, is_table_drif
 from regression_lifecycle.core.errors import ConfigurationError
 from tests.drift_reports import draw_drift
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ColumnRoles(
     numerical=("temp", "hum"),

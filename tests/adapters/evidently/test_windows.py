@@ -29,6 +29,8 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import compare_tables
 from tests.drift_reports import draw_window
 
+pytestmark = pytest.mark.slow
+
 ROLES = ColumnRoles(
     numerical=("temp", "hum"),
     categorical=("sky",),
