@@ -36,9 +36,10 @@ $(READY): uv.lock pyproject.toml
 run: setup  ## Run the full cycle (ENV=bike_daily for another table)
 	$(BIN)/kedro run --env=$(ENV)
 
+# In one process: a second one would import and collect everything once more.
 check: setup  ## Run the linters and the fast tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -m "not slow"
 
 test: setup  ## Run the linters and the whole test suite
 	$(MAKE) --no-print-directory lint
