@@ -234,7 +234,7 @@ def test_a_champion_is_read_once_as_long_as_it_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for number in (1, 2):
-        tags = {"digest": locate(number)["digest"]}
+        tags = {"fingerprint": f"print-{number}", "digest": locate(number)["digest"]}
         new = registration(locate(number), f"print-{number}", tags=tags)
         catalog.save("registration", new)
     read: list[Any] = []

@@ -171,7 +171,7 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
     assert (windows["bias"] < -0.3).any()
     assert windows["alarms"].str.contains("bias").any()
     judged = catalog.load("predictions")
-    served = catalog.load("service_predictions")
+    served = catalog.load("service_predictions")()
     pd.testing.assert_series_equal(
         judged.set_index("row_key")["prediction"].sort_index(),
         served.set_index("row_key")["prediction"].sort_index(),
@@ -191,7 +191,7 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
 
     # And at its end everything that it answered is in the store, once.
     client.end()
-    served = catalog.load("service_predictions")
+    served = catalog.load("service_predictions")()
     assert len(served) == sent + 2
     assert not served.duplicated(["request_id", "row_number"]).any()
     assert served["row_key"].value_counts().iloc[1:].max() == 1

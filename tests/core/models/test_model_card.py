@@ -64,7 +64,7 @@ def card(make_problem, recipe):
     [
         "# tiny",
         "Visitors per hour.",
-        "`cnt`, up to 1.5 days ahead",
+        "`cnt`, up to 36 hours ahead",
         "`sklearn.linear_model.Ridge`",
         "12,345 rows, 2021-01-01 05:00:00 to 2021-03-01 11:00:00",
         "5,000 later rows, 2021-03-01 12:00 to 2021-04-01",
