@@ -17,7 +17,7 @@ from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.backtest import nodes
 from regression_lifecycle.pipelines.backtest.drift import check_history

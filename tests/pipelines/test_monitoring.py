@@ -18,7 +18,7 @@ from regression_lifecycle.core.data.tables import (
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.monitoring import create_pipeline
 from tests.examples import tiny_model, tiny_problem

@@ -21,7 +21,7 @@ from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.prediction.adjustment import (
+from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
     AdjustmentParameters,
     apply_adjustment,

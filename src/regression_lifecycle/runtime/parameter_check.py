@@ -32,8 +32,8 @@ from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 

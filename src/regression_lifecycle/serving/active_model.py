@@ -14,7 +14,7 @@ import pandas as pd
 from regression_lifecycle.adapters.mlflow.registry import RegisteredVersion
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.prediction.adjustment import Adjustment, FloatArray
+from regression_lifecycle.core.prediction.level_and_interval import Adjustment, FloatArray
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
 from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
 from regression_lifecycle.serving.model_inputs import ModelInputs

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.estimators import CategoryEncoder, LinearThenBoostingRegressor
-from regression_lifecycle.core.prediction.adjustment import FloatArray
+from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 from regression_lifecycle.serving.compiled_trees import boosted_trees
 
 ArrayFunction = Callable[[FloatArray], FloatArray]

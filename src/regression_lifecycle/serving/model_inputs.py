@@ -12,7 +12,7 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.prediction.adjustment import FloatArray
+from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 from regression_lifecycle.serving.request_validation import Row
 
 # Moments whose features are remembered, about 1 kB each.

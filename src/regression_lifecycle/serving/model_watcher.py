@@ -15,7 +15,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.errors import LifecycleError
-from regression_lifecycle.core.prediction.adjustment import Adjustment, adjustment_of
+from regression_lifecycle.core.prediction.level_and_interval import Adjustment, adjustment_of
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.errors import shorten
 from regression_lifecycle.serving.store_writer import StoreWriter

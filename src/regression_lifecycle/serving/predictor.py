@@ -10,7 +10,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters, apply_adjustment
+from regression_lifecycle.core.prediction.level_and_interval import (
+    AdjustmentParameters,
+    apply_adjustment,
+)
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.model_inputs import RowNames
 from regression_lifecycle.serving.request_validation import Row

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from tests.shipped import parameters
 
 NEVER = {"kind": "never"}

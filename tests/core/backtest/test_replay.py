@@ -16,7 +16,7 @@ from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.models.training import Compute, ModelSpec
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 

@@ -7,10 +7,9 @@ from regression_lifecycle.core.decisions.champion_history import (
     attempts,
     champion_moves,
     newest_move,
-    plan_rollback,
-    rolled_back_evidence,
     unfinished_move,
 )
+from regression_lifecycle.core.decisions.rollback import plan_rollback, rolled_back_evidence
 from regression_lifecycle.core.errors import ConfigurationError
 
 COLUMNS = (

@@ -20,7 +20,7 @@ from regression_lifecycle.core.monitoring.logged_predictions import (
 )
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
 from regression_lifecycle.core.monitoring.window_plan import find_changed_windows, plan_windows
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from tests.examples import tiny_model
 from tests.readers import reader

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")

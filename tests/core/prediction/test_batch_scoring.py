@@ -7,13 +7,13 @@ import pytest
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError, ModelError
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
 from regression_lifecycle.core.prediction.batch_scoring import (
     ScoringParameters,
     ScoringRun,
     score,
     select_scoring_rows,
 )
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from tests.core.conftest import _tiny_problem, _tiny_raw
 from tests.examples import tiny_model
 

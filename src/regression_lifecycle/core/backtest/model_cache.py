@@ -19,7 +19,7 @@ from regression_lifecycle.core.models.training import (
     fit,
     make_pipeline,
 )
-from regression_lifecycle.core.prediction.adjustment import FloatArray
+from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.prediction.adjustment import AdjustmentParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.variants import Overridable, Variant
 
 PolicyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]

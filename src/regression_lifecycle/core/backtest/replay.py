@@ -36,12 +36,12 @@ from regression_lifecycle.core.evaluation.challenger import (
 from regression_lifecycle.core.evaluation.gate import Contestant, evaluate_gate
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
-from regression_lifecycle.core.prediction.adjustment import (
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
+from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     FloatArray,
     apply_adjustment,
 )
-from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
 from regression_lifecycle.core.windows.windows import Window
 
 NO_CHALLENGE = ""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from regression_lifecycle.core.metrics import compute_metrics
-from regression_lifecycle.core.prediction.adjustment import FloatArray
+from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 ORACLE = "oracle"
 

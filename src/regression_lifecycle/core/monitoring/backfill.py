@@ -12,13 +12,13 @@ from regression_lifecycle.core.data.tables import ADJUSTMENTS, PREDICTIONS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
-from regression_lifecycle.core.prediction.adjustment import (
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
+from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
     AdjustmentParameters,
     FloatArray,
     apply_adjustment,
 )
-from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 
 
 @dataclass(frozen=True)

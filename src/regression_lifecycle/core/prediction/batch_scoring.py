@@ -24,12 +24,12 @@ from regression_lifecycle.core.errors import (
 )
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.prediction.adjustment import (
+from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
+from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     adjustment_of,
     apply_adjustment,
 )
-from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 
 # Batches cut from the end of the data begin at multiples of their length from a Monday on.
 _MONDAY = pd.Timestamp("1970-01-05")

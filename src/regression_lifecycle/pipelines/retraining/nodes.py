@@ -10,7 +10,6 @@ import pandas as pd
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.champion_history import rolled_back_evidence
 from regression_lifecycle.core.decisions.records import (
     PROMOTE,
     REFUSE,
@@ -19,6 +18,7 @@ from regression_lifecycle.core.decisions.records import (
     Metrics,
     Reason,
 )
+from regression_lifecycle.core.decisions.rollback import rolled_back_evidence
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation import challenger as challenge
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows

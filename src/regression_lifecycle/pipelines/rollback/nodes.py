@@ -9,14 +9,10 @@ import pandas as pd
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.champion_history import (
-    newest_move,
-    plan_rollback,
-    unfinished_move,
-)
+from regression_lifecycle.core.decisions.champion_history import newest_move, unfinished_move
 from regression_lifecycle.core.decisions.ledger import rollback_row
 from regression_lifecycle.core.decisions.records import ROLLBACK, RollbackDecision
-from regression_lifecycle.core.decisions.rollback import RollbackParameters
+from regression_lifecycle.core.decisions.rollback import RollbackParameters, plan_rollback
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from regression_lifecycle.core.prediction.adjustment import (
+from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
     AdjustmentParameters,
     LevelCorrection,
