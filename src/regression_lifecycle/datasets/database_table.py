@@ -13,22 +13,11 @@ from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
 
-class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
-    """Rows of a SQL table. Saving adds rows and replaces those that changed, by their key.
-
-    In a table that is append-only (``service_predictions``) a stored row stays as it was.
-
-    Example:
-        .. code-block:: yaml
-
-            window_history:
-              type: regression_lifecycle.datasets.database_table.HistoryDataset
-              url: ${store:}
-              table: window_history
-    """
+class _StoredTable(AbstractDataset[Any, Any]):
+    """What is the same for every entry that stands for a table of the store."""
 
     def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
-        """Describe the dataset; the database is opened only on load and save.
+        """Describe the dataset; the database is opened only when rows are read or saved.
 
         Args:
             url: SQLAlchemy URL of a SQLite or PostgreSQL database.
@@ -41,6 +30,50 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._url = url
         self._table = _stored_table(table)
         self.metadata = metadata
+
+    def state(self) -> list[Any]:
+        """Return what changes with every write to the table, without reading its rows."""
+        from regression_lifecycle.adapters.database import history_state
+
+        return history_state(self._url, self._table)
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Show the newest rows in Kedro-Viz.
+
+        Args:
+            nrows: How many.
+
+        Returns:
+            The table in pandas' split form.
+        """
+        from regression_lifecycle.adapters.database import read_newest
+
+        return newest_first(read_newest(self._url, self._table, nrows), nrows)
+
+    def _exists(self) -> bool:
+        from regression_lifecycle.adapters.database import read_newest
+
+        return not read_newest(self._url, self._table, 1).empty
+
+    def _describe(self) -> dict[str, Any]:
+        from regression_lifecycle.adapters.database import without_credentials
+
+        return {"url": without_credentials(self._url), "table": self._table.name}
+
+
+class HistoryDataset(_StoredTable):
+    """Rows of a SQL table. Saving adds rows and replaces those that changed, by their key.
+
+    In a table that is append-only (``service_predictions``) a stored row stays as it was.
+
+    Example:
+        .. code-block:: yaml
+
+            window_history:
+              type: regression_lifecycle.datasets.database_table.HistoryDataset
+              url: ${store:}
+              table: window_history
+    """
 
     def load(self) -> pd.DataFrame:
         """Read all rows.
@@ -66,31 +99,8 @@ class HistoryDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
         upsert_rows(self._url, self._table, data)
 
-    def state(self) -> list[Any]:
-        """Return what changes with every write to the table, without reading its rows."""
-        from regression_lifecycle.adapters.database import history_state
 
-        return history_state(self._url, self._table)
-
-    def preview(self, nrows: int = 10) -> TablePreview:
-        """Show the newest rows in Kedro-Viz.
-
-        Args:
-            nrows: How many.
-
-        Returns:
-            The table in pandas' split form.
-        """
-        return _preview(self._url, self._table, nrows)
-
-    def _exists(self) -> bool:
-        return _has_rows(self._url, self._table)
-
-    def _describe(self) -> dict[str, Any]:
-        return _describe(self._url, self._table)
-
-
-class TableReaderDataset(AbstractDataset[NoReturn, ReadRows]):
+class TableReaderDataset(_StoredTable):
     """A SQL table of which a node reads some rows, as it reads some of Kedro's partitions.
 
     Loading reads nothing: it gives a function that does, by values and ranges of columns. It is
@@ -104,21 +114,6 @@ class TableReaderDataset(AbstractDataset[NoReturn, ReadRows]):
               url: ${store:}
               table: predictions
     """
-
-    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
-        """Describe the dataset; the database is opened only when rows are read.
-
-        Args:
-            url: SQLAlchemy URL of a SQLite or PostgreSQL database.
-            table: Name of a table in ``core/data/tables.py``.
-            metadata: For plugins such as Kedro-Viz.
-
-        Raises:
-            ConfigurationError: If there is no such table.
-        """
-        self._url = url
-        self._table = _stored_table(table)
-        self.metadata = metadata
 
     def load(self) -> ReadRows:
         """Return the function that reads rows."""
@@ -134,49 +129,8 @@ class TableReaderDataset(AbstractDataset[NoReturn, ReadRows]):
         """
         raise DatasetError("this entry only reads; save by an entry of type HistoryDataset")
 
-    def state(self) -> list[Any]:
-        """Return what changes with every write to the table, without reading its rows."""
-        from regression_lifecycle.adapters.database import history_state
-
-        return history_state(self._url, self._table)
-
-    def preview(self, nrows: int = 10) -> TablePreview:
-        """Show the newest rows in Kedro-Viz.
-
-        Args:
-            nrows: How many.
-
-        Returns:
-            The table in pandas' split form.
-        """
-        return _preview(self._url, self._table, nrows)
-
-    def _exists(self) -> bool:
-        return _has_rows(self._url, self._table)
-
-    def _describe(self) -> dict[str, Any]:
-        return _describe(self._url, self._table)
-
 
 def _stored_table(name: str) -> HistoryTable:
     if name not in STORED_TABLES:
         raise ConfigurationError(unknown_name("history table", name, STORED_TABLES))
     return STORED_TABLES[name]
-
-
-def _preview(url: str, table: HistoryTable, nrows: int) -> TablePreview:
-    from regression_lifecycle.adapters.database import read_newest
-
-    return newest_first(read_newest(url, table, nrows), nrows)
-
-
-def _has_rows(url: str, table: HistoryTable) -> bool:
-    from regression_lifecycle.adapters.database import read_newest
-
-    return not read_newest(url, table, 1).empty
-
-
-def _describe(url: str, table: HistoryTable) -> dict[str, Any]:
-    from regression_lifecycle.adapters.database import without_credentials
-
-    return {"url": without_credentials(url), "table": table.name}
