@@ -36,6 +36,7 @@ from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.runtime.sections import sections_of
 
 AS_OF = "as_of"
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -70,7 +71,7 @@ def check_parameters(
     pipelines: Mapping[str, Pipeline],
     configured: Iterable[str],
     origin: Callable[[str], str] = lambda _: "",
-) -> None:
+) -> dict[str, BaseModel]:
     """Check the parameters that some pipelines use.
 
     Args:
@@ -79,6 +80,9 @@ def check_parameters(
         pipelines: The pipelines that are about to run, by name.
         configured: Top-level names that stand in files.
         origin: Names the file that says a dotted parameter; it is added to what is wrong there.
+
+    Returns:
+        The typed models of the sections that are used.
 
     Raises:
         ConfigurationError: With one line per mistake.
@@ -105,6 +109,7 @@ def check_parameters(
         mistakes = _contradictions(models, {**_readable(raw), **models})
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
+    return models
 
 
 def read_sections(
@@ -145,23 +150,6 @@ def _read(
             if name == "problem":
                 break  # what is derived from it is missing, and would be told as a mistake
     return models, mistakes
-
-
-def sections_of(pipelines: Iterable[Pipeline]) -> set[str]:
-    """Name the sections of the parameters that pipelines use.
-
-    Args:
-        pipelines: Pipelines, whose nodes may take a section or a part of one.
-
-    Returns:
-        Top-level names.
-    """
-    inputs = {name for pipeline in pipelines for name in pipeline.all_inputs()}
-    return {
-        name.removeprefix("params:").partition(".")[0]
-        for name in inputs
-        if name.startswith("params:")
-    }
 
 
 def _lines(
