@@ -137,7 +137,7 @@ class LoadedModel:
         if self.inputs.text_names:
             return None
         try:
-            found = compile_model(self.model.estimator, self.inputs.names)
+            found = compile_model(self.model.estimator)
             if _agree(found, self.model, self._trial_rows()):
                 return found
             reason = "it would predict other numbers"
