@@ -200,7 +200,7 @@ def make_configuration(problem: Problem, folder: Path, **changes: Any) -> Servic
         tracking_uri="",
         registry_uri="",
         store_url=url,
-        spool=folder / "spool",
+        spool=folder / "spool.db",
         token=token,
     )
 
@@ -259,7 +259,7 @@ class Running(NamedTuple):
         from regression_lifecycle.adapters import database as database
         from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 
-        assert self.service.log.flush(30)
+        assert self.service.is_ending or self.service.log.flush()
         return database.read_rows(self.service.configuration.store_url, SERVICE_PREDICTIONS)
 
 
