@@ -46,12 +46,13 @@ class RegisteredVersion:
         return self.tags.get(DIGEST_TAG, "")
 
 
-def log_model(model: TrainedModel, name: str) -> dict[str, str]:
+def log_model(model: TrainedModel, name: str, written: Path | None = None) -> dict[str, str]:
     """Log a model to the active run, ready to be loaded and served anywhere.
 
     Args:
         model: The model.
         name: Name of the logged model.
+        written: The folder in which :func:`write_model` has written it; None to write it.
 
     Returns:
         ``model_uri``, ``model_id``, ``run_id`` and ``digest``, the hash of the model's files.
@@ -62,9 +63,10 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
     example = _as_floats(model.example)
     prediction = model.predict(example).to_frame("prediction")
     with tempfile.TemporaryDirectory() as scratch, _unchanged_path():
-        folder = Path(scratch, "model")
-        folder.mkdir()
-        write_model(model, folder)
+        folder = Path(scratch, "model") if written is None else written
+        if written is None:
+            folder.mkdir()
+            write_model(model, folder)
         digest = model_digest(folder)
         info = mlflow.pyfunc.log_model(
             name=name,
