@@ -14,7 +14,7 @@ from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.label_intake import LabelIntake
-from regression_lifecycle.serving.model_watcher import ModelWatcher, Source
+from regression_lifecycle.serving.model_watcher import ModelWatcher
 from regression_lifecycle.serving.openapi import (
     REQUEST_ID,
     LabelAnswer,
@@ -53,21 +53,9 @@ class Service:
         self.batching = PredictionQueue(
             Predictor(problem, configuration.adjustment, log_features=serving.log_features),
             self.log,
-            maximum_batch_rows=serving.maximum_batch_rows,
-            maximum_queue_rows=serving.maximum_queue_rows,
-            threads=serving.threads,
+            serving,
         )
-        self.following = ModelWatcher(
-            Source(
-                configuration.model_name,
-                configuration.alias,
-                configuration.store_url,
-                problem,
-                enforce_bounds=serving.enforce_bounds,
-                maximum_rows=serving.maximum_rows,
-            ),
-            serving.poll_seconds,
-        )
+        self.following = ModelWatcher(configuration)
         self.is_ending = False
 
     def close(self) -> None:

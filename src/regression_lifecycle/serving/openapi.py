@@ -99,10 +99,12 @@ def describe(app: FastAPI, problem: Problem, model: LoadedModel | None, labels: 
         An OpenAPI 3.1 document.
     """
     version = f"Model version {model.version}." if model else "There is no model yet."
+    unit = problem.columns[problem.target].unit
+    target = f"Predicted: {problem.target} in {unit}." if unit else f"Predicted: {problem.target}."
     document: Json = get_openapi(
         title=app.title,
         version=app.version,
-        description=f"{problem.description} {version}".strip(),
+        description=f"{problem.description} {target} {version}".strip(),
         routes=app.routes,
     )
     rows: Json = {"schema": {"type": "object"}}

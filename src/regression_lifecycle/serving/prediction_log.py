@@ -169,7 +169,10 @@ class PredictionLog:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _move(self) -> bool:
-        """Move the oldest rows; False if there are none."""
+        """Move the oldest rows; True if there are more.
+
+        What is appended meanwhile waits for the next round, else the thread would never rest.
+        """
         assert self._spool is not None
         lines = self._spool.read(self._parameters.batch_rows)
         if not lines:
@@ -187,7 +190,7 @@ class PredictionLog:
         self._spool.done(list(lines), refused)
         self._store_state = "up"
         self._trouble = None  # there is room now, on a disk that takes what is written
-        return True
+        return len(lines) == self._parameters.batch_rows
 
     def _went_down(self, error: Exception) -> None:
         reason = self._writer.reason(error)
