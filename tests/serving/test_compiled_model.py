@@ -21,6 +21,7 @@ from regression_lifecycle.serving.active_model import LoadedModel, RegisteredVer
 from regression_lifecycle.serving.compiled_model import compile_model
 from regression_lifecycle.serving.request_validation import Row
 from tests.core.conftest import ROOT
+from tests.examples import EVERY_LIBRARY, LIBRARY_REGRESSORS
 from tests.serving.conftest import NUMBERS, make_observations, train
 
 
@@ -119,9 +120,10 @@ def table_of(problem: Problem, n_rows: int) -> pd.DataFrame:
     return table[list(recipe.feature_names)].tail(n_rows)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *EVERY_LIBRARY])
 def test_arrays_give_the_models_own_numbers(problem: Problem, name: str) -> None:
-    model = train(problem, **MODELS[name])
+    library = LIBRARY_REGRESSORS.get(name)
+    model = train(problem, **({"estimator": library} if library else MODELS[name]))
     names = list(model.metadata.recipe.feature_names)
     compiled = compile_model(model.estimator, names)
 

@@ -69,9 +69,10 @@ def used_libraries(estimator: Any) -> tuple[str, ...]:
 
 def distribution_versions(libraries: Iterable[str]) -> dict[str, str]:
     """Return the installed versions by the name of what was installed, such as xgboost-cpu."""
-    known = packages_distributions()
-    names = [known[library][0] for library in libraries]
-    return {name: version(name) for name in names}
+    wanted = list(libraries)
+    # Reads the files of every installed package.
+    known = packages_distributions() if wanted else {}
+    return {known[name][0]: version(known[name][0]) for name in wanted}
 
 
 def quiet_parameters(cls: type, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,11 +84,12 @@ def load_class(path: Any, place: str) -> type:
     module_name, _, name = path.rpartition(".")
     try:
         module = import_module(module_name)
-    except ImportError as error:
+    # A library in C++ whose own libraries are missing raises what it likes.
+    except (ImportError, OSError, ValueError) as error:
         library = module_name.partition(".")[0]
         mend = (
             f". It is in the extra '{boosting.EXTRA}': uv sync --extra {boosting.EXTRA}"
-            if library in boosting.LIBRARIES and error.name == library
+            if library in boosting.LIBRARIES and getattr(error, "name", None) == library
             else ""
         )
         raise ConfigurationError(f"{place}: cannot import '{module_name}': {error}{mend}") from None
