@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from regression_lifecycle.core.errors import ConfigurationError, ModelError
 from regression_lifecycle.core.estimators import EarlyStoppingRegressor
@@ -21,6 +23,7 @@ from regression_lifecycle.core.models.training import (
     make_pipeline,
     search_parameters,
 )
+from tests.core.conftest import ROOT
 from tests.examples import (
     BOOSTED,
     EVERY_LIBRARY,
@@ -154,6 +157,19 @@ def test_a_search_and_a_ridge_before_it_take_them_too(name):
     best, trials = search_parameters(make_pipeline(parameters.model), features, target, parameters)
     assert set(best) == {"estimator__boosting__n_estimators"}
     assert len(trials) == 2
+
+
+@needs_boosting
+def test_what_the_guide_shows_can_be_used():
+    guide = (ROOT / "docs/how-to/change-the-model.md").read_text(encoding="utf-8")
+    section = guide.partition("## LightGBM, XGBoost, CatBoost")[2].partition("\n## ")[0]
+    whole, *others = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    head = whole[: whole.index("          - - boosting")]
+    used = []
+    for block in (whole, *(head + other for other in others)):
+        parameters = TrainingParameters.model_validate(yaml.safe_load(block)["training"])
+        used += used_libraries(make_pipeline(parameters.model))
+    assert used == ["lightgbm", "xgboost", "catboost", "lightgbm"]
 
 
 # --- what is wrong is said before anything runs ---------------------------------------------------
