@@ -120,10 +120,20 @@ def table_of(problem: Problem, n_rows: int) -> pd.DataFrame:
     return table[list(recipe.feature_names)].tail(n_rows)
 
 
-@pytest.mark.parametrize("name", [*MODELS, *EVERY_LIBRARY])
+@pytest.mark.parametrize("name", EVERY_LIBRARY)
+def test_arrays_give_the_numbers_of_boosting_libraries_too(problem: Problem, name: str) -> None:
+    boosting = LIBRARY_REGRESSORS[name]
+    stopping = {"class": f"{OWN}.EarlyStoppingRegressor", "params": {"boosting": boosting}}
+    rows = table_of(problem, 30)
+    for estimator in (boosting, stopping):
+        model = train(problem, estimator=estimator)
+        compiled = compile_model(model.estimator, model.metadata.recipe.feature_names)
+        np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_arrays_give_the_models_own_numbers(problem: Problem, name: str) -> None:
-    library = LIBRARY_REGRESSORS.get(name)
-    model = train(problem, **({"estimator": library} if library else MODELS[name]))
+    model = train(problem, **MODELS[name])
     names = list(model.metadata.recipe.feature_names)
     compiled = compile_model(model.estimator, names)
 

@@ -674,6 +674,7 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
         n_trees_: The number found.
         boosting_: The regressor fitted on all rows.
         n_features_in_: Number of columns in training.
+        feature_names_in_: Their names, if all are strings.
 
     Examples:
         In YAML, behind an encoder of text::
@@ -711,6 +712,7 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
             ValueError: If a parameter is out of range, or there are fewer than two rows.
         """
         self._validate_params()
+        validate_data(self, X, reset=True, skip_check_array=True)
         rows = X if isinstance(X, pd.DataFrame) else np.asarray(X)
         target = column_or_1d(y, dtype=np.float64)
         check_consistent_length(rows, target)
@@ -731,7 +733,6 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
             found["learning_rate"] = trial.learning_rate_
         self.boosting_ = clone(self.boosting).set_params(**found)
         self.boosting_.fit(rows, target)
-        self.n_features_in_ = rows.shape[1]
         return self
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
@@ -745,8 +746,10 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
 
         Raises:
             NotFittedError: Before `fit`.
+            ValueError: If columns differ from those in training.
         """
         check_is_fitted(self)
+        validate_data(self, X, reset=False, skip_check_array=True)
         found: FloatArray = np.asarray(self.boosting_.predict(X), dtype=np.float64)
         return found
 

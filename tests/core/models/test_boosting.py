@@ -280,3 +280,12 @@ def test_one_row_is_too_few_to_stop_on():
     model = EarlyStoppingRegressor(build(spec("LightGBM")))
     with pytest.raises(ValueError, match="at least two rows"):
         model.fit(np.ones((1, 1)), [1.0])
+
+
+@needs_boosting
+def test_columns_in_another_order_are_refused():
+    features, target = sales(60)
+    rows = features.drop(columns="shop").set_axis(["price", "open"], axis=1)
+    model = EarlyStoppingRegressor(build(spec("CatBoost"))).fit(rows, target)
+    with pytest.raises(ValueError, match="same order"):
+        model.predict(rows[["open", "price"]])
