@@ -21,6 +21,7 @@ from regression_lifecycle.serving.active_model import LoadedModel, RegisteredVer
 from regression_lifecycle.serving.compiled_model import compile_model
 from regression_lifecycle.serving.request_validation import Row
 from tests.core.conftest import ROOT
+from tests.examples import EVERY_LIBRARY, LIBRARY_REGRESSORS
 from tests.serving.conftest import NUMBERS, make_observations, train
 
 
@@ -117,6 +118,17 @@ def table_of(problem: Problem, n_rows: int) -> pd.DataFrame:
     observations = make_observations(problem, 24 * 40).sample(frac=1.0, random_state=1)
     table = build_features(observations, problem, recipe)
     return table[list(recipe.feature_names)].tail(n_rows)
+
+
+@pytest.mark.parametrize("name", EVERY_LIBRARY)
+def test_arrays_give_the_numbers_of_boosting_libraries_too(problem: Problem, name: str) -> None:
+    boosting = LIBRARY_REGRESSORS[name]
+    stopping = {"class": f"{OWN}.EarlyStoppingRegressor", "params": {"boosting": boosting}}
+    rows = table_of(problem, 30)
+    for estimator in (boosting, stopping):
+        model = train(problem, estimator=estimator)
+        compiled = compile_model(model.estimator, model.metadata.recipe.feature_names)
+        np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
 
 
 @pytest.mark.parametrize("name", MODELS)

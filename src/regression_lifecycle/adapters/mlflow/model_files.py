@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.core.errors import ModelError, bounded_list
+from regression_lifecycle.core.models.boosting import EXTRA, LIBRARIES, store_natively
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
@@ -38,6 +39,7 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     """
     import skops.io
 
+    store_natively()
     path = folder / ESTIMATOR_FILE
     # Ten times smaller: skops writes every array as a file of its own.
     skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
@@ -86,6 +88,9 @@ def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
         return _read_files(folder, location)
     except ModelError:
         raise
+    except ModuleNotFoundError as error:
+        mend = f": uv sync --extra {EXTRA}" if error.name in LIBRARIES else ""
+        raise ModelError(f"it needs '{error.name}', which is not installed{mend}") from error
     except Exception as error:  # a damaged file fails in as many ways as it has readers
         raise ModelError(f"a damaged model ({type(error).__name__}: {error})") from error
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model, write_model
 from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import TrainedModel
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def log_model(model: TrainedModel, name: str, written: Path | None = None) -> di
             signature=infer_signature(example, prediction),
             input_example=example.head(2),
             # Left out, MLflow infers them in a second process, which takes half a minute.
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=_requirements(model),
             tags={FINGERPRINT_TAG: model.metadata.fingerprint},
         )
     return {
@@ -277,6 +278,12 @@ def _unchanged_path() -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+def _requirements(model: TrainedModel) -> list[str]:
+    versions = {name: metadata.version(name) for name in _REQUIREMENTS}
+    versions |= distribution_versions(used_libraries(model.estimator))
+    return [f"{name}=={found}" for name, found in versions.items()]
 
 
 def _as_floats(example: Any) -> Any:

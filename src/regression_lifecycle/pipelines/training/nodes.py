@@ -13,6 +13,7 @@ from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
 from regression_lifecycle.core.models import training
+from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 
@@ -101,6 +102,7 @@ def train(
                 "model": parameters.model.digest(),
                 "parameters": best_parameters,
                 "scikit-learn": version("scikit-learn"),
+                **distribution_versions(used_libraries(model)),
                 "code": regression_lifecycle.__version__,
             }
         ),
