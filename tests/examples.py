@@ -130,6 +130,7 @@ def tiny_model(
         "trained_until": trained_until,
         "n_rows": 10,
         "target_mean": 100.0,
+        "target_median": 100.0,
     }
     known = ModelMetadata(**{**content, **metadata})
     return TrainedModel(estimator, known, pd.DataFrame(), {"version": version})
@@ -168,6 +169,7 @@ def fitted_model(
         trained_until="2021-03-04 07:00",
         n_rows=len(rows),
         target_mean=float(target.mean()),
+        target_median=float(target.median()),
         parameters={"estimator__max_iter": "5"},
     )
     return TrainedModel(make_pipeline(spec).fit(rows, target), metadata, rows.tail(5))

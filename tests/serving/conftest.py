@@ -122,6 +122,7 @@ def train(
         trained_until="2021-03-07 23:00",
         n_rows=len(table),
         target_mean=40.0,
+        target_median=40.0,
     )
     return TrainedModel(make_pipeline(spec).fit(rows, table["cnt"]), metadata, rows.tail(5))
 

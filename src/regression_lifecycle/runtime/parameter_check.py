@@ -27,7 +27,7 @@ from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import MODELS
+from regression_lifecycle.core.evaluation.holdout import BASELINE_SOURCE, MODELS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
@@ -62,7 +62,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
 """Typed model of every top-level section of the parameters; ``as_of`` is a moment."""
 # Columns that stand beside those of the table when rows are served, judged and listed; an equal
 # name would be overwritten. The moment is the table's own, and the label is taken off by name.
-OWN_COLUMNS = frozenset({*PREDICTIONS.columns, *MODELS, "error"} - {"timestamp", "target"})
+OWN_COLUMNS = frozenset(
+    {*PREDICTIONS.columns, *MODELS, BASELINE_SOURCE, "error"} - {"timestamp", "target"}
+)
 
 
 def check_parameters(
@@ -226,12 +228,10 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     evaluation = models.get("evaluation")
     if isinstance(evaluation, EvaluationParameters):
         found += _unknown(evaluation.segments, ahead, "evaluation.segments", features)
-        season = evaluation.baseline.season
-        if season is not None and season < problem.horizon:
-            found.append(
-                f"evaluation.baseline.season: {season} is shorter than problem.horizon "
-                f"{problem.horizon}, so those values are not known yet"
-            )
+        try:
+            evaluation.baseline.check(problem)
+        except ConfigurationError as error:
+            found.append(f"evaluation.baseline.{error}")
         # The holdout has these columns alone.
         cut_by = ahead | set(problem.key_columns) if features else None
         found += _of_windows(evaluation.windows, cut_by, "evaluation.windows", problem)

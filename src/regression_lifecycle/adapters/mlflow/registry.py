@@ -27,6 +27,7 @@ _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 FINGERPRINT_TAG = "fingerprint"
 DIGEST_TAG = "digest"
+BASELINE_TAG = "baseline"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def load_version(
         needs_digest: Whether a version without a digest is refused too.
 
     Returns:
-        The model with ``version``, ``model_uri`` and ``alias`` in its location.
+        The model with ``version``, ``model_uri``, ``alias`` and ``baseline`` in its location.
 
     Raises:
         ModelError: If it cannot be read or must not be trusted.
@@ -144,7 +145,10 @@ def load_version(
                     f"its files are not those that were registered: the tag '{DIGEST_TAG}' is "
                     f"{registered.digest[:16]}..., theirs {model_digest(folder)[:16]}..."
                 )
-            return read_model(folder, {"version": version, "model_uri": uri, "alias": alias})
+            location = {"version": version, "model_uri": uri, "alias": alias}
+            if BASELINE_TAG in registered.tags:
+                location[BASELINE_TAG] = registered.tags[BASELINE_TAG]
+            return read_model(folder, location)
     except (OSError, MlflowException, ModelError) as error:
         raise ModelError(
             f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "

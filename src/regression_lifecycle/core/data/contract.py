@@ -16,6 +16,7 @@ from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
+from regression_lifecycle.core.durations import CalendarDuration, period_number, shift_rows
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
 
@@ -189,12 +190,17 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """
     stamp = observations[problem.timestamp.name].drop_duplicates()
     step = problem.frequency
-    distance = stamp.diff()
-    after = distance > step
-    # A neighbour that is late by less than a step still leaves one expected time unanswered.
-    late = distance[after] % step > pd.Timedelta(0)
-    missing = (distance[after] // step - 1).astype("int64") + late.astype("int64")
-    first = stamp.shift()[after] + step
+    if isinstance(step, CalendarDuration):
+        # Of month starts, month ends and last working days alike, none is missing.
+        steps = period_number(stamp, step).diff()
+    else:
+        # A neighbour that is late by less than a step still leaves one expected time unanswered.
+        steps = -(-stamp.diff() // step)
+    after = steps > 1
+    missing = (steps[after] - 1).astype("int64")
+    before = stamp.shift()[after]
+    month_ends = bool(stamp.dt.is_month_end.all())
+    first, last = (shift_rows(before, step, n, month_ends) for n in (missing * 0 + 1, missing))
     return pd.DataFrame(
-        {"first_missing": first, "last_missing": first + (missing - 1) * step, "n_missing": missing}
+        {"first_missing": first, "last_missing": last, "n_missing": missing}
     ).reset_index(drop=True)

@@ -95,7 +95,7 @@ def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
         The key's columns and the target.
     """
     stamp = problem.timestamp
-    raw = [name for name in (stamp.date, stamp.hour) if name is not None] or [stamp.name]
+    raw = list(stamp.raw_columns) or [stamp.name]
     parts = [
         part
         for name in problem.key_columns

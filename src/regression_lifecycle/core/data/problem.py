@@ -12,12 +12,25 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from regression_lifecycle.core.config import Duration, StrictModel
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
 _ROW_STEP = "1 second"
+_PARTS = ("date", "year", "quarter", "month", "week", "day", "hour")
+_TIMES = (
+    frozenset[str](),  # rows
+    frozenset({"date"}),
+    frozenset({"date", "hour"}),
+    frozenset({"year"}),
+    frozenset({"year", "quarter"}),
+    frozenset({"year", "month"}),
+    frozenset({"year", "week"}),
+    frozenset({"year", "month", "day"}),
+    frozenset({"year", "month", "day", "hour"}),
+)
 
 
 class ColumnSpec(StrictModel):
@@ -66,6 +79,12 @@ class TimestampSpec(StrictModel):
     Attributes:
         name: The column that ingestion adds.
         date: Raw column with the date, or with date and time together.
+        year: Raw column with the year, where no column has the date. Alone, or with one of
+            ``month``, ``quarter`` and ``week``, it gives the start of that time.
+        quarter: Raw column with the quarter 1 to 4.
+        month: Raw column with the month 1 to 12.
+        week: Raw column with the ISO week 1 to 53, which begins on a Monday.
+        day: Raw column with the day of the month.
         hour: Raw column with the hour 0 to 23, where the date has none.
         rows: The table has no time: the order of the file stands for it. Row k, counted from 0
             over all rows of the file, gets the moment 1970-01-01 00:00 plus k times the
@@ -74,19 +93,43 @@ class TimestampSpec(StrictModel):
 
     name: str = "timestamp"
     date: str | None = None
+    year: str | None = None
+    quarter: str | None = None
+    month: str | None = None
+    week: str | None = None
+    day: str | None = None
     hour: str | None = None
     rows: bool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.date is None) == (not self.rows):
+        ways = (self.date is not None, self.year is not None, self.rows)
+        if sum(ways) != 1:
             raise ConfigurationError(
-                "give either 'date', the column with the time, or 'rows: true' for a table "
-                "without a time, whose rows stand in order"
+                "give either 'date', the column with the time, or 'year' (with 'month', 'quarter' "
+                "or 'week'), or 'rows: true' for a table without a time, whose rows stand in order"
             )
-        if self.rows and self.hour is not None:
-            raise ConfigurationError("'hour' has no meaning with 'rows: true'; leave it out")
+        if self.rows and self.parts:
+            raise ConfigurationError(
+                f"{bounded_list(self.parts)} has no meaning with 'rows: true'; leave it out"
+            )
+        parts = frozenset(self.parts)
+        if parts not in _TIMES:
+            whole = ", ".join(" + ".join(sorted(way, key=_PARTS.index)) for way in _TIMES if way)
+            raise ConfigurationError(
+                f"{bounded_list(self.parts)} make no time together; possible are: {whole}"
+            )
         return self
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The raw columns that make the time, by what they hold, such as ``year``."""
+        return {part: name for part in _PARTS if (name := getattr(self, part)) is not None}
+
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """The raw columns that make the time; none where the rows stand for it."""
+        return tuple(self.parts.values())
 
 
 class Problem(StrictModel):
@@ -97,7 +140,8 @@ class Problem(StrictModel):
         description: One sentence for reports and the model card.
         target: The column to predict. It is never a feature of its own row.
         timestamp: How the time of a row is made.
-        frequency: Distance between two observations when none is missing. For a table without
+        frequency: Distance between two observations when none is missing, such as ``1 hour`` or
+            ``1 month``. For a table without
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
@@ -141,8 +185,7 @@ class Problem(StrictModel):
     def _names_must_exist(self) -> Self:
         named = {
             "target": [self.target],
-            "timestamp.date": [self.timestamp.date] if self.timestamp.date else [],
-            "timestamp.hour": [self.timestamp.hour] if self.timestamp.hour else [],
+            **{f"timestamp.{part}": [name] for part, name in self.timestamp.parts.items()},
             "forbidden_columns": list(self.forbidden_columns),
             "key": [name for name in self.key if name != self.timestamp.name],
         }
@@ -161,9 +204,17 @@ class Problem(StrictModel):
             raise ConfigurationError(
                 f"timestamp.date: column '{date}' must be of type date or datetime"
             )
-        hour = self.timestamp.hour
-        if hour is not None and self.columns[hour].type not in NUMERIC_TYPES:
-            raise ConfigurationError(f"timestamp.hour: column '{hour}' must be of type integer")
+        for part, name in self.timestamp.parts.items():
+            if part != "date" and self.columns[name].type not in NUMERIC_TYPES:
+                raise ConfigurationError(
+                    f"timestamp.{part}: column '{name}' must be of type integer"
+                )
+        lengths = (self.frequency, self.horizon, self.label_delay)
+        if self.timestamp.rows and any(isinstance(one, CalendarDuration) for one in lengths):
+            raise ConfigurationError(
+                "with timestamp.rows there is no calendar, so frequency, horizon and label_delay "
+                "are no months, quarters or years; leave them out, or count rows in seconds"
+            )
         for name in self.key:
             if name in self.forbidden_columns:
                 raise ConfigurationError(
@@ -191,12 +242,13 @@ class Problem(StrictModel):
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
     @property
-    def minimum_lag(self) -> pd.Timedelta:
+    def minimum_lag(self) -> AnyDuration:
         """Age from which on a column that is not known in advance may be read.
 
         That is the horizon, and the delay of the labels where they have one.
         """
-        return self.horizon + (self.label_delay or pd.Timedelta(0))
+        minimum: AnyDuration = self.horizon + (self.label_delay or pd.Timedelta(0))
+        return minimum
 
     @property
     def columns_known_in_advance(self) -> list[str]:

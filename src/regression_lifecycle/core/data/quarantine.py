@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from regression_lifecycle.core.data.moments import assemble_moments
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
@@ -129,14 +130,11 @@ def rejected_moments(rejected: pd.DataFrame, problem: Problem) -> pd.Series:
     Returns:
         Timestamps on the index of ``rejected``; missing where the row does not say.
     """
-    spec = problem.timestamp
-    if spec.date is None or spec.date not in rejected.columns:
+    parts = problem.timestamp.parts
+    if not parts or not {*parts.values()} <= {*rejected.columns}:
         return pd.Series(pd.NaT, index=rejected.index, dtype="datetime64[us]")
-    form = problem.columns[spec.date].format or "ISO8601"
-    moments = pd.to_datetime(rejected[spec.date], errors="coerce", format=form)
-    if spec.hour is not None:
-        hours = pd.to_numeric(rejected[spec.hour], errors="coerce")
-        moments = moments.dt.normalize() + pd.to_timedelta(
-            hours.where(hours.between(0, 23)), unit="h"
-        )
-    return moments.astype("datetime64[us]")
+    typed = {part: pd.to_numeric(rejected[name], errors="coerce") for part, name in parts.items()}
+    if "date" in parts:
+        form = problem.columns[parts["date"]].format or "ISO8601"
+        typed["date"] = pd.to_datetime(rejected[parts["date"]], errors="coerce", format=form)
+    return assemble_moments(typed)

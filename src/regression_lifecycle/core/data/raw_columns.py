@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.data.moments import PART_BOUNDS, assemble_moments
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons
+from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import bounded_list
 
 
@@ -101,20 +103,20 @@ def timestamps_of(
         Moments as ``datetime64[us]``; missing where there is none.
     """
     spec = problem.timestamp
-    if spec.date is None:
+    if spec.rows:
         # Raw rows are numbered, so that a row that is set aside shifts no other.
         steps = np.arange(first_row, first_row + n_rows)
-        return pd.Series(pd.Timestamp(0) + steps * problem.frequency).astype("datetime64[us]")
-    stamp = typed[spec.date]
-    if spec.hour is not None:
-        hour = typed[spec.hour]
-        reasons.add((hour < 0) | (hour > 23), f"{spec.hour} is not an hour from 0 to 23")
-        # What is rejected already must not overflow here.
-        hour = hour.where(hour.between(0, 23))
-        stamp = stamp.dt.normalize() + pd.to_timedelta(hour, unit="h")
+        step = usual_length(problem.frequency)
+        return pd.Series(pd.Timestamp(0) + steps * step).astype("datetime64[us]")
+    for part, name in spec.parts.items():
+        if part != "date":
+            low, high = PART_BOUNDS[part]
+            values, article = typed[name], "an" if part == "hour" else "a"
+            wrong = (values < low) | (values > high) | (values % 1 != 0) & values.notna()
+            reasons.add(wrong, f"{name} is not {article} {part} from {low} to {high}")
+    stamp = assemble_moments({part: typed[name] for part, name in spec.parts.items()})
     reasons.add(stamp.isna() & ~reasons.any, f"{spec.name} cannot be made from the raw columns")
-    # One unit everywhere, so that joins by time never meet two resolutions.
-    return stamp.astype("datetime64[us]")
+    return stamp
 
 
 def final_dtype(values: pd.Series, spec: ColumnSpec) -> pd.Series:

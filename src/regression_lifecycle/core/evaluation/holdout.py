@@ -12,6 +12,8 @@ from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, window_of_rows
 
 CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
+BASELINE_SOURCE = "baseline_source"
+"""Column beside the baseline: which naive forecast it is, ``mean`` where a value was missing."""
 MODELS = (CANDIDATE, CHAMPION, BASELINE)
 
 

@@ -51,7 +51,7 @@ def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
         missing, as they are in rows that are still to come.
     """
     stamp = problem.timestamp
-    named = {stamp.date, stamp.hour, *problem.key_columns}
+    named = {*stamp.raw_columns, *problem.key_columns}
     read = recipe.columns_read
     columns = {_POSITION: ColumnSpec(type="integer")}
     for name, column in problem.columns.items():
@@ -90,7 +90,7 @@ class BatchReader:
         self._reach = recipe.reach
         self._start, self._end = start, end
         self._stamp = problem.timestamp.name
-        of_the_row = {problem.timestamp.date, problem.timestamp.hour, *problem.key_columns}
+        of_the_row = {*problem.timestamp.raw_columns, *problem.key_columns}
         self._late = [
             name
             for name in self._problem.columns

@@ -11,12 +11,18 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from regression_lifecycle.core.config import Duration, Moment, StrictModel
+from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import (
     REASON_COLUMN,
     RejectedShare,
     refuse_bad_share,
+)
+from regression_lifecycle.core.durations import (
+    CalendarDuration,
+    Duration,
+    period_start,
+    whole_steps,
 )
 from regression_lifecycle.core.errors import (
     ConfigurationError,
@@ -233,6 +239,11 @@ class ScoringRun:
         if length is None:
             return pd.Series(self.start, index=stamps.index)
         origin = self.parameters.start or _MONDAY
+        if isinstance(length, CalendarDuration):
+            if self.parameters.start is None:
+                origin = period_start(stamps.min(), length)
+            batch = whole_steps(origin, stamps, length)
+            return batch.map(lambda number: origin + number * length).astype("datetime64[us]")
         return origin + (stamps - origin) // length * length
 
     def _name(self, start: Any) -> str:

@@ -112,6 +112,7 @@ def train(
         trained_until=stamp.max(),
         n_rows=len(training_set),
         target_mean=float(target.mean()),
+        target_median=float(target.median()),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
     return TrainedModel(estimator, metadata, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
