@@ -84,7 +84,8 @@ class LabelIntake:
         from regression_lifecycle.adapters import database as database
 
         frame = pd.DataFrame(
-            {column.name: [row[column.name] for row in rows] for column in self.columns}
+            {column.name: [row[column.name] for row in rows] for column in self.columns},
+            dtype="object",  # a float between them would cost whole numbers their digits
         )
         try:
             # The share is judged here, since a person is told the rows and not the share.

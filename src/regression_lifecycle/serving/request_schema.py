@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+import pandas as pd
 from pydantic_core import core_schema
 
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.values import PLAIN, read_numbers
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 MAXIMUM_TEXT = 1000
+# Whole numbers that name a row are kept in 64 bits; the first float beyond is refused.
+_SMALLEST, _LARGEST = -(2.0**63), 2.0**63 - 1024
 # No moment that one of the libraries on the way could not hold.
 FIRST_YEAR, LAST_YEAR = 1678, 2261
 MOMENT_PATTERN = (
@@ -25,6 +31,7 @@ MOMENT_PATTERN = (
 )
 # PostgreSQL holds no text with the character 0.
 TEXT_PATTERN = r"^[^\u0000]*$"
+NOT_BLANK_PATTERN = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
 
 Kind = Literal["number", "text", "moment"]
 
@@ -41,7 +48,10 @@ class RowColumn:
         minimum: Smallest value that is taken.
         maximum: Largest value that is taken.
         whole: Whether only whole numbers are taken.
+        truth: Whether ``true`` and ``false`` stand for 1 and 0.
+        exact: Whether a whole number keeps all its digits, since it names the row.
         allowed: The only values that are taken.
+        missing_values: Values that stand for null.
         note: Meaning, for people.
     """
 
@@ -52,7 +62,10 @@ class RowColumn:
     minimum: float | None = None
     maximum: float | None = None
     whole: bool = False
+    truth: bool = False
+    exact: bool = False
     allowed: tuple[Any, ...] | None = None
+    missing_values: tuple[str, ...] = ()
     note: str = ""
 
     def json_schema(self) -> dict[str, Any]:
@@ -61,18 +74,21 @@ class RowColumn:
         Returns:
             JSON Schema.
         """
-        kind = "number" if self.kind == "number" else "string"
-        schema: dict[str, Any] = {"type": [kind, "null"] if self.missing else kind}
+        kinds = ["number" if self.kind == "number" else "string"]
+        kinds += ["boolean"] * self.truth + ["null"] * self.missing
+        schema: dict[str, Any] = {"type": kinds if len(kinds) > 1 else kinds[0]}
         if self.kind == "moment":
             schema["pattern"] = MOMENT_PATTERN
         if self.kind == "text":
-            schema |= {"maxLength": MAXIMUM_TEXT, "pattern": TEXT_PATTERN}
+            pattern = TEXT_PATTERN if self.missing else NOT_BLANK_PATTERN
+            schema |= {"maxLength": MAXIMUM_TEXT, "pattern": pattern}
         bounds = {"minimum": self.minimum, "maximum": self.maximum}
         schema |= {name: bound for name, bound in bounds.items() if bound is not None}
         if self.whole:
             schema["multipleOf"] = 1
         if self.allowed is not None:
-            schema["enum"] = [*self.allowed, *([None] if self.missing else [])]
+            truths = [True, False] if self.truth else []
+            schema["enum"] = [*self.allowed, *truths, *([None] if self.missing else [])]
         if self.note:
             schema["description"] = self.note
         return schema
@@ -84,7 +100,28 @@ class RowColumn:
             A schema of pydantic-core.
         """
         schema = self._value_schema()
-        return core_schema.nullable_schema(schema) if self.missing else schema
+        if self.missing:
+            schema = core_schema.nullable_schema(schema)
+        if not self.truth and not self.missing_values and self.kind != "text":
+            return schema
+        return core_schema.no_info_before_validator_function(self._spelled, schema)
+
+    def _spelled(self, value: Any) -> Any:
+        """Bring a value into the one form that the check knows."""
+        if isinstance(value, str) and self.kind == "text":
+            value = value.strip()
+            if value == "" or value in self.missing_values:
+                return None if self.missing else _refuse("is missing")
+        elif isinstance(value, bool):
+            return float(value) if self.truth else value
+        elif isinstance(value, int | float) and self.kind == "number":
+            return None if value in self._missing_numbers else value
+        return value
+
+    @cached_property
+    def _missing_numbers(self) -> frozenset[float]:
+        numbers, _ = read_numbers(pd.Series(self.missing_values, dtype="str"), PLAIN)
+        return frozenset(numbers.dropna())
 
     def _value_schema(self) -> CoreSchema:
         if self.kind == "moment":
@@ -92,11 +129,12 @@ class RowColumn:
                 _moment, core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
             )
         if self.kind == "text":
-            if self.allowed is not None:
-                return core_schema.literal_schema(list(self.allowed))
-            return core_schema.str_schema(
+            text = core_schema.str_schema(
                 strict=True, max_length=MAXIMUM_TEXT, pattern=r"^[^\x00]*$"
             )
+            if self.allowed is None:
+                return text
+            return core_schema.chain_schema([text, core_schema.literal_schema(list(self.allowed))])
         number = core_schema.float_schema(
             strict=True,
             allow_inf_nan=False,
@@ -104,16 +142,28 @@ class RowColumn:
             le=self.maximum,
             multiple_of=1 if self.whole else None,
         )
+        if self.exact:
+            return core_schema.no_info_wrap_validator_function(_with_all_digits, number)
         if self.allowed is None:
             return number
-        allowed = frozenset(float(value) for value in self.allowed)
+        allowed_values = self.allowed
+        allowed = frozenset(float(value) for value in allowed_values)
 
         def one_of(value: float) -> float:
-            if value not in allowed:
-                raise ValueError(f"allowed: {bounded_list(self.allowed or ())}")
-            return value
+            return (
+                value if value in allowed else _refuse(f"allowed: {bounded_list(allowed_values)}")
+            )
 
         return core_schema.no_info_after_validator_function(one_of, number)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ValueError(reason)
+
+
+def _with_all_digits(value: Any, check: Callable[[Any], float]) -> int:
+    number = check(value)
+    return value if isinstance(value, int) else int(number)
 
 
 def _moment(text: str) -> datetime:
@@ -164,7 +214,10 @@ def row_columns(
     for name in problem.row_order:
         if name not in taken:
             columns.append(_key(name, problem))
-    return tuple(columns)
+    # The key is compared as text, digit by digit, where a feature may be rounded.
+    return tuple(
+        _exact(column) if column.name in problem.key_columns else column for column in columns
+    )
 
 
 def label_row_columns(problem: Problem) -> tuple[RowColumn, ...]:
@@ -183,6 +236,14 @@ def label_row_columns(problem: Problem) -> tuple[RowColumn, ...]:
     return (*keys, _raw(problem.target, spec, enforce_bounds=True))
 
 
+def _exact(column: RowColumn) -> RowColumn:
+    if not column.whole or column.allowed is not None:
+        return column
+    low = _SMALLEST if column.minimum is None else max(column.minimum, _SMALLEST)
+    high = _LARGEST if column.maximum is None else min(column.maximum, _LARGEST)
+    return replace(column, exact=True, minimum=low, maximum=high)
+
+
 def _raw(name: str, spec: ColumnSpec, *, enforce_bounds: bool) -> RowColumn:
     if spec.type == "category":
         allowed = None if spec.allowed is None else tuple(str(value) for value in spec.allowed)
@@ -191,19 +252,25 @@ def _raw(name: str, spec: ColumnSpec, *, enforce_bounds: bool) -> RowColumn:
             "text",
             missing=spec.missing,
             allowed=allowed if enforce_bounds else None,
+            missing_values=spec.missing_values,
             note=spec.unit,
         )
-    if not enforce_bounds:
-        return RowColumn(name, "number", missing=spec.missing, note=spec.unit)
-    return RowColumn(
+    number = RowColumn(
         name,
         "number",
         missing=spec.missing,
+        missing_values=spec.missing_values if spec.missing else (),
+        truth=spec.type == "boolean",
+        note=spec.unit,
+    )
+    if not enforce_bounds:
+        return number
+    return replace(
+        number,
         minimum=spec.minimum,
         maximum=spec.maximum,
         whole=spec.type in ("integer", "boolean"),
         allowed=(0, 1) if spec.type == "boolean" and spec.allowed is None else spec.allowed,
-        note=spec.unit,
     )
 
 
@@ -214,11 +281,14 @@ def _key(name: str, problem: Problem) -> RowColumn:
     spec = problem.columns[name]
     whole = spec.type in ("integer", "boolean")
     kinds: dict[str, Kind] = {"category": "text", "date": "moment", "datetime": "moment"}
-    return RowColumn(
-        name,
-        kinds.get(spec.type, "number"),
-        required=False,
-        missing=True,
-        whole=whole,
-        note="a part of the row's key",
+    return _exact(
+        RowColumn(
+            name,
+            kinds.get(spec.type, "number"),
+            required=False,
+            missing=True,
+            whole=whole,
+            truth=spec.type == "boolean",
+            note="a part of the row's key",
+        )
     )

@@ -40,6 +40,7 @@ class BodyReader:
         """
         self._name = name
         self._columns = tuple(column.name for column in columns)
+        self._text = {column.name for column in columns if column.kind == "text"}
         self._maximum_rows = maximum_rows
         self._made = frozenset(made)
         self._made_from = made_from
@@ -124,5 +125,7 @@ class BodyReader:
             return Mistake("is missing", row, column)
         if kind in ("too_long", "too_short") and column == self._name:
             return Mistake(f"must hold from 1 to {self._maximum_rows} rows", None, column)
+        if kind == "string_type" and column in self._text:
+            return Mistake("must be text: in quotes, as it stands in the table", row, column)
         text = entry["msg"].removeprefix("Input ").removeprefix("Value error, ")
         return Mistake(text.replace("String should", "should"), row, column)

@@ -15,6 +15,7 @@ from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.problem import Problem
 
 _DAY = pd.Timedelta("1 day")
+_YEAR = pd.Timedelta("366 days")
 _SEASONS = (pd.Timedelta("7 days"), pd.Timedelta("364 days"))
 _WINDOW_ROWS, _ROWS_WITHOUT_TIME = 20, 100
 _BLOCK_ROWS, _BLOCK_WITHOUT_TIME = 7, 25
@@ -31,6 +32,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     Returns:
         Values by name, as YAML would give them:
 
+        ``maximum_gap``: beyond which a few rows at an end of the table are a mistake: 366 days, at
+        least 100 rows; None without a time.
         ``window_length``: 28 days, at least 20 rows; 100 rows without a time.
         ``gap_rows``: the horizon in rows: what a fold leaves out between training and test.
         ``baseline``: ``seasonal`` where a season is at least the horizon, else ``mean``.
@@ -58,6 +61,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     minimum = problem.columns[problem.target].minimum
     signed = minimum is None or minimum < 0
     return {
+        "maximum_gap": None if rows else duration_text(max(_YEAR, 100 * step)),
         "window_length": duration_text(window),
         "gap_rows": math.ceil(problem.horizon / step),
         "baseline": "mean" if season is None else "seasonal",

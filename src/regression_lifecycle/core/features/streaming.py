@@ -12,13 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.contract import check_structure, sort_rows
+from regression_lifecycle.core.data.contract import check_structure, repeated_key, sort_rows
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
-from regression_lifecycle.core.data.quarantine import (
-    REASON_COLUMN,
-    ROW_COLUMN,
-    rejected_moments,
-)
+from regression_lifecycle.core.data.quarantine import REASON_COLUMN, ROW_COLUMN
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -59,7 +56,8 @@ def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
             columns[name] = column
         elif name in read:
             # What is wrong with it speaks against the rows that come after it, not against its own.
-            columns[name] = ColumnSpec(type=column.type, format=column.format, missing=True)
+            unbounded = {"minimum": None, "maximum": None, "allowed": None, "missing": True}
+            columns[name] = column.model_copy(update=unbounded)
     # Not validated anew: a row to be predicted needs no target.
     return problem.model_copy(update={"columns": columns})
 
@@ -184,8 +182,7 @@ class BatchReader:
         positions = doomed[_POSITION].to_numpy(dtype="int64")
         rejected = raw.iloc[positions - self._n_read].drop(columns=_POSITION).astype("str")
         rejected.insert(0, ROW_COLUMN, positions + 1)
-        reason = f"the key ({', '.join(key)}) stands in an earlier row already"
-        rejected.insert(1, REASON_COLUMN, reason)
+        rejected.insert(1, REASON_COLUMN, repeated_key(self._problem))
         return rows.drop(doomed.index).reset_index(drop=True), rejected
 
     def _asked_for(
