@@ -119,13 +119,15 @@ def sort_rows(
     problem: Problem,
     first_row: int = 0,
     maximum_gap: pd.Timedelta | None = None,
+    known: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Reasons]:
     """Split a table, or a piece of one, into rows that keep the contract and others.
 
     Args:
         raw: The rows, with every declared column.
         first_row: Position of the first row in the whole table, from 0.
-        maximum_gap: See :class:`IngestionParameters`; None where only a piece is seen.
+        maximum_gap: See :class:`IngestionParameters`.
+        known: Timestamps of the table that are beyond doubt, if only a piece is seen.
 
     Returns:
         Observations and rejected rows as :func:`enforce_contract` describes them, and what speaks
@@ -145,11 +147,11 @@ def sort_rows(
     repeated[~reasons.any] = table.loc[~reasons.any].duplicated(key, keep="first")
     reasons.add(repeated, repeated_key(problem))
     if maximum_gap is not None:
-        far = find_stray_moments(stamp, ~reasons.any, maximum_gap)
+        far = find_stray_moments(stamp, ~reasons.any, maximum_gap, known)
         reasons.add(
             far,
             f"{problem.timestamp.name} is more than {duration_text(maximum_gap)} away from the "
-            "rest of the table; correct it, or raise ingestion.maximum_gap",
+            "rest of the table; correct it, or raise maximum_gap",
             stamp,
         )
     bad = reasons.any

@@ -15,7 +15,10 @@ _TIMES_LONGER = 10
 
 
 def find_stray_moments(
-    stamps: pd.Series, good: np.ndarray, maximum_gap: pd.Timedelta
+    stamps: pd.Series,
+    good: np.ndarray,
+    maximum_gap: pd.Timedelta,
+    known: pd.Series | None = None,
 ) -> np.ndarray:
     """Find the few rows that stand far before or far after the rest of a table.
 
@@ -26,13 +29,16 @@ def find_stray_moments(
         stamps: Timestamps, in any order.
         good: Rows that nothing else speaks against, shape (n,).
         maximum_gap: Longest gap that is believed.
+        known: Timestamps that belong to the table and are beyond doubt, if it is not seen whole.
 
     Returns:
         Shape (n,): which rows stand behind a gap that is longer than ``maximum_gap`` and than ten
         times every gap of the rest, with at most 1 % of all moments (or one) at that end. None
         where the rest has fewer than 20 gaps.
     """
-    moments = np.unique(stamps[good].to_numpy().astype("datetime64[s]"))
+    seconds = stamps.to_numpy().astype("datetime64[s]")
+    beyond_doubt = [] if known is None else [known.to_numpy().astype("datetime64[s]")]
+    moments = np.unique(np.concatenate([seconds[good], *beyond_doubt]))
     gaps = np.diff(moments).astype("int64")
     few = max(1, int(len(moments) * _SHARE))
     inner = gaps[few:-few]
@@ -42,6 +48,4 @@ def find_stray_moments(
     long = np.flatnonzero(gaps > limit)
     first = moments[long[long < few].max(initial=-1) + 1]
     last = moments[long[long >= len(gaps) - few].min(initial=len(gaps))]
-    # Compared in seconds, as the gaps are.
-    seconds = stamps.to_numpy().astype("datetime64[s]")
     return np.asarray(good & ((seconds < first) | (seconds > last)))

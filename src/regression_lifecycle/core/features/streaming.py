@@ -72,6 +72,7 @@ class BatchReader:
         observations: pd.DataFrame,
         start: pd.Timestamp,
         end: pd.Timestamp | None = None,
+        maximum_gap: pd.Timedelta | None = None,
     ) -> None:
         """Begin before the first row.
 
@@ -81,12 +82,14 @@ class BatchReader:
             start: First moment of the rows that are asked for. Earlier ones are read for their
                 sake only.
             end: Moment before which they end; None for the end of the table.
+            maximum_gap: Beyond which a few rows far from all others are a mistake; None believes
+                every gap.
         """
         recipe.check(problem)
         self._recipe = recipe
         self._problem = columns_read(recipe, problem)
         self._reach = recipe.reach
-        self._start, self._end = start, end
+        self._start, self._end, self._maximum_gap = start, end, maximum_gap
         self._stamp = problem.timestamp.name
         of_the_row = {problem.timestamp.date, problem.timestamp.hour, *problem.key_columns}
         self._late = [
@@ -154,7 +157,9 @@ class BatchReader:
         present = {_POSITION: columns[_POSITION], **present}
         given = raw.reset_index(drop=True).assign(**{_POSITION: positions})
         own = self._problem.model_copy(update={"columns": present})
-        rows, rejected, _ = sort_rows(given, own, self._n_read)
+        rows, rejected, _ = sort_rows(
+            given, own, self._n_read, self._maximum_gap, self._observations[self._stamp]
+        )
         rejected = rejected.drop(columns=_POSITION)
         rows = rows.reindex(columns=[self._stamp, *columns])
         newest = self._held[self._stamp].iloc[-1] if len(self._held) else None
