@@ -82,7 +82,8 @@ class LabelIntake:
     def _save(self, rows: list[Row]) -> int:
         from regression_lifecycle.adapters import database as database
 
-        frame = pd.DataFrame(rows)
+        # A float between them would cost whole numbers their digits.
+        frame = pd.DataFrame(rows, dtype="object")
         try:
             # The share is judged here, since a person is told the rows and not the share.
             result = accept_labels(frame, self._problem, LabelParameters(maximum_rejected_share=1))

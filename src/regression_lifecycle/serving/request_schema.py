@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 from pydantic_core import CoreSchema, core_schema
 from pydantic_core.core_schema import TypedDictField
 
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.problem import MOMENT_TYPES, ColumnSpec, Problem
+from regression_lifecycle.core.data.values import PLAIN, read_numbers
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -21,7 +23,10 @@ MOMENT_PATTERN = (
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?)?$"
 )
 # PostgreSQL holds no text with the character 0.
-TEXT = core_schema.str_schema(strict=True, max_length=1000, pattern=r"^[^\x00]*$")
+TEXT_PATTERN = r"^[^\x00]*$"
+NOT_BLANK_PATTERN = r"^[^\x00]*[^\x00\s][^\x00]*$"
+# Whole numbers that name a row are kept in 64 bits; the first float beyond is refused.
+_SMALLEST, _LARGEST = -(2.0**63), 2.0**63 - 1024
 
 Fields = dict[str, TypedDictField]
 
@@ -46,27 +51,29 @@ def row_fields(recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool)
         if isinstance(spec, RawColumns):
             for name in spec.names:
                 column = problem.columns[name]
-                schema = _raw(column, enforce_bounds=enforce_bounds)
-                fields[name] = _field(schema, missing=column.missing, note=column.unit)
+                # The key is compared as text, digit by digit, where a feature may be rounded.
+                exact = name in problem.key_columns
+                schema = _value(column, missing=column.missing, bounded=enforce_bounds, exact=exact)
+                fields[name] = _field(schema, column.unit)
         elif not spec.columns_read:
             note = f"made from {problem.timestamp.name} where it is left out"
-            made = _field(_number(), required=False, note=note)
+            made = _field(_number(), note, required=False)
             fields |= dict.fromkeys(spec.output_names(), made)
         else:
-            made = _field(_number(), missing=True, note=spec.note)
+            made = _field(core_schema.nullable_schema(_number()), spec.note)
             fields |= dict.fromkeys(spec.output_names(), made)
     for name in problem.row_order:
         if name not in fields:
-            schema, note = _key(name, problem)
-            fields[name] = _field(schema, required=False, missing=True, note=note)
+            fields[name] = _field(*_key(name, problem, missing=True), required=False)
     return fields
 
 
 def label_fields(problem: Problem) -> Fields:
     """Describe what a label holds: the key columns and the target, all required."""
-    keys = {name: _field(*_key(name, problem)) for name in problem.key_columns}
+    keys = {name: _field(*_key(name, problem, missing=False)) for name in problem.key_columns}
     target = problem.columns[problem.target]
-    return {**keys, problem.target: _field(_raw(target, enforce_bounds=True), target.unit)}
+    label = _value(target, missing=False, bounded=True, exact=False)
+    return {**keys, problem.target: _field(label, target.unit)}
 
 
 def body_schema(name: str, fields: Fields, maximum_rows: int, *, fail_fast: bool) -> CoreSchema:
@@ -85,41 +92,102 @@ def body_schema(name: str, fields: Fields, maximum_rows: int, *, fail_fast: bool
     )
 
 
-def _field(
-    schema: CoreSchema, note: str = "", *, required: bool = True, missing: bool = False
-) -> TypedDictField:
+def _field(schema: CoreSchema, note: str = "", *, required: bool = True) -> TypedDictField:
     return core_schema.typed_dict_field(
-        core_schema.nullable_schema(schema) if missing else schema,
+        schema,
         required=required,
         metadata={"pydantic_js_updates": {"description": note}} if note else {},
     )
 
 
-def _raw(spec: ColumnSpec, *, enforce_bounds: bool) -> CoreSchema:
-    if spec.type == "category":
-        if spec.allowed is None or not enforce_bounds:
-            return TEXT
-        return core_schema.literal_schema([str(value) for value in spec.allowed])
-    if not enforce_bounds:
-        return _number()
-    number = _number(spec.minimum, spec.maximum, whole=spec.type in ("integer", "boolean"))
-    allowed = (0, 1) if spec.type == "boolean" and spec.allowed is None else spec.allowed
-    return number if allowed is None else _one_of(allowed, number)
-
-
-def _key(name: str, problem: Problem) -> tuple[CoreSchema, str]:
+def _key(name: str, problem: Problem, *, missing: bool) -> tuple[CoreSchema, str]:
     """Return the schema of a part of the key, and its meaning."""
-    moment = core_schema.no_info_after_validator_function(
+    if name == problem.timestamp.name:
+        schema = core_schema.nullable_schema(_moments()) if missing else _moments()
+        return schema, "local time of the row, without a time zone; with the key it names the row"
+    schema = _value(problem.columns[name], missing=missing, bounded=False, exact=True)
+    return schema, "a part of the row's key"
+
+
+def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, exact: bool) -> CoreSchema:
+    """Return the schema of a raw column's value.
+
+    Args:
+        spec: The column.
+        missing: Whether null may be sent.
+        bounded: Whether the contract's bounds are held.
+        exact: Whether a whole number keeps all its digits, since it names the row.
+    """
+    spelled: Callable[[Any], Any] | None = None
+    allowed = spec.allowed if bounded else None
+    if spec.type in MOMENT_TYPES:
+        schema = _moments()
+    elif spec.type == "category":
+        schema = _text(blank=missing)
+        if allowed is not None:
+            schema = core_schema.literal_schema([str(value) for value in allowed])
+        spelled = _text_reader(spec.missing_values, missing=missing)
+    else:
+        boolean, whole = spec.type == "boolean", spec.type in ("integer", "boolean")
+        if boolean and bounded and allowed is None:
+            allowed = (0, 1)
+        low, high = (spec.minimum, spec.maximum) if bounded else (None, None)
+        if exact and whole and allowed is None:
+            low = _SMALLEST if low is None else max(low, _SMALLEST)
+            high = _LARGEST if high is None else min(high, _LARGEST)
+        schema = _number(low, high, whole=whole and (bounded or exact))
+        if allowed is not None:
+            schema = _one_of(allowed, schema, truths=boolean)
+        elif exact and whole:
+            schema = core_schema.no_info_wrap_validator_function(_with_all_digits, schema)
+        spelled = _number_reader(spec.missing_values if missing else (), truths=boolean)
+    if missing:
+        schema = core_schema.nullable_schema(schema)
+    if spelled is None:
+        return schema
+    return core_schema.no_info_before_validator_function(spelled, schema)
+
+
+def _text_reader(missing_values: tuple[str, ...], *, missing: bool) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value is None:
+            return value
+        if not isinstance(value, str):
+            raise ValueError("must be text: in quotes, as it stands in the table")
+        value = value.strip()
+        if value and value not in missing_values:
+            return value
+        if not missing:
+            raise ValueError("is missing")
+        return None
+
+    return read
+
+
+def _number_reader(missing_values: tuple[str, ...], *, truths: bool) -> Callable[[Any], Any] | None:
+    if not missing_values and not truths:
+        return None
+    numbers, _ = read_numbers(pd.Series(missing_values, dtype="str"), PLAIN)
+    standing_for_missing = frozenset(numbers.dropna())
+
+    def read(value: Any) -> Any:
+        if isinstance(value, bool):
+            return float(value) if truths else value
+        known = isinstance(value, int | float) and value in standing_for_missing
+        return None if known else value
+
+    return read
+
+
+def _text(*, blank: bool) -> CoreSchema:
+    pattern = TEXT_PATTERN if blank else NOT_BLANK_PATTERN
+    return core_schema.str_schema(strict=True, max_length=1000, pattern=pattern)
+
+
+def _moments() -> CoreSchema:
+    return core_schema.no_info_after_validator_function(
         _moment, core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
     )
-    if name == problem.timestamp.name:
-        return moment, "local time of the row, without a time zone; with the key it names the row"
-    kind = problem.columns[name].type
-    if kind in ("date", "datetime"):
-        schema: CoreSchema = moment
-    else:
-        schema = TEXT if kind == "category" else _number(whole=kind in ("integer", "boolean"))
-    return schema, "a part of the row's key"
 
 
 def _number(
@@ -134,7 +202,7 @@ def _number(
     )
 
 
-def _one_of(allowed: Sequence[Any], number: CoreSchema) -> CoreSchema:
+def _one_of(allowed: tuple[Any, ...], number: CoreSchema, *, truths: bool) -> CoreSchema:
     known = frozenset(float(value) for value in allowed)
 
     def check(value: float) -> float:
@@ -142,9 +210,17 @@ def _one_of(allowed: Sequence[Any], number: CoreSchema) -> CoreSchema:
             raise ValueError(f"allowed: {bounded_list(allowed)}")
         return value
 
+    shown: dict[str, Any] = {"enum": list(allowed)}
+    if truths:
+        shown = {"type": ["number", "boolean"], "enum": [*allowed, True, False]}
     return core_schema.no_info_after_validator_function(
-        check, number, metadata={"pydantic_js_updates": {"enum": list(allowed)}}
+        check, number, metadata={"pydantic_js_updates": shown}
     )
+
+
+def _with_all_digits(value: Any, check: Callable[[Any], float]) -> int:
+    number = check(value)
+    return value if isinstance(value, int) else int(number)
 
 
 def _moment(text: str) -> datetime:

@@ -14,7 +14,7 @@ from regression_lifecycle.core.data.contract import (
     find_gaps,
     sort_rows,
 )
-from regression_lifecycle.core.data.quarantine import rejected_moments
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from tests.examples import with_missing_values
 
@@ -277,8 +277,8 @@ def test_too_many_broken_rows_refuse_the_table_with_counts_and_reasons(raw, prob
     message = str(caught.value)
     assert "2 of 96 rows (2.1%) break the contract" in message
     assert "maximum_rejected_share = 2.0%" in message
-    assert "temp is not a number (1 row(s), first in row 4)" in message
-    assert "cnt is below 0 (1 row(s), first in row 5)" in message
+    assert "temp is not a number (1 row(s), first in row 4: 'warm')" in message
+    assert "cnt is below 0 (1 row(s), first in row 5: '-1')" in message
 
 
 def test_exactly_the_bearable_share_is_borne(raw, problem):
@@ -292,7 +292,7 @@ def test_text_among_numbers_refuses_the_table_unless_quarantine_is_asked_for(raw
     parameters = IngestionParameters(maximum_rejected_share=0.5)
     with pytest.raises(DataContractError) as caught:
         enforce_contract(broken(raw, "temp", "warm", row=3), problem, parameters)
-    assert "temp is not a number in 1 row(s), first in row 4 ('warm')" in str(caught.value)
+    assert "temp is not a number in 1 row(s), first in row 4: 'warm'" in str(caught.value)
     assert "set ingestion.unreadable to quarantine" in str(caught.value)
     assert len(enforce_contract(broken(raw, "temp", 99), problem, parameters).rejected) == 1
 

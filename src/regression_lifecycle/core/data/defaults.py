@@ -73,6 +73,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     Returns:
         Values by name, as YAML would give them:
 
+        ``maximum_gap``: beyond which a few rows at an end of the table are a mistake: a year, at
+        least 100 rows; None without a time.
         ``window_length``: 28 days, at least 20 rows; a year of months, three of quarters, ten of
         years; 100 rows without a time.
         ``gap_rows``: the horizon in rows: what a fold leaves out between training and test.
@@ -120,6 +122,9 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     minimum = problem.columns[problem.target].minimum
     signed = minimum is None or minimum < 0
     return {
+        "maximum_gap": None
+        if rows
+        else duration_text(_YEAR if is_at_least(_YEAR, 100 * step) else 100 * step),
         "window_length": duration_text(window),
         "gap_rows": steps_to_cover(problem.horizon, step),
         "season": None if season is None else duration_text(season),

@@ -57,6 +57,8 @@ class ScoringParameters(StrictModel):
         length: Time of one batch where the range is cut into several; None for one batch.
         maximum_rejected_share: Share of rows (0 to 1) of a batch that may be set aside. Above it
             the batch is refused and nothing of it is written.
+        maximum_gap: Longest gap that is believed between the table and the few rows at either end
+            of it, as in ingestion; None believes every gap.
         judged: Whether monitoring judges the predictions as something that was served.
     """
 
@@ -65,6 +67,7 @@ class ScoringParameters(StrictModel):
     end: Moment | None = None
     length: Duration | None = None
     maximum_rejected_share: RejectedShare = 0.01
+    maximum_gap: Duration | None = None
     judged: bool = True
 
     @field_validator("batch")
@@ -133,6 +136,7 @@ class ScoringRows:
             self.observations,
             self.start,
             self.parameters.end,
+            self.parameters.maximum_gap,
         )
         chunks = [self.chunks] if isinstance(self.chunks, pd.DataFrame) else self.chunks
         return reader.pieces(chunks)

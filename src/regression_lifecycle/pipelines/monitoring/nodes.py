@@ -10,7 +10,7 @@ import pandas as pd
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.quarantine import rejected_moments
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY, ReadRows
 from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
 from regression_lifecycle.core.decisions.ledger import policy_row
