@@ -216,7 +216,10 @@ def row_columns(
             columns.append(_key(name, problem))
     # The key is compared as text, digit by digit, where a feature may be rounded.
     return tuple(
-        _exact(column) if column.name in problem.key_columns else column for column in columns
+        _exact(column, problem.columns[column.name])
+        if column.name in problem.key_columns and column.name in problem.columns
+        else column
+        for column in columns
     )
 
 
@@ -236,8 +239,9 @@ def label_row_columns(problem: Problem) -> tuple[RowColumn, ...]:
     return (*keys, _raw(problem.target, spec, enforce_bounds=True))
 
 
-def _exact(column: RowColumn) -> RowColumn:
-    if not column.whole or column.allowed is not None:
+def _exact(column: RowColumn, spec: ColumnSpec) -> RowColumn:
+    # Where some may be missing, the observations hold floats.
+    if not column.whole or column.allowed is not None or spec.missing:
         return column
     low = _SMALLEST if column.minimum is None else max(column.minimum, _SMALLEST)
     high = _LARGEST if column.maximum is None else min(column.maximum, _LARGEST)
@@ -290,5 +294,6 @@ def _key(name: str, problem: Problem) -> RowColumn:
             whole=whole,
             truth=spec.type == "boolean",
             note="a part of the row's key",
-        )
+        ),
+        spec,
     )
