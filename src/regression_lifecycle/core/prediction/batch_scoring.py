@@ -15,6 +15,7 @@ from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import (
     REASON_COLUMN,
+    ROW_COLUMN,
     RejectedShare,
     refuse_bad_share,
 )
@@ -285,21 +286,25 @@ class _Counts:
     batch: str = ""
     n_rows: int = 0
     n_rejected: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, piece: ScoredPiece) -> None:
         self.n_rows += len(piece.rows)
         self.n_rejected += len(piece.rejected)
         if len(piece.rejected) and len(self.reasons) < _LISTED_REASONS:
-            for reason, count in piece.rejected[REASON_COLUMN].value_counts().items():
-                self.reasons[str(reason)] = self.reasons.get(str(reason), 0) + int(count)
+            for reason, rows in piece.rejected.groupby(REASON_COLUMN, sort=False)[ROW_COLUMN]:
+                count, first = self.reasons.get(str(reason), (0, int(rows.iloc[0])))
+                self.reasons[str(reason)] = count + len(rows), first
 
     def check(self, parameters: ScoringParameters) -> None:
         refuse_bad_share(
             self.n_rejected,
             self.n_rows + self.n_rejected,
             parameters.maximum_rejected_share,
-            [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()],
+            [
+                f"{reason} ({count} row(s), first in row {first})"
+                for reason, (count, first) in self.reasons.items()
+            ],
             f"batch '{self.batch}'",
             "scoring",
         )
