@@ -7,12 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import PREDICTIONS
 from regression_lifecycle.core.metrics import compute_metrics
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, window_of_rows
 
 CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
 MODELS = (CANDIDATE, CHAMPION, BASELINE)
+# Columns that stand beside those of the table when rows are served, judged and listed; an equal
+# name would be overwritten. The moment is the table's own, and the label is taken off by name.
+OWN_COLUMNS = frozenset({*PREDICTIONS.columns, *MODELS, "error"} - {"timestamp", "target"})
 
 
 def present_models(predictions: pd.DataFrame) -> list[str]:
