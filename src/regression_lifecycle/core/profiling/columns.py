@@ -76,6 +76,9 @@ class ColumnProfile:
         for key in ("missing_values", "true_values", "false_values", "allowed"):
             if getattr(self, key):
                 found[key] = list(getattr(self, key))
+        if self.zoned:
+            # The only zone that every offset can be brought to, and that repeats no hour.
+            found["zone"] = "UTC"
         if self.minimum is not None:
             found["minimum"] = self.minimum
         if self.n_missing:

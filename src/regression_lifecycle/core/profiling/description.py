@@ -59,7 +59,10 @@ def flow(value: Any, references: bool = False) -> str:
 
 
 def escaped(value: Any) -> Any:
-    """Return a value in which OmegaConf looks nothing up, though ``${name}`` stands in it."""
+    """Return a value in which OmegaConf looks nothing up, though ``${name}`` stands in it.
+
+    In keys it looks nothing up anyway.
+    """
     if isinstance(value, str):
         return value.replace("${", "\\${")
     if isinstance(value, Mapping):
@@ -81,7 +84,7 @@ def _problem(profile: TableProfile, problem: Mapping[str, Any]) -> Iterator[str]
         yield "  # Suspected to give the target away; take a line off if the suspicion is wrong."
         yield "  forbidden_columns:"
         for name, reason in problem["forbidden_columns"].items():
-            yield f"    {flow(name)}: {flow(reason)}"
+            yield f"    {_key(name)}: {flow(reason)}"
     yield ""
     yield "  # known_in_advance: true where the value is known before the row's own time."
     if "known_in_advance" in profile.assumed and profile.known_in_advance:
@@ -90,14 +93,18 @@ def _problem(profile: TableProfile, problem: Mapping[str, Any]) -> Iterator[str]
     described = problem["columns"]
     for name, column in profile.columns.items():
         if name in described:
-            yield f"    {flow(name)}: {flow(described[name])}"
+            yield f"    {_key(name)}: {flow(described[name])}"
         else:
-            yield f"    # {flow(name)}: left out, {_comment(column.left_out)}"
+            yield f"    # {_key(name)}: left out, {_comment(column.left_out)}"
     if "caveats" in problem:
         yield ""
         yield "  caveats:"
         for sentence in problem["caveats"]:
             yield f"    - {flow(sentence)}"
+
+
+def _key(name: str) -> str:
+    return flow(name, references=True)
 
 
 def _comment(text: str) -> str:

@@ -10,6 +10,8 @@ import pandas as pd
 from regression_lifecycle.core.profiling.columns import ReadColumn
 
 _TRIED = 12
+# Share of the rows that may break a key: slips first, a table with many repeated rows at last.
+_BEARABLE = (0.005, 0.1)
 
 
 def find_key(
@@ -24,14 +26,11 @@ def find_key(
 
     Returns:
         The columns beside the time, none if the time alone names a row; None if no one or two
-        columns do. Rows that are copies of others throughout do not count, nor do few rows that
-        break an otherwise perfect key. Of several choices the one with the fewest series.
+        columns do. Rows that are copies of others throughout do not count, and few rows may break
+        the key. Of several choices the one with the fewest series.
     """
     whole = pd.DataFrame({name: column.values for name, column in columns.items()})
     rows = pd.DataFrame({"": moments})[~whole.duplicated()].dropna()
-    bearable = 0.005 * len(rows)
-    if rows.duplicated().sum() <= bearable:
-        return ()
     labels = sorted(
         (
             name
@@ -43,10 +42,10 @@ def find_key(
         key=lambda name: (columns[name].profile.n_unique, columns[name].profile.type != "category"),
     )
     values = {name: columns[name].values.loc[rows.index] for name in labels}
-    # With a column of one's own per row anything is unique, so these come last.
-    for size in (1, 2):
-        for chosen in combinations(labels[: 60 if size == 1 else _TRIED], size):
-            found = rows.assign(**{f"_{name}": values[name] for name in chosen})
-            if found.duplicated().sum() <= bearable:
-                return chosen
+    for bearable in _BEARABLE:
+        for size in (0, 1, 2):
+            for chosen in combinations(labels[: 60 if size == 1 else _TRIED], size):
+                found = rows.assign(**{f"_{name}": values[name] for name in chosen})
+                if found.duplicated().sum() <= bearable * len(rows):
+                    return chosen
     return None

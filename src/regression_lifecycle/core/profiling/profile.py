@@ -154,6 +154,7 @@ def profile_table(
     frequency = None if moments is None else find_frequency(moments, series)
     made_of = {*found_time.parts.values(), *found_key}
     profiles = {name: _judged(name, column, made_of | {target}) for name, column in columns.items()}
+    # What is left out may give the target away by the rows in which it is filled.
     candidates = {
         name: columns[name].values
         for name, profile in profiles.items()
@@ -178,7 +179,7 @@ def profile_table(
             if profiles[name].left_out
         ]
     rejected, unreadable = _rejected(columns, found_time, found_key, profiles)
-    notes += _notes(profiles, found_time, frequency, rejected, len(table))
+    notes += _notes(profiles, frequency, rejected, len(table))
     has_time = found_time.has_time
     return TableProfile(
         target=target,
@@ -342,10 +343,7 @@ def _judged(name: str, column: ReadColumn, needed: set[str]) -> ColumnProfile:
     if name in needed:
         return profile
     if name in OWN_COLUMNS | _MADE:
-        reason = (
-            "its name is taken by the tables that predictions are kept in; rename it in the file"
-        )
-        return replace(profile, left_out=reason)
+        return replace(profile, left_out="its name is taken; rename it in the file to use it")
     return judge_use(profile, values)
 
 
@@ -380,7 +378,6 @@ def _assumed(
 
 def _notes(
     profiles: Mapping[str, ColumnProfile],
-    time: TimeProfile,
     frequency: Frequency | None,
     rejected: int,
     n_rows: int,
@@ -392,16 +389,16 @@ def _notes(
                 f"dates of '{name}' are read as {profile.format}; {profile.other_format} would fit "
                 "as well"
             )
+        if profile.zoned and not profile.left_out:
+            notes.append(
+                f"times of '{name}' name an offset from UTC and are read as UTC; if days and hours "
+                "matter, name the place's own zone in the column, such as zone: Europe/Berlin"
+            )
         if profile.n_unreadable and not profile.left_out:
             notes.append(
                 f"{profile.n_unreadable:,} value(s) of '{name}' are no {profile.type} and their "
                 "rows are set aside"
             )
-    if time.zoned:
-        notes.append(
-            "times name an offset from UTC and are read as UTC; name the place's own zone in "
-            "timestamp.zone if days and hours matter, such as Europe/Berlin"
-        )
     if frequency is not None and not frequency.regular:
         notes.append(
             f"rows come at no fixed distance; '{frequency.text}' is what most lie apart at most"

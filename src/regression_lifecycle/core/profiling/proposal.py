@@ -64,8 +64,7 @@ def _timestamp(profile: TableProfile) -> dict[str, Any]:
     found: dict[str, Any] = {} if profile.time_name == "timestamp" else {"name": profile.time_name}
     if not profile.time.has_time:
         return {**found, "rows": True}
-    found |= profile.time.parts
-    return {**found, "zone": "UTC"} if profile.time.zoned else found
+    return {**found, **profile.time.parts}
 
 
 def _column(profile: TableProfile, name: str) -> dict[str, Any]:

@@ -17,12 +17,14 @@ _OTHER_TRUTH = (
     ("on", "off"), ("da", "nein"),
 )  # fmt: skip
 # Blanks that group digits; as characters, since Arrow's expressions know no \\u.
-_BLANKS = " \u00a0\u202f"
+_BLANKS = " \u00a0\u2009\u202f"
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # By an example of the form, as a column's `format` names it.
 _FORMS = {
     "1,234.5": re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?"),
     "1.234,5": re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"),
+    "1 234.5": re.compile(rf"[+-]?(\d{{1,3}}([{_BLANKS}]\d{{3}})+|\d+)(\.\d+)?"),
+    "1'234.5": re.compile(r"[+-]?(\d{1,3}('\d{3})+|\d+)(\.\d+)?"),
     "1 234,5": re.compile(rf"[+-]?(\d{{1,3}}([{_BLANKS}]\d{{3}})+|\d+)(,\d+)?"),
 }
 _PERCENT = re.compile(rf".*\d[{_BLANKS}]?%")
@@ -61,7 +63,7 @@ class NumberForm:
         if example.endswith("%"):
             bare = bare.str.replace("%", "", regex=False).str.strip()
         if example:
-            bare = bare.str.replace(rf"[{_BLANKS}]", "", regex=True)
+            bare = bare.str.replace(rf"[{_BLANKS}']", "", regex=True)
         if "," in example and example.rfind(",") > example.rfind("."):
             bare = bare.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
         elif "," in example:
@@ -93,7 +95,9 @@ def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> Numb
         comma = sample.str.contains(",", regex=False).any()
         forms = [NumberForm("12,5 %" if comma else "12 %")]
     elif sample.str.contains(rf"\d[{_BLANKS}]\d", regex=True).any():
-        forms.append(NumberForm("1 234,5"))
+        forms += [NumberForm("1 234,5"), NumberForm("1 234.5")]
+    elif sample.str.contains("'", regex=False).any():
+        forms.append(NumberForm("1'234.5"))
     elif sample.str.contains(",", regex=False).any():
         pointed, decimal = NumberForm("1,234.5"), NumberForm("1.234,5")
         # "1,234" is either; "0,5" and "1234,5" are decimal, and a file has one convention.

@@ -56,14 +56,12 @@ class TimeProfile:
         parts: Raw columns by the key of ``problem.timestamp`` that takes them: ``date``, ``hour``,
             ``year``, ``quarter``, ``month``. Empty for a table without a time.
         format: ``strptime`` format of whole numbers that are dates; None otherwise.
-        zoned: Whether the times name an offset from UTC.
         moments: The time of every row; empty for a table without a time.
     """
 
     parts: Mapping[str, str]
     moments: pd.Series
     format: str | None = None
-    zoned: bool = False
 
     @property
     def has_time(self) -> bool:
@@ -107,7 +105,7 @@ def find_times(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfi
         if profile.is_time:
             # A few rows without a time are set aside; a column of open ends is no time.
             if values.isna().mean() <= 0.01:
-                found.append(TimeProfile({"date": name}, values, zoned=profile.zoned))
+                found.append(TimeProfile({"date": name}, values))
         elif profile.type == "integer" and not profile.n_missing:
             found += _of_digits(name, values)
     found += _of_parts(columns, target)
@@ -235,7 +233,7 @@ def _with_hour(
 ) -> TimeProfile:
     hour = hours[0]
     moments = time.moments + pd.to_timedelta(columns[hour].values, unit="h")
-    return TimeProfile({**time.parts, "hour": hour}, moments, time.format, time.zoned)
+    return TimeProfile({**time.parts, "hour": hour}, moments, time.format)
 
 
 def _columns_of_part(columns: Mapping[str, ReadColumn], part: str, target: str) -> list[str]:
