@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
+import yaml
 from omegaconf import OmegaConf
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
@@ -132,10 +133,15 @@ def _checked_name(name: str, project: Path) -> str:
             f"  --name: '{name}' is no name; it begins with a letter and goes on with letters, "
             "digits, - and _, 60 at most"
         )
-    parameters = project / "conf" / name / "parameters.yml"
-    if name in ("base", "local") or (parameters.parent.exists() and not parameters.exists()):
+    folder = project / "conf" / name
+    if folder.exists() and not _describes_a_table(folder):
         raise ConfigurationError(f"  --name: conf/{name} is taken; choose another name")
     return name
+
+
+def _describes_a_table(folder: Path) -> bool:
+    contents = (yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("parameters*.yml"))
+    return any("target" in ((content or {}).get("problem") or {}) for content in contents)
 
 
 def _target(given: str | None, table: pd.DataFrame, ask: Ask | None) -> str:

@@ -76,7 +76,9 @@ def test_typed_columns_keep_their_type(values, spec):
 def test_the_values_are_those_that_the_contract_will_read():
     assert column(["1.234,5", "-2,5", ""]).values.tolist()[:2] == [1234.5, -2.5]
     assert column(["12,5 %", "50 %", "7 %"]).values.tolist() == [0.125, 0.5, 0.07]
-    assert column(["31.01.2024", "01.02.2024", "13.02.2024"]).values[0] == pd.Timestamp("2024-01-31")
+    assert column(["31.01.2024", "01.02.2024", "13.02.2024"]).values[0] == pd.Timestamp(
+        "2024-01-31"
+    )
 
 
 def test_one_column_of_a_file_tells_how_the_others_write_decimals():

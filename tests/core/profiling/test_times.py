@@ -64,7 +64,10 @@ def test_day_and_hour_make_a_time():
 @pytest.mark.parametrize(
     ("columns", "parts"),
     [
-        ({"yr": ["2020"] * 12, "mo": [str(m) for m in range(1, 13)]}, {"year": "yr", "month": "mo"}),
+        (
+            {"yr": ["2020"] * 12, "mo": [str(m) for m in range(1, 13)]},
+            {"year": "yr", "month": "mo"},
+        ),
         (
             {"Year": ["2020"] * 4 + ["2021"] * 4, "Quarter": list("12341234")},
             {"year": "Year", "quarter": "Quarter"},

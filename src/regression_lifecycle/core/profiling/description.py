@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ _WHY = {
     "unreadable": "values that are nothing of their type stand in the table",
     "holdout_share": "a small table is judged on more of its rows",
     "n_splits": "a small table has fewer folds",
-    "kind": "at no fixed distance there is no row one season ago",
+    "season": "at no fixed distance there is no row one season ago",
     "minimum_rows": "of the smaller holdout",
     "block": "so that the holdout has enough of them",
 }
@@ -41,6 +42,18 @@ def describe(profile: TableProfile, description: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what is a number to some reader: OmegaConf takes 1e3 for one, YAML 1.2 takes 007."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "'" if re.fullmatch(r"[-+]?[\d._]+([eE][-+]?\d+)?", text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def flow(value: Any, references: bool = False) -> str:
     """Write a value on one line, so that both YAML and OmegaConf read it as it is.
 
@@ -48,8 +61,9 @@ def flow(value: Any, references: bool = False) -> str:
         value: A value that YAML knows.
         references: Whether ``${name}`` in it is to be looked up.
     """
-    text: str = yaml.safe_dump(
+    text: str = yaml.dump(
         value if references else escaped(value),
+        Dumper=_Dumper,
         default_flow_style=True,
         width=math.inf,
         allow_unicode=True,

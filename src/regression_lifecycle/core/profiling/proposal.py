@@ -95,12 +95,19 @@ def _ingestion(profile: TableProfile) -> dict[str, Any]:
 
 def holdout_share(profile: TableProfile) -> float:
     """Share of the rows that judges: more of a table that is small."""
-    rows_per_block = _BLOCK_ROWS if profile.time.has_time else _BLOCK_ROWS_WITHOUT_TIME
-    small = (
-        _SHARE * profile.n_labelled < _GATE_ROWS
-        or _SHARE * profile.n_times < _GATE_BLOCKS * rows_per_block
-    )
-    return _LARGER_SHARE if small else _SHARE
+    enough_rows = _SHARE * profile.n_labelled >= _GATE_ROWS
+    enough_blocks = _SHARE * profile.n_times >= _GATE_BLOCKS * _block_rows(profile)
+    return _SHARE if enough_rows and enough_blocks else _LARGER_SHARE
+
+
+def _block_rows(profile: TableProfile) -> int:
+    """Times in a block of the gate's comparison, as it is derived from the table."""
+    if profile.frequency is None:
+        return _BLOCK_ROWS_WITHOUT_TIME
+    try:
+        return max(_BLOCK_ROWS, int(pd.Timedelta("7 days") / pd.Timedelta(profile.frequency.text)))
+    except ValueError:  # months and years
+        return _BLOCK_ROWS
 
 
 def _preprocessing(profile: TableProfile) -> dict[str, Any]:
@@ -132,7 +139,7 @@ def _evaluation(profile: TableProfile) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if profile.frequency is not None and not profile.frequency.regular:
         # At no time is there a row exactly one season earlier.
-        found["baseline"] = {"kind": "mean"}
+        found["baseline"] = {"season": None}
     gate: dict[str, Any] = {}
     share = holdout_share(profile)
     judged = share * profile.n_labelled
@@ -145,18 +152,10 @@ def _evaluation(profile: TableProfile) -> dict[str, Any]:
 
 
 def _short_block(profile: TableProfile, share: float) -> str | None:
-    """A block of which the holdout has ten, where it has fewer than the gate asks for."""
+    """A block of which the holdout has ten, where it has hardly as many as the gate asks for."""
     judged_times = share * profile.n_times
-    usual = _BLOCK_ROWS if profile.time.has_time else _BLOCK_ROWS_WITHOUT_TIME
-    if profile.frequency is None:
-        count, unit = 1, "second"
-    else:
-        number, unit = profile.frequency.text.split()
-        count, unit = int(float(number)), unit.rstrip("s")
-        week = pd.Timedelta("7 days")
-        if unit not in ("month", "quarter", "year"):
-            usual = max(usual, week // pd.Timedelta(profile.frequency.text))
-    if judged_times >= 1.1 * _GATE_BLOCKS * usual:
+    if judged_times >= 1.1 * _GATE_BLOCKS * _block_rows(profile):
         return None
-    steps = count * max(math.floor(judged_times / (_GATE_BLOCKS + 2)), 1)
-    return f"{steps} {unit}{'' if steps == 1 else 's'}"
+    count, unit = (profile.frequency.text if profile.frequency else "1 second").split()
+    steps = int(count) * max(math.floor(judged_times / (_GATE_BLOCKS + 2)), 1)
+    return f"{steps} {unit.rstrip('s')}{'' if steps == 1 else 's'}"
