@@ -39,7 +39,7 @@ def sales(n: int = 400) -> pd.DataFrame:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    path = tmp_path / "elsewhere" / "sales.csv"
+    path = tmp_path / "elsewhere" / "corner_shop.csv"
     path.parent.mkdir()
     sales().to_csv(path, index=False)
     return path
@@ -71,9 +71,9 @@ def test_a_file_from_elsewhere_is_copied_and_described(create, outside, project)
     code, shown = create(outside, target="units")
 
     assert code == WRITTEN
-    assert (project / "data/01_raw/sales.csv").read_bytes() == outside.read_bytes()
-    assert [path.name for path in (project / "conf/sales").iterdir()] == ["parameters.yml"]
-    assert shown[-1] == "Next: kedro run --env=sales"
+    assert (project / "data/01_raw/corner_shop.csv").read_bytes() == outside.read_bytes()
+    assert [path.name for path in (project / "conf/corner_shop").iterdir()] == ["parameters.yml"]
+    assert shown[-1] == "Next: kedro run --env=corner_shop"
     assert any("promotion, price, no (--known-in-advance)" in line for line in shown)
 
 
@@ -87,15 +87,15 @@ def test_a_second_run_writes_nothing_and_shows_the_difference(create, outside, p
     assert (same, other) == (UNCHANGED, DIFFERENT)
     assert files(project) == before
     diff = "\n".join(shown).splitlines()
-    assert "--- conf/sales/parameters.yml" in diff
+    assert "--- conf/corner_shop/parameters.yml" in diff
     assert "+  horizon: 1 day" in diff
 
 
 def test_another_file_of_that_name_is_not_overwritten(create, outside, project):
-    (project / "data/01_raw/sales.csv").write_text("a\n1\n")
+    (project / "data/01_raw/corner_shop.csv").write_text("a\n1\n")
     before = files(project)
 
-    with pytest.raises(ConfigurationError, match=r"sales.csv is another file; .*--name"):
+    with pytest.raises(ConfigurationError, match=r"corner_shop.csv is another file; .*--name"):
         create(outside, target="units")
 
     assert files(project) == before
@@ -167,13 +167,13 @@ def test_what_is_missing_is_asked_for_with_the_guess(create, outside, project):
     create(outside, ask=ask)
 
     assert asked == {
-        "Name": "sales",
+        "Name": "corner_shop",
         "Column to predict": None,
         "Columns known before the row's own time": "all",
         "How far ahead predictions are made": "7 days",
         "Time from a row to its label": "none",
     }
-    problem = yaml.safe_load((project / "conf/sales/parameters.yml").read_text())["problem"]
+    problem = yaml.safe_load((project / "conf/corner_shop/parameters.yml").read_text())["problem"]
     assert problem["horizon"] == "2 days"
     assert "caveats" not in problem
 
@@ -186,7 +186,7 @@ def test_a_table_that_breaks_its_description_is_said(create, outside, project):
     code, shown = create(outside, target="units")
 
     assert code == WRITTEN
-    parameters = yaml.safe_load((project / "conf/sales/parameters.yml").read_text())
+    parameters = yaml.safe_load((project / "conf/corner_shop/parameters.yml").read_text())
     assert parameters["ingestion"] == {"unreadable": "quarantine"}
     assert not any("breaks this description" in line for line in shown)
 

@@ -29,6 +29,7 @@ from regression_lifecycle.runtime.table_source import (
 )
 
 NONE = "none"
+SCHEMA_LINE = "# yaml-language-server: $schema=../.schema/parameters.json\n"
 WRITTEN, UNCHANGED, DIFFERENT = 0, 0, 3
 """Exit codes: the folder was written, is there already and says the same, says something else."""
 
@@ -217,7 +218,9 @@ def plan_problem(
     head = (
         f"# Written by kedro new-table from {origin}, {profile.n_rows:,} rows; yours to change.\n"
     )
-    files = {"parameters.yml": head + describe(profile, f"{profile.target} in {origin}")}
+    files = {
+        "parameters.yml": SCHEMA_LINE + head + describe(profile, f"{profile.target} in {origin}")
+    }
     addresses: dict[str, Any] = {}
     if source.file is not None and raw_table != f"{name}.csv":
         addresses["raw_table"] = raw_table
