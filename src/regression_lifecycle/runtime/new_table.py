@@ -319,15 +319,25 @@ def _try_out(name: str, project: Path) -> str | None:
     known = {key: pipelines[key] for key in pipelines}
     check_parameters(parameters, {}, known, loader.configured_parameters, loader.origin)
     try:
-        raw = session.load_context().catalog.load("raw_observations")
         enforce_contract(
-            raw,
+            _load(loader, project),
             Problem.model_validate(parameters["problem"]),
             IngestionParameters.model_validate(parameters["ingestion"]),
         )
     except (LifecycleError, DatasetError) as error:
         return str(error)
     return None
+
+
+def _load(loader: Any, project: Path) -> pd.DataFrame:
+    """Load the table by its entry alone: a context would open the tracking database."""
+    from kedro.framework.context.context import _convert_paths_to_absolute_posix
+    from kedro.io import DataCatalog
+
+    entry = {"raw_observations": loader["catalog"]["raw_observations"]}
+    catalog = DataCatalog.from_config(_convert_paths_to_absolute_posix(project, entry))
+    table: pd.DataFrame = catalog.load("raw_observations")
+    return table
 
 
 def _entry(name: str, entry: Mapping[str, Any]) -> str:
