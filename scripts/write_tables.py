@@ -7,7 +7,6 @@ changed; a test fails while a page is behind.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from regression_lifecycle.core.features.specifications import Feature
 from regression_lifecycle.core.metrics import METRICS
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.runtime.json_schema import attribute_meaning, model_meaning
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
@@ -55,7 +55,7 @@ def variants(family: type[Variant]) -> Iterator[str]:
     yield "| kind | what it is |"
     yield "| --- | --- |"
     for kind, model in family.kinds.items():
-        yield f"| `{kind}` | {_what_it_is(model)} |"
+        yield f"| `{kind}` | {model_meaning(model)} |"
     yield ""
     yield "| name | kinds | type | default | effect |"
     yield "| --- | --- | --- | --- | --- |"
@@ -63,7 +63,7 @@ def variants(family: type[Variant]) -> Iterator[str]:
     for kind, model in family.kinds.items():
         for name, field in model.model_fields.items():
             if name != "kind":
-                row = (name, _type(field), _default(field), _effect(model, name))
+                row = (name, _type(field), _default(field), attribute_meaning(model, name))
                 rows.setdefault(row, []).append(kind)
     for (name, written, default, effect), kinds in rows.items():
         of = "all" if len(kinds) == len(family.kinds) > 1 else ", ".join(kinds)
@@ -84,26 +84,6 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
 def with_tables(page: str) -> str:
     """Return the text of a page with its tables written anew."""
     return _BLOCK.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + found[3], page)
-
-
-def _parts(model: type[BaseModel]) -> tuple[str, str]:
-    """The docstring before and after the heading of the attributes."""
-    text = (inspect.cleandoc(model.__doc__) if model.__doc__ else "").replace("``", "`")
-    before, _, after = text.partition("Attributes:")
-    return before, after
-
-
-def _what_it_is(model: type[BaseModel]) -> str:
-    return " ".join(_parts(model)[0].split())
-
-
-def _effect(model: type[BaseModel], name: str) -> str:
-    for owner in model.__mro__:
-        if isinstance(owner, type) and issubclass(owner, BaseModel):
-            found = re.search(rf"^    {name}: (.*?)(?=^    \w|\Z)", _parts(owner)[1], re.M | re.S)
-            if found:
-                return " ".join(found[1].split())
-    return ""
 
 
 def _type(field: FieldInfo) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -173,3 +175,59 @@ def serve(
         from regression_lifecycle.serving.server import serve as listen
 
         listen(configuration, lambda address: click.echo(f"Serving on {address}"))
+
+
+@cli.command("new-table")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.option("--target", default=None, help="The column to predict.")
+@click.option("--name", default=None, help="Of the problem; by default that of the file.")
+@click.option(
+    "--time",
+    default=None,
+    help="Column with the time, or those that make it: date,hour or year,month or year,quarter; "
+    "none for a table without a time.",
+)
+@click.option("--key", default=None, help="Columns that tell the rows of one time apart: shop.")
+@click.option("--horizon", default=None, help="How far ahead predictions are made: 7 days.")
+@click.option(
+    "--known-in-advance",
+    default=None,
+    help="Columns that are known before the row's own time, separated by commas; all or none.",
+)
+@click.option("--label-delay", default=None, help="Time from a row to its label: 28 days.")
+@click.option(
+    "--sql",
+    "query",
+    default=None,
+    help="A query in place of a file, to the database of the variable LIFECYCLE_RAW_URL.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing; assume what only a person knows.")
+@click.pass_obj
+def new_table(
+    metadata: Any, /, file: Path | None, query: str | None, yes: bool, **given: Any
+) -> None:
+    """Describe a table under conf/, so that it can be run at once.
+
+    FILE is a CSV file (also compressed) or a Parquet file; it is copied into the raw folder. On a
+    terminal what is not given is asked for. A folder that is there is never changed: the
+    difference is shown, and the exit code is 3.
+    """
+    from regression_lifecycle.core.errors import ConfigurationError
+    from regression_lifecycle.runtime.new_table import create_problem
+
+    asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    try:
+        with _in_words_or_as_it_is():
+            code = create_problem(
+                metadata.project_path, file, query, given, _ask if asks else None, click.echo
+            )
+    except click.ClickException as error:
+        # What is wrong here is what was typed, not a configuration.
+        if isinstance(error.__cause__, ConfigurationError):
+            raise click.ClickException(str(error.__cause__).strip()) from error
+        raise
+    raise SystemExit(code)
+
+
+def _ask(question: str, guess: str | None) -> str:
+    return str(click.prompt(question, default=guess))

@@ -83,3 +83,19 @@ def test_a_training_set_without_any_label_is_refused(training_set):
     nothing = training_set.assign(y=np.nan)
     with pytest.raises(DataContractError, match="no row of the training set has a value of 'y'"):
         train(nothing, {}, PROBLEM, PREPROCESSING, TRAINING)
+
+
+def test_a_feature_that_alone_tells_the_target_is_warned_of(training_set, caplog):
+    copied = training_set.assign(y=lambda t: t["x"] + 0.001 * np.sin(np.arange(len(t))))
+    noisy = training_set.assign(
+        y=lambda t: 3 * t["x"] + np.random.default_rng(1).normal(0, 0.7, len(t))
+    )
+
+    cross_validate(copied, {}, PROBLEM, PREPROCESSING, TRAINING)
+    warned = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    cross_validate(noisy, {}, PROBLEM, PREPROCESSING, TRAINING)
+
+    assert len(warned) == 1
+    assert warned[0].startswith("Feature x is suspected to give the target away")
+    assert caplog.records == []

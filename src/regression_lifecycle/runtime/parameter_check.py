@@ -21,13 +21,12 @@ from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.contract import IngestionParameters
 from regression_lifecycle.core.data.labels import LabelParameters
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import PREDICTIONS
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
-from regression_lifecycle.core.evaluation.holdout import BASELINE_SOURCE, MODELS
+from regression_lifecycle.core.evaluation.holdout import OWN_COLUMNS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
@@ -60,11 +59,6 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "dashboard": DashboardParameters,
 }
 """Typed model of every top-level section of the parameters; ``as_of`` is a moment."""
-# Columns that stand beside those of the table when rows are served, judged and listed; an equal
-# name would be overwritten. The moment is the table's own, and the label is taken off by name.
-OWN_COLUMNS = frozenset(
-    {*PREDICTIONS.columns, *MODELS, BASELINE_SOURCE, "error"} - {"timestamp", "target"}
-)
 
 
 def check_parameters(

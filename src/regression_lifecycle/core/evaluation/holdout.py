@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import PREDICTIONS
 from regression_lifecycle.core.metrics import compute_metrics
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, window_of_rows
@@ -15,6 +16,11 @@ CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
 BASELINE_SOURCE = "baseline_source"
 """Column beside the baseline: which naive forecast it is, ``mean`` where a value was missing."""
 MODELS = (CANDIDATE, CHAMPION, BASELINE)
+# Columns that stand beside those of the table when rows are served, judged and listed; an equal
+# name would be overwritten. The moment is the table's own, and the label is taken off by name.
+OWN_COLUMNS = frozenset(
+    {*PREDICTIONS.columns, *MODELS, BASELINE_SOURCE, "error"} - {"timestamp", "target"}
+)
 
 
 def present_models(predictions: pd.DataFrame) -> list[str]:

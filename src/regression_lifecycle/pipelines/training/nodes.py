@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 from typing import Any
 
@@ -16,8 +17,10 @@ from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.profiling.leaks import find_copies
 
 EXAMPLE_ROWS = 5
+LOGGER = logging.getLogger(__name__)
 
 
 def search_parameters(
@@ -61,6 +64,7 @@ def cross_validate(
     """
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
+    _warn_of_leaks(training_set, features, problem)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
     scores, predictions = training.cross_validate(model, features, target, parameters)
     means = {
@@ -126,6 +130,18 @@ def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
             "to learn from; wait for labels, or cut later (preprocessing.split)"
         )
     return known.reset_index(drop=True)
+
+
+def _warn_of_leaks(training_set: pd.DataFrame, features: pd.DataFrame, problem: Problem) -> None:
+    moments = None if problem.timestamp.rows else training_set[problem.timestamp.name]
+    values = {**dict(features.items()), problem.target: training_set[problem.target]}
+    for leak in find_copies(values, problem.target, moments):
+        LOGGER.warning(
+            "Feature %s is suspected to give the target away: %s. If it is not known before the "
+            "row's own time, list it under problem.forbidden_columns",
+            leak.column,
+            leak.reason,
+        )
 
 
 def _features_and_target(

@@ -1,0 +1,214 @@
+"""How text spells numbers, yes and no, dates, and what is missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+# Read as missing in columns of numbers and dates without being declared.
+DEFAULT_MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nat", "<na>"})
+# Spell "missing" among labels too; "none" is a label more often than not.
+LABEL_MISSING = frozenset({"?", "na", "n/a", "#n/a", "nan", "null", "<na>"})
+_DEFAULT_TRUTH = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"))
+_OTHER_TRUTH = (
+    ("ja", "nein"), ("j", "n"), ("oui", "non"), ("si", "no"), ("sí", "no"), ("sim", "não"),
+    ("on", "off"), ("da", "nein"),
+)  # fmt: skip
+# Blanks that group digits; as characters, since Arrow's expressions know no \\u.
+_BLANKS = " \u00a0\u2009\u202f"
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# By an example of the form, as a column's `format` names it.
+_FORMS = {
+    "1,234.5": re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?"),
+    "1.234,5": re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"),
+    "1 234.5": re.compile(rf"[+-]?(\d{{1,3}}([{_BLANKS}]\d{{3}})+|\d+)(\.\d+)?"),
+    "1'234.5": re.compile(r"[+-]?(\d{1,3}('\d{3})+|\d+)(\.\d+)?"),
+    "1 234,5": re.compile(rf"[+-]?(\d{{1,3}}([{_BLANKS}]\d{{3}})+|\d+)(,\d+)?"),
+}
+_PERCENT = re.compile(rf".*\d[{_BLANKS}]?%")
+_DATES = (
+    "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y",
+    "%d-%b-%Y", "%d-%b-%y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
+    "%b %d, %Y", "%B %d, %Y", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m.%d",
+)  # fmt: skip
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
+_SAMPLE = 1000
+
+
+@dataclass(frozen=True)
+class NumberForm:
+    """How a column spells its numbers.
+
+    Attributes:
+        format: An example of the form, as the contract takes it; None for plain numbers.
+    """
+
+    format: str | None = None
+
+    def matches(self, text: pd.Series) -> pd.Series:
+        """Tell which texts are numbers of this form."""
+        bare, example = text, self.format or ""
+        if example.endswith("%"):
+            percent = text.str.fullmatch(_PERCENT.pattern)
+            bare = text.str.replace("%", "", regex=False).str.strip()
+            return percent & bare.str.fullmatch(self._pattern.pattern)
+        return bare.str.fullmatch(self._pattern.pattern)
+
+    def read(self, text: pd.Series) -> pd.Series:
+        """Read texts of this form as float64; missing where a text is of another form."""
+        example = self.format or ""
+        bare = text.where(self.matches(text))
+        if example.endswith("%"):
+            bare = bare.str.replace("%", "", regex=False).str.strip()
+        if example:
+            bare = bare.str.replace(rf"[{_BLANKS}']", "", regex=True)
+        if "," in example and example.rfind(",") > example.rfind("."):
+            bare = bare.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        elif "," in example:
+            bare = bare.str.replace(",", "", regex=False)
+        values = pd.to_numeric(bare, errors="coerce").astype("float64")
+        return values / 100 if example.endswith("%") else values
+
+    @property
+    def _pattern(self) -> re.Pattern[str]:
+        example = (self.format or "").removesuffix("%").strip()
+        if example == "12,5":
+            return _FORMS["1.234,5"]
+        return _FORMS.get(example, _PLAIN)
+
+
+def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> NumberForm | None:
+    """Find the form that most texts have.
+
+    Args:
+        text: Texts without blanks around them; none is missing.
+        decimal_comma: Whether other columns of the file say so; None if they do not tell.
+
+    Returns:
+        The form, or None if fewer than nine tenths of the texts are numbers of one form.
+    """
+    sample = text.drop_duplicates().head(_SAMPLE)
+    forms = [NumberForm()]
+    if sample.str.contains("%", regex=False).mean() > 0.5:
+        comma = sample.str.contains(",", regex=False).any()
+        forms = [NumberForm("12,5 %" if comma else "12 %")]
+    elif sample.str.contains(rf"\d[{_BLANKS}]\d", regex=True).any():
+        forms += [NumberForm("1 234,5"), NumberForm("1 234.5")]
+    elif sample.str.contains("'", regex=False).any():
+        forms.append(NumberForm("1'234.5"))
+    elif sample.str.contains(",", regex=False).any():
+        pointed, decimal = NumberForm("1,234.5"), NumberForm("1.234,5")
+        # "1,234" is either; "0,5" and "1234,5" are decimal, and a file has one convention.
+        grouped = pointed.matches(sample).all() and decimal_comma is not True
+        forms += [pointed, decimal] if grouped else [decimal, pointed]
+    elif decimal_comma and sample.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+").all():
+        forms = [NumberForm("1.234,5")]
+    for form in forms:
+        if form.matches(sample).mean() >= 0.9 and form.matches(text).mean() >= 0.9:
+            return form
+    return None
+
+
+def uses_decimal_comma(text: pd.Series) -> bool:
+    """Return whether a column is full of numbers that only a decimal comma explains."""
+    sample = text.drop_duplicates().head(_SAMPLE)
+    if sample.empty or not sample.str.contains(",", regex=False).any():
+        return False
+    grouped = _FORMS["1,234.5"]
+    return bool(
+        sample.str.fullmatch(_FORMS["1.234,5"].pattern).mean() >= 0.9
+        and not sample.str.fullmatch(grouped.pattern).all()
+    )
+
+
+def find_truth(text: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Find which texts stand for yes and for no.
+
+    Args:
+        text: Texts without blanks around them; none is missing.
+
+    Returns:
+        Spellings to be declared as true and as false, empty where the contract knows them; None
+        if the texts are something else.
+    """
+    found = list(text.drop_duplicates().head(5))
+    folded = {value.lower() for value in found}
+    if len(folded) != 2:
+        return None
+    if any(folded == set(pair) for pair in _DEFAULT_TRUTH):
+        return (), ()
+    for yes, no in _OTHER_TRUTH:
+        if folded == {yes, no}:
+            return (
+                tuple(value for value in found if value.lower() == yes),
+                tuple(value for value in found if value.lower() == no),
+            )
+    return None
+
+
+@dataclass(frozen=True)
+class DateForm:
+    """How a column spells its dates.
+
+    Attributes:
+        format: ``strptime`` format; None for ISO 8601.
+        other: A second format that reads every value too, with another meaning.
+    """
+
+    format: str | None = None
+    other: str | None = None
+
+    def read(self, text: pd.Series) -> pd.Series:
+        """Read texts; missing where one has another form. Zoned times are turned into UTC."""
+        found = pd.to_datetime(text, errors="coerce", format=self.format or "ISO8601", utc=True)
+        return found.dt.tz_localize(None).astype("datetime64[us]")
+
+
+def find_date_form(text: pd.Series) -> DateForm | None:
+    """Find the format that most texts have.
+
+    Args:
+        text: Texts without blanks around them; none is missing.
+
+    Returns:
+        The form, or None if fewer than nine tenths of the texts are dates of one format. Where
+        day and month could be either way, the one whose dates stand closer together.
+    """
+    sample = text.drop_duplicates()
+    sample = sample.sample(min(len(sample), _SAMPLE), random_state=0)
+    # A date has two digits at least, and no text of a date is long.
+    dated = sample.str.fullmatch(r".*\d.*\d.*") & sample.str.len().between(4, 40)
+    if sample.empty or dated.mean() < 0.9:
+        return None
+    if _share(DateForm(), sample) >= 0.9:
+        return DateForm()
+    fitting = [
+        DateForm(day + clock)
+        for day in _DATES
+        for clock in _CLOCKS
+        if _share(DateForm(day + clock), sample.head(20)) >= 0.7
+    ]
+    fitting = [form for form in fitting if _share(form, sample) >= 0.9]
+    best = max((_share(form, sample) for form in fitting), default=0.0)
+    fitting = [form for form in fitting if _share(form, sample) == best]
+    if not fitting:
+        return None
+    spans = {form: form.read(sample) for form in fitting}
+    chosen = min(fitting, key=lambda form: spans[form].max() - spans[form].min())
+    others = [f for f in fitting if f != chosen and not spans[f].equals(spans[chosen])]
+    return DateForm(chosen.format, others[0].format if others else None)
+
+
+def _share(form: DateForm, text: pd.Series) -> float:
+    try:
+        return float(form.read(text).notna().mean())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def has_zone(text: pd.Series) -> bool:
+    """Return whether texts of times name an offset from UTC."""
+    sample = text.head(_SAMPLE)
+    return bool(sample.str.contains(r"\d(?:Z|[+-]\d\d:?\d\d)$", regex=True).mean() > 0.5)

@@ -1,0 +1,173 @@
+"""Where the table of a new problem comes from, and how a run will read it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.profiling.csv_format import sniff_csv
+from regression_lifecycle.core.profiling.description import escaped
+
+DATABASE_VARIABLE = "LIFECYCLE_RAW_URL"
+_HEAD_BYTES = 256_000
+_PARQUET = (".parquet", ".pq")
+_VALIDATOR = {
+    "class": "regression_lifecycle.datasets.contract_validator.ContractValidator",
+    "on": "load",
+    "options": {"stage": "raw", "problem": "${parameter:problem}"},
+}
+_LAYER = {"kedro-viz": {"layer": "raw", "preview": False}}
+_PATH = "${globals:raw_folder}/${globals:raw_table}"
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table and how the catalog reads it.
+
+    Attributes:
+        table: The table; of text if it is a CSV file.
+        file: Where it lies now; None for a query.
+        suffix: What its file name ends with, such as ``.csv.gz``.
+        load_args: Arguments of the CSV reader that differ from its own.
+        catalog: Entries of the catalog that differ from those of ``conf/base``.
+    """
+
+    table: pd.DataFrame
+    file: Path | None
+    suffix: str
+    load_args: Mapping[str, Any]
+    catalog: Mapping[str, Any]
+
+
+def read_file(path: Path) -> TableSource:
+    """Read a table from a file.
+
+    Args:
+        path: A CSV file, compressed or not, or a Parquet file.
+
+    Returns:
+        The table.
+
+    Raises:
+        ConfigurationError: If there is no such file.
+        DataContractError: If it holds no table.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"  there is no file {path}")
+    if path.suffix.lower() in _PARQUET:
+        return _read_parquet(path)
+    try:
+        found = sniff_csv(_head(path))
+        # As it is written: the contract decides what a value is, not the reader.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, **found.load_args)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError) as error:
+        message = str(error).splitlines()[0]
+        raise DataContractError(f"{path} cannot be read as a CSV file: {message}") from error
+    _refuse_empty(table, str(path))
+    return TableSource(table, path, _suffix(path), found.load_args, {})
+
+
+def read_query(query: str) -> TableSource:
+    """Read a table from a database.
+
+    Args:
+        query: A SQL query; the database is that of the environment variable.
+
+    Returns:
+        The table.
+
+    Raises:
+        ConfigurationError: If the environment variable is not set, or the query fails.
+    """
+    from kedro.io import DatasetError
+    from kedro_datasets.pandas import SQLQueryDataset
+
+    url = os.environ.get(DATABASE_VARIABLE)
+    if not url:
+        raise ConfigurationError(
+            f"  the environment variable {DATABASE_VARIABLE} is not set: the database of the raw "
+            "table, such as postgresql+psycopg://user:password@host:5432/name"
+        )
+    try:
+        table = SQLQueryDataset(sql=query, credentials={"con": url}).load()
+    except DatasetError as error:
+        cause = error.__cause__ or error
+        raise ConfigurationError(f"  the query fails: {str(cause).splitlines()[0]}") from error
+    _refuse_empty(table, "the query")
+    meaning = "the database of the raw table"
+    entry = {
+        "type": "pandas.SQLQueryDataset",
+        "sql": escaped(query),
+        "credentials": {"con": f'${{required:{DATABASE_VARIABLE},"{meaning}"}}'},
+    }
+    catalog = {
+        "raw_observations": {**entry, "validator": _VALIDATOR, "metadata": _LAYER},
+        "scoring_batch": {**entry, "metadata": _LAYER},
+    }
+    return TableSource(table, None, "", {}, catalog)
+
+
+def guess_name(path: Path | None) -> str | None:
+    """Make a name for the problem from that of its file; None if there is nothing to go by."""
+    if path is None:
+        return None
+    stem = path.name.split(".")[0]
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")
+    if not name:
+        return None
+    return (name if name[0].isalpha() else f"table_{name}")[:60]
+
+
+def _read_parquet(path: Path) -> TableSource:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        message = str(error).splitlines()[0]
+        raise DataContractError(f"{path} cannot be read as a Parquet file: {message}") from error
+    # What is stored as the index is no column of the raw table for whoever reads it in pieces.
+    if any(name is not None for name in table.index.names):
+        table = table.reset_index()
+    _refuse_empty(table, str(path))
+    catalog = {
+        "raw_observations": {
+            "type": "pandas.ParquetDataset",
+            "filepath": _PATH,
+            "validator": _VALIDATOR,
+            "metadata": _LAYER,
+        },
+        "scoring_batch": {
+            "type": "regression_lifecycle.datasets.parquet_chunks.ParquetChunksDataset",
+            "filepath": _PATH,
+            "metadata": _LAYER,
+        },
+    }
+    return TableSource(table, path, _suffix(path), {}, catalog)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(b"\x1f\x8b"):
+        with gzip.open(path, "rb") as file:
+            return file.read(_HEAD_BYTES)
+    return head
+
+
+def _suffix(path: Path) -> str:
+    parts = path.name.split(".")[1:]
+    # A name such as sales.2024.csv has no suffix of two parts.
+    kept = parts[-2:] if parts and parts[-1].lower() in ("gz", "zip", "bz2", "xz") else parts[-1:]
+    return "".join(f".{part}" for part in kept)
+
+
+def _refuse_empty(table: pd.DataFrame, place: str) -> None:
+    if table.empty:
+        raise DataContractError(f"{place} has no rows")

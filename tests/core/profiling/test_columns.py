@@ -1,0 +1,138 @@
+"""What a column holds, read as a CSV file spells it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.profiling.columns import judge_use, read_columns
+
+
+def column(values, name="x"):
+    return read_columns(pd.DataFrame({name: values}))[name]
+
+
+@pytest.mark.parametrize(
+    ("values", "spec"),
+    [
+        (["1", "-2", "3"], {"type": "integer"}),
+        (["1.5", "2", "1e3"], {"type": "float"}),
+        (["1,5", "2,25", "1234,5"], {"type": "float", "format": "1.234,5"}),
+        (["1.234,5", "12,0", "7"], {"type": "float", "format": "1.234,5"}),
+        (["1,234.5", "12.0", "7"], {"type": "float", "format": "1,234.5"}),
+        (["1 234,5", "12,0", "7"], {"type": "float", "format": "1 234,5"}),
+        (["12 %", "7 %", "99.5 %"], {"type": "float", "format": "12 %"}),
+        (["12,5 %", "7 %", "99,5 %"], {"type": "float", "format": "12,5 %"}),
+        (["0", "1", "1"], {"type": "boolean"}),
+        (["Yes", "no", "YES"], {"type": "boolean"}),
+        (["true", "false", ""], {"type": "boolean", "missing": True}),
+        (["ja", "nein", "ja"], {"type": "boolean", "true_values": ["ja"],
+                                "false_values": ["nein"]}),
+        (["01067", "99734", "80331"], {"type": "category"}),
+        (["1", "2", "NA", "", "null"], {"type": "integer", "missing": True}),
+        (["1.5", "2.5", "3.5", "?", "?"], {"type": "float", "missing_values": ["?"],
+                                            "missing": True}),
+        (["a", "b", "none"], {"type": "category"}),
+        (["a", "b", "?"], {"type": "category", "missing_values": ["?"], "missing": True}),
+        (["DE", "NA", "FR"], {"type": "category"}),
+        (["north", "NA", "south"], {"type": "category", "missing_values": ["NA"],
+                                    "missing": True}),
+        (["2024-01-31", "2024-02-01", "2024-03-05"], {"type": "date"}),
+        (["2024-01-31 10:00", "2024-02-01 11:30", "2024-03-05 00:00"], {"type": "datetime"}),
+        (["31.01.2024", "01.02.2024", "05.03.2024"], {"type": "date", "format": "%d.%m.%Y"}),
+        (["01/31/2024", "02/01/2024", "03/05/2024"], {"type": "date", "format": "%m/%d/%Y"}),
+        (["31 Jan 2024", "1 Feb 2024", "5 Mar 2024"], {"type": "date", "format": "%d %b %Y"}),
+        (["2024-01-31T10:00:00Z", "2024-02-01T11:30:00+01:00", "2024-03-05T00:00:00Z"],
+         {"type": "datetime", "zone": "UTC"}),
+        (["12345678901234567890", "2", "3"], {"type": "category"}),
+    ],
+)  # fmt: skip
+def test_text_is_read_as_what_it_spells(values, spec):
+    assert column(values).profile.spec == spec
+
+
+@pytest.mark.parametrize(
+    ("values", "spec"),
+    [
+        (pd.Series([1, 2, 3]), {"type": "integer"}),
+        (pd.Series([1.0, 2.0, None]), {"type": "float", "missing": True}),
+        (pd.Series([True, False, True]), {"type": "boolean"}),
+        (pd.Series([True, None, False], dtype="object"), {"type": "boolean", "missing": True}),
+        (pd.Series(["a", "b", "a"], dtype="category"), {"type": "category"}),
+        (pd.Series([Decimal("1.5"), Decimal("2"), None]), {"type": "float", "missing": True}),
+        (pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", None])),
+         {"type": "date", "missing": True}),
+        (pd.Series(pd.to_datetime(["2024-01-01 01:00", "2024-01-02"], format="ISO8601", utc=True)),
+         {"type": "datetime", "zone": "UTC"}),
+    ],
+)  # fmt: skip
+def test_typed_columns_keep_their_type(values, spec):
+    assert column(values).profile.spec == spec
+
+
+def test_the_values_are_those_that_the_contract_will_read():
+    assert column(["1.234,5", "-2,5", ""]).values.tolist()[:2] == [1234.5, -2.5]
+    assert column(["12,5 %", "50 %", "7 %"]).values.tolist() == [0.125, 0.5, 0.07]
+    assert column(["31.01.2024", "01.02.2024", "13.02.2024"]).values[0] == pd.Timestamp(
+        "2024-01-31"
+    )
+
+
+def test_one_column_of_a_file_tells_how_the_others_write_decimals():
+    table = pd.DataFrame({"price": ["1,5", "22,75", "3,0"], "count": ["1.234", "2.345", "1.000"]})
+
+    columns = read_columns(table)
+
+    assert columns["count"].profile.format == "1.234,5"
+    assert columns["count"].values.tolist() == [1234, 2345, 1000]
+
+
+def test_slips_among_numbers_are_counted_and_do_not_make_labels_of_them():
+    profile, values = column([str(k) for k in range(98)] + ["twelve", "13o"])
+
+    assert (profile.type, profile.n_unreadable, values.isna().sum()) == ("integer", 2, 2)
+
+
+def test_day_and_month_that_could_be_either_are_told():
+    profile = column([f"{d:02d}/{m:02d}/2024" for m in (1, 2, 3) for d in range(1, 13)]).profile
+
+    assert {profile.format, profile.other_format} == {"%d/%m/%Y", "%m/%d/%Y"}
+    assert profile.format == "%d/%m/%Y"
+
+
+@pytest.mark.parametrize(
+    ("values", "minimum"),
+    [([0, 0, 0, 5, 7, 9], 0), ([-1, 0, 0, 0, 5, 9], None), ([3, 5, 7, 9, 11, 13], None)],
+)
+def test_a_bound_needs_zeros_and_nothing_below(values, minimum):
+    assert column(pd.Series(values)).profile.minimum == minimum
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([""] * 30, "missing"),
+        (["k"] * 30, "'k'"),
+        ([f"words number {k} of many" for k in range(60)], "free text"),
+        ([f"{k:06d}" for k in range(60)], "identifier"),
+        ([f"city {k % 150}" for k in range(900)], "150 labels"),
+        ([str(k) for k in range(5, 40)], "numbers the rows"),
+    ],
+    ids=["empty", "constant", "text", "identifiers", "many labels", "row number"],
+)
+def test_what_is_of_no_use_is_left_out_with_the_reason(values, reason):
+    profile, read = column(values)
+
+    assert reason in judge_use(profile, read).left_out
+
+
+def test_labels_are_a_closed_list_if_the_older_rows_know_them_all():
+    random = np.random.default_rng(0)
+    closed = column(random.choice(["a", "b", "c"], 300))
+    growing = column(["a"] * 200 + ["b"] * 100)
+
+    assert judge_use(*closed).allowed == ("a", "b", "c")
+    assert judge_use(*growing).allowed is None

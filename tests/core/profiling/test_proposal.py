@@ -1,0 +1,103 @@
+"""The configuration that a profile leads to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.profiling.profile import profile_table
+from regression_lifecycle.core.profiling.proposal import propose_parameters
+
+
+def table(moments, **columns) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    n = len(moments)
+    made = {"x": random.normal(size=n).round(3), "y": random.normal(size=n).round(3)}
+    return pd.DataFrame({"day": moments, **columns, **made})
+
+
+def proposed(frame: pd.DataFrame, **kwargs):
+    return propose_parameters(profile_table(frame, "y", **kwargs))
+
+
+def test_a_large_table_needs_nothing_but_its_description():
+    found = proposed(table(pd.date_range("2020-01-01", periods=1000)))
+
+    assert set(found) == {"problem"}
+    assert found["problem"]["timestamp"] == {"date": "day"}
+    assert found["problem"]["columns"]["y"] == {"type": "float"}
+    assert found["problem"]["columns"]["x"] == {"type": "float", "known_in_advance": True}
+
+
+@pytest.mark.parametrize(
+    ("freq", "periods", "frequency", "block"),
+    [
+        ("MS", 120, "1 month", "3 months"),
+        ("QS", 100, "1 quarter", "3 quarters"),
+        ("YS", 100, "1 year", "3 years"),
+        ("7D", 150, "7 days", "28 days"),
+        ("D", 200, "1 day", "6 days"),
+        ("h", 1000, "1 hour", "30 hours"),
+    ],
+)
+def test_a_small_table_is_judged_on_more_rows_in_shorter_blocks(freq, periods, frequency, block):
+    found = proposed(table(pd.date_range("1910-01-01", periods=periods, freq=freq)))
+
+    assert found["problem"]["frequency"] == frequency
+    assert found["preprocessing"]["split"] == {"kind": "share", "holdout_share": 0.3}
+    assert found["evaluation"]["gate"]["comparison"] == {"block": block}
+    assert found["evaluation"]["gate"].get("minimum_rows", 0) < 0.3 * periods
+
+
+def test_without_a_time_blocks_are_rows():
+    found = proposed(table(range(300)).drop(columns="day"))
+
+    assert found["problem"]["timestamp"] == {"rows": True}
+    assert "horizon" not in found["problem"]
+    assert found["evaluation"]["gate"] == {"minimum_rows": 72, "comparison": {"block": "9 seconds"}}
+
+
+def test_a_tiny_table_has_fewer_folds():
+    found = proposed(table(pd.date_range("2020-01-01", periods=60)))
+
+    assert found["training"]["cross_validation"]["n_splits"] < 5
+
+
+def test_rows_at_no_fixed_distance_have_no_season():
+    steps = np.cumsum(np.random.default_rng(0).exponential(9, 900))
+    found = proposed(table(pd.Timestamp("2020-01-01") + pd.to_timedelta(steps, unit="h")))
+
+    assert found["evaluation"]["baseline"] == {"season": None}
+
+
+def test_a_dirty_table_may_be_set_aside_by_its_share():
+    moments = pd.date_range("2020-01-01", periods=1000)
+    dirty = table(moments, size=[str(k % 9) for k in range(999)] + ["x"]).astype("str")
+    found = proposed(pd.concat([dirty, dirty.head(50)]))
+
+    assert found["ingestion"] == {"maximum_rejected_share": 0.1, "unreadable": "quarantine"}
+
+
+def test_what_only_a_person_knows_is_a_caveat_until_it_is_said():
+    moments = pd.date_range("2020-01-01", periods=1000)
+
+    assert len(proposed(table(moments))["problem"]["caveats"]) == 1
+    assert "caveats" not in proposed(table(moments), known_in_advance="all")["problem"]
+
+
+@pytest.mark.parametrize("key", [None, "shop"])
+def test_the_table_keeps_the_contract_that_is_proposed_for_it(key):
+    days = pd.date_range("2020-01-01", periods=400)
+    frame = table(days, flag=np.arange(400) % 2, kind=["a", "b"] * 200)
+    frame.loc[3, "x"] = np.nan
+    if key is not None:
+        frame = pd.concat([frame.assign(shop=shop) for shop in "pqr"], ignore_index=True)
+
+    problem = Problem.model_validate({"name": "t", **proposed(frame)["problem"]})
+    result = enforce_contract(frame, problem, IngestionParameters())
+
+    assert len(result.observations) == len(frame)
+    assert problem.key == (() if key is None else ("timestamp", "shop"))
