@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import PlainSerializer, PlainValidator
 
 from regression_lifecycle.core.errors import ConfigurationError
 
@@ -344,5 +344,9 @@ def period_start(moment: pd.Timestamp, length: CalendarDuration) -> pd.Timestamp
     return pd.Timestamp(year=number // 12, month=number % 12 + 1, day=1).as_unit("us")
 
 
-Duration = Annotated[AnyDuration, BeforeValidator(read_duration), PlainSerializer(duration_text)]
+Duration = Annotated[
+    AnyDuration,
+    PlainValidator(read_duration, json_schema_input_type=str),
+    PlainSerializer(duration_text),
+]
 """A length of time above zero: a number and a unit, as ``7 days``, ``1 hour``, ``1 month``."""
