@@ -194,7 +194,7 @@ def test_a_row_without_one_of_its_features_is_refused(copied: Path) -> None:
 
 
 def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
-    tags = {"fingerprint": "by alias"}
+    tags = {"fingerprint": "by alias", "baseline": "last_value"}
     number = mlflow_registry.register_version("aliased", logged.location["model_uri"], "", tags)
     assert mlflow_registry.load_by_alias("aliased", "champion") is None
 
@@ -207,7 +207,10 @@ def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
         "version": number,
         "model_uri": f"models:/aliased/{number}",
         "alias": "champion",
+        "baseline": "last_value",
     }
+    # What it had to beat is what its windows are held against.
+    assert read.baseline == "last_value"
     rows = feature_rows(12)
     np.testing.assert_array_equal(read.predict(rows), logged.model.predict(rows))
 
