@@ -22,7 +22,6 @@ from regression_lifecycle.core.data.quarantine import (
 from regression_lifecycle.core.durations import (
     CalendarDuration,
     Duration,
-    period_start,
     whole_steps,
 )
 from regression_lifecycle.core.errors import (
@@ -38,8 +37,9 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     apply_adjustment,
 )
 
-# Batches cut from the end of the data begin at multiples of their length from a Monday on.
+# Without a start batches begin at multiples of their length from a Monday or a New Year on.
 _MONDAY = pd.Timestamp("1970-01-05")
+_NEW_YEAR = pd.Timestamp("1970-01-01")
 _LISTED_REASONS = 10
 # What a model makes of more rows at once does not fit into the processor's cache, and is slower.
 _ROWS_AT_ONCE = 20_000
@@ -245,10 +245,10 @@ class ScoringRun:
             return pd.Series(self.start, index=stamps.index)
         origin = self.parameters.start or _MONDAY
         if isinstance(length, CalendarDuration):
-            if self.parameters.start is None:
-                origin = period_start(stamps.min(), length)
-            batch = whole_steps(origin, stamps, length)
-            return batch.map(lambda number: origin + number * length).astype("datetime64[us]")
+            origin = self.parameters.start or _NEW_YEAR
+            number = whole_steps(origin, stamps, length)
+            starts = {step: origin + step * length for step in number.unique()}
+            return number.map(starts).astype("datetime64[us]")
         return origin + (stamps - origin) // length * length
 
     def _name(self, start: Any) -> str:
