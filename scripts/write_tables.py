@@ -19,9 +19,9 @@ from pydantic.fields import FieldInfo
 
 from regression_lifecycle.core.alerting.channels import AlertChannel
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
-from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.splits import SplitParameters
 from regression_lifecycle.core.decisions.policy import PolicyRule
+from regression_lifecycle.core.durations import AnyDuration, duration_text
 from regression_lifecycle.core.features.specifications import Feature
 from regression_lifecycle.core.metrics import METRICS
 from regression_lifecycle.core.variants import Variant
@@ -35,7 +35,7 @@ _WORDS: dict[Any, str] = {
     bool: "boolean",
     int: "integer",
     float: "number",
-    pd.Timedelta: "duration",
+    AnyDuration: "duration",
     pd.Timestamp: "moment",
 }
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.boosting import EXTRA, LIBRARIES
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 
@@ -66,6 +69,33 @@ MODELS: dict[str, dict[str, Any]] = {
         },
     },
 }
+# Few trees of each library; leaves of the few rows of a test.
+LIBRARY_REGRESSORS: dict[str, dict[str, Any]] = {
+    "LightGBM": {
+        "class": "lightgbm.LGBMRegressor",
+        "params": {"n_estimators": 5, "min_child_samples": 5},
+    },
+    "XGBoost": {"class": "xgboost.XGBRegressor", "params": {"n_estimators": 5}},
+    "CatBoost": {"class": "catboost.CatBoostRegressor", "params": {"n_estimators": 5}},
+}
+needs_boosting = pytest.mark.skipif(
+    any(find_spec(name) is None for name in LIBRARIES),
+    reason=f"the extra '{EXTRA}' is not installed: uv sync --extra {EXTRA}",
+)
+EVERY_LIBRARY = [pytest.param(name, marks=needs_boosting) for name in LIBRARY_REGRESSORS]
+
+
+def behind_an_encoder(regressor: dict[str, Any]) -> dict[str, Any]:
+    """Any regressor on tables with text."""
+    encoder = {"class": "regression_lifecycle.core.estimators.CategoryEncoder"}
+    steps = [["encoder", encoder], ["boosting", regressor]]
+    return {"class": "sklearn.pipeline.Pipeline", "params": {"steps": steps}}
+
+
+def blend_of_every_library() -> dict[str, Any]:
+    """A vote of one model of each library."""
+    members = [[name, behind_an_encoder(spec)] for name, spec in LIBRARY_REGRESSORS.items()]
+    return {"class": "sklearn.ensemble.VotingRegressor", "params": {"estimators": members}}
 
 
 def tiny_problem(**columns: dict[str, Any]) -> Problem:
@@ -100,6 +130,7 @@ def tiny_model(
         "trained_until": trained_until,
         "n_rows": 10,
         "target_mean": 100.0,
+        "target_median": 100.0,
     }
     known = ModelMetadata(**{**content, **metadata})
     return TrainedModel(estimator, known, pd.DataFrame(), {"version": version})
@@ -138,6 +169,7 @@ def fitted_model(
         trained_until="2021-03-04 07:00",
         n_rows=len(rows),
         target_mean=float(target.mean()),
+        target_median=float(target.median()),
         parameters={"estimator__max_iter": "5"},
     )
     return TrainedModel(make_pipeline(spec).fit(rows, target), metadata, rows.tail(5))

@@ -1,9 +1,20 @@
 """Kedro's settings of the project."""
 
-from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
-from regression_lifecycle.runtime.context import LifecycleContext
-from regression_lifecycle.runtime.hooks import ErrorHook, ProjectRunHook, SummaryHook, TrackingHook
-from regression_lifecycle.runtime.session import LifecycleSession
+import gc
+
+# What libraries make while they are imported stays, and looking for garbage in it over and over
+# takes a seventh of a short command. Pandas frees its tables by counting references.
+gc.set_threshold(100_000, 20, 100)
+
+from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # noqa: E402
+from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
+from regression_lifecycle.runtime.hooks import (  # noqa: E402
+    ErrorHook,
+    ProjectRunHook,
+    SummaryHook,
+    TrackingHook,
+)
+from regression_lifecycle.runtime.session import LifecycleSession  # noqa: E402
 
 SESSION_CLASS = LifecycleSession
 CONTEXT_CLASS = LifecycleContext

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from regression_lifecycle.core.config import Duration, Moment, StrictModel, duration_text
+from regression_lifecycle.core.config import Moment, StrictModel
+from regression_lifecycle.core.durations import Duration
 
 
 class Shift(StrictModel):
@@ -21,32 +21,6 @@ def test_an_unknown_key_is_refused_with_the_probable_one():
 def test_a_model_cannot_be_changed_after_it_was_checked():
     with pytest.raises(ValidationError, match="frozen"):
         Shift(length="1 day").length = pd.Timedelta("2 days")
-
-
-@pytest.mark.parametrize(
-    ("text", "hours"), [("7 days", 168), ("1 hour", 1), ("90min", 1.5), ("01:30:00", 1.5)]
-)
-def test_a_duration_is_read_with_its_unit(text, hours):
-    assert Shift(length=text).length == pd.Timedelta(hours=hours)
-
-
-# pandas reads a bare number as nanoseconds: a horizon of "7" would let every leak through.
-@pytest.mark.parametrize("value", [7, 7.0, "7", " 7 ", "7.5", "-7", np.int64(7), True])
-def test_a_duration_without_a_unit_is_refused(value):
-    with pytest.raises(ValidationError, match="has no unit; write for example '7 days'"):
-        Shift(length=value)
-
-
-@pytest.mark.parametrize("value", ["a week", None, [1], "NaT"])
-def test_what_is_no_duration_is_refused(value):
-    with pytest.raises(ValidationError, match="duration"):
-        Shift(length=value)
-
-
-@pytest.mark.parametrize("value", ["0 days", "-1 day"])
-def test_a_duration_must_be_above_zero(value):
-    with pytest.raises(ValidationError, match="above zero"):
-        Shift(length=value)
 
 
 @pytest.mark.parametrize("value", ["tomorrow noon", 20120807, 1.5, "NaT", "now", "today", True])
@@ -75,17 +49,11 @@ def test_the_order_of_names_does_not_change_a_digest():
 
 
 def test_a_model_comes_back_from_json_as_it_was():
-    shift = Shift(length="36 hours", start="2012-08-07 12:00")
-    assert Shift.model_validate_json(shift.model_dump_json()) == shift
+    for length in ("36 hours", "1 quarter", "0.5 seconds"):
+        shift = Shift(length=length, start="2012-08-07 12:00")
+        assert Shift.model_validate_json(shift.model_dump_json()) == shift
 
 
 def test_the_text_of_a_model_tells_two_contents_apart():
     assert str(Shift(length="7 days")) != str(Shift(length="8 days"))
     assert str(Shift(length="7 days")).startswith("Shift ")
-
-
-@pytest.mark.parametrize(
-    "text", ["28 days", "1 day", "36 hours", "100 seconds", "1000 seconds", "0.5 seconds"]
-)
-def test_a_duration_is_written_as_it_is_read(text: str) -> None:
-    assert duration_text(pd.Timedelta(text)) == text

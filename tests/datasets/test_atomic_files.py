@@ -22,6 +22,9 @@ from regression_lifecycle.datasets.atomic_files import (
     AtomicParquetDataset,
     AtomicPlotlyDataset,
     AtomicTextDataset,
+    OptionalCSVDataset,
+    OptionalParquetDataset,
+    OptionalTextDataset,
 )
 from tests.core.decisions.test_records import GATE, POLICY
 
@@ -264,3 +267,30 @@ def test_versions_and_remote_stores_are_written_by_kedro_itself(tmp_path: Path) 
     remote = AtomicCSVDataset(filepath="memory://bucket/t.csv")
     remote.save(TABLE)
     assert len(remote.load()) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "save_args"), [(OptionalParquetDataset, {}), (OptionalCSVDataset, {"index": False})]
+)
+def test_no_table_leaves_the_file_as_it_is_and_an_empty_one_takes_its_place(
+    tmp_path: Path, kind: Any, save_args: dict[str, Any]
+) -> None:
+    dataset = kind(filepath=(tmp_path / "table").as_posix(), save_args=save_args)
+    dataset.save(pd.DataFrame())
+    assert list(tmp_path.iterdir()) == []
+    assert dataset.load().empty
+
+    dataset.save(pd.DataFrame({"a": [1]}))
+    dataset.save(pd.DataFrame())
+    assert dataset.load()["a"].tolist() == [1]
+
+    dataset.save(pd.DataFrame({"a": []}))
+    assert (list(dataset.load()), len(dataset.load())) == (["a"], 0)
+
+
+def test_a_text_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
+    dataset = OptionalTextDataset(filepath=(tmp_path / "code.js").as_posix())
+    assert dataset.load() == ""
+
+    dataset.save("let a = 1\n")
+    assert dataset.load() == "let a = 1\n"

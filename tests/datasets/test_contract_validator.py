@@ -123,8 +123,8 @@ def test_good_observations_are_stored_and_loaded_as_they_are(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_value(2, "cnt", -1), r"cnt is below 0 \(1 row\(s\), first in row 3\)"),
-        (set_value(1, "temp", 1.5), r"temp is above 1 \(1 row\(s\), first in row 2\)"),
+        (set_value(2, "cnt", -1), r"cnt is below 0 \(1 row\(s\), first in row 3: "),
+        (set_value(1, "temp", 1.5), r"temp is above 1 \(1 row\(s\), first in row 2: "),
         (set_value(0, "temp", None), "temp is missing"),
         (set_value(3, "temp", "warm"), "temp is not a number"),
         (lambda t: t.drop(columns="temp"), r"missing column\(s\): temp"),

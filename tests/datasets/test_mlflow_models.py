@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
+from regression_lifecycle.adapters.mlflow import model_files
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowAliasedModelDataset,
@@ -124,6 +125,26 @@ def test_a_candidate_saved_without_tracking_is_a_file_alone(
     assert dataset.load().location == {}
     assert mlflow.active_run() is None
     assert len(mlflow.search_logged_models([experiment], output_format="list")) == before
+
+
+def test_a_candidate_is_read_once_as_long_as_its_archive_stays(
+    catalog: DataCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.save("candidate", fitted_model("old"))
+    read = []
+    load = model_files.read_archive
+    monkeypatch.setattr(
+        model_files, "read_archive", lambda path: (read.append(path), load(path))[1]
+    )
+
+    assert [catalog.load("candidate").metadata.fingerprint for _ in range(3)] == ["old"] * 3
+    assert len(read) == 1
+
+    catalog.save("candidate", fitted_model("new"))
+    assert catalog.load("candidate").metadata.fingerprint == "new"
+    catalog.release("candidate")
+    assert catalog.load("candidate").metadata.fingerprint == "new"
+    assert len(read) == 3
 
 
 def test_a_candidate_that_mlflow_does_not_take_leaves_the_old_archive(

@@ -20,10 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
 OTHER_MODEL = {
     "training": {
         "model": {
-            "estimator": {
-                "class": "sklearn.ensemble.HistGradientBoostingRegressor",
-                "params": {"loss": "poisson", "max_iter": 60, "random_state": 0},
-            }
+            "estimator": {"params": {"boosting": {"params": {"max_iter": 60}}}},
         }
     }
 }

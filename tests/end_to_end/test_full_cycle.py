@@ -85,7 +85,7 @@ def test_one_run_with_parameters_metrics_lineage_and_tags(finished_project):
     assert mlflow.active_run() is None
     run = runs[0]
     assert run.info.run_name == "full cycle 2012-12-31 23:00"
-    assert run.data.params["training.model.estimator.params.max_iter"] == "30"
+    assert run.data.params["training.model.estimator.params.log_shift"] == "5"
     assert run.data.metrics["holdout.candidate.rmse"] > 0
     assert run.data.metrics["cross_validation.rmse"] > 0
     assert 0 <= run.data.metrics["drift.drifted_share"] <= 1
@@ -147,6 +147,7 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
     features = [
         {"kind": "columns", "names": ["hr", "workingday", "weathersit", "temp", "atemp", "hum"]},
         {"kind": "calendar", "parts": ["weekday"]},
+        {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["7 days", "14 days"]},
     ]
     target = {"function": "numpy.log1p", "inverse": "numpy.expm1"}
     estimator = {

@@ -16,7 +16,11 @@ from regression_lifecycle.adapters.dashboard.parameters import DashboardParamete
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import PredictionInterval
-from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset, AtomicTextDataset
+from regression_lifecycle.datasets.atomic_files import (
+    AtomicPictureDataset,
+    AtomicTextDataset,
+    OptionalTextDataset,
+)
 from regression_lifecycle.pipelines.dashboard import create_pipeline
 from tests.adapters.dashboard.examples import full_tables, ledger, page_problem
 from tests.shipped import parameters
@@ -33,6 +37,7 @@ def champion() -> TrainedModel:
         trained_until="2011-04-15 23:00",
         n_rows=2519,
         target_mean=100.0,
+        target_median=100.0,
     )
     estimator = make_pipeline(StandardScaler(), Ridge())
     return TrainedModel(estimator, metadata, pd.DataFrame(), {"version": "3"})
@@ -57,6 +62,7 @@ def test_the_page_and_the_picture_are_written(
         "report_links": made.report_links,
     }
     page, picture = tmp_path / "index.html", tmp_path / "error.png"
+    library = tmp_path / "library.js"
     inputs = {
         **{name: table if full else pd.DataFrame() for name, table in tables.items()},
         "policy_ledger": ledger() if full else ledger().iloc[:0],
@@ -70,6 +76,10 @@ def test_the_page_and_the_picture_are_written(
             **{name: _Given(value) for name, value in inputs.items()},
             "dashboard_page": AtomicTextDataset(filepath=page.as_posix()),
             "error_by_window_picture": AtomicPictureDataset(str(picture)),
+            **{
+                name: OptionalTextDataset(filepath=library.as_posix())
+                for name in ("stored_page_library", "page_library")
+            },
         }
     )
 
@@ -80,6 +90,7 @@ def test_the_page_and_the_picture_are_written(
     assert ("2011-01-01 to 2011-04-15 23:00, 2,519 rows" in html) is full
     assert ("The policy has not decided yet" in html) is not full
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert (library.read_text(encoding="utf-8")[:1000] in html) is full
 
 
 class _Given(MemoryDataset):

@@ -30,7 +30,7 @@ PARAMETERS: dict[str, Any] = {
     "params:windows": WindowParameters.model_validate(
         {"kind": "length", "length": "1 day", "origin": "2021-03-01", "minimum_rows": 6}
     ),
-    "params:evaluation.baseline": BaselineParameters(kind="mean"),
+    "params:evaluation.baseline": BaselineParameters(),
     "params:evaluation.segments": (),
     "params:adjustment": AdjustmentParameters(),
     "params:drift.columns": ("temp",),
@@ -62,7 +62,9 @@ class Constant:
 
 
 def model(version: str, until: str) -> TrainedModel:
-    return tiny_model(Constant(), version, until, fingerprint=version, target_mean=10.0)
+    return tiny_model(
+        Constant(), version, until, fingerprint=version, target_mean=10.0, target_median=10.0
+    )
 
 
 FIRST = model("1", "2021-02-28 23:00")

@@ -110,4 +110,20 @@ def test_without_a_planned_window_there_is_nothing(checked: Any) -> None:
         plan.iloc[:0], rows, None, PROBLEM, PARAMETERS
     )
 
-    assert (references, profile.empty, thresholds.empty) == ({}, True, True)
+    assert references == {}
+    # Tables of no columns, which replace nothing that is stored.
+    assert (profile.shape, thresholds.shape) == ((0, 0), (0, 0))
+
+
+def test_a_window_without_a_reference_replaces_what_the_one_before_was_compared_with(
+    checked: Any,
+) -> None:
+    plan, _, _, _, _ = checked
+    rows = pd.DataFrame({"timestamp": [FIRST], "temp": [1.0], "cnt": [1.0], "prediction": [1.0]})
+    first = plan.iloc[:1].assign(start=FIRST, end=FIRST + pd.Timedelta("1 day"))
+
+    references, profile, thresholds = drift.find_references(first, rows, None, PROBLEM, PARAMETERS)
+
+    assert [reference.kind for reference in references.values()] == [""]
+    assert len(profile.columns) > 0
+    assert (len(thresholds), len(thresholds.columns) > 0) == (0, True)

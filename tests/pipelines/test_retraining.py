@@ -148,10 +148,11 @@ def decide(observations: pd.DataFrame, error: float, *moves: tuple[Any, ...]) ->
         "params:problem": PROBLEM,
         "params:windows": WINDOWS,
         "params:preprocessing": PREPROCESSING,
-        "params:evaluation.baseline": BaselineParameters(kind="mean"),
+        "params:evaluation.baseline": BaselineParameters(),
         "params:retraining": PARAMETERS,
         "params:retraining.measured_windows": PARAMETERS.measured_windows,
         "params:retraining.gate": PARAMETERS.gate,
+        "params:retraining.gate.comparison.metric": PARAMETERS.gate.comparison.metric,
     }
     part = create_pipeline().from_inputs("observations").to_outputs("challenger_decision")
     fit = [node.name for node in part.nodes if node.name in FIT]
@@ -173,10 +174,11 @@ def test_the_better_model_is_promoted_and_the_worse_one_refused(
     assert promoted.challenger_fingerprint == "print-2"
     assert promoted.metrics["candidate"]["rmse"] == pytest.approx(3.0)
     assert promoted.metrics["champion"]["rmse"] == pytest.approx(9.0)
-    # The naive forecast falls back on the mean of the challenger's training rows.
-    assert promoted.metrics["baseline"]["mean_error"] == pytest.approx(
-        10.0 - observations["cnt"].iloc[-48:].mean()
-    )
+    # A value of a while ago is nearer than the models' mean of 10.
+    assert promoted.baseline == "last_value"
+    assert promoted.metrics["baseline"]["rmse"] < 10
+    # Worse than the champion, and better than it but no better than the naive forecast.
+    assert decide(observations, 8.5).decision == "refuse"
     assert decide(observations, 9.5).decision == "refuse"
 
 

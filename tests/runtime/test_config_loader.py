@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -412,3 +413,44 @@ def test_what_was_derived_is_known_until_somebody_says_otherwise(
 
     assert load(conf).derived_parameters == {"windows.length": "28 days", "windows.gap": 168}
     assert load(conf, "bike_hourly,mine").derived_parameters == {"windows.gap": 168}
+
+
+def test_what_one_loader_was_given_is_not_changed_by_the_user_of_another(
+    make_conf: Callable[..., Path],
+) -> None:
+    conf = make_conf()
+    first = load(conf)
+    first["parameters"]["training"]["model"]["transformers"].append("planted")
+    first["catalog"]["raw"]["type"] = "planted"
+    given = load(conf, training={"model": {"estimator": {"params": {"seed": 7}}}})
+
+    assert estimator(given)["params"]["seed"] == 7
+    later = load(conf)
+    assert later["parameters"]["training"]["model"]["transformers"] == []
+    assert estimator(later)["params"] == {"n_estimators": 50, "seed": 1}
+    assert later["catalog"]["raw"]["type"] == "pandas.CSVDataset"
+
+
+def test_a_later_loader_of_the_process_reads_what_was_written_meanwhile(
+    make_conf: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = make_conf(test={"parameters": "training: {search: 1}"})
+    file = conf / "test" / "parameters.yml"
+    before = file.stat()
+    assert load(conf, "test")["parameters"]["training"]["search"] == 1
+
+    file.write_text("training: {search: 2}")
+    # Neither its size nor its time tells.
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert load(conf, "test")["parameters"]["training"]["search"] == 2
+
+    (conf / "test" / "parameters_more.yml").write_text("as_of: now")
+    assert load(conf, "test")["parameters"]["as_of"] == "now"
+    file.unlink()
+    assert load(conf, "test")["parameters"]["training"]["search"] is None
+
+    secret = conf / "test" / "credentials.yml"
+    secret.write_text("store: {key: '${oc.env:PLANTED}'}")
+    for value in ("one", "two"):
+        monkeypatch.setenv("PLANTED", value)
+        assert load(conf, "test")["credentials"] == {"store": {"key": value}}

@@ -122,6 +122,7 @@ def train(
         trained_until="2021-03-07 23:00",
         n_rows=len(table),
         target_mean=40.0,
+        target_median=40.0,
     )
     return TrainedModel(make_pipeline(spec).fit(rows, table["cnt"]), metadata, rows.tail(5))
 
@@ -200,7 +201,7 @@ def make_configuration(problem: Problem, folder: Path, **changes: Any) -> Servic
         tracking_uri="",
         registry_uri="",
         store_url=url,
-        spool=folder / "spool",
+        spool=folder / "spool.db",
         token=token,
     )
 
@@ -259,7 +260,7 @@ class Running(NamedTuple):
         from regression_lifecycle.adapters import database as database
         from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 
-        assert self.service.log.flush(30)
+        assert self.service.is_ending or self.service.log.flush()
         return database.read_rows(self.service.configuration.store_url, SERVICE_PREDICTIONS)
 
 

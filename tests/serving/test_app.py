@@ -401,10 +401,11 @@ def test_a_log_that_is_full_is_told_or_refused(
 ) -> None:
     (tmp_path / "a file").write_text("")
     away = f"sqlite:///{(tmp_path / 'a file' / 'lifecycle.db').as_posix()}"
-    full = {"spool_maximum_mb": 0.0001, "segment_mb": 0.0001}
-
+    full = {"spool_maximum_mb": 0.1}
     serving = start(store_url=away, log=full)
     refusing = start(store_url=away, log={**full, "when_full": "refuse"})
+    # They share it.
+    assert serving.service.log.append([{"features": "x" * 200_000}])
 
     answer = serving.predict(row())
     assert (answer.status_code, answer.json()["logged"]) == (200, False)
@@ -421,7 +422,7 @@ def test_without_a_log_answers_say_so(registry: Models, start: Start, tmp_path: 
     running = start(log={"enabled": False})
 
     assert running.predict(row()).json()["logged"] is False
-    assert not (tmp_path / "spool").exists()
+    assert not (tmp_path / "spool.db").exists()
 
 
 def test_a_service_that_ends_takes_what_it_had_and_no_more(registry: Models, start: Start) -> None:

@@ -21,6 +21,7 @@ from regression_lifecycle.serving.active_model import LoadedModel, RegisteredVer
 from regression_lifecycle.serving.compiled_model import compile_model
 from regression_lifecycle.serving.request_validation import Row
 from tests.core.conftest import ROOT
+from tests.examples import EVERY_LIBRARY, LIBRARY_REGRESSORS
 from tests.serving.conftest import NUMBERS, make_observations, train
 
 
@@ -119,11 +120,21 @@ def table_of(problem: Problem, n_rows: int) -> pd.DataFrame:
     return table[list(recipe.feature_names)].tail(n_rows)
 
 
+@pytest.mark.parametrize("name", EVERY_LIBRARY)
+def test_arrays_give_the_numbers_of_boosting_libraries_too(problem: Problem, name: str) -> None:
+    boosting = LIBRARY_REGRESSORS[name]
+    stopping = {"class": f"{OWN}.EarlyStoppingRegressor", "params": {"boosting": boosting}}
+    rows = table_of(problem, 30)
+    for estimator in (boosting, stopping):
+        model = train(problem, estimator=estimator)
+        compiled = compile_model(model.estimator, model.metadata.recipe.feature_names)
+        np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_arrays_give_the_models_own_numbers(problem: Problem, name: str) -> None:
     model = train(problem, **MODELS[name])
-    names = list(model.metadata.recipe.feature_names)
-    compiled = compile_model(model.estimator, names)
+    compiled = compile_model(model.estimator)
 
     for n_rows in (1, 2, 30, 700):
         rows = table_of(problem, n_rows)
@@ -155,7 +166,7 @@ def test_every_member_of_the_bike_blend_is_called_as_functions_of_arrays() -> No
         # Whatever asks a member itself is found out.
         patch.setattr(LinearThenBoostingRegressor, "predict", None)
         patch.setattr(HistGradientBoostingRegressor, "predict", None)
-        compiled = compile_model(estimator, names)
+        compiled = compile_model(estimator)
         for part, values in expected.items():
             found = compiled(new.head(part).to_numpy("float64"))
             np.testing.assert_array_equal(found, values)
@@ -168,7 +179,7 @@ def test_both_ways_to_walk_the_trees_give_the_same(
     monkeypatch.setattr(compiled_trees, "MAXIMUM_PAIRS", pairs)
     model, rows = train(problem), table_of(problem, 40)
 
-    compiled = compile_model(model.estimator, list(model.metadata.recipe.feature_names))
+    compiled = compile_model(model.estimator)
 
     np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
 

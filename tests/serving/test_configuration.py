@@ -38,7 +38,7 @@ def test_it_reads_what_the_pipelines_read(read: Callable[..., Any], project: Pat
     assert found.problem.name == "bike_test"
     assert found.tracking_uri == f"sqlite:///{project}/data/test/mlflow/mlflow.db"
     assert found.store_url == f"sqlite:///{project}/data/test/lifecycle.db"
-    assert found.spool == project / "data/test/07_model_output/spool"
+    assert found.spool == project / "data/test/07_model_output/spool.db"
     assert (found.serving.host, found.serving.port, found.token) == ("127.0.0.1", 8080, "")
     assert found.adjustment.interval.level == 0.9
 

@@ -51,21 +51,6 @@ class StrictModel(BaseModel):
         return f"{type(self).__name__} {self.digest()}"
 
 
-def _to_timedelta(value: Any) -> pd.Timedelta:
-    # pandas reads a bare number, the text "7" too, as nanoseconds.
-    if isinstance(value, Real) or (isinstance(value, str) and re.fullmatch(r"[\s\d.+-]+", value)):
-        raise ConfigurationError(f"'{value}' has no unit; write for example '7 days' or '1 hour'")
-    try:
-        duration = pd.Timedelta(value)
-    except (ValueError, TypeError):
-        raise ConfigurationError(
-            f"'{value}' is not a duration; write for example '7 days' or '1 hour'"
-        ) from None
-    if duration is pd.NaT or duration <= pd.Timedelta(0):
-        raise ConfigurationError(f"'{value}' must be a duration above zero")
-    return duration
-
-
 def to_timestamp(value: Any) -> pd.Timestamp:
     """Read a moment in the table's local time.
 
@@ -91,26 +76,6 @@ def to_timestamp(value: Any) -> pd.Timestamp:
         raise ConfigurationError(f"'{value}' has a time zone; write the table's local time")
     return moment
 
-
-def duration_text(duration: pd.Timedelta) -> str:
-    """Write a duration for people.
-
-    Args:
-        duration: A length of time.
-
-    Returns:
-        In days, hours, minutes or seconds: the largest unit of which it is a whole number, so that
-        reading it again gives the same length.
-    """
-    for unit in ("day", "hour", "minute", "second"):
-        count, rest = divmod(duration, pd.Timedelta(1, unit=unit))
-        if not rest:
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{duration.total_seconds()} seconds"
-
-
-Duration = Annotated[pd.Timedelta, BeforeValidator(_to_timedelta), PlainSerializer(str)]
-"""A length of time above zero, written with its unit: ``7 days``, ``1 hour``."""
 
 Moment = Annotated[pd.Timestamp, BeforeValidator(to_timestamp), PlainSerializer(str)]
 """A date or a date with a time of day: ``2012-08-07 12:00``."""

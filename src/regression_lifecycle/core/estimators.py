@@ -31,12 +31,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-__all__ = ["CategoryEncoder", "LinearThenBoostingRegressor", "Term"]
+__all__ = ["CategoryEncoder", "EarlyStoppingRegressor", "LinearThenBoostingRegressor", "Term"]
 
 FloatArray = NDArray[np.float64]
 # A table as its columns by name or position: 64-bit floats with NaN, or text as objects with None.
 Columns = Mapping[Any, NDArray[Any]]
 _TINY = 1e-12
+_BOOSTING_LIBRARIES = ("lightgbm", "xgboost", "catboost")
+_TREES = ("iterations", "num_iterations", "num_boost_round", "num_trees", "n_estimators")
 
 
 class CategoryEncoder(TransformerMixin, BaseEstimator):
@@ -654,6 +656,128 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         design = np.hstack([term._transform_columns(columns) for term in self.terms_])
         linear: FloatArray = design @ self.ridge_.coef_ + self.ridge_.intercept_
         return linear if self.log_shift is None else np.exp(linear)
+
+
+class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
+    """Find the number of trees on the latest rows, then fit as many on all rows.
+
+    The rows must stand in the order of time, as training sets do: a random choice of rows would
+    know the future of its neighbours, and always ask for more trees.
+
+    Args:
+        boosting: A regressor of LightGBM, XGBoost or CatBoost; its number of trees is the most
+            that may be chosen. The error that it minimises is measured.
+        validation_share: Share of the rows, the latest, that the error is measured on.
+        patience: Trees without a smaller error after which to stop.
+
+    Attributes:
+        n_trees_: The number found.
+        boosting_: The regressor fitted on all rows.
+        n_features_in_: Number of columns in training.
+        feature_names_in_: Their names, if all are strings.
+
+    Examples:
+        In YAML, behind an encoder of text::
+
+            - - boosting
+              - class: regression_lifecycle.core.estimators.EarlyStoppingRegressor
+                params:
+                  boosting: {class: lightgbm.LGBMRegressor, params: {n_estimators: 2000}}
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "boosting": [HasMethods(["fit", "predict"])],
+        "validation_share": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self, boosting: BaseEstimator, *, validation_share: float = 0.15, patience: int = 50
+    ) -> None:
+        self.boosting = boosting
+        self.validation_share = validation_share
+        self.patience = patience
+
+    def fit(self, X: pd.DataFrame | ArrayLike, y: ArrayLike) -> Self:
+        """Find the number of trees, then fit.
+
+        Args:
+            X: Features in the order of time, of shape (n_rows, n_columns).
+            y: Target of shape (n_rows,).
+
+        Returns:
+            The fitted estimator.
+
+        Raises:
+            ValueError: If a parameter is out of range, or there are fewer than two rows.
+        """
+        self._validate_params()
+        validate_data(self, X, reset=True, skip_check_array=True)
+        rows = X if isinstance(X, pd.DataFrame) else np.asarray(X)
+        target = column_or_1d(y, dtype=np.float64)
+        check_consistent_length(rows, target)
+        if len(target) < 2:
+            raise ValueError(f"n_samples={len(target)}: at least two rows are needed for a fit.")
+        cut = len(target) - min(max(1, round(self.validation_share * len(target))), len(target) - 1)
+        trial = clone(self.boosting).set_params(early_stopping_rounds=self.patience)
+        latest: dict[str, Any] = {"eval_set": [(rows[cut:], target[cut:])], "verbose": False}
+        if _library(trial) == "lightgbm":
+            latest = {"eval_X": rows[cut:], "eval_y": target[cut:]}
+        trial.fit(rows[:cut], target[:cut], **latest)
+        self.n_trees_ = _best_number_of_trees(trial)
+        given = self.boosting.get_params()
+        trees = next(name for name in _TREES if given.get(name) is not None or name == _TREES[-1])
+        found = {trees: self.n_trees_}
+        if _library(trial) == "catboost":
+            # Left open, it would follow from the number of trees.
+            found["learning_rate"] = trial.learning_rate_
+        self.boosting_ = clone(self.boosting).set_params(**found)
+        self.boosting_.fit(rows, target)
+        return self
+
+    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+        """Predict.
+
+        Args:
+            X: Features as in training, of shape (n_rows, n_columns).
+
+        Returns:
+            Predictions of shape (n_rows,), in the unit of the target.
+
+        Raises:
+            NotFittedError: Before `fit`.
+            ValueError: If columns differ from those in training.
+        """
+        check_is_fitted(self)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        found: FloatArray = np.asarray(self.boosting_.predict(X), dtype=np.float64)
+        return found
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.boosting).input_tags.allow_nan
+        return tags
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if not _library(self.boosting):
+            raise ValueError(
+                f"{type(self.boosting).__name__} cannot stop early on given rows: choose a "
+                f"regressor of {', '.join(_BOOSTING_LIBRARIES)}."
+            )
+
+
+def _library(regressor: Any) -> str:
+    root: str = type(regressor).__module__.partition(".")[0]
+    return root if root in _BOOSTING_LIBRARIES else ""
+
+
+def _best_number_of_trees(fitted: Any) -> int:
+    # XGBoost and CatBoost count iterations from 0, LightGBM from 1.
+    if _library(fitted) == "xgboost":
+        return int(fitted.best_iteration) + 1
+    best = int(fitted.best_iteration_)
+    return max(1, best + 1 if _library(fitted) == "catboost" else best)
 
 
 def _columns(estimator: BaseEstimator, X: Any, *, reset: bool) -> Columns:

@@ -2,8 +2,8 @@
 
 The list is code and never data: a list that travels with the model protects nobody. The module
 is shipped beside every model, so that the same list holds where this package is not installed.
-It covers what scikit-learn's regressors and transformers are made of; none of these types runs
-anything when it is built.
+It covers what the regressors and transformers of scikit-learn, LightGBM, XGBoost and CatBoost are
+made of; none of these types runs anything when it is built.
 """
 
 TRUSTED_TYPES = (
@@ -29,8 +29,17 @@ TRUSTED_TYPES = (
     "sklearn.gaussian_process.kernels.ConstantKernel",
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
+    # Boosting from elsewhere: parameters, and trees in the library's own text or binary format.
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMRegressor",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBRegressor",
+    "xgboost.sklearn.XGBRFRegressor",
+    "catboost.core.CatBoostRegressor",
     # This project's own.
     "regression_lifecycle.core.estimators.CategoryEncoder",
+    "regression_lifecycle.core.estimators.EarlyStoppingRegressor",
     "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",
     "regression_lifecycle.core.estimators.Term",
 )

@@ -174,20 +174,30 @@ class AtomicPictureDataset(AbstractDataset[bytes, bytes]):
 
 
 class EmptyWithoutFile:
-    """Mixin for a table dataset: where there is no file yet, loading gives an empty table.
+    """Mixin for a table dataset: where there is no file yet, loading gives a table of no columns.
 
-    For what a reader can do without, such as the backtest on the page.
+    Such a table stands for none, so saving one leaves the file as it is. For what a reader can do
+    without, such as the backtest on the page, and for what a run may have no news of.
     """
 
     def load(self) -> pd.DataFrame:
         """Read the table.
 
         Returns:
-            The table; an empty one if there is no file.
+            The table; one without columns if there is no file.
         """
         if not self._exists():  # type: ignore[attr-defined]
             return pd.DataFrame()
         return super().load()  # type: ignore[misc]
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write all of the table or leave the old file as it was.
+
+        Args:
+            data: The table; one without columns is not written.
+        """
+        if len(data.columns):
+            super().save(data)  # type: ignore[misc]
 
 
 class OptionalParquetDataset(EmptyWithoutFile, AtomicParquetDataset):
@@ -196,3 +206,15 @@ class OptionalParquetDataset(EmptyWithoutFile, AtomicParquetDataset):
 
 class OptionalCSVDataset(EmptyWithoutFile, AtomicCSVDataset):
     """A pandas table in one CSV file that may not be there yet."""
+
+
+class OptionalTextDataset(AtomicSave, TextDataset):
+    """A text that may not be there yet; without a file it is empty."""
+
+    def load(self) -> str:
+        """Read the text.
+
+        Returns:
+            All of it; empty if there is no file.
+        """
+        return str(super().load()) if self._exists() else ""

@@ -50,17 +50,21 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         self._name = name
         self.metadata = metadata
         self._logging_activated = True
+        self._loaded: tuple[str, TrainedModel] | None = None
 
     def load(self) -> TrainedModel:
-        """Read the model from its archive.
+        """Read the model from its archive; while that stays as it is, a run reads it once.
 
         Returns:
             The model; its location says where MLflow has it.
         """
         from regression_lifecycle.adapters.mlflow.model_files import read_archive
 
-        with self._file.local_copy() as archive:
-            return read_archive(archive)
+        state = self._file.state()
+        if self._loaded is None or self._loaded[0] != state:
+            with self._file.local_copy() as archive:
+                self._loaded = state, read_archive(archive)
+        return self._loaded[1]
 
     def save(self, data: TrainedModel) -> None:
         """Log the model if a run is active, then put the archive in place in one step.
@@ -73,17 +77,20 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         import mlflow
 
         from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-        from regression_lifecycle.adapters.mlflow.model_files import write_archive
+        from regression_lifecycle.adapters.mlflow.model_files import pack_archive, write_model
 
         location = data.location if "model_uri" in data.location else {}
-        if not location and self._logging_activated and mlflow.active_run() is not None:
-            location = mlflow_registry.log_model(data, self._name)
-        if self._file.is_local:
-            write_archive(data, Path(self._file.path), location)
-            return
         with TemporaryDirectory() as scratch:
+            folder = Path(scratch, "model")
+            folder.mkdir()
+            write_model(data, folder)
+            if not location and self._logging_activated and mlflow.active_run() is not None:
+                location = mlflow_registry.log_model(data, self._name, folder)
+            if self._file.is_local:
+                pack_archive(folder, Path(self._file.path), location)
+                return
             archive = Path(scratch, self._file.path.name)
-            write_archive(data, archive, location)
+            pack_archive(folder, archive, location)
             self._file.write(archive.read_bytes())
 
     def preview(self) -> JSONPreview:
@@ -99,6 +106,9 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
 
     def _exists(self) -> bool:
         return self._file.exists()
+
+    def _release(self) -> None:
+        self._loaded = None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._file), "name": self._name}

@@ -6,7 +6,7 @@ import copy
 import getpass
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,9 +23,14 @@ from regression_lifecycle.core.errors import ConfigurationError, bounded_list, u
 SOURCE_ROOT = Path(__file__).resolve().parents[3]
 EXTENDS = "extends"
 LOCAL = "local"
+CREDENTIALS = "credentials"
 # What a later environment replaces by entry instead of key by key.
-_BY_ENTRY = frozenset({"catalog", "credentials"})
+_BY_ENTRY = frozenset({"catalog", CREDENTIALS})
 _DERIVED = re.compile(r"\$\{derived:(\w+)\}")
+Layer = dict[Path, dict[str, Any]]
+# Parsing takes longer than reading, and a tick has several loaders: what was written in a folder,
+# and what it says.
+_PARSED: dict[tuple[str, tuple[str, ...]], tuple[dict[Path, bytes] | None, Layer]] = {}
 
 
 class LifecycleConfigLoader(OmegaConfigLoader):
@@ -57,9 +62,12 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             **kwargs: Handed on.
         """
         self._known: dict[str, dict[str, Any]] = {}
-        self._layers: dict[tuple[str, str], dict[Path, dict[str, Any]]] = {}
+        self._layers: dict[tuple[str, str], Layer] = {}
+        self._written: dict[str, dict[Path, bytes] | None] = {}
         self._depth = 0
         self._missing: dict[str, str] = {}
+        self.typed_sections: dict[str, Any] = {}
+        """Typed models of the parameters' sections that were read already."""
         source = Path(conf_source)
         # A packaged configuration lies outside of any project; then the working one counts.
         self._root = (
@@ -239,21 +247,35 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             folded.pop(EXTENDS, None)
         return folded
 
-    def _layer(self, folder: str, key: str) -> dict[Path, dict[str, Any]]:
-        """Read one kind of files of one folder, as they are written."""
+    def _layer(self, folder: str, key: str) -> Layer:
+        """Read one kind of files of one folder, as they are written; it is never changed."""
         if (folder, key) not in self._layers:
-            raw = self._read_dir_configs(
-                self._get_conf_env_path(folder),
-                [*self.config_patterns[key]],
-                key,
-                set(),
-                key == "credentials",
-            )
-            self._layers[folder, key] = {
-                path: OmegaConf.to_container(content, resolve=False)  # type: ignore[misc]
-                for path, content in sorted(raw.items())
-            }
+            path, patterns = self._get_conf_env_path(folder), tuple(self.config_patterns[key])
+            # Credentials are resolved while they are read, by what the environment says now.
+            written = None if key == CREDENTIALS else self._written_in(path)
+            known = _PARSED.get((path, patterns))
+            if known is None or written is None or known[0] != written:
+                known = written, self._parse(path, patterns, key)
+            if written is not None:
+                _PARSED[path, patterns] = known
+            self._layers[folder, key] = known[1]
         return self._layers[folder, key]
+
+    def _parse(self, path: str, patterns: Iterable[str], key: str) -> Layer:
+        raw = self._read_dir_configs(path, [*patterns], key, set(), key == CREDENTIALS)
+        return {
+            file: OmegaConf.to_container(content, resolve=False)  # type: ignore[misc]
+            for file, content in sorted(raw.items())
+        }
+
+    def _written_in(self, path: str) -> dict[Path, bytes] | None:
+        """Read what is written in a folder on a disk, to know whether it is known already."""
+        if path not in self._written:
+            folder = Path(path)
+            is_local = self._protocol == "file" and folder.is_dir()
+            files = sorted(file for file in folder.rglob("*") if file.is_file()) if is_local else []
+            self._written[path] = {file: file.read_bytes() for file in files} if is_local else None
+        return self._written[path]
 
     def _environments(self) -> list[str]:
         """Name the folders of the configuration, except base."""

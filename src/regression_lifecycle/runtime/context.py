@@ -21,10 +21,13 @@ class LifecycleContext(KedroContext):
 
     def _get_validated_params(self) -> dict[str, Any]:
         if self._validated_params_cache is None:
-            parameters = dict(self.config_loader["parameters"])
-            for name in SECTIONS.keys() & parameters.keys():
+            loader: Any = self.config_loader
+            parameters = dict(loader["parameters"])
+            # Read once: a model is frozen, and nodes are given copies.
+            known: dict[str, Any] = loader.typed_sections
+            for name in SECTIONS.keys() & parameters.keys() - known.keys():
                 # The session has refused what the run would use; the rest may be anything.
                 with suppress(ValidationError):
-                    parameters[name] = SECTIONS[name].model_validate(parameters[name])
-            self._validated_params_cache = parameters
+                    known[name] = SECTIONS[name].model_validate(parameters[name])
+            self._validated_params_cache = parameters | known
         return self._validated_params_cache

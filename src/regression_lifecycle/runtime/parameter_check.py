@@ -35,6 +35,7 @@ from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.runtime.sections import sections_of
 
 AS_OF = "as_of"
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -66,7 +67,7 @@ def check_parameters(
     pipelines: Mapping[str, Pipeline],
     configured: Iterable[str],
     origin: Callable[[str], str] = lambda _: "",
-) -> None:
+) -> dict[str, BaseModel]:
     """Check the parameters that some pipelines use.
 
     Args:
@@ -75,6 +76,9 @@ def check_parameters(
         pipelines: The pipelines that are about to run, by name.
         configured: Top-level names that stand in files.
         origin: Names the file that says a dotted parameter; it is added to what is wrong there.
+
+    Returns:
+        The typed models of the sections that are used.
 
     Raises:
         ConfigurationError: With one line per mistake.
@@ -101,6 +105,7 @@ def check_parameters(
         mistakes = _contradictions(models, {**_readable(raw), **models})
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
+    return models
 
 
 def read_sections(
@@ -141,23 +146,6 @@ def _read(
             if name == "problem":
                 break  # what is derived from it is missing, and would be told as a mistake
     return models, mistakes
-
-
-def sections_of(pipelines: Iterable[Pipeline]) -> set[str]:
-    """Name the sections of the parameters that pipelines use.
-
-    Args:
-        pipelines: Pipelines, whose nodes may take a section or a part of one.
-
-    Returns:
-        Top-level names.
-    """
-    inputs = {name for pipeline in pipelines for name in pipeline.all_inputs()}
-    return {
-        name.removeprefix("params:").partition(".")[0]
-        for name in inputs
-        if name.startswith("params:")
-    }
 
 
 def _lines(
@@ -234,12 +222,10 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     evaluation = models.get("evaluation")
     if isinstance(evaluation, EvaluationParameters):
         found += _unknown(evaluation.segments, ahead, "evaluation.segments", features)
-        season = evaluation.baseline.season
-        if season is not None and season < problem.horizon:
-            found.append(
-                f"evaluation.baseline.season: {season} is shorter than problem.horizon "
-                f"{problem.horizon}, so those values are not known yet"
-            )
+        try:
+            evaluation.baseline.check(problem)
+        except ConfigurationError as error:
+            found.append(f"evaluation.baseline.{error}")
         # The holdout has these columns alone.
         cut_by = ahead | set(problem.key_columns) if features else None
         found += _of_windows(evaluation.windows, cut_by, "evaluation.windows", problem)

@@ -16,8 +16,9 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.runtime.parameter_check import check_parameters, sections_of
+from regression_lifecycle.runtime.parameter_check import check_parameters
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
+from regression_lifecycle.runtime.sections import sections_of
 
 LOGGER = logging.getLogger(__name__)
 TERMINATED = 143
@@ -66,7 +67,9 @@ class LifecycleSession(KedroSession):
         loader: Any = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
         parameters = loader["parameters"]
-        check_parameters(parameters, runtime, known, loader.configured_parameters, loader.origin)
+        loader.typed_sections |= check_parameters(
+            parameters, runtime, known, loader.configured_parameters, loader.origin
+        )
         _print_derived(loader.derived_parameters, sections_of(known.values()))
         with workspace_lock(self.lock_path), _terminated_is_an_exit():
             try:
@@ -83,6 +86,10 @@ class LifecycleSession(KedroSession):
         if self._own_loader is None:
             self._own_loader = super()._get_config_loader()
         return self._own_loader
+
+    def use_loader(self, loader: Any) -> None:
+        """Take a loader that another session of the same environments and parameters has used."""
+        self._own_loader = loader
 
     def load_context(self) -> KedroContext:
         """Make the context; a session has one, since every context asks MLflow anew."""

@@ -16,6 +16,7 @@ from typing import Any
 from regression_lifecycle.core.decisions.records import ALERT, PROMOTE, REFUSE, RETRAIN
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.run_lock import workspace_lock
+from regression_lifecycle.runtime.sections import sections_of
 from regression_lifecycle.runtime.tick_inputs import TickInputs
 
 LOGGER = logging.getLogger(__name__)
@@ -84,51 +85,57 @@ class _Step:
             "conf_source": conf_source,
         }
         self._params = dict(params)
+        self._loaders: list[tuple[dict[str, Any], Any]] = []
 
     def refuse_unused_params(self) -> None:
-        used = set().union(*(self._used(pipeline) for pipeline in STEPS))
+        from kedro.framework.project import pipelines
+
+        used = sections_of(pipelines[name] for name in STEPS)
         unknown = [name for name in self._params if name not in used]
         if unknown:
             raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
 
     def inputs(self) -> TickInputs:
-        from kedro.framework.project import pipelines, settings
+        from kedro.framework.project import pipelines
 
         read = {name for step in STEPS for name in pipelines[step].inputs()}
         page = pipelines[DASHBOARD].inputs() | pipelines[DASHBOARD].outputs()
-        project, conf_source = self._options["project_path"], self._options["conf_source"]
-        # As a session would make it, without looking for plugins.
-        loader = settings.CONFIG_LOADER_CLASS(
-            conf_source=conf_source or str(project / settings.CONF_SOURCE),
-            env=self._options["env"] or os.getenv("KEDRO_ENV"),
-            runtime_params=self._params or None,
-            **settings.CONFIG_LOADER_ARGS,
-        )
-        return TickInputs(loader, project, _entries(read), _entries(page))
+        loader = self._loader(self._params)
+        return TickInputs(loader, self._options["project_path"], _entries(read), _entries(page))
 
     def run(self, pipeline: str, result: str = "") -> Any:
+        from kedro.framework.project import pipelines
         from kedro.runner import SequentialRunner
 
-        used = self._used(pipeline)
+        used = sections_of([pipelines[pipeline]])
         params = {name: value for name, value in self._params.items() if name in used}
         with self._session(params) as session:
             session.run(pipeline_names=[pipeline], runner=SequentialRunner())
             return session.load_context().catalog.load(result) if result else None
 
-    @staticmethod
-    def _used(pipeline: str) -> set[str]:
-        from kedro.framework.project import pipelines
-
-        return {
-            name.removeprefix("params:").split(".")[0]
-            for name in pipelines[pipeline].all_inputs()
-            if name.startswith("params:")
-        }
-
     def _session(self, params: dict[str, Any]) -> Any:
         from regression_lifecycle.runtime.session import LifecycleSession
 
-        return LifecycleSession.create(runtime_params=params or None, **self._options)
+        session: Any = LifecycleSession.create(runtime_params=params or None, **self._options)
+        session.use_loader(self._loader(params))
+        return session
+
+    def _loader(self, params: dict[str, Any]) -> Any:
+        """Open the configuration as a session would, once for equal parameters."""
+        from kedro.framework.project import settings
+
+        for given, loader in self._loaders:
+            if given == params:
+                return loader
+        project, conf_source = self._options["project_path"], self._options["conf_source"]
+        loader = settings.CONFIG_LOADER_CLASS(
+            conf_source=conf_source or str(project / settings.CONF_SOURCE),
+            env=self._options["env"] or os.getenv("KEDRO_ENV"),
+            runtime_params=params or None,
+            **settings.CONFIG_LOADER_ARGS,
+        )
+        self._loaders.append((params, loader))
+        return loader
 
 
 def _entries(names: set[str]) -> set[str]:

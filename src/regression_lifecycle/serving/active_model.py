@@ -18,7 +18,7 @@ from regression_lifecycle.core.prediction.level_and_interval import Adjustment, 
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
 from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
 from regression_lifecycle.serving.model_inputs import ModelInputs
-from regression_lifecycle.serving.request_schema import RowColumn, row_columns
+from regression_lifecycle.serving.request_schema import row_fields
 from regression_lifecycle.serving.request_validation import BodyReader, Row
 
 LOGGER = logging.getLogger(__name__)
@@ -56,16 +56,15 @@ class LoadedModel:
         self.registered = registered
         self.version = registered.version
         self.loaded_at = datetime.now(UTC)
-        self.columns = row_columns(model.metadata.recipe, problem, enforce_bounds=enforce_bounds)
         self.inputs = ModelInputs(model.metadata.recipe, problem)
         self.reader = BodyReader(
             "rows",
-            self.columns,
+            row_fields(model.metadata.recipe, problem, enforce_bounds=enforce_bounds),
             maximum_rows,
             made=self.inputs.made_names,
             made_from=problem.timestamp.name,
         )
-        self._compiled = self._compile()
+        self._compiled = self._compile(problem)
 
     @property
     def digest(self) -> str:
@@ -132,13 +131,13 @@ class LoadedModel:
             raise RefusedError(422, mistakes)
         return raw
 
-    def _compile(self) -> ArrayFunction | None:
+    def _compile(self, problem: Problem) -> ArrayFunction | None:
         """Turn the model into functions of arrays, if they say what the model says."""
         if self.inputs.text_names:
             return None
         try:
-            found = compile_model(self.model.estimator, self.inputs.names)
-            if _agree(found, self.model, self._trial_rows()):
+            found = compile_model(self.model.estimator)
+            if _agree(found, self.model, self._trial_rows(problem)):
                 return found
             reason = "it would predict other numbers"
         # Another estimator or another scikit-learn than it was written for.
@@ -147,25 +146,20 @@ class LoadedModel:
         LOGGER.warning("version %s is called as it is, which is slower: %s", self.version, reason)
         return None
 
-    def _trial_rows(self) -> pd.DataFrame:
+    def _trial_rows(self, problem: Problem) -> pd.DataFrame:
         """Mix the values of the example with bounds and missing values, column by column."""
         random = np.random.default_rng(0)
-        by_name = {column.name: column for column in self.columns}
-        table = {
-            name: random.choice(
-                [*self.model.example[name].to_numpy("float64"), *_extremes(by_name[name])],
-                TRIAL_ROWS,
-            )
-            for name in self.inputs.names
-        }
+        table = {}
+        for name in self.inputs.names:
+            values = self.model.example[name].tolist()
+            column = problem.columns.get(name)
+            if column is not None:
+                values += [column.minimum, column.maximum, *(column.allowed or ())]
+            if name not in self.inputs.made_names and (column is None or column.missing):
+                values.append(np.nan)
+            known = [float(value) for value in values if value is not None]
+            table[name] = random.choice(known, TRIAL_ROWS)
         return pd.DataFrame(table)
-
-
-def _extremes(column: RowColumn) -> list[float]:
-    numbers = [column.minimum, column.maximum, *(column.allowed or ())]
-    return [float(number) for number in numbers if number is not None] + (
-        [float("nan")] if column.missing else []
-    )
 
 
 def _agree(compiled: ArrayFunction, model: TrainedModel, rows: pd.DataFrame) -> bool:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
+from regression_lifecycle import __version__
 from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.label_intake import LabelIntake
-from regression_lifecycle.serving.model_watcher import ModelWatcher, Source
-from regression_lifecycle.serving.openapi import describe
+from regression_lifecycle.serving.model_watcher import ModelWatcher
+from regression_lifecycle.serving.openapi import (
+    REQUEST_ID,
+    LabelAnswer,
+    PredictionAnswer,
+    describe,
+    refusals,
+)
 from regression_lifecycle.serving.prediction_log import PredictionLog
 from regression_lifecycle.serving.prediction_queue import PredictionQueue
 from regression_lifecycle.serving.predictor import Predictor
@@ -46,21 +53,9 @@ class Service:
         self.batching = PredictionQueue(
             Predictor(problem, configuration.adjustment, log_features=serving.log_features),
             self.log,
-            maximum_batch_rows=serving.maximum_batch_rows,
-            maximum_queue_rows=serving.maximum_queue_rows,
-            threads=serving.threads,
+            serving,
         )
-        self.following = ModelWatcher(
-            Source(
-                configuration.model_name,
-                configuration.alias,
-                configuration.store_url,
-                problem,
-                enforce_bounds=serving.enforce_bounds,
-                maximum_rows=serving.maximum_rows,
-            ),
-            serving.poll_seconds,
-        )
+        self.following = ModelWatcher(configuration)
         self.is_ending = False
 
     def close(self) -> None:
@@ -144,17 +139,36 @@ def make_app(service: Service) -> FastAPI:
     """
     configuration = service.configuration
     maximum_bytes = configuration.serving.maximum_body_bytes
+    has_token = bool(configuration.token)
+    # Told to who reads the description; the middleware checks.
+    secured = [Depends(HTTPBearer(scheme_name="token", auto_error=False))] if has_token else []
+    taking_rows = refusals((400, 408, 413, 415, 422, 503), has_token=has_token)
 
     app = FastAPI(
         title=configuration.problem.name,
-        openapi_url=None,
-        docs_url=None,
+        version=__version__,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
-    if configuration.token:
+    if has_token:
         app.add_middleware(TokenCheck, token=configuration.token)
 
+    def openapi() -> dict[str, Any]:
+        deployed = service.following.deployed
+        model = None if deployed is None else deployed.model
+        return describe(app, configuration.problem, model, service.labels.reader)
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.post(
+        "/predict",
+        summary="Predict rows, and log what was predicted.",
+        response_model=PredictionAnswer,
+        responses=taking_rows,
+        dependencies=secured,
+        openapi_extra={"parameters": [REQUEST_ID]},
+    )
     async def predict(request: Request) -> Response:
         # Taken once: whatever is promoted from here on, this request sees one model.
         deployed = service.deployed()
@@ -174,17 +188,42 @@ def make_app(service: Service) -> FastAPI:
             headers={"X-Request-ID": request_id},
         )
 
+    @app.post(
+        "/labels",
+        summary="Hand in labels that are known now: all of the request or none.",
+        response_model=LabelAnswer,
+        responses=taking_rows,
+        dependencies=secured,
+    )
     async def labels(request: Request) -> Response:
         rows = service.labels.reader.read(await read_body(request, maximum_bytes))
         return json_response({"stored": await service.labels.save(rows), "received": len(rows)})
 
-    async def model(_: Request) -> Response:
+    @app.get(
+        "/model",
+        summary="The model that answers, and how it came to its place.",
+        response_model=dict[str, Any],
+        responses=refusals([503], has_token=has_token),
+        dependencies=secured,
+    )
+    async def model() -> Response:
         return json_response(service.describe_model())
 
-    async def health(_: Request) -> Response:
+    @app.get(
+        "/health",
+        summary="Whether the process is alive, and how its log fares.",
+        response_model=dict[str, Any],
+    )
+    async def health() -> Response:
         return json_response({"status": "alive", "log": service.log.status()})
 
-    async def ready(_: Request) -> Response:
+    @app.get(
+        "/ready",
+        summary="Whether a request would be answered now.",
+        response_model=dict[str, Any],
+        responses={503: {"model": dict[str, Any], "description": "It would be turned away."}},
+    )
+    async def ready() -> Response:
         why_not = service.why_not_ready()
         if why_not is not None:
             content = {"ready": False, "reason": why_not}
@@ -198,40 +237,15 @@ def make_app(service: Service) -> FastAPI:
             }
         )
 
-    async def openapi(_: Request) -> Response:
-        deployed = service.following.deployed
-        return json_response(
-            describe(
-                configuration.problem,
-                None if deployed is None else deployed.model,
-                service.labels.columns,
-                maximum_rows=configuration.serving.maximum_rows,
-                has_token=bool(configuration.token),
-            )
-        )
-
-    async def docs(_: Request) -> Response:
-        return get_swagger_ui_html(openapi_url="openapi.json", title=configuration.problem.name)
-
-    async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusedError)
+    @app.exception_handler(RefusedError)
+    async def refused(_: Request, error: RefusedError) -> Response:
         return refusal(error)
 
-    async def not_found(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
+    @app.exception_handler(HTTPException)
+    async def not_found(_: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         return refusal(RefusedError(error.status_code, str(error.detail), headers))
 
-    # Plain routes: bodies and answers are checked and written by the service itself.
-    app.add_route("/predict", predict, ["POST"])
-    app.add_route("/labels", labels, ["POST"])
-    app.add_route("/model", model, ["GET"])
-    app.add_route("/health", health, ["GET"])
-    app.add_route("/ready", ready, ["GET"])
-    app.add_route("/openapi.json", openapi, ["GET"])
-    app.add_route("/docs", docs, ["GET"])
-    app.add_exception_handler(RefusedError, refused)
-    app.add_exception_handler(HTTPException, not_found)
     return app
 
 

@@ -16,7 +16,7 @@ from regression_lifecycle.runtime.parameter_check import read_sections
 from regression_lifecycle.runtime.tracking_server import read_tracking_server
 
 CHAMPION = "champion_model"
-SPOOL = Path("07_model_output", "spool")
+SPOOL = Path("07_model_output", "spool.db")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ServiceConfiguration:
         tracking_uri: Where MLflow is.
         registry_uri: Where its registry is; empty if it is the same.
         store_url: SQLAlchemy URL of the store.
-        spool: Folder of the prediction log.
+        spool: File of rows that wait for the store.
         token: What callers must send; empty if nobody is asked.
     """
 

@@ -13,7 +13,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.serving.errors import Mistake, RefusedError, overloaded, shorten
-from regression_lifecycle.serving.request_schema import label_row_columns
+from regression_lifecycle.serving.request_schema import label_fields
 from regression_lifecycle.serving.request_validation import BodyReader, Row
 from regression_lifecycle.serving.store_writer import StoreWriter, is_about_data
 
@@ -37,8 +37,7 @@ class LabelIntake:
         self._url = url
         self._problem = problem
         self._writer = StoreWriter(url)
-        self.columns = label_row_columns(problem)
-        self.reader = BodyReader("labels", self.columns, maximum_rows)
+        self.reader = BodyReader("labels", label_fields(problem), maximum_rows)
         # Writers of one database take turns anyway.
         self._pool = ThreadPoolExecutor(1, "labels")
         self._waiting = 0
@@ -83,9 +82,8 @@ class LabelIntake:
     def _save(self, rows: list[Row]) -> int:
         from regression_lifecycle.adapters import database as database
 
-        frame = pd.DataFrame(
-            {column.name: [row[column.name] for row in rows] for column in self.columns}
-        )
+        # A float between them would cost whole numbers their digits.
+        frame = pd.DataFrame(rows, dtype="object")
         try:
             # The share is judged here, since a person is told the rows and not the share.
             result = accept_labels(frame, self._problem, LabelParameters(maximum_rejected_share=1))

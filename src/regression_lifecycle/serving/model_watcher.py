@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, adjustment_of
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
+from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import shorten
 from regression_lifecycle.serving.store_writer import StoreWriter
 
@@ -45,27 +45,6 @@ class Refused:
     at: float
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where models and adjustments come from.
-
-    Attributes:
-        model_name: Registered model.
-        alias: The alias that is followed.
-        store_url: SQLAlchemy URL of the store.
-        problem: The contract.
-        enforce_bounds: Whether raw columns must keep its bounds.
-        maximum_rows: Most rows of a request.
-    """
-
-    model_name: str
-    alias: str
-    store_url: str
-    problem: Problem
-    enforce_bounds: bool
-    maximum_rows: int
-
-
 class ModelWatcher:
     """Knows what is deployed; registry and store may be away as long as they like.
 
@@ -73,16 +52,10 @@ class ModelWatcher:
     served; the one before it goes on. So does a model whose alias was taken away.
     """
 
-    def __init__(self, source: Source, poll_seconds: float) -> None:
-        """Start both threads.
-
-        Args:
-            source: Where to look.
-            poll_seconds: Pause between two looks.
-        """
-        self._source = source
-        self._poll_seconds = poll_seconds
-        self._writer = StoreWriter(source.store_url)
+    def __init__(self, configuration: ServiceConfiguration) -> None:
+        """Start both threads."""
+        self._configuration = configuration
+        self._writer = StoreWriter(configuration.store_url)
         self._lock = threading.Lock()
         self._model: LoadedModel | None = None
         self._adjustments = ADJUSTMENTS.frame()
@@ -116,8 +89,8 @@ class ModelWatcher:
             return f"no model is loaded; registry {self.registry_state}"
         if not self.has_alias:
             return (
-                f"'{self._source.model_name}' has no version with the alias "
-                f"'{self._source.alias}' yet; run the pipelines that promote one"
+                f"'{self._configuration.model_name}' has no version with the alias "
+                f"'{self._configuration.alias}' yet; run the pipelines that promote one"
             )
         return "the model is being loaded"
 
@@ -134,7 +107,7 @@ class ModelWatcher:
         if self.registry_state not in (UP, UNASKED):
             found.append(f"registry {self.registry_state}")
         elif not self.has_alias and self.deployed is not None:
-            found.append(f"no version has the alias '{self._source.alias}' any more")
+            found.append(f"no version has the alias '{self._configuration.alias}' any more")
         if self.store_state not in (UP, UNASKED):
             found.append(f"store {self.store_state}")
         return found
@@ -161,7 +134,7 @@ class ModelWatcher:
         """Look once for another version, and load it."""
         from regression_lifecycle.adapters.mlflow import registry
 
-        source = self._source
+        source = self._configuration
         try:
             found = (
                 registry.registered_by_alias(source.model_name, source.alias)
@@ -194,8 +167,8 @@ class ModelWatcher:
                 loaded,
                 found,
                 source.problem,
-                enforce_bounds=source.enforce_bounds,
-                maximum_rows=source.maximum_rows,
+                enforce_bounds=source.serving.enforce_bounds,
+                maximum_rows=source.serving.maximum_rows,
             )
             model.try_out()
         # Whatever is wrong with it, it must not end the thread or the model that serves.
@@ -212,7 +185,7 @@ class ModelWatcher:
         """Look once for another level factor, and for how the champion came to its place."""
         from regression_lifecycle.adapters import database as database
 
-        source = self._source
+        source = self._configuration
         try:
             rows = database.read_rows(
                 source.store_url, ADJUSTMENTS, {"problem": source.problem.name}
@@ -268,7 +241,7 @@ class ModelWatcher:
                 look()
             except Exception:  # a thread that ends would follow nothing any more
                 LOGGER.exception("a look for news failed")
-            self._stop.wait(self._poll_seconds)
+            self._stop.wait(self._configuration.serving.poll_seconds)
 
 
 def _log_change(what: str, before: str, now: str) -> None:

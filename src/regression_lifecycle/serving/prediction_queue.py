@@ -7,9 +7,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.prediction_log import PredictionLog
@@ -37,16 +39,11 @@ class _Job:
     deployed: ActiveModel
     request_id: str
     rows: list[Row]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Outcome]
+    future: Future[Outcome] = field(default_factory=Future)
 
     def finish(self, outcome: Outcome | Exception) -> None:
-        # The loop may be closed by now, and then nobody waits any more.
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._set, outcome)
-
-    def _set(self, outcome: Outcome | Exception) -> None:
-        if self.future.done():
+        # Nobody waits any more for a request whose caller went away.
+        if self.future.done() or not self.future.set_running_or_notify_cancel():
             return
         if isinstance(outcome, Exception):
             self.future.set_exception(outcome)
@@ -62,28 +59,19 @@ class PredictionQueue:
     """
 
     def __init__(
-        self,
-        answering: Predictor,
-        log: PredictionLog,
-        *,
-        maximum_batch_rows: int,
-        maximum_queue_rows: int,
-        threads: int,
+        self, answering: Predictor, log: PredictionLog, parameters: ServingParameters
     ) -> None:
         """Start the thread.
 
         Args:
             answering: Predicts.
             log: Keeps what was predicted, before it is answered.
-            maximum_batch_rows: Rows of several requests that are predicted in one call.
-            maximum_queue_rows: Rows that may wait.
-            threads: Threads of native libraries.
+            parameters: How many rows may wait, how many are predicted in one call, and with how
+                many threads.
         """
         self._answering = answering
         self._log = log
-        self._maximum_batch_rows = maximum_batch_rows
-        self._maximum_queue_rows = maximum_queue_rows
-        self._threads = threads
+        self._parameters = parameters
         self._jobs: deque[_Job] = deque()
         self._waiting_rows = 0
         self._closing = False
@@ -111,17 +99,16 @@ class PredictionQueue:
             RefusedError: Status 503 if too many rows wait, or the log does not take the rows and
                 must; 422 if the model cannot take them.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(deployed, request_id, rows, loop, loop.create_future())
+        job = _Job(deployed, request_id, rows)
         with self._change:
             if self._closing:
                 raise overloaded("the service is about to end")
-            if self._waiting_rows + len(rows) > self._maximum_queue_rows:
+            if self._waiting_rows + len(rows) > self._parameters.maximum_queue_rows:
                 raise overloaded(f"{self._waiting_rows} rows wait already; send it again later")
             self._jobs.append(job)
             self._waiting_rows += len(rows)
             self._change.notify()
-        return await job.future
+        return await asyncio.wrap_future(job.future)
 
     def close(self, timeout: float) -> None:
         """Answer what waits and end the thread.
@@ -137,7 +124,7 @@ class PredictionQueue:
     def _work(self) -> None:
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(limits=self._threads):
+        with threadpool_limits(limits=self._parameters.threads):
             while (batch := self._next_batch()) is not None:
                 try:
                     self._predict(batch)
@@ -158,7 +145,7 @@ class PredictionQueue:
             while (
                 self._jobs
                 and self._jobs[0].deployed is first.deployed
-                and rows + len(self._jobs[0].rows) <= self._maximum_batch_rows
+                and rows + len(self._jobs[0].rows) <= self._parameters.maximum_batch_rows
             ):
                 batch.append(self._jobs.popleft())
                 rows += len(batch[-1].rows)

@@ -1,22 +1,21 @@
-"""What a row of a request may hold: one description for the check, the page and the answer."""
+"""What a row of a request may hold: one description, for the check and for the OpenAPI page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic_core import core_schema
+import pandas as pd
+from pydantic_core import CoreSchema, core_schema
+from pydantic_core.core_schema import TypedDictField
 
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.problem import MOMENT_TYPES, ColumnSpec, Problem
+from regression_lifecycle.core.data.values import PLAIN, read_numbers
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
-if TYPE_CHECKING:
-    from pydantic_core import CoreSchema
-
-MAXIMUM_TEXT = 1000
 # No moment that one of the libraries on the way could not hold.
 FIRST_YEAR, LAST_YEAR = 1678, 2261
 MOMENT_PATTERN = (
@@ -24,96 +23,204 @@ MOMENT_PATTERN = (
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?)?$"
 )
 # PostgreSQL holds no text with the character 0.
-TEXT_PATTERN = r"^[^\u0000]*$"
+TEXT_PATTERN = r"^[^\x00]*$"
+NOT_BLANK_PATTERN = r"^[^\x00]*[^\x00\s][^\x00]*$"
+# Whole numbers that name a row are kept in 64 bits; the first float beyond is refused.
+_SMALLEST, _LARGEST = -(2.0**63), 2.0**63 - 1024
 
-Kind = Literal["number", "text", "moment"]
+Fields = dict[str, TypedDictField]
 
 
-@dataclass(frozen=True)
-class RowColumn:
-    """One value of a row.
+def row_fields(recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool) -> Fields:
+    """Describe what a row may hold, for the features of one model.
 
-    Attributes:
-        name: Its name.
-        kind: JSON number, JSON text, or a local moment in ISO 8601 as JSON text.
-        required: Whether it must be sent.
-        missing: Whether null may be sent.
-        minimum: Smallest value that is taken.
-        maximum: Largest value that is taken.
-        whole: Whether only whole numbers are taken.
-        allowed: The only values that are taken.
-        note: Meaning, for people.
+    Args:
+        recipe: How the model's features are made.
+        problem: The contract.
+        enforce_bounds: Whether raw columns must keep its bounds.
+
+    Returns:
+        By name the features in the order of the model, then timestamp and key columns.
+
+    Raises:
+        ConfigurationError: If the problem has no such column or does not allow the feature.
     """
+    recipe.check(problem)
+    fields: Fields = {}
+    for spec in recipe.features:
+        if isinstance(spec, RawColumns):
+            for name in spec.names:
+                column = problem.columns[name]
+                # The key is compared as text, digit by digit, where a feature may be rounded.
+                exact = name in problem.key_columns
+                schema = _value(column, missing=column.missing, bounded=enforce_bounds, exact=exact)
+                fields[name] = _field(schema, column.unit)
+        elif not spec.columns_read:
+            note = f"made from {problem.timestamp.name} where it is left out"
+            made = _field(_number(), note, required=False)
+            fields |= dict.fromkeys(spec.output_names(), made)
+        else:
+            made = _field(core_schema.nullable_schema(_number()), spec.note)
+            fields |= dict.fromkeys(spec.output_names(), made)
+    for name in problem.row_order:
+        if name not in fields:
+            fields[name] = _field(*_key(name, problem, missing=True), required=False)
+    return fields
 
-    name: str
-    kind: Kind
-    required: bool = True
-    missing: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    whole: bool = False
-    allowed: tuple[Any, ...] | None = None
-    note: str = ""
 
-    def json_schema(self) -> dict[str, Any]:
-        """Describe the value for the OpenAPI page.
+def label_fields(problem: Problem) -> Fields:
+    """Describe what a label holds: the key columns and the target, all required."""
+    keys = {name: _field(*_key(name, problem, missing=False)) for name in problem.key_columns}
+    target = problem.columns[problem.target]
+    label = _value(target, missing=False, bounded=True, exact=False)
+    return {**keys, problem.target: _field(label, target.unit)}
 
-        Returns:
-            JSON Schema.
-        """
-        kind = "number" if self.kind == "number" else "string"
-        schema: dict[str, Any] = {"type": [kind, "null"] if self.missing else kind}
-        if self.kind == "moment":
-            schema["pattern"] = MOMENT_PATTERN
-        if self.kind == "text":
-            schema |= {"maxLength": MAXIMUM_TEXT, "pattern": TEXT_PATTERN}
-        bounds = {"minimum": self.minimum, "maximum": self.maximum}
-        schema |= {name: bound for name, bound in bounds.items() if bound is not None}
-        if self.whole:
-            schema["multipleOf"] = 1
-        if self.allowed is not None:
-            schema["enum"] = [*self.allowed, *([None] if self.missing else [])]
-        if self.note:
-            schema["description"] = self.note
+
+def body_schema(name: str, fields: Fields, maximum_rows: int, *, fail_fast: bool) -> CoreSchema:
+    """Describe a body: one list of flat rows.
+
+    Args:
+        name: Name of the list.
+        fields: What a row may hold.
+        maximum_rows: Most rows of one body.
+        fail_fast: Whether the check ends at the first row with a mistake.
+    """
+    row = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
+    rows = core_schema.list_schema(row, min_length=1, max_length=maximum_rows, fail_fast=fail_fast)
+    return core_schema.typed_dict_schema(
+        {name: core_schema.typed_dict_field(rows)}, extra_behavior="forbid"
+    )
+
+
+def _field(schema: CoreSchema, note: str = "", *, required: bool = True) -> TypedDictField:
+    return core_schema.typed_dict_field(
+        schema,
+        required=required,
+        metadata={"pydantic_js_updates": {"description": note}} if note else {},
+    )
+
+
+def _key(name: str, problem: Problem, *, missing: bool) -> tuple[CoreSchema, str]:
+    """Return the schema of a part of the key, and its meaning."""
+    if name == problem.timestamp.name:
+        schema = core_schema.nullable_schema(_moments()) if missing else _moments()
+        return schema, "local time of the row, without a time zone; with the key it names the row"
+    schema = _value(problem.columns[name], missing=missing, bounded=False, exact=True)
+    return schema, "a part of the row's key"
+
+
+def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, exact: bool) -> CoreSchema:
+    """Return the schema of a raw column's value.
+
+    Args:
+        spec: The column.
+        missing: Whether null may be sent.
+        bounded: Whether the contract's bounds are held.
+        exact: Whether a whole number keeps all its digits, since it names the row.
+    """
+    spelled: Callable[[Any], Any] | None = None
+    allowed = spec.allowed if bounded else None
+    if spec.type in MOMENT_TYPES:
+        schema = _moments()
+    elif spec.type == "category":
+        schema = _text(blank=missing)
+        if allowed is not None:
+            schema = core_schema.literal_schema([str(value) for value in allowed])
+        spelled = _text_reader(spec.missing_values, missing=missing)
+    else:
+        boolean, whole = spec.type == "boolean", spec.type in ("integer", "boolean")
+        if boolean and bounded and allowed is None:
+            allowed = (0, 1)
+        low, high = (spec.minimum, spec.maximum) if bounded else (None, None)
+        if exact and whole and allowed is None:
+            low = _SMALLEST if low is None else max(low, _SMALLEST)
+            high = _LARGEST if high is None else min(high, _LARGEST)
+        schema = _number(low, high, whole=whole and (bounded or exact))
+        if allowed is not None:
+            schema = _one_of(allowed, schema, truths=boolean)
+        elif exact and whole:
+            schema = core_schema.no_info_wrap_validator_function(_with_all_digits, schema)
+        spelled = _number_reader(spec.missing_values if missing else (), truths=boolean)
+    if missing:
+        schema = core_schema.nullable_schema(schema)
+    if spelled is None:
         return schema
+    return core_schema.no_info_before_validator_function(spelled, schema)
 
-    def core_schema(self) -> CoreSchema:
-        """Describe the value for the check.
 
-        Returns:
-            A schema of pydantic-core.
-        """
-        schema = self._value_schema()
-        return core_schema.nullable_schema(schema) if self.missing else schema
-
-    def _value_schema(self) -> CoreSchema:
-        if self.kind == "moment":
-            return core_schema.no_info_after_validator_function(
-                _moment, core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
-            )
-        if self.kind == "text":
-            if self.allowed is not None:
-                return core_schema.literal_schema(list(self.allowed))
-            return core_schema.str_schema(
-                strict=True, max_length=MAXIMUM_TEXT, pattern=r"^[^\x00]*$"
-            )
-        number = core_schema.float_schema(
-            strict=True,
-            allow_inf_nan=False,
-            ge=self.minimum,
-            le=self.maximum,
-            multiple_of=1 if self.whole else None,
-        )
-        if self.allowed is None:
-            return number
-        allowed = frozenset(float(value) for value in self.allowed)
-
-        def one_of(value: float) -> float:
-            if value not in allowed:
-                raise ValueError(f"allowed: {bounded_list(self.allowed or ())}")
+def _text_reader(missing_values: tuple[str, ...], *, missing: bool) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value is None:
             return value
+        if not isinstance(value, str):
+            raise ValueError("must be text: in quotes, as it stands in the table")
+        value = value.strip()
+        if value and value not in missing_values:
+            return value
+        if not missing:
+            raise ValueError("is missing")
+        return None
 
-        return core_schema.no_info_after_validator_function(one_of, number)
+    return read
+
+
+def _number_reader(missing_values: tuple[str, ...], *, truths: bool) -> Callable[[Any], Any] | None:
+    if not missing_values and not truths:
+        return None
+    numbers, _ = read_numbers(pd.Series(missing_values, dtype="str"), PLAIN)
+    standing_for_missing = frozenset(numbers.dropna())
+
+    def read(value: Any) -> Any:
+        if isinstance(value, bool):
+            return float(value) if truths else value
+        known = isinstance(value, int | float) and value in standing_for_missing
+        return None if known else value
+
+    return read
+
+
+def _text(*, blank: bool) -> CoreSchema:
+    pattern = TEXT_PATTERN if blank else NOT_BLANK_PATTERN
+    return core_schema.str_schema(strict=True, max_length=1000, pattern=pattern)
+
+
+def _moments() -> CoreSchema:
+    return core_schema.no_info_after_validator_function(
+        _moment, core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
+    )
+
+
+def _number(
+    minimum: float | None = None, maximum: float | None = None, *, whole: bool = False
+) -> CoreSchema:
+    return core_schema.float_schema(
+        strict=True,
+        allow_inf_nan=False,
+        ge=minimum,
+        le=maximum,
+        multiple_of=1 if whole else None,
+    )
+
+
+def _one_of(allowed: tuple[Any, ...], number: CoreSchema, *, truths: bool) -> CoreSchema:
+    known = frozenset(float(value) for value in allowed)
+
+    def check(value: float) -> float:
+        if value not in known:
+            raise ValueError(f"allowed: {bounded_list(allowed)}")
+        return value
+
+    shown: dict[str, Any] = {"enum": list(allowed)}
+    if truths:
+        shown = {"type": ["number", "boolean"], "enum": [*allowed, True, False]}
+    return core_schema.no_info_after_validator_function(
+        check, number, metadata={"pydantic_js_updates": shown}
+    )
+
+
+def _with_all_digits(value: Any, check: Callable[[Any], float]) -> int:
+    number = check(value)
+    return value if isinstance(value, int) else int(number)
 
 
 def _moment(text: str) -> datetime:
@@ -124,101 +231,3 @@ def _moment(text: str) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"the year must be from {FIRST_YEAR} to {LAST_YEAR}")
     return moment
-
-
-def row_columns(
-    recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool
-) -> tuple[RowColumn, ...]:
-    """List what a row may hold, for the features of one model.
-
-    Args:
-        recipe: How the model's features are made.
-        problem: The contract.
-        enforce_bounds: Whether raw columns must keep its bounds.
-
-    Returns:
-        The features in the order of the model, then timestamp and key columns.
-
-    Raises:
-        ConfigurationError: If the problem has no such column or does not allow the feature.
-    """
-    recipe.check(problem)
-    columns: list[RowColumn] = []
-    for spec in recipe.features:
-        if isinstance(spec, RawColumns):
-            columns += [
-                _raw(name, problem.columns[name], enforce_bounds=enforce_bounds)
-                for name in spec.names
-            ]
-        elif not spec.columns_read:
-            note = f"made from {problem.timestamp.name} where it is left out"
-            columns += [
-                RowColumn(name, "number", required=False, note=note) for name in spec.output_names()
-            ]
-        else:
-            columns += [
-                RowColumn(name, "number", missing=True, note=spec.note)
-                for name in spec.output_names()
-            ]
-    taken = {column.name for column in columns}
-    for name in problem.row_order:
-        if name not in taken:
-            columns.append(_key(name, problem))
-    return tuple(columns)
-
-
-def label_row_columns(problem: Problem) -> tuple[RowColumn, ...]:
-    """List what a label holds.
-
-    Args:
-        problem: The contract.
-
-    Returns:
-        The key columns and the target, all required.
-    """
-    keys = tuple(
-        replace(_key(name, problem), required=True, missing=False) for name in problem.key_columns
-    )
-    spec = problem.columns[problem.target].model_copy(update={"missing": False})
-    return (*keys, _raw(problem.target, spec, enforce_bounds=True))
-
-
-def _raw(name: str, spec: ColumnSpec, *, enforce_bounds: bool) -> RowColumn:
-    if spec.type == "category":
-        allowed = None if spec.allowed is None else tuple(str(value) for value in spec.allowed)
-        return RowColumn(
-            name,
-            "text",
-            missing=spec.missing,
-            allowed=allowed if enforce_bounds else None,
-            note=spec.unit,
-        )
-    if not enforce_bounds:
-        return RowColumn(name, "number", missing=spec.missing, note=spec.unit)
-    return RowColumn(
-        name,
-        "number",
-        missing=spec.missing,
-        minimum=spec.minimum,
-        maximum=spec.maximum,
-        whole=spec.type in ("integer", "boolean"),
-        allowed=(0, 1) if spec.type == "boolean" and spec.allowed is None else spec.allowed,
-        note=spec.unit,
-    )
-
-
-def _key(name: str, problem: Problem) -> RowColumn:
-    if name == problem.timestamp.name:
-        note = "local time of the row, without a time zone; with the key it names the row"
-        return RowColumn(name, "moment", required=False, missing=True, note=note)
-    spec = problem.columns[name]
-    whole = spec.type in ("integer", "boolean")
-    kinds: dict[str, Kind] = {"category": "text", "date": "moment", "datetime": "moment"}
-    return RowColumn(
-        name,
-        kinds.get(spec.type, "number"),
-        required=False,
-        missing=True,
-        whole=whole,
-        note="a part of the row's key",
-    )

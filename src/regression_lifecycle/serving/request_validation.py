@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import SchemaValidator, ValidationError
 
 from regression_lifecycle.core.errors import unknown_name
 from regression_lifecycle.serving.errors import Mistake, RefusedError
-from regression_lifecycle.serving.request_schema import RowColumn
+from regression_lifecycle.serving.request_schema import Fields, body_schema
 
 # Listing more would take longer than the answer that was asked for.
 MAXIMUM_LISTED = 1000
@@ -18,12 +19,16 @@ Row = dict[str, Any]
 
 
 class BodyReader:
-    """Reads ``{"rows": [{...}, ...]}``: one list of flat objects under one name."""
+    """Reads ``{"rows": [{...}, ...]}``: one list of flat objects under one name.
+
+    Attributes:
+        json_schema: JSON Schema of the body.
+    """
 
     def __init__(
         self,
         name: str,
-        columns: Sequence[RowColumn],
+        fields: Fields,
         maximum_rows: int,
         *,
         made: Iterable[str] = (),
@@ -33,40 +38,22 @@ class BodyReader:
 
         Args:
             name: Name of the list.
-            columns: What a row may hold.
+            fields: What a row may hold.
             maximum_rows: Most rows of one body.
             made: Columns that are made from another one where they are left out.
             made_from: That other column.
         """
         self._name = name
-        self._columns = tuple(column.name for column in columns)
+        self._columns = tuple(fields)
         self._maximum_rows = maximum_rows
         self._made = frozenset(made)
         self._made_from = made_from
-        row = core_schema.typed_dict_schema(
-            {
-                column.name: core_schema.typed_dict_field(
-                    column.core_schema(), required=column.required
-                )
-                for column in columns
-            },
-            extra_behavior="forbid",
+        schema = body_schema(name, fields, maximum_rows, fail_fast=False)
+        self._validator = SchemaValidator(schema)
+        self._first_row_only = SchemaValidator(
+            body_schema(name, fields, maximum_rows, fail_fast=True)
         )
-        self._validator, self._first_row_only = (
-            SchemaValidator(
-                core_schema.typed_dict_schema(
-                    {
-                        name: core_schema.typed_dict_field(
-                            core_schema.list_schema(
-                                row, min_length=1, max_length=maximum_rows, fail_fast=fail_fast
-                            )
-                        )
-                    },
-                    extra_behavior="forbid",
-                )
-            )
-            for fail_fast in (False, True)
-        )
+        self.json_schema = GenerateJsonSchema().generate(schema)
 
     def read(self, body: bytes) -> list[Row]:
         """Read and check a body.

@@ -1,369 +1,145 @@
-"""Lines that wait on the local disk: a folder of segments that belongs to one process.
+"""Lines that wait on the local disk until the store has them.
 
-A folder ``<base>/<n>`` holds ``.lock``, segments ``000000000001.jsonl`` and so on, the place up to
-which lines are done (``position.json``), and lines that were set aside (``refused.jsonl``). The
-operating system keeps the lock, so the folder of a dead process can be taken over.
+A SQLite file that the processes of one machine share: what a dead one leaves, any other moves.
+Two may move the same line, which a reader that goes by a key does not mind.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import sqlite3
 import threading
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from filelock import FileLock
+
+from regression_lifecycle.core.errors import LifecycleError
 
 MEGABYTE = 1_000_000
-_POSITION, _REFUSED = "position.json", "refused.jsonl"
-
-
-class SpoolFullError(Exception):
-    """The spool holds as much as it may."""
-
-    def __init__(self, text: str, missing_bytes: int) -> None:
-        """Describe the full spool.
-
-        Args:
-            text: The reason.
-            missing_bytes: Room that was asked for.
-        """
-        super().__init__(text)
-        self.missing_bytes = missing_bytes
-
-
-@dataclass(order=True, frozen=True)
-class Place:
-    """A border between two lines.
-
-    Attributes:
-        segment: Number of the segment.
-        offset: Bytes from its start.
-    """
-
-    segment: int
-    offset: int
+# AUTOINCREMENT: no number is used twice, so that what is done is never a line that came later.
+_SCHEMA = """
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE IF NOT EXISTS waiting (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, appended_at REAL NOT NULL, line TEXT NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS refused (line TEXT PRIMARY KEY, reason TEXT NOT NULL);
+"""
+# Numbers have no gaps: lines are appended at one end and deleted from the other.
+_STATE = """
+    SELECT
+        ifnull((SELECT max(number) FROM waiting) - (SELECT min(number) FROM waiting) + 1, 0),
+        (SELECT appended_at FROM waiting ORDER BY number LIMIT 1),
+        (SELECT count(*) FROM refused),
+        (SELECT (page_count - freelist_count) * page_size
+            FROM pragma_page_count, pragma_freelist_count, pragma_page_size)
+"""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Lines that were read and are not done yet.
+class SpoolState:
+    """What a spool holds.
 
     Attributes:
-        lines: The lines without their line feed; the last one of a dead process may be half.
-        end: Where the next one begins.
+        waiting_rows: Lines that are not done.
+        oldest_at: Seconds since 1970 when the line that waits longest was appended; None without
+            one.
+        refused_rows: Lines that were set aside.
+        used_bytes: Bytes that all of it takes, about 16,000 of an empty one.
     """
 
-    lines: list[bytes]
-    end: Place
-
-
-@dataclass
-class _Segment:
-    number: int
-    size: int
     waiting_rows: int
+    oldest_at: float | None
+    refused_rows: int
+    used_bytes: int
 
 
 class Spool:
-    """The folder of one process; threads may append while one other thread reads."""
+    """A queue of lines in a file; any thread may use it."""
 
-    def __init__(
-        self, folder: Path, lock: BaseFileLock, maximum_mb: float, segment_mb: float, fsync: bool
-    ) -> None:
-        """Look at what is there. ``claim`` and ``orphans`` of ``spool_folders`` make spools.
+    def __init__(self, path: Path, maximum_mb: float, *, fsync: bool) -> None:
+        """Open the file, or make it.
 
         Args:
-            folder: The folder.
-            lock: Its lock, held already.
-            maximum_mb: Most megabytes that may wait.
-            segment_mb: Size at which the next segment begins.
+            path: The file, on a local disk.
+            maximum_mb: Megabytes that it may take; then it is full.
             fsync: Whether a line survives the death of the machine.
-        """
-        self.folder = folder
-        self._file_lock = lock
-        self._maximum_bytes = int(maximum_mb * MEGABYTE)
-        self._segment_bytes = int(segment_mb * MEGABYTE)
-        self._fsync = fsync
-        self._lock = threading.Lock()
-        # A segment of an earlier process is only read: its last line may be half a line.
-        self._active: FileIO | None = None
-        self._released = False
-        self._done = self._read_position()
-        self._segments = deque(self._find_segments())
-        self._last_number = max(self._done.segment, *(s.number for s in self._segments), 0)
-        self.waiting_rows = sum(segment.waiting_rows for segment in self._segments)
-        self.waiting_bytes = sum(self._waiting_bytes_of(s) for s in self._segments)
-        self.refused_rows, self._refused_bytes = _count(self.refused_path)
-
-    @property
-    def refused_path(self) -> Path:
-        """The file of the lines that were set aside."""
-        return self.folder / _REFUSED
-
-    @property
-    def done_up_to(self) -> Place:
-        """The place before which every line is done."""
-        return self._done
-
-    @property
-    def room_bytes(self) -> int:
-        """Bytes that may still be appended; lines set aside take room too."""
-        return self._maximum_bytes - self.waiting_bytes - self._refused_bytes
-
-    def append(self, data: bytes, rows: int) -> None:
-        """Write lines in one go; on return they are in the file.
-
-        Args:
-            data: Whole lines, each with its line feed.
-            rows: How many lines.
 
         Raises:
-            SpoolFullError: If they do not fit; nothing was written.
-            OSError: If the disk refuses; nothing of them will be read.
+            LifecycleError: If the file cannot be written or is no spool.
         """
-        with self._lock:
-            if self._released:
-                raise OSError("the spool is closed")
-            if len(data) > self.room_bytes:
-                raise SpoolFullError(
-                    f"the spool is full: {self.waiting_rows} rows "
-                    f"({self.waiting_bytes / MEGABYTE:.3g} MB) wait for the store",
-                    len(data),
-                )
-            file = self._writable()
-            segment = self._segments[-1]
-            try:
-                written = file.write(data)
-                if written != len(data):
-                    raise OSError(f"the disk took {written} of {len(data)} bytes")
-                if self._fsync:
-                    os.fsync(file.fileno())
-            except OSError:
-                self._cut(file, segment.size)
-                raise
-            segment.size += len(data)
-            segment.waiting_rows += rows
-            self.waiting_rows += rows
-            self.waiting_bytes += len(data)
+        self._maximum_bytes = int(maximum_mb * MEGABYTE)
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, check_same_thread=False)
+            # Nobody waits for his turn while SQLite changes the journal of a new file.
+            with FileLock(path.with_suffix(".lock"), fallback_to_soft=False):
+                self._connection.executescript(_SCHEMA)
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
+        except (OSError, sqlite3.Error) as error:
+            raise LifecycleError(
+                f"the spool of the prediction log cannot be kept in {path} ({error}); name a "
+                "local folder that can be written, or move the file away"
+            ) from error
 
-    def end(self) -> Place:
-        """Return where the next line will stand.
+    def append(self, lines: Iterable[str]) -> None:
+        """Add all lines or none; on return they survive the death of the process.
 
-        Returns:
-            The place behind all lines; what is appended later stands at it or after it.
+        Raises:
+            sqlite3.Error: If the disk refuses, or the spool is closed.
         """
-        with self._lock:
-            if not self._segments:
-                return self._done
-            return Place(self._segments[-1].number, self._segments[-1].size)
+        now = time.time()
+        with self._lock, self._connection:
+            self._connection.executemany(
+                "INSERT INTO waiting (appended_at, line) VALUES (?, ?)",
+                ((now, line) for line in lines),
+            )
 
-    def read(self, rows: int) -> Batch | None:
+    def read(self, rows: int) -> dict[int, str]:
         """Read the oldest lines that are not done. Reading again gives them again.
 
         Args:
             rows: Most lines to read.
 
         Returns:
-            Lines of one segment; None if all are done.
+            Lines by their number, in order; empty if all are done.
         """
-        while (found := self._next_bytes()) is not None:
-            start, limit = found
-            lines: list[bytes] = []
-            offset = start.offset
-            try:
-                with self._path(start.segment).open("rb") as file:
-                    file.seek(offset)
-                    while offset < limit and len(lines) < rows:
-                        line = file.readline(limit - offset)
-                        if not line:
-                            break
-                        offset += len(line)
-                        lines.append(line.rstrip(b"\n"))
-            except FileNotFoundError:
-                lines = []
-            if lines:
-                return Batch(lines, Place(start.segment, offset))
-            # Somebody deleted or shortened the file; what else waits must not wait for it.
-            self._leave(start.segment)
-        return None
+        with self._lock:
+            query = "SELECT number, line FROM waiting ORDER BY number LIMIT ?"
+            return dict(self._connection.execute(query, (rows,)))
 
-    def done(self, batch: Batch) -> None:
-        """Remember that lines need not be read again.
+    def done(self, numbers: Sequence[int], refused: Mapping[str, str]) -> None:
+        """Delete lines, and set those aside that can never be stored, for a person to look at.
 
         Args:
-            batch: What :meth:`read` gave last.
+            numbers: Numbers of the oldest lines.
+            refused: Reasons by line.
         """
-        with self._lock:
-            segment = self._segments[0]
-            self.waiting_bytes -= batch.end.offset - self._offset_in(segment)
-            segment.waiting_rows -= len(batch.lines)
-            self.waiting_rows -= len(batch.lines)
-            self._done = batch.end
-        text = json.dumps({"segment": batch.end.segment, "offset": batch.end.offset})
-        # A place that cannot be written is an older place after a restart: lines are read twice,
-        # which a reader that goes by a key does not mind. A full disk must not stop the reading,
-        # since that is what makes room.
-        with suppress(OSError):
-            staged = self.folder / f"{_POSITION}.new"
-            staged.write_text(text)
-            staged.replace(self.folder / _POSITION)
-        # Deletes the segment if this was its end.
-        self._next_bytes()
+        with self._lock, self._connection:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO refused (line, reason) VALUES (?, ?)", refused.items()
+            )
+            self._connection.execute("DELETE FROM waiting WHERE number <= ?", (max(numbers),))
 
-    def set_aside(self, entries: Sequence[str]) -> None:
-        """Keep what can never be stored, for a person to look at.
+    def state(self) -> SpoolState:
+        """Look what it holds, in a time that does not depend on it."""
+        with self._lock, closing(self._connection.execute(_STATE)) as cursor:
+            return SpoolState(*cursor.fetchone())
 
-        Args:
-            entries: Lines without a line feed.
-
-        Raises:
-            OSError: If the disk refuses.
-        """
-        data = "".join(f"{entry}\n" for entry in entries).encode()
-        with self.refused_path.open("ab") as file:
-            file.write(data)
-        with self._lock:
-            self.refused_rows += len(entries)
-            self._refused_bytes += len(data)
-
-    def oldest_line(self) -> bytes | None:
-        """Look at the line that waits longest.
-
-        Returns:
-            The line; None if nothing waits.
-        """
-        with self._lock:
-            waiting = [(s, self._offset_in(s)) for s in self._segments]
-        for segment, offset in waiting:
-            if offset < segment.size:
-                # It may be done and deleted by now.
-                with suppress(OSError), self._path(segment.number).open("rb") as file:
-                    file.seek(offset)
-                    return file.readline().rstrip(b"\n")
-        return None
-
-    def release(self) -> None:
-        """Close the files and let another process have the folder."""
-        with self._lock:
-            self._released = True
-            self._close_active()
-        # Deletes the last segment if nothing of it waits.
-        self._next_bytes()
-        self._file_lock.release()
-
-    def _writable(self) -> FileIO:
-        """Return the file to append to; a new one if the last is long, old or deleted."""
-        if self._active is not None and (
-            self._segments[-1].size >= self._segment_bytes
-            or os.fstat(self._active.fileno()).st_nlink == 0
-        ):
-            self._close_active()
-        if self._active is None:
-            number = self._last_number + 1
-            # "x": a number is never used twice, else an old place could skip new lines.
-            self._active = FileIO(self._path(number), "x")
-            self._last_number = number
-            self._segments.append(_Segment(number, 0, 0))
-            if self._fsync:
-                _sync_folder(self.folder)
-        return self._active
-
-    def _cut(self, file: FileIO, size: int) -> None:
-        try:
-            file.truncate(size)
-            file.seek(size)
-        except OSError:
-            # Half a line would stick to the next one.
-            self._close_active()
-
-    def _close_active(self) -> None:
-        if self._active is not None:
-            self._active.close()
-            self._active = None
-
-    def _next_bytes(self) -> tuple[Place, int] | None:
-        """Find the first segment with waiting lines, and delete those before it."""
-        with self._lock:
-            while self._segments:
-                segment = self._segments[0]
-                offset = self._offset_in(segment)
-                if offset < segment.size:
-                    return Place(segment.number, offset), segment.size
-                if self._active is not None and len(self._segments) == 1:
-                    return None
-                self._drop_first()
+    def why_full(self) -> str | None:
+        """Return why nothing should be appended; None if something may be."""
+        state = self.state()
+        if state.used_bytes < self._maximum_bytes:
             return None
+        return (
+            f"the spool is full: {state.waiting_rows} rows wait for the store, "
+            f"{state.used_bytes / MEGABYTE:.3g} MB are taken"
+        )
 
-    def _leave(self, number: int) -> None:
+    def close(self) -> None:
+        """Let the file go; what waits in it stays."""
         with self._lock:
-            if self._segments and self._segments[0].number == number:
-                if len(self._segments) == 1:
-                    self._close_active()
-                self._drop_first()
-
-    def _drop_first(self) -> None:
-        segment = self._segments.popleft()
-        self.waiting_bytes -= self._waiting_bytes_of(segment)
-        self.waiting_rows -= segment.waiting_rows
-        # If it stays, the next start finds it before the place that is done, and deletes it.
-        with suppress(OSError):
-            self._path(segment.number).unlink()
-
-    def _offset_in(self, segment: _Segment) -> int:
-        return self._done.offset if segment.number == self._done.segment else 0
-
-    def _waiting_bytes_of(self, segment: _Segment) -> int:
-        # After a crash of the machine a segment may be shorter than the place that was done.
-        return max(segment.size - self._offset_in(segment), 0)
-
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:012d}.jsonl"
-
-    def _read_position(self) -> Place:
-        try:
-            told = json.loads((self.folder / _POSITION).read_text())
-            return Place(int(told["segment"]), int(told["offset"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            return Place(0, 0)
-
-    def _find_segments(self) -> Iterator[_Segment]:
-        for path in sorted(self.folder.glob("*.jsonl")):
-            if not path.stem.isdecimal():
-                continue
-            number = int(path.stem)
-            if number < self._done.segment:
-                path.unlink()
-                continue
-            offset = self._done.offset if number == self._done.segment else 0
-            rows, _ = _count(path, offset)
-            yield _Segment(number, path.stat().st_size, rows)
-
-
-def _count(path: Path, offset: int = 0) -> tuple[int, int]:
-    """Count lines, a half one too, and bytes from an offset on."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            rows = size = 0
-            for line in file:
-                rows += 1
-                size += len(line)
-            return rows, size
-    except FileNotFoundError:
-        return 0, 0
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            self._connection.close()

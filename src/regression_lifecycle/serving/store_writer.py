@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 _LONGEST_REASON = 200
 
 
-def to_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+def to_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write rows as the spool keeps them.
 
     Args:
         rows: Values by column of ``SERVICE_PREDICTIONS``; moments as datetime or ISO text.
 
     Returns:
-        One line of JSON per row, in ASCII, so that no text can break a line.
+        One line of JSON per row, in ASCII, which every text can be written in.
 
     Raises:
         TypeError: If a value is of a kind that the table has no column for.
     """
-    return "".join(f"{_encode(row)}\n" for row in rows).encode("ascii")
+    return [_encode(row) for row in rows]
 
 
 def _to_json(value: Any) -> Any:
@@ -74,7 +74,7 @@ class StoreWriter:
                 "'postgresql+psycopg://user:password@host:5432/database'"
             ) from None
 
-    def write(self, lines: Sequence[bytes]) -> list[str]:
+    def write(self, lines: Sequence[str]) -> dict[str, str]:
         """Store lines; those that are stored already stay as they are.
 
         A batch that the store refuses for its data is halved until the bad rows are alone.
@@ -83,20 +83,19 @@ class StoreWriter:
             lines: Lines of the spool.
 
         Returns:
-            What was refused: JSON with ``reason`` and ``line``.
+            Reasons of the lines that were refused.
 
         Raises:
             Exception: If the store does not answer, or refuses for a reason that is not the
                 data's. Lines may be stored by then; the same call may be made again.
         """
-        rows, refused = [], []
+        rows: list[tuple[str, dict[str, Any]]] = []
+        refused: dict[str, str] = {}
         for line in lines:
             try:
                 rows.append((line, _row(line)))
             except (ValueError, TypeError) as error:
-                # A crash of the machine may leave a run of zeros, which nobody needs to see.
-                if line.strip(b"\0"):
-                    refused.append(self._refusal(line, error))
+                refused[line] = self.reason(error)
         if rows:
             self._write(rows, refused)
         return refused
@@ -112,7 +111,9 @@ class StoreWriter:
             without the rows, which SQLAlchemy adds to its own texts.
         """
         cause = getattr(error, "orig", None) or error
-        text = (str(cause).strip().splitlines() or [""])[0]
+        # A text of a row may come back that no file can hold, such as half a surrogate.
+        written = str(cause).encode(errors="backslashreplace").decode()
+        text = (written.strip().splitlines() or [""])[0]
         for secret in self._secrets():
             text = text.replace(secret, "***")
         name = type(cause).__name__
@@ -128,12 +129,12 @@ class StoreWriter:
             found.extend([value] if isinstance(value, str) else value)
         return sorted(filter(None, found), key=len, reverse=True)
 
-    def _write(self, rows: list[tuple[bytes, dict[str, Any]]], refused: list[str]) -> None:
+    def _write(self, rows: list[tuple[str, dict[str, Any]]], refused: dict[str, str]) -> None:
         error = self._data_error([row for _, row in rows])
         if error is None:
             return
         if len(rows) == 1:
-            refused.append(self._refusal(rows[0][0], error))
+            refused[rows[0][0]] = self.reason(error)
             return
         half = len(rows) // 2
         self._write(rows[:half], refused)
@@ -172,18 +173,9 @@ class StoreWriter:
         unique = frame.drop_duplicates(subset=list(SERVICE_PREDICTIONS.key))
         database.upsert_rows(self.url, SERVICE_PREDICTIONS, unique)
 
-    def _refusal(self, line: bytes, error: Exception) -> str:
-        text = line.decode("utf-8", errors="backslashreplace")
-        return json.dumps({"reason": self.reason(error), "line": text})
 
-
-def _row(line: bytes) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        row = None
-    if not isinstance(row, dict):
-        raise ValueError("not a whole line: the process or the machine died while it was written")
+def _row(line: str) -> dict[str, Any]:
+    row: dict[str, Any] = json.loads(line)
     for name in ("served_at", "timestamp"):
         if row.get(name) is not None:
             row[name] = _naive(datetime.fromisoformat(row[name]))

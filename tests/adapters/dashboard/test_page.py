@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from regression_lifecycle.adapters.dashboard import draw_picture, render_page
+from regression_lifecycle.adapters.dashboard import bundle_library, draw_picture, render_page
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.decisions.records import Reason, to_cell
 from regression_lifecycle.core.errors import LifecycleError
@@ -326,3 +326,19 @@ def test_no_colour_stands_in_a_specification(page: Page) -> None:
     written = json.dumps(page.blocks["specifications"])
     assert not re.search(r"#[0-9a-fA-F]{6}\b", written)
     assert set(page.blocks["configs"]) == {"light", "dark"}
+
+
+def test_a_stored_library_is_used_until_another_version_would_draw() -> None:
+    bundle = bundle_library()
+    head, code = bundle.split("\n", 1)
+
+    assert bundle_library(f"{head}\nstored") == f"{head}\nstored"
+    assert bundle_library("/* vl-convert-python 0.1 */\nstored") == bundle
+    assert bundle_library("") == bundle
+    assert "vega" in code
+
+
+def test_a_stored_library_cannot_end_its_script() -> None:
+    html = render_page(full_tables(), "/* </script><!-- */ let marked = 1")
+
+    assert "/* <\\/script><\\!-- */ let marked = 1" in html

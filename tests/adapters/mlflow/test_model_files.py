@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +27,11 @@ from regression_lifecycle.adapters.mlflow.model_files import (
 )
 from regression_lifecycle.core.errors import ModelError
 from tests.examples import (
+    EVERY_LIBRARY,
     FOREIGN_NAME,
+    LIBRARY_REGRESSORS,
     MODELS,
+    behind_an_encoder,
     feature_rows,
     fitted_model,
     with_foreign_estimator,
@@ -44,6 +48,17 @@ def rewrite(archive: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     with zipfile.ZipFile(archive, "w") as opened:
         for name, content in members.items():
             opened.writestr(name, content)
+
+
+class BlockedImport:
+    """Finds no package of one name."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(f"No module named '{self.package}'", name=self.package)
 
 
 @pytest.fixture
@@ -66,6 +81,49 @@ def test_a_model_that_is_read_predicts_the_same_with_missing_values_too(
 
     np.testing.assert_array_equal(read.predict(rows), model.predict(rows))
     assert model.predict(rows).nunique() > 3
+
+
+@pytest.mark.parametrize("name", EVERY_LIBRARY)
+def test_a_model_of_a_boosting_library_is_read_as_it_was_written_and_is_no_pickle(
+    tmp_path: Path, name: str
+) -> None:
+    model = fitted_model(estimator=behind_an_encoder(LIBRARY_REGRESSORS[name]))
+    rows = feature_rows(40)
+    write_archive(model, tmp_path / "model.zip", {})
+    read = read_archive(tmp_path / "model.zip")
+    again = tmp_path / "again.zip"
+    write_archive(read, again, {})
+
+    np.testing.assert_array_equal(read.predict(rows), model.predict(rows))
+    np.testing.assert_array_equal(read_archive(again).predict(rows), model.predict(rows))
+    with zipfile.ZipFile(again) as outer:
+        members = zipfile.ZipFile(io.BytesIO(outer.read("estimator.skops")))
+    own = {
+        "LightGBM": b"tree\\\\nversion=",
+        "XGBoost": b"{L\0\0\0\0\0\0\0\x07learner",
+        "CatBoost": b"CBM1",
+    }[name]
+    found = [members.read(member) for member in members.namelist()]
+    assert any(
+        own in content if name == "LightGBM" else content.startswith(own) for content in found
+    )
+    # Pickles of every protocol since 2 begin with this byte.
+    assert not [content for content in found if content.startswith(b"\x80")]
+
+
+@pytest.mark.parametrize("name", EVERY_LIBRARY)
+def test_a_library_that_is_missing_where_a_model_is_read_is_named_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_archive(fitted_model(estimator=LIBRARY_REGRESSORS[name]), tmp_path / "model.zip", {})
+    package = LIBRARY_REGRESSORS[name]["class"].partition(".")[0]
+    for module in [each for each in sys.modules if each.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "meta_path", [BlockedImport(package), *sys.meta_path])
+
+    with pytest.raises(ModelError, match=f"needs '{package}', .*: uv sync --extra boosting"):
+        read_archive(tmp_path / "model.zip")
 
 
 def test_passport_example_and_location_come_back(archive: Path) -> None:

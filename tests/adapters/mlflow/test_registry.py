@@ -26,8 +26,10 @@ from regression_lifecycle.core.models.trained_model import TrainedModel
 from tests.examples import (
     FOREIGN_NAME,
     MODELS,
+    blend_of_every_library,
     feature_rows,
     fitted_model,
+    needs_boosting,
     with_foreign_estimator,
 )
 from tests.tracking import tracking_store
@@ -61,6 +63,21 @@ class Logged(NamedTuple):
     model: TrainedModel
     location: dict[str, str]
     folder: Path
+
+
+def predict_without_the_package(folder: Path, rows: pd.DataFrame, place: Path) -> list[float]:
+    sent = json.dumps(
+        {name: [None if pd.isna(v) else v for v in column] for name, column in rows.items()}
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", PREDICT_WITHOUT_THE_PACKAGE, str(SOURCE), str(folder), sent],
+        capture_output=True,
+        text=True,
+        cwd=place,
+    )
+    assert done.returncode == 0, done.stderr
+    predicted: list[float] = json.loads(done.stdout)
+    return predicted
 
 
 @pytest.fixture(scope="module")
@@ -155,19 +172,29 @@ def test_it_predicts_in_a_process_that_does_not_have_this_package(
 ) -> None:
     rows = feature_rows(20)
     assert rows["temp"].isna().sum() >= 2
-    sent = json.dumps(
-        {name: [None if pd.isna(v) else v for v in column] for name, column in rows.items()}
-    )
 
-    done = subprocess.run(
-        [sys.executable, "-c", PREDICT_WITHOUT_THE_PACKAGE, str(SOURCE), str(logged.folder), sent],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
+    predicted = predict_without_the_package(logged.folder, rows, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    np.testing.assert_array_equal(json.loads(done.stdout), logged.model.predict(rows))
+    np.testing.assert_array_equal(predicted, logged.model.predict(rows))
+
+
+@needs_boosting
+def test_models_of_the_boosting_libraries_predict_without_this_package_and_say_what_they_need(
+    experiment: str, tmp_path: Path
+) -> None:
+    model = fitted_model("of libraries", estimator=blend_of_every_library())
+    with mlflow.start_run(experiment_id=experiment):
+        location = mlflow_registry.log_model(model, "libraries")
+    folder = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
+    rows = feature_rows(20)
+
+    predicted = predict_without_the_package(folder, rows, tmp_path)
+
+    np.testing.assert_array_equal(predicted, model.predict(rows))
+    needed = (folder / "requirements.txt").read_text().split()
+    assert f"lightgbm=={version('lightgbm')}" in needed
+    assert f"catboost=={version('catboost')}" in needed
+    assert len([line for line in needed if line.startswith("xgboost")]) == 1
 
 
 def test_an_artifact_that_holds_a_foreign_type_is_not_loaded(copied: Path) -> None:

@@ -46,6 +46,7 @@ def gate(decision, reasons=(LACKING,)):
         checks=(),
         metrics={},
         opponent="champion",
+        baseline="seasonal",
         champion_version="3",
         candidate_fingerprint="new",
         data_fingerprint="data",

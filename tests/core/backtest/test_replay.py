@@ -68,7 +68,13 @@ def series(seed=0, jump=4):
     level = np.where(moments < START + jump * pd.Timedelta("2 days"), 1.0, 1.5)
     target = level * (100 + 40 * wave) + random.normal(0, 5, len(moments))
     return pd.DataFrame(
-        {"timestamp": moments, "wave": wave, "cnt": target, "baseline": target.mean()}
+        {
+            "timestamp": moments,
+            "wave": wave,
+            "cnt": target,
+            "baseline": target.mean(),
+            "baseline_source": "mean",
+        }
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from pydantic import ValidationError
 
 from regression_lifecycle.core.data.contract import (
     IngestionParameters,
@@ -11,7 +12,9 @@ from regression_lifecycle.core.data.contract import (
     check_structure,
     enforce_contract,
     find_gaps,
+    sort_rows,
 )
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from tests.examples import with_missing_values
 
@@ -274,8 +277,8 @@ def test_too_many_broken_rows_refuse_the_table_with_counts_and_reasons(raw, prob
     message = str(caught.value)
     assert "2 of 96 rows (2.1%) break the contract" in message
     assert "maximum_rejected_share = 2.0%" in message
-    assert "temp is not a number (1 row(s), first in row 4)" in message
-    assert "cnt is below 0 (1 row(s), first in row 5)" in message
+    assert "temp is not a number (1 row(s), first in row 4: 'warm')" in message
+    assert "cnt is below 0 (1 row(s), first in row 5: '-1')" in message
 
 
 def test_exactly_the_bearable_share_is_borne(raw, problem):
@@ -289,7 +292,7 @@ def test_text_among_numbers_refuses_the_table_unless_quarantine_is_asked_for(raw
     parameters = IngestionParameters(maximum_rejected_share=0.5)
     with pytest.raises(DataContractError) as caught:
         enforce_contract(broken(raw, "temp", "warm", row=3), problem, parameters)
-    assert "temp is not a number in 1 row(s), first in row 4 ('warm')" in str(caught.value)
+    assert "temp is not a number in 1 row(s), first in row 4: 'warm'" in str(caught.value)
     assert "set ingestion.unreadable to quarantine" in str(caught.value)
     assert len(enforce_contract(broken(raw, "temp", 99), problem, parameters).rejected) == 1
 
@@ -368,3 +371,111 @@ def test_the_bike_table_keeps_its_contract_and_misses_165_hours(
         for hour in pd.date_range(gap.first_missing, gap.last_missing, freq="h")
     ]
     assert listed == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "anchor"),
+    [
+        ("1 month", "MS"),
+        ("1 month", "ME"),
+        ("1 month", "BME"),
+        ("1 quarter", "QS"),
+        ("1 quarter", "QE-JAN"),
+        ("1 year", "YS"),
+        ("1 year", "YE"),
+        ("2 weeks", "2W"),
+    ],
+)
+def test_the_calendar_has_no_false_gaps_and_keeps_true_ones(make_problem, frequency, anchor):
+    # 1999 to 2019: with leap years and without.
+    stamps = pd.date_range("1999-01-01", periods=80, freq=anchor).as_unit("us")
+    table, described = pd.DataFrame({"timestamp": stamps}), make_problem(frequency=frequency)
+
+    assert find_gaps(table, described).empty
+    gaps = find_gaps(table.drop(index=[13, 14, 40]), described)
+    assert gaps["n_missing"].tolist() == [2, 1]
+    if not anchor.startswith("B"):
+        assert gaps["first_missing"].tolist() == [stamps[13], stamps[40]]
+        assert gaps["last_missing"].tolist() == [stamps[14], stamps[40]]
+
+
+# --- times that are made of parts ---------------------------------------------------------------
+
+PARTS = {"yr": 2020, "mo": 2, "qu": 4, "wk": 53, "dy": 29, "hr": 5}
+
+
+def read_parts(make_problem, parts, **values):
+    """Read one row whose time is made of parts; the names of columns are those of PARTS."""
+    columns = {name: {"type": "integer"} for name in PARTS} | {"cnt": {"type": "integer"}}
+    described = make_problem(timestamp=parts, columns=columns, forbidden_columns={})
+    raw = pd.DataFrame([{**PARTS, "cnt": 1, **values}])
+    good, bad, _ = sort_rows(raw, described)
+    return good, bad, rejected_moments(bad, described)
+
+
+YEAR, MONTH = {"year": "yr"}, {"year": "yr", "month": "mo"}
+QUARTER, WEEK = {"year": "yr", "quarter": "qu"}, {"year": "yr", "week": "wk"}
+DAY = {**MONTH, "day": "dy"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "moment"),
+    [
+        (YEAR, "2020-01-01"),
+        (MONTH, "2020-02-01"),
+        (QUARTER, "2020-10-01"),
+        # The last week of 2020 ends with the first days of 2021.
+        (WEEK, "2020-12-28"),
+        (DAY, "2020-02-29"),
+        ({**DAY, "hour": "hr"}, "2020-02-29 05:00"),
+    ],
+)
+def test_parts_name_the_start_of_their_time(make_problem, parts, moment):
+    good, bad, _ = read_parts(make_problem, parts)
+    assert bad.empty
+    assert good["timestamp"].tolist() == [pd.Timestamp(moment)]
+    assert good["timestamp"].dtype == "datetime64[us]"
+
+
+@pytest.mark.parametrize(("year", "monday"), [(2021, "2021-01-04"), (2015, "2014-12-29")])
+def test_a_first_week_begins_on_its_monday(make_problem, year, monday):
+    good, _, _ = read_parts(make_problem, WEEK, yr=year, wk=1)
+    assert good["timestamp"].tolist() == [pd.Timestamp(monday)]
+
+
+@pytest.mark.parametrize(
+    ("parts", "values", "reason"),
+    [
+        (MONTH, {"mo": 13}, "mo is not a month from 1 to 12"),
+        (MONTH, {"mo": 0}, "mo is not a month from 1 to 12"),
+        (QUARTER, {"qu": 5}, "qu is not a quarter from 1 to 4"),
+        (YEAR, {"yr": 20}, "yr is not a year from 1678 to 2261"),
+        (WEEK, {"wk": 54}, "wk is not a week from 1 to 53"),
+        # 2021 has 52 weeks, and 29 days in February are too many.
+        (WEEK, {"yr": 2021}, "timestamp cannot be made from the raw columns"),
+        (DAY, {"yr": 2021}, "timestamp cannot be made from the raw columns"),
+        ({**DAY, "hour": "hr"}, {"hr": 24}, "hr is not an hour from 0 to 23"),
+        (MONTH, {"mo": 1.5}, "mo is not a whole number"),
+        (MONTH, {"mo": None}, "mo is missing"),
+    ],
+)
+def test_a_time_that_is_none_is_a_reason_of_its_row(make_problem, parts, values, reason):
+    good, bad, moments = read_parts(make_problem, parts, **values)
+    assert good.empty
+    assert reason in bad["rejection_reason"].iloc[0]
+    assert moments.dtype == "datetime64[us]"
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"month": "mo"}, "give either 'date'"),
+        ({"year": "yr", "date": "day"}, "give either 'date'"),
+        ({"year": "yr", "month": "mo", "quarter": "qu"}, "make no time together; possible are"),
+        ({"year": "yr", "hour": "hr"}, "make no time together"),
+        ({"year": "yr", "month": "cnt_"}, "timestamp.month: unknown column 'cnt_'"),
+    ],
+)
+def test_parts_that_make_no_time_are_refused(make_problem, parts, message):
+    with pytest.raises(ValidationError, match=message):
+        read_parts(make_problem, parts)

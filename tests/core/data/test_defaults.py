@@ -10,6 +10,7 @@ import pytest
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import read_duration, usual_length
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 
 
@@ -37,25 +38,68 @@ def problem(frequency: str = "1 hour", horizon: str = "1 day", **changes: Any) -
 
 
 @pytest.mark.parametrize(
-    ("frequency", "horizon", "window", "gap", "baseline", "season"),
+    ("frequency", "horizon", "window", "gap", "season", "block", "short_block", "age"),
     [
-        ("1 minute", "1 hour", "28 days", 60, "seasonal", "7 days"),
-        ("1 hour", "7 days", "28 days", 168, "seasonal", "7 days"),
-        ("1 day", "14 days", "28 days", 14, "seasonal", "364 days"),
-        ("7 days", "14 days", "140 days", 2, "seasonal", "364 days"),
-        # 52 weeks are no whole number of months, and a season must hit a row.
-        ("30 days", "60 days", "600 days", 2, "mean", None),
-        ("1 day", "400 days", "28 days", 400, "mean", None),
+        ("1 minute", "1 hour", "28 days", 60, "7 days", "7 days", "1 day", "84 days"),
+        ("15 minutes", "1 day", "28 days", 96, "7 days", "7 days", "1 day", "84 days"),
+        ("1 hour", "7 days", "28 days", 168, "7 days", "7 days", "1 day", "84 days"),
+        ("1 day", "14 days", "28 days", 14, "364 days", "7 days", "7 days", "84 days"),
+        ("1 day", "400 days", "28 days", 400, "728 days", "7 days", "7 days", "84 days"),
+        ("1 week", "2 weeks", "140 days", 2, "364 days", "28 days", "28 days", "420 days"),
+        # No number of years of whole weeks is a multiple, and a season must hit a row.
+        ("30 days", "60 days", "600 days", 2, None, "120 days", "120 days", "1800 days"),
+        ("1 month", "1 month", "1 year", 1, "1 year", "1 quarter", "1 quarter", "2 years"),
+        ("1 month", "18 months", "1 year", 18, "2 years", "1 quarter", "1 quarter", "2 years"),
+        # Of 31 days a month is not always as much.
+        ("1 month", "31 days", "1 year", 2, "1 year", "1 quarter", "1 quarter", "2 years"),
+        ("1 quarter", "1 quarter", "3 years", 1, "1 year", "6 months", "6 months", "6 years"),
+        ("1 year", "1 year", "10 years", 1, None, "1 year", "1 year", "20 years"),
     ],
 )
 def test_lengths_follow_frequency_and_horizon(
-    frequency: str, horizon: str, window: str, gap: int, baseline: str, season: str | None
+    frequency: str,
+    horizon: str,
+    window: str,
+    gap: int,
+    season: str | None,
+    block: str,
+    short_block: str,
+    age: str,
 ) -> None:
     derived = derive_defaults(problem(frequency, horizon))
 
     assert derived["window_length"] == window
     assert derived["gap_rows"] == gap
-    assert (derived["baseline"], derived["season"]) == (baseline, season)
+    assert derived["season"] == season
+    assert (derived["block"], derived["short_block"]) == (block, short_block)
+    assert derived["maximum_age"] == age
+
+
+def test_a_season_is_no_younger_than_the_labels() -> None:
+    late = {"label_delay": "2 days"}
+    assert derive_defaults(problem("1 day", "6 days", **late))["season"] == "364 days"
+    assert derive_defaults(problem("1 day", "5 days", **late))["season"] == "7 days"
+
+
+@pytest.mark.parametrize(
+    "frequency", ["1 hour", "1 day", "1 week", "1 month", "1 quarter", "1 year"]
+)
+def test_two_windows_are_enough_for_a_retraining(frequency: str) -> None:
+    derived = derive_defaults(problem(frequency, "1 year"))
+    window, block, step = (
+        usual_length(read_duration(derived.get(name, frequency)))
+        for name in ("window_length", "short_block", "frequency")
+    )
+
+    assert derived["retraining_rows"] <= 2 * window / step
+    assert derived["window_rows"] < window / step
+    # retraining.gate.comparison.minimum_blocks
+    assert 2 * window / block >= 5
+    assert derived["fallback_share"] == 0.2
+
+
+def test_new_series_have_no_past() -> None:
+    assert derive_defaults(problem(key=["timestamp", "shop"]))["fallback_share"] == 0.5
 
 
 def test_a_table_without_a_time_counts_rows() -> None:
@@ -64,7 +108,7 @@ def test_a_table_without_a_time_counts_rows() -> None:
     lengths = ("window_length", "block", "short_block", "maximum_age")
     rows = [pd.Timedelta(derived[name]) / pd.Timedelta("1 second") for name in lengths]
     assert rows == [100, 25, 7, 1000]
-    assert derived["baseline"] == "mean"
+    assert derived["season"] is None
     assert "calendar_weekday" not in derived["segments"]
 
 
@@ -90,16 +134,19 @@ def test_features_are_what_is_known_in_advance() -> None:
         ("1 day", ["weekday", "day_of_year", "month"]),
         ("7 days", ["day_of_year", "month"]),
         ("30 days", ["month"]),
+        ("1 month", ["month"]),
+        ("1 quarter", ["month"]),
+        ("1 year", []),
     ],
 )
 def test_calendar_parts_are_those_that_differ_between_rows(
     frequency: str, parts: list[str]
 ) -> None:
-    (calendar,) = (
+    (calendar,) = [
         spec
-        for spec in derive_defaults(problem(frequency, "60 days"))["features"]
+        for spec in derive_defaults(problem(frequency, "1 year"))["features"]
         if spec["kind"] == "calendar"
-    )
+    ] or [{"parts": []}]
 
     assert calendar["parts"] == parts
 

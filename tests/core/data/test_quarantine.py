@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.quarantine import refuse_bad_share, rejected_moments
+from regression_lifecycle.core.data.quarantine import refuse_bad_share
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 
 

@@ -52,6 +52,7 @@ GATE = GateDecision(
     checks=(CHECK, OPEN),
     metrics={"candidate": {"rmse": 3.0, "r2": None}},
     opponent="champion",
+    baseline="seasonal",
     champion_version="3",
     candidate_fingerprint="new",
     data_fingerprint="data",

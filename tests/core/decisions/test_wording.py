@@ -41,7 +41,26 @@ def proven(improvement, lower, asked):
     }
 
 
+FELL_BACK = {"value": 0.25, "threshold": 0.2}
+
 MESSAGES = [
+    (
+        "baseline_fallback",
+        {**FELL_BACK, "baseline": "seasonal"},
+        "the baseline (value one season ago) has no value in 25.0% of the rows, where the training "
+        "mean stands in; at most 20.0% is asked for",
+    ),
+    (
+        "baseline_fallback",
+        {**FELL_BACK, "value": 0.0, "baseline": "mean"},
+        "the baseline is the training mean, which no row lacks",
+    ),
+    (
+        "observed_improvement",
+        {"metric": "mae", "value": -0.1, "threshold": 0.0, **BASELINE, "baseline": "last_value"},
+        "mae is 10.0% higher than the baseline's (last known value); more than 0.0% lower is asked "
+        "for",
+    ),
     (
         "rows",
         {"value": 1000.0, "threshold": 1001},

@@ -7,9 +7,24 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
+from regression_lifecycle.core.evaluation.baseline import (
+    BaselineParameters,
+    add_baseline,
+    choose_baseline,
+    naive_forecasts,
+)
 
 DAILY = BaselineParameters(season="1 day", seasons_back=2)
+
+
+def forecast(kind, past, rows, mean, problem, parameters):
+    """One naive forecast, the mean where it has no value."""
+    made = naive_forecasts(past, rows, {"mean": mean}, problem, parameters)
+    return add_baseline(rows, made, kind)["baseline"]
+
+
+def seasonal(*arguments):
+    return forecast("seasonal", *arguments)
 
 
 @pytest.fixture
@@ -20,7 +35,7 @@ def history(observations):
 
 def test_the_forecast_is_the_value_one_season_ago(history, problem):
     rows = history.iloc[48:].sample(frac=1, random_state=1)
-    made = baseline_forecast(history, rows, -1.0, problem, DAILY)
+    made = seasonal(history, rows, -1.0, problem, DAILY)
     assert made.index.equals(rows.index)
     assert made.tolist() == (rows["cnt"] - 24).tolist()
 
@@ -28,32 +43,89 @@ def test_the_forecast_is_the_value_one_season_ago(history, problem):
 def test_a_gap_shifts_nothing_and_falls_back_season_by_season_then_to_the_mean(history, problem):
     # Hour 50 looks at 26, then 2; hour 60 at 36, then 12; both of the latter are gone for 60.
     past = history.drop(index=[26, 36, 12])
-    made = baseline_forecast(past, history.iloc[48:72], -1.0, problem, DAILY)
+    made = seasonal(past, history.iloc[48:72], -1.0, problem, DAILY)
     expected = {hour: hour - 24.0 for hour in range(48, 72)} | {50: 2.0, 60: -1.0}
     assert made.to_dict() == expected
 
 
 def test_seasons_beyond_the_allowed_number_are_not_tried(history, problem):
     parameters = BaselineParameters(season="1 day", seasons_back=1)
-    made = baseline_forecast(history.drop(index=26), history.loc[[50]], -1.0, problem, parameters)
+    made = seasonal(history.drop(index=26), history.loc[[50]], -1.0, problem, parameters)
     assert made.tolist() == [-1.0]
 
 
-def test_without_a_season_the_horizon_is_one(history, problem):
-    made = baseline_forecast(history, history.loc[[50]], -1.0, problem, BaselineParameters())
-    assert made.tolist() == [44.0]
+def test_without_a_season_there_is_no_seasonal_forecast(history, problem):
+    made = naive_forecasts(history, history, {"mean": 1.0}, problem, BaselineParameters())
+    assert list(made) == ["mean", "last_value"]
 
 
-def test_a_season_shorter_than_the_horizon_is_refused(history, problem):
-    parameters = BaselineParameters(season="5 hours")
-    with pytest.raises(ConfigurationError, match=r"shorter than the horizon.*not known yet"):
-        baseline_forecast(history, history, 0.0, problem, parameters)
+@pytest.mark.parametrize(
+    ("season", "changes", "message"),
+    [
+        (
+            "5 hours",
+            {},
+            "5 hours is shorter than problem.horizon, 6 hours, so those values",
+        ),
+        # A day is known a day late, so it is two days old when it is first of use.
+        ("1 day", {"label_delay": "1 day"}, "shorter than problem.horizon and .*, 30 hours"),
+        (
+            "365 days",
+            {"frequency": "1 month"},
+            "no multiple of .*, 1 month.*'1 year'",
+        ),
+    ],
+)
+def test_a_season_that_does_not_fit_is_refused(history, make_problem, season, changes, message):
+    parameters = BaselineParameters(season=season)
+    with pytest.raises(ConfigurationError, match=message):
+        naive_forecasts(history, history, {"mean": 0.0}, make_problem(**changes), parameters)
 
 
-def test_the_mean_is_that_of_training(history, problem):
-    parameters = BaselineParameters(kind="mean")
-    made = baseline_forecast(history, history.loc[[50, 60]], 12.5, problem, parameters)
-    assert made.to_dict() == {50: 12.5, 60: 12.5}
+def test_the_last_value_is_the_newest_that_was_known(history, problem, make_problem):
+    rows = history.loc[[50, 60, 3]]
+    # Hours 44 and 54 are six hours back; 54 is missing, so it is 53.
+    made = forecast("last_value", history.drop(index=54), rows, -1.0, problem, DAILY)
+    assert made.tolist() == [44.0, 53.0, -1.0]
+    # Labels that come 90 minutes later: 7.5 hours back, and so the hour before.
+    late = make_problem(label_delay="90 minutes")
+    assert forecast("last_value", history, rows, -1.0, late, DAILY).tolist() == [42.0, 52.0, -1.0]
+
+
+def test_a_value_without_a_label_is_not_the_last(history, problem):
+    past = history.assign(cnt=history["cnt"].where(history.index != 44))
+    assert forecast("last_value", past, history.loc[[50]], 0.0, problem, DAILY).tolist() == [43.0]
+
+
+def test_constants_are_those_of_training(history, problem):
+    made = naive_forecasts(history, history, {"mean": 12.5, "median": 3.0}, problem, DAILY)
+    assert (made["mean"] == 12.5).all()
+    assert (made["median"] == 3.0).all()
+
+
+def test_the_baseline_is_the_forecast_that_is_the_hardest_to_beat(history, problem):
+    rows = history.iloc[48:]
+    made = naive_forecasts(history, rows, {"mean": 20.0, "median": 21.0}, problem, DAILY)
+    # The target grows by one an hour: the younger the value, the better.
+    assert choose_baseline(made, rows["cnt"], "rmse") == "last_value"
+    day = pd.Series(rows["timestamp"].dt.hour, index=rows.index)
+    past = history.assign(cnt=history["timestamp"].dt.hour)
+    made = naive_forecasts(past, rows, {"mean": 11.5, "median": 11.5}, problem, DAILY)
+    assert choose_baseline(made, day, "rmse") == "seasonal"
+    # Squares are least for the mean, distances for the median.
+    skewed = pd.Series([0.0, 0.0, 0.0, 12.0])
+    made = pd.DataFrame({"mean": 3.0, "median": 0.0}, index=skewed.index)
+    assert choose_baseline(made, skewed, "rmse") == "mean"
+    assert choose_baseline(made, skewed, "mae") == "median"
+    assert choose_baseline(made, skewed * np.nan, "mae") == "mean"
+
+
+def test_where_a_value_is_missing_the_row_says_so(history, problem):
+    rows = history.iloc[48:52]
+    made = naive_forecasts(history.drop(index=[25, 1]), rows, {"mean": -1.0}, problem, DAILY)
+    told = add_baseline(rows, made, "seasonal")
+    assert told["baseline"].tolist() == [24.0, -1.0, 26.0, 27.0]
+    assert told["baseline_source"].tolist() == ["seasonal", "mean", "seasonal", "seasonal"]
 
 
 def test_later_values_never_change_the_forecast(history, problem):
@@ -64,9 +136,10 @@ def test_later_values_never_change_the_forecast(history, problem):
     for season in ("6 hours", "1 day"):
         parameters = BaselineParameters(season=season)
         made, other = (
-            baseline_forecast(past, rows, -1.0, problem, parameters) for past in (history, changed)
+            naive_forecasts(past, rows, {"mean": -1.0}, problem, parameters)
+            for past in (history, changed)
         )
-        assert made.tolist() == other.tolist()
+        assert made.equals(other)
 
 
 def test_a_group_repeats_its_own_past(make_problem, history):
@@ -75,8 +148,9 @@ def test_a_group_repeats_its_own_past(make_problem, history):
         [history.assign(sky="clear"), history.assign(sky="rain", cnt=history["cnt"] + 1000)],
         ignore_index=True,
     )
-    made = baseline_forecast(table, table.iloc[[48, 144]], -1.0, panel, DAILY)
-    assert made.tolist() == [24.0, 1024.0]
+    rows = table.iloc[[48, 144]]
+    assert seasonal(table, rows, -1.0, panel, DAILY).tolist() == [24.0, 1024.0]
+    assert forecast("last_value", table, rows, -1.0, panel, DAILY).tolist() == [42.0, 1042.0]
 
 
 def test_same_hour_last_week_on_the_bike_holdout(bike_raw, bike_observations, bike_problem):
@@ -95,7 +169,51 @@ def test_same_hour_last_week_on_the_bike_holdout(bike_raw, bike_observations, bi
     ]  # fmt: skip
     holdout = bike_observations[bike_observations["timestamp"] >= start]
     parameters = BaselineParameters(season="7 days", seasons_back=4)
-    made = baseline_forecast(bike_observations, holdout, mean, bike_problem, parameters)
+    made = seasonal(bike_observations, holdout, mean, bike_problem, parameters)
     assert made.tolist() == pytest.approx(expected)
     error = math.sqrt(((made - holdout["cnt"]) ** 2).mean())
     assert 110 < error < 114
+
+
+MONTHLY = {"frequency": "1 month", "horizon": "1 month"}
+
+
+@pytest.mark.parametrize("anchor", ["MS", "ME", "BME", "SMS"])
+def test_months_are_met_by_the_calendar_whatever_their_day(make_problem, anchor):
+    stamps = pd.date_range("1999-01-01", periods=240, freq=anchor).as_unit("us")
+    if anchor == "SMS":  # the 1st and the 15th: of two rows in a month the newer one is the last
+        stamps = stamps[1::2]
+    table = pd.DataFrame({"timestamp": stamps, "cnt": np.arange(len(stamps), dtype="float64")})
+    parameters = BaselineParameters(season="1 year", seasons_back=1)
+    rows = table.iloc[12:]
+
+    made = naive_forecasts(table, rows, {"mean": -1.0}, make_problem(**MONTHLY), parameters)
+
+    assert (made["seasonal"] == rows["cnt"] - 12).all()
+    assert (made["last_value"] == rows["cnt"] - 1).all()
+
+
+@pytest.mark.parametrize(
+    ("frequency", "anchor", "horizon", "delay", "steps"),
+    [
+        ("1 quarter", "QS", "1 quarter", None, 1),
+        ("1 quarter", "QE-JAN", "2 quarters", None, 2),
+        ("1 year", "YE", "1 year", None, 1),
+        # A month and a week, rounded up to the grid of months.
+        ("1 month", "MS", "1 month", "7 days", 2),
+        ("1 month", "ME", "1 month", "31 days", 3),
+        ("7 days", "W", "1 month", None, 5),
+    ],
+)
+def test_the_last_value_is_a_horizon_and_a_delay_old(
+    make_problem, frequency, anchor, horizon, delay, steps
+):
+    stamps = pd.date_range("2000-01-01", periods=40, freq=anchor).as_unit("us")
+    table = pd.DataFrame({"timestamp": stamps, "cnt": np.arange(40.0)})
+    lengths = {"frequency": frequency, "horizon": horizon, "label_delay": delay}
+    made = naive_forecasts(
+        table, table.iloc[10:], {"mean": 0.0}, make_problem(**lengths), BaselineParameters()
+    )
+    back = table["cnt"].iloc[10:] - made["last_value"]
+    # A month of 28 days is four weeks.
+    assert set(back) <= ({steps} if frequency != "7 days" else {4, 5})

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.decisions.records import Finding, Reason
+from regression_lifecycle.core.evaluation.baseline import (
+    BaselineParameters,
+    add_baseline,
+    choose_baseline,
+    naive_forecasts,
+)
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.gate import (
     Contestant,
@@ -164,6 +171,7 @@ def rows(candidate, champion=None, weeks=2):
             "timestamp": moments,
             "cnt": target,
             "baseline": target + 60 * noise,
+            "baseline_source": "seasonal",
             "candidate": target + candidate * noise,
         }
     )
@@ -272,3 +280,188 @@ def test_models_without_a_fingerprint_are_not_taken_for_the_same(problem, gate):
     answer = evaluate_gate(rows(20, 30), Contestant(), Contestant(version="3"), problem, gate)
 
     assert answer.decision == "promote"
+
+
+# --- the baseline -------------------------------------------------------------------------------
+
+
+def against_baseline(answer):
+    return next(c for c in answer.checks if c.figures.get("opponent") == "baseline")
+
+
+def test_a_champion_does_not_spare_a_candidate_the_baseline(ask):
+    # Much better than a bad champion, and worse than the naive forecast.
+    answer = ask(rows(70, 200))
+
+    assert answer.decision == "refuse"
+    assert against_baseline(answer).verdict == "fail"
+    assert answer.checks[-1].figures["opponent"] == "champion"
+    assert answer.checks[-1].verdict == "pass"
+
+
+@pytest.mark.parametrize("champion", [None, 200])
+def test_no_configuration_lets_the_baseline_win(problem, champion):
+    lax = GateParameters(
+        minimum_rows=1,
+        comparison={
+            "minimum_improvement": -0.9,
+            "confidence": 0.51,
+            "block": "1 day",
+            "minimum_blocks": 2,
+        },
+    )
+    opponent = None if champion is None else Contestant(version="3")
+    for error, verdict in ((59.9, "fail"), (60, "fail"), (61, "fail"), (50, "pass")):
+        answer = evaluate_gate(rows(error, champion), Contestant(), opponent, problem, lax)
+        check = against_baseline(answer)
+        assert check.verdict == verdict
+        assert (check.threshold, check.figures["confidence"]) == (0.01, 0.95)
+        assert (answer.decision == "promote") == (verdict == "pass")
+
+
+def test_more_may_be_asked_against_the_baseline(problem):
+    strict = GateParameters(
+        minimum_rows=1,
+        comparison={"minimum_improvement": 0.5, "confidence": 0.99, "block": "1 day"},
+    )
+    check = against_baseline(evaluate_gate(rows(40), Contestant(), None, problem, strict))
+    assert (check.threshold, check.figures["confidence"], check.verdict) == (0.5, 0.99, "fail")
+
+
+def test_the_decision_names_the_baseline_and_how_often_it_fell_back(problem, gate):
+    table = rows(20)
+    table.loc[:32, "baseline_source"] = "mean"
+
+    answer = evaluate_gate(table, Contestant(), None, problem, gate)
+
+    assert answer.baseline == "seasonal"
+    assert answer.metrics["baseline"]["fallback_share"] == pytest.approx(33 / 336)
+    (check,) = (c for c in answer.checks if c.kind == "baseline_fallback")
+    assert (check.verdict, check.figures["baseline"]) == ("pass", "seasonal")
+
+
+def test_a_baseline_that_is_mostly_missing_is_no_yardstick(problem, gate):
+    table = rows(20)
+    table.loc[:99, "baseline_source"] = "mean"
+    answer = evaluate_gate(table, Contestant(), None, problem, gate)
+    assert [reason.kind for reason in answer.reasons] == ["baseline_fallback"]
+
+    tolerant = gate.model_copy(update={"maximum_fallback_share": 0.5})
+    assert evaluate_gate(table, Contestant(), None, problem, tolerant).decision == "promote"
+    # The mean itself is never missing.
+    naive = evaluate_gate(table.assign(baseline_source="mean"), Contestant(), None, problem, gate)
+    assert (naive.baseline, naive.decision) == ("mean", "promote")
+
+
+# --- noise --------------------------------------------------------------------------------------
+
+TARGETS = {
+    "normal": lambda random, n: random.normal(50, 10, n),
+    "around zero": lambda random, n: random.normal(0, 1, n),
+    "poisson": lambda random, n: random.poisson(3, n).astype(float),
+    "heavy": lambda random, n: random.standard_t(2.2, n),
+    "skewed": lambda random, n: random.lognormal(0, 1.2, n),
+}
+TABLES = {
+    "1 month": ("MS", 300, {"timestamp": {"date": "day"}, "horizon": "1 month"}),
+    "1 day": ("D", 730, {"timestamp": {"date": "day"}, "horizon": "7 days"}),
+    "1 second": ("s", 1000, {"timestamp": {"rows": True}, "horizon": "1 second"}),
+}
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+@pytest.mark.parametrize("shape", TARGETS)
+@pytest.mark.parametrize("frequency", TABLES)
+def test_noise_is_never_promoted_whatever_checks_are_removed(
+    make_problem, frequency, shape, metric
+):
+    anchor, n, changes = TABLES[frequency]
+    described = make_problem(frequency=frequency, **changes)
+    derived = derive_defaults(described)
+    stamps = pd.date_range("1970-01-01", periods=n, freq=anchor).as_unit("us")
+    cut = n * 4 // 5
+    promoted = []
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        target = TARGETS[shape](random, n)
+        table = pd.DataFrame({"timestamp": stamps, "cnt": target})
+        past, judged = target[:cut], table.iloc[cut:]
+        slope, level = np.polyfit(np.arange(cut), past, 1)
+        features = random.normal(size=(n, 3))
+        weights = np.linalg.lstsq(features[:cut], past - past.mean(), rcond=None)[0]
+        candidates = {
+            "mean": np.full(n - cut, past.mean() + 1e-12),
+            "median": np.full(n - cut, np.median(past)),
+            "recent mean": np.full(n - cut, past[-50:].mean()),
+            "trend": level + slope * np.arange(cut, n),
+            "regression": past.mean() + features[cut:] @ weights,
+            "shrunk": past.mean() + 0.3 * features[cut:] @ weights,
+        }
+        forecasts = naive_forecasts(
+            table,
+            judged,
+            {"mean": past.mean(), "median": np.median(past)},
+            described,
+            BaselineParameters(season=derived["season"]),
+        )
+        best = choose_baseline(forecasts, judged["cnt"], metric)
+        judged = add_baseline(judged, forecasts, best)
+        lax = GateParameters(
+            minimum_rows=1,
+            checks={"rmse": None, "r2": None, "bias": None},
+            comparison={
+                "metric": metric,
+                "minimum_improvement": -0.9,
+                "confidence": 0.51,
+                "block": derived["short_block"],
+                "minimum_blocks": 2,
+                "resamples": 500,
+            },
+        )
+        # A bad champion makes no candidate good.
+        champion = Contestant(version="1") if seed % 2 else None
+        for name, forecast in candidates.items():
+            asked = judged.assign(candidate=forecast, champion=judged["cnt"] + 100)
+            answer = evaluate_gate(asked, Contestant(), champion, described, lax)
+            if answer.decision == "promote":
+                promoted.append((seed, name))
+    assert promoted == []
+
+
+def test_a_model_that_is_as_good_as_the_last_value_is_refused_where_a_year_ago_is_weak(
+    make_problem,
+):
+    # Five prices that wander: last month says nearly all, a year ago little.
+    described = make_problem(
+        frequency="1 month", horizon="1 month", key=["timestamp", "sky"], timestamp={"date": "day"}
+    )
+    stamps = pd.date_range("2000-01-01", periods=240, freq="ME").as_unit("us")
+    random = np.random.default_rng(0)
+    table = pd.concat(
+        [
+            pd.DataFrame(
+                {"timestamp": stamps, "sky": name, "cnt": 100 + random.normal(0, 5, 240).cumsum()}
+            )
+            for name in "abcde"
+        ]
+    ).sort_values(["timestamp", "sky"], ignore_index=True)
+    past = table["timestamp"] < "2016-01-01"
+    judged, mean = table[~past], table.loc[past, "cnt"].mean()
+    forecasts = naive_forecasts(
+        table, judged, {"mean": mean}, described, BaselineParameters(season="1 year")
+    )
+    best = choose_baseline(forecasts, judged["cnt"], "rmse")
+    judged = add_baseline(judged, forecasts, best)
+    judged["candidate"] = judged["baseline"] + 0.01
+
+    gate = GateParameters(comparison={"block": "1 quarter"})
+    answer = evaluate_gate(judged, Contestant(), None, described, gate)
+
+    assert answer.baseline == "last_value"
+    assert answer.metrics["baseline"]["fallback_share"] == 0
+    assert answer.decision == "refuse"
+    # Before, the value a year ago was the only opponent.
+    weak = evaluate_gate(
+        add_baseline(judged, forecasts, "seasonal"), Contestant(), None, described, gate
+    )
+    assert weak.decision == "promote"

@@ -372,7 +372,7 @@ def test_a_champion_whose_features_would_leak_today_is_not_compared(
     rows = build_features(observations, late, own)
 
     assert features_for(rows, own, own, observations, late) is rows
-    with pytest.raises(ConfigurationError, match=r"champion's own features .* 'cnt' 0 days 06"):
+    with pytest.raises(ConfigurationError, match=r"champion's own features .* 'cnt' 6 hours ago"):
         features_for(rows, own, champions, observations, late)
 
 
@@ -446,3 +446,78 @@ def test_every_engine_gives_the_same_table_and_the_same_predictions(
     model = HistGradientBoostingRegressor(loss="poisson", max_iter=20, random_state=0)
     model.fit(expected[features], expected["cnt"])
     assert model.predict(made[features]).tobytes() == model.predict(expected[features]).tobytes()
+
+
+# --- the calendar -------------------------------------------------------------------------------
+
+ENGINES = {
+    "pandas": lambda table: table,
+    "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
+    "duckdb": lambda table: nw.from_native(table).lazy("duckdb").to_native(),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("anchor", ["MS", "ME", "BME"])
+def test_a_month_ago_is_the_row_of_the_month_before(make_problem, recipe, anchor, engine):
+    stamps = pd.date_range("2019-01-01", periods=36, freq=anchor).as_unit("us")
+    table = times(*stamps, cnt=range(36))
+    monthly = make_problem(frequency="1 month", horizon="1 month")
+    specs = recipe(
+        lag("cnt", "1 month", name="month"),
+        lag("cnt", "1 year", "2 years", name="years"),
+        {"kind": "time_index", "name": "index", "origin": "2019-01-01", "unit": "1 quarter"},
+    )
+
+    made = nw.from_native(build_features(ENGINES[engine](table), monthly, specs))
+    made = made.collect().to_pandas() if engine != "pandas" else made.to_native()
+
+    assert made["month"].tolist()[1:] == list(range(35))
+    assert math.isnan(made["month"].iloc[0])
+    # Two years ago is missing for the second year.
+    assert made["years"].tolist()[12:] == [*range(12), *(i + 6.0 for i in range(12))]
+    np.testing.assert_allclose(made["index"], np.arange(36) / 3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_month_ago_of_a_day_is_its_day_of_the_month_before_or_the_last(
+    make_problem, recipe, engine
+):
+    stamps = pd.date_range("2021-01-01", "2021-03-31", freq="D").as_unit("us")
+    table = times(*stamps, cnt=range(90))
+    daily = make_problem(frequency="1 day", horizon="1 day")
+
+    made = build_features(ENGINES[engine](table), daily, recipe(lag("cnt", "1 month")))
+    made = nw.from_native(made)
+    made = made.collect().to_pandas() if engine != "pandas" else made.to_native()
+
+    assert len(made) == 90
+    ago = dict(zip(stamps.strftime("%m-%d"), made["made"], strict=True))
+    assert (ago["02-01"], ago["02-28"], ago["03-01"]) == (0, 27, 31)
+    assert [ago[f"03-{day}"] for day in (28, 29, 30, 31)] == [58] * 4
+
+
+@pytest.mark.parametrize(
+    ("age", "message"),
+    [("31 days", "none lies 31 days back; use multiples of 1 month"), ("1 month", "not known yet")],
+)
+def test_an_age_that_no_row_has_is_refused(make_problem, recipe, age, message):
+    monthly = make_problem(frequency="1 month", horizon="2 months")
+    with pytest.raises(ConfigurationError, match=message):
+        recipe(lag("cnt", age)).check(monthly)
+
+
+@pytest.mark.parametrize("age", ["27 days", "30 days"])
+def test_a_month_ahead_needs_ages_of_the_longest_month(make_problem, recipe, age):
+    daily = make_problem(frequency="1 day", horizon="1 month")
+    with pytest.raises(ConfigurationError, match="use ages from 1 month on"):
+        recipe(lag("cnt", age)).check(daily)
+    recipe(lag("cnt", "31 days", "1 month")).check(daily)
+
+
+def test_a_second_row_of_a_month_doubles_no_other(make_problem, recipe):
+    table = times("2021-01-01", "2021-01-20", "2021-02-01", cnt=[2, 4, 0])
+    monthly = make_problem(frequency="1 month", horizon="1 month")
+    made = build_features(table, monthly, recipe(lag("cnt", "1 month")))
+    assert made["made"].tolist()[-1] == 3
+    assert len(made) == 3

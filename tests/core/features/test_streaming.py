@@ -216,5 +216,5 @@ def test_only_what_the_model_reads_is_looked_at() -> None:
 def test_a_model_whose_features_are_not_known_in_time_is_not_asked() -> None:
     late = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("1 day")})
 
-    with pytest.raises(ConfigurationError, match="use ages from 1 days 06:00:00 on"):
+    with pytest.raises(ConfigurationError, match="use ages from 30 hours on"):
         BatchReader(recipe_of(LOAD), late, OBSERVATIONS, OBSERVATIONS["timestamp"].min())

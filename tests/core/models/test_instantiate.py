@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
@@ -7,6 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.models.boosting import LIBRARIES
 from regression_lifecycle.core.models.instantiate import build, load_class
 
 TWO_STAGE = "regression_lifecycle.core.estimators.LinearThenBoostingRegressor"
@@ -170,4 +173,11 @@ def test_a_mistake_deep_inside_is_reported_with_its_path():
 
 def test_a_class_that_is_not_installed_is_answered_as_such():
     with pytest.raises(ConfigurationError, match="estimator: cannot import"):
-        load_class("lightgbm.no_such_module.Model", "estimator")
+        load_class("sklearn.no_such_module.Model", "estimator")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_that_is_not_installed_is_answered_with_its_extra(library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigurationError, match=rf"'{library}'.*: uv sync --extra boosting"):
+        load_class(f"{library}.Regressor", "estimator")

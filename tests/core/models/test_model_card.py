@@ -27,6 +27,7 @@ DECISION = GateDecision(
     ),
     metrics=METRICS,
     opponent="baseline",
+    baseline="seasonal",
     champion_version="",
     candidate_fingerprint="fingerprint-f",
     data_fingerprint="fingerprint-d",
@@ -50,6 +51,7 @@ def card(make_problem, recipe):
         trained_until="2021-03-01 11:00",
         n_rows=12345,
         target_mean=1.0,
+        target_median=1.0,
     )
     return write_model_card(
         make_problem(horizon="36 hours", caveats=["The weather counts as known."]),

@@ -36,6 +36,7 @@ def model(table, recipe):
         trained_until=table["timestamp"].max(),
         n_rows=len(table),
         target_mean=float(table["cnt"].mean()),
+        target_median=float(table["cnt"].median()),
     )
     estimator = fit(make_pipeline(spec), table[names], table["cnt"], Compute())
     return TrainedModel(estimator, metadata, table[names].head(3))

@@ -518,3 +518,37 @@ def test_a_window_is_what_it_says():
     assert window.label == "2021-03"
     with pytest.raises(AttributeError):
         window.n = 4
+
+
+@pytest.mark.parametrize(
+    ("length", "origin", "starts"),
+    [
+        ("1 quarter", None, ["2019-10-01", "2020-01-01", "2020-04-01"]),
+        ("1 month", None, ["2019-11-01", "2019-12-01", "2020-01-01"]),
+        ("1 year", None, ["2019-01-01", "2020-01-01"]),
+        ("1 month", "2019-08-31", ["2019-08-31", "2019-09-30", "2019-10-31"]),
+        ("1 quarter", "2019-11-15", ["2019-11-15", "2020-02-15"]),
+    ],
+)
+def test_windows_of_months_follow_the_calendar(cut, length, origin, starts):
+    rows = hours("2019-11-15", 24 * 160)
+    windows = cut(rows, length=length, origin=origin)
+    found = column(windows, "start")
+    assert found[: len(starts)] == [pd.Timestamp(start) for start in starts]
+    assert column(windows, "end")[:-1] == found[1:]
+    assert sum(column(windows, "n")) == len(rows)
+
+
+@pytest.mark.parametrize("anchor", ["MS", "ME"])
+def test_a_year_of_months_is_complete(make_problem, anchor):
+    stamps = pd.date_range("2019-01-01", periods=30, freq=anchor).as_unit("us")
+    windows = list_windows(
+        pd.DataFrame({"timestamp": stamps}),
+        make_problem(frequency="1 month", horizon="1 month"),
+        parameters_of(length="1 year", minimum_rows=6),
+    )
+    assert [(w.key, w.n, w.status) for w in windows] == [
+        ("2019-01-01", 12, "complete"),
+        ("2020-01-01", 12, "complete"),
+        ("2021-01-01", 6, "partial"),
+    ]

@@ -93,7 +93,8 @@ def summary(
     written = [name for name in datasets if name not in read_only]
     pipeline = Pipeline([Node(lambda: None, None, written, name="all")])
     hook = SummaryHook()
-    hook.after_context_created(SimpleNamespace(project_path=root, env=env))
+    loader = SimpleNamespace(default_run_env="bikes,local")
+    hook.after_context_created(SimpleNamespace(project_path=root, env=env, config_loader=loader))
     hook.after_pipeline_run(pipeline, catalog)
     return capsys.readouterr().out
 
@@ -193,7 +194,12 @@ def test_reports_are_found_from_the_project_folder(capsys: Any, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("env", "command"),
-    [("test", "make viz ENV=test"), ("local", "make viz ("), (None, "make viz (")],
+    [
+        ("test", "make viz ENV=test"),
+        ("bikes", "make viz ENV=bikes ("),
+        ("bikes,local", "make viz ("),
+        (None, "make viz ("),
+    ],
 )
 def test_where_to_look_names_the_environment(capsys: Any, env: str | None, command: str) -> None:
     assert command in summary(capsys, env=env, training_set=1)

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 
-from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.runtime.hooks import TrackingHook
 from regression_lifecycle.runtime.hooks.tracking import SCHEMA_ROWS
 from tests.tracking import tracking_store
@@ -129,7 +130,7 @@ def test_every_field_of_a_typed_parameter_is_a_parameter_of_the_run(
     assert stored(run).data.params == {
         "section.inner.rate": "0.0",
         "section.inner.names": "('a', 'b')",
-        "section.inner.window": "7 days 00:00:00",
+        "section.inner.window": "7 days",
         "section.on": "False",
         "section.by_column.a column __C_": "3",
         "section.text": "x" * 500,

@@ -4,7 +4,7 @@ The only package that knows Altair, vl-convert and Jinja. Tables go in, one HTML
 picture come out; importing it imports none of the three.
 """
 
-from regression_lifecycle.adapters.dashboard.page import render_page
+from regression_lifecycle.adapters.dashboard.page import bundle_library, render_page
 from regression_lifecycle.adapters.dashboard.picture import draw_picture
 from regression_lifecycle.adapters.dashboard.tables import (
     Backtest,
@@ -20,6 +20,7 @@ __all__ = [
     "Deployment",
     "Monitoring",
     "PageTables",
+    "bundle_library",
     "draw_picture",
     "render_page",
 ]

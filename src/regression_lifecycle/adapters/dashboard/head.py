@@ -10,7 +10,7 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import is_number
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
 from regression_lifecycle.adapters.dashboard.windows import alarm_names
-from regression_lifecycle.core.config import duration_text
+from regression_lifecycle.core.durations import duration_text
 
 _PREVIOUS = 4
 

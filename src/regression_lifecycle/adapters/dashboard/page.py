@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from typing import Any
 
 import pandas as pd
@@ -58,11 +58,12 @@ _POLICY = (
 )
 
 
-def render_page(tables: PageTables) -> str:
+def render_page(tables: PageTables, library: str | None = None) -> str:
     """Render the page.
 
     Args:
         tables: What is shown; whatever is missing leaves a sentence that tells how to get it.
+        library: The drawing library; None for :func:`bundle_library`.
 
     Returns:
         One HTML document that needs no other file and no network.
@@ -76,7 +77,8 @@ def render_page(tables: PageTables) -> str:
     sections = {name: make(tables) for name, make in _SECTIONS.items()}
     charts = {name: c for section in sections.values() for name, c in section.charts.items()}
     data = {name: d for section in sections.values() for name, d in section.data.items()}
-    script, library = _resource("page.js"), _library() if charts else ""
+    script = _resource("page.js")
+    drawing = _in_a_script(bundle_library() if library is None else library) if charts else ""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
@@ -94,12 +96,12 @@ def render_page(tables: PageTables) -> str:
         **{name: section.content for name, section in sections.items()},
         parameters=tables.parameters,
         charts=charts,
-        policy=_POLICY.format(hashes=" ".join(_hash(code) for code in (library, script) if code)),
+        policy=_POLICY.format(hashes=" ".join(_hash(code) for code in (drawing, script) if code)),
         light=Markup(css_variables("light")),  # noqa: S704 - colours of this package
         dark=Markup(css_variables("dark")),  # noqa: S704
         css=Markup(_resource("page.css")),  # noqa: S704 - a file of this package
         script=Markup(script),  # noqa: S704
-        library=Markup(library),  # noqa: S704 - the drawing library
+        library=Markup(drawing),  # noqa: S704 - the drawing library
         blocks={name: Markup(_script_json(block)) for name, block in blocks.items()},  # noqa: S704
     )
 
@@ -125,13 +127,29 @@ def _script_json(block: Any) -> str:
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def bundle_library(stored: str = "") -> str:
+    """Bundle Vega, Vega-Lite and Vega-Embed, about 0.9 MB of JavaScript.
+
+    Args:
+        stored: A bundle of an earlier run.
+
+    Returns:
+        What is stored, if the installed vl-convert has made it; otherwise a new bundle.
+    """
+    head = f"/* vl-convert-python {metadata.version('vl-convert-python')} */\n"
+    return stored if stored.startswith(head) else head + _bundle()
+
+
 @cache
-def _library() -> str:
-    """Bundle Vega, Vega-Lite and Vega-Embed, about 0.9 MB of JavaScript."""
+def _bundle() -> str:
     import vl_convert
 
     # Its stub asks for a snippet that its code does not need.
     code: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
+    return code
+
+
+def _in_a_script(code: str) -> str:
     # In code "<\/" means "</", and a page does not end its script there.
     return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 

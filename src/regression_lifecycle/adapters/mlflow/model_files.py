@@ -13,10 +13,12 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.core.errors import ModelError, bounded_list
+from regression_lifecycle.core.models.boosting import EXTRA, LIBRARIES, store_natively
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
@@ -37,6 +39,7 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     """
     import skops.io
 
+    store_natively()
     path = folder / ESTIMATOR_FILE
     # Ten times smaller: skops writes every array as a file of its own.
     skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
@@ -85,18 +88,17 @@ def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
         return _read_files(folder, location)
     except ModelError:
         raise
+    except ModuleNotFoundError as error:
+        mend = f": uv sync --extra {EXTRA}" if error.name in LIBRARIES else ""
+        raise ModelError(f"it needs '{error.name}', which is not installed{mend}") from error
     except Exception as error:  # a damaged file fails in as many ways as it has readers
         raise ModelError(f"a damaged model ({type(error).__name__}: {error})") from error
 
 
 def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
-    import skops.io
-
-    path = folder / ESTIMATOR_FILE
-    _refuse_untrusted(path)
     example = json.loads((folder / EXAMPLE_FILE).read_text())
     return TrainedModel(
-        estimator=skops.io.load(path, trusted=list(TRUSTED_TYPES)),
+        estimator=_load_estimator(folder / ESTIMATOR_FILE),
         metadata=ModelMetadata.model_validate_json((folder / PASSPORT_FILE).read_text()),
         example=pd.read_json(
             io.StringIO(json.dumps(example)), orient="split", dtype=False, precise_float=True
@@ -116,17 +118,28 @@ def write_archive(model: TrainedModel, path: Path, location: dict[str, str]) -> 
     Raises:
         ModelError: If the model holds a type that loading would refuse.
     """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_model(model, folder)
+        pack_archive(folder, path, location)
+
+
+def pack_archive(folder: Path, path: Path, location: dict[str, str]) -> None:
+    """Put the files of a model and its location into one file, as :func:`write_archive` does.
+
+    Args:
+        folder: What :func:`write_model` wrote.
+        path: The file, ending in ``.zip``.
+        location: Where else the model is, for instance in MLflow.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            write_model(model, folder)
-            (folder / LOCATION_FILE).write_text(json.dumps(location, indent=2) + "\n")
-            # The estimator is compressed already; the archive only holds the files together.
-            with zipfile.ZipFile(staged, "w", zipfile.ZIP_STORED) as archive:
-                for file in sorted(folder.iterdir()):
-                    archive.write(file, file.name)
+        # The estimator is compressed already; the archive only holds the files together.
+        with zipfile.ZipFile(staged, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(MODEL_FILES):
+                archive.write(folder / name, name)
+            archive.writestr(LOCATION_FILE, json.dumps(location, indent=2) + "\n")
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)
@@ -178,6 +191,18 @@ def _refuse_incomplete(folder: Path) -> None:
     missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
     if missing:
         raise ModelError(f"not a model: {bounded_list(missing)} missing")
+
+
+def _load_estimator(path: Path) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        # It looks at all types before it makes an object of any.
+        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException:
+        _refuse_untrusted(path)
+        raise
 
 
 def _refuse_untrusted(path: Path) -> None:

@@ -25,12 +25,15 @@ class RegressionModel(PythonModel):
             ValueError: Naming the types.
         """
         import skops.io
+        from skops.io.exceptions import UntrustedTypesFoundException
 
         path = Path(context.artifacts["model"]) / "estimator.skops"
-        foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
-        if foreign:
-            raise ValueError(f"refusing to load untrusted types: {foreign}")
-        self._estimator = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        try:
+            # It looks at all types before it makes an object of any.
+            self._estimator = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        except UntrustedTypesFoundException as error:
+            foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
+            raise ValueError(f"refusing to load untrusted types: {foreign}") from error
 
     def predict(
         self,

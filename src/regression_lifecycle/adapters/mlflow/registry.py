@@ -18,6 +18,7 @@ from typing import Any
 
 from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model, write_model
 from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import TrainedModel
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ _REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 FINGERPRINT_TAG = "fingerprint"
 DIGEST_TAG = "digest"
+BASELINE_TAG = "baseline"
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,13 @@ class RegisteredVersion:
         return self.tags.get(DIGEST_TAG, "")
 
 
-def log_model(model: TrainedModel, name: str) -> dict[str, str]:
+def log_model(model: TrainedModel, name: str, written: Path | None = None) -> dict[str, str]:
     """Log a model to the active run, ready to be loaded and served anywhere.
 
     Args:
         model: The model.
         name: Name of the logged model.
+        written: The folder in which :func:`write_model` has written it; None to write it.
 
     Returns:
         ``model_uri``, ``model_id``, ``run_id`` and ``digest``, the hash of the model's files.
@@ -62,9 +65,10 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
     example = _as_floats(model.example)
     prediction = model.predict(example).to_frame("prediction")
     with tempfile.TemporaryDirectory() as scratch, _unchanged_path():
-        folder = Path(scratch, "model")
-        folder.mkdir()
-        write_model(model, folder)
+        folder = Path(scratch, "model") if written is None else written
+        if written is None:
+            folder.mkdir()
+            write_model(model, folder)
         digest = model_digest(folder)
         info = mlflow.pyfunc.log_model(
             name=name,
@@ -74,7 +78,7 @@ def log_model(model: TrainedModel, name: str) -> dict[str, str]:
             signature=infer_signature(example, prediction),
             input_example=example.head(2),
             # Left out, MLflow infers them in a second process, which takes half a minute.
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in _REQUIREMENTS],
+            pip_requirements=_requirements(model),
             tags={FINGERPRINT_TAG: model.metadata.fingerprint},
         )
     return {
@@ -116,7 +120,7 @@ def load_version(
         needs_digest: Whether a version without a digest is refused too.
 
     Returns:
-        The model with ``version``, ``model_uri`` and ``alias`` in its location.
+        The model with ``version``, ``model_uri``, ``alias`` and ``baseline`` in its location.
 
     Raises:
         ModelError: If it cannot be read or must not be trusted.
@@ -141,7 +145,10 @@ def load_version(
                     f"its files are not those that were registered: the tag '{DIGEST_TAG}' is "
                     f"{registered.digest[:16]}..., theirs {model_digest(folder)[:16]}..."
                 )
-            return read_model(folder, {"version": version, "model_uri": uri, "alias": alias})
+            location = {"version": version, "model_uri": uri, "alias": alias}
+            if BASELINE_TAG in registered.tags:
+                location[BASELINE_TAG] = registered.tags[BASELINE_TAG]
+            return read_model(folder, location)
     except (OSError, MlflowException, ModelError) as error:
         raise ModelError(
             f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
@@ -275,6 +282,12 @@ def _unchanged_path() -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+def _requirements(model: TrainedModel) -> list[str]:
+    versions = {name: metadata.version(name) for name in _REQUIREMENTS}
+    versions |= distribution_versions(used_libraries(model.estimator))
+    return [f"{name}=={found}" for name, found in versions.items()]
 
 
 def _as_floats(example: Any) -> Any:

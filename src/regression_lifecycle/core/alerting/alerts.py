@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.alerting.channels import AlertChannel
-from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import (
     ALERT,
@@ -27,6 +27,7 @@ from regression_lifecycle.core.decisions.records import (
     RollbackDecision,
 )
 from regression_lifecycle.core.decisions.wording import evidence, opponent, sentences
+from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 Level = Literal["info", "warning", "critical"]

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import LEVELS, Alert, AlertParameters
+from regression_lifecycle.core.durations import AnyDuration
 
 Status = Literal["sent", "failed"]
 
@@ -84,11 +85,11 @@ def _due_at(
 
 
 def _too_soon(
-    alert: Alert, told: Iterable[tuple[str, pd.Timestamp, str]], cooldown: pd.Timedelta | None
+    alert: Alert, told: Iterable[tuple[str, pd.Timestamp, str]], cooldown: AnyDuration | None
 ) -> bool:
     return cooldown is not None and any(
         key == alert.key
-        and abs(alert.as_of - as_of) < cooldown
+        and max(alert.as_of, as_of) < min(alert.as_of, as_of) + cooldown
         and LEVELS.index(level) >= LEVELS.index(alert.level)
         for key, as_of, level in told
     )

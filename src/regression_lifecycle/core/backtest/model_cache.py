@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.backtest.replay import FittedPast, History
+from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import training_rows
 from regression_lifecycle.core.models.training import (
@@ -40,7 +41,7 @@ class ModelCache:
     features: Sequence[str]
     model: ModelSpec
     compute: Compute
-    training_length: pd.Timedelta | None = None
+    training_length: AnyDuration | None = None
     minimum_training_rows: int = 10
     _fitted: dict[int, FittedPast] = field(default_factory=dict, init=False)
 

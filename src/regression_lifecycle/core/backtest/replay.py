@@ -29,6 +29,7 @@ from regression_lifecycle.core.decisions.records import (
     to_cell,
 )
 from regression_lifecycle.core.decisions.rules import PolicyState
+from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.evaluation.challenger import (
     RetrainingParameters,
     comparison_windows,
@@ -64,11 +65,11 @@ class History:
     windows: Sequence[Window]
     rows: pd.DataFrame
     bounds: Sequence[int]
-    label_delay: pd.Timedelta | None = None
+    label_delay: AnyDuration | None = None
     extras: Sequence[Mapping[str, Any]] = ()
 
     @property
-    def delay(self) -> pd.Timedelta:
+    def delay(self) -> AnyDuration:
         """Time from an observation to its label."""
         return self.label_delay or pd.Timedelta(0)
 

@@ -16,6 +16,15 @@ from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
+from regression_lifecycle.core.data.stray_moments import find_stray_moments
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    Duration,
+    duration_text,
+    period_number,
+    shift_rows,
+)
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
 
@@ -28,12 +37,16 @@ class IngestionParameters(StrictModel):
         unreadable: What a value does that cannot be read as its column's type, such as a text in
             a column of numbers. ``refuse``: the file is broken and is refused as a whole.
             ``quarantine``: the row is set aside like any other that breaks the contract.
+        maximum_gap: Longest gap that is believed between the table and the few rows (1 % of its
+            moments) at either end of it. Behind a longer one they are set aside, unless a tenth
+            of it also stands elsewhere in the table. None believes every gap.
         minimum_rows: Fewest accepted rows worth going on with.
         report_rows: Most rows handed to the data-quality report; a seeded sample beyond.
     """
 
     maximum_rejected_share: RejectedShare = 0.01
     unreadable: Literal["refuse", "quarantine"] = "refuse"
+    maximum_gap: Duration | None = None
     minimum_rows: int = Field(1, ge=1)
     report_rows: int = Field(20_000, ge=100)
 
@@ -87,7 +100,7 @@ def enforce_contract(
             tolerated), or too many rows break the contract.
     """
     check_structure(raw, problem)
-    observations, rejected, reasons = sort_rows(raw, problem)
+    observations, rejected, reasons = sort_rows(raw, problem, maximum_gap=parameters.maximum_gap)
     if parameters.unreadable == "refuse" and reasons.unreadable:
         raise DataContractError(
             f"values that cannot be read: {bounded_list(reasons.unreadable, 5)}. Correct the "
@@ -110,13 +123,19 @@ def enforce_contract(
 
 
 def sort_rows(
-    raw: pd.DataFrame, problem: Problem, first_row: int = 0
+    raw: pd.DataFrame,
+    problem: Problem,
+    first_row: int = 0,
+    maximum_gap: AnyDuration | None = None,
+    known: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Reasons]:
     """Split a table, or a piece of one, into rows that keep the contract and others.
 
     Args:
         raw: The rows, with every declared column.
         first_row: Position of the first row in the whole table, from 0.
+        maximum_gap: See :class:`IngestionParameters`.
+        known: Timestamps of the table that are beyond doubt, if only a piece is seen.
 
     Returns:
         Observations and rejected rows as :func:`enforce_contract` describes them, and what speaks
@@ -134,13 +153,30 @@ def sort_rows(
     repeated = np.zeros(len(table), dtype=bool)
     # Only among good rows: a broken row must not push out the good one that corrects it.
     repeated[~reasons.any] = table.loc[~reasons.any].duplicated(key, keep="first")
-    reasons.add(repeated, f"the key ({', '.join(key)}) stands in an earlier row already")
+    reasons.add(repeated, repeated_key(problem))
+    if maximum_gap is not None:
+        far = find_stray_moments(stamp, ~reasons.any, maximum_gap, known)
+        reasons.add(
+            far,
+            f"{problem.timestamp.name} is more than {duration_text(maximum_gap)} away from the "
+            "rest of the table; correct it, or raise maximum_gap",
+            stamp,
+        )
     bad = reasons.any
     observations = table.loc[~bad].sort_values(list(problem.row_order), kind="stable")
     observations = observations.reset_index(drop=True)
     for name, spec in problem.columns.items():
         observations[name] = final_dtype(observations[name], spec)
     return observations, reasons.set_aside(source, first_row), reasons
+
+
+def repeated_key(problem: Problem) -> str:
+    """Return what speaks against a row whose key an earlier row has."""
+    reason = f"the key ({', '.join(problem.key_columns)}) stands in an earlier row already"
+    date = problem.timestamp.date
+    if date is None or problem.columns[date].zone is None:
+        return reason
+    return f"{reason}; of an hour that the clock repeats, zone: UTC keeps both"
 
 
 def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
@@ -189,12 +225,17 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """
     stamp = observations[problem.timestamp.name].drop_duplicates()
     step = problem.frequency
-    distance = stamp.diff()
-    after = distance > step
-    # A neighbour that is late by less than a step still leaves one expected time unanswered.
-    late = distance[after] % step > pd.Timedelta(0)
-    missing = (distance[after] // step - 1).astype("int64") + late.astype("int64")
-    first = stamp.shift()[after] + step
+    if isinstance(step, CalendarDuration):
+        # Of month starts, month ends and last working days alike, none is missing.
+        steps = period_number(stamp, step).diff()
+    else:
+        # A neighbour that is late by less than a step still leaves one expected time unanswered.
+        steps = -(-stamp.diff() // step)
+    after = steps > 1
+    missing = (steps[after] - 1).astype("int64")
+    before = stamp.shift()[after]
+    month_ends = bool(stamp.dt.is_month_end.all())
+    first, last = (shift_rows(before, step, n, month_ends) for n in (missing * 0 + 1, missing))
     return pd.DataFrame(
-        {"first_missing": first, "last_missing": first + (missing - 1) * step, "n_missing": missing}
+        {"first_missing": first, "last_missing": last, "n_missing": missing}
     ).reset_index(drop=True)

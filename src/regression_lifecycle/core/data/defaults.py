@@ -6,20 +6,62 @@ any of them by a value of its own.
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    duration_text,
+    is_at_least,
+    is_multiple,
+    steps_to_cover,
+)
 
 _DAY = pd.Timedelta("1 day")
-_SEASONS = (pd.Timedelta("7 days"), pd.Timedelta("364 days"))
-_WINDOW_ROWS, _ROWS_WITHOUT_TIME = 20, 100
-_BLOCK_ROWS, _BLOCK_WITHOUT_TIME = 7, 25
+_WEEK = 7 * _DAY
+_YEAR = CalendarDuration(12)
+# 52 weeks, so that a day meets its own weekday.
+_YEAR_OF_WEEKS = 52 * _WEEK
+_LONGEST_SEASON_YEARS = 5
 _SEGMENTS = 3
 _TIME_INDEX = "2000-01-01"
+
+
+class _Rows(NamedTuple):
+    """Lengths in rows, and fewest rows, for tables of one pace.
+
+    Attributes:
+        window_length: Of a window.
+        block: Of the holdout's comparison.
+        short_block: Of a retraining's comparison.
+        gate: Fewest rows that the holdout's gate decides on.
+        retraining: Fewest rows that a retraining's gate decides on.
+        training: Fewest rows that a challenger is trained on.
+        window: Fewest rows of a window with figures.
+        drift: Fewest values of a column that are compared.
+    """
+
+    window_length: int
+    block: int
+    short_block: int
+    gate: int = 100
+    retraining: int = 28
+    training: int = 50
+    window: int = 10
+    drift: int = 20
+
+
+# Three years of months are many, three years of hours are few: what can be asked of a table
+# depends on how fast its rows come.
+_WITHOUT_TIME = _Rows(100, 25, 7)
+_FAST = _Rows(20, 7, 7)
+_WEEKLY = _Rows(20, 4, 4, gate=50)
+_MONTHLY = _Rows(12, 3, 3, gate=24, retraining=18, training=36, window=6, drift=10)
+_QUARTERLY = _Rows(12, 2, 2, gate=16, retraining=16, training=24, window=6, drift=10)
+_YEARLY = _Rows(10, 1, 1, gate=10, retraining=10, training=20, window=5, drift=10)
 
 
 def derive_defaults(problem: Problem) -> dict[str, Any]:
@@ -31,13 +73,26 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     Returns:
         Values by name, as YAML would give them:
 
-        ``window_length``: 28 days, at least 20 rows; 100 rows without a time.
+        ``maximum_gap``: beyond which a few rows at an end of the table are a mistake: a year, at
+        least 100 rows; None without a time.
+        ``window_length``: 28 days, at least 20 rows; a year of months, three of quarters, ten of
+        years; 100 rows without a time.
         ``gap_rows``: the horizon in rows: what a fold leaves out between training and test.
-        ``baseline``: ``seasonal`` where a season is at least the horizon, else ``mean``.
-        ``season``: a week or, for a longer horizon or rows of a week and more, 52 weeks.
-        ``block``: of the holdout's comparison: 7 days, at least 7 rows; 25 rows without a time.
-        ``short_block``: of a retraining's comparison: a day, at least 7 rows; 7 without a time.
-        ``maximum_age``: of a champion: 84 days, at least 3 windows; 1,000 rows without a time.
+        ``season``: the shortest of a week and 52 weeks (or some years, for rows of a month and
+        more) that is no less than horizon and label delay, and that a row lies back; None where
+        there is none, as for rows of a year.
+        ``block``: of the holdout's comparison: 7 days, at least 7 rows; 4 weeks, 3 months, 2
+        quarters or a year of slower rows; 25 rows without a time.
+        ``short_block``: of a retraining's comparison: a day, at least 7 rows; the same of slower
+        rows; 7 rows without a time.
+        ``gate_rows``, ``retraining_rows``, ``training_rows``: fewest rows that are decided on or
+        learnt from: 100, 28 and 50; less of rows that come slower than a day.
+        ``window_rows``, ``drift_rows``: fewest rows of a window, and values of a column, that are
+        looked at: 10 and 20; 6 (5 of years) and 10 of rows of a month and more.
+        ``fallback_share``: of the baseline that a gate tolerates: 0.2, or 0.5 where a key beside
+        the time names series of which some are new.
+        ``maximum_age``: of a champion: 84 days, at least 3 windows; 2 windows of rows of a month
+        and more; 1,000 rows without a time.
         ``features``: the columns known in advance, the calendar parts that the frequency can
         tell apart, and a time index that carries a trend.
         ``segments``: up to three columns known in advance that hold labels, and the weekday.
@@ -46,7 +101,16 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         negative; 0 (off, since it is a factor) and ``constant`` where it can.
     """
     step, rows = problem.frequency, problem.timestamp.rows
-    window = _ROWS_WITHOUT_TIME * step if rows else max(28 * _DAY, _WINDOW_ROWS * step)
+    pace = _pace(problem)
+    window, block, short_block = (
+        count * step for count in (pace.window_length, pace.block, pace.short_block)
+    )
+    age: AnyDuration = 2 * window
+    if isinstance(step, pd.Timedelta):
+        age = 1000 * step
+        if not rows:
+            window, block = max(28 * _DAY, window), max(_WEEK, block)
+            short_block, age = max(_DAY, short_block), max(84 * _DAY, 3 * window)
     season = _season(problem)
     columns = [
         name
@@ -58,15 +122,21 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     minimum = problem.columns[problem.target].minimum
     signed = minimum is None or minimum < 0
     return {
+        "maximum_gap": None
+        if rows
+        else duration_text(_YEAR if is_at_least(_YEAR, 100 * step) else 100 * step),
         "window_length": duration_text(window),
-        "gap_rows": math.ceil(problem.horizon / step),
-        "baseline": "mean" if season is None else "seasonal",
+        "gap_rows": steps_to_cover(problem.horizon, step),
         "season": None if season is None else duration_text(season),
-        "block": duration_text(
-            _BLOCK_WITHOUT_TIME * step if rows else max(7 * _DAY, _BLOCK_ROWS * step)
-        ),
-        "short_block": duration_text(max(_BLOCK_ROWS * step, step if rows else _DAY)),
-        "maximum_age": duration_text(1000 * step if rows else max(84 * _DAY, 3 * window)),
+        "block": duration_text(block),
+        "short_block": duration_text(short_block),
+        "gate_rows": pace.gate,
+        "retraining_rows": pace.retraining,
+        "training_rows": pace.training,
+        "window_rows": pace.window,
+        "drift_rows": pace.drift,
+        "fallback_share": 0.5 if len(problem.row_order) > 1 else 0.2,
+        "maximum_age": duration_text(age),
         "features": _features(columns, parts, step, rows),
         "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
         "drift_columns": columns,
@@ -75,38 +145,58 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _season(problem: Problem) -> pd.Timedelta | None:
+def _pace(problem: Problem) -> _Rows:
+    step = problem.frequency
+    if problem.timestamp.rows:
+        return _WITHOUT_TIME
+    if isinstance(step, CalendarDuration):
+        return _MONTHLY if step.months < 3 else _QUARTERLY if step.months < 12 else _YEARLY
+    return _FAST if step < _WEEK else _WEEKLY
+
+
+def _season(problem: Problem) -> AnyDuration | None:
     if problem.timestamp.rows:
         return None
-    fitting = [
+    step = problem.frequency
+    years = range(1, _LONGEST_SEASON_YEARS + 1)
+    seasons: list[AnyDuration] = [_WEEK, *(count * _YEAR_OF_WEEKS for count in years)]
+    if isinstance(step, CalendarDuration):
+        seasons = [count * _YEAR for count in years]
+    fitting = (
         season
-        for season in _SEASONS
-        if season >= problem.horizon
-        and season > problem.frequency
-        and not season % problem.frequency
-    ]
-    return fitting[0] if fitting else None
+        for season in seasons
+        if is_at_least(season, problem.minimum_lag)
+        and is_multiple(season, step)
+        and not is_at_least(step, season)
+    )
+    # A yearly table repeats nothing within a year, and nothing says what it repeats later.
+    return None if is_at_least(step, _YEAR_OF_WEEKS) else next(fitting, None)
 
 
 def _calendar_parts(problem: Problem) -> list[str]:
     """Name the parts of the calendar that differ between rows, and that no column is called."""
     if problem.timestamp.rows:
         return []
-    longest = {"hour": _DAY, "weekday": 7 * _DAY, "day_of_year": 28 * _DAY, "month": 364 * _DAY}
+    longest_step: dict[str, AnyDuration] = {
+        "hour": _DAY,
+        "weekday": _WEEK,
+        "day_of_year": 28 * _DAY,
+        "month": _YEAR_OF_WEEKS,
+    }
     return [
         part
-        for part, limit in longest.items()
-        if problem.frequency < limit and part not in problem.columns
+        for part, limit in longest_step.items()
+        if not is_at_least(problem.frequency, limit) and part not in problem.columns
     ]
 
 
 def _features(
-    columns: list[str], parts: list[str], step: pd.Timedelta, rows: bool
+    columns: list[str], parts: list[str], step: AnyDuration, rows: bool
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"kind": "columns", "names": columns}] if columns else []
     if parts:
         found.append({"kind": "calendar", "parts": parts})
-    unit = step if rows else max(_DAY, step)
+    unit = step if rows or not is_at_least(_DAY, step) else _DAY
     origin = "1970-01-01" if rows else _TIME_INDEX
     index = {"kind": "time_index", "name": "time_index", "origin": origin}
     return [*found, {**index, "unit": duration_text(unit), "whole": True}]

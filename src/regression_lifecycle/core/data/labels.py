@@ -9,7 +9,7 @@ from regression_lifecycle.core.data.contract import ContractResult
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
-from regression_lifecycle.core.data.raw_columns import timestamps_of, typed_column
+from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
@@ -78,7 +78,7 @@ def accept_labels(
             "problem": problem.name,
             "row_key": row_keys(keyed, problem).to_numpy(),
             "timestamp": stamp.to_numpy(),
-            "target": typed[problem.target].to_numpy(dtype="float64"),
+            "target": typed[problem.target].astype("float64").to_numpy(),
         }
     ).loc[~bad]
     good = good.drop_duplicates("row_key", keep="last")
@@ -95,7 +95,7 @@ def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
         The key's columns and the target.
     """
     stamp = problem.timestamp
-    raw = [name for name in (stamp.date, stamp.hour) if name is not None] or [stamp.name]
+    raw = list(stamp.raw_columns) or [stamp.name]
     parts = [
         part
         for name in problem.key_columns
@@ -127,7 +127,10 @@ def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Probl
 
 def _spec(name: str, problem: Problem) -> ColumnSpec:
     if name == problem.timestamp.name:
-        return ColumnSpec(type="datetime")
+        date = problem.timestamp.date
+        return ColumnSpec(
+            type="datetime", zone=None if date is None else problem.columns[date].zone
+        )
     # A label that is missing says nothing, whatever the table allows.
     return problem.columns[name].model_copy(update={"missing": False})
 
@@ -142,6 +145,6 @@ def _key_frame(typed: dict[str, pd.Series], stamp: pd.Series, problem: Problem) 
         values, spec = typed[name], problem.columns[name]
         if spec.type in ("integer", "boolean") and not spec.missing:
             # Rows that are rejected may have none; their key is not used.
-            values = values.fillna(0).astype("int64")
-        frame[name] = values
+            values = values.fillna(0)
+        frame[name] = final_dtype(values, spec)
     return pd.DataFrame(frame)

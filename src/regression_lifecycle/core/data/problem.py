@@ -7,30 +7,84 @@ and no line of Python.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from numbers import Real
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
-from regression_lifecycle.core.config import Duration, StrictModel
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.config import StrictModel, to_timestamp
+from regression_lifecycle.core.data.number_format import NumberFormat
+from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
+MOMENT_TYPES = frozenset({"date", "datetime"})
 _ROW_STEP = "1 second"
+_PARTS = ("date", "year", "quarter", "month", "week", "day", "hour")
+_TIMES = (
+    frozenset[str](),  # rows
+    frozenset({"date"}),
+    frozenset({"date", "hour"}),
+    frozenset({"year"}),
+    frozenset({"year", "quarter"}),
+    frozenset({"year", "month"}),
+    frozenset({"year", "week"}),
+    frozenset({"year", "month", "day"}),
+    frozenset({"year", "month", "day", "hour"}),
+)
+
+
+def _bound(value: Any) -> Any:
+    try:
+        return value if isinstance(value, pd.Timestamp) else float(value)
+    except (TypeError, ValueError):
+        return to_timestamp(value)
+
+
+def bound_text(bound: float | pd.Timestamp) -> str:
+    """Write the bound of a column as one would write it in YAML."""
+    return str(bound) if isinstance(bound, pd.Timestamp) else f"{bound:.15g}"
+
+
+def _word(value: Any) -> str:
+    # YAML reads yes, no and null as something else than the words that stand in the table.
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ConfigurationError(
+            f"YAML reads this entry as {value}; put it in quotes as it stands in the table"
+        )
+    return str(value)
+
+
+Bound = Annotated[
+    Any, BeforeValidator(_bound), PlainSerializer(lambda v: v if isinstance(v, float) else str(v))
+]
+"""A number, or a moment in the table's local time."""
+
+Word = Annotated[str, BeforeValidator(_word)]
+"""A value as it stands in the table."""
 
 
 class ColumnSpec(StrictModel):
     """What one column of the raw table must look like.
 
     Attributes:
-        type: How values are read. Dates and datetimes are parsed, the rest is converted.
+        type: How values are read, whatever the reader of the file took them for.
         unit: Unit or meaning, for people.
-        minimum: Smallest allowed value.
-        maximum: Largest allowed value.
+        minimum: Smallest allowed number or moment.
+        maximum: Largest allowed number or moment.
         allowed: The only allowed values.
         missing: Whether a value may be missing.
-        format: ``strptime`` format of a date or datetime; ISO 8601 if left out.
+        missing_values: Further spellings of a missing value. The empty one always is one; so are
+            NA, NaN, null and None, except among labels.
+        true_values: Further spellings of true, in any case, besides true, t, yes, y and 1.
+        false_values: Further spellings of false, in any case, besides false, f, no, n and 0.
+        format: ``strptime`` format of a date or datetime, ISO 8601 if left out; how numbers are
+            written, by example: ``1.234,5``, ``12 %``.
+        zone: Time zone into whose local time moments with a zone are brought; a moment without
+            one is local already.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,
             forecast). Only such a column may be used for its own row; any other enters as history
             older than the horizon.
@@ -38,21 +92,72 @@ class ColumnSpec(StrictModel):
 
     type: ColumnType
     unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    allowed: tuple[int | float | str, ...] | None = None
+    minimum: Bound | None = None
+    maximum: Bound | None = None
+    allowed: tuple[Any, ...] | None = None
     missing: bool = False
+    missing_values: tuple[Word, ...] = ()
+    true_values: tuple[Word, ...] = ()
+    false_values: tuple[Word, ...] = ()
     format: str | None = None
+    zone: str | None = None
     known_in_advance: bool = False
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ConfigurationError(f"minimum {self.minimum} is above maximum {self.maximum}")
-        bounded = self.minimum is not None or self.maximum is not None
-        if bounded and self.type not in NUMERIC_TYPES:
-            raise ConfigurationError(f"a column of type '{self.type}' has no minimum or maximum")
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if bounds and self.type == "category":
+            raise ConfigurationError("a column of type 'category' has no minimum or maximum")
+        for bound in bounds:
+            if isinstance(bound, pd.Timestamp) != (self.type in MOMENT_TYPES):
+                example = "a date such as '2020-01-31'" if self.type in MOMENT_TYPES else "a number"
+                raise ConfigurationError(
+                    f"'{bound_text(bound)}' cannot bound a column of type '{self.type}'; write "
+                    f"{example}"
+                )
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            low, high = map(bound_text, bounds)
+            raise ConfigurationError(f"minimum {low} is above maximum {high}")
         return self
+
+    @field_validator("allowed")
+    @classmethod
+    def _allowed_can_be_compared(cls, value: Any, info: Any) -> Any:
+        kind = info.data.get("type")
+        for item in value or ():
+            if kind == "category":
+                _word(item)
+            elif kind in MOMENT_TYPES:
+                raise ConfigurationError(
+                    f"a column of type '{kind}' has minimum and maximum, and no list of values"
+                )
+            elif isinstance(item, bool | str) or not isinstance(item, Real):
+                raise ConfigurationError(f"'{item}' is no number")
+        return value
+
+    @model_validator(mode="after")
+    def _check_spelling(self) -> Self:
+        if self.format is not None and self.type in ("integer", "float"):
+            NumberFormat.from_example(self.format)
+        elif self.format is not None and self.type not in MOMENT_TYPES:
+            raise ConfigurationError(f"a column of type '{self.type}' has no format; leave it out")
+        if self.type != "boolean" and (self.true_values or self.false_values):
+            raise ConfigurationError("true_values and false_values are for columns of type boolean")
+        both = {v.strip().lower() for v in self.true_values} & {
+            v.strip().lower() for v in self.false_values
+        }
+        if both:
+            raise ConfigurationError(f"'{min(both)}' is listed as true and as false")
+        if self.zone is not None and self.type not in MOMENT_TYPES:
+            raise ConfigurationError("zone is for columns of type date or datetime; leave it out")
+        if self.zone is not None and self.zone not in available_timezones():
+            raise ConfigurationError(unknown_name("time zone", self.zone, available_timezones(), 5))
+        return self
+
+    @property
+    def number_format(self) -> NumberFormat:
+        """How numbers are written where they are text."""
+        return NumberFormat() if self.format is None else NumberFormat.from_example(self.format)
 
     @property
     def holds_labels(self) -> bool:
@@ -66,6 +171,12 @@ class TimestampSpec(StrictModel):
     Attributes:
         name: The column that ingestion adds.
         date: Raw column with the date, or with date and time together.
+        year: Raw column with the year, where no column has the date. Alone, or with one of
+            ``month``, ``quarter`` and ``week``, it gives the start of that time.
+        quarter: Raw column with the quarter 1 to 4.
+        month: Raw column with the month 1 to 12.
+        week: Raw column with the ISO week 1 to 53, which begins on a Monday.
+        day: Raw column with the day of the month.
         hour: Raw column with the hour 0 to 23, where the date has none.
         rows: The table has no time: the order of the file stands for it. Row k, counted from 0
             over all rows of the file, gets the moment 1970-01-01 00:00 plus k times the
@@ -74,19 +185,43 @@ class TimestampSpec(StrictModel):
 
     name: str = "timestamp"
     date: str | None = None
+    year: str | None = None
+    quarter: str | None = None
+    month: str | None = None
+    week: str | None = None
+    day: str | None = None
     hour: str | None = None
     rows: bool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.date is None) == (not self.rows):
+        ways = (self.date is not None, self.year is not None, self.rows)
+        if sum(ways) != 1:
             raise ConfigurationError(
-                "give either 'date', the column with the time, or 'rows: true' for a table "
-                "without a time, whose rows stand in order"
+                "give either 'date', the column with the time, or 'year' (with 'month', 'quarter' "
+                "or 'week'), or 'rows: true' for a table without a time, whose rows stand in order"
             )
-        if self.rows and self.hour is not None:
-            raise ConfigurationError("'hour' has no meaning with 'rows: true'; leave it out")
+        if self.rows and self.parts:
+            raise ConfigurationError(
+                f"{bounded_list(self.parts)} has no meaning with 'rows: true'; leave it out"
+            )
+        parts = frozenset(self.parts)
+        if parts not in _TIMES:
+            whole = ", ".join(" + ".join(sorted(way, key=_PARTS.index)) for way in _TIMES if way)
+            raise ConfigurationError(
+                f"{bounded_list(self.parts)} make no time together; possible are: {whole}"
+            )
         return self
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The raw columns that make the time, by what they hold, such as ``year``."""
+        return {part: name for part in _PARTS if (name := getattr(self, part)) is not None}
+
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """The raw columns that make the time; none where the rows stand for it."""
+        return tuple(self.parts.values())
 
 
 class Problem(StrictModel):
@@ -97,7 +232,8 @@ class Problem(StrictModel):
         description: One sentence for reports and the model card.
         target: The column to predict. It is never a feature of its own row.
         timestamp: How the time of a row is made.
-        frequency: Distance between two observations when none is missing. For a table without
+        frequency: Distance between two observations when none is missing, such as ``1 hour`` or
+            ``1 month``. For a table without
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
@@ -141,8 +277,7 @@ class Problem(StrictModel):
     def _names_must_exist(self) -> Self:
         named = {
             "target": [self.target],
-            "timestamp.date": [self.timestamp.date] if self.timestamp.date else [],
-            "timestamp.hour": [self.timestamp.hour] if self.timestamp.hour else [],
+            **{f"timestamp.{part}": [name] for part, name in self.timestamp.parts.items()},
             "forbidden_columns": list(self.forbidden_columns),
             "key": [name for name in self.key if name != self.timestamp.name],
         }
@@ -161,9 +296,17 @@ class Problem(StrictModel):
             raise ConfigurationError(
                 f"timestamp.date: column '{date}' must be of type date or datetime"
             )
-        hour = self.timestamp.hour
-        if hour is not None and self.columns[hour].type not in NUMERIC_TYPES:
-            raise ConfigurationError(f"timestamp.hour: column '{hour}' must be of type integer")
+        for part, name in self.timestamp.parts.items():
+            if part != "date" and self.columns[name].type not in NUMERIC_TYPES:
+                raise ConfigurationError(
+                    f"timestamp.{part}: column '{name}' must be of type integer"
+                )
+        lengths = (self.frequency, self.horizon, self.label_delay)
+        if self.timestamp.rows and any(isinstance(one, CalendarDuration) for one in lengths):
+            raise ConfigurationError(
+                "with timestamp.rows there is no calendar, so frequency, horizon and label_delay "
+                "are no months, quarters or years; leave them out, or count rows in seconds"
+            )
         for name in self.key:
             if name in self.forbidden_columns:
                 raise ConfigurationError(
@@ -191,12 +334,13 @@ class Problem(StrictModel):
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
     @property
-    def minimum_lag(self) -> pd.Timedelta:
+    def minimum_lag(self) -> AnyDuration:
         """Age from which on a column that is not known in advance may be read.
 
         That is the horizon, and the delay of the labels where they have one.
         """
-        return self.horizon + (self.label_delay or pd.Timedelta(0))
+        minimum: AnyDuration = self.horizon + (self.label_delay or pd.Timedelta(0))
+        return minimum
 
     @property
     def columns_known_in_advance(self) -> list[str]:

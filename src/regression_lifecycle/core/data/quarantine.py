@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
 REASON_COLUMN = "rejection_reason"
@@ -56,9 +55,9 @@ class Reasons:
         """Begin without a reason for a table of so many rows."""
         self.any = np.zeros(n_rows, dtype=bool)
         self.unreadable: list[str] = []
-        self._found: list[tuple[str, np.ndarray]] = []
+        self._found: list[tuple[str, np.ndarray, str]] = []
 
-    def add_unreadable(self, mask: pd.Series, reason: str, values: pd.Series) -> None:
+    def add_unreadable(self, mask: pd.Series | np.ndarray, reason: str, values: pd.Series) -> None:
         """Add a reason that speaks against the file as a whole.
 
         Args:
@@ -68,25 +67,29 @@ class Reasons:
         """
         rows = np.asarray(mask, dtype=bool)
         if rows.any():
-            first = int(np.argmax(rows))
-            self.unreadable.append(
-                f"{reason} in {int(rows.sum())} row(s), first in row {first + 1} "
-                f"({str(values.iloc[first])[:40]!r})"
-            )
-        self.add(rows, reason)
+            self.unreadable.append(f"{reason} in {_whereabouts(rows, values)}")
+        self.add(rows, reason, values)
 
-    def add(self, mask: pd.Series | np.ndarray, reason: str) -> None:
-        """Add a reason, and the rows that it holds for."""
+    def add(
+        self, mask: pd.Series | np.ndarray, reason: str, values: pd.Series | None = None
+    ) -> None:
+        """Add a reason, and the rows that it holds for.
+
+        Args:
+            mask: The rows.
+            reason: What is wrong with them.
+            values: The raw values, of which the first is quoted; None if no single one is wrong.
+        """
         rows = np.asarray(mask, dtype=bool)
         if rows.any():
-            self._found.append((reason, rows))
+            self._found.append((reason, rows, _whereabouts(rows, values)))
             self.any = self.any | rows
 
     def text(self, bad: np.ndarray) -> list[str]:
         """Return for every row that is asked about all that speaks against it."""
         positions = np.flatnonzero(bad)
         return [
-            "; ".join(reason for reason, rows in self._found if rows[position])
+            "; ".join(reason for reason, rows, _ in self._found if rows[position])
             for position in positions
         ]
 
@@ -114,29 +117,10 @@ class Reasons:
 
     def counts(self) -> list[str]:
         """Return every reason with the number of its rows and the first of them."""
-        return [
-            f"{reason} ({int(rows.sum())} row(s), first in row {int(np.argmax(rows)) + 1})"
-            for reason, rows in self._found
-        ]
+        return [f"{reason} ({whereabouts})" for reason, _, whereabouts in self._found]
 
 
-def rejected_moments(rejected: pd.DataFrame, problem: Problem) -> pd.Series:
-    """Read the time of rejected rows.
-
-    Args:
-        rejected: Rejected rows as ingestion stores them, every raw value as text.
-
-    Returns:
-        Timestamps on the index of ``rejected``; missing where the row does not say.
-    """
-    spec = problem.timestamp
-    if spec.date is None or spec.date not in rejected.columns:
-        return pd.Series(pd.NaT, index=rejected.index, dtype="datetime64[us]")
-    form = problem.columns[spec.date].format or "ISO8601"
-    moments = pd.to_datetime(rejected[spec.date], errors="coerce", format=form)
-    if spec.hour is not None:
-        hours = pd.to_numeric(rejected[spec.hour], errors="coerce")
-        moments = moments.dt.normalize() + pd.to_timedelta(
-            hours.where(hours.between(0, 23)), unit="h"
-        )
-    return moments.astype("datetime64[us]")
+def _whereabouts(rows: np.ndarray, values: pd.Series | None) -> str:
+    first = int(np.argmax(rows))
+    quoted = "" if values is None else f": {str(values.iloc[first])[:40]!r}"
+    return f"{int(rows.sum())} row(s), first in row {first + 1}{quoted}"

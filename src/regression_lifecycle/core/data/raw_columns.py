@@ -2,84 +2,187 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem
+from regression_lifecycle.core.data.moments import PART_BOUNDS, assemble_moments
+from regression_lifecycle.core.data.problem import ColumnSpec, Problem, bound_text
 from regression_lifecycle.core.data.quarantine import Reasons
+from regression_lifecycle.core.data.values import (
+    FALSE_WORDS,
+    FLOAT_DIGITS,
+    MISSING_WORDS,
+    PLAIN,
+    TRUE_WORDS,
+    as_text,
+    is_one_of,
+    normalize,
+    read_moments,
+    read_numbers,
+    read_whole,
+)
+from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import bounded_list
+
+_FORMATTED = r"\d[,.'\s]\d|\d\s*%$"
 
 
 def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reasons) -> pd.Series:
     """Read a column as what it is declared to be.
 
     Args:
+        values: The column as a reader gave it, or as :func:`final_dtype` stored it.
         spec: The declaration.
         reasons: Takes up what speaks against a row.
 
     Returns:
-        Numbers as float64, dates as datetimes, labels as text; missing where a value cannot be
-        read.
+        ``float64``, ``Int64`` (whole numbers, and 0 or 1), ``datetime64[us]``, or ``str`` (labels);
+        missing where a value is missing or cannot be read.
     """
-    blank = values.isna()
-    if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_datetime64_any_dtype(
-        values
-    ):
-        blank |= values.astype("str").str.strip().isin(["", "nan", "NaN", "None"])
+    given = normalize(values)
+    blank = is_one_of(given, {"", *spec.missing_values})
+    given = given.where(~blank) if blank.any() else given
+    column = _Column(name, spec, reasons, values, given, blank)
+    typed = _READERS[spec.type](column)
     if not spec.missing:
-        reasons.add(blank, f"{name} is missing")
-    if spec.type in ("date", "datetime"):
-        zoned = _has_zone(values.where(~blank), spec)
-        local = values.where(~blank & ~zoned)
-        typed = _dates(local.astype("object") if zoned.any() else local, spec)
-        reasons.add(zoned, f"{name} has a time zone; write local times without one")
-        reasons.add_unreadable(
-            typed.isna() & ~blank & ~zoned, f"{name} is not a {spec.type}", values
-        )
-        return typed
-    if spec.type == "category":
-        typed = values.where(~blank).astype("object").map(_label, na_action="ignore")
-    else:
-        if values.dtype == bool:
-            values = values.astype("int64")
-        typed = pd.to_numeric(values.where(~blank), errors="coerce").astype("float64")
-        reasons.add_unreadable(typed.isna() & ~blank, f"{name} is not a number", values)
-        reasons.add(np.isinf(typed), f"{name} is infinite")
-        typed = typed.mask(np.isinf(typed))
-        if spec.type in ("integer", "boolean"):
-            reasons.add(typed.notna() & (typed % 1 != 0), f"{name} is not a whole number")
-        if spec.type == "boolean":
-            reasons.add(typed.notna() & ~typed.isin([0, 1]), f"{name} is neither 0 nor 1")
-        if spec.minimum is not None:
-            reasons.add(typed < spec.minimum, f"{name} is below {spec.minimum:g}")
-        if spec.maximum is not None:
-            reasons.add(typed > spec.maximum, f"{name} is above {spec.maximum:g}")
+        reasons.add(column.blank, f"{name} is missing")
     if spec.allowed is not None:
         allowed = [str(v) for v in spec.allowed] if spec.type == "category" else spec.allowed
-        reasons.add(
+        column.refuse(
             typed.notna() & ~typed.isin(list(allowed)),
             f"{name} is not one of {bounded_list(spec.allowed)}",
         )
     return typed
 
 
-def _dates(values: Any, spec: ColumnSpec) -> Any:
-    return pd.to_datetime(values, errors="coerce", format=spec.format or "ISO8601")
+@dataclass
+class _Column:
+    """One column while it is read.
+
+    Attributes:
+        raw: The values as they came.
+        given: The same in one of a few dtypes, missing where blank.
+        blank: Which values are missing.
+    """
+
+    name: str
+    spec: ColumnSpec
+    reasons: Reasons
+    raw: pd.Series
+    given: pd.Series
+    blank: pd.Series
+
+    def refuse(self, mask: pd.Series, reason: str) -> None:
+        self.reasons.add(mask.fillna(False).astype("bool"), reason, self.raw)
+
+    def refuse_out_of_bounds(self, typed: pd.Series) -> None:
+        low, high = self.spec.minimum, self.spec.maximum
+        if low is not None:
+            self.refuse(typed < low, f"{self.name} is below {bound_text(low)}")
+        if high is not None:
+            self.refuse(typed > high, f"{self.name} is above {bound_text(high)}")
+
+    def refuse_unreadable(self, typed: pd.Series, reason: str) -> None:
+        """Refuse what was not read, unless it is one of the spellings of a missing value."""
+        unread = (typed.isna() & ~self.blank).to_numpy()
+        if unread.any():
+            words = as_text(self.given[unread]).str.lower().isin(list(MISSING_WORDS)).to_numpy()
+            self.blank.iloc[np.flatnonzero(unread)[words]] = True
+            still = unread & ~self.blank.to_numpy()
+            self.reasons.add_unreadable(still, f"{self.name} {reason}", self.raw)
 
 
-def _has_zone(values: pd.Series, spec: ColumnSpec) -> pd.Series:
-    try:
-        zone = _dates(values, spec).dt.tz
-    except ValueError:  # times with and without a zone, or in several ones: one by one, then
-        return values.map(lambda value: _dates(value, spec).tzinfo is not None).astype("bool")
-    return values.notna() & (zone is not None)
+def _labels(column: _Column) -> pd.Series:
+    labels = as_text(column.given)
+    # A number that was read as one may be what stands for a missing label.
+    column.blank |= labels.isin(list(column.spec.missing_values))
+    labels = labels.where(~column.blank)
+    unread = (labels.isna() & ~column.blank).to_numpy()
+    column.reasons.add_unreadable(unread, f"{column.name} is not a label", column.raw)
+    return labels
 
 
-def _label(value: object) -> str:
-    # A blank among whole numbers makes the reader turn 1 into 1.0; the label stays "1".
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _numbers(column: _Column) -> pd.Series:
+    return _numbers_and_digits(column)[0]
+
+
+def _numbers_and_digits(column: _Column) -> tuple[pd.Series, pd.Series]:
+    name, spec = column.name, column.spec
+    numbers, digits = read_numbers(column.given, spec.number_format)
+    standing_for_missing, _ = read_numbers(pd.Series(spec.missing_values, dtype="str"), PLAIN)
+    column.blank |= numbers.notna() & numbers.isin(standing_for_missing.dropna())
+    numbers = numbers.where(~column.blank)
+    mend = f" like {spec.format}" if spec.format else ""
+    unread = column.given[numbers.isna() & ~column.blank]
+    if not spec.format and as_text(unread).str.contains(_FORMATTED, na=False).any():
+        mend = "; say by 'format' how numbers are written, for example '1.234,5' or '12 %'"
+    column.refuse_unreadable(numbers, f"is not a number{mend}")
+    column.refuse(np.isinf(numbers), f"{name} is infinite")
+    numbers = numbers.where(~np.isinf(numbers))
+    column.refuse_out_of_bounds(numbers)
+    return numbers, digits
+
+
+def _whole_numbers(column: _Column) -> pd.Series:
+    numbers, digits = _numbers_and_digits(column)
+    whole = read_whole(numbers, digits)
+    uneven = numbers % 1 != 0
+    column.refuse(numbers.notna() & uneven, f"{column.name} is not a whole number")
+    lost = numbers.notna() & ~uneven & whole.isna()
+    column.refuse(lost, f"{column.name} has more digits than a whole number can have")
+    if column.spec.missing:
+        large = numbers.abs() >= FLOAT_DIGITS
+        column.refuse(
+            large & ~lost,
+            f"{column.name} has more digits than a column with missing values keeps; declare it "
+            "as category",
+        )
+    return whole
+
+
+def _truth_values(column: _Column) -> pd.Series:
+    spec = column.spec
+    words = dict.fromkeys(FALSE_WORDS, 0) | dict.fromkeys(TRUE_WORDS, 1)
+    words |= {word.strip().lower(): 0 for word in spec.false_values}
+    words |= {word.strip().lower(): 1 for word in spec.true_values}
+    if pd.api.types.is_numeric_dtype(column.given):
+        numbers, _ = read_numbers(column.given, PLAIN)
+    else:
+        text = as_text(column.given).str.lower()
+        numbers, _ = read_numbers(text.where(~text.isin(list(words))), PLAIN)
+        numbers = numbers.fillna(text.map(words))
+    column.refuse_unreadable(
+        numbers, "is neither true nor false; name its spelling in true_values or false_values"
+    )
+    known = numbers.isin([0, 1])
+    column.refuse(numbers.notna() & ~known, f"{column.name} is neither 0 nor 1")
+    column.refuse_out_of_bounds(numbers)
+    return numbers.where(known).astype("Int64")
+
+
+def _moments(column: _Column) -> pd.Series:
+    name, spec = column.name, column.spec
+    moments, zoned = read_moments(column.given, spec.format, spec.zone)
+    column.refuse(
+        zoned,
+        f"{name} has a time zone; write local times without one, or declare 'zone' for the column",
+    )
+    column.refuse_unreadable(moments.mask(zoned, pd.Timestamp(0)), f"is not a {spec.type}")
+    column.refuse_out_of_bounds(moments)
+    return moments
+
+
+_READERS: dict[str, Callable[[_Column], pd.Series]] = {
+    "integer": _whole_numbers,
+    "float": _numbers,
+    "boolean": _truth_values,
+    "category": _labels,
+    "date": _moments,
+    "datetime": _moments,
+}
 
 
 def timestamps_of(
@@ -101,26 +204,51 @@ def timestamps_of(
         Moments as ``datetime64[us]``; missing where there is none.
     """
     spec = problem.timestamp
-    if spec.date is None:
+    if spec.rows:
         # Raw rows are numbered, so that a row that is set aside shifts no other.
         steps = np.arange(first_row, first_row + n_rows)
-        return pd.Series(pd.Timestamp(0) + steps * problem.frequency).astype("datetime64[us]")
-    stamp = typed[spec.date]
-    if spec.hour is not None:
-        hour = typed[spec.hour]
-        reasons.add((hour < 0) | (hour > 23), f"{spec.hour} is not an hour from 0 to 23")
-        # What is rejected already must not overflow here.
-        hour = hour.where(hour.between(0, 23))
-        stamp = stamp.dt.normalize() + pd.to_timedelta(hour, unit="h")
+        step = usual_length(problem.frequency)
+        return pd.Series(pd.Timestamp(0) + steps * step).astype("datetime64[us]")
+    for part, name in spec.parts.items():
+        if part != "date":
+            low, high = PART_BOUNDS[part]
+            values, article = typed[name].astype("float64"), "an" if part == "hour" else "a"
+            wrong = (values < low) | (values > high) | (values % 1 != 0) & values.notna()
+            reasons.add(wrong, f"{name} is not {article} {part} from {low} to {high}")
+    stamp = assemble_moments(
+        {
+            part: typed[name] if part == "date" else typed[name].astype("float64")
+            for part, name in spec.parts.items()
+        }
+    )
     reasons.add(stamp.isna() & ~reasons.any, f"{spec.name} cannot be made from the raw columns")
-    # One unit everywhere, so that joins by time never meet two resolutions.
-    return stamp.astype("datetime64[us]")
+    return stamp
+
+
+def rejected_moments(rejected: pd.DataFrame, problem: Problem) -> pd.Series:
+    """Read the time of rejected rows.
+
+    Args:
+        rejected: Rejected rows as ingestion stores them, every raw value as text.
+
+    Returns:
+        Timestamps on the index of ``rejected``; missing where the row does not say.
+    """
+    names = [*problem.timestamp.parts.values()]
+    if not names or not {*names} <= {*rejected.columns}:
+        return pd.Series(pd.NaT, index=rejected.index, dtype="datetime64[us]")
+    reasons = Reasons(len(rejected))
+    typed = {
+        name: typed_column(rejected[name], name, problem.columns[name], reasons) for name in names
+    }
+    return timestamps_of(typed, problem, reasons, len(rejected))
 
 
 def final_dtype(values: pd.Series, spec: ColumnSpec) -> pd.Series:
     """Return the values of accepted rows with the dtype that they are stored with."""
-    if spec.type in ("integer", "boolean") and not spec.missing:
-        return values.astype("int64")
+    if spec.type in ("integer", "boolean"):
+        # Missing values make a column float64, as every estimator takes it.
+        return values.astype("float64" if spec.missing else "int64")
     if spec.type in ("date", "datetime"):
         return values.astype("datetime64[us]")
     return values.astype("str") if spec.type == "category" else values

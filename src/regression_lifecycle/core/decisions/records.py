@@ -109,6 +109,8 @@ class GateDecision:
 
     Attributes:
         opponent: Whom the candidate met.
+        baseline: The naive forecast that was the hardest to beat; empty if there was no row. It
+            stays the baseline of the model that is promoted.
         champion_version: The model in use; empty if there is none.
         candidate_fingerprint: The model that is promoted.
         data_fingerprint: The training rows of the model that was compared.
@@ -126,6 +128,7 @@ class GateDecision:
     checks: tuple[Finding, ...]
     metrics: Metrics
     opponent: Literal["champion", "baseline"]
+    baseline: str
     champion_version: str
     candidate_fingerprint: str
     data_fingerprint: str

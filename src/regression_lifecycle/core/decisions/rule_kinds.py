@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 from pydantic import Field
 
-from regression_lifecycle.core.config import Duration
 from regression_lifecycle.core.decisions.records import Finding, Reason
 from regression_lifecycle.core.decisions.rules import (
     Action,
@@ -22,6 +21,7 @@ from regression_lifecycle.core.decisions.rules import (
     WindowRow,
     WindowRule,
 )
+from regression_lifecycle.core.durations import Duration, usual_length
 
 _DAY = pd.Timedelta("1 day")
 
@@ -223,8 +223,8 @@ class ScheduleRule(PolicyRule):
 
     @property
     def limit(self) -> float:
-        """The age in days."""
-        return float(self.maximum_age / _DAY)
+        """The age in days, of a month or a year on average."""
+        return float(usual_length(self.maximum_age) / _DAY)
 
     def find(self, state: PolicyState) -> Finding:
         """Judge the model's age."""

@@ -53,6 +53,8 @@ def check_name(finding: Finding) -> str:
         return f"{figures['metric']} better than the {_opponent(figures)}'s"
     if finding.kind == "observed_improvement":
         return f"{figures['metric']} observed against the {_opponent(figures)}'s"
+    if finding.kind == "baseline_fallback":
+        return "rows without a value of the baseline"
     return finding.kind
 
 
@@ -61,6 +63,12 @@ def opponent(decision: GateDecision) -> str:
     return _opponent(vars(decision))
 
 
+_BASELINES = {
+    "seasonal": "value one season ago",
+    "last_value": "last known value",
+    "mean": "training mean",
+    "median": "training median",
+}
 _BOUNDS = {"minimum": "at least", "maximum": "at most"}
 
 
@@ -68,6 +76,27 @@ def _opponent(figures: Figures) -> str:
     if figures["opponent"] == "baseline":
         return "baseline"
     return f"champion version {figures['champion_version']}"
+
+
+def _error_of(figures: Figures) -> str:
+    """Return whose error it is, and of the baseline which naive forecast it was."""
+    naive = figures.get("baseline")
+    return f"the {_opponent(figures)}'s" + (f" ({baseline_name(naive)})" if naive else "")
+
+
+def baseline_name(baseline: str) -> str:
+    """Return a naive forecast in words."""
+    return _BASELINES.get(baseline, baseline.replace("_", " "))
+
+
+def _baseline_fallback(figures: Figures) -> str:
+    if figures["baseline"] in ("mean", "median"):
+        return f"the baseline is the {baseline_name(figures['baseline'])}, which no row lacks"
+    return (
+        f"the baseline ({baseline_name(figures['baseline'])}) has no value in "
+        f"{figures['value']:.1%} of the rows, where the training mean stands in; at most "
+        f"{figures['threshold']:.1%} is asked for"
+    )
 
 
 def _metric(figures: Figures) -> str:
@@ -99,7 +128,7 @@ def _metric_undefined(figures: Figures) -> str:
 
 def _observed_improvement(figures: Figures) -> str:
     return (
-        f"{figures['metric']} is {_signed(figures['value'])} than the {_opponent(figures)}'s; "
+        f"{figures['metric']} is {_signed(figures['value'])} than {_error_of(figures)}; "
         f"{_asked(figures['threshold'], 'less than')}"
     )
 
@@ -109,8 +138,8 @@ def _proven_improvement(figures: Figures) -> str:
     # The bound is the worst that the rows still allow: little gain, or much loss.
     bound = f"at least {lower:.1%} lower" if lower >= 0 else f"up to {-lower:.1%} higher"
     return (
-        f"{figures['metric']} is {_signed(figures['improvement'])} than the "
-        f"{_opponent(figures)}'s, with {figures['confidence']:.0%} confidence {bound}; "
+        f"{figures['metric']} is {_signed(figures['improvement'])} than {_error_of(figures)}, "
+        f"with {figures['confidence']:.0%} confidence {bound}; "
         f"{_asked(figures['threshold'], 'at most')}"
     )
 
@@ -133,6 +162,7 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # The gate
     "rows": "{value:.0f} rows were judged, at least {threshold:.0f} are needed",
     "metric": _metric_bound,
+    "baseline_fallback": _baseline_fallback,
     "observed_improvement": _observed_improvement,
     "proven_improvement": _proven_improvement,
     "no_check": "no check was made",

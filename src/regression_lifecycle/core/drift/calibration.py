@@ -39,6 +39,7 @@ from regression_lifecycle.core.drift.parameters import (
     MethodChoice,
 )
 from regression_lifecycle.core.drift.resampling import Blocks, cells, draw_blocks, resampled
+from regression_lifecycle.core.durations import AnyDuration, usual_length
 from regression_lifecycle.core.errors import ConfigurationError
 
 THRESHOLD_DTYPES: dict[str, str] = {
@@ -156,13 +157,17 @@ def calibrated_parameters(
 
 
 def _sizes(
-    moments: pd.Series, window: int | pd.Timedelta, block: pd.Timedelta | None
+    moments: pd.Series, window: int | pd.Timedelta, block: AnyDuration | None
 ) -> tuple[int, int]:
     """Rows of a window and of a block; whole blocks fill the window."""
     rows = window if isinstance(window, int) else round(_rows_within(moments, window))
     if rows < 1:
         raise ConfigurationError(f"a window of {window} has no row; take a longer one")
-    wanted = rows if block is None else min(rows, max(1, round(_rows_within(moments, block))))
+    wanted = (
+        rows
+        if block is None
+        else min(rows, max(1, round(_rows_within(moments, usual_length(block)))))
+    )
     return rows, round(rows / round(rows / wanted))
 
 

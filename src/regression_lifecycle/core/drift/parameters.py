@@ -9,8 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.drift.methods import DriftMethod, Kind, find_method, methods_for
+from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 ReferenceKind = Literal["training", "last_windows", "same_season"]

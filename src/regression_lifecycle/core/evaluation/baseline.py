@@ -1,67 +1,191 @@
-"""The naive forecast that any model must beat."""
+"""The naive forecast that any model must beat: the best of a few, none of which has to learn.
+
+``seasonal`` repeats the value one season ago, ``last_value`` the newest one that is known when the
+prediction is made, ``mean`` and ``median`` are those of the training rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    Duration,
+    duration_text,
+    is_at_least,
+    is_multiple,
+    period_number,
+    steps_to_cover,
+)
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
+from regression_lifecycle.core.metrics import mae, rmse
+
+MEAN = "mean"
+_ERRORS = {"rmse": rmse, "mae": mae}
 
 
 class BaselineParameters(StrictModel):
-    """Which naive forecast is the reference.
+    """What the seasonal forecast looks back at.
 
     Attributes:
-        kind: ``seasonal`` repeats the value one season ago; ``mean`` is the training mean.
-        season: Length of a season; at least the horizon, since younger values are not known.
-        seasons_back: How many seasons are tried, the youngest first, where a value is missing;
-            the training mean fills what is then still unknown.
+        season: Length of a season; at least the horizon and the label delay, since younger values
+            are not known. None: there is no season.
+        seasons_back: How many seasons are tried, the youngest first, where a value is missing.
     """
 
-    kind: Literal["seasonal", "mean"] = "seasonal"
     season: Duration | None = None
     seasons_back: int = Field(4, ge=1, le=52)
 
+    def check(self, problem: Problem) -> None:
+        """Refuse a season whose values are not known yet, or that no row can lie back.
 
-def baseline_forecast(
+        Raises:
+            ConfigurationError: Naming the lengths.
+        """
+        if self.season is None:
+            return
+        season, step = duration_text(self.season), problem.frequency
+        if not is_at_least(self.season, problem.minimum_lag):
+            late = "" if problem.label_delay is None else " and problem.label_delay"
+            raise ConfigurationError(
+                f"season: {season} is shorter than problem.horizon{late}, "
+                f"{duration_text(problem.minimum_lag)}, so those values are not known yet"
+            )
+        if isinstance(step, CalendarDuration) and not is_multiple(self.season, step):
+            raise ConfigurationError(
+                f"season: {season} is no multiple of problem.frequency, {duration_text(step)}, so "
+                "no row lies so far back; write for example '1 year'"
+            )
+
+
+def _seasonal(
+    past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, parameters: BaselineParameters
+) -> pd.Series | None:
+    if parameters.season is None:
+        return None
+    found = pd.Series(np.nan, index=rows.index, dtype="float64")
+    for back in range(1, parameters.seasons_back + 1):
+        found = found.fillna(_look_up(past, rows, problem, back * parameters.season, exact=True))
+    return found
+
+
+def _last_value(
+    past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, parameters: BaselineParameters
+) -> pd.Series | None:
+    return _look_up(past, rows, problem, problem.minimum_lag, exact=False)
+
+
+Lookup = Callable[[pd.DataFrame, pd.DataFrame, Problem, BaselineParameters], pd.Series | None]
+LOOKUPS: dict[str, Lookup] = {"seasonal": _seasonal, "last_value": _last_value}
+"""Forecasts that look values up by name: missing where there is none, None where none can be."""
+
+
+def naive_forecasts(
     observations: pd.DataFrame,
     rows: pd.DataFrame,
-    training_mean: float,
+    constants: dict[str, float],
     problem: Problem,
     parameters: BaselineParameters,
-) -> pd.Series:
-    """Forecast rows by what happened one season earlier, looked up by time.
+) -> pd.DataFrame:
+    """Forecast rows in every naive way, looking values up by time.
 
     Args:
         observations: All observations, for the look-back.
         rows: Rows to forecast, with the key columns.
-        training_mean: Mean target of the training rows.
+        constants: Forecasts that are one number, by name: ``mean`` at least.
 
     Returns:
-        One value per row of ``rows``, in their order, index and unit.
+        One column per forecast, in the target's unit, on the index of ``rows``; the constants
+        first. Missing where a forecast looks for a value that is not there.
 
     Raises:
-        ConfigurationError: If the season is younger than the horizon.
+        ConfigurationError: If the season does not fit the table.
     """
-    if parameters.kind == "mean":
-        return pd.Series(training_mean, index=rows.index, name="baseline", dtype="float64")
-    season = parameters.season or problem.horizon
-    if season < problem.horizon:
-        raise ConfigurationError(
-            f"evaluation.baseline.season {season} is shorter than the horizon "
-            f"{problem.horizon}: those values are not known yet"
-        )
-    stamp = problem.timestamp.name
-    keys = [stamp, *(name for name in problem.key_columns if name != stamp)]
-    past = observations[[*keys, problem.target]]
-    found = pd.Series(np.nan, index=rows.index, name="baseline", dtype="float64")
-    for back in range(1, parameters.seasons_back + 1):
-        shifted = past.assign(**{stamp: past[stamp] + back * season})
-        value = rows[keys].merge(shifted, on=keys, how="left")[problem.target]
-        found = found.fillna(pd.Series(value.to_numpy(dtype="float64"), index=rows.index))
-    return found.fillna(training_mean)
+    try:
+        parameters.check(problem)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"evaluation.baseline.{error}") from None
+    past = observations[[*problem.row_order, problem.target]]
+    past = past[past[problem.target].notna()]
+    made = pd.DataFrame(constants, index=rows.index, dtype="float64")
+    for name, look_up in LOOKUPS.items():
+        found = look_up(past, rows, problem, parameters)
+        if found is not None:
+            made[name] = found
+    return made
+
+
+def choose_baseline(
+    forecasts: pd.DataFrame, target: pd.Series, metric: Literal["rmse", "mae"]
+) -> str:
+    """Choose the naive forecast that is the hardest to beat.
+
+    Args:
+        forecasts: What :func:`naive_forecasts` returns.
+        target: Observed values, missing where unknown, on the same index.
+        metric: The error that is to be small.
+
+    Returns:
+        The name of a column; the mean if no target is known.
+    """
+    known = target.notna()
+    if not known.any():
+        return MEAN
+    filled = _filled(forecasts)[known]
+    errors = {str(name): _ERRORS[metric](target[known], filled[name]) for name in filled}
+    return min(errors, key=lambda name: errors[name])
+
+
+def add_baseline(rows: pd.DataFrame, forecasts: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Add one of the naive forecasts to its rows.
+
+    Args:
+        forecasts: What :func:`naive_forecasts` returns for the rows.
+        name: A column of it; the mean is taken if it has no such forecast any more.
+
+    Returns:
+        The rows with ``baseline`` and ``baseline_source``: the forecast's name, or ``mean`` where
+        its value is missing and the training mean stands in.
+    """
+    chosen = name if name in forecasts else MEAN
+    source = pd.Series(chosen, index=rows.index, dtype="str").where(forecasts[chosen].notna(), MEAN)
+    return rows.assign(**{BASELINE: _filled(forecasts)[chosen], BASELINE_SOURCE: source})
+
+
+def _filled(forecasts: pd.DataFrame) -> pd.DataFrame:
+    return forecasts.apply(lambda values: values.fillna(forecasts[MEAN]))
+
+
+def _look_up(
+    past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, back: AnyDuration, *, exact: bool
+) -> pd.Series:
+    """Find the value some time ago, or the newest one of that time or before."""
+    stamp, target = problem.timestamp.name, problem.target
+    groups = [name for name in problem.row_order if name != stamp]
+    step = problem.frequency
+    if isinstance(step, CalendarDuration):
+        # Whatever day of the month rows stand at.
+        then = period_number(past[stamp], step)
+        wanted = period_number(rows[stamp], step) - steps_to_cover(back, step)
+    else:
+        then, wanted = past[stamp], (rows[stamp] - back).astype(past[stamp].dtype)
+    known = past[groups].assign(__then=then, __value=past[target].to_numpy(dtype="float64"))
+    asked = rows[groups].assign(__then=wanted, __place=np.arange(len(rows)))
+    known = known.sort_values("__then", kind="stable")
+    if exact:
+        known = known.drop_duplicates(["__then", *groups], keep="last")
+        found = asked.merge(known, on=["__then", *groups], how="left")
+    else:
+        asked = asked.sort_values("__then", kind="stable")
+        found = pd.merge_asof(asked, known, on="__then", by=groups or None)
+    values = found.sort_values("__place")["__value"].to_numpy()
+    return pd.Series(values, index=rows.index, dtype="float64")

@@ -8,8 +8,9 @@ from typing import Self
 import pandas as pd
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.config import Duration, StrictModel
+from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import AnyDuration, Duration, is_at_least
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.gate import GateParameters
 from regression_lifecycle.core.windows.windows import Window
@@ -37,7 +38,9 @@ class RetrainingParameters(StrictModel):
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
-        if self.training_length is not None and self.training_length < pd.Timedelta("1 day"):
+        if self.training_length is not None and not is_at_least(
+            self.training_length, pd.Timedelta("1 day")
+        ):
             raise ConfigurationError("training_length is shorter than a day")
         return self
 
@@ -67,8 +70,8 @@ def training_rows(
     table: pd.DataFrame,
     problem: Problem,
     before: pd.Timestamp,
-    training_length: pd.Timedelta | None,
-    label_delay: pd.Timedelta | None = None,
+    training_length: AnyDuration | None,
+    label_delay: AnyDuration | None = None,
 ) -> pd.DataFrame:
     """Take the labelled rows that were known before a moment.
 

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from regression_lifecycle.core.config import Duration, StrictModel, duration_text
+from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
+from regression_lifecycle.core.durations import Duration, duration_text, period_number
 
 
 class Comparison(StrictModel):
@@ -90,8 +91,8 @@ def compare_paired(
     from scipy.special import ndtr, stdtrit
 
     power = 2 if parameters.metric == "rmse" else 1
-    # Blocks are counted from the epoch, so that the same row is always in the same block.
-    block = (moments - pd.Timestamp(0)) // parameters.block
+    # Counted from one moment for all time, so that the same row is always in the same block.
+    block = period_number(moments, parameters.block)
     known = target.notna()
     losses = pd.DataFrame(
         {

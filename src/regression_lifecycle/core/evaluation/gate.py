@@ -1,8 +1,8 @@
 """The gate: whether a candidate may take the champion's place, with every check on record.
 
 A check that cannot be computed refuses. There are absolute checks on the candidate alone, and
-one paired comparison on the same rows with the model in use (or with the baseline, as long as
-there is none).
+paired comparisons on the same rows: with the baseline always, so that noise is never promoted
+whatever else is configured, and with the model in use if there is one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from regression_lifecycle.core.decisions.records import (
     finite,
 )
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+from regression_lifecycle.core.evaluation.baseline import MEAN
 from regression_lifecycle.core.evaluation.comparison import (
     Comparison,
     PairedComparison,
@@ -38,6 +39,7 @@ from regression_lifecycle.core.evaluation.comparison import (
 )
 from regression_lifecycle.core.evaluation.holdout import (
     BASELINE,
+    BASELINE_SOURCE,
     CANDIDATE,
     CHAMPION,
     overall_metrics,
@@ -46,6 +48,9 @@ from regression_lifecycle.core.metrics import ERROR_METRICS, GateMetric
 from regression_lifecycle.core.variants import Overridable
 
 Verdict = Literal["promote", "refuse", "unchanged"]
+# Against the baseline. A constant that noise puts on the better side of the mean can be a little
+# better with any confidence; a hundredth is more than that, and less than a model is worth.
+_SURE, _WORTH = 0.95, 0.01
 
 
 class AbsoluteCheck(StrictModel):
@@ -77,11 +82,16 @@ class GateParameters(StrictModel):
     Attributes:
         minimum_rows: Fewest rows worth deciding on.
         checks: Bounds by metric. An environment changes one by its name, or removes it by null.
-        comparison: With the model in use, or with the baseline as long as there is none.
+        maximum_fallback_share: Largest share of rows (0 to 1) for which the baseline has no value
+            of its own, so that the training mean stands in: beyond it, it is no yardstick.
+        comparison: With the model in use, or with the baseline as long as there is none. The
+            candidate has to beat the baseline in any case: its error has to be more than
+            0.01 lower with a confidence of at least 0.95, whatever is configured.
     """
 
     minimum_rows: int = Field(168, ge=1)
     checks: Overridable[dict[GateMetric, AbsoluteCheck]] = {}
+    maximum_fallback_share: float = Field(0.2, ge=0, le=1)
     comparison: Comparison = Comparison()
 
     @model_validator(mode="after")
@@ -119,12 +129,13 @@ def evaluate_gate(
     problem: Problem,
     parameters: GateParameters,
 ) -> GateDecision:
-    """Let the candidate meet the champion, or the baseline as long as there is none.
+    """Let the candidate meet the baseline, and the champion if there is one.
 
     Args:
         rows: Timestamp, target and one column of predictions per model: ``candidate``,
-            ``baseline`` and, if there is one, ``champion``. They are those of the models
-            themselves, without level correction, so that models are compared and not their ages.
+            ``baseline`` (with ``baseline_source``) and, if there is one, ``champion``. They are
+            those of the models themselves, without level correction, so that models are compared
+            and not their ages.
             The champion is compared on those that are later than its training alone: on others it
             would win by memory.
         candidate: The model that asks for the champion's place.
@@ -135,16 +146,29 @@ def evaluate_gate(
         otherwise ``refuse``.
     """
     version = "" if champion is None else champion.version
-    opponent: dict[str, Any] = {
-        "opponent": BASELINE if champion is None else CHAMPION,
-        "champion_version": version,
-    }
-    compared = _compare(rows, champion, problem, parameters.comparison)
-    checks = improvement_checks(compared, opponent, parameters.comparison)
+    baseline, fallback_share = baseline_of(rows)
+    naive = {"opponent": BASELINE, "champion_version": version, "baseline": baseline}
+    floor = _baseline_floor(parameters.comparison, configured=champion is None)
+    checks = improvement_checks(_compare(rows, BASELINE, version, problem, floor), naive, floor)
+    if champion is not None:
+        newer = rows
+        if champion.trained_until is not None:
+            newer = rows[rows[problem.timestamp.name] > champion.trained_until]
+        compared = _compare(newer, CHAMPION, version, problem, parameters.comparison)
+        if len(rows) and newer.empty:
+            compared = Reason("no_new_rows", {"trained_until": str(champion.trained_until)})
+        opponent = {"opponent": CHAMPION, "champion_version": version}
+        # Without a row there is nothing to add to what the first comparison said.
+        checks = checks if len(rows) else []
+        checks += improvement_checks(compared, opponent, parameters.comparison)
     metrics: dict[str, dict[str, float]] = {}
     if len(rows):
-        metrics = overall_metrics(rows, problem.target)
-        checks = [*absolute_checks(metrics, parameters), *checks]
+        metrics = metrics_with_fallback(rows, problem.target)
+        limit = parameters.maximum_fallback_share
+        fallback = _finding(
+            "baseline_fallback", fallback_share, limit, fallback_share <= limit, baseline=baseline
+        )
+        checks = [*absolute_checks(metrics, parameters), fallback, *checks]
     decision, reasons = decide(checks)
     if champion is not None and champion.fingerprint == candidate.fingerprint != "":
         decision, reasons = UNCHANGED, (Reason("same_model", {"champion_version": version}),)
@@ -154,7 +178,9 @@ def evaluate_gate(
         reasons=reasons,
         checks=tuple(checks),
         metrics=without_nan(metrics),
-        **opponent,
+        opponent="baseline" if champion is None else "champion",
+        baseline=baseline,
+        champion_version=version,
         candidate_fingerprint=candidate.fingerprint,
         data_fingerprint=candidate.data_fingerprint,
         judged_from=str(moments.min()) if len(rows) else "",
@@ -163,25 +189,60 @@ def evaluate_gate(
     )
 
 
+def baseline_of(rows: pd.DataFrame) -> tuple[str, float]:
+    """Return which naive forecast the baseline of some rows is, and how often it fell back.
+
+    Args:
+        rows: At least ``baseline_source``.
+
+    Returns:
+        The name, empty without a row; and the share of rows in which the mean stood in.
+    """
+    sources = rows[BASELINE_SOURCE]
+    if sources.empty:
+        return "", math.nan
+    own = sources[sources != MEAN]
+    return (str(own.iloc[0]), 1 - len(own) / len(sources)) if len(own) else (MEAN, 0.0)
+
+
+def metrics_with_fallback(rows: pd.DataFrame, target: str) -> dict[str, dict[str, float]]:
+    """Return the metrics of every model, and of the baseline how often it fell back.
+
+    Args:
+        rows: Target, one column per model, and ``baseline_source``.
+
+    Returns:
+        By model and metric; ``fallback_share`` beside the baseline's.
+    """
+    metrics = overall_metrics(rows, target)
+    metrics[BASELINE]["fallback_share"] = baseline_of(rows)[1]
+    return metrics
+
+
+def _baseline_floor(parameters: Comparison, *, configured: bool) -> Comparison:
+    """Return what a candidate must show against the baseline.
+
+    Args:
+        configured: Whether more may be asked for: the comparison is meant for the baseline.
+    """
+    least = {
+        "minimum_improvement": max(parameters.minimum_improvement, _WORTH)
+        if configured
+        else _WORTH,
+        "confidence": max(parameters.confidence, _SURE),
+        "observed_improvement": parameters.observed_improvement if configured else None,
+    }
+    return parameters.model_copy(update=least)
+
+
 def _compare(
-    rows: pd.DataFrame, champion: Contestant | None, problem: Problem, parameters: Comparison
+    rows: pd.DataFrame, opponent: str, version: str, problem: Problem, parameters: Comparison
 ) -> PairedComparison | Reason:
-    """Compare on the rows that are new to both, or return why there are none."""
-    moments = rows[problem.timestamp.name]
+    """Compare the candidate with another forecast, or return why nothing can be compared."""
     if rows.empty:
-        version = "" if champion is None else champion.version
         return Reason("nothing_to_judge", {"champion_version": version})
-    if champion is not None and champion.trained_until is not None:
-        rows = rows[moments > champion.trained_until]
-        if rows.empty:
-            return Reason("no_new_rows", {"trained_until": str(champion.trained_until)})
-    return compare_paired(
-        rows[problem.timestamp.name],
-        rows[problem.target],
-        rows[CANDIDATE],
-        rows[BASELINE if champion is None else CHAMPION],
-        parameters,
-    )
+    moments, target = rows[problem.timestamp.name], rows[problem.target]
+    return compare_paired(moments, target, rows[CANDIDATE], rows[opponent], parameters)
 
 
 def absolute_checks(
@@ -223,7 +284,7 @@ def improvement_checks(
 
     Args:
         compared: The comparison, or why there is none.
-        opponent: ``opponent`` and ``champion_version``.
+        opponent: ``opponent``, ``champion_version`` and, of the baseline, its name.
         parameters: What is asked for.
 
     Returns:
@@ -250,7 +311,12 @@ def decide(checks: Sequence[Finding]) -> tuple[Verdict, tuple[Reason, ...]]:
     """Return the decision that the checks imply, and why: every open check, or the last one."""
     open_checks = [check for check in checks if check.verdict != PASS]
     if open_checks:
-        return REFUSE, tuple(check.reason for check in open_checks)
+        reasons: list[Reason] = []
+        # Two comparisons on the same rows may lack the same.
+        for check in open_checks:
+            if check.reason not in reasons:
+                reasons.append(check.reason)
+        return REFUSE, tuple(reasons)
     if not checks:
         return REFUSE, (Reason("no_check"),)
     return PROMOTE, (checks[-1].reason,)

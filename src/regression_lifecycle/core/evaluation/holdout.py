@@ -13,10 +13,14 @@ from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, window_of_rows
 
 CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
+BASELINE_SOURCE = "baseline_source"
+"""Column beside the baseline: which naive forecast it is, ``mean`` where a value was missing."""
 MODELS = (CANDIDATE, CHAMPION, BASELINE)
 # Columns that stand beside those of the table when rows are served, judged and listed; an equal
 # name would be overwritten. The moment is the table's own, and the label is taken off by name.
-OWN_COLUMNS = frozenset({*PREDICTIONS.columns, *MODELS, "error"} - {"timestamp", "target"})
+OWN_COLUMNS = frozenset(
+    {*PREDICTIONS.columns, *MODELS, BASELINE_SOURCE, "error"} - {"timestamp", "target"}
+)
 
 
 def present_models(predictions: pd.DataFrame) -> list[str]:

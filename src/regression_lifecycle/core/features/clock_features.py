@@ -11,10 +11,17 @@ import narwhals as nw
 import pandas as pd
 from pydantic import Field, PositiveInt, field_validator
 
-from regression_lifecycle.core.config import Duration, Moment
+from regression_lifecycle.core.config import Moment
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import CalendarDuration, Duration
+from regression_lifecycle.core.durations import month_number as month_number_of
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.features.feature import Feature, calendar_part, require_calendar
+from regression_lifecycle.core.features.feature import (
+    Feature,
+    calendar_part,
+    month_number,
+    require_calendar,
+)
 
 CalendarPart = Literal["hour", "weekday", "day", "day_of_year", "month", "year"]
 
@@ -91,10 +98,12 @@ class CyclicalPart(Feature):
 class TimeIndex(Feature):
     """Time since ``origin``: the feature that carries a trend.
 
+    Months, quarters and years are counted by the calendar, whatever the day of the month.
+
     Attributes:
         name: What the feature is called.
         origin: Where counting begins.
-        unit: What is counted.
+        unit: What is counted, such as ``1 day`` or ``1 month``.
         whole: Whether finished units only are counted, so that nothing is said of the time of day.
     """
 
@@ -109,10 +118,17 @@ class TimeIndex(Feature):
         return (self.name,)
 
     def check(self, problem: Problem) -> None:
-        """Refuse nothing: a timestamp is always known."""
+        """Refuse months of a table without a calendar."""
+        if isinstance(self.unit, CalendarDuration):
+            require_calendar(f"{self.kind}' with the unit '{self.unit}", problem)
 
     def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
         """Divide the elapsed time by the unit."""
+        if isinstance(self.unit, CalendarDuration):
+            now, start = month_number(problem.timestamp.name), month_number_of(self.origin)
+            units = (now - start).cast(nw.Float64) / self.unit.months
+            units = units.floor() if self.whole else units.round(9)
+            return frame.with_columns(units.alias(self.name))
         origin: datetime = self.origin.to_pydatetime()
         elapsed = (nw.col(problem.timestamp.name) - nw.lit(origin)).dt.total_seconds()
         units = (elapsed.cast(nw.Float64) / self.unit.total_seconds()).round(9)

@@ -8,14 +8,15 @@ import narwhals as nw
 import pandas as pd
 from pydantic import Field
 
-from regression_lifecycle.core.config import Duration
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration, longest
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.feature import (
     Feature,
     Reach,
     Statistic,
     group_columns,
+    month_number,
     require_age,
     require_calendar,
     require_column,
@@ -23,7 +24,7 @@ from regression_lifecycle.core.features.feature import (
     require_number,
 )
 
-_DAY = "__day"
+_DAY, _THEN = "__day", "__then"
 
 
 class RawColumns(Feature):
@@ -133,7 +134,10 @@ class Lag(Feature):
     """A column's value some time ago.
 
     A time without an observation gives a missing value: nothing is filled. A mean of several ages
-    is rounded to 9 digits, since engines add up in different orders.
+    is rounded to 9 digits, since engines add up in different orders. Where the problem's frequency
+    is in months, quarters or years, a row is looked up by its month, quarter or year, whatever day
+    it stands at; elsewhere a month ago is the same day and time of the month before, or its last
+    day.
 
     Attributes:
         name: What the feature is called.
@@ -160,8 +164,8 @@ class Lag(Feature):
 
     @property
     def reach(self) -> Reach:
-        """Back to the greatest age."""
-        return Reach(max(self.ages))
+        """Back to the greatest age, and where a month is looked up to the beginning of it."""
+        return Reach(max(longest(age + age if _in_months(age) else age) for age in self.ages))
 
     @property
     def note(self) -> str:
@@ -173,20 +177,16 @@ class Lag(Feature):
         place = f"feature '{self.name}'"
         require_column(self.column, problem, place)
         require_number(self.column, problem, place)
-        require_age(self.column, min(self.ages), problem, place)
+        for age in self.ages:
+            if _in_months(age):
+                require_calendar(self.kind, problem)
+            require_age(self.column, age, problem, place)
 
     def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
-        """Join the values of every age by their time plus the age."""
-        stamp = problem.timestamp.name
-        keys = [stamp, *group_columns(problem)]
+        """Join the values of every age by their time."""
         made = [f"__lag_{position}" for position in range(len(self.ages))]
         for name, age in zip(made, self.ages, strict=True):
-            past = observations.select(
-                (nw.col(stamp) + age.to_pytimedelta()).alias(stamp),
-                *keys[1:],
-                nw.col(self.column).cast(nw.Float64).alias(name),
-            )
-            frame = frame.join(past, on=keys, how="left")
+            frame = self._join(frame, observations, problem, age, name)
         combine = {
             "mean": nw.mean_horizontal,
             "min": nw.min_horizontal,
@@ -196,3 +196,31 @@ class Lag(Feature):
         if self.statistic == "mean" and len(made) > 1:
             value = value.round(9)
         return frame.with_columns(value.alias(self.name)).drop(made)
+
+    def _join(
+        self, frame: Any, observations: Any, problem: Problem, age: AnyDuration, name: str
+    ) -> Any:
+        """Add the value of one age as a column."""
+        stamp, groups = problem.timestamp.name, group_columns(problem)
+        value = nw.col(self.column).cast(nw.Float64).alias(name)
+        if isinstance(age, pd.Timedelta):
+            time = (nw.col(stamp) + age.to_pytimedelta()).alias(stamp)
+            past = observations.select(time, *groups, value)
+            return frame.join(past, on=[stamp, *groups], how="left")
+        if isinstance(problem.frequency, CalendarDuration):
+            step = problem.frequency.months
+            period = (month_number(stamp) // step).alias(_THEN)
+            own = period - age.months // step
+            # A row more than the frequency asks for must not double others.
+            past = observations.select(period, *groups, value)
+            past = past.group_by(_THEN, *groups).agg(nw.col(name).mean())
+        else:
+            # From the row back: a month after the 30th and the 31st of January is the same day.
+            own = nw.col(stamp).dt.offset_by(f"-{age.months}mo")
+            past = observations.select(nw.col(stamp).alias(_THEN), *groups, value)
+        frame = frame.with_columns(own.alias(_THEN))
+        return frame.join(past, on=[_THEN, *groups], how="left").drop(_THEN)
+
+
+def _in_months(age: AnyDuration) -> bool:
+    return isinstance(age, CalendarDuration)

@@ -15,6 +15,13 @@ import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import NUMERIC_TYPES, Problem
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    duration_text,
+    is_at_least,
+    is_multiple,
+)
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.variants import Variant
 
@@ -98,6 +105,12 @@ def calendar_part(part: str, stamp: str) -> nw.Expr:
     return readers[part]()
 
 
+def month_number(stamp: str) -> nw.Expr:
+    """Return the expression of the months since January of year 0."""
+    year, month = (calendar_part(part, stamp).cast(nw.Int64) for part in ("year", "month"))
+    return year * 12 + month - 1
+
+
 def require_calendar(kind: str, problem: Problem) -> None:
     """Refuse a table whose moments only number the rows.
 
@@ -147,7 +160,7 @@ def require_known_in_advance(column: str, problem: Problem, place: str) -> None:
     if column == problem.target:
         raise ConfigurationError(
             f"{place}: '{column}' is the target; use kind 'lag' with ages from "
-            f"{problem.minimum_lag} on"
+            f"{duration_text(problem.minimum_lag)} on"
         )
     if not problem.is_known_in_advance(column):
         raise ConfigurationError(
@@ -157,17 +170,23 @@ def require_known_in_advance(column: str, problem: Problem, place: str) -> None:
         )
 
 
-def require_age(column: str, age: pd.Timedelta, problem: Problem, place: str) -> None:
-    """Refuse a value that is not known yet when the prediction is made.
+def require_age(column: str, age: AnyDuration, problem: Problem, place: str) -> None:
+    """Refuse a value that is not known yet when the prediction is made, or that no row can have.
 
     Raises:
-        ConfigurationError: Naming the age from which on it is known.
+        ConfigurationError: Naming the age from which on it is known, or how ages are written.
     """
-    if problem.is_known_in_advance(column) or age >= problem.minimum_lag:
+    if isinstance(problem.frequency, CalendarDuration) and not is_multiple(age, problem.frequency):
+        raise ConfigurationError(
+            f"{place}: rows are {duration_text(problem.frequency)} apart, so none lies "
+            f"{duration_text(age)} back; use multiples of {duration_text(problem.frequency)}"
+        )
+    if problem.is_known_in_advance(column) or is_at_least(age, problem.minimum_lag):
         return
     delay = problem.label_delay
-    late = "" if delay is None else f" with a problem.label_delay of {delay}"
+    late = "" if delay is None else f" with a problem.label_delay of {duration_text(delay)}"
     raise ConfigurationError(
-        f"{place} reads '{column}' {age} ago, which is not known yet when predicting "
-        f"{problem.horizon} ahead{late}; use ages from {problem.minimum_lag} on"
+        f"{place} reads '{column}' {duration_text(age)} ago, which is not known yet when "
+        f"predicting {duration_text(problem.horizon)} ahead{late}; use ages from "
+        f"{duration_text(problem.minimum_lag)} on"
     )

@@ -12,13 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.contract import check_structure, sort_rows
+from regression_lifecycle.core.data.contract import check_structure, repeated_key, sort_rows
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
-from regression_lifecycle.core.data.quarantine import (
-    REASON_COLUMN,
-    ROW_COLUMN,
-    rejected_moments,
-)
+from regression_lifecycle.core.data.quarantine import REASON_COLUMN, ROW_COLUMN
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -51,7 +48,7 @@ def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
         missing, as they are in rows that are still to come.
     """
     stamp = problem.timestamp
-    named = {stamp.date, stamp.hour, *problem.key_columns}
+    named = {*stamp.raw_columns, *problem.key_columns}
     read = recipe.columns_read
     columns = {_POSITION: ColumnSpec(type="integer")}
     for name, column in problem.columns.items():
@@ -59,7 +56,8 @@ def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
             columns[name] = column
         elif name in read:
             # What is wrong with it speaks against the rows that come after it, not against its own.
-            columns[name] = ColumnSpec(type=column.type, format=column.format, missing=True)
+            unbounded = {"minimum": None, "maximum": None, "allowed": None, "missing": True}
+            columns[name] = column.model_copy(update=unbounded)
     # Not validated anew: a row to be predicted needs no target.
     return problem.model_copy(update={"columns": columns})
 
@@ -74,6 +72,7 @@ class BatchReader:
         observations: pd.DataFrame,
         start: pd.Timestamp,
         end: pd.Timestamp | None = None,
+        maximum_gap: pd.Timedelta | None = None,
     ) -> None:
         """Begin before the first row.
 
@@ -83,14 +82,16 @@ class BatchReader:
             start: First moment of the rows that are asked for. Earlier ones are read for their
                 sake only.
             end: Moment before which they end; None for the end of the table.
+            maximum_gap: Beyond which a few rows far from all others are a mistake; None believes
+                every gap.
         """
         recipe.check(problem)
         self._recipe = recipe
         self._problem = columns_read(recipe, problem)
         self._reach = recipe.reach
-        self._start, self._end = start, end
+        self._start, self._end, self._maximum_gap = start, end, maximum_gap
         self._stamp = problem.timestamp.name
-        of_the_row = {problem.timestamp.date, problem.timestamp.hour, *problem.key_columns}
+        of_the_row = {*problem.timestamp.raw_columns, *problem.key_columns}
         self._late = [
             name
             for name in self._problem.columns
@@ -156,7 +157,9 @@ class BatchReader:
         present = {_POSITION: columns[_POSITION], **present}
         given = raw.reset_index(drop=True).assign(**{_POSITION: positions})
         own = self._problem.model_copy(update={"columns": present})
-        rows, rejected, _ = sort_rows(given, own, self._n_read)
+        rows, rejected, _ = sort_rows(
+            given, own, self._n_read, self._maximum_gap, self._observations[self._stamp]
+        )
         rejected = rejected.drop(columns=_POSITION)
         rows = rows.reindex(columns=[self._stamp, *columns])
         newest = self._held[self._stamp].iloc[-1] if len(self._held) else None
@@ -184,8 +187,7 @@ class BatchReader:
         positions = doomed[_POSITION].to_numpy(dtype="int64")
         rejected = raw.iloc[positions - self._n_read].drop(columns=_POSITION).astype("str")
         rejected.insert(0, ROW_COLUMN, positions + 1)
-        reason = f"the key ({', '.join(key)}) stands in an earlier row already"
-        rejected.insert(1, REASON_COLUMN, reason)
+        rejected.insert(1, REASON_COLUMN, repeated_key(self._problem))
         return rows.drop(doomed.index).reset_index(drop=True), rejected
 
     def _asked_for(

@@ -12,8 +12,13 @@ from importlib import import_module
 from typing import Any, TypeGuard
 
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.core.models import boosting
 
-ALLOWED_PACKAGES = ("sklearn.", "lightgbm.", "xgboost.", "regression_lifecycle.core.estimators.")
+ALLOWED_PACKAGES = (
+    "sklearn.",
+    *(f"{library}." for library in boosting.LIBRARIES),
+    "regression_lifecycle.core.estimators.",
+)
 # The functions that FunctionTransformer and TransformedTargetRegressor may be given.
 ALLOWED_FUNCTIONS = frozenset(
     {"numpy.log", "numpy.log1p", "numpy.exp", "numpy.expm1", "numpy.sqrt", "numpy.square"}
@@ -79,8 +84,15 @@ def load_class(path: Any, place: str) -> type:
     module_name, _, name = path.rpartition(".")
     try:
         module = import_module(module_name)
-    except ImportError as error:
-        raise ConfigurationError(f"{place}: cannot import '{module_name}': {error}") from None
+    # A library in C++ whose own libraries are missing raises what it likes.
+    except (ImportError, OSError, ValueError) as error:
+        library = module_name.partition(".")[0]
+        mend = (
+            f". It is in the extra '{boosting.EXTRA}': uv sync --extra {boosting.EXTRA}"
+            if library in boosting.LIBRARIES and getattr(error, "name", None) == library
+            else ""
+        )
+        raise ConfigurationError(f"{place}: cannot import '{module_name}': {error}{mend}") from None
     found: object = getattr(module, name, None)
     if not _is_own_class(found):
         classes = [
@@ -115,31 +127,38 @@ def _instance(path: Any, params: Any, place: str) -> Any:
         signature = inspect.signature(cls)
     except ValueError:  # a compiled class that states no parameters
         raise ConfigurationError(f"{place}: {path} cannot be built from configuration") from None
-    names = [
+    stated = [
         name
         for name, parameter in signature.parameters.items()
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     ]
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    names = boosting.parameter_names(cls, stated) if open_ended else stated
     for name in params:
-        if name not in names and not open_ended:
+        if names is not None and name not in names:
             raise ConfigurationError(
                 f"{place}.params: {unknown_name('parameter', name, names, 40)} (of {path})"
             )
     arguments = {key: build(value, f"{place}.params.{key}") for key, value in params.items()}
     try:
-        made = cls(**arguments)
+        made = cls(**boosting.quiet_parameters(cls, arguments))
         _check_ranges(made)
     except ConfigurationError:
         raise
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{place}: {path}: {error}") from None
+    except Exception as error:
+        if not (isinstance(error, TypeError) or boosting.is_refusal(error)):
+            raise
+        raise ConfigurationError(f"{place}: {path}: {boosting.message_of(error)}") from None
     return made
 
 
 def _check_ranges(made: Any) -> None:
+    from sklearn.base import is_regressor
+
     # scikit-learn checks parameters at the first line of ``fit``, minutes into a run. The same
     # check is asked for here, so that a wrong value is answered at start-up.
     # Estimators from elsewhere, our own among them, inherit the check without saying any ranges.
     if hasattr(made, "_parameter_constraints"):
         made._validate_params()
+    if boosting.library_of(made) and is_regressor(made):
+        boosting.try_out(made)

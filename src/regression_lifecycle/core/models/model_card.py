@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from regression_lifecycle.core.config import duration_text
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.decisions.wording import check_name, line
+from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.metrics import HEADLINE_METRICS
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 

@@ -25,7 +25,8 @@ class ModelMetadata(StrictModel):
         trained_from: First training timestamp.
         trained_until: Last training timestamp.
         n_rows: Number of training rows.
-        target_mean: Mean of the training target, the last resort of the baseline.
+        target_mean: Mean of the training target, the last resort of every naive forecast.
+        target_median: Median of the training target.
         parameters: Best parameters of a search, as text.
     """
 
@@ -37,7 +38,13 @@ class ModelMetadata(StrictModel):
     trained_until: Moment
     n_rows: int
     target_mean: float
+    target_median: float
     parameters: dict[str, str] = {}
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Naive forecasts that are one number, by name."""
+        return {"mean": self.target_mean, "median": self.target_median}
 
 
 @dataclass(frozen=True)
@@ -48,14 +55,19 @@ class TrainedModel:
         estimator: Fitted scikit-learn Pipeline.
         metadata: Where it comes from.
         example: A few rows of features, for signature and documentation.
-        location: Where a dataset found or put it (``model_uri``, ``version`` and the like);
-            empty for a model that was never stored.
+        location: Where a dataset found or put it (``model_uri``, ``version`` and the like), and
+            the ``baseline`` that it was promoted against; empty for a model that was never stored.
     """
 
     estimator: Any
     metadata: ModelMetadata
     example: pd.DataFrame
     location: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def baseline(self) -> str:
+        """Naive forecast that it is held against in every window: the one it had to beat."""
+        return self.location.get("baseline", "mean")
 
     def predict(self, features: pd.DataFrame) -> pd.Series:
         """Predict rows of a feature table.

@@ -20,6 +20,7 @@ from regression_lifecycle.core.errors import (
     unknown_name,
 )
 from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, load_class
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def make_pipeline(spec: ModelSpec) -> Pipeline:
         name
         for name, value in model.get_params().items()
         if name.rpartition("__")[2] == "random_state" and value is None
-    ]
+    ] + boosting.seeds_left_open(model)
     # Members of a blend must not draw alike, so each takes the next number.
     return model.set_params(**{name: spec.seed + k for k, name in enumerate(sorted(left_open))})
 
@@ -242,7 +243,9 @@ def cross_validate(
     folds = _folds(len(features), parameters.cross_validation)
     with compute_limits(parameters.compute):
         predicted = joblib.Parallel()(
-            joblib.delayed(_fit_and_predict)(model, features, target, train, test)
+            joblib.delayed(_fit_and_predict)(
+                model, features, target, train, test, parameters.compute
+            )
             for train, test in folds
         )
     out_of_fold = pd.Series(np.nan, index=features.index, name=OUT_OF_FOLD)
@@ -270,12 +273,14 @@ def search_parameters(
         The best parameters, to be set on the model, and one row per trial with its parameters,
         ``rmse`` (mean over folds) and ``rank``.
     """
+    from sklearn.base import clone
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     search = parameters.search
     if search is None:
         return {}, pd.DataFrame({"rank": [], "rmse": []})
     folds = _folds(len(features), parameters.cross_validation)
+    model = boosting.with_threads(clone(model), parameters.compute.threads)
     shared = {"scoring": "neg_root_mean_squared_error", "cv": folds, "refit": False}
     if search.strategy == "grid":
         trials = GridSearchCV(model, search.parameters, **shared)
@@ -313,7 +318,7 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
         ModelError: If the estimator cannot be fitted on these rows.
     """
     with compute_limits(compute):
-        return _fitted_clone(model, features, target)
+        return _fitted_clone(model, features, target, compute)
 
 
 def _folds(n_rows: int, parameters: CrossValidation) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -331,19 +336,28 @@ def _folds(n_rows: int, parameters: CrossValidation) -> list[tuple[np.ndarray, n
 
 
 def _fit_and_predict(
-    model: Pipeline, features: pd.DataFrame, target: pd.Series, train: np.ndarray, test: np.ndarray
+    model: Pipeline,
+    features: pd.DataFrame,
+    target: pd.Series,
+    train: np.ndarray,
+    test: np.ndarray,
+    compute: Compute,
 ) -> np.ndarray:
-    fitted = _fitted_clone(model, features.iloc[train], target.iloc[train])
+    fitted = _fitted_clone(model, features.iloc[train], target.iloc[train], compute)
     return np.asarray(fitted.predict(features.iloc[test]), dtype="float64")
 
 
-def _fitted_clone(model: Pipeline, features: pd.DataFrame, target: pd.Series) -> Pipeline:
+def _fitted_clone(
+    model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute
+) -> Pipeline:
     from sklearn.base import clone
 
     try:
-        return clone(model).fit(features, target)
-    except ValueError as error:
-        first_line = str(error).splitlines()[0]
+        return boosting.with_threads(clone(model), compute.threads).fit(features, target)
+    except Exception as error:
+        if not boosting.is_refusal(error):
+            raise
+        first_line = boosting.message_of(error).splitlines()[0]
         mend = _mend(first_line, features)
         raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error
 
@@ -357,9 +371,16 @@ def _mend(message: str, features: pd.DataFrame) -> str:
             "needs an imputer under training.model.transformers."
         )
     text = [name for name in features.columns if not is_numeric_dtype(features[name])]
-    if "could not convert string" in message and text:
+    # In the words of scikit-learn, LightGBM and XGBoost, CatBoost.
+    refusals = ("could not convert string", "dtypes", "to float")
+    if text and any(words in message for words in refusals):
         return (
             f" Text stands in {bounded_list(text)}: put CategoryEncoder before the estimator, as "
             "conf/base/parameters_training.yml does."
+        )
+    if "feature name" in message.replace("_", " "):
+        return (
+            " Put CategoryEncoder before the estimator, as conf/base/parameters_training.yml does: "
+            "it hands numbers on without the names of their columns."
         )
     return ""

@@ -7,6 +7,7 @@ import pandas as pd
 from regression_lifecycle.core.data.as_of import known_rows
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import whole_steps
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows, windows_frame
 
@@ -37,7 +38,7 @@ def cut_known_rows(
     windows = windows_frame(listed).assign(as_of=as_of)
     # Nothing is missing yet of a window that is not over.
     until = windows["end"].clip(upper=as_of)
-    expected = ((until - windows["start"]) // problem.frequency).astype("Int64")
+    expected = whole_steps(windows["start"], until, problem.frequency).astype("Int64")
     if not parameters.by_time or len(problem.key_columns) > 1:
         expected[:] = pd.NA
     return (

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
     AdjustmentParameters,
@@ -69,7 +70,7 @@ class AdjustmentHistory:
         label_delay: Time from an observation to its label; None if labels come at once.
     """
 
-    label_delay: pd.Timedelta | None = None
+    label_delay: AnyDuration | None = None
     _windows: list[_ServedWindow] = field(default_factory=list, init=False)
 
     def add(

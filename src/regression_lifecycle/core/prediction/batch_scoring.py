@@ -11,12 +11,18 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from regression_lifecycle.core.config import Duration, Moment, StrictModel
+from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import (
     REASON_COLUMN,
     RejectedShare,
     refuse_bad_share,
+)
+from regression_lifecycle.core.durations import (
+    CalendarDuration,
+    Duration,
+    period_start,
+    whole_steps,
 )
 from regression_lifecycle.core.errors import (
     ConfigurationError,
@@ -51,6 +57,8 @@ class ScoringParameters(StrictModel):
         length: Time of one batch where the range is cut into several; None for one batch.
         maximum_rejected_share: Share of rows (0 to 1) of a batch that may be set aside. Above it
             the batch is refused and nothing of it is written.
+        maximum_gap: Longest gap that is believed between the table and the few rows at either end
+            of it, as in ingestion; None believes every gap.
         judged: Whether monitoring judges the predictions as something that was served.
     """
 
@@ -59,6 +67,7 @@ class ScoringParameters(StrictModel):
     end: Moment | None = None
     length: Duration | None = None
     maximum_rejected_share: RejectedShare = 0.01
+    maximum_gap: Duration | None = None
     judged: bool = True
 
     @field_validator("batch")
@@ -127,6 +136,7 @@ class ScoringRows:
             self.observations,
             self.start,
             self.parameters.end,
+            self.parameters.maximum_gap,
         )
         chunks = [self.chunks] if isinstance(self.chunks, pd.DataFrame) else self.chunks
         return reader.pieces(chunks)
@@ -233,6 +243,11 @@ class ScoringRun:
         if length is None:
             return pd.Series(self.start, index=stamps.index)
         origin = self.parameters.start or _MONDAY
+        if isinstance(length, CalendarDuration):
+            if self.parameters.start is None:
+                origin = period_start(stamps.min(), length)
+            batch = whole_steps(origin, stamps, length)
+            return batch.map(lambda number: origin + number * length).astype("datetime64[us]")
         return origin + (stamps - origin) // length * length
 
     def _name(self, start: Any) -> str:

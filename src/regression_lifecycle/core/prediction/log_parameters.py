@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.errors import ConfigurationError
 
 
 class PredictionLogParameters(StrictModel):
@@ -21,10 +20,8 @@ class PredictionLogParameters(StrictModel):
             store, as long as the store keeps up.
         retry_seconds: Pause in seconds before the store is tried again after it failed; it
             doubles up to 30 seconds.
-        spool_maximum_mb: Most megabytes (of 1,000,000 bytes) of rows that wait on the disk of one
-            process; then the spool is full.
-        segment_mb: Megabytes of one file of the spool. A file is deleted when all its rows are in
-            the store, so the disk holds up to this much more.
+        spool_maximum_mb: Megabytes (of 1,000,000 bytes) of rows that may wait on the disk; then
+            the spool is full.
         when_full: What the service does if a row cannot be kept: ``serve`` answers and says
             ``logged: false``; ``refuse`` answers with the status 503.
         fsync: ``false`` keeps an acknowledged row through the death of the process; ``true``
@@ -35,16 +32,6 @@ class PredictionLogParameters(StrictModel):
     batch_rows: int = Field(5000, ge=1, le=100_000)
     interval_seconds: float = Field(0.5, gt=0, le=60)
     retry_seconds: float = Field(1.0, gt=0, le=30)
-    spool_maximum_mb: float = Field(256.0, gt=0, le=100_000)
-    segment_mb: float = Field(8.0, gt=0, le=1000)
+    spool_maximum_mb: float = Field(256.0, ge=0.1, le=100_000)
     when_full: Literal["serve", "refuse"] = "serve"
     fsync: bool = False
-
-    @model_validator(mode="after")
-    def _a_segment_fits(self) -> Self:
-        if self.segment_mb > self.spool_maximum_mb:
-            raise ConfigurationError(
-                f"segment_mb {self.segment_mb:g} is more than spool_maximum_mb "
-                f"{self.spool_maximum_mb:g}; a spool has several segments"
-            )
-        return self

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.config import duration_text
+from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.profiling.columns import ReadColumn
 
 _TIME_WORDS = frozenset(

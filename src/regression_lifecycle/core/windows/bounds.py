@@ -7,6 +7,12 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    period_start,
+    whole_steps,
+)
 from regression_lifecycle.core.errors import ConfigurationError
 
 Period = Literal["day", "week", "month", "quarter", "year"]
@@ -25,18 +31,23 @@ class Bounds(NamedTuple):
 
 
 def length_bounds(
-    first: pd.Timestamp, last: pd.Timestamp, length: pd.Timedelta, origin: pd.Timestamp | None
+    first: pd.Timestamp, last: pd.Timestamp, length: AnyDuration, origin: pd.Timestamp | None
 ) -> list[Bounds]:
-    """Bound windows of one length, from the origin or the day of the first row on.
+    """Bound windows of one length, from the origin on.
+
+    Without one they begin with the day of the first row, or with its month, quarter or year.
 
     Raises:
         ConfigurationError: If there would be too many windows.
     """
     if origin is None:
-        # Counted from the day, but nothing is listed before the first row.
-        day = first.normalize()
-        origin = day + (first - day) // length * length
-    count = max((last - origin) // length + 1, 0)
+        # Nothing is listed before the first row.
+        if isinstance(length, CalendarDuration):
+            origin = period_start(first, length)
+        else:
+            day = first.normalize()
+            origin = day + (first - day) // length * length
+    count = max(whole_steps(origin, last, length) + 1, 0)
     _refuse_too_many(count, origin, last)
     edges = pairwise(origin + number * length for number in range(count + 1))
     return [

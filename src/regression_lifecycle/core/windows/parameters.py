@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from regression_lifecycle.core.config import Duration, Moment, StrictModel
+from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.bounds import (
@@ -31,7 +32,8 @@ class WindowParameters(Variant):
 
     Attributes:
         origin: Rows before it are in no window, and counting begins here. If left out,
-            ``length`` counts from the day of the first row, the other kinds from the first row.
+            ``length`` counts from the day of the first row (``1 quarter`` from its quarter,
+            ``1 year`` from its year), the other kinds from the first row.
         minimum_rows: A window with fewer rows is underpopulated.
         labelled_share: Share of a window's rows with a known target from which on it counts as
             labelled.
@@ -134,7 +136,7 @@ class LengthWindows(TimeWindows):
     length: Duration
 
     def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
-        """Count from the origin, or from the day of the oldest row."""
+        """Count from the origin, or from the day (month, quarter, year) of the oldest row."""
         return length_bounds(first, last, self.length, self.origin)
 
 

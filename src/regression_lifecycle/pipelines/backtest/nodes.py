@@ -18,7 +18,12 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
+from regression_lifecycle.core.evaluation.baseline import (
+    BaselineParameters,
+    add_baseline,
+    choose_baseline,
+    naive_forecasts,
+)
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
@@ -104,10 +109,13 @@ def build_history(
         backtest_observations, problem, preprocessing.recipe, keep=kept
     )
     begun = backtest_observations[problem.timestamp.name] < backtest_windows["start"].min()
-    mean = float(backtest_observations.loc[begun, problem.target].mean())
-    return table.assign(
-        baseline=baseline_forecast(backtest_observations, table, mean, problem, baseline)
-    )
+    seen = backtest_observations.loc[begun, problem.target]
+    constants = {"mean": float(seen.mean()), "median": float(seen.median())}
+    forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline)
+    # One for all windows and policies, chosen by what lies before the first of them.
+    before = table[problem.timestamp.name] < backtest_windows["start"].min()
+    best = choose_baseline(forecasts[before], table.loc[before, problem.target], "rmse")
+    return add_baseline(table, forecasts, best)
 
 
 def collect_past(

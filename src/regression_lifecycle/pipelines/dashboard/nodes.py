@@ -70,9 +70,14 @@ def collect_page(
     return PageTables(deployment, parameters, monitoring, backtest, report_links)
 
 
-def make_page(tables: PageTables) -> str:
+def bundle_library(stored: str) -> str:
+    """Bundle the library that draws on the page, unless an earlier run did."""
+    return dashboard.bundle_library(stored)
+
+
+def make_page(tables: PageTables, library: str) -> str:
     """Render the page as one HTML file that needs nothing else."""
-    return dashboard.render_page(tables)
+    return dashboard.render_page(tables, library)
 
 
 def draw_error_by_window(tables: PageTables) -> bytes:

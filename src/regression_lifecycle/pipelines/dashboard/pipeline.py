@@ -47,7 +47,18 @@ def create_pipeline(**_: object) -> Pipeline:
                 "page_tables",
                 name="collect_page",
             ),
-            Node(nodes.make_page, "page_tables", "dashboard_page", name="make_page"),
+            Node(
+                nodes.bundle_library,
+                "stored_page_library",
+                "page_library",
+                name="bundle_library",
+            ),
+            Node(
+                nodes.make_page,
+                ["page_tables", "page_library"],
+                "dashboard_page",
+                name="make_page",
+            ),
             Node(
                 nodes.draw_error_by_window,
                 "page_tables",

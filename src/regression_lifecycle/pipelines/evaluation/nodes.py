@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,14 @@ from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation import gate
 from regression_lifecycle.core.evaluation import holdout as evaluation
-from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
+from regression_lifecycle.core.evaluation.baseline import (
+    BaselineParameters,
+    add_baseline,
+    choose_baseline,
+    naive_forecasts,
+)
 from regression_lifecycle.core.evaluation.gate import Contestant, GateParameters
-from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
+from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import features_for
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
@@ -54,26 +59,43 @@ def _predict(model: TrainedModel, features: pd.DataFrame) -> np.ndarray:
     return model.predict(features).to_numpy() if len(features) else np.empty(0)
 
 
-def add_baseline(
+def make_naive_forecasts(
     model_predictions: pd.DataFrame,
     candidate: TrainedModel,
     observations: pd.DataFrame,
     problem: Problem,
     parameters: BaselineParameters,
 ) -> pd.DataFrame:
-    """Add the naive forecast of the same rows.
+    """Forecast the same rows in every naive way.
 
     Args:
-        candidate: Knows the mean of its training rows, the last resort of the forecast.
+        candidate: Knows mean and median of its training rows.
         observations: What happened before, to look back in.
 
     Returns:
-        The rows with the column ``baseline``, in the target's unit.
+        One column per forecast, in the target's unit.
     """
-    forecast = baseline_forecast(
-        observations, model_predictions, candidate.metadata.target_mean, problem, parameters
-    )
-    return model_predictions.assign(**{BASELINE: forecast})
+    constants = candidate.metadata.constants
+    return naive_forecasts(observations, model_predictions, constants, problem, parameters)
+
+
+def add_best_baseline(
+    model_predictions: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    problem: Problem,
+    metric: Literal["rmse", "mae"],
+) -> pd.DataFrame:
+    """Add the naive forecast that is the hardest to beat on these rows.
+
+    Args:
+        forecasts: One column per naive forecast.
+        metric: The error by which the gate compares.
+
+    Returns:
+        The rows with ``baseline``, in the target's unit, and ``baseline_source``.
+    """
+    best = choose_baseline(forecasts, model_predictions[problem.target], metric)
+    return add_baseline(model_predictions, forecasts, best)
 
 
 def measure_errors(
@@ -93,12 +115,13 @@ def measure_errors(
     """
     for name in parameters.segments:
         if name not in predictions.columns:
-            known = [c for c in predictions.columns if c not in evaluation.MODELS]
+            own = {*evaluation.MODELS, evaluation.BASELINE_SOURCE}
+            known = [c for c in predictions.columns if c not in own]
             raise ConfigurationError(
                 f"evaluation.segments: {unknown_name('column', name, known, 40)}"
             )
     stamp, target = problem.timestamp.name, problem.target
-    overall = evaluation.overall_metrics(predictions, target)
+    overall = gate.metrics_with_fallback(predictions, target)
     windows = list_windows(predictions, problem, parameters.windows)
     shown = [stamp, target, *evaluation.present_models(predictions), *parameters.segments]
     return (

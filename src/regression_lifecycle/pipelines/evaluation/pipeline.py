@@ -33,7 +33,7 @@ def create_gate_pipeline() -> Pipeline:
                 name="predict_with_models",
             ),
             Node(
-                nodes.add_baseline,
+                nodes.make_naive_forecasts,
                 [
                     "model_predictions",
                     "candidate_model",
@@ -41,8 +41,19 @@ def create_gate_pipeline() -> Pipeline:
                     _PROBLEM,
                     "params:evaluation.baseline",
                 ],
+                "naive_forecasts",
+                name="make_naive_forecasts",
+            ),
+            Node(
+                nodes.add_best_baseline,
+                [
+                    "model_predictions",
+                    "naive_forecasts",
+                    _PROBLEM,
+                    "params:evaluation.gate.comparison.metric",
+                ],
                 "holdout_predictions",
-                name="add_baseline",
+                name="add_best_baseline",
             ),
             Node(
                 nodes.evaluate_gate,

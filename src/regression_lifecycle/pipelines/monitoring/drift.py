@@ -74,7 +74,8 @@ def find_references(
         parameters: Columns, methods, policy of the reference, and calibration.
 
     Returns:
-        References by window and model version; profile and thresholds of the newest one.
+        References by window and model version; profile and thresholds of the newest one, without
+        columns if there is no window.
     """
     roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
     included = roles.columns(

@@ -10,7 +10,7 @@ import pandas as pd
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.quarantine import rejected_moments
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY, ReadRows
 from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
 from regression_lifecycle.core.decisions.ledger import policy_row
@@ -18,7 +18,11 @@ from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import PolicyDecision
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.evaluation import window_metrics
-from regression_lifecycle.core.evaluation.baseline import BaselineParameters, baseline_forecast
+from regression_lifecycle.core.evaluation.baseline import (
+    BaselineParameters,
+    add_baseline,
+    naive_forecasts,
+)
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
@@ -91,8 +95,9 @@ def make_window_rows(
     Args:
         known_rows: Known rows with ``row_key`` and ``window_index``.
         changed_windows: Windows in which something may have changed.
-        champion: The deployed model; its own recipe makes the features.
-        parameters: The baseline.
+        champion: The deployed model; its own recipe makes the features, and the naive forecast that
+            it had to beat is its baseline.
+        parameters: What the naive forecasts look back at.
 
     Returns:
         All known rows with features, the columns that are known in advance, the target,
@@ -103,9 +108,8 @@ def make_window_rows(
     table: pd.DataFrame = build_features(
         known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
-    table["baseline"] = baseline_forecast(
-        known_rows, table, champion.metadata.target_mean, problem, parameters
-    )
+    forecasts = naive_forecasts(known_rows, table, champion.metadata.constants, problem, parameters)
+    table = add_baseline(table, forecasts, champion.baseline)
     key = list(problem.row_order)
     return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
 

@@ -68,6 +68,7 @@ def prepare_registration(
             "decision": decision.decision,
             "reasons": line(decision.reasons),
             "opponent": opponent(decision),
+            "baseline": decision.baseline,
             "fingerprint": metadata.fingerprint,
             "data_fingerprint": metadata.data_fingerprint,
             "trained_from": str(metadata.trained_from),

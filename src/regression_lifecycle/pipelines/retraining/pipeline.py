@@ -33,10 +33,14 @@ def create_pipeline(**_: object) -> Pipeline:
         },
         outputs={
             "model_predictions": "challenger_predictions",
+            "naive_forecasts": "challenger_naive_forecasts",
             "holdout_predictions": "comparison_predictions",
             "gate_decision": "challenger_gate_decision",
         },
-        parameters={"params:evaluation.gate": "params:retraining.gate"},
+        parameters={
+            "params:evaluation.gate": "params:retraining.gate",
+            "params:evaluation.gate.comparison.metric": "params:retraining.gate.comparison.metric",
+        },
     )
     promotion = Pipeline(
         create_promotion_pipeline(),

@@ -14,6 +14,7 @@ from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
 from regression_lifecycle.core.models import training
+from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.profiling.leaks import find_copies
@@ -105,6 +106,7 @@ def train(
                 "model": parameters.model.digest(),
                 "parameters": best_parameters,
                 "scikit-learn": version("scikit-learn"),
+                **distribution_versions(used_libraries(model)),
                 "code": regression_lifecycle.__version__,
             }
         ),
@@ -114,6 +116,7 @@ def train(
         trained_until=stamp.max(),
         n_rows=len(training_set),
         target_mean=float(target.mean()),
+        target_median=float(target.median()),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
     return TrainedModel(estimator, metadata, features.tail(EXAMPLE_ROWS).reset_index(drop=True))

@@ -25,7 +25,9 @@ class SummaryHook:
     def after_context_created(self, context: Any) -> None:
         """Remember the project folder, so that paths can be shown relative to it."""
         self._root = Path(context.project_path)
-        self._env = context.env or ""
+        # A command that is suggested leaves out what it would take by itself.
+        is_default = context.env in (None, "", context.config_loader.default_run_env)
+        self._env = "" if is_default else context.env
         self._saved: dict[str, Any] = {}
 
     @hook_impl
@@ -182,7 +184,7 @@ class SummaryHook:
                 reports.append(self._relative(Path(str(path)) / "report.html"))
         if reports:
             console.print(f"[bold]Reports[/] {escape('  '.join(reports))}")
-        env = f" ENV={self._env}" if self._env not in ("", "local") else ""
+        env = f" ENV={self._env}" if self._env else ""
         console.print(f"[bold]Look[/] make viz{env} (pipelines and plots), make ui{env} (MLflow)\n")
 
     def _relative(self, path: Path) -> str:

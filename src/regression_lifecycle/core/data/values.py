@@ -1,0 +1,211 @@
+"""Raw values, whatever reader they come from, as labels, numbers, whole numbers or moments.
+
+The contract decides the type and not the reader, so that a table says the same as CSV, Parquet or
+a query. Text is read without surrounding spaces; a value that is no text is first written as one
+would write it, unless its whole column has a type that can be taken as it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from regression_lifecycle.core.data.number_format import NumberFormat
+
+# Spellings of a missing number or moment, in any case. Among labels they are labels.
+MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none"})
+TRUE_WORDS = frozenset({"true", "t", "yes", "y"})
+FALSE_WORDS = frozenset({"false", "f", "no", "n"})
+# From here on a float skips whole numbers.
+FLOAT_DIGITS = 2**53
+PLAIN = NumberFormat()
+_LARGEST = 2**63
+_NANOSECONDS = r"\.\d{7}"
+_ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
+
+
+def text_of(value: object) -> str | None:
+    """Write one value as text.
+
+    Returns:
+        Text without surrounding spaces; whole numbers without decimals, since a reader turns 1
+        into 1.0 beside a blank; truth values as ``true`` and ``false``; moments in ISO 8601. None
+        for what is no single value.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, Decimal):
+        whole = value.is_finite() and value == value.to_integral_value()
+        return str(int(value)) if whole else format(value, "f")
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else str(float(value))
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    return None
+
+
+def normalize(values: pd.Series) -> pd.Series:
+    """Bring the dtypes of all readers down to a few.
+
+    Returns:
+        ``str`` without surrounding spaces, a numpy or nullable dtype of numbers or truth values,
+        ``datetime64``, or ``object`` for anything else.
+    """
+    if isinstance(values.dtype, pd.CategoricalDtype | pd.ArrowDtype):
+        values = values.astype("object")
+    is_text = isinstance(values.dtype, pd.StringDtype) or (
+        values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "string"
+    )
+    return values.astype("str").str.strip() if is_text else values
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Write values as text, as :func:`text_of` does.
+
+    Args:
+        values: What :func:`normalize` returned.
+
+    Returns:
+        ``str``; missing where a value is missing or no single value.
+    """
+    if isinstance(values.dtype, pd.StringDtype):
+        return values
+    if values.dtype == object:
+        return values.map(text_of, na_action="ignore").astype("str")
+    # Few of many values differ, most often.
+    codes, distinct = pd.factorize(values)
+    texts = pd.array([*(text_of(value) for value in distinct), None], dtype="str")
+    return pd.Series(texts.take(codes), index=values.index)
+
+
+def is_one_of(values: pd.Series, words: Collection[str]) -> pd.Series:
+    """Return where normalized values are missing or one of some words."""
+    missing = values.isna()
+    if isinstance(values.dtype, pd.StringDtype):
+        missing |= values.isin(list(words))
+    elif values.dtype == object:
+        missing |= values.map(lambda value: isinstance(value, str) and value.strip() in words)
+    return missing.astype("bool")
+
+
+def read_numbers(values: pd.Series, form: NumberFormat) -> tuple[pd.Series, pd.Series]:
+    """Read normalized values as numbers.
+
+    Args:
+        form: How those are written that are text.
+
+    Returns:
+        Numbers as float64, and the values as they are to be read digit by digit: numbers, or text
+        as Python writes numbers. Both are missing where a value is no number.
+    """
+    if pd.api.types.is_numeric_dtype(values):
+        return pd.Series(values.to_numpy("float64", na_value=np.nan), values.index), values
+    mixed = values.dtype == object
+    if mixed:
+        values = values.map(lambda v: int(v) if isinstance(v, bool | np.bool_) else v)
+    text = pa.array(as_text(values), pa.large_string())
+    plain = form.to_plain(text)
+    if mixed:
+        # A number between texts is one already, whatever the format of the texts.
+        is_text = pa.array(values.map(lambda v: isinstance(v, str)).astype("bool"))
+        plain = pc.if_else(is_text, plain, PLAIN.to_plain(text))
+    numbers = pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False)
+    return pd.Series(numbers, values.index), pd.Series(pd.array(plain, "str"), values.index)
+
+
+def read_whole(numbers: pd.Series, exact: pd.Series) -> pd.Series:
+    """Read whole numbers with all their digits.
+
+    Args:
+        numbers: Numbers as :func:`read_numbers` returns them.
+        exact: The values that they were read from, as it returns them too.
+
+    Returns:
+        ``Int64``; missing where a number is not whole, or its digits are lost: it is beyond 64
+        bits, or beyond 2**53 and stored as a float.
+    """
+    if pd.api.types.is_integer_dtype(exact) and exact.dtype != "uint64":
+        return exact.astype("Int64")
+    small = numbers.abs() < FLOAT_DIGITS
+    whole = numbers.where(small & (numbers % 1 == 0)).astype("Int64")
+    large = (numbers.notna() & ~small).to_numpy()
+    if large.any() and not pd.api.types.is_float_dtype(exact):
+        whole[large] = pd.array([_whole(value) for value in exact[large]], "Int64")
+    return whole
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        number = Decimal(str(value))
+        whole = int(number) if abs(number) <= _LARGEST else _LARGEST
+    except InvalidOperation:
+        return None
+    return whole if whole == number and -_LARGEST <= whole < _LARGEST else None
+
+
+def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple[Any, pd.Series]:
+    """Read normalized values as moments.
+
+    Args:
+        form: ``strptime`` format of those that are text; ISO 8601 if None.
+        zone: Time zone into whose local time moments with a zone are brought; None to read none.
+
+    Returns:
+        Local moments as ``datetime64[us]``, missing where a value is none; and which values have
+        a time zone although none is declared.
+    """
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        zoned = values.notna()
+        if zone is None:
+            return pd.Series(pd.NaT, values.index, dtype="datetime64[us]"), zoned
+        return _local(values, zone), zoned & False
+    if pd.api.types.is_datetime64_dtype(values):
+        return values.astype("datetime64[us]"), pd.Series(False, values.index)
+    text = as_text(values)
+    own = pd.Series(True, values.index)
+    if values.dtype == object and form is not None:
+        # What the reader has read as a moment already is written in ISO 8601.
+        own = values.map(lambda value: not isinstance(value, dt.date)).astype("bool")
+    moments, zoned = _parsed(text.where(own), form, zone)
+    if not own.all():
+        others, also_zoned = _parsed(text.where(~own), None, zone)
+        moments, zoned = moments.where(own, others), zoned | also_zoned
+    return moments, zoned
+
+
+def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
+    nothing = pd.Series(False, text.index)
+    parse = form or "ISO8601"
+    if form is None and text.str.contains(_NANOSECONDS, na=False).any():
+        # They would shorten the calendar of the whole column to the years 1678 to 2261.
+        text = text.str.replace(r"(\.\d{6})\d+", r"\1", regex=True)
+    try:
+        moments = pd.to_datetime(text, errors="coerce", format=parse)
+        if not isinstance(moments.dtype, pd.DatetimeTZDtype):
+            return moments.astype("datetime64[us]"), nothing
+    except ValueError:  # times with and without a zone, or in several ones
+        pass
+    has_zone = text.notna()
+    if form is None:
+        has_zone &= text.str.contains(_ZONED, na=False)
+    zoned = pd.to_datetime(text.where(has_zone), errors="coerce", format=parse, utc=True)
+    local = pd.to_datetime(text.where(~has_zone), errors="coerce", format=parse)
+    local = local.astype("datetime64[us]")
+    if zone is None:
+        return local, zoned.notna()
+    return local.where(~has_zone, _local(zoned, zone)), nothing
+
+
+def _local(moments: pd.Series, zone: str) -> pd.Series:
+    return moments.dt.tz_convert(zone).dt.tz_localize(None).astype("datetime64[us]")

@@ -1,0 +1,80 @@
+"""A CSV table as it is written: every value is text, and the contract says what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import pandas as pd
+from kedro.io.core import DatasetError
+from kedro_datasets.pandas import CSVDataset
+
+from regression_lifecycle.core.errors import ConfigurationError
+
+# Arguments by which pandas would decide what a value means, and what says so instead.
+_DECIDED_BY_THE_CONTRACT = {
+    **dict.fromkeys(("dtype", "converters", "dtype_backend", "low_memory"), "type"),
+    **dict.fromkeys(("na_values", "keep_default_na", "na_filter"), "missing_values"),
+    **dict.fromkeys(("decimal", "thousands", "date_format", "dayfirst", "parse_dates"), "format"),
+    "true_values": "true_values",
+    "false_values": "false_values",
+}
+
+
+class RawCSVDataset(CSVDataset):
+    """One CSV file, locally or on an object store, of which nothing is guessed.
+
+    Example:
+        .. code-block:: yaml
+
+            raw_observations:
+              type: regression_lifecycle.datasets.raw_csv.RawCSVDataset
+              filepath: data/01_raw/sales.csv.gz
+              load_args: {sep: ";", encoding: latin-1}
+    """
+
+    def __init__(
+        self,
+        *,
+        load_args: dict[str, Any] | None = None,
+        chunksize: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Describe the dataset; nothing is read yet.
+
+        Args:
+            load_args: What ``pandas.read_csv`` takes on how the file is written: ``sep``,
+                ``encoding``, ``quotechar``, ``skiprows``, ``names``, ``compression`` and others.
+            chunksize: Most rows of a piece; None to read the table at once.
+            **kwargs: What ``pandas.CSVDataset`` takes.
+
+        Raises:
+            ConfigurationError: If an argument says what values mean.
+        """
+        given = load_args or {}
+        for name in given:
+            if name in _DECIDED_BY_THE_CONTRACT:
+                raise ConfigurationError(
+                    f"raw_load_args: '{name}' would change values while they are read; declare "
+                    f"'{_DECIDED_BY_THE_CONTRACT[name]}' of the column in problem.columns instead"
+                )
+        pieces = {} if chunksize is None else {"chunksize": chunksize}
+        text = {"dtype": "str", "keep_default_na": False}
+        super().__init__(load_args={**given, **pieces, **text}, **kwargs)
+
+    def load(self) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Read the file.
+
+        Returns:
+            Its rows as text, an empty value as the empty text; pieces of them, which can be gone
+            through once, where a ``chunksize`` is given.
+        """
+        return super().load()
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: the table is an input.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._filepath} is an input and is not written")

@@ -1,0 +1,92 @@
+"""Rows whose time must be a mistake, and pauses that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.stray_moments import find_stray_moments
+from regression_lifecycle.core.errors import DataContractError
+
+YEAR = pd.Timedelta("366 days")
+
+
+def hours(start, count):
+    return list(pd.date_range(start, periods=count, freq="h").strftime("%Y-%m-%dT%H:%M"))
+
+
+def days(start, count, step=1):
+    return list(pd.date_range(start, periods=count, freq=f"{step}D").strftime("%Y-%m-%d"))
+
+
+def strays(make_problem, moments, maximum_gap=YEAR, share=0.5):
+    columns = {"at": {"type": "datetime"}, "cnt": {"type": "integer"}}
+    problem = make_problem(timestamp={"date": "at"}, columns=columns, forbidden_columns={})
+    parameters = IngestionParameters(maximum_rejected_share=share, maximum_gap=maximum_gap)
+    return enforce_contract(pd.DataFrame({"at": moments, "cnt": 1}), problem, parameters).rejected
+
+
+@pytest.mark.parametrize("mistakes", [["2203-01-05"], ["9999-12-31"], ["2032-01-01T05:00"]])
+@pytest.mark.parametrize("table", [hours("2021-01-01", 2000), days("2021-01-01", 30)])
+def test_a_row_of_a_far_future_is_set_aside_and_named(make_problem, mistakes, table):
+    rejected = strays(make_problem, [*table[:7], *mistakes, *table[7:]])
+    assert rejected["raw_row"].tolist() == [8]
+    assert rejected["at"].tolist() == mistakes
+    assert (
+        rejected["rejection_reason"]
+        .item()
+        .startswith("timestamp is more than 366 days away from the rest of the table")
+    )
+
+
+def test_several_mistakes_do_not_hide_each_other(make_problem):
+    moments = ["1900-01-01", *hours("2021-01-01", 2000), "2203-01-05", "9999-12-31", "9999-12-31"]
+    rejected = strays(make_problem, moments)
+    # The last one repeats a key, and is no better for it.
+    assert rejected["raw_row"].tolist() == [1, 2002, 2003, 2004]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pytest.param(hours("2021-01-01", 3000) + hours("2024-01-01", 3000), id="pause of years"),
+        pytest.param(hours("2021-01-01", 3000) + hours("2022-05-01", 1), id="back after a year"),
+        pytest.param(hours("2021-01-01", 3000) + hours("2024-01-01", 40), id="going on"),
+        pytest.param(hours("2021-01-01", 30), id="30 hours"),
+        pytest.param(days("2021-01-01", 30, step=30), id="30 months"),
+        pytest.param([*days("1990-01-01", 25, step=200), "2008-01-01"], id="irregular"),
+        pytest.param(["2001-01-01", "2001-01-02", "2021-01-01"], id="three rows"),
+    ],
+)
+def test_a_real_pause_hurts_no_row(make_problem, table):
+    assert strays(make_problem, table).empty
+
+
+def test_a_piece_of_a_table_is_held_against_what_is_known():
+    known = pd.Series(pd.date_range("2021-01-01", periods=2000, freq="h"))
+    piece = pd.Series(pd.to_datetime(["2021-03-26", "2203-01-05", "2021-03-27"]))
+    good = np.ones(3, dtype=bool)
+    assert find_stray_moments(piece, good, YEAR, known).tolist() == [False, True, False]
+    assert not find_stray_moments(piece, good, YEAR).any()
+
+
+def test_every_gap_is_believed_where_none_is_named(make_problem):
+    assert strays(make_problem, [*hours("2021-01-01", 2000), "9999-12-31"], None).empty
+
+
+def test_the_message_of_a_refused_table_names_the_row(make_problem):
+    with pytest.raises(DataContractError, match=r"first in row 31: '2203-01-05 00:00:00'"):
+        strays(make_problem, [*days("2021-01-01", 30), "2203-01-05"], share=0.01)
+
+
+def test_a_row_that_is_broken_otherwise_says_nothing_about_the_gap(make_problem):
+    moments = [*hours("2021-01-01", 2000), "2203-01-05"]
+    columns = {"at": {"type": "datetime", "maximum": "2030-01-01"}, "cnt": {"type": "integer"}}
+    problem = make_problem(timestamp={"date": "at"}, columns=columns, forbidden_columns={})
+    parameters = IngestionParameters(maximum_gap=YEAR)
+    rejected = enforce_contract(
+        pd.DataFrame({"at": moments, "cnt": 1}), problem, parameters
+    ).rejected
+    assert rejected["rejection_reason"].tolist() == ["at is above 2030-01-01 00:00:00"]

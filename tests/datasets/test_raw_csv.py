@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
+from regression_lifecycle.datasets.raw_csv import RawCSVDataset
+
+LABELS = ["001", "007", "true", "1.0", "NA", "None", "null", "1e5", "nan", "-0", "01:00", "#N/A"]
+PROBLEM = Problem.model_validate(
+    {
+        "name": "zones",
+        "target": "cnt",
+        "timestamp": {"date": "at"},
+        "frequency": "1 hour",
+        "horizon": "1 hour",
+        "columns": {
+            "at": {"type": "datetime"},
+            "zone": {"type": "category", "missing": True},
+            "open": {"type": "boolean"},
+            "temp": {"type": "float", "missing": True},
+            "cnt": {"type": "integer"},
+        },
+    }
+)
+
+
+def table(rows: int = 120) -> pd.DataFrame:
+    """The table as a database knows it: with types."""
+    return pd.DataFrame(
+        {
+            "at": pd.date_range("2021-01-01", periods=rows, freq="h"),
+            # Pieces of a file differ in what could be guessed of them.
+            "zone": [LABELS[(row // 10) % len(LABELS)] for row in range(rows)],
+            "open": [row % 2 == 0 for row in range(rows)],
+            "temp": [None if row % 7 == 0 else row / 3 for row in range(rows)],
+            "cnt": [2**53 + row for row in range(rows)],
+        }
+    )
+
+
+def observations(raw: pd.DataFrame) -> pd.DataFrame:
+    return enforce_contract(raw, PROBLEM, IngestionParameters()).observations
+
+
+def load(path: Path, **arguments: Any) -> Any:
+    return RawCSVDataset(filepath=path.as_posix(), **arguments).load()
+
+
+def test_a_table_says_the_same_as_csv_in_pieces_as_parquet_and_from_a_query(tmp_path: Path) -> None:
+    table().to_csv(tmp_path / "t.csv", index=False)
+    table().to_parquet(tmp_path / "t.parquet")
+    expected = observations(table())
+    assert expected["zone"].tolist() == table()["zone"].tolist()
+    assert expected["cnt"].tolist() == table()["cnt"].tolist()
+
+    parquet = (tmp_path / "t.parquet").as_posix()
+    read = {
+        "csv": load(tmp_path / "t.csv"),
+        "objects": table().astype("object"),
+        "dictionaries": table().astype({"zone": "category"}),
+        "arrow": pd.read_parquet(parquet, dtype_backend="pyarrow"),
+        "nullable": pd.read_parquet(parquet, dtype_backend="numpy_nullable"),
+        **{
+            f"csv by {rows}": pd.concat(map(observations, load(tmp_path / "t.csv", chunksize=rows)))
+            for rows in (1, 7, 50)
+        },
+        "parquet by 7": pd.concat(map(observations, ParquetChunksDataset(parquet, 7).load())),
+    }
+    for name, raw in read.items():
+        made = raw.reset_index(drop=True) if " by " in name else observations(raw)
+        assert_frame_equal(made, expected, obj=name)
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig", "utf-16"])
+def test_a_file_is_read_as_it_is_said_to_be_written(
+    tmp_path: Path, ending: str, encoding: str
+) -> None:
+    content = 'zone;price\nDüsseldorf;"1.234,5"\n'.encode(encoding)
+    path = tmp_path / f"t.csv{ending}"
+    path.write_bytes(gzip.compress(content) if ending else content)
+
+    loaded = load(path, load_args={"sep": ";", "encoding": encoding})
+
+    assert loaded.to_dict("records") == [{"zone": "Düsseldorf", "price": "1.234,5"}]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("zone,n\n001,1\n".encode("utf-8-sig"))
+    assert load(tmp_path / "t.csv").columns.tolist() == ["zone", "n"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "instead"),
+    [("decimal", "format"), ("na_values", "missing_values"), ("dtype", "type")],
+)
+def test_an_argument_that_would_change_values_is_refused(argument: str, instead: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{argument}' would.*declare '{instead}'"):
+        RawCSVDataset(filepath="t.csv", load_args={argument: ","})
