@@ -149,7 +149,7 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
         {"kind": "calendar", "parts": ["weekday"]},
         {"kind": "time_index", "name": "day_index", "origin": "2011-01-01", "unit": "1 day"},
     ]
-    target = {"function": "numpy.positive", "inverse": "numpy.positive"}
+    target = {"function": "numpy.square", "inverse": "numpy.sqrt"}
     transformers = [
         {
             "name": "weather",
