@@ -22,8 +22,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from overhead import cpu_seconds, full_cycle, verdict
-from project import own_configuration, read_sections, workspace
+from overhead import full_cycle, verdict
+from project import cost_of, own_configuration, read_sections, workspace
 
 MAXIMUM_RATIO = 3.0
 MAXIMUM_SECONDS = 15.0
@@ -47,7 +47,7 @@ def backtest(kind: str, scratch: Path, end: str | None = None) -> tuple[float, f
     changes = {"oracle": False, "end": end, "policies": others}
     (conf / "local" / "parameters.yml").write_text(json.dumps({"backtest": changes}))
     command = [*full_cycle(conf), "--pipelines=backtest"]
-    total = cpu_seconds(command, scratch / "output.log")
+    total = cost_of(command, scratch / "output.log").cpu_seconds
     row = pd.read_csv(workspace(conf) / "08_reporting" / "backtest_summary.csv").iloc[0]
     fits = float(row["fit_cpu_seconds"])
     print(

@@ -16,13 +16,12 @@ import json
 import math
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from project import KEDRO, ROOT, own_configuration, workspace, write_parameters
+from project import KEDRO, ROOT, cost_of, own_configuration, workspace, write_parameters
 
 PLAIN_SCRIPT = ROOT / "benchmarks" / "plain_script.py"
 
@@ -32,34 +31,6 @@ MAXIMUM_REGISTRY_SECONDS = 1.0
 
 PLAIN, RUN, FRESH = "plain script", "kedro run", "kedro run, fresh database"
 VERSION, REGISTRY = "kedro --version", "kedro registry list"
-
-
-def cpu_seconds(command: list[str], log: Path) -> float:
-    """Run a command to its end.
-
-    Args:
-        command: Program and arguments.
-        log: Where its output goes.
-
-    Returns:
-        User plus system seconds, those of its own child processes included.
-
-    Raises:
-        SystemExit: With the end of the output, if the command fails.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    # Without compiled files every command imports twice as long.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        end = log.read_text(errors="replace")[-3000:]
-        raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{end}")
-    return usage.ru_utime + usage.ru_stime
 
 
 def full_cycle(conf: Path) -> list[str]:
@@ -112,7 +83,7 @@ def in_turn(commands: dict[str, list[str]], rounds: int, scratch: Path) -> dict[
     found: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            found[name].append(cpu_seconds(command, scratch / "output.log"))
+            found[name].append(cost_of(command, scratch / "output.log").cpu_seconds)
             print(f"{name}: {found[name][-1]:.2f} s", flush=True)
     return found
 
@@ -137,7 +108,8 @@ def measure_run(repeat: int, scratch: Path) -> bool:
     in_turn(commands, WARM_UP, scratch)
     require_same_work(plain, cycle)
     found = in_turn(commands, repeat, scratch)
-    fresh = cpu_seconds(full_cycle(own_configuration(scratch / "fresh")), scratch / "output.log")
+    command = full_cycle(own_configuration(scratch / "fresh"))
+    fresh = cost_of(command, scratch / "output.log").cpu_seconds
     show({**found, FRESH: [fresh]})
     base = found[PLAIN]
     low, middle = min(found[RUN]) / min(base), median(found[RUN]) / median(base)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import subprocess
 import sys
+import time
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 KEDRO = Path(sys.executable).with_name("kedro")
@@ -45,6 +49,51 @@ def own_configuration(folder: Path) -> Path:
 def workspace(conf: Path) -> Path:
     """Where the runs of :func:`own_configuration` write."""
     return conf.parent / "data" / PROBLEM
+
+
+class Cost(NamedTuple):
+    """What a command took.
+
+    Attributes:
+        cpu_seconds: User plus system seconds, those of its own child processes included.
+        wall_seconds: Seconds from its start to its end.
+        megabytes: Most memory.
+    """
+
+    cpu_seconds: float
+    wall_seconds: float
+    megabytes: float
+
+
+def cost_of(command: list[str], log: Path, allowed: Collection[int] = (0,)) -> Cost:
+    """Run a command to its end.
+
+    Args:
+        command: Program and arguments.
+        log: Where its output goes.
+        allowed: Exit codes that are no failure.
+
+    Returns:
+        What it took.
+
+    Raises:
+        SystemExit: With the end of the output, if the command fails.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    # Without compiled files every command imports twice as long.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    start = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in allowed:
+        end = log.read_text(errors="replace")[-3000:]
+        raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{end}")
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
 def open_loader(env: str = PROBLEM) -> Any:

@@ -27,7 +27,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from project import KEDRO, RAW_TABLE, ROOT, own_configuration, read_sections, workspace
+from project import KEDRO, RAW_TABLE, cost_of, own_configuration, read_sections, workspace
 
 FIRST = pd.Timestamp("2013-01-01")
 MINIMUM_SPEED = 0.8
@@ -68,34 +68,6 @@ def score_from(conf: Path, table: Path, pieces: int) -> None:
         "metadata": {"kedro-viz": {"layer": "raw"}},
     }
     (conf / "local" / "catalog.yml").write_text(json.dumps({"scoring_batch": entry}))
-
-
-def run(command: list[str], folder: Path) -> tuple[float, float, float]:
-    """Run a command to its end.
-
-    Args:
-        command: Program and arguments.
-        folder: Where its output goes.
-
-    Returns:
-        CPU seconds, wall seconds, and the most memory in MB.
-
-    Raises:
-        SystemExit: If it fails.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    log = folder / "output.log"
-    start = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} failed:\n{log.read_text(errors='replace')[-3000:]}")
-    wall = time.monotonic() - start
-    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
 
 
 def predict(model: Path, features: Path, pieces: int) -> None:
@@ -174,13 +146,14 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
+        log = folder / "output.log"
         table, small = folder / "rows.csv", folder / "few_rows.csv"
         make_table(given.rows, table)
         make_table(given.rows // 4, small)
         conf = own_configuration(folder)
         score_from(conf, table, given.pieces)
         print("training a champion ...", flush=True)
-        run([str(KEDRO), "run", f"--conf-source={conf}"], folder)
+        cost_of([str(KEDRO), "run", f"--conf-source={conf}"], log)
         model = workspace(conf) / "06_models" / "candidate_model.zip"
         features = folder / "features.parquet"
         make_features(model, table, features)
@@ -189,11 +162,11 @@ def main() -> None:
         for number in range(given.repeat):
             # Another name each time: an equal batch leaves its file as it was.
             command = [*scoring, f"--params=scoring.batch=round{number}"]
-            found[SCORING].append(run(command, folder))
+            found[SCORING].append(cost_of(command, log))
             found[WHOLE].append(bare(model, features, 0))
             found[PIECES].append(bare(model, features, given.pieces))
         score_from(conf, small, given.pieces)
-        quarter = run([*scoring, "--params=scoring.batch=quarter"], folder)
+        quarter = cost_of([*scoring, "--params=scoring.batch=quarter"], log)
     print(f"\n{given.rows:,} rows in pieces of {given.pieces:,}")
     print(f"{'command':<24}{'CPU s':>9}{'wall s':>9}{'MB':>8}{'rows/CPU s':>13}")
     for name, figures in {**found, f"{SCORING}, a quarter": [quarter]}.items():

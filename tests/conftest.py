@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -15,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# As settings.py does for the commands, and before libraries are imported.
+gc.set_threshold(100_000, 20, 100)
 # One native thread: tests run beside each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What conf/production cannot be read without; nothing answers at these addresses.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from regression_lifecycle import settings
 from regression_lifecycle.core.errors import ConfigurationError
@@ -15,20 +14,9 @@ from tests.conftest import ROOT
 EXAMPLE = "bike_hourly"
 
 
-class _ShippedConfigLoader(LifecycleConfigLoader):
-    """Parses each file once, since no test changes what is shipped; the rest is done each time."""
-
-    _parsed: ClassVar[dict[tuple[str, str], dict[Path, dict[str, Any]]]] = {}
-
-    def _layer(self, folder: str, key: str) -> dict[Path, dict[str, Any]]:
-        if (folder, key) not in self._parsed:
-            self._parsed[folder, key] = super()._layer(folder, key)
-        return self._parsed[folder, key]
-
-
 def open_loader(env: str = EXAMPLE, **runtime: Any) -> LifecycleConfigLoader:
     """A loader over the project's own ``conf/``."""
-    return _ShippedConfigLoader(
+    return LifecycleConfigLoader(
         str(ROOT / "conf"), env=env, runtime_params=runtime, **settings.CONFIG_LOADER_ARGS
     )
 

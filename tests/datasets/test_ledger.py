@@ -37,7 +37,6 @@ def catalog(url: str, clock: None) -> DataCatalog:
     entry = {
         "type": "regression_lifecycle.datasets.ledger.LedgerDataset",
         "url": url,
-        "table": "ledger",
         "metadata": {"kedro-viz": {"layer": "reporting"}},
     }
     return DataCatalog.from_config({"ledger": entry})
@@ -120,7 +119,7 @@ def test_one_bad_decision_keeps_the_good_ones_of_its_batch_out(
     ],
 )
 def test_it_is_described_without_its_credentials(url: str, shown: str) -> None:
-    dataset = LedgerDataset(url=url, table="ledger")
+    dataset = LedgerDataset(url=url)
 
     assert dataset._describe() == {"url": shown, "table": "ledger"}
     for secret in ("lead", "s3cr"):
@@ -154,14 +153,9 @@ def test_the_preview_shows_the_newest_first_in_the_form_kedro_viz_takes(
     assert "NaN" not in json.dumps(shown)
 
 
-def test_a_store_has_one_ledger() -> None:
-    with pytest.raises(ValueError, match=r"unknown ledger table 'ledgr'; did you mean 'ledger'\?"):
-        LedgerDataset(url="sqlite:///x.db", table="ledgr")
-
-
 def test_another_kind_of_database_is_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="unknown kind of database 'mysql'"):
-        LedgerDataset(url="mysql+pymysql://db/x", table="ledger").save([decision(1)])
+        LedgerDataset(url="mysql+pymysql://db/x").save([decision(1)])
 
 
 def test_a_decision_keeps_who_took_it_when_why_and_by_which_rules(catalog: DataCatalog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -211,3 +212,18 @@ def test_without_a_changed_window_neither_features_nor_predictions_are_made(
     assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-01", "2021-03-02"]
     assert len(loop.found["adjustments"]) == 1
     assert loop.found["policy_ledger"][0]["decision"] == "retrain"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "errors"),
+    # The level rises by 10 with the second day, whose first hour the hour before does not foresee.
+    [({}, [0.0, 10.0, 10.0]), ({"baseline": "last_value"}, [0.0, 10 / 24**0.5, 0.0])],
+)
+def test_windows_hold_a_model_against_the_baseline_that_it_had_to_beat(
+    observations: pd.DataFrame, baseline: dict[str, str], errors: list[float]
+) -> None:
+    champion = replace(FIRST, location={**FIRST.location, **baseline})
+
+    rows = Loop().tick(observations, "2021-03-04", champion).sort_values("window")
+
+    assert rows["baseline_rmse"].tolist() == pytest.approx(errors)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import PlainSerializer, PlainValidator
 
 from regression_lifecycle.core.errors import ConfigurationError
 
@@ -275,11 +275,12 @@ def whole_steps(start: Any, end: Any, step: AnyDuration) -> Any:
     """
     if isinstance(step, pd.Timedelta):
         return (end - start) // step
-    if not isinstance(start, pd.Series) and not isinstance(end, pd.Series):
+    if not isinstance(start, pd.Series):
         count = (month_number(end) - month_number(start)) // step.months
-        while start + count * step > end:
-            count -= 1
-        return count
+        if not isinstance(end, pd.Series):
+            return count - int(start + count * step > end)
+        reached = count.map({number: start + number * step for number in count.unique()})
+        return count - (reached > end)
     index = start.index if isinstance(start, pd.Series) else end.index
     starts, ends = (pd.Series(side, index=index).astype("datetime64[us]") for side in (start, end))
     counts = [
@@ -344,5 +345,9 @@ def period_start(moment: pd.Timestamp, length: CalendarDuration) -> pd.Timestamp
     return pd.Timestamp(year=number // 12, month=number % 12 + 1, day=1).as_unit("us")
 
 
-Duration = Annotated[AnyDuration, BeforeValidator(read_duration), PlainSerializer(duration_text)]
+Duration = Annotated[
+    AnyDuration,
+    PlainValidator(read_duration, json_schema_input_type=str),
+    PlainSerializer(duration_text),
+]
 """A length of time above zero: a number and a unit, as ``7 days``, ``1 hour``, ``1 month``."""

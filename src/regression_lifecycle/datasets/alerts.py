@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from pydantic import ValidationError
 
+from regression_lifecycle.adapters import database, notifications
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters
 from regression_lifecycle.core.alerting.delivery import FAILED, Delivery, delivery_row, due_alerts
 from regression_lifecycle.core.data.tables import SENT_ALERTS
@@ -67,9 +68,7 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         Returns:
             One row per alert, window and channel, the oldest first.
         """
-        from regression_lifecycle.adapters.database import read_rows
-
-        return read_rows(self._url, SENT_ALERTS).sort_values(
+        return database.read_rows(self._url, SENT_ALERTS).sort_values(
             "as_of", kind="stable", ignore_index=True
         )
 
@@ -84,23 +83,20 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
             self._deliver(delivery, unreachable)
 
     def _deliver(self, delivery: Delivery, unreachable: set[str]) -> None:
-        from regression_lifecycle.adapters.database import upsert_rows
-        from regression_lifecycle.adapters.notifications import Outcome, deliver
-
         alert, channel = delivery.alert, delivery.channel
         # Many alerts must not add up to many timeouts.
         tried = channel not in unreachable
-        outcome = Outcome(FAILED, "not tried: the channel had just failed to answer")
+        outcome = notifications.Outcome(FAILED, "not tried: the channel had just failed to answer")
         if tried:
             place = next(place for place in self._parameters.channels if place.label == channel)
-            outcome = deliver(place, alert, self._root)
+            outcome = notifications.deliver(place, alert, self._root)
         if outcome.unreachable:
             unreachable.add(channel)
         if outcome.status == FAILED:
             LOGGER.warning("alert not sent by '%s' (%s): %s", channel, outcome.error, alert.title)
         # At once, so that a crash among many repeats one alert at most.
         row = delivery_row(delivery, outcome.status, outcome.error, tried=tried)
-        upsert_rows(self._url, SENT_ALERTS, pd.DataFrame([row]))
+        database.upsert_rows(self._url, SENT_ALERTS, pd.DataFrame([row]))
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest alerts in Kedro-Viz.
@@ -117,10 +113,8 @@ class AlertDataset(AbstractDataset[list[Alert], pd.DataFrame]):
         return not self.load().empty
 
     def _describe(self) -> dict[str, Any]:
-        from regression_lifecycle.adapters.database import without_credentials
-
         return {
-            "url": without_credentials(self._url),
+            "url": database.without_credentials(self._url),
             "channels": [channel.label for channel in self._parameters.channels],
         }
 

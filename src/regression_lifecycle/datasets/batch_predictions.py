@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import tempfile
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 READ_ROWS = 100_000
-_DIGEST = b"digest"
+# What a file says about itself, as JSON in the metadata of Parquet.
+_ABOUT = b"about"
+_MOMENTS = ("trained_until", "scored_at", "first", "last")
 
 
 class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]]):
@@ -155,38 +158,27 @@ class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]
 
     def _digest(self, path: str) -> str:
         try:
-            return self._about(path).get(_DIGEST, b"").decode()
+            return str(self._about(path)["digest"])
         except FileNotFoundError:
             return ""
 
-    def _about(self, path: str) -> dict[bytes, bytes]:
+    def _about(self, path: str) -> dict[str, Any]:
         from pyarrow import ArrowInvalid
         from pyarrow.parquet import read_metadata
 
         with self._fs().open(path, "rb") as file:
             try:
-                return dict(read_metadata(file).metadata or {})
-            except ArrowInvalid as error:
+                about: dict[str, Any] = json.loads(read_metadata(file).metadata[_ABOUT])
+                return about
+            except (ArrowInvalid, KeyError, TypeError) as error:
                 raise DataContractError(
                     f"{path} is damaged ({error}); delete it, and score the batch again"
                 ) from error
 
     def _batch(self, path: str) -> BatchPredictions:
-        about = {name.decode(): text.decode() for name, text in self._about(path).items()}
-        return BatchPredictions(
-            batch=about["batch"],
-            model_version=about["model_version"],
-            trained_until=pd.Timestamp(about["trained_until"]),
-            scored_at=pd.Timestamp(about["scored_at"]),
-            first=pd.Timestamp(about["first"]),
-            last=pd.Timestamp(about["last"]),
-            judged=about["judged"] == "true",
-            digest=about["digest"],
-            n_rows=int(about["n_rows"]),
-            n_rejected=int(about["n_rejected"]),
-            path=path,
-            read=partial(self._read, path),
-        )
+        about = self._about(path)
+        about |= {name: pd.Timestamp(about[name]) for name in _MOMENTS}
+        return BatchPredictions(**about, path=path, read=partial(self._read, path))
 
     def _read(self, path: str, first: pd.Timestamp, last: pd.Timestamp) -> Iterator[pd.DataFrame]:
         """Read the row groups in which rows from a first to a last moment may lie."""
@@ -238,8 +230,8 @@ class _BatchWriter:
         self._scored_at = datetime.now(UTC).replace(tzinfo=None)
         self._stamp = run.problem.timestamp.name
         self._first = self._last = pd.NaT
-        self._judged = "true" if run.parameters.judged else "false"
-        self._hash = hashlib.sha256(self._judged.encode())
+        self._judged = run.parameters.judged
+        self._hash = hashlib.sha256(str(self._judged).encode())
         self._rows: ParquetWriter | None = None
         self._rejected: ParquetWriter | None = None
 
@@ -283,10 +275,10 @@ class _BatchWriter:
                 "last": self._last.isoformat(),
                 "judged": self._judged,
                 "digest": digest,
-                "n_rows": str(self.n_rows),
-                "n_rejected": str(self.n_rejected),
+                "n_rows": self.n_rows,
+                "n_rejected": self.n_rejected,
             }
-            self._rows.add_key_value_metadata(about)
+            self._rows.add_key_value_metadata({_ABOUT: json.dumps(about).encode()})
         self.discard()
         return digest
 

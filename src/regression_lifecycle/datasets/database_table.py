@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.tables import STORED_TABLES, HistoryTable, ReadRows
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
@@ -33,9 +34,7 @@ class _StoredTable(AbstractDataset[Any, Any]):
 
     def state(self) -> list[Any]:
         """Return what changes with every write to the table, without reading its rows."""
-        from regression_lifecycle.adapters.database import history_state
-
-        return history_state(self._url, self._table)
+        return database.history_state(self._url, self._table)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest rows in Kedro-Viz.
@@ -46,19 +45,13 @@ class _StoredTable(AbstractDataset[Any, Any]):
         Returns:
             The table in pandas' split form.
         """
-        from regression_lifecycle.adapters.database import read_newest
-
-        return newest_first(read_newest(self._url, self._table, nrows), nrows)
+        return newest_first(database.read_newest(self._url, self._table, nrows), nrows)
 
     def _exists(self) -> bool:
-        from regression_lifecycle.adapters.database import read_newest
-
-        return not read_newest(self._url, self._table, 1).empty
+        return not database.read_newest(self._url, self._table, 1).empty
 
     def _describe(self) -> dict[str, Any]:
-        from regression_lifecycle.adapters.database import without_credentials
-
-        return {"url": without_credentials(self._url), "table": self._table.name}
+        return {"url": database.without_credentials(self._url), "table": self._table.name}
 
 
 class HistoryDataset(_StoredTable):
@@ -82,9 +75,7 @@ class HistoryDataset(_StoredTable):
             Rows in the dtypes of the table with ``recorded_at`` as last column, the oldest window
             first; empty if nothing is stored yet.
         """
-        from regression_lifecycle.adapters.database import read_rows
-
-        return read_rows(self._url, self._table)
+        return database.read_rows(self._url, self._table)
 
     def save(self, data: pd.DataFrame) -> None:
         """Save rows by their key, in one transaction; equal rows stay as they were.
@@ -95,9 +86,7 @@ class HistoryDataset(_StoredTable):
             data: Rows with at least the columns of the key. Rows that are stored and not given
                 stay.
         """
-        from regression_lifecycle.adapters.database import upsert_rows
-
-        upsert_rows(self._url, self._table, data)
+        database.upsert_rows(self._url, self._table, data)
 
 
 class TableReaderDataset(_StoredTable):
@@ -117,9 +106,7 @@ class TableReaderDataset(_StoredTable):
 
     def load(self) -> ReadRows:
         """Return the function that reads rows."""
-        from regression_lifecycle.adapters.database import read_rows
-
-        return partial(read_rows, self._url, self._table)
+        return partial(database.read_rows, self._url, self._table)
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse to save.

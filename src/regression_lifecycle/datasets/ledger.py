@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from regression_lifecycle.adapters import database
 from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.decisions.wording import line
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
 PREVIEWED = ["recorded_at", "kind", "decision", "candidate_version", "as_of", "reasons"]
@@ -24,26 +24,16 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
             ledger:
               type: regression_lifecycle.datasets.ledger.LedgerDataset
               url: ${store:}
-              table: ledger
     """
 
-    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(self, url: str, metadata: dict[str, Any] | None = None) -> None:
         """Describe the dataset; the database is opened only on load and save.
 
         Args:
             url: SQLAlchemy URL.
-            table: Name of the table, which is ``ledger``: the store has one.
             metadata: For plugins such as Kedro-Viz.
-
-        Raises:
-            ConfigurationError: If the table has another name.
         """
-        from regression_lifecycle.adapters.database import LEDGER
-
-        if table != LEDGER:
-            raise ConfigurationError(unknown_name("ledger table", table, [LEDGER]))
         self._url = url
-        self._table = table
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
@@ -52,9 +42,7 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Returns:
             One row per decision.
         """
-        from regression_lifecycle.adapters.database import read_decisions
-
-        return read_decisions(self._url)
+        return database.read_decisions(self._url)
 
     def save(self, data: list[dict[str, Any]]) -> None:
         """Add the decisions that are not there yet.
@@ -62,15 +50,11 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         Args:
             data: Decisions, each with ``decision_id``.
         """
-        from regression_lifecycle.adapters.database import append_decisions
-
-        append_decisions(self._url, data)
+        database.append_decisions(self._url, data)
 
     def state(self) -> list[Any]:
         """Return what changes with every decision, without reading any."""
-        from regression_lifecycle.adapters.database import ledger_state
-
-        return ledger_state(self._url)
+        return database.ledger_state(self._url)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest decisions in Kedro-Viz, their reasons in words.
@@ -89,6 +73,4 @@ class LedgerDataset(AbstractDataset[list[dict[str, Any]], pd.DataFrame]):
         return not self.load().empty
 
     def _describe(self) -> dict[str, Any]:
-        from regression_lifecycle.adapters.database import without_credentials
-
-        return {"url": without_credentials(self._url), "table": self._table}
+        return {"url": database.without_credentials(self._url), "table": database.LEDGER}

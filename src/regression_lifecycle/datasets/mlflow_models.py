@@ -13,6 +13,13 @@ from typing import Any, NewType
 
 from kedro.io import AbstractDataset
 
+from regression_lifecycle.adapters.mlflow import registry
+from regression_lifecycle.adapters.mlflow.model_files import (
+    pack_archive,
+    read_archive,
+    read_metadata,
+    write_model,
+)
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 
@@ -58,8 +65,6 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         Returns:
             The model; its location says where MLflow has it.
         """
-        from regression_lifecycle.adapters.mlflow.model_files import read_archive
-
         state = self._file.state()
         if self._loaded is None or self._loaded[0] != state:
             with self._file.local_copy() as archive:
@@ -76,16 +81,13 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         """
         import mlflow
 
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-        from regression_lifecycle.adapters.mlflow.model_files import pack_archive, write_model
-
         location = data.location if "model_uri" in data.location else {}
         with TemporaryDirectory() as scratch:
             folder = Path(scratch, "model")
             folder.mkdir()
             write_model(data, folder)
             if not location and self._logging_activated and mlflow.active_run() is not None:
-                location = mlflow_registry.log_model(data, self._name, folder)
+                location = registry.log_model(data, self._name, folder)
             if self._file.is_local:
                 pack_archive(folder, Path(self._file.path), location)
                 return
@@ -99,8 +101,6 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         Returns:
             The metadata as JSON text.
         """
-        from regression_lifecycle.adapters.mlflow.model_files import read_metadata
-
         with self._file.local_copy() as archive:
             return JSONPreview(read_metadata(archive))
 
@@ -143,14 +143,12 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         """
         from mlflow import get_registry_uri
 
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-
-        registered = mlflow_registry.registered_by_alias(self._model_name, self._alias)
+        registered = registry.registered_by_alias(self._model_name, self._alias)
         if registered is None:
             return None
         known = (get_registry_uri(), self._model_name, self._alias, registered.version)
         if known not in _LOADED:
-            loaded = mlflow_registry.load_version(self._model_name, self._alias, registered)
+            loaded = registry.load_version(self._model_name, self._alias, registered)
             _LOADED.clear()
             _LOADED[known] = loaded
         return _LOADED[known]
@@ -161,19 +159,15 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Args:
             data: Version number as text; an empty text leaves the alias alone.
         """
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-
-        current = mlflow_registry.version_by_alias(self._model_name, self._alias)
+        current = registry.version_by_alias(self._model_name, self._alias)
         if self._logging_activated and data and data != current:
-            mlflow_registry.set_alias(self._model_name, self._alias, data)
+            registry.set_alias(self._model_name, self._alias, data)
 
     def state(self) -> str:
         """Return what changes when the alias moves, without loading a model."""
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-
-        if not mlflow_registry.has_registry():
+        if not registry.has_registry():
             return ""
-        return mlflow_registry.version_by_alias(self._model_name, self._alias) or ""
+        return registry.version_by_alias(self._model_name, self._alias) or ""
 
     def preview(self) -> JSONPreview:
         """Show in Kedro-Viz which version has the alias.
@@ -183,19 +177,15 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         """
         from mlflow import is_tracking_uri_set
 
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-
         # Kedro-Viz runs no hooks unless it is told to, and then nobody has said where MLflow is:
         # asking would make an empty database in the working folder.
         version: str | None = "start Kedro-Viz with --include-hooks to see it"
         if is_tracking_uri_set():
-            version = mlflow_registry.version_by_alias(self._model_name, self._alias)
+            version = registry.version_by_alias(self._model_name, self._alias)
         return JSONPreview(json.dumps({**self._describe(), "version": version}))
 
     def _exists(self) -> bool:
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-
-        return mlflow_registry.version_by_alias(self._model_name, self._alias) is not None
+        return registry.version_by_alias(self._model_name, self._alias) is not None
 
     def _describe(self) -> dict[str, Any]:
         return {"model_name": self._model_name, "alias": self._alias}
@@ -240,15 +230,13 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
         Args:
             data: ``decision``, ``model_uri``, ``model_id``, ``description`` and ``tags``.
         """
-        from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-
         version = ""
         if self._logging_activated and data["model_id"]:
             if data["decision"] == "promote":
-                version = mlflow_registry.register_version(
+                version = registry.register_version(
                     self._model_name, data["model_uri"], data["description"], data["tags"]
                 )
-            mlflow_registry.tag_logged_model(data["model_id"], data["tags"])
+            registry.tag_logged_model(data["model_id"], data["tags"])
         outcome = json.dumps({**data, "version": version}, indent=2) + "\n"
         self._file.write(outcome.encode())
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 
+from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.labels import LabelParameters, accept_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import LABELS
@@ -80,8 +81,6 @@ class LabelIntake:
             future.exception()
 
     def _save(self, rows: list[Row]) -> int:
-        from regression_lifecycle.adapters import database as database
-
         # A float between them would cost whole numbers their digits.
         frame = pd.DataFrame(rows, dtype="object")
         try:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.adapters import database
+from regression_lifecycle.adapters.mlflow import registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.errors import LifecycleError
@@ -132,8 +134,6 @@ class ModelWatcher:
 
     def look_at_registry(self) -> None:
         """Look once for another version, and load it."""
-        from regression_lifecycle.adapters.mlflow import registry
-
         source = self._configuration
         try:
             found = (
@@ -183,8 +183,6 @@ class ModelWatcher:
 
     def look_at_store(self) -> None:
         """Look once for another level factor, and for how the champion came to its place."""
-        from regression_lifecycle.adapters import database as database
-
         source = self._configuration
         try:
             rows = database.read_rows(

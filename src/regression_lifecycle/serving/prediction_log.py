@@ -12,13 +12,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 from regression_lifecycle.serving.spool import Spool
 from regression_lifecycle.serving.store_writer import StoreWriter, to_lines
-
-if TYPE_CHECKING:
-    from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 
 LOGGER = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 30.0

@@ -52,8 +52,8 @@ def row_fields(recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool)
             for name in spec.names:
                 column = problem.columns[name]
                 # The key is compared as text, digit by digit, where a feature may be rounded.
-                exact = name in problem.key_columns
-                schema = _value(column, missing=column.missing, bounded=enforce_bounds, exact=exact)
+                key = name in problem.key_columns
+                schema = _value(column, missing=column.missing, bounded=enforce_bounds, key=key)
                 fields[name] = _field(schema, column.unit)
         elif not spec.columns_read:
             note = f"made from {problem.timestamp.name} where it is left out"
@@ -72,7 +72,7 @@ def label_fields(problem: Problem) -> Fields:
     """Describe what a label holds: the key columns and the target, all required."""
     keys = {name: _field(*_key(name, problem, missing=False)) for name in problem.key_columns}
     target = problem.columns[problem.target]
-    label = _value(target, missing=False, bounded=True, exact=False)
+    label = _value(target, missing=False, bounded=True, key=False)
     return {**keys, problem.target: _field(label, target.unit)}
 
 
@@ -105,18 +105,18 @@ def _key(name: str, problem: Problem, *, missing: bool) -> tuple[CoreSchema, str
     if name == problem.timestamp.name:
         schema = core_schema.nullable_schema(_moments()) if missing else _moments()
         return schema, "local time of the row, without a time zone; with the key it names the row"
-    schema = _value(problem.columns[name], missing=missing, bounded=False, exact=True)
+    schema = _value(problem.columns[name], missing=missing, bounded=False, key=True)
     return schema, "a part of the row's key"
 
 
-def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, exact: bool) -> CoreSchema:
+def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, key: bool) -> CoreSchema:
     """Return the schema of a raw column's value.
 
     Args:
         spec: The column.
         missing: Whether null may be sent.
         bounded: Whether the contract's bounds are held.
-        exact: Whether a whole number keeps all its digits, since it names the row.
+        key: Whether it names the row, so that a whole number keeps all its digits.
     """
     spelled: Callable[[Any], Any] | None = None
     allowed = spec.allowed if bounded else None
@@ -129,16 +129,17 @@ def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, exact: bool) -> Co
         spelled = _text_reader(spec.missing_values, missing=missing)
     else:
         boolean, whole = spec.type == "boolean", spec.type in ("integer", "boolean")
+        exact = key and whole and not spec.missing  # the observations hold floats then
         if boolean and bounded and allowed is None:
             allowed = (0, 1)
         low, high = (spec.minimum, spec.maximum) if bounded else (None, None)
-        if exact and whole and allowed is None:
+        if exact and allowed is None:
             low = _SMALLEST if low is None else max(low, _SMALLEST)
             high = _LARGEST if high is None else min(high, _LARGEST)
-        schema = _number(low, high, whole=whole and (bounded or exact))
+        schema = _number(low, high, whole=whole and (bounded or key))
         if allowed is not None:
             schema = _one_of(allowed, schema, truths=boolean)
-        elif exact and whole:
+        elif exact:
             schema = core_schema.no_info_wrap_validator_function(_with_all_digits, schema)
         spelled = _number_reader(spec.missing_values if missing else (), truths=boolean)
     if missing:

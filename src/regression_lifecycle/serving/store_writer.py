@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from regression_lifecycle.adapters import database
+from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LONGEST_REASON = 200
 
@@ -155,8 +154,6 @@ class StoreWriter:
 
     def _ask(self) -> None:
         """Make sure that the store answers: a wrong option of a driver is a TypeError too."""
-        from regression_lifecycle.adapters import database as database
-
         engine = database.connect(self.url)
         try:
             with engine.connect():
@@ -165,10 +162,7 @@ class StoreWriter:
             engine.dispose()
 
     def _upsert(self, rows: list[dict[str, Any]]) -> None:
-        from regression_lifecycle.adapters import database as database
-        from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
-
-        frame: pd.DataFrame = SERVICE_PREDICTIONS.frame(rows)
+        frame = SERVICE_PREDICTIONS.frame(rows)
         # A request that was sent twice under one id; the first answer counts, as in the table.
         unique = frame.drop_duplicates(subset=list(SERVICE_PREDICTIONS.key))
         database.upsert_rows(self.url, SERVICE_PREDICTIONS, unique)

@@ -34,6 +34,7 @@ from tests.examples import (
     behind_an_encoder,
     feature_rows,
     fitted_model,
+    needs_boosting,
     with_foreign_estimator,
 )
 
@@ -109,6 +110,17 @@ def test_a_model_of_a_boosting_library_is_read_as_it_was_written_and_is_no_pickl
     )
     # Pickles of every protocol since 2 begin with this byte.
     assert not [content for content in found if content.startswith(b"\x80")]
+
+
+@needs_boosting
+def test_xgboost_keeps_its_number_of_threads(tmp_path: Path) -> None:
+    spec = {"class": "xgboost.XGBRegressor", "params": {"n_estimators": 2, "n_jobs": 3}}
+    write_archive(fitted_model(estimator=spec), tmp_path / "model.zip", {})
+
+    booster = read_archive(tmp_path / "model.zip").estimator["estimator"].get_booster()
+
+    config = json.loads(booster.save_config())
+    assert config["learner"]["generic_param"]["nthread"] == "3"
 
 
 @pytest.mark.parametrize("name", EVERY_LIBRARY)

@@ -220,13 +220,18 @@ def test_a_row_without_one_of_its_features_is_refused(copied: Path) -> None:
         mlflow.pyfunc.load_model(copied.as_posix()).predict(pd.DataFrame({"hr": [1.0]}))
 
 
+def load_champion(name: str) -> TrainedModel | None:
+    registered = mlflow_registry.registered_by_alias(name, "champion")
+    return registered and mlflow_registry.load_version(name, "champion", registered)
+
+
 def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
-    tags = {"fingerprint": "by alias"}
+    tags = {"fingerprint": "by alias", "baseline": "last_value"}
     number = mlflow_registry.register_version("aliased", logged.location["model_uri"], "", tags)
-    assert mlflow_registry.load_by_alias("aliased", "champion") is None
+    assert load_champion("aliased") is None
 
     mlflow_registry.set_alias("aliased", "champion", number)
-    read = mlflow_registry.load_by_alias("aliased", "champion")
+    read = load_champion("aliased")
 
     assert read is not None
     assert read.metadata == logged.model.metadata
@@ -234,7 +239,10 @@ def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
         "version": number,
         "model_uri": f"models:/aliased/{number}",
         "alias": "champion",
+        "baseline": "last_value",
     }
+    # What it had to beat is what its windows are held against.
+    assert read.baseline == "last_value"
     rows = feature_rows(12)
     np.testing.assert_array_equal(read.predict(rows), logged.model.predict(rows))
 
@@ -274,7 +282,7 @@ def test_a_champion_that_cannot_be_read_is_named_with_the_mend(
     damage(artifacts / "artifacts" / "model")
 
     with pytest.raises(ModelError, match=f"version {number} of 'damaged'.*{message}") as caught:
-        mlflow_registry.load_by_alias("damaged", "champion")
+        load_champion("damaged")
 
     assert "move the alias to another version" in str(caught.value)
 
@@ -295,7 +303,7 @@ def test_files_that_were_changed_are_not_loaded(experiment: str) -> None:
     metadata.write_text(metadata.read_text().replace('"problem": "tiny"', '"problem": "other"'))
 
     with pytest.raises(ModelError, match="its files are not those that were registered"):
-        mlflow_registry.load_by_alias("changed", "champion")
+        load_champion("changed")
 
 
 def test_a_version_without_a_digest_is_read_by_who_does_not_insist(logged: Logged) -> None:

@@ -190,6 +190,36 @@ def test_a_table_in_a_time_zone_is_refused_with_the_mend(make_problem):
         enforce_contract(pd.DataFrame({"at": at, "cnt": 1}), problem, LENIENT)
 
 
+def test_an_hour_that_the_clock_repeats_is_named_and_another_zone_keeps_it(make_problem):
+    at = pd.date_range("2021-10-30T22:00", periods=25, freq="h", tz="UTC")  # a day in Berlin
+    table = pd.DataFrame({"at": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "cnt": 1})
+    rejected = {}
+    for zone in ("Europe/Berlin", "UTC", "Etc/GMT-1"):
+        problem = make_problem(
+            timestamp={"date": "at"},
+            columns={"at": {"type": "datetime", "zone": zone}, "cnt": {"type": "integer"}},
+            forbidden_columns={},
+        )
+        rejected[zone] = enforce_contract(table, problem, LENIENT).rejected
+    assert rejected["UTC"].empty
+    assert rejected["Etc/GMT-1"].empty
+    assert rejected["Europe/Berlin"]["at"].tolist() == ["2021-10-31T01:00:00Z"]
+    assert "hour that the clock repeats" in rejected["Europe/Berlin"]["rejection_reason"].item()
+
+
+def test_keys_differ_in_their_last_digit_however_large_they_are(make_problem):
+    columns = {"at": {"type": "date"}, "id": {"type": "integer"}, "cnt": {"type": "integer"}}
+    problem = make_problem(
+        timestamp={"date": "at"}, columns=columns, forbidden_columns={}, key=["id"]
+    )
+    ids = [2**53, 2**53 + 1, 2**53 + 2]
+    for values in (ids, [str(value) for value in ids]):
+        table = pd.DataFrame({"at": "2021-03-01", "id": values, "cnt": 1})
+        observations, rejected = enforce_contract(table, problem, LENIENT)
+        assert rejected.empty
+        assert observations["id"].tolist() == ids
+
+
 def test_of_two_good_rows_with_one_key_the_first_is_kept(raw, problem):
     table = pd.concat([raw, raw.iloc[[7]].assign(cnt=999)], ignore_index=True)
     observations, rejected = enforce_contract(table, problem, LENIENT)

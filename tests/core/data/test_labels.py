@@ -90,6 +90,27 @@ def test_a_label_without_a_local_time_is_set_aside(problem, moment):
     assert "timestamp" in result.rejected["rejection_reason"][0]
 
 
+def test_a_label_is_read_as_its_column_is_declared(make_problem):
+    problem = make_problem(
+        timestamp={"date": "at"},
+        key=["timestamp", "shop", "id"],
+        columns={
+            "at": {"type": "datetime", "zone": "Europe/Berlin"},
+            "shop": {"type": "category"},
+            "id": {"type": "integer"},
+            "cnt": {"type": "float", "format": "1.234,5"},
+        },
+        forbidden_columns={},
+    )
+    names = ("timestamp", "shop", "id", "cnt")
+    table = labels_of(("2021-07-01T10:00Z", " 001", str(2**53 + 1), "1.234,5"), names=names)
+
+    labels = accepted(table, problem).observations
+
+    assert labels["row_key"].tolist() == ["2021-07-01 12:00:00|001|9007199254740993"]
+    assert labels["target"].tolist() == [1234.5]
+
+
 def test_too_many_bad_labels_refuse_the_batch(problem):
     table = labels_of(("2021-03-01 05:00", -1), ("2021-03-01 06:00", 2))
 

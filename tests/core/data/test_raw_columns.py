@@ -73,6 +73,7 @@ def at(*moments):
         (FLOAT, text("", "NA", "n/a", "NaN", "null", "None"), [NOTHING] * 6),
         (FLOAT | {"missing_values": ["?", -999]}, text("?", "-999.0", "5"), [None, None, 5.0]),
         (FLOAT | {"missing_values": [-999]}, pd.Series([-999, 5]), [NOTHING, 5.0]),
+        (INTEGER | {"missing_values": [-999]}, pd.Series([-999, 5]), [NOTHING, 5]),
         (FLOAT, mixed(Decimal("1.25"), None, 2), [1.25, NOTHING, 2.0]),
         (FLOAT, pd.Series([Decimal("1.25"), None], dtype=pd.ArrowDtype(pa.decimal128(9, 2))),
          [1.25, NOTHING]),

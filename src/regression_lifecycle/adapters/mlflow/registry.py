@@ -89,25 +89,6 @@ def log_model(model: TrainedModel, name: str, written: Path | None = None) -> di
     }
 
 
-def load_by_alias(model_name: str, alias: str) -> TrainedModel | None:
-    """Load the registered version that an alias points at.
-
-    Args:
-        model_name: Registered model.
-        alias: For example ``champion``.
-
-    Returns:
-        The model with ``version``, ``model_uri`` and ``alias`` in its location; None if there is
-        no such alias.
-
-    Raises:
-        ModelError: If the version is there but cannot be read, or its files are not those that
-            were registered. A version of an older release, which has no digest, is read.
-    """
-    registered = registered_by_alias(model_name, alias)
-    return None if registered is None else load_version(model_name, alias, registered)
-
-
 def load_version(
     model_name: str, alias: str, registered: RegisteredVersion, *, needs_digest: bool = False
 ) -> TrainedModel:

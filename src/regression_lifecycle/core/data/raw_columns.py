@@ -128,7 +128,7 @@ def _numbers_and_digits(column: _Column) -> tuple[pd.Series, pd.Series]:
 
 def _whole_numbers(column: _Column) -> pd.Series:
     numbers, digits = _numbers_and_digits(column)
-    whole = read_whole(numbers, digits)
+    whole = read_whole(numbers, digits).where(numbers.notna())
     uneven = numbers % 1 != 0
     column.refuse(numbers.notna() & uneven, f"{column.name} is not a whole number")
     lost = numbers.notna() & ~uneven & whole.isna()

@@ -101,7 +101,7 @@ def parameter_names(cls: type, stated: Iterable[str]) -> list[str] | None:
     from lightgbm.basic import _ConfigAliases
 
     native = _ConfigAliases._get_all_param_aliases().values()
-    return [*stated, *(name for names in native for name in names)]
+    return sorted({*stated, *(name for names in native for name in names)})
 
 
 def try_out(made: Any) -> None:
@@ -127,7 +127,9 @@ def try_out(made: Any) -> None:
     trees = [name for name in parameters if name in _TREES]
     refused = [name for name in trees if not _is_positive(parameters[name])]
     if refused:
-        raise ValueError(f"{refused[0]} must be 1 or more, not {parameters[refused[0]]!r}")
+        raise ValueError(
+            f"{refused[0]} must be a whole number from 1, not {parameters[refused[0]]!r}"
+        )
     trial = with_threads(cls(**{**parameters, **dict.fromkeys(trees, 1)}), 1)
     share = np.linspace(0.1, 0.9, 40)
     with warnings.catch_warnings(record=True) as caught:

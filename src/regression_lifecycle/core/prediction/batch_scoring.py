@@ -15,13 +15,13 @@ from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import (
     REASON_COLUMN,
+    ROW_COLUMN,
     RejectedShare,
     refuse_bad_share,
 )
 from regression_lifecycle.core.durations import (
     CalendarDuration,
     Duration,
-    period_start,
     whole_steps,
 )
 from regression_lifecycle.core.errors import (
@@ -37,8 +37,9 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     apply_adjustment,
 )
 
-# Batches cut from the end of the data begin at multiples of their length from a Monday on.
+# Without a start batches begin at multiples of their length from a Monday or a New Year on.
 _MONDAY = pd.Timestamp("1970-01-05")
+_NEW_YEAR = pd.Timestamp("1970-01-01")
 _LISTED_REASONS = 10
 # What a model makes of more rows at once does not fit into the processor's cache, and is slower.
 _ROWS_AT_ONCE = 20_000
@@ -244,10 +245,10 @@ class ScoringRun:
             return pd.Series(self.start, index=stamps.index)
         origin = self.parameters.start or _MONDAY
         if isinstance(length, CalendarDuration):
-            if self.parameters.start is None:
-                origin = period_start(stamps.min(), length)
-            batch = whole_steps(origin, stamps, length)
-            return batch.map(lambda number: origin + number * length).astype("datetime64[us]")
+            origin = self.parameters.start or _NEW_YEAR
+            number = whole_steps(origin, stamps, length)
+            starts = {step: origin + step * length for step in number.unique()}
+            return number.map(starts).astype("datetime64[us]")
         return origin + (stamps - origin) // length * length
 
     def _name(self, start: Any) -> str:
@@ -285,21 +286,25 @@ class _Counts:
     batch: str = ""
     n_rows: int = 0
     n_rejected: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, piece: ScoredPiece) -> None:
         self.n_rows += len(piece.rows)
         self.n_rejected += len(piece.rejected)
         if len(piece.rejected) and len(self.reasons) < _LISTED_REASONS:
-            for reason, count in piece.rejected[REASON_COLUMN].value_counts().items():
-                self.reasons[str(reason)] = self.reasons.get(str(reason), 0) + int(count)
+            for reason, rows in piece.rejected.groupby(REASON_COLUMN, sort=False)[ROW_COLUMN]:
+                count, first = self.reasons.get(str(reason), (0, int(rows.iloc[0])))
+                self.reasons[str(reason)] = count + len(rows), first
 
     def check(self, parameters: ScoringParameters) -> None:
         refuse_bad_share(
             self.n_rejected,
             self.n_rows + self.n_rejected,
             parameters.maximum_rejected_share,
-            [f"{reason} ({count} row(s))" for reason, count in self.reasons.items()],
+            [
+                f"{reason} ({count} row(s), first in row {first})"
+                for reason, (count, first) in self.reasons.items()
+            ],
             f"batch '{self.batch}'",
             "scoring",
         )

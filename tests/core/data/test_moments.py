@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.stray_moments import find_stray_moments
+from regression_lifecycle.core.data.moments import find_stray_moments
 from regression_lifecycle.core.errors import DataContractError
 
 YEAR = pd.Timedelta("366 days")

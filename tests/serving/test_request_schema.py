@@ -1,0 +1,103 @@
+"""Values of a request: what is taken, as what, and what is said of the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.serving.errors import RefusedError
+from regression_lifecycle.serving.model_inputs import RowNames
+from regression_lifecycle.serving.request_schema import label_fields, row_fields
+from regression_lifecycle.serving.request_validation import BodyReader
+
+AHEAD = {"known_in_advance": True}
+PROBLEM = Problem.model_validate(
+    {
+        "name": "shops",
+        "target": "units",
+        "key": ["id"],
+        "timestamp": {"date": "day"},
+        "frequency": "1 day",
+        "horizon": "1 day",
+        "columns": {
+            "day": {"type": "date", **AHEAD},
+            "id": {"type": "integer"},
+            "zone": {"type": "category", "missing": True, "missing_values": ["?"], **AHEAD},
+            "shop": {"type": "category", "allowed": ["01", "1"], **AHEAD},
+            "open": {"type": "boolean", **AHEAD},
+            "price": {"type": "float", "missing": True, "missing_values": [-999], **AHEAD},
+            "units": {"type": "integer"},
+        },
+    }
+)
+FEATURES = ["zone", "shop", "open", "price"]
+RECIPE = FeatureRecipe.model_validate({"features": [{"kind": "columns", "names": FEATURES}]})
+READER = BodyReader("rows", row_fields(RECIPE, PROBLEM, enforce_bounds=True), 10)
+ROW: dict[str, Any] = {"zone": "001", "shop": "01", "open": True, "price": 1.5}
+
+
+def read(**changes: Any) -> dict[str, Any]:
+    body = json.dumps({"rows": [ROW | changes]}).encode()
+    return READER.read(body)[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "sent", "taken"),
+    [
+        ("zone", "001", "001"),
+        ("zone", "NA", "NA"),
+        ("zone", " north ", "north"),
+        ("zone", "", None),
+        ("zone", "?", None),
+        ("zone", None, None),
+        ("shop", "1 ", "1"),
+        ("open", True, 1.0),
+        ("open", False, 0.0),
+        ("open", 1, 1.0),
+        ("price", -999, None),
+        ("price", None, None),
+        ("id", 2**53 + 1, 2**53 + 1),
+        ("id", 7.0, 7),
+    ],
+)
+def test_a_value_is_taken_as_its_column_is_declared(column: str, sent: Any, taken: Any) -> None:
+    assert read(**{column: sent})[column] == taken
+
+
+@pytest.mark.parametrize(
+    ("column", "sent", "message"),
+    [
+        ("zone", 1, "must be text: in quotes"),
+        ("zone", True, "must be text: in quotes"),
+        ("shop", "001", "'01' or '1'"),
+        ("shop", " ", "is missing"),
+        ("open", "yes", "valid number"),
+        ("open", 2, "allowed: 0, 1"),
+        ("price", True, "valid number"),
+        ("price", "1,5", "valid number"),
+        ("id", 2**63, "less than or equal to"),
+        ("id", 1.5, "multiple of 1"),
+    ],
+)
+def test_what_is_not_taken_is_named(column: str, sent: Any, message: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        read(**{column: sent})
+    (mistake,) = caught.value.mistakes
+    assert (mistake.row, mistake.column) == (0, column)
+    assert message in mistake.message
+
+
+def test_rows_whose_keys_differ_in_the_last_digit_have_two_names() -> None:
+    names = {RowNames(PROBLEM).of(read(id=2**53 + step)) for step in range(3)}
+    assert names == {"9007199254740992", "9007199254740993", "9007199254740994"}
+
+
+def test_the_page_says_what_is_taken() -> None:
+    row = READER.json_schema["properties"]["rows"]["items"]["properties"]
+    assert row["open"]["type"] == ["number", "boolean"]
+    assert [part["type"] for part in row["zone"]["anyOf"]] == ["string", "null"]
+    assert list(label_fields(PROBLEM)) == ["id", "units"]
