@@ -161,6 +161,16 @@ def test_a_column_is_not_made_a_second_time_by_the_calendar() -> None:
     assert "weekday" not in made[0]["parts"]
 
 
+@pytest.mark.parametrize("spec", [{"type": "datetime"}, {"type": "integer"}])
+def test_a_column_that_is_no_feature_takes_no_part_of_the_calendar(spec: dict[str, str]) -> None:
+    columns = {**problem().model_dump()["columns"], "month": spec}
+
+    derived = derive_defaults(problem(columns=columns, timestamp={"date": "day"}))
+
+    made = [spec for spec in derived["features"] if spec["kind"] == "calendar"]
+    assert "month" in made[0]["parts"]
+
+
 def test_segments_hold_labels_and_are_few() -> None:
     derived = derive_defaults(problem())
 

@@ -117,7 +117,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         for name in problem.columns_known_in_advance
         if problem.columns[name].type not in ("date", "datetime") and name not in problem.key
     ]
-    parts = _calendar_parts(problem)
+    parts = _calendar_parts(problem, columns)
     labels = [name for name in columns if problem.columns[name].holds_labels]
     minimum = problem.columns[problem.target].minimum
     signed = minimum is None or minimum < 0
@@ -173,8 +173,8 @@ def _season(problem: Problem) -> AnyDuration | None:
     return None if is_at_least(step, _YEAR_OF_WEEKS) else next(fitting, None)
 
 
-def _calendar_parts(problem: Problem) -> list[str]:
-    """Name the parts of the calendar that differ between rows, and that no column is called."""
+def _calendar_parts(problem: Problem, columns: list[str]) -> list[str]:
+    """Name the parts of the calendar that differ between rows, and that no feature is called."""
     if problem.timestamp.rows:
         return []
     longest_step: dict[str, AnyDuration] = {
@@ -186,7 +186,7 @@ def _calendar_parts(problem: Problem) -> list[str]:
     return [
         part
         for part, limit in longest_step.items()
-        if not is_at_least(problem.frequency, limit) and part not in problem.columns
+        if not is_at_least(problem.frequency, limit) and part not in columns
     ]
 
 
