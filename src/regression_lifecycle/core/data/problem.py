@@ -334,6 +334,16 @@ class Problem(StrictModel):
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
     @property
+    def series_columns(self) -> tuple[str, ...]:
+        """The key columns that name a series: all but those of the time.
+
+        None where the key does not hold the time: it numbers rows then, and names no series.
+        """
+        stamp, parts = self.timestamp.name, set(self.timestamp.parts.values())
+        dated = stamp in self.key_columns or (parts and parts <= set(self.key_columns))
+        return tuple(n for n in self.key_columns if n not in {stamp, *parts}) if dated else ()
+
+    @property
     def minimum_lag(self) -> AnyDuration:
         """Age from which on a column that is not known in advance may be read.
 

@@ -169,8 +169,7 @@ def _look_up(
     past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, back: AnyDuration, *, exact: bool
 ) -> pd.Series:
     """Find the value some time ago, or the newest one of that time or before."""
-    stamp, target = problem.timestamp.name, problem.target
-    groups = [name for name in problem.row_order if name != stamp]
+    stamp, target, groups = problem.timestamp.name, problem.target, list(problem.series_columns)
     step = problem.frequency
     if isinstance(step, CalendarDuration):
         # Whatever day of the month rows stand at.
