@@ -334,14 +334,19 @@ class Problem(StrictModel):
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
     @property
-    def series_columns(self) -> tuple[str, ...]:
-        """The key columns that name a series: all but those of the time.
+    def key_holds_time(self) -> bool:
+        """Whether the time is a part of the key; otherwise the key numbers rows."""
+        parts = set(self.timestamp.parts.values())
+        named = self.timestamp.name in self.key_columns
+        return named or bool(parts and parts <= set(self.key_columns))
 
-        None where the key does not hold the time: it numbers rows then, and names no series.
-        """
-        stamp, parts = self.timestamp.name, set(self.timestamp.parts.values())
-        dated = stamp in self.key_columns or (parts and parts <= set(self.key_columns))
-        return tuple(n for n in self.key_columns if n not in {stamp, *parts}) if dated else ()
+    @property
+    def series_columns(self) -> tuple[str, ...]:
+        """The columns that name a series: the key without its time; none if it has no time."""
+        if not self.key_holds_time:
+            return ()
+        time = {self.timestamp.name, *self.timestamp.parts.values()}
+        return tuple(name for name in self.key_columns if name not in time)
 
     @property
     def minimum_lag(self) -> AnyDuration:

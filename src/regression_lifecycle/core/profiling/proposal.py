@@ -117,16 +117,17 @@ def _preprocessing(profile: TableProfile) -> dict[str, Any]:
 
 def _training(profile: TableProfile) -> dict[str, Any]:
     """Fewer folds, where five would leave the first one without rows to learn from."""
-    rows = round(profile.n_labelled * (1 - holdout_share(profile)))
-    gap = _gap_rows(profile)
+    times = round(profile.n_times * (1 - holdout_share(profile)))
+    rows_of_a_time = profile.n_labelled / max(profile.n_times, 1)
+    gap = _gap_steps(profile)
     for n_splits in range(_FOLDS, 1, -1):
-        test = rows // (n_splits + 1)
-        if rows - n_splits * test - gap >= _FEWEST_FOLD_ROWS:
+        test = times // (n_splits + 1)
+        if (times - n_splits * test - gap) * rows_of_a_time >= _FEWEST_FOLD_ROWS:
             break
     return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
 
 
-def _gap_rows(profile: TableProfile) -> int:
+def _gap_steps(profile: TableProfile) -> int:
     if profile.frequency is None or profile.horizon == profile.frequency.text:
         return 1
     try:

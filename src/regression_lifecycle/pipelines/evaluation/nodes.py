@@ -75,8 +75,10 @@ def make_naive_forecasts(
     Returns:
         One column per forecast, in the target's unit.
     """
-    constants = candidate.metadata.constants
-    return naive_forecasts(observations, model_predictions, constants, problem, parameters)
+    known = candidate.metadata
+    return naive_forecasts(
+        observations, model_predictions, known.constants, problem, parameters, known.trained_until
+    )
 
 
 def add_best_baseline(

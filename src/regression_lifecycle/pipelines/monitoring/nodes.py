@@ -108,7 +108,10 @@ def make_window_rows(
     table: pd.DataFrame = build_features(
         known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
-    forecasts = naive_forecasts(known_rows, table, champion.metadata.constants, problem, parameters)
+    known = champion.metadata
+    forecasts = naive_forecasts(
+        known_rows, table, known.constants, problem, parameters, known.trained_until
+    )
     table = add_baseline(table, forecasts, champion.baseline)
     key = list(problem.row_order)
     return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
