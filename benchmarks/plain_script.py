@@ -80,7 +80,7 @@ def main(folder: Path, parameters: Path) -> None:
     names = list(preprocessing.feature_names)
     features, target = past[names], past[problem.target].astype("float64")
     unfitted = training.make_pipeline(fitting.model)
-    scores, out_of_fold = training.cross_validate(unfitted, features, target, fitting)
+    scores, out_of_fold = training.cross_validate(unfitted, features, target, past[stamp], fitting)
     scores.to_csv(folder / "cross_validation_scores.csv", index=False)
     reference = past.assign(**{PREDICTION: out_of_fold})
     model = training.fit(unfitted, features, target, fitting.compute)

@@ -12,6 +12,8 @@ from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
 
 EXAMPLE = "bike_hourly"
+PROBLEMS = ("bike_hourly", "bike_daily", "shop_sales", "diabetes")
+"""Every folder that describes a table."""
 
 
 def open_loader(env: str = EXAMPLE, **runtime: Any) -> LifecycleConfigLoader:

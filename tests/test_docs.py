@@ -205,6 +205,8 @@ def test_every_environment_that_comes_with_the_project_is_described(page: str) -
         "base",
         "bike_hourly",
         "bike_daily",
+        "shop_sales",
+        "diabetes",
         "first_weeks",
         "test",
         "production",

@@ -12,6 +12,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
+from tests.shipped import PROBLEMS
 
 DATA, STORE = "memory:///bikes/lifecycle", "postgresql+psycopg://ada:secret@db.example:5432/loop"
 ADDRESSES = {
@@ -80,7 +81,7 @@ def test_every_file_is_where_the_data_are_except_what_needs_a_disk(
 
 
 def test_production_changes_addresses_and_nothing_of_a_table(addresses: pytest.MonkeyPatch) -> None:
-    for problem in ("bike_hourly", "bike_daily"):
+    for problem in PROBLEMS:
         here, there = load(problem), load(f"{problem},production")
 
         assert set(there["catalog"]) == set(here["catalog"])

@@ -11,8 +11,8 @@ from regression_lifecycle.core.data.contract import (
     IngestionParameters,
     check_observations,
     enforce_contract,
-    find_gaps,
 )
+from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import SplitParameters, split_by_time
 from regression_lifecycle.core.errors import ConfigurationError

@@ -57,6 +57,7 @@ def test_the_page_and_the_picture_are_written(
         "window_history": made.monitoring.windows,
         "drift_history": made.monitoring.drift,
         "segment_history": made.monitoring.segments,
+        "series_history": made.monitoring.series,
         "backtest_history": made.backtest.history,
         "backtest_summary": made.backtest.summary,
         "report_links": made.report_links,

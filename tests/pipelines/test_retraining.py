@@ -213,7 +213,7 @@ def test_a_promoted_challenger_is_fitted_on_everything(observations: pd.DataFram
     training = TrainingParameters.model_validate(
         {
             "model": {"estimator": {"class": "sklearn.linear_model.LinearRegression"}},
-            "cross_validation": {"n_splits": 2, "gap_rows": 0},
+            "cross_validation": {"n_splits": 2, "gap": None},
         }
     )
 

@@ -409,10 +409,10 @@ def test_what_was_derived_is_known_until_somebody_says_otherwise(
 ) -> None:
     conf = make_conf(mine={"parameters": "windows: {length: 1 day}\n"})
     with (conf / "base" / "parameters.yml").open("a") as base:
-        base.write("windows: {length: '${derived:window_length}', gap: '${derived:gap_rows}'}\n")
+        base.write("windows: {length: '${derived:window_length}', gap: '${derived:gap}'}\n")
 
-    assert load(conf).derived_parameters == {"windows.length": "28 days", "windows.gap": 168}
-    assert load(conf, "bike_hourly,mine").derived_parameters == {"windows.gap": 168}
+    assert load(conf).derived_parameters == {"windows.length": "28 days", "windows.gap": "7 days"}
+    assert load(conf, "bike_hourly,mine").derived_parameters == {"windows.gap": "7 days"}
 
 
 def test_what_one_loader_was_given_is_not_changed_by_the_user_of_another(

@@ -11,12 +11,12 @@ import yaml
 
 from regression_lifecycle.runtime.json_schema import parameters_schema
 from tests.conftest import ROOT
+from tests.shipped import PROBLEMS
 
 FILES = sorted(
     path
     for path in (ROOT / "conf").glob("*/parameters*.yml")
-    if path.parent.name
-    in {"base", "bike_hourly", "bike_daily", "first_weeks", "production", "test"}
+    if path.parent.name in {"base", *PROBLEMS, "first_weeks", "production", "test"}
 )
 SCHEMA = parameters_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)

@@ -16,6 +16,7 @@ from regression_lifecycle.adapters.dashboard import (
     PageTables,
 )
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import SERIES_HISTORY
 from regression_lifecycle.core.decisions.records import Finding, Reason, RuleFinding, to_cell
 
 BIAS_RULE = RuleFinding(
@@ -196,12 +197,33 @@ def backtest(
     return history, summary
 
 
+def series(of: pd.DataFrame, names: tuple[str, ...] = ("north", "south")) -> pd.DataFrame:
+    """Two shops with errors of 10 and 30, of which the second is told too much."""
+    rows = [
+        {
+            **{name: window[name] for name in ("problem", "window", "model_version")},
+            **{name: window[name] for name in ("window_index", "start")},
+            "series": name,
+            "n": 10,
+            "sum_squares": 10.0 * error**2,
+            "sum_absolutes": 10.0 * error,
+            "sum_baseline_squares": 10.0 * 40**2,
+            "sum_target": 1000.0,
+            "sum_absolute_target": 1000.0,
+            "sum_prediction": 1000.0 + k * 10 * error,
+        }
+        for window in of.to_dict("records")
+        for k, (name, error) in enumerate(zip(names, (10.0, 30.0), strict=True))
+    ]
+    return SERIES_HISTORY.frame(rows)
+
+
 def page_tables(**given: Any) -> PageTables:
     """The tables of the page by flat names; what is not given is empty."""
     parts: dict[type, dict[str, str]] = {
         Deployment: dict.fromkeys(("problem", "champion", "ledger", "nominal_coverage"), ""),
         Monitoring: {"windows": "window_history", "drift": "drift_history",
-                     "segments": "segment_history"},
+                     "segments": "segment_history", "series": "series_history"},
         Backtest: {"history": "backtest_history", "summary": "backtest_summary"},
     }  # fmt: skip
     made = {
@@ -222,6 +244,7 @@ def full_tables(n: int = 12, columns: tuple[str, ...] = ("temp", "cnt"), **chang
         "window_history": of,
         "drift_history": drift(of, columns),
         "segment_history": segments(of),
+        "series_history": series(of),
         "ledger": ledger(),
         "backtest_history": history,
         "backtest_summary": summary,

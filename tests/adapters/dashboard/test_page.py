@@ -27,6 +27,7 @@ from tests.adapters.dashboard.examples import (
     page_problem,
     page_tables,
     segments,
+    series,
     windows,
 )
 
@@ -195,6 +196,25 @@ def test_reports_are_named_for_people(page: Page) -> None:
     assert "Drift report 2011-04-16 v3" in page.text
 
 
+def test_the_series_that_make_most_of_the_error_are_listed_first() -> None:
+    of = windows().assign(new_series="", vanished_series="")
+    of.loc[len(of) - 2, ["new_series", "vanished_series", "n_series"]] = ["west", "east", 2]
+    tables = full_tables(window_history=of)
+    text = Page(render_page(tables)).text
+
+    assert "These 2 of 2 series make 100.0% of the squared error." in text
+    assert "south 80 30 40 30.0% +30.0% 90.0%" in text
+    assert text.index("south 80") < text.index("north 80 10 40 10.0% 0.0% 10.0%")
+    assert "New and vanished series" in text
+    assert f"{of['window'].iloc[-2]} 2 west east" in text
+
+
+def test_a_table_without_series_has_no_such_section() -> None:
+    page = Page(render_page(full_tables(series_history=pd.DataFrame())))
+    assert "Worst series" not in page.text
+    assert not any(a.get("href") == "#series" for _, a in page.tags)
+
+
 def test_only_relative_reports_are_linked() -> None:
     links = pd.DataFrame(
         {
@@ -212,8 +232,8 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     empty = Page(render_page(page_tables(problem=page_problem())))
     frames = {
         name: pd.DataFrame()
-        for name in ("window_history", "drift_history", "segment_history", "ledger",
-                     "backtest_history", "backtest_summary", "report_links")
+        for name in ("window_history", "drift_history", "segment_history", "series_history",
+                     "ledger", "backtest_history", "backtest_summary", "report_links")
     }  # fmt: skip
     assert Page(render_page(page_tables(problem=page_problem(), **frames))).text == empty.text
     assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
@@ -230,7 +250,9 @@ def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:
 
 def test_nothing_from_the_tables_is_markup(html: str) -> None:
     plain = {tag for tag, _ in Page(html).tags}
-    of = windows().assign(alarms=ATTACK, worst_segment=ATTACK, model_version=ATTACK)
+    of = windows().assign(
+        alarms=ATTACK, worst_segment=ATTACK, model_version=ATTACK, new_series=ATTACK
+    )
     history, summary = backtest(of, (ATTACK, "b"))
     said = to_cell([Reason("rollback", {"champion_version": "2", "version": "1", "reason": ATTACK}),
                     Reason(ATTACK, {ATTACK: ATTACK})])  # fmt: skip
@@ -243,6 +265,7 @@ def test_nothing_from_the_tables_is_markup(html: str) -> None:
             window_history=of,
             drift_history=drift(of, (ATTACK, "cnt")),
             segment_history=segments(of).assign(value=ATTACK),
+            series_history=series(of, (ATTACK, "b")),
             ledger=decisions,
             backtest_history=history,
             backtest_summary=summary,

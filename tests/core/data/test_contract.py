@@ -11,9 +11,9 @@ from regression_lifecycle.core.data.contract import (
     check_observations,
     check_structure,
     enforce_contract,
-    find_gaps,
     sort_rows,
 )
+from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from tests.examples import with_missing_values
@@ -364,69 +364,6 @@ def test_a_column_of_blanks_alone_comes_back_from_storage_as_it_was(raw, problem
 def test_a_damaged_table_does_not_pass_the_check(observations, problem, damage, message):
     with pytest.raises(DataContractError, match=message):
         check_observations(damage(observations), problem)
-
-
-def test_gaps_are_listed_with_their_ends_and_their_length(observations, problem):
-    table = observations.drop(index=[10, 20, 21, 22]).reset_index(drop=True)
-    gaps = find_gaps(table, problem)
-    assert gaps["n_missing"].tolist() == [1, 3]
-    assert gaps["first_missing"].tolist() == [
-        pd.Timestamp("2021-03-01 10:00"),
-        pd.Timestamp("2021-03-01 20:00"),
-    ]
-    assert gaps["last_missing"].tolist() == [
-        pd.Timestamp("2021-03-01 10:00"),
-        pd.Timestamp("2021-03-01 22:00"),
-    ]
-
-
-def test_a_table_without_gaps_has_an_empty_list(observations, problem):
-    gaps = find_gaps(observations, problem)
-    assert gaps.empty
-    assert list(gaps) == ["first_missing", "last_missing", "n_missing"]
-
-
-def test_the_bike_table_keeps_its_contract_and_misses_165_hours(
-    bike_raw, bike_observations, bike_problem
-):
-    assert len(bike_observations) == len(bike_raw)
-    check_observations(bike_observations, bike_problem)
-    gaps = find_gaps(bike_observations, bike_problem)
-    hours = pd.to_datetime(bike_raw["dteday"]) + pd.to_timedelta(bike_raw["hr"], unit="h")
-    expected = pd.date_range(hours.min(), hours.max(), freq="h").difference(hours)
-    assert gaps["n_missing"].sum() == len(expected) == 165
-    listed = [
-        hour
-        for gap in gaps.itertuples()
-        for hour in pd.date_range(gap.first_missing, gap.last_missing, freq="h")
-    ]
-    assert listed == list(expected)
-
-
-@pytest.mark.parametrize(
-    ("frequency", "anchor"),
-    [
-        ("1 month", "MS"),
-        ("1 month", "ME"),
-        ("1 month", "BME"),
-        ("1 quarter", "QS"),
-        ("1 quarter", "QE-JAN"),
-        ("1 year", "YS"),
-        ("1 year", "YE"),
-        ("2 weeks", "2W"),
-    ],
-)
-def test_the_calendar_has_no_false_gaps_and_keeps_true_ones(make_problem, frequency, anchor):
-    # 1999 to 2019: with leap years and without.
-    stamps = pd.date_range("1999-01-01", periods=80, freq=anchor).as_unit("us")
-    table, described = pd.DataFrame({"timestamp": stamps}), make_problem(frequency=frequency)
-
-    assert find_gaps(table, described).empty
-    gaps = find_gaps(table.drop(index=[13, 14, 40]), described)
-    assert gaps["n_missing"].tolist() == [2, 1]
-    if not anchor.startswith("B"):
-        assert gaps["first_missing"].tolist() == [stamps[13], stamps[40]]
-        assert gaps["last_missing"].tolist() == [stamps[14], stamps[40]]
 
 
 # --- times that are made of parts ---------------------------------------------------------------

@@ -38,29 +38,28 @@ def problem(frequency: str = "1 hour", horizon: str = "1 day", **changes: Any) -
 
 
 @pytest.mark.parametrize(
-    ("frequency", "horizon", "window", "gap", "season", "block", "short_block", "age"),
+    ("frequency", "horizon", "window", "season", "block", "short_block", "age"),
     [
-        ("1 minute", "1 hour", "28 days", 60, "7 days", "7 days", "1 day", "84 days"),
-        ("15 minutes", "1 day", "28 days", 96, "7 days", "7 days", "1 day", "84 days"),
-        ("1 hour", "7 days", "28 days", 168, "7 days", "7 days", "1 day", "84 days"),
-        ("1 day", "14 days", "28 days", 14, "364 days", "7 days", "7 days", "84 days"),
-        ("1 day", "400 days", "28 days", 400, "728 days", "7 days", "7 days", "84 days"),
-        ("1 week", "2 weeks", "140 days", 2, "364 days", "28 days", "28 days", "420 days"),
+        ("1 minute", "1 hour", "28 days", "7 days", "7 days", "1 day", "84 days"),
+        ("15 minutes", "1 day", "28 days", "7 days", "7 days", "1 day", "84 days"),
+        ("1 hour", "7 days", "28 days", "7 days", "7 days", "1 day", "84 days"),
+        ("1 day", "14 days", "28 days", "364 days", "7 days", "7 days", "84 days"),
+        ("1 day", "400 days", "28 days", "728 days", "7 days", "7 days", "84 days"),
+        ("1 week", "2 weeks", "140 days", "364 days", "28 days", "28 days", "420 days"),
         # No number of years of whole weeks is a multiple, and a season must hit a row.
-        ("30 days", "60 days", "600 days", 2, None, "120 days", "120 days", "1800 days"),
-        ("1 month", "1 month", "1 year", 1, "1 year", "1 quarter", "1 quarter", "2 years"),
-        ("1 month", "18 months", "1 year", 18, "2 years", "1 quarter", "1 quarter", "2 years"),
+        ("30 days", "60 days", "600 days", None, "120 days", "120 days", "1800 days"),
+        ("1 month", "1 month", "1 year", "1 year", "1 quarter", "1 quarter", "2 years"),
+        ("1 month", "18 months", "1 year", "2 years", "1 quarter", "1 quarter", "2 years"),
         # Of 31 days a month is not always as much.
-        ("1 month", "31 days", "1 year", 2, "1 year", "1 quarter", "1 quarter", "2 years"),
-        ("1 quarter", "1 quarter", "3 years", 1, "1 year", "6 months", "6 months", "6 years"),
-        ("1 year", "1 year", "10 years", 1, None, "1 year", "1 year", "20 years"),
+        ("1 month", "31 days", "1 year", "1 year", "1 quarter", "1 quarter", "2 years"),
+        ("1 quarter", "1 quarter", "3 years", "1 year", "6 months", "6 months", "6 years"),
+        ("1 year", "1 year", "10 years", None, "1 year", "1 year", "20 years"),
     ],
 )
 def test_lengths_follow_frequency_and_horizon(
     frequency: str,
     horizon: str,
     window: str,
-    gap: int,
     season: str | None,
     block: str,
     short_block: str,
@@ -69,7 +68,7 @@ def test_lengths_follow_frequency_and_horizon(
     derived = derive_defaults(problem(frequency, horizon))
 
     assert derived["window_length"] == window
-    assert derived["gap_rows"] == gap
+    assert read_duration(derived["gap"]) == read_duration(horizon)
     assert derived["season"] == season
     assert (derived["block"], derived["short_block"]) == (block, short_block)
     assert derived["maximum_age"] == age
@@ -100,6 +99,17 @@ def test_two_windows_are_enough_for_a_retraining(frequency: str) -> None:
 
 def test_new_series_have_no_past() -> None:
     assert derive_defaults(problem(key=["timestamp", "shop"]))["fallback_share"] == 0.5
+
+
+def test_many_series_are_told_apart_by_their_past() -> None:
+    late = problem("1 day", "2 days", key=["timestamp", "shop"], label_delay="1 day")
+    lags = {f["name"]: f["ages"] for f in derive_defaults(late)["features"] if f["kind"] == "lag"}
+    assert lags == {"sold_newest": ["3 days"], "sold_season_ago": ["7 days"]}
+
+    weekly = problem("1 day", "7 days", key=["timestamp", "shop"])
+    lags = {f["name"]: f["ages"] for f in derive_defaults(weekly)["features"] if f["kind"] == "lag"}
+    assert lags == {"sold_newest": ["7 days"]}
+    assert not any(f["kind"] == "lag" for f in derive_defaults(problem())["features"])
 
 
 def test_a_table_without_a_time_counts_rows() -> None:

@@ -217,3 +217,55 @@ def test_the_last_value_is_a_horizon_and_a_delay_old(
     back = table["cnt"].iloc[10:] - made["last_value"]
     # A month of 28 days is four weeks.
     assert set(back) <= ({steps} if frequency != "7 days" else {4, 5})
+
+
+@pytest.fixture
+def of_shops(make_problem):
+    """The tiny problem by the month, with a shop in its key."""
+    columns = {**make_problem().model_dump()["columns"], "shop": {"type": "category"}}
+    lengths = {"frequency": "1 month", "horizon": "1 month"}
+    return make_problem(columns=columns, key=["timestamp", "shop"], **lengths)
+
+
+def test_every_series_looks_back_at_itself_and_has_a_mean_of_its_own(of_shops):
+    months = pd.date_range("2020-01-01", periods=24, freq="MS").as_unit("us")
+    table = pd.DataFrame({"timestamp": months}).merge(
+        pd.DataFrame({"shop": ["a", "b"], "cnt": [0.0, 1000.0]}), how="cross"
+    )
+    table["cnt"] += table["timestamp"].dt.month
+    new = pd.DataFrame({"timestamp": months[-1:], "shop": ["new"], "cnt": [5.0]})
+    rows = pd.concat([table.iloc[-2:], new]).set_axis([7, 3, 5])
+
+    made = naive_forecasts(
+        pd.concat([table, new]),
+        rows,
+        {"mean": 500.0},
+        of_shops,
+        BaselineParameters(season="1 year"),
+        trained_until=pd.Timestamp("2020-12-01"),
+    )
+
+    assert made["seasonal"].tolist()[:2] == [12.0, 1012.0]
+    assert made["last_value"].tolist()[:2] == [11.0, 1011.0]
+    assert made["series_mean"].tolist()[:2] == [6.5, 1006.5]
+    assert made.loc[5, ["seasonal", "last_value", "series_mean"]].isna().all()
+    best = add_baseline(rows, made, "series_mean")
+    assert best["baseline"].tolist() == [6.5, 1006.5, 500.0]
+    assert best["baseline_source"].tolist() == ["series_mean", "series_mean", "mean"]
+
+
+def test_the_mean_of_the_series_stands_in_before_that_of_all_rows(of_shops):
+    months = pd.date_range("2020-01-01", periods=3, freq="MS").as_unit("us")
+    table = pd.DataFrame({"timestamp": months, "shop": "a", "cnt": [4.0, 6.0, 9.0]})
+
+    made = naive_forecasts(
+        table,
+        table.iloc[2:],
+        {"mean": 500.0},
+        of_shops,
+        BaselineParameters(season="1 year"),
+        trained_until=months[1],
+    )
+
+    best = add_baseline(table.iloc[2:], made, "seasonal")
+    assert best[["baseline", "baseline_source"]].to_numpy().tolist() == [[5.0, "mean"]]

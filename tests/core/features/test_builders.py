@@ -521,3 +521,37 @@ def test_a_second_row_of_a_month_doubles_no_other(make_problem, recipe):
     made = build_features(table, monthly, recipe(lag("cnt", "1 month")))
     assert made["made"].tolist()[-1] == 3
     assert len(made) == 3
+
+
+def test_a_key_that_writes_the_time_in_parts_names_its_series(make_problem, recipe):
+    columns = {"yr": {"type": "integer"}, "shop": {"type": "category"}, "cnt": {"type": "integer"}}
+    described = make_problem(
+        timestamp={"year": "yr"},
+        columns=columns,
+        forbidden_columns={},
+        key=["yr", "shop"],
+        frequency="1 year",
+        horizon="1 year",
+    )
+    years = pd.date_range("2000-01-01", periods=3, freq="YS").as_unit("us")
+    table = pd.DataFrame({"timestamp": years, "yr": years.year}).merge(
+        pd.DataFrame({"shop": ["a", "b"]}), how="cross"
+    )
+    table["cnt"] = range(6)
+
+    made = build_features(table, described, recipe(lag("cnt", "1 year")))
+
+    assert described.series_columns == ("shop",)
+    assert made["made"].tolist()[2:] == [0, 1, 2, 3]
+
+
+def test_a_key_that_numbers_the_rows_does_not_keep_a_lag_from_the_past(make_problem, recipe):
+    columns = {**make_problem().model_dump()["columns"], "instant": {"type": "integer"}}
+    described = make_problem(columns=columns, key=["instant"])
+    # Two rows stand at midnight.
+    table = times("2021-03-01 00:00", "2021-03-01 00:00", "2021-03-01 06:00", cnt=[2, 4, 9])
+
+    made = build_features(table.assign(instant=[1, 2, 3]), described, recipe(lag("cnt", "6 hours")))
+
+    assert made["instant"].tolist() == [1, 2, 3]
+    assert made["made"].tolist()[2] == 3

@@ -51,6 +51,11 @@ def sales(n_rows: int = 300) -> tuple[pd.DataFrame, pd.Series]:
     return table.astype({"shop": "str"}), pd.Series(sold, name="sold")
 
 
+def order(target: pd.Series) -> pd.Series:
+    """A day for every row."""
+    return pd.Series(pd.date_range("2020-01-01", periods=len(target)), target.index)
+
+
 def spec(name: str, **parameters: object) -> dict[str, object]:
     known = LIBRARY_REGRESSORS[name]
     return {**known, "params": {**known["params"], **parameters}}
@@ -68,7 +73,7 @@ def test_text_missing_values_and_odd_column_names_are_learnt_from(
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        scores, _ = cross_validate(model, features, target, parameters)
+        scores, _ = cross_validate(model, features, target, order(target), parameters)
         fitted = fit(model, features, target, parameters.compute)
         again = fit(model, features, target, parameters.compute)
         predicted = fitted.predict(features)
@@ -154,7 +159,9 @@ def test_a_search_and_a_ridge_before_it_take_them_too(name):
             "cross_validation": {"n_splits": 2},
         }
     )
-    best, trials = search_parameters(make_pipeline(parameters.model), features, target, parameters)
+    best, trials = search_parameters(
+        make_pipeline(parameters.model), features, target, order(target), parameters
+    )
     assert set(best) == {"estimator__boosting__n_estimators"}
     assert len(trials) == 2
 

@@ -49,6 +49,11 @@ def features():
 
 
 @pytest.fixture(scope="module")
+def moments(features):
+    return pd.Series(pd.date_range("2020-01-01", periods=120).as_unit("us"), features.index)
+
+
+@pytest.fixture(scope="module")
 def target(features):
     noise = np.random.default_rng(5).normal(size=120)
     return (3 + features["a"] - 2 * features["b"] + noise).clip(lower=0).rename("y")
@@ -58,12 +63,14 @@ def target(features):
 
 
 @pytest.mark.parametrize("gap", [0, 7])
-def test_no_row_is_predicted_from_later_ones(features, gap):
+def test_no_row_is_predicted_from_later_ones(features, gap, moments):
     """The nearest neighbour in time says which training row was the last."""
-    settings = parameters(NEAREST, cross_validation={"n_splits": 4, "gap_rows": gap})
+    settings = parameters(
+        NEAREST, cross_validation={"n_splits": 4, "gap": f"{gap} days" if gap else None}
+    )
     model = make_pipeline(settings.model)
     time = features["t"]
-    scores, out_of_fold = cross_validate(model, features[["t"]], time, settings)
+    scores, out_of_fold = cross_validate(model, features[["t"]], time, moments, settings)
     tested = out_of_fold.dropna()
     distance = time[tested.index] - tested
     assert distance.min() == gap + 1
@@ -72,16 +79,49 @@ def test_no_row_is_predicted_from_later_ones(features, gap):
     assert scores["n_train"].tolist() == [24 - gap, 48 - gap, 72 - gap, 96 - gap]
 
 
-def test_rows_in_no_test_fold_have_no_prediction(features, target):
-    settings = parameters(cross_validation={"n_splits": 3, "test_rows": 10})
-    _, out_of_fold = cross_validate(make_pipeline(settings.model), features, target, settings)
+def test_rows_in_no_test_fold_have_no_prediction(features, target, moments):
+    settings = parameters(cross_validation={"n_splits": 3, "test_size": 10})
+    _, out_of_fold = cross_validate(
+        make_pipeline(settings.model), features, target, moments, settings
+    )
     assert out_of_fold.index.equals(features.index)
     assert out_of_fold.isna().tolist() == [True] * 90 + [False] * 30
 
 
-def test_the_scores_are_those_of_the_predictions(features, target):
+def test_all_series_of_a_time_stand_on_one_side(features, moments):
+    """Three series, of which one begins later: rows of a time are no fixed number."""
+    late = np.arange(360) % 3 == 2
+    three = pd.concat([features] * 3).sort_index(kind="stable").reset_index(drop=True)
+    due = pd.Series(np.repeat(moments.to_numpy(), 3))
+    kept = ~late | (three["t"] >= 70)
+    three, due = three[kept], due[kept]
+    settings = parameters(NEAREST, cross_validation={"n_splits": 3, "gap": "2 days"})
+    model = make_pipeline(settings.model)
+
+    scores, out_of_fold = cross_validate(model, three[["t"]], three["t"], due, settings)
+
+    tested = out_of_fold.dropna()
+    assert (three["t"][tested.index] - tested).min() == 3
+    assert scores["n"].tolist() == [60, 80, 90]
+    assert scores["n_train"].tolist() == [2 * 28, 2 * 58, 2 * 88 + 18]
+
+
+def test_a_gap_of_months_is_that_of_the_calendar(features):
+    months = pd.Series(pd.date_range("2010-01-01", periods=120, freq="MS"), features.index)
+    settings = parameters(NEAREST, cross_validation={"n_splits": 4, "gap": "2 months"})
+
+    scores, _ = cross_validate(
+        make_pipeline(settings.model), features[["t"]], features["t"], months, settings
+    )
+
+    assert scores["n_train"].tolist() == [22, 46, 70, 94]
+
+
+def test_the_scores_are_those_of_the_predictions(features, target, moments):
     settings = parameters(cross_validation={"n_splits": 3})
-    scores, out_of_fold = cross_validate(make_pipeline(settings.model), features, target, settings)
+    scores, out_of_fold = cross_validate(
+        make_pipeline(settings.model), features, target, moments, settings
+    )
     for fold, (_, test) in enumerate(TimeSeriesSplit(3).split(features)):
         expected = compute_metrics(target.iloc[test], out_of_fold.iloc[test])
         found = scores.iloc[fold]
@@ -89,23 +129,27 @@ def test_the_scores_are_those_of_the_predictions(features, target):
         assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
-def test_too_few_rows_are_refused_with_their_number(features, target):
-    settings = parameters(cross_validation={"n_splits": 5, "gap_rows": 20})
+def test_too_few_rows_are_refused_with_their_number(features, target, moments):
+    settings = parameters(cross_validation={"n_splits": 5, "gap": "20 days"})
     with pytest.raises(
-        DataContractError, match=r"30 training rows are too few for training\.cross"
+        DataContractError, match=r"30 time\(s\) of training are too few for training\.cross"
     ):
         cross_validate(
-            make_pipeline(settings.model), features.iloc[:30], target.iloc[:30], settings
+            make_pipeline(settings.model),
+            features.iloc[:30],
+            target.iloc[:30],
+            moments.iloc[:30],
+            settings,
         )
 
 
 @pytest.mark.parametrize("backend", ["sequential", "threading"])
-def test_two_runs_give_the_same_bytes(features, target, backend):
+def test_two_runs_give_the_same_bytes(features, target, backend, moments):
     settings = parameters(FOREST, compute={"backend": backend, "n_jobs": 2})
 
     def run():
         model = make_pipeline(settings.model)
-        scores, predictions = cross_validate(model, features, target, settings)
+        scores, predictions = cross_validate(model, features, target, moments, settings)
         fitted = fit(model, features, target, settings.compute)
         return (
             scores.to_csv().encode(),
@@ -127,10 +171,10 @@ def test_a_fit_leaves_the_model_unfitted(features, target):
         check_is_fitted(model)
 
 
-def test_cross_validation_leaves_the_model_unfitted(features, target):
+def test_cross_validation_leaves_the_model_unfitted(features, target, moments):
     settings = parameters()
     model = make_pipeline(settings.model)
-    cross_validate(model, features, target, settings)
+    cross_validate(model, features, target, moments, settings)
     with pytest.raises(NotFittedError):
         check_is_fitted(model)
 
@@ -154,13 +198,15 @@ def test_a_target_transform_acts_before_the_fit_and_back_after_it(features, targ
     assert fitted.predict(features).tolist() == pytest.approx(expected)
 
 
-def test_the_estimator_of_the_project_can_be_trained_from_configuration(features, target):
+def test_the_estimator_of_the_project_can_be_trained_from_configuration(features, target, moments):
     both = {
         "class": "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",
         "params": {"terms": {"rhythm": {"waves": {"t": 24}}}, "time_column": "t", "log_shift": 1},
     }
     settings = parameters(both, cross_validation={"n_splits": 2})
-    scores, _ = cross_validate(make_pipeline(settings.model), features, target + 1, settings)
+    scores, _ = cross_validate(
+        make_pipeline(settings.model), features, target + 1, moments, settings
+    )
     assert scores["rmse"].notna().all()
 
 
@@ -205,11 +251,13 @@ ALPHAS = [100.0, 0.01, 10_000.0, 1000.0]
 
 
 @pytest.mark.parametrize("strategy", ["grid", "random"])
-def test_the_search_finds_the_best_on_the_folds_and_it_can_be_used(features, target, strategy):
+def test_the_search_finds_the_best_on_the_folds_and_it_can_be_used(
+    features, target, strategy, moments
+):
     search = {"strategy": strategy, "n_iter": 4, "parameters": {"estimator__alpha": ALPHAS}}
-    settings = parameters(search=search, cross_validation={"n_splits": 3, "gap_rows": 5})
+    settings = parameters(search=search, cross_validation={"n_splits": 3, "gap": "5 days"})
     model = make_pipeline(settings.model)
-    best, trials = search_parameters(model, features, target, settings)
+    best, trials = search_parameters(model, features, target, moments, settings)
 
     folds = list(TimeSeriesSplit(3, gap=5).split(features))
     expected = {
@@ -238,14 +286,16 @@ def test_the_search_finds_the_best_on_the_folds_and_it_can_be_used(features, tar
     assert fitted.named_steps["estimator"].alpha == winner
 
 
-def test_without_a_search_nothing_is_changed(features, target):
+def test_without_a_search_nothing_is_changed(features, target, moments):
     settings = parameters()
-    best, trials = search_parameters(make_pipeline(settings.model), features, target, settings)
+    best, trials = search_parameters(
+        make_pipeline(settings.model), features, target, moments, settings
+    )
     assert best == {}
     assert trials.empty
 
 
-def test_a_random_search_repeats_itself(features, target):
+def test_a_random_search_repeats_itself(features, target, moments):
     search = {
         "strategy": "random",
         "n_iter": 3,
@@ -254,7 +304,7 @@ def test_a_random_search_repeats_itself(features, target):
     }
     settings = parameters(search=search, cross_validation={"n_splits": 2})
     first, second = (
-        search_parameters(make_pipeline(settings.model), features, target, settings)[1]
+        search_parameters(make_pipeline(settings.model), features, target, moments, settings)[1]
         for _ in range(2)
     )
     assert len(first) == 3

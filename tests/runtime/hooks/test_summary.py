@@ -114,10 +114,13 @@ def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
         capsys,
         rejected_observations=pd.DataFrame({"raw_row": [7]}),
         observations=pd.DataFrame({"cnt": range(1999)}),
-        observation_gaps=pd.DataFrame({"n_missing": [3, 1000]}),
+        observation_gaps=pd.DataFrame(
+            {"kind": ["gap", "gap", "ended", "begins later"], "n_missing": [3, 1000, 7, 8]}
+        ),
     )
 
-    assert "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps" in text
+    counted = "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps"
+    assert f"{counted}, 1 series begin later, 1 series have ended" in text
 
 
 def test_metrics_are_shown_by_model_and_an_undefined_one_as_a_dash(capsys: Any) -> None:

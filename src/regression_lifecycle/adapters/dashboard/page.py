@@ -25,6 +25,7 @@ from regression_lifecycle.adapters.dashboard.policies import policies_section
 from regression_lifecycle.adapters.dashboard.quality import quality_section
 from regression_lifecycle.adapters.dashboard.reports import reports_section
 from regression_lifecycle.adapters.dashboard.segments import segments_section
+from regression_lifecycle.adapters.dashboard.series import series_section
 from regression_lifecycle.adapters.dashboard.tables import PageTables
 from regression_lifecycle.adapters.dashboard.theme import PALETTES, chart_config, css_variables
 from regression_lifecycle.adapters.dashboard.windows import windows_section
@@ -37,6 +38,7 @@ _SECTIONS = {
     "policies": policies_section,
     "drift": drift_section,
     "segments": segments_section,
+    "series": series_section,
     "ledger": ledger_section,
     "quality": quality_section,
     "reports": reports_section,

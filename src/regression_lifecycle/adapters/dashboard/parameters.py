@@ -13,9 +13,11 @@ class DashboardParameters(StrictModel):
     Attributes:
         title: Heading of the page; empty for the name of the problem.
         maximum_windows: Newest windows that are drawn; the page says what it leaves out.
-        pooled_windows: Newest windows that are taken together for segments, bias and alarms.
+        pooled_windows: Newest windows that are taken together for segments, series, bias and
+            alarms.
         maximum_columns: Columns in the drift map, the most drifted ones.
         maximum_segments: Segment values that are listed, the most biased ones.
+        maximum_series: Series that are listed, those that make most of the error.
         maximum_decisions: Newest decisions of the ledger that are listed.
         maximum_policies: Policies of the backtest that are drawn, the most accurate ones.
         maximum_reports: Newest reports that are linked.
@@ -26,6 +28,7 @@ class DashboardParameters(StrictModel):
     pooled_windows: int = Field(8, ge=1, le=52)
     maximum_columns: int = Field(30, ge=1, le=60)
     maximum_segments: int = Field(40, ge=1, le=200)
+    maximum_series: int = Field(20, ge=1, le=200)
     maximum_decisions: int = Field(100, ge=1, le=300)
     maximum_policies: int = Field(8, ge=1, le=12)
     maximum_reports: int = Field(60, ge=1, le=300)

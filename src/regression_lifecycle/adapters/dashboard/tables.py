@@ -15,6 +15,7 @@ from regression_lifecycle.core.data.tables import (
     BACKTEST_SUMMARY,
     DRIFT_HISTORY,
     SEGMENT_HISTORY,
+    SERIES_HISTORY,
     WINDOW_HISTORY,
     HistoryTable,
 )
@@ -56,11 +57,12 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Monitoring:
-    """``window_history``, ``drift_history`` and ``segment_history``; each may be empty."""
+    """``window_history`` and what belongs to its windows; each may be empty."""
 
     windows: pd.DataFrame = field(default_factory=WINDOW_HISTORY.frame)
     drift: pd.DataFrame = field(default_factory=DRIFT_HISTORY.frame)
     segments: pd.DataFrame = field(default_factory=SEGMENT_HISTORY.frame)
+    series: pd.DataFrame = field(default_factory=SERIES_HISTORY.frame)
 
 
 @dataclass(frozen=True)

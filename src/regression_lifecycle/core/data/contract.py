@@ -19,11 +19,8 @@ from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, re
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
 from regression_lifecycle.core.durations import (
     AnyDuration,
-    CalendarDuration,
     Duration,
     duration_text,
-    period_number,
-    shift_rows,
 )
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
@@ -211,31 +208,3 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
         raise DataContractError(
             f"{int(reasons.any.sum())} row(s) break the contract: {reasons.summary()}"
         )
-
-
-def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    """List the stretches of time without an observation.
-
-    Args:
-        observations: Sorted observations.
-
-    Returns:
-        One row per gap: ``first_missing``, ``last_missing`` (timestamps) and ``n_missing``
-        (observations expected between two neighbours).
-    """
-    stamp = observations[problem.timestamp.name].drop_duplicates()
-    step = problem.frequency
-    if isinstance(step, CalendarDuration):
-        # Of month starts, month ends and last working days alike, none is missing.
-        steps = period_number(stamp, step).diff()
-    else:
-        # A neighbour that is late by less than a step still leaves one expected time unanswered.
-        steps = -(-stamp.diff() // step)
-    after = steps > 1
-    missing = (steps[after] - 1).astype("int64")
-    before = stamp.shift()[after]
-    month_ends = bool(stamp.dt.is_month_end.all())
-    first, last = (shift_rows(before, step, n, month_ends) for n in (missing * 0 + 1, missing))
-    return pd.DataFrame(
-        {"first_missing": first, "last_missing": last, "n_missing": missing}
-    ).reset_index(drop=True)

@@ -77,7 +77,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         least 100 rows; None without a time.
         ``window_length``: 28 days, at least 20 rows; a year of months, three of quarters, ten of
         years; 100 rows without a time.
-        ``gap_rows``: the horizon in rows: what a fold leaves out between training and test.
+        ``gap``: the horizon: what a fold leaves out between training and test.
         ``season``: the shortest of a week and 52 weeks (or some years, for rows of a month and
         more) that is no less than horizon and label delay, and that a row lies back; None where
         there is none, as for rows of a year.
@@ -94,7 +94,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         ``maximum_age``: of a champion: 84 days, at least 3 windows; 2 windows of rows of a month
         and more; 1,000 rows without a time.
         ``features``: the columns known in advance, the calendar parts that the frequency can
-        tell apart, and a time index that carries a trend.
+        tell apart, and a time index that carries a trend; of many series also the newest known
+        value of the target and the one a season ago, which tell one series from another.
         ``segments``: up to three columns known in advance that hold labels, and the weekday.
         ``drift_columns``: all columns known in advance.
         ``level_correction_windows``, ``interval_scale``: 2 and ``sqrt`` where the target cannot be
@@ -126,7 +127,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         if rows
         else duration_text(_YEAR if is_at_least(_YEAR, 100 * step) else 100 * step),
         "window_length": duration_text(window),
-        "gap_rows": steps_to_cover(problem.horizon, step),
+        "gap": duration_text(problem.horizon),
         "season": None if season is None else duration_text(season),
         "block": duration_text(block),
         "short_block": duration_text(short_block),
@@ -135,9 +136,9 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "training_rows": pace.training,
         "window_rows": pace.window,
         "drift_rows": pace.drift,
-        "fallback_share": 0.5 if len(problem.row_order) > 1 else 0.2,
+        "fallback_share": 0.5 if problem.series_columns else 0.2,
         "maximum_age": duration_text(age),
-        "features": _features(columns, parts, step, rows),
+        "features": [*_features(columns, parts, step, rows), *_lags(problem, season)],
         "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
         "drift_columns": columns,
         "level_correction_windows": 0 if signed else 2,
@@ -187,6 +188,25 @@ def _calendar_parts(problem: Problem, columns: list[str]) -> list[str]:
         part
         for part, limit in longest_step.items()
         if not is_at_least(problem.frequency, limit) and part not in columns
+    ]
+
+
+def _lags(problem: Problem, season: AnyDuration | None) -> list[dict[str, Any]]:
+    if not problem.series_columns:
+        return []
+    step = problem.frequency
+    newest = steps_to_cover(problem.minimum_lag, step) * step
+    ages = (
+        {"newest": newest} if season in (None, newest) else {"newest": newest, "season_ago": season}
+    )
+    return [
+        {
+            "kind": "lag",
+            "name": f"{problem.target}_{name}",
+            "column": problem.target,
+            "ages": [duration_text(age)],
+        }
+        for name, age in ages.items()
     ]
 
 

@@ -334,6 +334,21 @@ class Problem(StrictModel):
         return (stamp, *(name for name in self.key_columns if name != stamp))
 
     @property
+    def key_holds_time(self) -> bool:
+        """Whether the time is a part of the key; otherwise the key numbers rows."""
+        parts = set(self.timestamp.parts.values())
+        named = self.timestamp.name in self.key_columns
+        return named or bool(parts and parts <= set(self.key_columns))
+
+    @property
+    def series_columns(self) -> tuple[str, ...]:
+        """The columns that name a series: the key without its time; none if it has no time."""
+        if not self.key_holds_time:
+            return ()
+        time = {self.timestamp.name, *self.timestamp.parts.values()}
+        return tuple(name for name in self.key_columns if name not in time)
+
+    @property
     def minimum_lag(self) -> AnyDuration:
         """Age from which on a column that is not known in advance may be read.
 

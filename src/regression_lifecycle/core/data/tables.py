@@ -137,6 +137,11 @@ WINDOW_HISTORY = HistoryTable(
         "n_rejected": "integer",
         # Share of blank cells among the columns that are watched.
         "missing_share": "float",
+        # Series with rows in the window, and names of those that were never there before, and of
+        # those that were there in the window before and are not in this one.
+        "n_series": "integer",
+        "new_series": "text",
+        "vanished_series": "text",
         # Names of the policy's rules that fired on this window, separated by commas.
         "alarms": "text",
     },
@@ -179,6 +184,28 @@ SEGMENT_HISTORY = HistoryTable(
         "rmse": "float",
         "bias": "float",
         "sum_target": "float",
+        "sum_prediction": "float",
+    },
+)
+
+SERIES_HISTORY = HistoryTable(
+    "series_history",
+    ("problem", "window", "model_version", "series"),
+    {
+        "problem": "text",
+        "window": "text",
+        "model_version": "text",
+        # The key without its time, joined by "|". A table without series has no rows here.
+        "series": "text",
+        "window_index": "integer",
+        "start": "datetime",
+        # Labelled rows, and sums over them: figures over several windows are made of these.
+        "n": "integer",
+        "sum_squares": "float",
+        "sum_absolutes": "float",
+        "sum_baseline_squares": "float",
+        "sum_target": "float",
+        "sum_absolute_target": "float",
         "sum_prediction": "float",
     },
 )
@@ -358,6 +385,7 @@ STORED_TABLES: Mapping[str, HistoryTable] = {
         WINDOW_HISTORY,
         DRIFT_HISTORY,
         SEGMENT_HISTORY,
+        SERIES_HISTORY,
         PREDICTIONS,
         SERVICE_PREDICTIONS,
         LABELS,

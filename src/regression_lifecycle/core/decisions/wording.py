@@ -66,6 +66,7 @@ def opponent(decision: GateDecision) -> str:
 _BASELINES = {
     "seasonal": "value one season ago",
     "last_value": "last known value",
+    "series_mean": "training mean of the series",
     "mean": "training mean",
     "median": "training median",
 }

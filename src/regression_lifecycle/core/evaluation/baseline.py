@@ -1,7 +1,8 @@
 """The naive forecast that any model must beat: the best of a few, none of which has to learn.
 
 ``seasonal`` repeats the value one season ago, ``last_value`` the newest one that is known when the
-prediction is made, ``mean`` and ``median`` are those of the training rows.
+prediction is made, ``mean`` and ``median`` are those of the training rows, and ``series_mean`` is
+that of the training rows of the same series.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
 from regression_lifecycle.core.metrics import mae, rmse
 
-MEAN = "mean"
+MEAN, SERIES_MEAN = "mean", "series_mean"
 _ERRORS = {"rmse": rmse, "mae": mae}
 
 
@@ -84,6 +85,13 @@ def _last_value(
     return _look_up(past, rows, problem, problem.minimum_lag, exact=False)
 
 
+def _series_mean(trained: pd.DataFrame, rows: pd.DataFrame, problem: Problem) -> pd.Series:
+    series = list(problem.series_columns)
+    means = trained.groupby(series, observed=True)[problem.target].mean().rename("__mean")
+    found = rows[series].merge(means.reset_index(), on=series, how="left")["__mean"]
+    return pd.Series(found.to_numpy(dtype="float64"), index=rows.index)
+
+
 Lookup = Callable[[pd.DataFrame, pd.DataFrame, Problem, BaselineParameters], pd.Series | None]
 LOOKUPS: dict[str, Lookup] = {"seasonal": _seasonal, "last_value": _last_value}
 """Forecasts that look values up by name: missing where there is none, None where none can be."""
@@ -95,6 +103,7 @@ def naive_forecasts(
     constants: dict[str, float],
     problem: Problem,
     parameters: BaselineParameters,
+    trained_until: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Forecast rows in every naive way, looking values up by time.
 
@@ -102,6 +111,8 @@ def naive_forecasts(
         observations: All observations, for the look-back.
         rows: Rows to forecast, with the key columns.
         constants: Forecasts that are one number, by name: ``mean`` at least.
+        trained_until: Newest training row, for the mean of every series until then; without it
+            there is no such forecast.
 
     Returns:
         One column per forecast, in the target's unit, on the index of ``rows``; the constants
@@ -121,6 +132,9 @@ def naive_forecasts(
         found = look_up(past, rows, problem, parameters)
         if found is not None:
             made[name] = found
+    if problem.series_columns and trained_until is not None:
+        trained = past[past[problem.timestamp.name] <= trained_until]
+        made[SERIES_MEAN] = _series_mean(trained, rows, problem)
     return made
 
 
@@ -162,15 +176,18 @@ def add_baseline(rows: pd.DataFrame, forecasts: pd.DataFrame, name: str) -> pd.D
 
 
 def _filled(forecasts: pd.DataFrame) -> pd.DataFrame:
-    return forecasts.apply(lambda values: values.fillna(forecasts[MEAN]))
+    """Fill gaps with the training mean: of the series where it is known, else of all rows."""
+    mean = forecasts[MEAN]
+    if SERIES_MEAN in forecasts:
+        mean = forecasts[SERIES_MEAN].fillna(mean)
+    return forecasts.apply(lambda values: values.fillna(mean))
 
 
 def _look_up(
     past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, back: AnyDuration, *, exact: bool
 ) -> pd.Series:
     """Find the value some time ago, or the newest one of that time or before."""
-    stamp, target = problem.timestamp.name, problem.target
-    groups = [name for name in problem.row_order if name != stamp]
+    stamp, target, groups = problem.timestamp.name, problem.target, list(problem.series_columns)
     step = problem.frequency
     if isinstance(step, CalendarDuration):
         # Whatever day of the month rows stand at.

@@ -15,7 +15,6 @@ from regression_lifecycle.core.features.feature import (
     Feature,
     Reach,
     Statistic,
-    group_columns,
     month_number,
     require_age,
     require_calendar,
@@ -113,7 +112,7 @@ class DayStatistic(Feature):
     def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
         """Compute the statistic of every day, and join by the day."""
         day = nw.col(problem.timestamp.name).dt.truncate("1d").alias(_DAY)
-        groups = group_columns(problem)
+        groups = problem.series_columns
         value = nw.col(self.column).cast(nw.Float64)
         if self.at_least is not None:
             value = nw.when(~value.is_null()).then((value >= self.at_least).cast(nw.Float64))
@@ -201,11 +200,14 @@ class Lag(Feature):
         self, frame: Any, observations: Any, problem: Problem, age: AnyDuration, name: str
     ) -> Any:
         """Add the value of one age as a column."""
-        stamp, groups = problem.timestamp.name, group_columns(problem)
+        stamp, groups = problem.timestamp.name, problem.series_columns
         value = nw.col(self.column).cast(nw.Float64).alias(name)
         if isinstance(age, pd.Timedelta):
             time = (nw.col(stamp) + age.to_pytimedelta()).alias(stamp)
             past = observations.select(time, *groups, value)
+            if not problem.key_holds_time:
+                # Several rows of one time must not double others.
+                past = past.group_by(stamp, *groups).agg(nw.col(name).mean())
             return frame.join(past, on=[stamp, *groups], how="left")
         if isinstance(problem.frequency, CalendarDuration):
             step = problem.frequency.months
@@ -218,6 +220,8 @@ class Lag(Feature):
             # From the row back: a month after the 30th and the 31st of January is the same day.
             own = nw.col(stamp).dt.offset_by(f"-{age.months}mo")
             past = observations.select(nw.col(stamp).alias(_THEN), *groups, value)
+            if not problem.key_holds_time:
+                past = past.group_by(_THEN, *groups).agg(nw.col(name).mean())
         frame = frame.with_columns(own.alias(_THEN))
         return frame.join(past, on=[_THEN, *groups], how="left").drop(_THEN)
 

@@ -86,11 +86,6 @@ class Feature(Variant):
         return ""
 
 
-def group_columns(problem: Problem) -> list[str]:
-    """Return the key columns beside the timestamp."""
-    return [name for name in problem.key_columns if name != problem.timestamp.name]
-
-
 def calendar_part(part: str, stamp: str) -> nw.Expr:
     """Return the expression of a part of a timestamp, as a number."""
     clock = nw.col(stamp).dt

@@ -12,6 +12,7 @@ from pandas.api.types import is_numeric_dtype
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     DataContractError,
@@ -89,15 +90,18 @@ class ModelSpec(StrictModel):
 class CrossValidation(StrictModel):
     """Expanding folds in the order of time (scikit-learn's ``TimeSeriesSplit``).
 
+    Times are split and not rows, so that all series stand on one side.
+
     Attributes:
         n_splits: Number of folds.
-        test_rows: Rows in each test fold; all folds equal if left out.
-        gap_rows: Rows left out between training and test.
+        test_size: Times in each test fold, however many series have a row there; all folds equal
+            if left out.
+        gap: Time left out between training and test.
     """
 
     n_splits: int = Field(5, ge=2, le=100)
-    test_rows: int | None = Field(None, ge=1)
-    gap_rows: int = Field(0, ge=0)
+    test_size: int | None = Field(None, ge=1)
+    gap: Duration | None = None
 
 
 class SearchSpec(StrictModel):
@@ -221,7 +225,11 @@ def compute_limits(compute: Compute) -> Iterator[None]:
 
 
 def cross_validate(
-    model: Pipeline, features: pd.DataFrame, target: pd.Series, parameters: TrainingParameters
+    model: Pipeline,
+    features: pd.DataFrame,
+    target: pd.Series,
+    moments: pd.Series,
+    parameters: TrainingParameters,
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Score a model on later rows than it was fitted on, fold by fold.
 
@@ -229,6 +237,7 @@ def cross_validate(
         model: Unfitted model; it is cloned, never fitted itself.
         features: Features in the order of time.
         target: Target of the same rows.
+        moments: Timestamps of the same rows; rows of one time stay together.
         parameters: Folds and compute limits.
 
     Returns:
@@ -236,11 +245,11 @@ def cross_validate(
         predictions on the index of ``features``, NaN for rows that were in no test fold.
 
     Raises:
-        DataContractError: If there are too few rows for the folds.
+        DataContractError: If there are too few times for the folds.
     """
     import joblib
 
-    folds = _folds(len(features), parameters.cross_validation)
+    folds = _folds(moments, parameters.cross_validation)
     with compute_limits(parameters.compute):
         predicted = joblib.Parallel()(
             joblib.delayed(_fit_and_predict)(
@@ -259,7 +268,11 @@ def cross_validate(
 
 
 def search_parameters(
-    model: Pipeline, features: pd.DataFrame, target: pd.Series, parameters: TrainingParameters
+    model: Pipeline,
+    features: pd.DataFrame,
+    target: pd.Series,
+    moments: pd.Series,
+    parameters: TrainingParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Look for better parameters on the folds of the cross-validation, by RMSE.
 
@@ -267,6 +280,7 @@ def search_parameters(
         model: Unfitted model.
         features: Features in the order of time.
         target: Target of the same rows.
+        moments: Timestamps of the same rows.
         parameters: The search; none of it gives no parameters and an empty table.
 
     Returns:
@@ -279,7 +293,7 @@ def search_parameters(
     search = parameters.search
     if search is None:
         return {}, pd.DataFrame({"rank": [], "rmse": []})
-    folds = _folds(len(features), parameters.cross_validation)
+    folds = _folds(moments, parameters.cross_validation)
     model = boosting.with_threads(clone(model), parameters.compute.threads)
     shared = {"scoring": "neg_root_mean_squared_error", "cv": folds, "refit": False}
     if search.strategy == "grid":
@@ -321,18 +335,27 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
         return _fitted_clone(model, features, target, compute)
 
 
-def _folds(n_rows: int, parameters: CrossValidation) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(moments: pd.Series, parameters: CrossValidation) -> list[tuple[np.ndarray, np.ndarray]]:
     from sklearn.model_selection import TimeSeriesSplit
 
-    splitter = TimeSeriesSplit(
-        n_splits=parameters.n_splits, test_size=parameters.test_rows, gap=parameters.gap_rows
-    )
+    place, times = pd.factorize(moments, sort=True)
+    splitter = TimeSeriesSplit(n_splits=parameters.n_splits, test_size=parameters.test_size)
+    few = f"{len(times)} time(s) of training are too few for training.cross_validation"
     try:
-        return list(splitter.split(np.empty((n_rows, 1))))
+        tests = [test for _, test in splitter.split(np.empty((len(times), 1)))]
     except ValueError as error:
+        raise DataContractError(f"{few}: {error}") from None
+    ends = [times[test[0]] - (parameters.gap or pd.Timedelta(0)) for test in tests]
+    folds = [
+        (np.flatnonzero(moments < end), np.flatnonzero((place >= test[0]) & (place <= test[-1])))
+        for end, test in zip(ends, tests, strict=True)
+    ]
+    if not len(folds[0][0]):
         raise DataContractError(
-            f"{n_rows} training rows are too few for training.cross_validation: {error}"
-        ) from None
+            f"{few}: none lies before the first of {len(folds)} test folds and the gap. Take fewer "
+            "n_splits, or a smaller gap"
+        )
+    return folds
 
 
 def _fit_and_predict(

@@ -105,7 +105,7 @@ class _Holdout:
         times: Different times in it.
         asked_rows: Fewest rows that the gate decides on, as derived from the description.
         block_times: Times in a block of the gate's comparison, likewise.
-        gap_rows: Rows that are left out between training and test.
+        gap_times: Times that are left out between training and test.
         step: The frequency.
     """
 
@@ -114,7 +114,7 @@ class _Holdout:
     times: float
     asked_rows: int
     block_times: int
-    gap_rows: int
+    gap_times: int
     step: Any
 
 
@@ -135,7 +135,7 @@ def _holdout(profile: TableProfile, problem: dict[str, Any]) -> _Holdout:
         share * profile.n_times,
         asked_rows,
         block_times,
-        int(derived["gap_rows"]),
+        steps_to_cover(read_duration(derived["gap"]), step),
         step,
     )
 
@@ -148,10 +148,11 @@ def _preprocessing(holdout: _Holdout) -> dict[str, Any]:
 
 def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
     """Fewer folds, where five would leave the first one without rows to learn from."""
-    rows = round(profile.n_labelled - holdout.rows)
+    times = round(profile.n_times * (1 - holdout.share))
+    rows_of_a_time = profile.n_labelled / max(profile.n_times, 1)
     for n_splits in range(_FOLDS, 1, -1):
-        test = rows // (n_splits + 1)
-        if rows - n_splits * test - holdout.gap_rows >= _FEWEST_FOLD_ROWS:
+        test = times // (n_splits + 1)
+        if (times - n_splits * test - holdout.gap_times) * rows_of_a_time >= _FEWEST_FOLD_ROWS:
             break
     return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
 

@@ -109,9 +109,11 @@ def build_history(
         backtest_observations, problem, preprocessing.recipe, keep=kept
     )
     begun = backtest_observations[problem.timestamp.name] < backtest_windows["start"].min()
-    seen = backtest_observations.loc[begun, problem.target]
-    constants = {"mean": float(seen.mean()), "median": float(seen.median())}
-    forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline)
+    seen = backtest_observations.loc[begun, [problem.timestamp.name, problem.target]]
+    target = seen[problem.target]
+    constants = {"mean": float(target.mean()), "median": float(target.median())}
+    until = seen[problem.timestamp.name].max()
+    forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline, until)
     # One for all windows and policies, chosen by what lies before the first of them.
     before = table[problem.timestamp.name] < backtest_windows["start"].min()
     best = choose_baseline(forecasts[before], table.loc[before, problem.target], "rmse")

@@ -19,10 +19,13 @@ from regression_lifecycle.core.prediction.level_and_interval import PredictionIn
 
 
 def collect_monitoring(
-    window_history: pd.DataFrame, drift_history: pd.DataFrame, segment_history: pd.DataFrame
+    window_history: pd.DataFrame,
+    drift_history: pd.DataFrame,
+    segment_history: pd.DataFrame,
+    series_history: pd.DataFrame,
 ) -> Monitoring:
     """Bring together what was recorded of the windows."""
-    return Monitoring(window_history, drift_history, segment_history)
+    return Monitoring(window_history, drift_history, segment_history, series_history)
 
 
 def collect_backtest(backtest_history: pd.DataFrame, backtest_summary: pd.DataFrame) -> Backtest:

@@ -13,7 +13,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 nodes.collect_monitoring,
-                ["window_history", "drift_history", "segment_history"],
+                ["window_history", "drift_history", "segment_history", "series_history"],
                 "page_monitoring",
                 name="collect_monitoring",
             ),

@@ -22,6 +22,7 @@ from regression_lifecycle.core.evaluation.baseline import (
 from regression_lifecycle.core.evaluation.gate import Contestant, GateParameters
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
+from regression_lifecycle.core.evaluation.series import rank_series, sum_series
 from regression_lifecycle.core.features.builders import features_for
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.windows.windows import list_windows
@@ -75,8 +76,10 @@ def make_naive_forecasts(
     Returns:
         One column per forecast, in the target's unit.
     """
-    constants = candidate.metadata.constants
-    return naive_forecasts(observations, model_predictions, constants, problem, parameters)
+    known = candidate.metadata
+    return naive_forecasts(
+        observations, model_predictions, known.constants, problem, parameters, known.trained_until
+    )
 
 
 def add_best_baseline(
@@ -131,6 +134,18 @@ def measure_errors(
         evaluation.window_metrics(predictions, windows, problem, parameters.windows),
         evaluation.worst_rows(predictions[shown], target, parameters.worst_rows),
     )
+
+
+def measure_series(predictions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Compute how well the candidate predicts each of many series.
+
+    Args:
+        predictions: Holdout rows with one column per model.
+
+    Returns:
+        One row per series, the one that makes most of the error first; none without series.
+    """
+    return rank_series(sum_series(predictions, CANDIDATE, problem))
 
 
 def evaluate_gate(

@@ -86,6 +86,12 @@ def _figures() -> list[Node]:
             name="measure_errors",
         ),
         Node(
+            nodes.measure_series,
+            ["holdout_predictions", _PROBLEM],
+            "series_metrics",
+            name="measure_series",
+        ),
+        Node(
             nodes.report_regression,
             [
                 "out_of_fold_predictions",

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract, find_gaps
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.labels import join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.pipelines.roles import column_roles
@@ -16,7 +17,7 @@ from regression_lifecycle.pipelines.roles import column_roles
 def ingest(
     raw: pd.DataFrame, labels: pd.DataFrame, problem: Problem, parameters: IngestionParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Sort rows into observations and rejected ones, fill in labels, and list the gaps in time.
+    """Sort rows into observations and rejected ones, fill in labels, and list what is missing.
 
     Args:
         raw: The table as it was read.

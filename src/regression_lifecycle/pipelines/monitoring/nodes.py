@@ -11,7 +11,12 @@ from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, ma
 from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.raw_columns import rejected_moments
-from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, WINDOW_HISTORY, ReadRows
+from regression_lifecycle.core.data.tables import (
+    SEGMENT_HISTORY,
+    SERIES_HISTORY,
+    WINDOW_HISTORY,
+    ReadRows,
+)
 from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
 from regression_lifecycle.core.decisions.ledger import policy_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
@@ -23,6 +28,7 @@ from regression_lifecycle.core.evaluation.baseline import (
     add_baseline,
     naive_forecasts,
 )
+from regression_lifecycle.core.evaluation.series import sum_series
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
@@ -108,7 +114,10 @@ def make_window_rows(
     table: pd.DataFrame = build_features(
         known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
-    forecasts = naive_forecasts(known_rows, table, champion.metadata.constants, problem, parameters)
+    known = champion.metadata
+    forecasts = naive_forecasts(
+        known_rows, table, known.constants, problem, parameters, known.trained_until
+    )
     table = add_baseline(table, forecasts, champion.baseline)
     key = list(problem.row_order)
     return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
@@ -203,6 +212,33 @@ def compute_window_metrics(
         place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
         tables.append(SEGMENT_HISTORY.frame(by_segment.assign(problem=problem.name, **place)))
     return WINDOW_HISTORY.frame(rows), pd.concat(tables, ignore_index=True)
+
+
+def compute_series_metrics(
+    window_plan: pd.DataFrame,
+    window_rows: pd.DataFrame,
+    window_predictions: pd.DataFrame,
+    problem: Problem,
+) -> pd.DataFrame:
+    """Sum up the errors of each of many series in every planned window.
+
+    Args:
+        window_plan: Windows to look at.
+        window_rows: Known rows with the columns of the key.
+        window_predictions: Predictions of these windows.
+
+    Returns:
+        Rows of ``series_history``; none without series.
+    """
+    tables = [SERIES_HISTORY.frame()]
+    named = window_rows[["row_key", *problem.series_columns]]
+    for window in window_plan.to_dict("records") if problem.series_columns else ():
+        predicted = of_window(window_predictions, window)
+        inside = predicted.rename(columns={"target": problem.target}).merge(named, on="row_key")
+        sums = sum_series(inside, "prediction", problem)
+        place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
+        tables.append(SERIES_HISTORY.frame(sums.assign(problem=problem.name, **place)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def compute_data_quality(
@@ -307,13 +343,17 @@ def add_alarms(
 
 
 def commit_windows(
-    completed_windows: pd.DataFrame, segments: pd.DataFrame, drawn_windows: list[str]
+    completed_windows: pd.DataFrame,
+    segments: pd.DataFrame,
+    series: pd.DataFrame,
+    drawn_windows: list[str],
 ) -> pd.DataFrame:
     """Hand the windows over to the store, once everything else about them is stored.
 
     Args:
         completed_windows: Rows of ``window_history``.
         segments: ``segment_history``, stored.
+        series: ``series_history``, stored.
         drawn_windows: Windows whose reports are stored.
 
     Returns:

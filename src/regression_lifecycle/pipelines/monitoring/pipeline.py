@@ -139,6 +139,12 @@ def _measuring() -> list[Node]:
             name="compute_window_metrics",
         ),
         Node(
+            nodes.compute_series_metrics,
+            ["window_plan", "window_rows", "window_predictions", _PROBLEM],
+            "series_history",
+            name="compute_series_metrics",
+        ),
+        Node(
             nodes.compute_data_quality,
             [
                 "window_plan",
@@ -224,7 +230,7 @@ def _recording() -> list[Node]:
         # Last of all that belongs to a window: its row says that everything else is there.
         Node(
             nodes.commit_windows,
-            ["completed_windows", "segment_history", "drawn_windows"],
+            ["completed_windows", "segment_history", "series_history", "drawn_windows"],
             "window_history",
             name="commit_windows",
         ),

@@ -10,6 +10,7 @@ import pandas as pd
 
 import regression_lifecycle
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import CalendarDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
@@ -41,7 +42,11 @@ def search_parameters(
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
     return training.search_parameters(
-        training.make_pipeline(parameters.model), features, target, parameters
+        training.make_pipeline(parameters.model),
+        features,
+        target,
+        _times(training_set, problem),
+        parameters,
     )
 
 
@@ -66,7 +71,8 @@ def cross_validate(
     features, target = _features_and_target(training_set, problem, preprocessing)
     _warn_of_leaks(training_set, features, problem)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
-    scores, predictions = training.cross_validate(model, features, target, parameters)
+    times = _times(training_set, problem)
+    scores, predictions = training.cross_validate(model, features, target, times, parameters)
     means = {
         name: float(values.mean())
         for name, values in scores.drop(columns=["fold", "n_train"]).items()
@@ -130,6 +136,14 @@ def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
             "to learn from; wait for labels, or cut later (preprocessing.split)"
         )
     return known.reset_index(drop=True)
+
+
+def _times(table: pd.DataFrame, problem: Problem) -> pd.Series:
+    """Return when rows are due: of months the first day, whatever day they stand at."""
+    moments: pd.Series = table[problem.timestamp.name]
+    if isinstance(problem.frequency, CalendarDuration):
+        return moments.dt.to_period("M").dt.start_time
+    return moments
 
 
 def _warn_of_leaks(training_set: pd.DataFrame, features: pd.DataFrame, problem: Problem) -> None:

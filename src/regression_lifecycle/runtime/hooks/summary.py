@@ -10,6 +10,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from pandas import isna
 
+from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.metrics import HEADLINE_METRICS
 
@@ -64,10 +65,16 @@ class SummaryHook:
     def _ingestion(self, console: Any, catalog: Any, name: str) -> None:
         rejected = catalog.load("rejected_observations")
         observations = catalog.load("observations")
-        gaps = catalog.load("observation_gaps")
+        missing = catalog.load("observation_gaps")
+        gaps = missing[missing["kind"] == GAP]
+        ends = [
+            f", {count:,} series {text}"
+            for kind, text in ((BEGINS_LATER, "begin later"), (ENDED, "have ended"))
+            if (count := int((missing["kind"] == kind).sum()))
+        ]
         console.print(
             f"\n[bold]Observations[/] {len(observations):,} accepted, {len(rejected):,} rejected, "
-            f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps"
+            f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps{''.join(ends)}"
         )
 
     def _metrics(self, console: Any, catalog: Any, name: str) -> None:

@@ -1,0 +1,105 @@
+"""Every problem that comes with the project, through everything that can be run."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT, make_project, open_catalog, run_project
+from tests.loop import tick
+from tests.shipped import PROBLEMS
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("problems")]
+
+
+class Walk(NamedTuple):
+    """How a problem is taken through the pipelines.
+
+    Attributes:
+        env: What it is run with; the largest table with the light overlay of the tests.
+        as_of: A moment at which the champion of ``kedro run`` has served some windows.
+        later: One with more windows, for a retraining.
+        backtest: Where the replay begins.
+    """
+
+    env: str
+    as_of: str
+    later: str
+    backtest: str
+
+
+WALKS = {
+    "bike_hourly": Walk("test", "2011-04-09", "2011-04-30", "2011-04-02"),
+    "bike_daily": Walk("bike_daily", "2012-09-15", "2012-12-31", "2012-06-01"),
+    "shop_sales": Walk("shop_sales", "2022-01-01", "2023-01-01", "2020-01-01"),
+    "diabetes": Walk("diabetes", "1970-01-01 00:06:40", "1970-01-01 00:07:22", "1970-01-01 00:05"),
+}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_problem_goes_through_every_pipeline(problem: str, tmp_path: Path) -> None:
+    project, walk = make_project(tmp_path / "project"), WALKS[problem]
+    raw = project / "data" / "01_raw"
+    for table in (ROOT / "data" / "01_raw").glob("*.csv"):
+        shutil.copy(table, raw)
+    with chdir(project):
+        run(project, walk)
+
+
+def run(project: Path, walk: Walk) -> None:
+    env = walk.env
+
+    def load(entry: str) -> Any:
+        return open_catalog(project, env=env).load(entry)
+
+    def kedro_run(pipeline: str, **params: Any) -> None:
+        run_project(project, env=env, pipeline_names=[pipeline], params=params)
+
+    run_project(project, env=env)
+    assert load("gate_decision").decision == "promote"
+
+    tick(project, walk.as_of, env)
+    windows = load("window_history")
+    judged = windows[windows["status"] == "complete"]
+    assert len(judged) >= 1
+    assert judged[["rmse", "baseline_rmse", "coverage"]].notna().to_numpy()[-1, :2].all()
+    assert set(windows["model_version"]) == {"1"}
+
+    kedro_run("retraining", as_of=walk.later)
+    assert load("retraining_decision").decision in {"promote", "refuse"}
+    assert load("retraining_decision").n_rows > 0
+
+    kedro_run("backtest", backtest={"start": walk.backtest, "oracle": False}, as_of=walk.later)
+    summary = load("backtest_summary")
+    assert {"never", "configured"} <= set(summary["policy"])
+    assert summary["rmse"].notna().all()
+
+    kedro_run("scoring", scoring={"start": walk.as_of, "end": walk.later})
+    assert sum(batch["n_rows"] for batch in load("scoring_summary")) > 0
+
+    labels(project, walk.env)
+    kedro_run("labels")
+    (label,) = load("labels").to_dict("records")
+    assert label["target"] == 77
+
+
+def labels(project: Path, env: str) -> None:
+    """Write a batch with a label of one observation that is known already."""
+    catalog = open_catalog(project, env=env)
+    newest = catalog.load("observations").tail(1)
+    problem = catalog.load("params:problem")
+    columns = [*problem.timestamp.raw_columns, *problem.series_columns]
+    if problem.timestamp.rows:
+        columns = [problem.timestamp.name]
+    batch: pd.DataFrame = newest[columns].assign(**{problem.target: 77})
+    for name in columns:
+        spec = problem.columns.get(name)
+        if spec is not None and spec.format is not None:
+            batch[name] = batch[name].dt.strftime(spec.format)
+    file = project / "data" / "01_raw" / f"{problem.name}_labels.csv"
+    batch.to_csv(file, index=False)
