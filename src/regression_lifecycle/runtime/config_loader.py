@@ -153,7 +153,10 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     @cached_property
     def derived(self) -> dict[str, Any]:
         """What follows from the table; empty if its description is wrong, which is told later."""
-        problem = OmegaConf.create({"problem": self._folded("parameters").get("problem", {})})
+        written = self._folded("parameters").get("problem", {})
+        # What is derived from the description cannot be a part of it.
+        said = {key: value for key, value in written.items() if not _DERIVED.search(str(value))}
+        problem = OmegaConf.create({"problem": said})
         try:
             described = OmegaConf.to_container(problem, resolve=True)["problem"]  # type: ignore[index, call-overload]
             return derive_defaults(Problem.model_validate(described))

@@ -77,6 +77,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         least 100 rows; None without a time.
         ``window_length``: 28 days, at least 20 rows; a year of months, three of quarters, ten of
         years; 100 rows without a time.
+        ``label_deadline``: how long missing labels are waited for: as long as a window.
         ``gap_rows``: the horizon in rows: what a fold leaves out between training and test.
         ``season``: the shortest of a week and 52 weeks (or some years, for rows of a month and
         more) that is no less than horizon and label delay, and that a row lies back; None where
@@ -88,7 +89,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         ``gate_rows``, ``retraining_rows``, ``training_rows``: fewest rows that are decided on or
         learnt from: 100, 28 and 50; less of rows that come slower than a day.
         ``window_rows``, ``drift_rows``: fewest rows of a window, and values of a column, that are
-        looked at: 10 and 20; 6 (5 of years) and 10 of rows of a month and more.
+        looked at: 10 and 20; 6 (5 of years) and 10 of rows of a month and more; of the values at
+        most three quarters of the rows of a window.
         ``fallback_share``: of the baseline that a gate tolerates: 0.2, or 0.5 where a key beside
         the time names series of which some are new.
         ``maximum_age``: of a champion: 84 days, at least 3 windows; 2 windows of rows of a month
@@ -126,6 +128,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         if rows
         else duration_text(_YEAR if is_at_least(_YEAR, 100 * step) else 100 * step),
         "window_length": duration_text(window),
+        "label_deadline": duration_text(window),
         "gap_rows": steps_to_cover(problem.horizon, step),
         "season": None if season is None else duration_text(season),
         "block": duration_text(block),
@@ -134,7 +137,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "retraining_rows": pace.retraining,
         "training_rows": pace.training,
         "window_rows": pace.window,
-        "drift_rows": pace.drift,
+        # A window with a gap is compared too.
+        "drift_rows": min(pace.drift, steps_to_cover(window, step) * 3 // 4),
         "fallback_share": 0.5 if len(problem.row_order) > 1 else 0.2,
         "maximum_age": duration_text(age),
         "features": _features(columns, parts, step, rows),
