@@ -6,6 +6,7 @@ any of them by a value of its own.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -64,11 +65,12 @@ _QUARTERLY = _Rows(12, 2, 2, gate=16, retraining=16, training=24, window=6, drif
 _YEARLY = _Rows(10, 1, 1, gate=10, retraining=10, training=20, window=5, drift=10)
 
 
-def derive_defaults(problem: Problem) -> dict[str, Any]:
+def derive_defaults(problem: Problem, features: Collection[str] | None = None) -> dict[str, Any]:
     """Derive values for the configuration of a table.
 
     Args:
         problem: The table's description; no row of it is read.
+        features: Names of the features, if they are not the derived ones.
 
     Returns:
         Values by name, as YAML would give them:
@@ -97,7 +99,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         and more; 1,000 rows without a time.
         ``features``: the columns known in advance, the calendar parts that the frequency can
         tell apart, and a time index that carries a trend.
-        ``segments``: up to three columns known in advance that hold labels, and the weekday.
+        ``segments``: up to three columns known in advance that hold labels, and the weekday if it
+        is a feature.
         ``drift_columns``: all columns known in advance.
         ``level_correction_windows``, ``interval_scale``: 2 and ``sqrt`` where the target cannot be
         negative; 0 (off, since it is a factor) and ``constant`` where it can.
@@ -121,6 +124,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
     ]
     parts = _calendar_parts(problem)
     labels = [name for name in columns if problem.columns[name].holds_labels]
+    weekday = ["calendar_weekday"] if "weekday" in parts else []
     minimum = problem.columns[problem.target].minimum
     signed = minimum is None or minimum < 0
     return {
@@ -142,7 +146,10 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "fallback_share": 0.5 if len(problem.row_order) > 1 else 0.2,
         "maximum_age": duration_text(age),
         "features": _features(columns, parts, step, rows),
-        "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
+        "segments": [
+            *labels[:_SEGMENTS],
+            *(weekday if features is None or set(weekday) <= set(features) else []),
+        ],
         "drift_columns": columns,
         "level_correction_windows": 0 if signed else 2,
         "interval_scale": "constant" if signed else "sqrt",
