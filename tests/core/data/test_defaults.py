@@ -216,3 +216,17 @@ def test_the_level_is_corrected_by_a_factor_only_where_no_target_is_negative(
 def test_the_time_index_begins_at_a_moment() -> None:
     (index,) = (s for s in derive_defaults(problem())["features"] if s["kind"] == "time_index")
     assert to_timestamp(index["origin"]) == pd.Timestamp("2000-01-01")
+
+
+def test_the_segments_name_the_weekday_only_if_it_is_a_feature() -> None:
+    table = problem("1 day")
+    assert "calendar_weekday" in derive_defaults(table)["segments"]
+    assert "calendar_weekday" in derive_defaults(table, ["calendar_weekday"])["segments"]
+    assert derive_defaults(table, ["price"])["segments"] == ["shop", "open", "code"]
+
+
+@pytest.mark.parametrize("frequency", ["1 day", "2 days", "1 week", "1 month", "1 quarter"])
+def test_a_window_with_a_gap_has_values_enough_for_drift(frequency: str) -> None:
+    derived = derive_defaults(problem(frequency, frequency))
+    rows = read_duration(derived["window_length"]), read_duration(frequency)
+    assert derived["drift_rows"] <= 0.8 * (usual_length(rows[0]) / usual_length(rows[1]))

@@ -43,6 +43,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     FloatArray,
     apply_adjustment,
 )
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window
 
 NO_CHALLENGE = ""
@@ -58,6 +59,7 @@ class History:
         rows: Rows of these windows, window after window, with timestamp, target and ``baseline``.
         bounds: First row of each window in ``rows``, and one more number for the end.
         label_delay: Time from an observation to its label; None if labels come at once.
+        parameters: How the windows were cut: says when one has labels enough.
         extras: By window what was computed once for all policies, such as ``drifted_share``.
     """
 
@@ -66,12 +68,27 @@ class History:
     rows: pd.DataFrame
     bounds: Sequence[int]
     label_delay: AnyDuration | None = None
+    parameters: WindowParameters | None = None
     extras: Sequence[Mapping[str, Any]] = ()
 
     @property
     def delay(self) -> AnyDuration:
         """Time from an observation to its label."""
         return self.label_delay or pd.Timedelta(0)
+
+    def is_final(self, place: int, at: pd.Timestamp) -> bool:
+        """Return whether the labels of a window had come at a moment, or were waited for no longer.
+
+        Args:
+            place: Position of the window.
+        """
+        window = self.windows[place]
+        if window.end + self.delay > at:
+            return False
+        overdue = self.problem.is_label_overdue(window.end, at)
+        return self.parameters is None or self.parameters.is_labelled(
+            window.n, window.n_labelled, overdue=overdue
+        )
 
     def span(self, place: int) -> slice:
         """Rows of the window at a position."""
@@ -236,12 +253,11 @@ class _Run:
         }
 
     def _state(self, position: int, start: pd.Timestamp) -> PolicyState:
-        delay = self._history.delay
         own = [
             {**row, "status": "pending labels"}
-            if row["status"] == "complete" and row["end"] + delay > start
+            if row["status"] == "complete" and not self._history.is_final(place, start)
             else row
-            for row in self._served
+            for place, row in enumerate(self._served)
             if row["model_version"] == str(self._champion)
         ]
         since = None if self._attempted is None else position - self._attempted
@@ -255,10 +271,11 @@ class _Run:
 
     def _challenge(self, position: int, start: pd.Timestamp) -> tuple[GateDecision, int]:
         """Let the newest windows judge; also tells which model the challenger is."""
-        delay = self._history.delay
         champion = self._model_of(self._champion)
         known = [
-            window for window in self._history.windows[:position] if window.end + delay <= start
+            window
+            for place, window in enumerate(self._history.windows[:position])
+            if self._history.is_final(place, start)
         ]
         chosen = comparison_windows(
             known, champion.trained_until, self._retraining.measured_windows

@@ -216,10 +216,12 @@ class ScheduleRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Both ages."""
-        return (
-            f"the newest training row is {figures['value']:.1f} days old, "
-            f"{figures['threshold']:g} days are the limit"
-        )
+        age, limit = figures["value"], figures["threshold"]
+        if limit >= 1:
+            return f"the newest training row is {age:.1f} days old, {limit:g} days are the limit"
+        # Without a time seconds count rows.
+        age, limit = (f"{days * 86_400:,.0f} seconds" for days in (age, limit))
+        return f"the newest training row is {age} old, {limit} are the limit"
 
     @property
     def limit(self) -> float:

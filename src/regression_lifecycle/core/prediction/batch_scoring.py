@@ -28,6 +28,7 @@ from regression_lifecycle.core.errors import (
     ConfigurationError,
     ModelError,
 )
+from regression_lifecycle.core.features.builders import require_champion_allowed
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
@@ -131,6 +132,7 @@ class ScoringRows:
 
     def pieces(self) -> Iterator[BatchPiece]:
         """Read the rows with their features, piece by piece."""
+        require_champion_allowed(self.champion.metadata.recipe, self.problem)
         reader = BatchReader(
             self.champion.metadata.recipe,
             self.problem,
