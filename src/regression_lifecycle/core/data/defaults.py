@@ -97,8 +97,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         tell apart, and a time index that carries a trend.
         ``segments``: up to three columns known in advance that hold labels, and the weekday.
         ``drift_columns``: all columns known in advance.
-        ``level_correction_windows``, ``interval_scale``: 2 and ``sqrt`` where the target cannot be
-        negative; 0 (off, since it is a factor) and ``constant`` where it can.
+        ``interval_scale``: ``sqrt`` where the target cannot be negative, ``constant`` where it
+        can.
     """
     step, rows = problem.frequency, problem.timestamp.rows
     pace = _pace(problem)
@@ -140,7 +140,6 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "features": _features(columns, parts, step, rows),
         "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
         "drift_columns": columns,
-        "level_correction_windows": 0 if signed else 2,
         "interval_scale": "constant" if signed else "sqrt",
     }
 
