@@ -185,7 +185,7 @@ def test_rules_of_their_own_and_a_bare_model(make):
 
     assert column(steps, "decision")[:4] == ["retrain", "keep", "keep", "retrain"]
     assert column(steps, "level_factor") == [1.0] * N_WINDOWS
-    assert make().run("never")[6]["level_factor"] > 1.2
+    assert make().run("never")[8]["level_factor"] > 1.2
 
 
 def test_a_refused_challenger_is_not_tried_again_before_the_cooldown(make):

@@ -199,18 +199,16 @@ def test_segments_are_columns_that_the_holdout_has(frequency: str) -> None:
     assert set(derived["segments"]) <= known
 
 
-@pytest.mark.parametrize(
-    ("minimum", "windows", "scale"), [(0, 2, "sqrt"), (-5, 0, "constant"), (None, 0, "constant")]
-)
-def test_the_level_is_corrected_by_a_factor_only_where_no_target_is_negative(
-    minimum: float | None, windows: int, scale: str
+@pytest.mark.parametrize(("minimum", "scale"), [(0, "sqrt"), (-5, "constant"), (None, "constant")])
+def test_the_interval_grows_with_the_prediction_only_where_no_target_is_negative(
+    minimum: float | None, scale: str
 ) -> None:
     columns = problem().model_dump()["columns"]
     columns["sold"]["minimum"] = minimum
 
     derived = derive_defaults(problem(columns=columns))
 
-    assert (derived["level_correction_windows"], derived["interval_scale"]) == (windows, scale)
+    assert derived["interval_scale"] == scale
 
 
 def test_the_time_index_begins_at_a_moment() -> None:

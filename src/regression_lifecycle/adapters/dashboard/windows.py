@@ -22,6 +22,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
 from regression_lifecycle.adapters.dashboard.formatting import count, figure, percent, signed, text
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 from regression_lifecycle.core.decisions.records import PolicyDecision, RuleFinding
+from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
 
 _HERO_HEIGHT = 300
 _HEIGHT = 170
@@ -77,7 +78,7 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
         columns ``t_...`` with the texts of tooltips.
     """
     alarms = alarm_names(windows)
-    own_bias = windows["sum_raw_prediction"] / windows["sum_target"] - 1
+    own_bias = bias_of_sums(windows, "sum_raw_prediction")
     return pd.DataFrame(
         {
             "window": texts(windows["window"]),

@@ -37,11 +37,12 @@ from regression_lifecycle.core.evaluation.challenger import (
 from regression_lifecycle.core.evaluation.gate import Contestant, evaluate_gate
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
-from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     FloatArray,
     apply_adjustment,
+    level_kind,
 )
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window
@@ -152,7 +153,8 @@ def replay(
     Yields:
         After each window a row of ``backtest_history`` without the policy's name, with the sums
         that a summary needs (``n_known``, ``squares``, ``absolutes``, ``log_squares``,
-        ``sum_target``, ``sum_prediction``, ``covered``).
+        ``sum_target``, ``sum_absolute_target``, ``sum_prediction``,
+        ``covered``).
     """
     run = _Run(history, model_of, candidate, monitored, deployment, retraining)
     for position in range(len(history.windows)):
@@ -175,7 +177,7 @@ class _Run:
         self._candidate, self._retraining = candidate, retraining
         self._rules = candidate.rules_of(monitored)
         self._deployment = candidate.adjustment_of(deployment)
-        self._past = AdjustmentHistory(history.label_delay)
+        self._past = AdjustmentHistory(level_kind(history.problem), history.label_delay)
         self._served: list[dict[str, Any]] = []
         self._champion = 0
         # Since the champion's promotion.
@@ -192,7 +194,7 @@ class _Run:
         said = apply_adjustment(raw, adjustment, self._history.problem, self._deployment)
         target = table[self._history.problem.target].to_numpy(dtype="float64")
         prediction = said["prediction"].to_numpy()
-        self._past.add(window.end, version, target, raw, prediction)
+        self._past.add(window.start, window.end, version, ServedRows(target, raw, prediction))
         figures = measure_rows(
             pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
             self._history.problem.target,
@@ -209,6 +211,7 @@ class _Run:
             "model_version": version,
             "model_age_windows": position - self._champion,
             "level_factor": adjustment.level_factor,
+            "level_shift": adjustment.level_shift,
             # What is missing or was rejected is not replayed, so the rules about it are silent.
             "n_missing_rows": math.nan,
             "n_rejected": math.nan,

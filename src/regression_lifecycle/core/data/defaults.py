@@ -103,8 +103,8 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         ``segments``: up to three columns known in advance that hold labels, and the weekday if it
         is a feature.
         ``drift_columns``: all columns known in advance.
-        ``level_correction_windows``, ``interval_scale``: 2 and ``sqrt`` where the target cannot be
-        negative; 0 (off, since it is a factor) and ``constant`` where it can.
+        ``interval_scale``: ``sqrt`` where the target cannot be negative, ``constant`` where it
+        can.
     """
     step, rows = problem.frequency, problem.timestamp.rows
     pace = _pace(problem)
@@ -152,7 +152,6 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
             *(weekday if features is None or set(weekday) <= set(features) else []),
         ],
         "drift_columns": columns,
-        "level_correction_windows": 0 if signed else 2,
         "interval_scale": "constant" if signed else "sqrt",
     }
 

@@ -97,7 +97,8 @@ class ScoredPiece(NamedTuple):
     Attributes:
         batch: Name of the batch.
         rows: Timestamp, the rest of the key, ``raw_prediction``, ``level_factor``,
-            ``prediction``, ``lower`` and ``upper`` in the target's unit, sorted by time.
+            ``level_shift``, ``prediction``, ``lower`` and ``upper`` in the target's unit,
+            sorted by time.
         rejected: Rows that cannot be used, as text, with ``raw_row`` and ``rejection_reason``.
     """
 
@@ -270,14 +271,16 @@ class ScoringRun:
         moments = own["valid_from"].drop_duplicates().sort_values()
         # Rows between two moments share what was known at the first of them.
         period = moments.searchsorted(stamps, side="right")
-        parts, factors = [], np.ones(len(rows))
+        parts, levels = [], np.tile([1.0, 0.0], (len(rows), 1))
         for number in np.unique(period):
             inside = period == number
             at = moments.iloc[number - 1] if number else pd.Timestamp.min
             adjustment = adjustment_of(own, self.model_version, at)
             parts.append(apply_adjustment(raw[inside], adjustment, self.problem, self.adjustment))
-            factors[inside] = adjustment.level_factor
-        given = rows[list(self.problem.row_order)].assign(raw_prediction=raw, level_factor=factors)
+            levels[inside] = adjustment.level_factor, adjustment.level_shift
+        given = rows[list(self.problem.row_order)].assign(
+            raw_prediction=raw, level_factor=levels[:, 0], level_shift=levels[:, 1]
+        )
         return pd.concat([given, pd.concat(parts, ignore_index=True)], axis="columns")
 
 

@@ -231,7 +231,7 @@ def compute_window_metrics(
                 "problem": problem.name,
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
-                "level_factor": predicted["level_factor"].max(),
+                **predicted[["level_factor", "level_shift"]].max().to_dict(),
                 **window_metrics.measure_rows(inside, problem.target),
             }
         )
