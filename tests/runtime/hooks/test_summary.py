@@ -123,6 +123,19 @@ def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
     assert f"{counted}, 1 series begin later, 1 series have ended" in text
 
 
+def test_the_series_that_make_most_of_the_error_are_shown(capsys: Any) -> None:
+    figures = {"n": 1200, "rmse": 20.0, "baseline_rmse": 30.0, "wape": 0.1, "bias": -0.05}
+    series = pd.DataFrame([{"series": f"shop {k}", **figures} for k in range(9)])
+
+    text = summary(capsys, series_metrics=series.assign(error_share=[0.4, *[0.075] * 8]))
+
+    assert "Worst 5 of 9 series" in text
+    table = rows(text)
+    assert table["shop 0"] == ["1,200", "20.00", "30.00", "0.100", "-0.050", "0.400"]
+    assert "shop 5" not in table
+    assert "series" not in summary(capsys, series_metrics=series.iloc[:0]).split("Look")[0]
+
+
 def test_metrics_are_shown_by_model_and_an_undefined_one_as_a_dash(capsys: Any) -> None:
     text = summary(capsys, holdout_metrics=METRICS)
 

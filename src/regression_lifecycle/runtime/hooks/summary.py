@@ -16,6 +16,7 @@ from regression_lifecycle.core.metrics import HEADLINE_METRICS
 
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
+_WORST_SERIES = 5
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
 
 
@@ -47,6 +48,7 @@ class SummaryHook:
         sections = {
             "rejected_observations": self._ingestion,
             "holdout_metrics": self._metrics,
+            "series_metrics": self._series,
             "window_metrics": self._windows,
             "drift_verdict": self._drift,
             "gate_decision": self._decision,
@@ -85,6 +87,22 @@ class SummaryHook:
         )
         for model, values in metrics.items():
             table.add_row(model, *(_number(values[name]) for name in HEADLINE_METRICS))
+        console.print(table)
+
+    def _series(self, console: Any, catalog: Any, name: str) -> None:
+        from rich.markup import escape
+
+        series = catalog.load(name)
+        if series.empty:
+            return
+        worst = series.head(_WORST_SERIES)
+        title = f"Worst {len(worst)} of {len(series):,} series, by their share of the squared error"
+        table = _table(title, ["series", "n", "RMSE", "baseline", "WAPE", "bias", "share"])
+        for row in worst.to_dict("records"):
+            figures = (row[n] for n in ("rmse", "baseline_rmse", "wape", "bias", "error_share"))
+            table.add_row(
+                escape(str(row["series"])), f"{row['n']:,}", *(_number(value) for value in figures)
+            )
         console.print(table)
 
     def _windows(self, console: Any, catalog: Any, name: str) -> None:
@@ -147,12 +165,17 @@ class SummaryHook:
             alarms = "" if isna(row["alarms"]) else str(row["alarms"]).replace(",", ", ")
             status = "" if row["status"] == "complete" else str(row["status"])
             labelled = "" if row["n_labelled"] == row["n"] else _labelled(row)
+            moved = [
+                f"{word}: {row[name]}"
+                for word, name in (("new", "new_series"), ("vanished", "vanished_series"))
+                if not isna(row[name]) and row[name]
+            ]
             table.add_row(
                 escape(str(row["window"])),
                 f"v{row['model_version']}",
                 *(_number(row[name]) for name in ("rmse", "baseline_rmse", "bias", "coverage")),
                 f"{_count(row['n_drifted'])}/{_count(row['n_drift_columns'])}",
-                escape("; ".join(note for note in (status, labelled, alarms) if note)),
+                escape("; ".join(note for note in (status, labelled, alarms, *moved) if note)),
             )
         console.print(table)
 
