@@ -15,7 +15,6 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
-export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 
 .PHONY: help setup run check test coverage lint format tables viz ui evidently clean
 .DEFAULT_GOAL := help

@@ -5,7 +5,9 @@ here because Kedro imports this package before any plugin.
 """
 
 import os
+import re
 import warnings
+from typing import Any
 
 __version__ = "0.2.0"
 
@@ -25,6 +27,16 @@ for _variable, _value in _DEFAULTS.items():
     os.environ.setdefault(_variable, _value)
 
 # Two warnings of other libraries about other libraries, printed on every command; a user can do
-# nothing about them.
-warnings.filterwarnings("ignore", message=r"(?s)register_new_resolver\(\) is deprecated")
-warnings.filterwarnings("ignore", message=r"(?s).*Add type hints to the `predict` method")
+# nothing about them. A filter would not do: MLflow puts one of its own before all others.
+_NOISE = re.compile(
+    r"register_new_resolver\(\) is deprecated|Add type hints to the `predict` method"
+)
+_show_warning = warnings.showwarning
+
+
+def _show_other_warnings(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+    if not _NOISE.search(str(message)):
+        _show_warning(message, *args, **kwargs)
+
+
+warnings.showwarning = _show_other_warnings
