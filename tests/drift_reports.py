@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters.evidently import ColumnRoles, drift_snapshot, window_snapshot
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import compare_tables
+
+ROLES = ColumnRoles(
+    numerical=("temp", "hum"),
+    categorical=("sky",),
+    target="cnt",
+    prediction="prediction",
+    timestamp="at",
+)
+
+
+def table(rows: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
+    """Hourly rows; ``shift`` moves the temperature by so many standard deviations."""
+    random = np.random.default_rng(seed)
+    target = random.gamma(2.0, 50.0, rows).round()
+    return pd.DataFrame(
+        {
+            "at": pd.date_range("2011-01-01", periods=rows, freq="h"),
+            "temp": random.normal(shift, 1.0, rows),
+            "hum": random.uniform(0, 1, rows),
+            "sky": random.choice(["clear", "mist", "rain"], rows, p=[0.6, 0.3, 0.1]),
+            "cnt": target,
+            "prediction": target + random.normal(0, 10, rows),
+        }
+    )
 
 
 def draw_drift(

@@ -44,6 +44,6 @@ def _runnable(folder: str) -> str:
 ENVIRONMENTS = sorted(
     _runnable(path.name)
     for path in (ROOT / "conf").iterdir()
-    if path.is_dir() and path.name != "base"
+    if path.is_dir() and path.name != "base" and not path.name.startswith(".")
 )
 """Every folder under ``conf/``, laid over the example where it describes no table itself."""

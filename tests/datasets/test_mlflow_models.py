@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.adapters.mlflow import model_files
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
+from regression_lifecycle.datasets import mlflow_models
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowAliasedModelDataset,
     MlflowRegistrationDataset,
@@ -132,9 +132,9 @@ def test_a_candidate_is_read_once_as_long_as_its_archive_stays(
 ) -> None:
     catalog.save("candidate", fitted_model("old"))
     read = []
-    load = model_files.read_archive
+    load = mlflow_models.read_archive
     monkeypatch.setattr(
-        model_files, "read_archive", lambda path: (read.append(path), load(path))[1]
+        mlflow_models, "read_archive", lambda path: (read.append(path), load(path))[1]
     )
 
     assert [catalog.load("candidate").metadata.fingerprint for _ in range(3)] == ["old"] * 3

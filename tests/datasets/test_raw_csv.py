@@ -99,6 +99,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     assert load(tmp_path / "t.csv").columns.tolist() == ["zone", "n"]
 
 
+def test_an_argument_that_pandas_does_not_know_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(ConfigurationError, match="raw_load_args: unknown key 'spe'"):
+        RawCSVDataset(filepath="t.csv", load_args={"spe": ";"})
+
+
 @pytest.mark.parametrize(
     ("argument", "instead"),
     [("decimal", "format"), ("na_values", "missing_values"), ("dtype", "type")],

@@ -147,13 +147,9 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
     features = [
         {"kind": "columns", "names": ["hr", "workingday", "weathersit", "temp", "atemp", "hum"]},
         {"kind": "calendar", "parts": ["weekday"]},
-        {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["7 days", "14 days"]},
+        {"kind": "time_index", "name": "day_index", "origin": "2011-01-01", "unit": "1 day"},
     ]
-    target = {"function": "numpy.log1p", "inverse": "numpy.expm1"}
-    estimator = {
-        "class": "sklearn.ensemble.ExtraTreesRegressor",
-        "params": {"n_estimators": 60, "min_samples_leaf": 2, "random_state": 0},
-    }
+    target = {"function": "numpy.square", "inverse": "numpy.sqrt"}
     transformers = [
         {
             "name": "weather",
@@ -172,7 +168,6 @@ def test_better_configuration_takes_the_champions_place_and_worse_does_not(finis
         "training": {
             "model": {
                 "transformers": transformers,
-                "estimator": estimator,
                 "target_transform": target,
             }
         },

@@ -71,7 +71,7 @@ def cut(observations: pd.DataFrame, as_of: Any = None, **changes: Any) -> Any:
 def play(observations: pd.DataFrame, training: TrainingParameters | None = None) -> Any:
     rows, windows = cut(observations)
     drift = pd.DataFrame({"window": windows["window"], "drifted_share": 0.25})
-    past = nodes.collect_past(rows, windows, drift, PROBLEM)
+    past = nodes.collect_past(rows, windows, drift, PROBLEM, WINDOWS)
     models = nodes.make_models(past, rows, PREPROCESSING, training or ridge(), RETRAINING)
     replays = nodes.replay_policies(models, AdjustmentParameters(), POLICY, RETRAINING, PARAMETERS)
     return nodes.summarise_policies(replays, models, PARAMETERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from regression_lifecycle.core.data.tables import (
     WINDOW_HISTORY,
 )
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.pipelines.monitoring import create_pipeline
+from regression_lifecycle.pipelines.monitoring import create_pipeline, nodes
 from tests.examples import tiny_model, tiny_problem
 from tests.readers import reader
 
@@ -32,6 +36,15 @@ PARAMETERS: dict[str, Any] = {
     ),
     "params:evaluation.baseline": BaselineParameters(),
     "params:evaluation.segments": (),
+    "params:preprocessing": PreprocessingParameters.model_validate(
+        {
+            "split": {"kind": "share", "holdout_share": 0.2},
+            "features": [
+                {"kind": "columns", "names": ["temp"]},
+                {"kind": "calendar", "parts": ["hour"]},
+            ],
+        }
+    ),
     "params:adjustment": AdjustmentParameters(),
     "params:drift.columns": ("temp",),
     "params:policy": PolicyParameters.model_validate(
@@ -211,3 +224,45 @@ def test_without_a_changed_window_neither_features_nor_predictions_are_made(
     assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-01", "2021-03-02"]
     assert len(loop.found["adjustments"]) == 1
     assert loop.found["policy_ledger"][0]["decision"] == "retrain"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "errors"),
+    # The level rises by 10 with the second day, whose first hour the hour before does not foresee.
+    [({}, [0.0, 10.0, 10.0]), ({"baseline": "last_value"}, [0.0, 10 / 24**0.5, 0.0])],
+)
+def test_windows_hold_a_model_against_the_baseline_that_it_had_to_beat(
+    observations: pd.DataFrame, baseline: dict[str, str], errors: list[float]
+) -> None:
+    champion = replace(FIRST, location={**FIRST.location, **baseline})
+
+    rows = Loop().tick(observations, "2021-03-04", champion).sort_values("window")
+
+    assert rows["baseline_rmse"].tolist() == pytest.approx(errors)
+
+
+def test_a_segment_may_be_a_feature_that_the_champion_lacks(
+    observations: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PARAMETERS, "params:evaluation.segments", ("calendar_hour",))
+    monkeypatch.setitem(PARAMETERS, "params:drift.columns", ("temp", "calendar_hour"))
+    assert "calendar_hour" not in FIRST.metadata.recipe.feature_names
+    loop = Loop()
+
+    loop.tick(observations, "2021-03-02")
+
+    segments = loop.found["segment_history"]
+    assert set(segments["segment"]) == {"calendar_hour"}
+    assert sorted(segments["value"].astype(int)) == list(range(24))
+    assert loop.found["window_rows"]["calendar_hour"].notna().all()
+
+
+def test_a_champion_whose_features_are_forbidden_now_is_named(observations: pd.DataFrame) -> None:
+    lag = {"kind": "lag", "name": "before", "column": "cnt", "ages": ["6 hours"]}
+    recipe = FeatureRecipe.model_validate({"features": [lag]})
+    champion = replace(FIRST, metadata=FIRST.metadata.model_copy(update={"recipe": recipe}))
+    late = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("1 day")})
+    with pytest.raises(ConfigurationError, match=r"champion's own features .* off that version"):
+        nodes.make_champion_rows(
+            observations, observations, champion, late, PARAMETERS["params:evaluation.baseline"]
+        )

@@ -378,6 +378,27 @@ def test_what_follows_from_the_table_is_derived_and_can_be_overruled(
     assert wrong["parameters"]["retraining"] == {"length": None}
 
 
+def test_a_value_of_the_description_itself_may_be_derived(make_conf: Callable[..., Path]) -> None:
+    conf = make_conf(mine={"parameters": "problem: {label_deadline: 3 days}\n"})
+    base = conf / "base" / "parameters_labels.yml"
+    base.write_text("problem: {label_deadline: '${derived:label_deadline}'}\n")
+
+    assert load(conf)["parameters"]["problem"]["label_deadline"] == "28 days"
+    said = load(conf, "bike_hourly,mine")["parameters"]["problem"]
+    assert said["label_deadline"] == "3 days"
+
+
+def test_derived_segments_follow_the_features_in_force(make_conf: Callable[..., Path]) -> None:
+    trend = "{kind: time_index, name: t, origin: '2011-01-01', unit: 1 day}"
+    features = f"preprocessing: {{features: [{trend}]}}\n"
+    conf = make_conf(mine={"parameters": features})
+    with (conf / "base" / "parameters.yml").open("a") as base:
+        base.write("evaluation: {segments: '${derived:segments}'}\n")
+
+    assert load(conf)["parameters"]["evaluation"]["segments"] == ["calendar_weekday"]
+    assert load(conf, "bike_hourly,mine")["parameters"]["evaluation"]["segments"] == []
+
+
 def test_the_file_that_says_a_parameter_is_known(make_conf: Callable[..., Path]) -> None:
     conf = make_conf(test={"parameters": "training: {search: random}\n"})
     loader = load(conf, "test", training={"model": {"transformers": []}})

@@ -215,6 +215,12 @@ def test_the_command_asks_nothing_in_a_pipe_and_tells_by_its_exit_code(command, 
 @pytest.mark.parametrize("source", ["csv", "parquet", "sql"])
 def test_a_table_runs_without_another_line(create, outside, project, monkeypatch, source):
     file, query = outside, None
+    if source == "csv":
+        shares = [f"{k % 90},5 %" for k in range(400)]
+        spelt = sales().assign(
+            größe=shares, open=["ja", "nein"] * 200, zip=["01067", "99734"] * 200
+        )
+        spelt.to_csv(outside, index=False, sep=";", decimal=",", encoding="latin-1")
     if source == "parquet":
         file = outside.with_suffix(".parquet")
         sales().to_parquet(file)

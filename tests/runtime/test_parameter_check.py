@@ -491,3 +491,54 @@ def test_a_table_without_a_time_has_no_months(place: str, pipeline: str) -> None
     section = raw if place == "windows" else raw["evaluation"]
     section["windows"] = {"kind": "length", "length": "500 hours"}
     assert lines_of(raw, pipeline) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "start", "end"),
+    [
+        (
+            {"windows": {"kind": "length", "length": "7 days", "minimum_rows": 169}},
+            "windows.minimum_rows: no window ever has 169 rows, since 7 days hold 168 at most",
+            "use minimum_rows: 10, or windows of 28 days",
+        ),
+        (
+            {"windows": {"kind": "period", "period": "day", "minimum_rows": 25}},
+            "windows.minimum_rows: no window ever has 25 rows, since 1 day hold 24 at most",
+            "use minimum_rows: 10, or windows of 28 days",
+        ),
+        (
+            {
+                "windows": {
+                    "kind": "explicit",
+                    "minimum_rows": 60,
+                    "windows": [{"start": "2011-01-29", "end": "2011-01-31"}],
+                }
+            },
+            "windows.minimum_rows: no window ever has 60 rows, since 2 days hold 48 at most",
+            "use minimum_rows: 10, or windows of 28 days",
+        ),
+        (
+            {"windows": {"kind": "rows", "rows": 20}, "drift": {"minimum_rows": 40}},
+            "drift.minimum_rows: no window ever has 40 values, since it is of 20 rows",
+            "use 15",
+        ),
+    ],
+)
+def test_a_count_that_no_window_reaches_is_refused(
+    mistakes: Mistakes, changes: dict[str, Any], start: str, end: str
+) -> None:
+    line = mistakes("monitoring", **changes)[0]
+    assert line.startswith(start)
+    assert line.endswith(end)
+
+
+def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistakes) -> None:
+    def said(**retraining: Any) -> list[str]:
+        windows = {"kind": "length", "length": "1 day", "minimum_rows": 10}
+        return mistakes("retraining", windows=windows, retraining=retraining)
+
+    gate = {"minimum_rows": 100, "comparison": {"block": "1 day", "minimum_blocks": 4}}
+    (line,) = said(measured_windows=2, gate=gate)
+    assert line.startswith("retraining.measured_windows: 2 window(s) can never judge")
+    assert line.endswith("use 5, or change the gate")
+    assert said(measured_windows=5, gate=gate) == []

@@ -127,7 +127,7 @@ def test_arrays_give_the_numbers_of_boosting_libraries_too(problem: Problem, nam
     rows = table_of(problem, 30)
     for estimator in (boosting, stopping):
         model = train(problem, estimator=estimator)
-        compiled = compile_model(model.estimator, model.metadata.recipe.feature_names)
+        compiled = compile_model(model.estimator)
         np.testing.assert_array_equal(compiled(rows.to_numpy("float64")), model.predict(rows))
 
 

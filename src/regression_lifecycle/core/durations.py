@@ -275,11 +275,12 @@ def whole_steps(start: Any, end: Any, step: AnyDuration) -> Any:
     """
     if isinstance(step, pd.Timedelta):
         return (end - start) // step
-    if not isinstance(start, pd.Series) and not isinstance(end, pd.Series):
+    if not isinstance(start, pd.Series):
         count = (month_number(end) - month_number(start)) // step.months
-        while start + count * step > end:
-            count -= 1
-        return count
+        if not isinstance(end, pd.Series):
+            return count - int(start + count * step > end)
+        reached = count.map({number: start + number * step for number in count.unique()})
+        return count - (reached > end)
     index = start.index if isinstance(start, pd.Series) else end.index
     starts, ends = (pd.Series(side, index=index).astype("datetime64[us]") for side in (start, end))
     counts = [

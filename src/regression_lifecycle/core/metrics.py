@@ -90,9 +90,23 @@ def rmsle(target: FloatArray, prediction: FloatArray) -> float:
 
 
 def bias(target: FloatArray, prediction: FloatArray) -> float:
-    """Sum of predictions over sum of targets, minus 1; positive is too high."""
-    total = float(np.sum(target))
-    return float(np.sum(prediction)) / total - 1.0 if total > 0 else math.nan
+    """Sum of errors over sum of absolute targets; positive is too high."""
+    return relative_bias(
+        float(np.sum(prediction)), float(np.sum(target)), float(np.sum(np.abs(target)))
+    )
+
+
+def relative_bias(sum_prediction: float, sum_target: float, sum_absolute_target: float) -> float:
+    """Compute the bias of any number of rows from their sums.
+
+    The absolute targets are the unit, so that it is defined where targets are negative or sum to
+    nothing; of targets that are never negative it is the sum of predictions over theirs, minus 1.
+
+    Returns:
+        A share; NaN where a sum is unknown or every target is 0.
+    """
+    error = sum_prediction - sum_target
+    return error / sum_absolute_target if sum_absolute_target > 0 else math.nan
 
 
 def mean_error(target: FloatArray, prediction: FloatArray) -> float:
@@ -107,7 +121,7 @@ _METRICS = (
         wape,
         best=0,
         better="lower",
-        undefined="targets sum to nothing",
+        undefined="every target is 0",
         unit="relative",
         headline=False,
     ),
@@ -119,7 +133,7 @@ _METRICS = (
         unit="relative",
     ),
     Metric(rmsle, best=0, better="lower", undefined="no rows, a negative target", unit="relative"),
-    Metric(bias, best=0, better="zero", undefined="targets sum to zero or less", unit="relative"),
+    Metric(bias, best=0, better="zero", undefined="every target is 0", unit="relative"),
     Metric(mean_error, best=0, better="zero", undefined="no rows", unit="target", headline=False),
 )
 METRICS = {metric.name: metric for metric in _METRICS}

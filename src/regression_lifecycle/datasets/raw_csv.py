@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -9,7 +10,7 @@ import pandas as pd
 from kedro.io.core import DatasetError
 from kedro_datasets.pandas import CSVDataset
 
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
 # Arguments by which pandas would decide what a value means, and what says so instead.
 _DECIDED_BY_THE_CONTRACT = {
@@ -19,6 +20,8 @@ _DECIDED_BY_THE_CONTRACT = {
     "true_values": "true_values",
     "false_values": "false_values",
 }
+
+_KNOWN = frozenset(inspect.signature(pd.read_csv).parameters) - {"filepath_or_buffer", "chunksize"}
 
 
 class RawCSVDataset(CSVDataset):
@@ -49,10 +52,12 @@ class RawCSVDataset(CSVDataset):
             **kwargs: What ``pandas.CSVDataset`` takes.
 
         Raises:
-            ConfigurationError: If an argument says what values mean.
+            ConfigurationError: If pandas has no such argument, or it says what values mean.
         """
         given = load_args or {}
         for name in given:
+            if name not in _KNOWN:
+                raise ConfigurationError(f"raw_load_args: {unknown_name('key', name, _KNOWN)}")
             if name in _DECIDED_BY_THE_CONTRACT:
                 raise ConfigurationError(
                     f"raw_load_args: '{name}' would change values while they are read; declare "

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 SOURCE_ROOT = Path(__file__).resolve().parents[3]
 EXTENDS = "extends"
@@ -153,12 +154,28 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     @cached_property
     def derived(self) -> dict[str, Any]:
         """What follows from the table; empty if its description is wrong, which is told later."""
-        problem = OmegaConf.create({"problem": self._folded("parameters").get("problem", {})})
+        written = self._folded("parameters").get("problem", {})
+        # What is derived from the description cannot be a part of it.
+        said = {key: value for key, value in written.items() if not _DERIVED.search(str(value))}
+        parts = OmegaConf.create({"problem": said, "features": self._written_features()})
+        described: Any = OmegaConf.to_container(parts, resolve=True)
         try:
-            described = OmegaConf.to_container(problem, resolve=True)["problem"]  # type: ignore[index, call-overload]
-            return derive_defaults(Problem.model_validate(described))
+            problem = Problem.model_validate(described["problem"])
         except ValidationError:
             return {}
+        if described["features"] is None:
+            return derive_defaults(problem)
+        try:
+            recipe = FeatureRecipe.model_validate({"features": described["features"]})
+        except ValidationError:
+            return derive_defaults(problem)
+        return derive_defaults(problem, recipe.feature_names)
+
+    def _written_features(self) -> list[Any] | None:
+        """Return the features that somebody wrote; None where they are derived."""
+        preprocessing = self._folded("parameters").get("preprocessing")
+        found = preprocessing.get("features") if isinstance(preprocessing, dict) else None
+        return found if isinstance(found, list) else None
 
     @property
     def derived_parameters(self) -> dict[str, Any]:

@@ -24,6 +24,9 @@ _NULL = {"type": "null"}
 class _ForEditors(GenerateJsonSchema):
     """Durations and moments are text in YAML; what is said of a field stands in its docstring."""
 
+    # Defaults are left out: those of a file are the ones below it.
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
     def is_instance_schema(self, schema: core_schema.IsInstanceSchema) -> JsonSchemaValue:
         return {"type": "string"}
 

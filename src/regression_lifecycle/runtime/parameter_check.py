@@ -35,6 +35,7 @@ from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.runtime.reachable_counts import unreachable_counts
 from regression_lifecycle.runtime.sections import sections_of
 
 AS_OF = "as_of"
@@ -190,6 +191,7 @@ def _readable(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 _HELD_AGAINST: dict[str, type[BaseModel]] = {
     "preprocessing": PreprocessingParameters,
+    "windows": WindowParameters,
 }
 
 
@@ -232,6 +234,7 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     windows = models.get("windows")
     if isinstance(windows, WindowParameters):
         found += _of_windows(windows, set(problem.columns), "windows", problem)
+    found += unreachable_counts(problem, models, known)
     drift = models.get("drift")
     if isinstance(drift, DriftParameters):
         found += _unknown(drift.columns, ahead, "drift.columns", features)

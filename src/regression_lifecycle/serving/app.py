@@ -115,6 +115,7 @@ class Service:
             "n_rows": metadata.n_rows,
             "features": list(model.inputs.names),
             "level_factor": deployed.adjustment.level_factor,
+            "level_shift": deployed.adjustment.level_shift,
             "interval": {
                 "level": interval.level,
                 "scale": interval.scale,

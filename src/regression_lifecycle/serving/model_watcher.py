@@ -182,7 +182,7 @@ class ModelWatcher:
         self._publish(model=model)
 
     def look_at_store(self) -> None:
-        """Look once for another level factor, and for how the champion came to its place."""
+        """Look once for another level, and for how the champion came to its place."""
         source = self._configuration
         try:
             rows = database.read_rows(
@@ -222,7 +222,10 @@ class ModelWatcher:
                 return
             self.deployed = ActiveModel(self._model, found)
         LOGGER.warning(
-            "version %s answers, with level factor %.4g", self._model.version, found.level_factor
+            "version %s answers, with level factor %.4g and shift %.4g",
+            self._model.version,
+            found.level_factor,
+            found.level_shift,
         )
 
     def _registry_is(self, state: str) -> None:

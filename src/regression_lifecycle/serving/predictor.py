@@ -103,6 +103,7 @@ class Predictor:
             "model_version": model.version,
             "trained_until": model.model.metadata.trained_until.isoformat(),
             "level_factor": deployed.adjustment.level_factor,
+            "level_shift": deployed.adjustment.level_shift,
         }
         return [
             {

@@ -79,6 +79,7 @@ def windows(n: int = 12, problem: str = "bikes") -> pd.DataFrame:
             "baseline_rmse": 120 + random.normal(0, 9, n),
             "coverage": 0.9 + random.normal(0, 0.02, n),
             "sum_target": target,
+            "sum_absolute_target": target,
             "sum_prediction": target * (1 + bias),
             "sum_raw_prediction": target * (1 + 2 * bias),
             "n_missing_rows": 0,
@@ -88,7 +89,7 @@ def windows(n: int = 12, problem: str = "bikes") -> pd.DataFrame:
         }
     )
     figures = ["rmse", "mae", "bias", "baseline_rmse", "coverage"]
-    sums = ["sum_target", "sum_prediction", "sum_raw_prediction"]
+    sums = ["sum_target", "sum_absolute_target", "sum_prediction", "sum_raw_prediction"]
     frame.loc[n - 1, [*figures, *sums]] = np.nan
     frame.loc[max(0, n - 8), "alarms"] = "bias,coverage"
     return frame
@@ -125,6 +126,7 @@ def segments(of: pd.DataFrame) -> pd.DataFrame:
             "rmse": 40.0,
             "bias": bias,
             "sum_target": 1000.0,
+            "sum_absolute_target": 1000.0,
             "sum_prediction": 1000.0 * (1 + bias),
         }
         for _, row in of.iterrows()

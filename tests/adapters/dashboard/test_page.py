@@ -14,6 +14,8 @@ import pytest
 
 from regression_lifecycle.adapters.dashboard import bundle_library, draw_picture, render_page
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
+from regression_lifecycle.adapters.dashboard.tables import Champion
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import Reason, to_cell
 from regression_lifecycle.core.errors import LifecycleError
 from tests.adapters.dashboard.examples import (
@@ -365,3 +367,31 @@ def test_a_stored_library_cannot_end_its_script() -> None:
     html = render_page(full_tables(), "/* </script><!-- */ let marked = 1")
 
     assert "/* <\\/script><\\!-- */ let marked = 1" in html
+
+
+def test_without_a_time_the_page_counts_rows() -> None:
+    columns = {"x": {"type": "float"}, "cnt": {"type": "float"}}
+    rows = Problem.model_validate(
+        {"name": "bikes", "target": "cnt", "timestamp": {"rows": True}, "columns": columns}
+    )
+    dated = windows(2)
+    shown = dated.assign(
+        window=["rows=2000-2099", "rows=2100-2199"],
+        start=pd.to_datetime([2000, 2100], unit="s").as_unit("us"),
+        end=pd.to_datetime([2100, 2200], unit="s").as_unit("us"),
+    )
+    model = Champion("1", "Ridge", pd.Timestamp(0), pd.Timestamp(1599, unit="s"), 1600)
+    page = Page(
+        render_page(page_tables(problem=rows, window_history=shown, champion=model), library="x")
+    )
+    assert "Trained on row 0 to row 1599" in page.text
+    assert "1970" not in page.text
+    axis = str(page.blocks["specifications"]["bias"])
+    assert "utcFormat" not in axis
+    assert "format(toNumber(datum.value) / 1000, ',')" in axis
+
+
+def test_the_table_says_how_many_rows_are_labelled() -> None:
+    sparse = windows(2).assign(n=[28, 28], n_labelled=[28, 23])
+    page = Page(render_page(page_tables(problem=page_problem(), window_history=sparse), "x"))
+    assert "28, 23 labelled" in page.text

@@ -35,18 +35,11 @@ from regression_lifecycle.core.drift.methods import METHODS, DriftMethod
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.verdict import drifted_share, is_table_drifted
 from regression_lifecycle.core.errors import ConfigurationError
-from tests.drift_reports import draw_drift
+from tests.drift_reports import ROLES, draw_drift, table
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES = ColumnRoles(
-    numerical=("temp", "hum"),
-    categorical=("sky",),
-    target="cnt",
-    prediction="prediction",
-    timestamp="at",
-)
 SIZES = {"maximum_rows": 1000, "seed": 0}
 # A name or a value that ends a script block, fakes the markers of Evidently's own page, opens a
 # comment or runs as an attribute. None of them may be seen as markup by a browser.
@@ -58,22 +51,6 @@ ATTACKS = (
     "\"></div><svg onload='window.__pwned = 5'>\u2028",
     "[x](javascript:window.__pwned=6) `code` {braces} |pipe|",
 )
-
-
-def table(rows: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
-    """Hourly rows; ``shift`` moves the temperature by so many standard deviations."""
-    random = np.random.default_rng(seed)
-    target = random.gamma(2.0, 50.0, rows).round()
-    return pd.DataFrame(
-        {
-            "at": pd.date_range("2011-01-01", periods=rows, freq="h"),
-            "temp": random.normal(shift, 1.0, rows),
-            "hum": random.uniform(0, 1, rows),
-            "sky": random.choice(["clear", "mist", "rain"], rows, p=[0.6, 0.3, 0.1]),
-            "cnt": target,
-            "prediction": target + random.normal(0, 10, rows),
-        }
-    )
 
 
 @pytest.fixture(scope="module")

@@ -27,36 +27,14 @@ from regression_lifecycle.adapters.evidently import (
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import compare_tables
-from tests.drift_reports import draw_window
+from tests.drift_reports import ROLES, draw_window, table
 
 pytestmark = pytest.mark.slow
 
-ROLES = ColumnRoles(
-    numerical=("temp", "hum"),
-    categorical=("sky",),
-    target="cnt",
-    prediction="prediction",
-    timestamp="at",
-)
 PARAMETERS = DriftParameters(
     numerical={"method": "wasserstein", "threshold": 0.3},
     per_column={"hum": {"method": "wasserstein", "threshold": 0.9}},
 )
-
-
-def table(rows: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
-    random = np.random.default_rng(seed)
-    target = random.gamma(2.0, 50.0, rows).round()
-    return pd.DataFrame(
-        {
-            "at": pd.date_range("2011-01-01", periods=rows, freq="h"),
-            "temp": random.normal(shift, 1.0, rows),
-            "hum": random.normal(shift / 2, 1, rows),
-            "sky": random.choice(["clear", "mist", "rain"], rows, p=[0.6, 0.3, 0.1]),
-            "cnt": target,
-            "prediction": target + random.normal(0, 10, rows),
-        }
-    )
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +125,7 @@ import hashlib, sys
 sys.path.insert(0, {root!r})
 from tests.adapters.evidently.test_windows import PARAMETERS, ROLES, table
 from regression_lifecycle.adapters.evidently import dump_snapshot
-from tests.drift_reports import draw_window
+from tests.drift_reports import ROLES, draw_window, table
 made = draw_window(table(150, 2, 1.0), table(400, 1), ROLES, PARAMETERS, detail="full")
 print(hashlib.sha256(dump_snapshot(made)).hexdigest())
 """

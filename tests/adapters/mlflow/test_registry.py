@@ -226,7 +226,7 @@ def load_champion(name: str) -> TrainedModel | None:
 
 
 def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
-    tags = {"fingerprint": "by alias"}
+    tags = {"fingerprint": "by alias", "baseline": "last_value"}
     number = mlflow_registry.register_version("aliased", logged.location["model_uri"], "", tags)
     assert load_champion("aliased") is None
 
@@ -239,7 +239,10 @@ def test_a_registered_version_is_loaded_by_its_alias(logged: Logged) -> None:
         "version": number,
         "model_uri": f"models:/aliased/{number}",
         "alias": "champion",
+        "baseline": "last_value",
     }
+    # What it had to beat is what its windows are held against.
+    assert read.baseline == "last_value"
     rows = feature_rows(12)
     np.testing.assert_array_equal(read.predict(rows), logged.model.predict(rows))
 

@@ -55,6 +55,15 @@ def test_within_the_cooldown_nothing_is_repeated_and_at_its_end_it_is():
     assert windows(due([alert(13)], sent, cooldown=None)) == ["window 13"]
 
 
+def test_a_cooldown_of_a_month_ends_with_the_day_of_the_next_month():
+    first = alert(0)
+    sent = after(due([first], EMPTY))
+    over = (first.as_of + pd.DateOffset(months=1) - first.as_of).days
+
+    assert due([alert(over - 1)], sent, cooldown="1 month") == []
+    assert windows(due([alert(over)], sent, cooldown="1 month")) == [f"window {over}"]
+
+
 def test_the_cooldown_goes_by_the_key():
     sent = after(due([alert(0)], EMPTY))
 

@@ -185,7 +185,7 @@ def test_rules_of_their_own_and_a_bare_model(make):
 
     assert column(steps, "decision")[:4] == ["retrain", "keep", "keep", "retrain"]
     assert column(steps, "level_factor") == [1.0] * N_WINDOWS
-    assert make().run("never")[6]["level_factor"] > 1.2
+    assert make().run("never")[8]["level_factor"] > 1.2
 
 
 def test_a_refused_challenger_is_not_tried_again_before_the_cooldown(make):
@@ -340,3 +340,17 @@ def test_the_oracle_is_a_bound_for_every_policy_without_level_correction(make):
         schedule, total = oracle_schedule(errors, retrains)
         assert total <= sum(column(steps, "squares")) * (1 + 1e-12)
         assert len(set(schedule)) - 1 <= retrains
+
+
+def test_a_window_whose_labels_never_come_counts_after_the_deadline(problem):
+    waiting = problem.model_copy(update={"label_deadline": pd.Timedelta("4 days")})
+    rows = series()
+    rows.loc[::5, "cnt"] = np.nan
+    windows = [w for w in list_windows(rows, waiting, PARAMETERS) if w.start >= START]
+    past = History(waiting, windows, rows, [], parameters=PARAMETERS)
+    end = windows[0].end
+    assert [past.is_final(0, end + pd.Timedelta(days=days)) for days in (0, 3, 4)] == [
+        False,
+        False,
+        True,
+    ]

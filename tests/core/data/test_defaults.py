@@ -171,6 +171,16 @@ def test_a_column_is_not_made_a_second_time_by_the_calendar() -> None:
     assert "weekday" not in made[0]["parts"]
 
 
+@pytest.mark.parametrize("spec", [{"type": "datetime"}, {"type": "integer"}])
+def test_a_column_that_is_no_feature_takes_no_part_of_the_calendar(spec: dict[str, str]) -> None:
+    columns = {**problem().model_dump()["columns"], "month": spec}
+
+    derived = derive_defaults(problem(columns=columns, timestamp={"date": "day"}))
+
+    made = [spec for spec in derived["features"] if spec["kind"] == "calendar"]
+    assert "month" in made[0]["parts"]
+
+
 def test_segments_hold_labels_and_are_few() -> None:
     derived = derive_defaults(problem())
 
@@ -189,20 +199,32 @@ def test_segments_are_columns_that_the_holdout_has(frequency: str) -> None:
     assert set(derived["segments"]) <= known
 
 
-@pytest.mark.parametrize(
-    ("minimum", "windows", "scale"), [(0, 2, "sqrt"), (-5, 0, "constant"), (None, 0, "constant")]
-)
-def test_the_level_is_corrected_by_a_factor_only_where_no_target_is_negative(
-    minimum: float | None, windows: int, scale: str
+@pytest.mark.parametrize(("minimum", "scale"), [(0, "sqrt"), (-5, "constant"), (None, "constant")])
+def test_the_interval_grows_with_the_prediction_only_where_no_target_is_negative(
+    minimum: float | None, scale: str
 ) -> None:
     columns = problem().model_dump()["columns"]
     columns["sold"]["minimum"] = minimum
 
     derived = derive_defaults(problem(columns=columns))
 
-    assert (derived["level_correction_windows"], derived["interval_scale"]) == (windows, scale)
+    assert derived["interval_scale"] == scale
 
 
 def test_the_time_index_begins_at_a_moment() -> None:
     (index,) = (s for s in derive_defaults(problem())["features"] if s["kind"] == "time_index")
     assert to_timestamp(index["origin"]) == pd.Timestamp("2000-01-01")
+
+
+def test_the_segments_name_the_weekday_only_if_it_is_a_feature() -> None:
+    table = problem("1 day")
+    assert "calendar_weekday" in derive_defaults(table)["segments"]
+    assert "calendar_weekday" in derive_defaults(table, ["calendar_weekday"])["segments"]
+    assert derive_defaults(table, ["price"])["segments"] == ["shop", "open", "code"]
+
+
+@pytest.mark.parametrize("frequency", ["1 day", "2 days", "1 week", "1 month", "1 quarter"])
+def test_a_window_with_a_gap_has_values_enough_for_drift(frequency: str) -> None:
+    derived = derive_defaults(problem(frequency, frequency))
+    rows = read_duration(derived["window_length"]), read_duration(frequency)
+    assert derived["drift_rows"] <= 0.8 * (usual_length(rows[0]) / usual_length(rows[1]))

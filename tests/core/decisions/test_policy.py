@@ -37,6 +37,7 @@ def window(index=0, **changes):
         "baseline_rmse": 10.0,
         "baseline_mae": 8.0,
         "sum_target": 1000.0,
+        "sum_absolute_target": 1000.0,
         "sum_prediction": 1000.0,
         "sum_raw_prediction": 1000.0,
         "coverage": 0.9,
@@ -128,7 +129,12 @@ def test_the_newest_window_must_be_among_the_bad_ones(bad, verdict):
 
 
 def test_windows_that_wait_for_labels_are_passed_over():
-    waiting = {"status": "pending labels", "sum_target": math.nan, "rmse": math.nan}
+    waiting = {
+        "status": "pending labels",
+        "sum_target": math.nan,
+        "sum_absolute_target": math.nan,
+        "rmse": math.nan,
+    }
     bad = {"sum_raw_prediction": 1300.0}
 
     found = ask(BIAS, windows(bad, waiting, bad, waiting))
@@ -154,9 +160,9 @@ def test_only_complete_windows_say_how_good_a_model_is(rule, status):
     [
         (PERFORMANCE, {"baseline_rmse": 0.0}),
         (PERFORMANCE, {"rmse": math.nan}),
-        (BIAS, {"sum_target": 0.0}),
-        ({**BIAS, "statistic": "cumulative"}, {"sum_target": 0.0}),
-        ({**BIAS, "statistic": "pooled"}, {"sum_target": 0.0}),
+        (BIAS, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
+        ({**BIAS, "statistic": "cumulative"}, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
+        ({**BIAS, "statistic": "pooled"}, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
         (COVERAGE, {"coverage": math.nan}),
         (DRIFT, {"drifted_share": math.nan}),
         (QUALITY, {"n_missing_rows": None, "n_rejected": math.nan, "missing_share": pd.NA}),
@@ -218,7 +224,7 @@ def test_biases_add_up_since_the_training_or_over_the_newest_windows():
     assert (found.figures["statistic"], found.figures["n_windows"]) == ("cumulative", 5)
 
     pooled = {**BIAS, "statistic": "pooled", "of": 2}
-    large = {"sum_target": 9000.0, "sum_raw_prediction": 9000.0}
+    large = {"sum_target": 9000.0, "sum_absolute_target": 9000.0, "sum_raw_prediction": 9000.0}
     bad = {"sum_raw_prediction": 1300.0}
     # By the rows, not by the windows: 10300 over 10000.
     assert ask(pooled, windows(bad, large, bad)).value == pytest.approx(0.03)
@@ -289,7 +295,7 @@ def test_who_has_to_wait_still_alerts():
 
 def test_silence_says_what_it_rests_on():
     rules = policy_of(BIAS, SCHEDULE)
-    undefined = {"sum_target": 0.0}
+    undefined = {"sum_target": 0.0, "sum_absolute_target": 0.0}
 
     assert decide(state(windows({})), rules).reasons == (
         Reason("no_rule_fired", {"not_computed": []}),

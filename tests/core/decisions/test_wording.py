@@ -138,7 +138,11 @@ MESSAGES = [
         {**PERFORMANCE, "relative_to": "first_windows"},
         "mae as a share of that of the first 4 windows is 0.9 in window w2",
     ),
-    ("performance", {**PERFORMANCE, "relative_to": "target_mean"}, "a share of the mean target is"),
+    (
+        "performance",
+        {**PERFORMANCE, "relative_to": "target_mean"},
+        "a share of the mean size of the target is",
+    ),
     ("bias", {**BIAS, **LASTING, "statistic": "window"}, f"absolute bias is 0.2 {LASTED}"),
     (
         "bias",

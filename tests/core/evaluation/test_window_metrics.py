@@ -59,7 +59,7 @@ def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows):
 def test_a_window_without_labels_has_no_figures(rows):
     figures = measure_rows(rows.assign(cnt=math.nan), "cnt")
 
-    sums = {"sum_target", "sum_prediction", "sum_raw_prediction"}
+    sums = {"sum_target", "sum_absolute_target", "sum_prediction", "sum_raw_prediction"}
     assert all(math.isnan(figures[name]) for name in figures if name not in sums)
     assert {figures[name] for name in sums} == {0.0}
 

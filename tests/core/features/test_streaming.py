@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.feature import Reach
@@ -218,3 +219,36 @@ def test_a_model_whose_features_are_not_known_in_time_is_not_asked() -> None:
 
     with pytest.raises(ConfigurationError, match="use ages from 30 hours on"):
         BatchReader(recipe_of(LOAD), late, OBSERVATIONS, OBSERVATIONS["timestamp"].min())
+
+
+@pytest.mark.parametrize(
+    ("frequency", "anchor", "n"),
+    [("1 month", "MS", 60), ("1 month", "BME", 60), ("1 day", "D", 500)],
+)
+def test_pieces_of_a_calendar_reach_back_as_far_as_its_months(frequency, anchor, n):
+    lags = [
+        {"kind": "lag", "name": "month", "column": "cnt", "ages": ["1 month"]},
+        {"kind": "lag", "name": "year", "column": "cnt", "ages": ["1 year"]},
+    ]
+    stamps = pd.date_range("2019-01-31", periods=n, freq=anchor).as_unit("us")
+    raw = pd.DataFrame({"day": stamps.strftime("%Y-%m-%d"), "cnt": np.arange(n)})
+    described = Problem.model_validate(
+        {
+            "name": "tiny",
+            "target": "cnt",
+            "timestamp": {"date": "day"},
+            "frequency": frequency,
+            "horizon": frequency,
+            "columns": {"day": {"type": "date"}, "cnt": {"type": "integer"}},
+        }
+    )
+    recipe = recipe_of(*lags)
+    table = enforce_contract(raw, described, IngestionParameters()).observations
+
+    reader = BatchReader(recipe, described, table.iloc[:0], stamps[0])
+    pieces = [piece.rows for piece in reader.pieces(cut(raw, [n // 5] * 5))]
+    made = pd.concat([rows for rows in pieces if len(rows)], ignore_index=True)
+
+    whole = build_features(table, described, recipe)[["timestamp", *recipe.feature_names]]
+    pd.testing.assert_frame_equal(made, whole.reset_index(drop=True))
+    assert whole["year"].notna().any()

@@ -30,7 +30,7 @@ WINDOWS = WindowParameters.model_validate(
 )
 ADJUSTMENT = AdjustmentParameters.model_validate(
     {
-        "level_correction": {"windows": 2, "shrinkage": 0},
+        "level_correction": {"windows": 2, "maximum_factor": 3},
         "interval": {"windows": 2, "minimum_rows": 20, "scale": "constant"},
     }
 )

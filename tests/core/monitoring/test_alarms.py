@@ -21,6 +21,7 @@ def history(*biases):
             "end": [start + (place + 1) * week for place in range(len(biases))],
             "status": "complete",
             "sum_target": 100.0,
+            "sum_absolute_target": 100.0,
             "sum_raw_prediction": [100.0 * (1 + bias) for bias in biases],
         },
         index=range(10, 10 + len(biases)),

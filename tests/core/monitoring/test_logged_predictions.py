@@ -188,21 +188,26 @@ def test_labels_of_served_rows_are_filled_in_as_they_come(table, problem):
 
 
 def test_the_level_is_learnt_from_what_was_served(table, problem):
-    # In the first window the model said 50 where 123.5 came on average.
-    served = look(table, problem, "2021-03-09", asked_for=asked("2021-03-01", 48, prediction=50.0))
+    # In the second window the model said 50 where 171.5 came on average, in the third one 100
+    # where 219.5 came.
+    served = look(table, problem, "2021-03-09", asked_for=asked("2021-03-01", 96, prediction=50.0))
 
-    assert served.loc[served["window_index"] == 1, "level_factor"].unique().tolist() == [2.0]
+    (factor,) = served.loc[served["window_index"] == 3, "level_factor"].unique()
+    assert 1.5 < factor < (219.5 + 0.6 * 171.5) / (100 + 0.6 * 50)
+    bare = look(table, problem, "2021-03-09")
+    assert bare.loc[bare["window_index"] == 3, "level_factor"].unique() != [factor]
 
 
 def test_the_service_is_told_what_to_answer_in_the_window_that_is_not_over(table, problem):
     store = Store()
 
-    look(table, problem, "2021-03-04", store=store)
+    look(table, problem, "2021-03-08", store=store)
 
     (adjustment,) = store.adjustments.to_dict("records")
     assert adjustment["model_version"] == "1"
-    assert adjustment["valid_from"] == pd.Timestamp("2021-03-03")
-    assert adjustment["level_factor"] == pytest.approx(1.235)
+    assert adjustment["valid_from"] == pd.Timestamp("2021-03-07")
+    assert adjustment["level_factor"] == pytest.approx((219.5 + 0.6 * 171.5) / 160, abs=0.02)
+    assert adjustment["level_shift"] == 0
 
 
 def batch(first, n, *, prediction=70.0, scored_at="2021-04-05", judged=True, pieces=2, version="1"):

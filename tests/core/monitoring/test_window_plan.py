@@ -113,6 +113,38 @@ def test_labels_that_come_late_fill_the_same_revision(memory, table):
     assert memory.look(table) == []
 
 
+def test_a_window_whose_labels_never_come_is_judged_after_the_deadline(problem, table):
+    memory = Memory(problem.model_copy(update={"label_deadline": pd.Timedelta("2 days")}))
+    sparse = table.assign(cnt=table["cnt"].where(table.index % 5 != 0))
+    memory.look(sparse, "2021-03-04 12:00")
+    assert memory.windows["status"].tolist() == ["pending labels", "partial"]
+    # Nothing came but time.
+    memory.look(sparse, "2021-03-05")
+    assert memory.windows["status"].tolist() == ["complete", "pending labels"]
+    # A label that comes after all fills the same revision.
+    assert memory.look(table, "2021-03-05")[0] == ("2021-03-01", "1", "refresh", 0)
+
+
+def test_the_deadline_holds_for_a_version_that_answers_for_a_part(memory, table):
+    memory.problem = memory.problem.model_copy(update={"label_deadline": pd.Timedelta("2 days")})
+    half = table["cnt"].where(table.index % 2 == 0)
+    memory.look(table.assign(cnt=half), "2021-03-03")
+    window = {"window": "2021-03-01", "end": pd.Timestamp("2021-03-03"), "status": "complete"}
+    rows = table.iloc[:48].assign(row_key=[str(i) for i in range(48)], cnt=half)
+    mine = PREDICTIONS.frame(
+        pd.DataFrame({"row_key": rows["row_key"], "model_version": "1", "window": "2021-03-01"})
+    ).assign(is_new=True)
+    other = mine.iloc[:4].assign(model_version="2")
+    coverage = PredictionCoverage(
+        pd.concat([mine.iloc[4:], other]), "1", True, PARAMETERS, memory.problem
+    )
+    statuses = [
+        coverage.share({**window, "as_of": pd.Timestamp(moment)}, rows, "1")["status"]
+        for moment in ("2021-03-04", "2021-03-05")
+    ]
+    assert statuses == ["pending labels", "complete"]
+
+
 @pytest.mark.parametrize("value", [999.0, float("nan")])
 def test_a_label_that_is_corrected_or_withdrawn_makes_another_revision(memory, table, value):
     memory.look(table)

@@ -8,81 +8,148 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
+from regression_lifecycle.core.prediction.adjustment_history import (
+    AdjustmentHistory,
+    ServedRows,
+)
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
 PARAMETERS = AdjustmentParameters(
-    level_correction={"windows": 2, "shrinkage": 0},
+    level_correction={"windows": 2},
     interval={"windows": 2, "minimum_rows": 10, "scale": "constant"},
 )
 N = 12
 
 
-def filled(levels, *, delay=None, version="1"):
+def filled(levels, *, delay=None, version="1", kind="factor"):
     """One week per level: what came is the level times what the model said, which was 100."""
-    past = AdjustmentHistory(delay)
+    past = AdjustmentHistory(kind, delay)
     for index, level in enumerate(levels):
-        raw = np.full(N, 100.0)
-        past.add(START + (index + 1) * WEEK, version, level * raw, raw, raw)
+        add_week(past, index, level, version)
     return past
 
 
-def test_the_newest_windows_of_the_model_set_its_level_and_width():
-    adjustment = filled([5, 2, 2]).adjustment(START + 3 * WEEK, "1", PARAMETERS)
+def add_week(past, index, level, version="1"):
+    raw = np.full(N, 100.0)
+    start = START + index * WEEK
+    past.add(start, start + WEEK, version, ServedRows(level * raw, raw, raw))
 
-    assert adjustment.level_factor == pytest.approx(2)
-    assert adjustment.interval_width == pytest.approx(100)
+
+def test_a_level_that_stays_is_followed_and_the_newest_windows_set_the_width():
+    adjustment = filled([1.5, 1.5, 1.5, 1.5]).adjustment(START + 4 * WEEK, "1", PARAMETERS)
+
+    assert adjustment.level_factor == pytest.approx(1.5)
+    assert adjustment.level_shift == 0
+    assert adjustment.interval_width == pytest.approx(50)
 
 
-def test_a_model_learns_its_level_from_its_own_windows_and_the_interval_from_all():
-    adjustment = filled([1.5, 1.5]).adjustment(START + 2 * WEEK, "2", PARAMETERS)
+def test_a_target_that_may_be_negative_is_shifted():
+    adjustment = filled([1.5] * 4, kind="shift").adjustment(START + 4 * WEEK, "1", PARAMETERS)
+
+    assert adjustment.level_factor == 1
+    assert adjustment.level_shift == pytest.approx(50)
+
+
+def test_a_level_that_alternates_is_not_followed():
+    adjustment = filled([1.5, 0.6] * 4).adjustment(START + 8 * WEEK, "1", PARAMETERS)
+
+    assert adjustment.level_factor == 1
+
+
+def test_one_odd_week_is_not_followed():
+    adjustment = filled([1.01, 0.99, 1.0, 1.01, 3]).adjustment(START + 5 * WEEK, "1", PARAMETERS)
+
+    assert adjustment.level_factor == pytest.approx(1, abs=0.01)
+
+
+def test_a_model_follows_its_own_level_and_takes_the_interval_from_all():
+    adjustment = filled([1.5] * 4).adjustment(START + 4 * WEEK, "2", PARAMETERS)
 
     assert adjustment.level_factor == 1
     assert adjustment.interval_width == pytest.approx(50)
 
 
+def test_what_helped_a_former_model_is_believed_of_the_next():
+    past = filled([1.5] * 4)
+    add_week(past, 4, 1.2, version="2")
+
+    assert past.adjustment(START + 5 * WEEK, "2", PARAMETERS).level_factor == pytest.approx(1.2)
+
+
 @pytest.mark.parametrize(
-    ("delay", "factor"), [(None, 1.5), ("1 hour", 1.2), ("7 days", 1.2), ("8 days", 1.0)]
+    ("delay", "factor"), [(None, 1.5), ("1 hour", 1.4), ("7 days", 1.4), ("22 days", 1.0)]
 )
 def test_what_became_known_after_a_window_began_is_not_used(delay, factor):
     delay = None if delay is None else pd.Timedelta(delay)
     newest_alone = PARAMETERS.model_copy(
         update={"level_correction": PARAMETERS.level_correction.model_copy(update={"windows": 1})}
     )
-    past = filled([1.2, 1.5], delay=delay)
+    # A level that grows: each time more would have helped.
+    past = filled([1.2, 1.3, 1.35, 1.35, 1.4, 1.5], delay=delay)
 
-    assert past.adjustment(START + 2 * WEEK, "1", newest_alone).level_factor == pytest.approx(
-        factor
-    )
+    adjustment = past.adjustment(START + 6 * WEEK, "1", newest_alone)
+
+    assert adjustment.level_factor == pytest.approx(factor, abs=0.04)
 
 
 def test_the_order_in_which_windows_are_added_does_not_matter():
-    levels = [1.1, 1.6, 0.8, 1.3]
-    past, reverse = filled(levels), AdjustmentHistory()
-    for index in reversed(range(4)):
-        raw = np.full(N, 100.0)
-        reverse.add(START + (index + 1) * WEEK, "1", levels[index] * raw, raw, raw)
+    levels = [1.1, 1.6, 0.8, 1.3, 1.4, 1.3]
+    past, reverse = filled(levels), AdjustmentHistory("factor")
+    for index in reversed(range(6)):
+        add_week(reverse, index, levels[index])
 
-    moment = START + 4 * WEEK
+    moment = START + 6 * WEEK
     assert past.adjustment(moment, "1", PARAMETERS) == reverse.adjustment(moment, "1", PARAMETERS)
 
 
 def test_windows_without_labels_are_passed_over():
-    past = filled([1.5])
-    past.add(START + 2 * WEEK, "1", np.full(N, math.nan), np.full(N, 100.0), np.full(N, 100.0))
+    past = filled([1.5] * 3)
+    add_week(past, 3, math.nan)
 
-    adjustment = past.adjustment(START + 2 * WEEK, "1", PARAMETERS)
+    adjustment = past.adjustment(START + 4 * WEEK, "1", PARAMETERS)
 
     assert (adjustment.level_factor, adjustment.interval_width) == pytest.approx((1.5, 50))
 
 
 def test_the_first_window_is_served_bare():
-    adjustment = AdjustmentHistory().adjustment(START, "1", PARAMETERS)
+    adjustment = AdjustmentHistory("factor").adjustment(START, "1", PARAMETERS)
 
     assert adjustment.level_factor == 1
     assert math.isnan(adjustment.interval_width)
+
+
+def relative_error(kind, world, *, n_rows=48, n_windows=30, n_seeds=40):
+    """RMSE of what would have been served, relative to the bare model's."""
+    squares = np.zeros(2)
+    for seed in range(n_seeds):
+        random = np.random.default_rng(seed)
+        past, levels = AdjustmentHistory(kind), world(random, n_windows)
+        for index, level in enumerate(levels):
+            start = START + index * WEEK
+            if kind == "factor":
+                raw = random.gamma(2, 50, n_rows)
+                target = raw * (1 + level / 10) + random.normal(0, 3 * np.sqrt(raw))
+            else:
+                raw = random.normal(0, 1, n_rows)
+                target = raw + 3 * level + random.normal(0, 10, n_rows)
+            found = past.adjustment(start, "1", PARAMETERS)
+            served = raw * found.level_factor + found.level_shift
+            squares += ((target - served) ** 2).sum(), ((target - raw) ** 2).sum()
+            past.add(start, start + WEEK, "1", ServedRows(target, raw, served))
+    return float(np.sqrt(squares[0] / squares[1]))
+
+
+@pytest.mark.parametrize("kind", ["factor", "shift"])
+def test_noise_is_not_followed_and_a_level_that_wanders_is(kind):
+    noise = relative_error(kind, lambda random, n: np.zeros(n))
+    independent = relative_error(kind, lambda random, n: random.normal(0, 1, n))
+    wandering = relative_error(kind, lambda random, n: np.cumsum(random.normal(0, 0.7, n)))
+
+    assert noise == pytest.approx(1, abs=0.003)
+    assert independent < 1.01
+    assert wandering < 0.9
 
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=50)

@@ -111,6 +111,18 @@ def test_without_a_start_batches_begin_on_mondays_whatever_the_model_was_trained
     assert sizes == {"b-20210301T000000": 120, "b-20210308T000000": 72}
 
 
+def test_batches_of_months_follow_the_calendar() -> None:
+    moved = RAW.assign(day=pd.to_datetime(RAW["day"]) + pd.Timedelta(days=27))
+    moved["day"] = moved["day"].dt.strftime("%Y-%m-%d")
+    chunks = [moved.iloc[at : at + 50] for at in range(0, len(moved), 50)]
+    for length, starts in (
+        ("1 month", ["20210301", "20210401"]),
+        ("1 quarter", ["20210101", "20210401"]),
+    ):
+        sizes = sizes_of(run_of(chunks, batch="b", length=length))
+        assert list(sizes) == [f"b-{start}T000000" for start in starts]
+
+
 def test_pieces_of_the_table_give_the_same_rows_as_the_whole() -> None:
     chunks = [RAW.iloc[at : at + 50] for at in range(0, len(RAW), 50)]
 

@@ -14,53 +14,55 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     LevelCorrection,
     PredictionInterval,
     apply_adjustment,
+    followed_level,
     interval_width,
-    level_factor,
+    level_kind,
+    level_sums,
+    proven_share,
 )
+from tests.examples import tiny_problem
 
 CONSTANT = PredictionInterval(scale="constant", minimum_rows=10)
 
 
-def sums(*pairs):
-    return [{"sum_target": target, "sum_raw_prediction": said} for target, said in pairs]
+def sums(target, said, kind="factor"):
+    return level_sums(np.array([target], dtype=float), np.array([said], dtype=float), kind)
 
 
-def test_the_factor_is_what_came_over_what_was_said_with_weights_and_shrinkage():
-    parameters = LevelCorrection(windows=2, decay=0.6, shrinkage=0.5)
+@pytest.mark.parametrize(("kind", "level"), [("factor", 14 / 160), ("shift", 14 / 1.6)])
+def test_a_level_is_what_came_against_what_was_said_with_weights(kind, level):
     # The oldest is not looked at; the newest weighs 1, the one before 0.6.
-    observed, said = 120 + 0.6 * 90, 100 + 0.6 * 100
+    newest_first = [sums(120, 100, kind), sums(90, 100, kind), sums(900, 100, kind)]
 
-    factor = level_factor(sums((900, 100), (90, 100), (120, 100)), parameters)
+    found = followed_level(newest_first, LevelCorrection(windows=2, decay=0.6))
 
-    assert factor == pytest.approx((observed + 0.5 * said) / (1.5 * said))
+    assert found == pytest.approx(level)
 
 
-def test_without_shrinkage_the_window_is_believed():
-    parameters = LevelCorrection(windows=1, shrinkage=0)
+@pytest.mark.parametrize("newest_first", [[], [sums(0, 0)], [sums(100, -5)], [sums(math.nan, 50)]])
+def test_where_nothing_is_known_there_is_no_level(newest_first):
+    assert followed_level(newest_first, LevelCorrection()) == 0
 
-    assert level_factor(sums((130, 100)), parameters) == pytest.approx(1.3)
-    assert level_factor(sums((50, 100), (130, 100)), parameters) == pytest.approx(1.3)
+
+def test_the_share_is_what_would_have_made_the_errors_least():
+    rows = np.array([1.0, -1.0, 1.0, 1.0])
+    error = np.array([4.0, 3.0, 5.0, 4.0])
+    trials = [(5.0, level_sums(error, 0 * rows, "shift"))] * 4
+
+    # 4 of 5 would have been right in each of them.
+    assert proven_share(trials) == pytest.approx(0.8)
+    assert proven_share(trials[:1]) == 0
+    assert proven_share([(-5.0, sums) for _, sums in trials]) == 0
+    assert proven_share([(2.0, sums) for _, sums in trials]) == 1
+    # As often right as wrong: within its standard error of nothing.
+    assert proven_share([*trials[:2], *((-level, sums) for level, sums in trials[:1])]) == 0
 
 
 @pytest.mark.parametrize(
-    ("windows", "factor"),
-    [
-        ([], 1.0),
-        (sums((0, 0)), 1.0),
-        (sums((100, -5)), 1.0),
-        # Sums below zero have no level that a factor could follow.
-        (sums((-100, 50)), 1.0),
-        (sums((math.nan, 50)), 1.0),
-        (sums((9999, 1)), 2.0),
-        (sums((0, 100)), 0.5),
-    ],
+    ("minimum", "kind"), [(None, "shift"), (-5, "shift"), (0, "factor"), (10, "factor")]
 )
-def test_a_factor_has_bounds_and_is_one_where_nothing_is_known(windows, factor):
-    assert level_factor(windows, LevelCorrection(shrinkage=0.1)) == factor
-
-
-def test_no_windows_switch_the_correction_off():
-    assert level_factor(sums((200, 100)), LevelCorrection(windows=0)) == 1.0
+def test_a_target_that_cannot_be_negative_has_a_factor(minimum, kind):
+    assert level_kind(tiny_problem(cnt={"minimum": minimum})) == kind
 
 
 @pytest.mark.parametrize(("n", "level", "rank"), [(19, 0.9, 18), (10, 0.5, 6), (99, 0.55, 55)])
@@ -114,6 +116,17 @@ def test_what_is_served_is_the_model_times_the_factor_inside_the_contract(make_p
     assert table["prediction"].tolist() == [0.0, 80.0, 150.0]
     assert table["lower"].tolist() == [0.0, 50.0, 120.0]
     assert table["upper"].tolist() == [30.0, 110.0, 150.0]
+
+
+def test_a_shift_is_added():
+    problem = tiny_problem(cnt={"minimum": -20})
+    parameters = AdjustmentParameters(interval={"scale": "constant"})
+
+    table = apply_adjustment(
+        np.array([-30.0, 0.0]), Adjustment(level_shift=4.0), problem, parameters
+    )
+
+    assert table["prediction"].tolist() == [-20.0, 4.0]
 
 
 def test_the_width_grows_with_the_root_of_what_is_served(problem):

@@ -33,23 +33,27 @@ def test_a_large_table_needs_nothing_but_its_description():
 
 
 @pytest.mark.parametrize(
-    ("freq", "periods", "frequency", "block"),
+    ("freq", "periods", "frequency", "gate"),
     [
-        ("MS", 120, "1 month", "3 months"),
-        ("QS", 100, "1 quarter", "3 quarters"),
-        ("YS", 100, "1 year", "3 years"),
-        ("7D", 150, "7 days", "28 days"),
-        ("D", 200, "1 day", "6 days"),
-        ("h", 1000, "1 hour", "30 hours"),
+        ("MS", 60, "1 month", {"minimum_rows": 14, "comparison": {"block": "1 month"}}),
+        ("QS", 40, "1 quarter", {"minimum_rows": 9, "comparison": {"block": "1 quarter"}}),
+        ("D", 200, "1 day", {"minimum_rows": 48, "comparison": {"block": "6 days"}}),
+        ("h", 1000, "1 hour", {"comparison": {"block": "30 hours"}}),
     ],
 )
-def test_a_small_table_is_judged_on_more_rows_in_shorter_blocks(freq, periods, frequency, block):
+def test_a_small_table_is_judged_on_more_rows_in_shorter_blocks(freq, periods, frequency, gate):
     found = proposed(table(pd.date_range("1910-01-01", periods=periods, freq=freq)))
 
     assert found["problem"]["frequency"] == frequency
     assert found["preprocessing"]["split"] == {"kind": "share", "holdout_share": 0.3}
-    assert found["evaluation"]["gate"]["comparison"] == {"block": block}
-    assert found["evaluation"]["gate"].get("minimum_rows", 0) < 0.3 * periods
+    assert found["evaluation"]["gate"] == gate
+
+
+@pytest.mark.parametrize(("freq", "periods"), [("MS", 240), ("QS", 100), ("YS", 80), ("7D", 300)])
+def test_what_follows_from_a_slow_frequency_is_not_written(freq, periods):
+    assert set(proposed(table(pd.date_range("1910-01-01", periods=periods, freq=freq)))) == {
+        "problem"
+    }
 
 
 def test_without_a_time_blocks_are_rows():

@@ -72,6 +72,23 @@ def test_day_and_hour_make_a_time():
             {"Year": ["2020"] * 4 + ["2021"] * 4, "Quarter": list("12341234")},
             {"year": "Year", "quarter": "Quarter"},
         ),
+        (
+            {"year": ["2020"] * 9, "week": [str(w) for w in range(1, 10)]},
+            {"year": "year", "week": "week"},
+        ),
+        (
+            {"year": ["2020"] * 4, "month": ["1", "1", "2", "2"], "day": ["30", "31", "1", "2"]},
+            {"year": "year", "month": "month", "day": "day"},
+        ),
+        (
+            {
+                "year": ["2020"] * 4,
+                "month": ["1", "1", "2", "2"],
+                "day": ["31", "31", "1", "1"],
+                "hour": ["0", "12", "0", "12"],
+            },
+            {"year": "year", "month": "month", "day": "day", "hour": "hour"},
+        ),
         ({"year": [str(y) for y in range(1950, 1990)]}, {"date": "year"}),
         ({"stamp_date": ["20240131", "20240201", "20240305"]}, {"date": "stamp_date"}),
         ({"period": ["202401", "202402", "202403"]}, {"date": "period"}),

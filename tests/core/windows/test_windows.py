@@ -242,7 +242,7 @@ def test_windows_of_rows_hold_so_many_in_the_order_of_time(problem):
     ]
     assert windows[1].start == pd.Timestamp("2021-03-02 16:00")
     assert windows[1].end == windows[2].start == pd.Timestamp("2021-03-04 08:00")
-    assert windows[0].label == "rows=0-39"
+    assert windows[0].label == "rows 0 to 39"
     place = window_of_rows(table, windows, problem, parameters)
     assert place.sort_index().tolist() == [0] * 40 + [1] * 40 + [2] * 20
 
@@ -552,3 +552,56 @@ def test_a_year_of_months_is_complete(make_problem, anchor):
         ("2020-01-01", 12, "complete"),
         ("2021-01-01", 6, "partial"),
     ]
+
+
+# --- labels that never come -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("deadline", "delay", "statuses"),
+    [
+        (None, None, ["pending labels"] * 3),
+        ("2 days", None, ["complete", "complete", "pending labels"]),
+        ("2 days", "1 day", ["complete", "pending labels", "pending labels"]),
+        ("4 days", None, ["complete", "pending labels", "pending labels"]),
+    ],
+)
+def test_a_window_waits_for_its_labels_until_the_deadline(problem, deadline, delay, statuses):
+    given = {"label_deadline": deadline, "label_delay": delay}
+    waiting = type(problem).model_validate(problem.model_dump() | given)
+    table = hours(periods=6 * 24, cnt=1.0)
+    table.loc[::5, "cnt"] = np.nan
+    windows = list_windows(table, waiting, parameters_of(length="2 days"))
+    assert column(windows, "status") == statuses
+    assert column(windows, "n_labelled") == [38, 38, 39]
+
+
+def test_a_window_with_hardly_a_label_waits_however_late_it_is(problem):
+    waiting = problem.model_copy(update={"label_deadline": pd.Timedelta("1 hour")})
+    table = hours(periods=96, cnt=np.nan)
+    table.loc[:8, "cnt"] = 1.0
+    windows = list_windows(table, waiting, parameters_of(length="2 days", minimum_rows=10))
+    assert column(windows, "status") == ["pending labels", "pending labels"]
+    few = list_windows(table, waiting, parameters_of(length="2 days", minimum_rows=9))
+    assert column(few, "status") == ["complete", "pending labels"]
+
+
+# --- tables without a time ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "keys"),
+    [
+        ({"length": "100 seconds"}, ["rows=0-99", "rows=100-199", "rows=200-299"]),
+        ({"length": "120 seconds", "origin": "1970-01-01 00:01"}, ["rows=60-179", "rows=180-299"]),
+        ({"rows": 100}, ["rows=0-99", "rows=100-199", "rows=200-299"]),
+    ],
+)
+def test_without_a_time_windows_are_named_by_their_rows(problem, parameters, keys):
+    rows = type(problem).model_validate(
+        problem.model_dump() | {"timestamp": {"rows": True}, "frequency": "1 second", "key": ()}
+    )
+    table = pd.DataFrame({"timestamp": pd.date_range("1970-01-01", periods=250, freq="s")})
+    windows = list_windows(table, rows, parameters_of(**parameters))
+    assert column(windows, "key") == keys
+    assert windows[-1].label == keys[-1].replace("rows=", "rows ").replace("-", " to ")

@@ -7,12 +7,14 @@ and these only as values, never as field names.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.formatting import text
+from regression_lifecycle.core.data.problem import Problem
 
 if TYPE_CHECKING:
     import altair as alt
@@ -48,6 +50,16 @@ def time(field: str = "start", *, axis: bool = True) -> alt.X:
     shown = alt.Axis(labelExpr=_MOMENT) if axis else None
     # Local time of the reader has hours that do not exist.
     return alt.X(f"{field}:T", title=None, scale=alt.Scale(type="utc", nice=False), axis=shown)
+
+
+def axis_of_rows(specification: dict[str, Any], problem: Problem) -> dict[str, Any]:
+    """Return a chart whose axis counts rows, if rows stand for the time of the table."""
+    if not problem.timestamp.rows:
+        return specification
+    step = milliseconds(pd.Series([pd.Timestamp(0) + problem.frequency]))[0]
+    rows = f"format(toNumber(datum.value) / {step}, ',')"
+    counted: dict[str, Any] = json.loads(json.dumps(specification).replace(_MOMENT, rows))
+    return counted
 
 
 def tooltip(*fields: tuple[str, str]) -> list[Any]:

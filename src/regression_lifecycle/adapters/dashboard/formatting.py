@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+
+from regression_lifecycle.core.data.problem import Problem
 
 NOTHING = "\u2013"
 _MINUS = "\u2212"
@@ -59,6 +62,18 @@ def _percent(value: Any, plus: str) -> str:
         return NOTHING
     rounded = round(100 * float(value), 1) or 0.0  # no minus before a zero
     return f"{rounded:{plus if rounded else ''}.1f}%".replace("-", _MINUS)
+
+
+def moment_filter(problem: Problem) -> Callable[[Any], str]:
+    """Return what writes the moments of a table: :func:`moment`, or the numbers of its rows."""
+    if not problem.timestamp.rows:
+        return moment
+
+    def row(value: Any) -> str:
+        stamp = pd.to_datetime(value, errors="coerce")
+        return moment(value) if pd.isna(stamp) or stamp.tz else problem.moment_text(stamp)
+
+    return row
 
 
 def moment(value: Any) -> str:

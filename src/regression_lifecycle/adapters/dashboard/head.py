@@ -11,6 +11,7 @@ from regression_lifecycle.adapters.dashboard.formatting import is_number
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
 from regression_lifecycle.adapters.dashboard.windows import alarm_names
 from regression_lifecycle.core.durations import duration_text
+from regression_lifecycle.core.metrics import relative_bias
 
 _PREVIOUS = 4
 
@@ -67,8 +68,9 @@ def _change(value: Any, reference: Any) -> float | None:
 
 
 def _pooled_bias(pooled: pd.DataFrame) -> float | None:
-    known = pooled[["sum_prediction", "sum_target"]].dropna().sum()
-    return _change(known["sum_prediction"], known["sum_target"])
+    known = pooled[["sum_prediction", "sum_target", "sum_absolute_target"]].dropna().sum()
+    value = relative_bias(*known.tolist())
+    return value if is_number(value) else None
 
 
 def _pooled_coverage(pooled: pd.DataFrame) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.adapters.dashboard.formatting import is_number, moment, text
+from regression_lifecycle.adapters.dashboard.formatting import is_number, moment_filter, text
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 from regression_lifecycle.core.decisions.records import Finding, Reason, RuleFinding, from_cell
 
@@ -24,11 +25,12 @@ def ledger_section(tables: PageTables) -> Section:
     if len(ledger):
         ledger = ledger[ledger["problem"] == tables.problem.name]
     newest = ledger.tail(tables.parameters.maximum_decisions).iloc[::-1]
-    rows = [_decision(row) for row in newest.to_dict("records")]
+    moment = moment_filter(tables.problem)
+    rows = [_decision(row, moment) for row in newest.to_dict("records")]
     return Section({"rows": rows, "n_hidden": len(ledger) - len(rows)})
 
 
-def _decision(row: dict[str, Any]) -> dict[str, Any]:
+def _decision(row: dict[str, Any], moment: Callable[[Any], str]) -> dict[str, Any]:
     known = {name: value for name, value in row.items() if not pd.isna(value) and value != ""}
     judged = [moment(known[name]) for name in ("judged_from", "judged_until") if name in known]
     facts = {

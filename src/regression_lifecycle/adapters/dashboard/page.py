@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard import formatting
+from regression_lifecycle.adapters.dashboard.charts import axis_of_rows
 from regression_lifecycle.adapters.dashboard.drift import drift_section
 from regression_lifecycle.adapters.dashboard.head import head_section
 from regression_lifecycle.adapters.dashboard.ledger import ledger_section
@@ -45,8 +46,7 @@ _SECTIONS = {
 }
 _FILTERS = {
     **{
-        name: getattr(formatting, name)
-        for name in ("figure", "count", "percent", "signed", "moment", "text")
+        name: getattr(formatting, name) for name in ("figure", "count", "percent", "signed", "text")
     },
     "listed": bounded_list,
     **{
@@ -77,7 +77,11 @@ def render_page(tables: PageTables, library: str | None = None) -> str:
     from markupsafe import Markup
 
     sections = {name: make(tables) for name, make in _SECTIONS.items()}
-    charts = {name: c for section in sections.values() for name, c in section.charts.items()}
+    charts = {
+        name: axis_of_rows(chart, tables.problem)
+        for section in sections.values()
+        for name, chart in section.charts.items()
+    }
     data = {name: d for section in sections.values() for name, d in section.data.items()}
     script = _resource("page.js")
     drawing = _in_a_script(bundle_library() if library is None else library) if charts else ""
@@ -88,7 +92,7 @@ def render_page(tables: PageTables, library: str | None = None) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(_FILTERS)
+    environment.filters.update(_FILTERS, moment=formatting.moment_filter(tables.problem))
     blocks = {
         "specifications": charts,
         "data": {name: _columns(frame) for name, frame in data.items()},

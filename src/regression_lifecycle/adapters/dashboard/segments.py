@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY
+from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
+
+_SUMS = ["sum_target", "sum_absolute_target", "sum_prediction"]
 
 
 def segments_section(tables: PageTables) -> Section:
@@ -15,12 +18,12 @@ def segments_section(tables: PageTables) -> Section:
     keys = ["window", "model_version"]
     rows = rows.merge(tables.windows[keys], on=keys, how="inner")
     newest = sorted(rows["window_index"].dropna().unique())[-tables.parameters.pooled_windows :]
-    known = rows[rows["window_index"].isin(newest)].dropna(subset=["sum_target", "sum_prediction"])
+    known = rows[rows["window_index"].isin(newest)].dropna(subset=_SUMS)
     known = known.assign(_squares=known["rmse"] ** 2 * known["n"].astype("float64"))
-    sums = ["n", "_squares", "sum_target", "sum_prediction"]
+    sums = ["n", "_squares", *_SUMS]
     pooled = known.groupby(["segment", "value"], sort=False)[sums].sum(min_count=1)
-    pooled = pooled[pooled["sum_target"] != 0].reset_index()
-    pooled["bias"] = pooled["sum_prediction"] / pooled["sum_target"] - 1
+    pooled = pooled[pooled["sum_absolute_target"] > 0].reset_index()
+    pooled["bias"] = bias_of_sums(pooled)
     pooled["rmse"] = (pooled["_squares"] / pooled["n"].astype("float64")) ** 0.5
     pooled = pooled.sort_values("bias", key=lambda bias: -bias.abs(), kind="stable")
     kept = pooled.head(tables.parameters.maximum_segments)

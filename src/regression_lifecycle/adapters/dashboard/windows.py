@@ -22,6 +22,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
 from regression_lifecycle.adapters.dashboard.formatting import count, figure, percent, signed, text
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 from regression_lifecycle.core.decisions.records import PolicyDecision, RuleFinding
+from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
 
 _HERO_HEIGHT = 300
 _HEIGHT = 170
@@ -34,8 +35,9 @@ _DRAWN = (
 def windows_section(tables: PageTables) -> Section:
     """Return the charts over time and every window's figures, the newest window first."""
     windows, limit = tables.windows, bias_limit(tables.deployment.decision)
+    shown = windows.assign(t_n=row_counts(windows))
     content = {
-        "rows": windows.iloc[::-1].to_dict("records"),
+        "rows": shown.iloc[::-1].to_dict("records"),
         "n_hidden": len(tables.all_windows) - len(windows),
         "limit": limit,
         "nominal": tables.deployment.nominal_coverage,
@@ -76,8 +78,7 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
         columns ``t_...`` with the texts of tooltips.
     """
     alarms = alarm_names(windows)
-    own_bias = windows["sum_raw_prediction"] / windows["sum_target"] - 1
-    labelled = zip(windows["n"], windows["n_labelled"].fillna(-1), strict=True)
+    own_bias = bias_of_sums(windows, "sum_raw_prediction")
     return pd.DataFrame(
         {
             "window": texts(windows["window"]),
@@ -91,10 +92,7 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
             "own_bias": numbers(own_bias),
             "t_version": texts(windows["model_version"]),
             "t_alarms": [", ".join(names) or "none" for names in alarms],
-            "t_n": [
-                count(n) if n == known or pd.isna(known) else f"{count(n)}, {count(known)} labelled"
-                for n, known in labelled
-            ],
+            "t_n": row_counts(windows),
             **{f"t_{name}": windows[name].map(figure) for name in ("rmse", "baseline_rmse", "mae")},
             "t_bias": [signed(bias) for bias in windows["bias"]],
             "t_own_bias": [signed(bias) for bias in own_bias],
@@ -102,6 +100,15 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
             "t_missing_share": windows["missing_share"].map(percent),
         }
     )
+
+
+def row_counts(windows: pd.DataFrame) -> list[str]:
+    """Write the rows of each window, and how many are labelled where not all are."""
+    pairs = zip(windows["n"], windows["n_labelled"], strict=True)
+    return [
+        count(n) if pd.isna(known) or n == known else f"{count(n)}, {count(known)} labelled"
+        for n, known in pairs
+    ]
 
 
 def champion_changes(windows: pd.DataFrame) -> dict[int, str]:

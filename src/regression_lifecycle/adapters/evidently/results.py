@@ -94,7 +94,7 @@ def error_figures(target: pd.Series, prediction: pd.Series) -> dict[str, float]:
         Figures in the target's unit: ``rmse``, ``mae``, ``mean_error`` (prediction minus target),
         ``largest_error``, and the standard deviations ``mae_spread`` and ``mean_error_spread`` (0
         for one row). ``r2`` is there unless the target is constant, ``bias`` (share of the
-        target's sum) unless that sum is 0.
+        sum of absolute targets) unless every target is 0.
     """
     error = prediction - target
     size = error.abs()
@@ -110,8 +110,9 @@ def error_figures(target: pd.Series, prediction: pd.Series) -> dict[str, float]:
     spread = float(((target - target.mean()) ** 2).sum())
     if spread > 0:
         figures["r2"] = 1 - float((error**2).sum()) / spread
-    if target.sum() != 0:
-        figures["bias"] = float(error.sum() / target.sum())
+    total = float(target.abs().sum())
+    if total > 0:
+        figures["bias"] = float(error.sum()) / total
     return figures
 
 

@@ -37,12 +37,14 @@ from regression_lifecycle.core.evaluation.challenger import (
 from regression_lifecycle.core.evaluation.gate import Contestant, evaluate_gate
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
-from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     FloatArray,
     apply_adjustment,
+    level_kind,
 )
+from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window
 
 NO_CHALLENGE = ""
@@ -58,6 +60,7 @@ class History:
         rows: Rows of these windows, window after window, with timestamp, target and ``baseline``.
         bounds: First row of each window in ``rows``, and one more number for the end.
         label_delay: Time from an observation to its label; None if labels come at once.
+        parameters: How the windows were cut: says when one has labels enough.
         extras: By window what was computed once for all policies, such as ``drifted_share``.
     """
 
@@ -66,12 +69,27 @@ class History:
     rows: pd.DataFrame
     bounds: Sequence[int]
     label_delay: AnyDuration | None = None
+    parameters: WindowParameters | None = None
     extras: Sequence[Mapping[str, Any]] = ()
 
     @property
     def delay(self) -> AnyDuration:
         """Time from an observation to its label."""
         return self.label_delay or pd.Timedelta(0)
+
+    def is_final(self, place: int, at: pd.Timestamp) -> bool:
+        """Return whether the labels of a window had come at a moment, or were waited for no longer.
+
+        Args:
+            place: Position of the window.
+        """
+        window = self.windows[place]
+        if window.end + self.delay > at:
+            return False
+        overdue = self.problem.is_label_overdue(window.end, at)
+        return self.parameters is None or self.parameters.is_labelled(
+            window.n, window.n_labelled, overdue=overdue
+        )
 
     def span(self, place: int) -> slice:
         """Rows of the window at a position."""
@@ -135,7 +153,8 @@ def replay(
     Yields:
         After each window a row of ``backtest_history`` without the policy's name, with the sums
         that a summary needs (``n_known``, ``squares``, ``absolutes``, ``log_squares``,
-        ``sum_target``, ``sum_prediction``, ``covered``).
+        ``sum_target``, ``sum_absolute_target``, ``sum_prediction``,
+        ``covered``).
     """
     run = _Run(history, model_of, candidate, monitored, deployment, retraining)
     for position in range(len(history.windows)):
@@ -158,7 +177,7 @@ class _Run:
         self._candidate, self._retraining = candidate, retraining
         self._rules = candidate.rules_of(monitored)
         self._deployment = candidate.adjustment_of(deployment)
-        self._past = AdjustmentHistory(history.label_delay)
+        self._past = AdjustmentHistory(level_kind(history.problem), history.label_delay)
         self._served: list[dict[str, Any]] = []
         self._champion = 0
         # Since the champion's promotion.
@@ -175,7 +194,7 @@ class _Run:
         said = apply_adjustment(raw, adjustment, self._history.problem, self._deployment)
         target = table[self._history.problem.target].to_numpy(dtype="float64")
         prediction = said["prediction"].to_numpy()
-        self._past.add(window.end, version, target, raw, prediction)
+        self._past.add(window.start, window.end, version, ServedRows(target, raw, prediction))
         figures = measure_rows(
             pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
             self._history.problem.target,
@@ -192,6 +211,7 @@ class _Run:
             "model_version": version,
             "model_age_windows": position - self._champion,
             "level_factor": adjustment.level_factor,
+            "level_shift": adjustment.level_shift,
             # What is missing or was rejected is not replayed, so the rules about it are silent.
             "n_missing_rows": math.nan,
             "n_rejected": math.nan,
@@ -236,12 +256,11 @@ class _Run:
         }
 
     def _state(self, position: int, start: pd.Timestamp) -> PolicyState:
-        delay = self._history.delay
         own = [
             {**row, "status": "pending labels"}
-            if row["status"] == "complete" and row["end"] + delay > start
+            if row["status"] == "complete" and not self._history.is_final(place, start)
             else row
-            for row in self._served
+            for place, row in enumerate(self._served)
             if row["model_version"] == str(self._champion)
         ]
         since = None if self._attempted is None else position - self._attempted
@@ -255,10 +274,11 @@ class _Run:
 
     def _challenge(self, position: int, start: pd.Timestamp) -> tuple[GateDecision, int]:
         """Let the newest windows judge; also tells which model the challenger is."""
-        delay = self._history.delay
         champion = self._model_of(self._champion)
         known = [
-            window for window in self._history.windows[:position] if window.end + delay <= start
+            window
+            for place, window in enumerate(self._history.windows[:position])
+            if self._history.is_final(place, start)
         ]
         chosen = comparison_windows(
             known, champion.trained_until, self._retraining.measured_windows

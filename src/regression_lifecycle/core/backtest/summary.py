@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.metrics import compute_metrics, relative_bias
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 ORACLE = "oracle"
@@ -37,6 +37,7 @@ def summarise(
             "absolutes",
             "log_squares",
             "sum_target",
+            "sum_absolute_target",
             "sum_prediction",
         )
     }
@@ -51,9 +52,9 @@ def summarise(
         "rmse": math.sqrt(total["squares"] / n) if n else math.nan,
         "mae": total["absolutes"] / n if n else math.nan,
         "rmsle": math.sqrt(total["log_squares"] / n) if n else math.nan,
-        "bias": total["sum_prediction"] / total["sum_target"] - 1
-        if total["sum_target"] > 0
-        else math.nan,
+        "bias": relative_bias(
+            total["sum_prediction"], total["sum_target"], total["sum_absolute_target"]
+        ),
         "coverage": sum(step["covered"] for step in framed) / rows if rows else math.nan,
         "retrains": sum(1 for step in steps[1:] if step["promoted"]),
         "refused": sum(1 for step in steps if step["gate"] == "refuse"),

@@ -6,6 +6,7 @@ any of them by a value of its own.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -64,11 +65,12 @@ _QUARTERLY = _Rows(12, 2, 2, gate=16, retraining=16, training=24, window=6, drif
 _YEARLY = _Rows(10, 1, 1, gate=10, retraining=10, training=20, window=5, drift=10)
 
 
-def derive_defaults(problem: Problem) -> dict[str, Any]:
+def derive_defaults(problem: Problem, features: Collection[str] | None = None) -> dict[str, Any]:
     """Derive values for the configuration of a table.
 
     Args:
         problem: The table's description; no row of it is read.
+        features: Names of the features, if they are not the derived ones.
 
     Returns:
         Values by name, as YAML would give them:
@@ -77,6 +79,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         least 100 rows; None without a time.
         ``window_length``: 28 days, at least 20 rows; a year of months, three of quarters, ten of
         years; 100 rows without a time.
+        ``label_deadline``: how long missing labels are waited for: as long as a window.
         ``gap``: the horizon: what a fold leaves out between training and test.
         ``season``: the shortest of a week and 52 weeks (or some years, for rows of a month and
         more) that is no less than horizon and label delay, and that a row lies back; None where
@@ -88,7 +91,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         ``gate_rows``, ``retraining_rows``, ``training_rows``: fewest rows that are decided on or
         learnt from: 100, 28 and 50; less of rows that come slower than a day.
         ``window_rows``, ``drift_rows``: fewest rows of a window, and values of a column, that are
-        looked at: 10 and 20; 6 (5 of years) and 10 of rows of a month and more.
+        looked at: 10 and 20; 6 (5 of years) and 10 of rows of a month and more; of the values at
+        most three quarters of the rows of a window.
         ``fallback_share``: of the baseline that a gate tolerates: 0.2, or 0.5 where a key beside
         the time names series of which some are new.
         ``maximum_age``: of a champion: 84 days, at least 3 windows; 2 windows of rows of a month
@@ -96,10 +100,11 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         ``features``: the columns known in advance, the calendar parts that the frequency can
         tell apart, and a time index that carries a trend; of many series also the newest known
         value of the target and the one a season ago, which tell one series from another.
-        ``segments``: up to three columns known in advance that hold labels, and the weekday.
+        ``segments``: up to three columns known in advance that hold labels, and the weekday if it
+        is a feature.
         ``drift_columns``: all columns known in advance.
-        ``level_correction_windows``, ``interval_scale``: 2 and ``sqrt`` where the target cannot be
-        negative; 0 (off, since it is a factor) and ``constant`` where it can.
+        ``interval_scale``: ``sqrt`` where the target cannot be negative, ``constant`` where it
+        can.
     """
     step, rows = problem.frequency, problem.timestamp.rows
     pace = _pace(problem)
@@ -118,8 +123,9 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         for name in problem.columns_known_in_advance
         if problem.columns[name].type not in ("date", "datetime") and name not in problem.key
     ]
-    parts = _calendar_parts(problem)
+    parts = _calendar_parts(problem, columns)
     labels = [name for name in columns if problem.columns[name].holds_labels]
+    weekday = ["calendar_weekday"] if "weekday" in parts else []
     minimum = problem.columns[problem.target].minimum
     signed = minimum is None or minimum < 0
     return {
@@ -127,6 +133,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         if rows
         else duration_text(_YEAR if is_at_least(_YEAR, 100 * step) else 100 * step),
         "window_length": duration_text(window),
+        "label_deadline": duration_text(window),
         "gap": duration_text(problem.horizon),
         "season": None if season is None else duration_text(season),
         "block": duration_text(block),
@@ -135,13 +142,16 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "retraining_rows": pace.retraining,
         "training_rows": pace.training,
         "window_rows": pace.window,
-        "drift_rows": pace.drift,
+        # A window with a gap is compared too.
+        "drift_rows": min(pace.drift, steps_to_cover(window, step) * 3 // 4),
         "fallback_share": 0.5 if problem.series_columns else 0.2,
         "maximum_age": duration_text(age),
         "features": [*_features(columns, parts, step, rows), *_lags(problem, season)],
-        "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
+        "segments": [
+            *labels[:_SEGMENTS],
+            *(weekday if features is None or set(weekday) <= set(features) else []),
+        ],
         "drift_columns": columns,
-        "level_correction_windows": 0 if signed else 2,
         "interval_scale": "constant" if signed else "sqrt",
     }
 
@@ -174,8 +184,8 @@ def _season(problem: Problem) -> AnyDuration | None:
     return None if is_at_least(step, _YEAR_OF_WEEKS) else next(fitting, None)
 
 
-def _calendar_parts(problem: Problem) -> list[str]:
-    """Name the parts of the calendar that differ between rows, and that no column is called."""
+def _calendar_parts(problem: Problem, columns: list[str]) -> list[str]:
+    """Name the parts of the calendar that differ between rows, and that no feature is called."""
     if problem.timestamp.rows:
         return []
     longest_step: dict[str, AnyDuration] = {
@@ -187,7 +197,7 @@ def _calendar_parts(problem: Problem) -> list[str]:
     return [
         part
         for part, limit in longest_step.items()
-        if not is_at_least(problem.frequency, limit) and part not in problem.columns
+        if not is_at_least(problem.frequency, limit) and part not in columns
     ]
 
 

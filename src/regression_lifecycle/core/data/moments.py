@@ -1,4 +1,4 @@
-"""The time of a row: put together from raw columns, and told from a mistake."""
+"""The time of a row: put together from raw columns, told from a mistake, and written."""
 
 from __future__ import annotations
 
@@ -115,3 +115,16 @@ def find_stray_moments(
     first = moments[long[long < few].max(initial=-1) + 1]
     last = moments[long[long >= len(gaps) - few].min(initial=len(gaps))]
     return np.asarray(good & ((seconds < first) | (seconds > last)))
+
+
+def moment_text(moment: pd.Timestamp) -> str:
+    """Write a moment as short as it is: the date, and the time of day only if it is not midnight.
+
+    Returns:
+        For example ``2011-01-29`` or ``2011-01-29 06:00``.
+    """
+    if moment == moment.normalize():
+        return str(moment.date())
+    whole_minutes = moment == moment.floor("min")
+    text: str = moment.isoformat(sep=" ", timespec="minutes" if whole_minutes else "auto")
+    return text

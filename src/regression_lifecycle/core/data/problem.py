@@ -238,6 +238,8 @@ class Problem(StrictModel):
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
         label_delay: Time from an observation to its label; None if the label comes with it.
+        label_deadline: How long a window waits, after its end and ``label_delay``, for labels that
+            are missing; then it is judged on those that came. None waits for ever.
         key: Columns that name an observation; the timestamp alone by default.
         forbidden_columns: Columns that may never be features, each with the reason.
         columns: The contract, column by column.
@@ -251,6 +253,7 @@ class Problem(StrictModel):
     frequency: Duration
     horizon: Duration
     label_delay: Duration | None = None
+    label_deadline: Duration | None = None
     key: tuple[str, ...] = ()
     forbidden_columns: dict[str, str] = {}
     columns: dict[str, ColumnSpec] = Field(min_length=1)
@@ -301,11 +304,12 @@ class Problem(StrictModel):
                 raise ConfigurationError(
                     f"timestamp.{part}: column '{name}' must be of type integer"
                 )
-        lengths = (self.frequency, self.horizon, self.label_delay)
+        lengths = (self.frequency, self.horizon, self.label_delay, self.label_deadline)
         if self.timestamp.rows and any(isinstance(one, CalendarDuration) for one in lengths):
             raise ConfigurationError(
-                "with timestamp.rows there is no calendar, so frequency, horizon and label_delay "
-                "are no months, quarters or years; leave them out, or count rows in seconds"
+                "with timestamp.rows there is no calendar, so frequency, horizon, label_delay and "
+                "label_deadline are no months, quarters or years; leave them out, or count rows in "
+                "seconds"
             )
         for name in self.key:
             if name in self.forbidden_columns:
@@ -356,6 +360,19 @@ class Problem(StrictModel):
         """
         minimum: AnyDuration = self.horizon + (self.label_delay or pd.Timedelta(0))
         return minimum
+
+    def moment_text(self, moment: pd.Timestamp | str) -> str:
+        """Write a moment for people: ``row 2400`` where rows stand for the time."""
+        if self.timestamp.rows:
+            return f"row {(pd.Timestamp(moment) - pd.Timestamp(0)) // self.frequency}"
+        return str(moment)
+
+    def is_label_overdue(self, end: pd.Timestamp, at: pd.Timestamp) -> bool:
+        """Return whether labels of a window that ended at ``end`` are no longer waited for."""
+        if self.label_deadline is None:
+            return False
+        due = end + (self.label_delay or pd.Timedelta(0)) + self.label_deadline
+        return bool(due <= at)
 
     @property
     def columns_known_in_advance(self) -> list[str]:

@@ -110,14 +110,16 @@ WINDOW_HISTORY = HistoryTable(
         # Hashes of the rows' features and of their labels: what says that something changed.
         "features_fingerprint": "text",
         "labels_fingerprint": "text",
-        # The deployed prediction is the model's times this factor.
+        # The deployed prediction is the model's times this factor, plus this shift.
         "level_factor": "float",
+        "level_shift": "float",
         # Figures of the deployed prediction, in the target's unit or as shares.
         **dict.fromkeys(WINDOW_METRICS, "float"),
         "baseline_rmse": "float",
         "baseline_mae": "float",
         # Sums over the labelled rows; the bias over several windows is made of them.
         "sum_target": "float",
+        "sum_absolute_target": "float",
         "sum_prediction": "float",
         "sum_raw_prediction": "float",
         # Share of labelled rows inside the prediction interval, and its mean width.
@@ -184,6 +186,7 @@ SEGMENT_HISTORY = HistoryTable(
         "rmse": "float",
         "bias": "float",
         "sum_target": "float",
+        "sum_absolute_target": "float",
         "sum_prediction": "float",
     },
 )
@@ -223,6 +226,7 @@ PREDICTIONS = HistoryTable(
         "window_index": "integer",
         "raw_prediction": "float",
         "level_factor": "float",
+        "level_shift": "float",
         "prediction": "float",
         "lower": "float",
         "upper": "float",
@@ -253,6 +257,7 @@ SERVICE_PREDICTIONS = HistoryTable(
         "trained_until": "datetime",
         "raw_prediction": "float",
         "level_factor": "float",
+        "level_shift": "float",
         "prediction": "float",
         "lower": "float",
         "upper": "float",
@@ -284,6 +289,7 @@ ADJUSTMENTS = HistoryTable(
         # Start of the window from which on it is served.
         "valid_from": "datetime",
         "level_factor": "float",
+        "level_shift": "float",
         # Conformal quantile of the scaled absolute error; missing without an interval.
         "interval_width": "float",
     },
@@ -304,6 +310,7 @@ BACKTEST_HISTORY = HistoryTable(
         "model_version": "text",
         "model_age_windows": "integer",
         "level_factor": "float",
+        "level_shift": "float",
         "rmse": "float",
         "mae": "float",
         "rmsle": "float",

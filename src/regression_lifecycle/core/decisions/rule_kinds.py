@@ -22,6 +22,7 @@ from regression_lifecycle.core.decisions.rules import (
     WindowRule,
 )
 from regression_lifecycle.core.durations import Duration, usual_length
+from regression_lifecycle.core.metrics import relative_bias
 
 _DAY = pd.Timedelta("1 day")
 
@@ -35,7 +36,7 @@ class PerformanceRule(WindowRule):
         metric: Error of what was served.
         relative_to: ``baseline``: the naive forecast's error in the same window;
             ``first_windows``: the mean error of the first ``reference_windows`` windows after the
-            training; ``target_mean``: the mean target of the window.
+            training; ``target_mean``: the mean size of the target in the window.
         maximum: Share of it above which a window is in trouble.
         reference_windows: See ``relative_to``.
     """
@@ -53,7 +54,7 @@ class PerformanceRule(WindowRule):
         words = {
             "baseline": "the baseline's",
             "first_windows": f"that of the first {figures['reference_windows']} windows",
-            "target_mean": "the mean target",
+            "target_mean": "the mean size of the target",
         }
         return f"{figures['metric']} as a share of {words[figures['relative_to']]}"
 
@@ -77,7 +78,7 @@ class PerformanceRule(WindowRule):
             case "baseline":
                 return float(row[f"baseline_{self.metric}"])
             case "target_mean":
-                return _ratio(row["sum_target"], row["n_labelled"])
+                return _ratio(row["sum_absolute_target"], row["n_labelled"])
             case "first_windows":
                 first = [float(window[self.metric]) for window in windows[: self.reference_windows]]
                 return sum(first) / len(first) if len(first) == self.reference_windows else math.nan
@@ -95,7 +96,7 @@ class BiasRule(WindowRule):
             last by themselves, so ``violations`` has no part in them.
         prediction: ``model``: of the model itself, before the level correction hides it;
             ``served``: of what was served.
-        maximum: Absolute bias (a share of the targets' sum) above which it fires.
+        maximum: Absolute bias (a share of the sum of absolute targets) above which it fires.
     """
 
     kind: Literal["bias"]
@@ -168,10 +169,8 @@ class BiasRule(WindowRule):
 
     def _bias(self, windows: Sequence[WindowRow]) -> float:
         column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
-        predicted, observed = (
-            sum(float(row[name]) for row in windows) for name in (column, "sum_target")
-        )
-        return _ratio(predicted, observed) - 1
+        names = (column, "sum_target", "sum_absolute_target")
+        return relative_bias(*(sum(float(row[name]) for row in windows) for name in names))
 
 
 class CoverageRule(WindowRule):
@@ -216,10 +215,12 @@ class ScheduleRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Both ages."""
-        return (
-            f"the newest training row is {figures['value']:.1f} days old, "
-            f"{figures['threshold']:g} days are the limit"
-        )
+        age, limit = figures["value"], figures["threshold"]
+        if limit >= 1:
+            return f"the newest training row is {age:.1f} days old, {limit:g} days are the limit"
+        # Without a time seconds count rows.
+        age, limit = (f"{days * 86_400:,.0f} seconds" for days in (age, limit))
+        return f"the newest training row is {age} old, {limit} are the limit"
 
     @property
     def limit(self) -> float:

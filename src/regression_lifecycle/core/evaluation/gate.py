@@ -157,7 +157,9 @@ def evaluate_gate(
             newer = rows[rows[problem.timestamp.name] > champion.trained_until]
         compared = _compare(newer, CHAMPION, version, problem, parameters.comparison)
         if len(rows) and newer.empty:
-            compared = Reason("no_new_rows", {"trained_until": str(champion.trained_until)})
+            compared = Reason(
+                "no_new_rows", {"trained_until": problem.moment_text(champion.trained_until)}
+            )
         opponent = {"opponent": CHAMPION, "champion_version": version}
         # Without a row there is nothing to add to what the first comparison said.
         checks = checks if len(rows) else []

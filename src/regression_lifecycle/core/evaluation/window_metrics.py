@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.evaluation.holdout import segment_label
-from regression_lifecycle.core.metrics import WINDOW_METRICS, compute_metrics, mae, rmse
+from regression_lifecycle.core.metrics import (
+    WINDOW_METRICS,
+    compute_metrics,
+    mae,
+    relative_bias,
+    rmse,
+)
 
 
 def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
@@ -38,6 +44,7 @@ def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
         "baseline_rmse": rmse(observed[compared], naive[compared]),
         "baseline_mae": mae(observed[compared], naive[compared]),
         "sum_target": float(observed.sum()),
+        "sum_absolute_target": float(np.abs(observed).sum()),
         "sum_prediction": float(said.sum()),
         "sum_raw_prediction": float(raw.sum()),
         "coverage": float(inside[framed].mean()) if framed.any() else math.nan,
@@ -52,8 +59,8 @@ def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -
         rows: Target, ``prediction`` and the segment columns; only labelled rows count.
 
     Returns:
-        ``segment``, ``value``, ``n``, ``rmse``, ``bias``, ``sum_target`` and ``sum_prediction``,
-        one row per segment and value.
+        ``segment``, ``value``, ``n``, ``rmse``, ``bias``, ``sum_target``,
+        ``sum_absolute_target`` and ``sum_prediction``, one row per segment and value.
     """
     known = rows[rows[target].notna() & rows["prediction"].notna()]
     tables = []
@@ -64,6 +71,7 @@ def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -
                 "n": 1,
                 "squares": (known["prediction"] - known[target]) ** 2,
                 "sum_target": known[target],
+                "sum_absolute_target": known[target].abs(),
                 "sum_prediction": known["prediction"],
             }
         )
@@ -74,9 +82,23 @@ def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -
         return pd.DataFrame(columns=["segment", "value", "n", "rmse", "bias"])
     table = pd.concat(tables, ignore_index=True)
     table["rmse"] = np.sqrt(table.pop("squares") / table["n"])
-    positive = table["sum_target"].where(table["sum_target"] > 0)
-    table["bias"] = table["sum_prediction"] / positive - 1
+    table["bias"] = bias_of_sums(table)
     return table
+
+
+def bias_of_sums(rows: pd.DataFrame, prediction: str = "sum_prediction") -> pd.Series:
+    """Compute the bias of windows, segments, or several of them together.
+
+    Args:
+        rows: ``sum_target``, ``sum_absolute_target`` and the sums of predictions.
+        prediction: Name of the column with the sums of predictions.
+
+    Returns:
+        Shares on the index of ``rows``, missing where there is none.
+    """
+    names = [prediction, "sum_target", "sum_absolute_target"]
+    sums = rows[names].itertuples(index=False)
+    return pd.Series([relative_bias(*map(float, row)) for row in sums], rows.index, "float64")
 
 
 def segment_extremes(segments: pd.DataFrame, minimum_rows: int) -> dict[str, Any]:

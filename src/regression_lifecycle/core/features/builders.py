@@ -101,15 +101,49 @@ def features_for(
     """
     if recipe == made_by:
         return rows
-    try:
-        recipe.check(problem)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"the champion's own features are not allowed any more: {error}. Take the alias "
-            "'champion' off that version; the candidate is then compared with the baseline"
-        ) from None
+    require_champion_allowed(recipe, problem)
     keys = list(problem.key_columns)
     table: pd.DataFrame = build_features(observations, problem, recipe)
     return rows[keys].merge(
         table.drop(columns=[problem.target]), on=keys, how="left", validate="one_to_one"
     )
+
+
+def require_champion_allowed(recipe: FeatureRecipe, problem: Problem) -> None:
+    """Refuse a champion whose features the problem does not allow any more, and say what to do.
+
+    Raises:
+        ConfigurationError: If one would leak under a horizon or a label delay that grew.
+    """
+    try:
+        recipe.check(problem)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"the champion's own features are not allowed any more: {error}. Take the alias "
+            f"'champion' off that version of the model '{problem.name}' in MLflow and run "
+            "`kedro run`: the candidate is then compared with the baseline"
+        ) from None
+
+
+def add_lacking_features(
+    rows: pd.DataFrame, recipe: FeatureRecipe, observations: pd.DataFrame, problem: Problem
+) -> pd.DataFrame:
+    """Add the features of a recipe to rows that were made by another one.
+
+    Args:
+        rows: Rows of a feature table; what they have under a feature's name stays.
+        observations: What features are made from.
+
+    Returns:
+        The rows, in the same order.
+    """
+    lacking = tuple(
+        feature for feature in recipe.features if not {*feature.output_names()} <= {*rows.columns}
+    )
+    if rows.empty or not lacking:
+        return rows
+    made = FeatureRecipe(features=lacking)
+    table: pd.DataFrame = build_features(observations, problem, made)
+    keys = list(problem.row_order)
+    names = [name for name in made.feature_names if name not in rows]
+    return rows.merge(table[[*keys, *names]], on=keys, how="left", validate="one_to_one")

@@ -26,9 +26,10 @@ def write_model_card(
         "",
         f"- **Predicts** `{problem.target}`, up to {duration_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
-        f"- **Trained on** {metadata.n_rows:,} rows, {metadata.trained_from} to "
-        f"{metadata.trained_until}",
-        _judged(decision),
+        f"- **Trained on** {metadata.n_rows:,} rows, "
+        f"{problem.moment_text(metadata.trained_from)} to "
+        f"{problem.moment_text(metadata.trained_until)}",
+        _judged(decision, problem),
         f"- **Decision** {decision.decision}: {line(decision.reasons)}",
         f"- **Fingerprint** `{metadata.fingerprint}` (data `{metadata.data_fingerprint}`)",
         "",
@@ -63,10 +64,12 @@ def write_model_card(
     return "\n".join(lines) + "\n"
 
 
-def _judged(decision: GateDecision) -> str:
+def _judged(decision: GateDecision, problem: Problem) -> str:
     if not decision.n_rows:
         return "- **Judged on** nothing: no row was new to both models"
-    span = f"{decision.n_rows:,} later rows, {decision.judged_from} to {decision.judged_until}"
+    moments = decision.judged_from, decision.judged_until
+    first, last = map(problem.moment_text, moments)
+    span = f"{decision.n_rows:,} later rows, {first} to {last}"
     challenger = decision.challenger_fingerprint
     if challenger in ("", decision.candidate_fingerprint):
         return f"- **Judged on** {span}"

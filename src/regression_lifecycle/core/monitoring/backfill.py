@@ -18,6 +18,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     FloatArray,
     apply_adjustment,
+    level_kind,
 )
 
 
@@ -47,9 +48,15 @@ class Adjuster:
         """Return an adjuster that can learn more while this one stays as it is."""
         return Adjuster(self.history.copy(), self.problem, self.parameters)
 
-    def learn(self, end: pd.Timestamp, version: str, predictions: pd.DataFrame) -> None:
+    def learn(
+        self,
+        start: pd.Timestamp,
+        end: pd.Timestamp,
+        version: str,
+        predictions: pd.DataFrame,
+    ) -> None:
         """Remember what a version served in a window, as rows of ``predictions``."""
-        self.history.add(end, version, *_served_rows(predictions))
+        self.history.add(start, end, version, _served_rows(predictions))
 
 
 def prepare_adjuster(
@@ -71,14 +78,15 @@ def prepare_adjuster(
     Returns:
         What adjusts the predictions of the planned windows.
     """
-    history = AdjustmentHistory(logged.problem.label_delay)
+    history = AdjustmentHistory(level_kind(logged.problem), logged.problem.label_delay)
     own = recorded_windows[recorded_windows["problem"] == logged.problem.name]
     labelled = own[(own["n_labelled"] > 0) & own["window"].isin(windows["window"])]
     planned = set(zip(window_plan["window"], window_plan["model_version"], strict=True))
     for row in newest_revisions(labelled).to_dict("records"):
         window, version = str(row["window"]), str(row["model_version"])
         if (window, version) not in planned:
-            history.add_stored(row["end"], version, partial(_read_served, logged, window, version))
+            read = partial(_read_served, logged, window, version)
+            history.add_stored(row["start"], row["end"], version, read)
     return Adjuster(history, logged.problem, parameters)
 
 
@@ -130,12 +138,13 @@ def backfill_predictions(
                 window_index=window["window_index"],
                 raw_prediction=raw,
                 level_factor=adjustment.level_factor,
+                level_shift=adjustment.level_shift,
                 baseline=missing["baseline"].to_numpy(),
                 target=missing[problem.target].to_numpy(),
             )
             table = PREDICTIONS.frame(pd.concat([table, PREDICTIONS.frame(made)]))
         tables.append(table)
-        adjuster.learn(window["end"], version, table)
+        adjuster.learn(window["start"], window["end"], version, table)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -159,11 +168,12 @@ def compute_next_adjustment(
     if champion is None or windows.empty:
         return ADJUSTMENTS.frame()
     adjuster = adjuster.copy()
-    ends = windows.set_index("window")["end"]
+    bounds = windows.set_index("window")[["start", "end"]]
     for (window, served_by), part in window_predictions.groupby(
         ["window", "model_version"], sort=False
     ):
-        adjuster.learn(ends[window], str(served_by), part)
+        start, end = bounds.loc[window]
+        adjuster.learn(start, end, str(served_by), part)
     newest = windows.iloc[-1]
     over = newest["end"] <= newest["as_of"]
     valid_from = newest["end"] if over else newest["start"]
@@ -176,6 +186,7 @@ def compute_next_adjustment(
                 "model_version": version,
                 "valid_from": valid_from,
                 "level_factor": adjustment.level_factor,
+                "level_shift": adjustment.level_shift,
                 "interval_width": adjustment.interval_width,
             }
         ]

@@ -29,6 +29,7 @@ _ANSWER = [
     "trained_until",
     "raw_prediction",
     "level_factor",
+    "level_shift",
     "prediction",
     "lower",
     "upper",

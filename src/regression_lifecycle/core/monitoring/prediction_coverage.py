@@ -70,7 +70,7 @@ class PredictionCoverage:
         """Count what a version answers for.
 
         Args:
-            window: A window with ``n``, ``n_labelled`` and ``status``.
+            window: A window with ``end``, ``n``, ``n_labelled``, ``status`` and ``as_of``.
             rows: Its known rows with ``row_key`` and the target.
             version: The model version.
 
@@ -90,7 +90,8 @@ class PredictionCoverage:
         if n < self.parameters.minimum_rows:
             status = "underpopulated" if n else "empty"
         elif status in ("complete", "pending labels"):
-            known = labelled / n >= self.parameters.labelled_share
+            overdue = self.problem.is_label_overdue(window["end"], window["as_of"])
+            known = self.parameters.is_labelled(n, labelled, overdue=overdue)
             status = "complete" if known else "pending labels"
         return {**window, "n": n, "n_labelled": labelled, "status": status}
 

@@ -29,8 +29,8 @@ class BatchPredictions:
         n_rejected: Rows that were set aside.
         path: Where it is.
         read: Reads its rows from a first moment to a last one, and some around them, in pieces:
-            timestamp, the rest of the key, ``raw_prediction``, ``level_factor``, ``prediction``,
-            ``lower`` and ``upper``.
+            timestamp, the rest of the key, ``raw_prediction``, ``level_factor``,
+            ``level_shift``, ``prediction``, ``lower`` and ``upper``.
     """
 
     batch: str

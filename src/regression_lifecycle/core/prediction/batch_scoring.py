@@ -22,13 +22,13 @@ from regression_lifecycle.core.data.quarantine import (
 from regression_lifecycle.core.durations import (
     CalendarDuration,
     Duration,
-    period_start,
     whole_steps,
 )
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     ModelError,
 )
+from regression_lifecycle.core.features.builders import require_champion_allowed
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
@@ -38,8 +38,9 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     apply_adjustment,
 )
 
-# Batches cut from the end of the data begin at multiples of their length from a Monday on.
+# Without a start batches begin at multiples of their length from a Monday or a New Year on.
 _MONDAY = pd.Timestamp("1970-01-05")
+_NEW_YEAR = pd.Timestamp("1970-01-01")
 _LISTED_REASONS = 10
 # What a model makes of more rows at once does not fit into the processor's cache, and is slower.
 _ROWS_AT_ONCE = 20_000
@@ -96,7 +97,8 @@ class ScoredPiece(NamedTuple):
     Attributes:
         batch: Name of the batch.
         rows: Timestamp, the rest of the key, ``raw_prediction``, ``level_factor``,
-            ``prediction``, ``lower`` and ``upper`` in the target's unit, sorted by time.
+            ``level_shift``, ``prediction``, ``lower`` and ``upper`` in the target's unit,
+            sorted by time.
         rejected: Rows that cannot be used, as text, with ``raw_row`` and ``rejection_reason``.
     """
 
@@ -131,6 +133,7 @@ class ScoringRows:
 
     def pieces(self) -> Iterator[BatchPiece]:
         """Read the rows with their features, piece by piece."""
+        require_champion_allowed(self.champion.metadata.recipe, self.problem)
         reader = BatchReader(
             self.champion.metadata.recipe,
             self.problem,
@@ -245,10 +248,10 @@ class ScoringRun:
             return pd.Series(self.start, index=stamps.index)
         origin = self.parameters.start or _MONDAY
         if isinstance(length, CalendarDuration):
-            if self.parameters.start is None:
-                origin = period_start(stamps.min(), length)
-            batch = whole_steps(origin, stamps, length)
-            return batch.map(lambda number: origin + number * length).astype("datetime64[us]")
+            origin = self.parameters.start or _NEW_YEAR
+            number = whole_steps(origin, stamps, length)
+            starts = {step: origin + step * length for step in number.unique()}
+            return number.map(starts).astype("datetime64[us]")
         return origin + (stamps - origin) // length * length
 
     def _name(self, start: Any) -> str:
@@ -268,14 +271,16 @@ class ScoringRun:
         moments = own["valid_from"].drop_duplicates().sort_values()
         # Rows between two moments share what was known at the first of them.
         period = moments.searchsorted(stamps, side="right")
-        parts, factors = [], np.ones(len(rows))
+        parts, levels = [], np.tile([1.0, 0.0], (len(rows), 1))
         for number in np.unique(period):
             inside = period == number
             at = moments.iloc[number - 1] if number else pd.Timestamp.min
             adjustment = adjustment_of(own, self.model_version, at)
             parts.append(apply_adjustment(raw[inside], adjustment, self.problem, self.adjustment))
-            factors[inside] = adjustment.level_factor
-        given = rows[list(self.problem.row_order)].assign(raw_prediction=raw, level_factor=factors)
+            levels[inside] = adjustment.level_factor, adjustment.level_shift
+        given = rows[list(self.problem.row_order)].assign(
+            raw_prediction=raw, level_factor=levels[:, 0], level_shift=levels[:, 1]
+        )
         return pd.concat([given, pd.concat(parts, ignore_index=True)], axis="columns")
 
 

@@ -1,16 +1,17 @@
 """What is served besides the model itself: a level correction and a prediction interval.
 
 Both are learnt from the windows that were served before, on labels that were known when the
-window began; neither needs a fit. Served is ``model x level factor``, held inside the bounds that
-the contract gives the target.
+window began; neither needs a fit. Served is ``model x level factor + level shift``, held inside
+the bounds that the contract gives the target. Targets that cannot be negative have a factor and no
+shift, all others a shift and no factor.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
 
 FloatArray = npt.NDArray[np.float64]
+_FEWEST_TRIALS = 2
 
 
 def _rank(n: int, level: float) -> int:
@@ -30,20 +32,21 @@ def _rank(n: int, level: float) -> int:
 
 
 class LevelCorrection(StrictModel):
-    """Follow the level of the target between two retrainings.
+    """Follow the level of the target between two retrainings, as far as that has helped before.
 
     Attributes:
-        windows: Newest labelled windows of the deployed model that are looked at; 0 switches
+        windows: Newest labelled windows of the deployed model whose level is followed; 0 switches
             the correction off.
         decay: Weight of a window relative to the next younger one.
-        shrinkage: How much a factor of one weighs against what was seen; 0 believes the windows.
-        minimum_factor: The factor is never below it.
-        maximum_factor: The factor is never above it.
+        evidence_windows: Newest labelled windows on which the correction must have made the
+            error smaller.
+        minimum_factor: A factor is never below it.
+        maximum_factor: A factor is never above it.
     """
 
     windows: int = Field(2, ge=0)
     decay: float = Field(0.6, gt=0, le=1)
-    shrinkage: float = Field(0.5, ge=0)
+    evidence_windows: int = Field(8, ge=_FEWEST_TRIALS)
     minimum_factor: float = Field(0.5, gt=0, le=1)
     maximum_factor: float = Field(2.0, ge=1)
 
@@ -82,6 +85,24 @@ class AdjustmentParameters(StrictModel):
     interval: PredictionInterval = PredictionInterval()
 
 
+LevelKind = Literal["factor", "shift", "none"]
+"""How a level is followed: times a number, plus a number, or not at all."""
+
+
+def level_kind(problem: Problem) -> LevelKind:
+    """Return how the level of a target is followed.
+
+    Args:
+        problem: Gives the bounds of the target.
+
+    Returns:
+        ``factor`` where the contract rules negative targets out; ``shift`` where it does not,
+        since sums around zero have no ratio.
+    """
+    minimum = problem.columns[problem.target].minimum
+    return "factor" if minimum is not None and minimum >= 0 else "shift"
+
+
 @dataclass(frozen=True)
 class Adjustment:
     """What is known about a model's level and errors when a window begins.
@@ -89,10 +110,12 @@ class Adjustment:
     Attributes:
         level_factor: The model's prediction is multiplied by it.
         interval_width: Conformal quantile of the scaled absolute error; NaN without an interval.
+        level_shift: In the target's unit; added to the model's prediction.
     """
 
     level_factor: float = 1.0
     interval_width: float = math.nan
+    level_shift: float = 0.0
 
 
 def adjustment_of(
@@ -107,47 +130,95 @@ def adjustment_of(
             used. None for the newest.
 
     Returns:
-        The factor that the version learnt from its own windows, 1 as long as it has none, and
+        The level that the version learnt from its own windows, none as long as it has none, and
         the interval width that was learnt last, from the windows of every version.
     """
     valid = adjustments if at is None else adjustments[adjustments["valid_from"] <= at]
     newest = valid.sort_values("valid_from", kind="stable")
-    own = newest.loc[newest["model_version"] == version, "level_factor"].dropna()
+    own = newest[newest["model_version"] == version]
+    factors, shifts = own["level_factor"].dropna(), own["level_shift"].dropna()
     widths = newest["interval_width"]
     return Adjustment(
-        float(own.iloc[-1]) if len(own) else 1.0,
-        float(widths.iloc[-1]) if len(widths) else math.nan,
+        level_factor=float(factors.iloc[-1]) if len(factors) else 1.0,
+        interval_width=float(widths.iloc[-1]) if len(widths) else math.nan,
+        level_shift=float(shifts.iloc[-1]) if len(shifts) else 0.0,
     )
 
 
-def level_factor(windows: Sequence[Mapping[str, Any]], parameters: LevelCorrection) -> float:
-    r"""Compare what came with what the model said, over its newest windows.
+class LevelSums(NamedTuple):
+    r"""What the level of one window needs, over its labelled rows.
+
+    Each row has the error :math:`e` (target minus the model's prediction) and a basis :math:`x`
+    that the correction is a multiple of: the prediction itself for a factor, 1 for a shift.
+
+    Attributes:
+        error: :math:`\sum e`.
+        basis: :math:`\sum x`.
+        product: :math:`\sum x e`.
+        square: :math:`\sum x^2`.
+    """
+
+    error: float
+    basis: float
+    product: float
+    square: float
+
+
+def level_sums(target: FloatArray, raw: FloatArray, kind: LevelKind) -> LevelSums:
+    """Sum up what the level of one window needs.
 
     Args:
-        windows: Windows that the model served since it was trained, the oldest first, each with
-            ``sum_target`` and ``sum_raw_prediction`` over its labelled rows; only windows whose
-            labels were known at the moment of prediction.
-        parameters: How many windows, and how much they are believed.
+        target: Labels, NaN where unknown, shape (n,).
+        raw: The model's own predictions, shape (n,).
+        kind: How the level is followed.
+    """
+    known = np.isfinite(target) & np.isfinite(raw)
+    error = target[known] - raw[known]
+    basis = raw[known] if kind == "factor" else np.ones_like(error)
+    return LevelSums(
+        float(error.sum()), float(basis.sum()), float(basis @ error), float(basis @ basis)
+    )
+
+
+def followed_level(newest_first: Sequence[LevelSums], parameters: LevelCorrection) -> float:
+    """Compare what came with what the model said, over its newest windows.
+
+    Args:
+        newest_first: Windows that the model served since it was trained.
+        parameters: How many of them, and their weights.
 
     Returns:
-        :math:`(S + s Q) / ((1 + s) Q)` with the weighted sums :math:`S` of targets and :math:`Q`
-        of predictions and the shrinkage :math:`s`, within the bounds; 1 if nothing is known, and
-        where targets sum to less than nothing, since a factor has no meaning there.
+        Weighted sum of errors over weighted sum of the basis: the share, or the amount in the
+        target's unit, by which the model was too low; 0 where nothing is known.
     """
-    newest = list(reversed(windows))[: parameters.windows]
+    newest = newest_first[: parameters.windows]
     weights = [parameters.decay**age for age in range(len(newest))]
-    observed = _weighted(weights, newest, "sum_target")
-    predicted = _weighted(weights, newest, "sum_raw_prediction")
-    if not (observed >= 0 and predicted > 0):
-        return 1.0
-    factor = (observed + parameters.shrinkage * predicted) / (
-        (1 + parameters.shrinkage) * predicted
-    )
-    return min(max(factor, parameters.minimum_factor), parameters.maximum_factor)
+    error = sum(weight * one.error for weight, one in zip(weights, newest, strict=True))
+    basis = sum(weight * one.basis for weight, one in zip(weights, newest, strict=True))
+    if not basis > 0:
+        return 0.0
+    return error / basis
 
 
-def _weighted(weights: Sequence[float], windows: Sequence[Mapping[str, Any]], name: str) -> float:
-    return sum(weight * float(row[name]) for weight, row in zip(weights, windows, strict=True))
+def proven_share(trials: Sequence[tuple[float, LevelSums]]) -> float:
+    r"""Find how much of a followed level would have helped in the windows that came after it.
+
+    Args:
+        trials: By window the level :math:`c` that was known when it began, and its sums.
+
+    Returns:
+        The share :math:`w` from 0 to 1 of the followed levels that makes the squared errors of
+        all these rows least, :math:`\sum c \sum x e / \sum c^2 \sum x^2`, its numerator less
+        its standard error. 0 for fewer than two trials, and where the correction did not make
+        the errors smaller.
+    """
+    products = np.array([level * sums.product for level, sums in trials])
+    squares = sum(level**2 * sums.square for level, sums in trials)
+    if len(trials) < _FEWEST_TRIALS or not squares > 0:
+        return 0.0
+    # Of noise half of all sums are positive; without the deduction each of them would be believed.
+    deduction = float(products.std(ddof=1)) * math.sqrt(len(trials))
+    return min(max((float(products.sum()) - deduction) / squares, 0.0), 1.0)
 
 
 def interval_width(
@@ -184,7 +255,7 @@ def apply_adjustment(
 
     Args:
         raw: The model's predictions, shape (n,).
-        adjustment: Level factor and interval width.
+        adjustment: Level and interval width.
         problem: Gives the bounds of the target.
         parameters: How the interval is scaled.
 
@@ -195,7 +266,7 @@ def apply_adjustment(
     spec = problem.columns[problem.target]
     low = -np.inf if spec.minimum is None else spec.minimum
     high = np.inf if spec.maximum is None else spec.maximum
-    prediction = np.clip(raw * adjustment.level_factor, low, high)
+    prediction = np.clip(raw * adjustment.level_factor + adjustment.level_shift, low, high)
     half = adjustment.interval_width * _scale(prediction, parameters.interval)
     return pd.DataFrame(
         {

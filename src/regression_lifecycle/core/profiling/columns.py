@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from regression_lifecycle.core.data.problem import NUMERIC_TYPES, ColumnType
+from regression_lifecycle.core.data.values import TRUE_WORDS
 from regression_lifecycle.core.profiling import spelling
 
 # Labels that a list is closed by, and rows that each of them needs on average.
@@ -18,7 +19,6 @@ _ALLOWED, _ROWS_PER_LABEL = 12, 20
 # The encoder makes a feature of every label.
 _MOST_LABELS = 100
 _MISSING_TOKENS = 3
-_EXACT_INTEGER = 2**53
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _read_text(name: str, text: pd.Series, decimal_comma: bool | None) -> ReadCo
     truth = spelling.find_truth(filled)
     if truth is not None:
         yes, no = truth
-        is_true = filled.str.lower().isin({"true", "t", "yes", "y", *(v.lower() for v in yes)})
+        is_true = filled.str.lower().isin({*TRUE_WORDS, *(v.lower() for v in yes)})
         return read("boolean", is_true.astype("float64"), true_values=yes, false_values=no)
     form = None if _are_codes(filled) else spelling.find_number_form(filled, decimal_comma)
     if form is not None:

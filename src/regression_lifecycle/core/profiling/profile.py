@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 from scipy.special import ndtr
 
+from regression_lifecycle.core.durations import read_duration
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     DataContractError,
@@ -137,13 +138,14 @@ def profile_table(
 
     Raises:
         ConfigurationError: If a column that is named is not there or cannot be what it is said to
-            be.
+            be, or a length of time is none.
         DataContractError: If the table is too small, or its target too poor, to learn from.
     """
     table = table.reset_index(drop=True)
     table.columns = table.columns.map(str)
     named = None if known_in_advance == ALL else known_in_advance
     _check_names(table, target, time=time, key=key, known_in_advance=named)
+    _check_durations(horizon=horizon, label_delay=label_delay)
     columns = read_columns(table)
     columns[target] = _checked_target(columns[target])
     notes: list[str] = []
@@ -257,6 +259,15 @@ def _check_names(table: pd.DataFrame, target: str, **named: Sequence[str] | None
                     f"--{option}: '{name}' is a column of the tables that predictions are kept in; "
                     "rename it in the file"
                 )
+
+
+def _check_durations(**given: str | None) -> None:
+    for place, text in given.items():
+        try:
+            if text is not None:
+                read_duration(text)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--{place.replace('_', '-')}: {error}") from None
 
 
 def _checked_target(column: ReadColumn) -> ReadColumn:

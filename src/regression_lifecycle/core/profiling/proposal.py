@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from regression_lifecycle.core.data.defaults import derive_defaults
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import duration_text, read_duration, steps_to_cover
 from regression_lifecycle.core.profiling.profile import TableProfile
 
 # What conf/base asks of a holdout. A smaller one gets more rows and shorter blocks.
 _SHARE, _LARGER_SHARE = 0.2, 0.3
-_GATE_ROWS, _GATE_BLOCKS = 100, 8
-_BLOCK_ROWS, _BLOCK_ROWS_WITHOUT_TIME = 7, 25
+_GATE_BLOCKS = 8
 _FOLDS, _FEWEST_FOLD_ROWS = 5, 5
 _REJECTED = 0.01
 
@@ -29,12 +29,14 @@ def propose_parameters(profile: TableProfile, description: str = "") -> dict[str
         Sections of the parameters by name, as YAML would give them: ``problem``, and of the others
         only what differs from ``conf/base`` because the table is small, irregular or dirty.
     """
+    problem = _problem(profile, description)
+    holdout = _holdout(profile, problem)
     sections = {
-        "problem": _problem(profile, description),
+        "problem": problem,
         "ingestion": _ingestion(profile),
-        "preprocessing": _preprocessing(profile),
-        "training": _training(profile),
-        "evaluation": _evaluation(profile),
+        "preprocessing": _preprocessing(holdout),
+        "training": _training(profile, holdout),
+        "evaluation": _evaluation(profile, holdout),
     }
     return {name: section for name, section in sections.items() if section}
 
@@ -93,70 +95,78 @@ def _ingestion(profile: TableProfile) -> dict[str, Any]:
     return found
 
 
-def holdout_share(profile: TableProfile) -> float:
-    """Share of the rows that judges: more of a table that is small."""
-    enough_rows = _SHARE * profile.n_labelled >= _GATE_ROWS
-    enough_blocks = _SHARE * profile.n_times >= _GATE_BLOCKS * _block_rows(profile)
-    return _SHARE if enough_rows and enough_blocks else _LARGER_SHARE
+@dataclass(frozen=True)
+class _Holdout:
+    """The newest rows, which judge.
+
+    Attributes:
+        share: Of all rows: more of a table that is small.
+        rows: Rows with a target in it.
+        times: Different times in it.
+        asked_rows: Fewest rows that the gate decides on, as derived from the description.
+        block_times: Times in a block of the gate's comparison, likewise.
+        gap_times: Times that are left out between training and test.
+        step: The frequency.
+    """
+
+    share: float
+    rows: float
+    times: float
+    asked_rows: int
+    block_times: int
+    gap_times: int
+    step: Any
 
 
-def _block_rows(profile: TableProfile) -> int:
-    """Times in a block of the gate's comparison, as it is derived from the table."""
-    if profile.frequency is None:
-        return _BLOCK_ROWS_WITHOUT_TIME
-    try:
-        return max(_BLOCK_ROWS, int(pd.Timedelta("7 days") / pd.Timedelta(profile.frequency.text)))
-    except ValueError:  # months and years
-        return _BLOCK_ROWS
+def _holdout(profile: TableProfile, problem: dict[str, Any]) -> _Holdout:
+    described = Problem.model_validate({"name": "table", **problem})
+    derived = derive_defaults(described)
+    step = described.frequency
+    asked_rows = int(derived["gate_rows"])
+    block_times = steps_to_cover(read_duration(derived["block"]), step)
+    enough = (
+        _SHARE * profile.n_labelled >= asked_rows
+        and _SHARE * profile.n_times >= _GATE_BLOCKS * block_times
+    )
+    share = _SHARE if enough else _LARGER_SHARE
+    return _Holdout(
+        share,
+        share * profile.n_labelled,
+        share * profile.n_times,
+        asked_rows,
+        block_times,
+        steps_to_cover(read_duration(derived["gap"]), step),
+        step,
+    )
 
 
-def _preprocessing(profile: TableProfile) -> dict[str, Any]:
-    share = holdout_share(profile)
-    return {} if share == _SHARE else {"split": {"kind": "share", "holdout_share": share}}
+def _preprocessing(holdout: _Holdout) -> dict[str, Any]:
+    if holdout.share == _SHARE:
+        return {}
+    return {"split": {"kind": "share", "holdout_share": holdout.share}}
 
 
-def _training(profile: TableProfile) -> dict[str, Any]:
+def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
     """Fewer folds, where five would leave the first one without rows to learn from."""
-    times = round(profile.n_times * (1 - holdout_share(profile)))
+    times = round(profile.n_times * (1 - holdout.share))
     rows_of_a_time = profile.n_labelled / max(profile.n_times, 1)
-    gap = _gap_steps(profile)
     for n_splits in range(_FOLDS, 1, -1):
         test = times // (n_splits + 1)
-        if (times - n_splits * test - gap) * rows_of_a_time >= _FEWEST_FOLD_ROWS:
+        if (times - n_splits * test - holdout.gap_times) * rows_of_a_time >= _FEWEST_FOLD_ROWS:
             break
     return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
 
 
-def _gap_steps(profile: TableProfile) -> int:
-    if profile.frequency is None or profile.horizon == profile.frequency.text:
-        return 1
-    try:
-        return int(np.ceil(pd.Timedelta(profile.horizon) / pd.Timedelta(profile.frequency.text)))
-    except ValueError:  # months and years
-        return 1
-
-
-def _evaluation(profile: TableProfile) -> dict[str, Any]:
+def _evaluation(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if profile.frequency is not None and not profile.frequency.regular:
         # At no time is there a row exactly one season earlier.
         found["baseline"] = {"season": None}
     gate: dict[str, Any] = {}
-    share = holdout_share(profile)
-    judged = share * profile.n_labelled
-    if judged < _GATE_ROWS:
-        gate["minimum_rows"] = max(math.floor(0.8 * judged), 5)
-    block = _short_block(profile, share)
-    if block is not None:
-        gate["comparison"] = {"block": block}
+    if holdout.rows < holdout.asked_rows:
+        gate["minimum_rows"] = max(math.floor(0.8 * holdout.rows), 5)
+    # Hardly as many blocks as the gate asks for; a few more, so that a gap does no harm.
+    if holdout.times < 1.1 * _GATE_BLOCKS * holdout.block_times and holdout.block_times > 1:
+        steps = max(math.floor(holdout.times / (_GATE_BLOCKS + 2)), 1)
+        gate["comparison"] = {"block": duration_text(steps * holdout.step)}
     return {**found, **({"gate": gate} if gate else {})}
-
-
-def _short_block(profile: TableProfile, share: float) -> str | None:
-    """A block of which the holdout has ten, where it has hardly as many as the gate asks for."""
-    judged_times = share * profile.n_times
-    if judged_times >= 1.1 * _GATE_BLOCKS * _block_rows(profile):
-        return None
-    count, unit = (profile.frequency.text if profile.frequency else "1 second").split()
-    steps = int(count) * max(math.floor(judged_times / (_GATE_BLOCKS + 2)), 1)
-    return f"{steps} {unit.rstrip('s')}{'' if steps == 1 else 's'}"

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
+
+from regression_lifecycle.core.data.number_format import NumberFormat
+from regression_lifecycle.core.data.values import FALSE_WORDS, MISSING_WORDS, TRUE_WORDS
 
 # Read as missing in columns of numbers and dates without being declared.
-DEFAULT_MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nat", "<na>"})
+DEFAULT_MISSING = MISSING_WORDS | {""}
 # Spell "missing" among labels too; "none" is a label more often than not.
 LABEL_MISSING = frozenset({"?", "na", "n/a", "#n/a", "nan", "null", "<na>"})
-_DEFAULT_TRUTH = (("true", "false"), ("t", "f"), ("yes", "no"), ("y", "n"))
 _OTHER_TRUTH = (
     ("ja", "nein"), ("j", "n"), ("oui", "non"), ("si", "no"), ("sí", "no"), ("sim", "não"),
     ("on", "off"), ("da", "nein"),
 )  # fmt: skip
 # Blanks that group digits; as characters, since Arrow's expressions know no \\u.
 _BLANKS = " \u00a0\u2009\u202f"
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-# By an example of the form, as a column's `format` names it.
-_FORMS = {
-    "1,234.5": re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?"),
-    "1.234,5": re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"),
-    "1 234.5": re.compile(rf"[+-]?(\d{{1,3}}([{_BLANKS}]\d{{3}})+|\d+)(\.\d+)?"),
-    "1'234.5": re.compile(r"[+-]?(\d{1,3}('\d{3})+|\d+)(\.\d+)?"),
-    "1 234,5": re.compile(rf"[+-]?(\d{{1,3}}([{_BLANKS}]\d{{3}})+|\d+)(,\d+)?"),
-}
-_PERCENT = re.compile(rf".*\d[{_BLANKS}]?%")
 _DATES = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y",
     "%d-%b-%Y", "%d-%b-%y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
@@ -49,34 +41,16 @@ class NumberForm:
 
     def matches(self, text: pd.Series) -> pd.Series:
         """Tell which texts are numbers of this form."""
-        bare, example = text, self.format or ""
-        if example.endswith("%"):
-            percent = text.str.fullmatch(_PERCENT.pattern)
-            bare = text.str.replace("%", "", regex=False).str.strip()
-            return percent & bare.str.fullmatch(self._pattern.pattern)
-        return bare.str.fullmatch(self._pattern.pattern)
+        return pd.Series(self._plain(text).is_valid().to_numpy(False), index=text.index)
 
     def read(self, text: pd.Series) -> pd.Series:
         """Read texts of this form as float64; missing where a text is of another form."""
-        example = self.format or ""
-        bare = text.where(self.matches(text))
-        if example.endswith("%"):
-            bare = bare.str.replace("%", "", regex=False).str.strip()
-        if example:
-            bare = bare.str.replace(rf"[{_BLANKS}']", "", regex=True)
-        if "," in example and example.rfind(",") > example.rfind("."):
-            bare = bare.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        elif "," in example:
-            bare = bare.str.replace(",", "", regex=False)
-        values = pd.to_numeric(bare, errors="coerce").astype("float64")
-        return values / 100 if example.endswith("%") else values
+        plain = pd.Series(self._plain(text).to_pandas(), dtype="object").set_axis(text.index)
+        return pd.to_numeric(plain, errors="coerce").astype("float64")
 
-    @property
-    def _pattern(self) -> re.Pattern[str]:
-        example = (self.format or "").removesuffix("%").strip()
-        if example == "12,5":
-            return _FORMS["1.234,5"]
-        return _FORMS.get(example, _PLAIN)
+    def _plain(self, text: pd.Series) -> pa.Array:
+        form = NumberFormat() if self.format is None else NumberFormat.from_example(self.format)
+        return form.to_plain(pa.array(text.astype("object"), pa.string(), from_pandas=True))
 
 
 def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> NumberForm | None:
@@ -116,11 +90,8 @@ def uses_decimal_comma(text: pd.Series) -> bool:
     sample = text.drop_duplicates().head(_SAMPLE)
     if sample.empty or not sample.str.contains(",", regex=False).any():
         return False
-    grouped = _FORMS["1,234.5"]
-    return bool(
-        sample.str.fullmatch(_FORMS["1.234,5"].pattern).mean() >= 0.9
-        and not sample.str.fullmatch(grouped.pattern).all()
-    )
+    pointed, decimal = NumberForm("1,234.5"), NumberForm("1.234,5")
+    return bool(decimal.matches(sample).mean() >= 0.9 and not pointed.matches(sample).all())
 
 
 def find_truth(text: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
@@ -137,7 +108,7 @@ def find_truth(text: pd.Series) -> tuple[tuple[str, ...], tuple[str, ...]] | Non
     folded = {value.lower() for value in found}
     if len(folded) != 2:
         return None
-    if any(folded == set(pair) for pair in _DEFAULT_TRUTH):
+    if folded & TRUE_WORDS and folded & FALSE_WORDS:
         return (), ()
     for yes, no in _OTHER_TRUTH:
         if folded == {yes, no}:

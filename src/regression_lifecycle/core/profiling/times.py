@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,29 +16,33 @@ from regression_lifecycle.core.profiling.columns import ReadColumn
 
 _TIME_WORDS = frozenset(
     {
-        "time",
-        "timestamp",
-        "datetime",
-        "date",
-        "day",
-        "ts",
-        "dt",
-        "datum",
-        "zeit",
-        "zeitpunkt",
-        "fecha",
-        "period",
-        "week",
-        "month",
+        "time", "timestamp", "datetime", "date", "day", "ts", "dt", "datum", "zeit", "zeitpunkt",
+        "fecha", "period", "week", "month",
     }
-)
+)  # fmt: skip
 _PART_WORDS = {
     "year": frozenset({"year", "yr", "yyyy", "jahr", "ano", "año", "annee", "année", "anno"}),
     "quarter": frozenset({"quarter", "qtr", "quartal", "trimestre", "q"}),
     "month": frozenset({"month", "mo", "mon", "mnth", "monat", "mes", "mois", "mm"}),
+    "week": frozenset({"week", "wk", "woche", "kw", "semaine", "semana"}),
+    "day": frozenset({"day", "dy", "dd", "tag", "jour", "dia", "día"}),
     "hour": frozenset({"hour", "hr", "h", "hh", "stunde", "hora", "heure"}),
 }
-_PART_RANGES = {"year": (1700, 2200), "quarter": (1, 4), "month": (1, 12), "hour": (0, 23)}
+_PART_RANGES = {
+    "year": (1700, 2200),
+    "quarter": (1, 4),
+    "month": (1, 12),
+    "week": (1, 53),
+    "day": (1, 31),
+    "hour": (0, 23),
+}
+# What stands within a year, and how the whole is read.
+_WITHIN_A_YEAR = {
+    ("quarter",): "%Y-%m",
+    ("month",): "%Y-%m",
+    ("week",): "%G-%V-%u",
+    ("month", "day"): "%Y-%m-%d",
+}
 # What a column of whole numbers may be, by the number of its digits.
 _DIGIT_FORMATS = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
 _STEPS = (
@@ -54,7 +59,7 @@ class TimeProfile:
 
     Attributes:
         parts: Raw columns by the key of ``problem.timestamp`` that takes them: ``date``, ``hour``,
-            ``year``, ``quarter``, ``month``. Empty for a table without a time.
+            ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without a time.
         format: ``strptime`` format of whole numbers that are dates; None otherwise.
         moments: The time of every row; empty for a table without a time.
     """
@@ -119,7 +124,7 @@ def time_of(columns: Mapping[str, ReadColumn], names: tuple[str, ...]) -> TimePr
 
     Args:
         columns: All columns of the table.
-        names: One column, or several of year, quarter, month, date and hour.
+        names: One column, or several that hold parts of the time.
 
     Returns:
         The time, or None if these columns make none.
@@ -205,25 +210,29 @@ def _of_digits(name: str, values: pd.Series) -> list[TimeProfile]:
 
 
 def _of_parts(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfile]:
-    """Year and month, or year and quarter, in columns of their own."""
+    """Parts of the time in columns of their own: a year, and what stands within it."""
     found = []
-    for year in _columns_of_part(columns, "year", target):
-        for part, months in (("month", 1), ("quarter", 3)):
-            for other in _columns_of_part(columns, part, target):
-                number = columns[year].values * 12 + (columns[other].values - 1) * months
-                moments = _first_of_month(number)
-                found.append(TimeProfile({"year": year, part: other}, moments))
+    for within, form in _WITHIN_A_YEAR.items():
+        candidates = (_columns_of_part(columns, part, target) for part in ("year", *within))
+        for chosen in product(*candidates):
+            numbers = [columns[name].values.astype("int64") for name in chosen]
+            if within == ("quarter",):
+                numbers[1] = numbers[1] * 3 - 2
+            text = numbers[0].astype("str")
+            for number in numbers[1:]:
+                text = text + "-" + number.astype("str").str.zfill(2)
+            # ISO weeks begin on a Monday.
+            text = text + "-1" if within == ("week",) else text
+            moments = pd.to_datetime(text, format=form, errors="coerce").astype("datetime64[us]")
+            if moments.isna().mean() <= 0.01:
+                found.append(
+                    TimeProfile(dict(zip(("year", *within), chosen, strict=True)), moments)
+                )
     return found
 
 
-def _first_of_month(number: pd.Series) -> pd.Series:
-    number = number.astype("int64")
-    text = (number // 12).astype("str") + "-" + (number % 12 + 1).astype("str")
-    return pd.to_datetime(text, format="%Y-%m").astype("datetime64[us]")
-
-
 def _may_have_hour(time: TimeProfile, hours: list[str]) -> bool:
-    if set(time.parts) != {"date"} or not hours:
+    if set(time.parts) not in ({"date"}, {"year", "month", "day"}) or not hours:
         return False
     return bool((time.moments.dropna() == time.moments.dropna().dt.normalize()).all())
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from regression_lifecycle.core.data.moments import moment_text
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import (
     AnyDuration,
     CalendarDuration,
@@ -16,6 +20,16 @@ from regression_lifecycle.core.durations import (
 from regression_lifecycle.core.errors import ConfigurationError
 
 Period = Literal["day", "week", "month", "quarter", "year"]
+
+_ROWS = re.compile(r"rows=(\d+)-(\d+)")
+PERIOD_LENGTHS: dict[Period, AnyDuration] = {
+    "day": pd.Timedelta("1 day"),
+    "week": pd.Timedelta("7 days"),
+    "month": CalendarDuration(1),
+    "quarter": CalendarDuration(3),
+    "year": CalendarDuration(12),
+}
+"""How long the calendar periods are."""
 
 _PERIOD_CODES = {"day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
 # One mistyped year among hourly windows would otherwise list them for minutes.
@@ -79,17 +93,29 @@ def _refuse_too_many(count: int, first: pd.Timestamp, last: pd.Timestamp) -> Non
         )
 
 
-def moment_text(moment: pd.Timestamp) -> str:
-    """Write a moment as short as it is: the date, and the time of day only if it is not midnight.
+def row_bounds(bounds: Iterable[Bounds], problem: Problem) -> list[Bounds]:
+    """Name windows by the numbers of their rows, of a table whose rows stand for its time."""
+    return [
+        bound._replace(key=rows_key(first, last)) if first <= last else bound
+        for bound in bounds
+        for first, last in [(_first_row(bound.start, problem), _first_row(bound.end, problem) - 1)]
+    ]
 
-    Returns:
-        For example ``2011-01-29`` or ``2011-01-29 06:00``.
-    """
-    if moment == moment.normalize():
-        return str(moment.date())
-    whole_minutes = moment == moment.floor("min")
-    text: str = moment.isoformat(sep=" ", timespec="minutes" if whole_minutes else "auto")
-    return text
+
+def _first_row(moment: pd.Timestamp, problem: Problem) -> int:
+    """Return the number of the first row from a moment on."""
+    return -int((pd.Timestamp(0) - moment) // problem.frequency)
+
+
+def rows_key(first: int, last: int) -> str:
+    """Name a window by its first and its last row: ``rows=0-499``."""
+    return f"rows={first}-{last}"
+
+
+def rows_label(key: str) -> str:
+    """Write such a name for people, ``rows 0 to 499``; any other one stays as it is."""
+    found = _ROWS.fullmatch(key)
+    return f"rows {found[1]} to {found[2]}" if found else key
 
 
 def value_text(value: object) -> str:

@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Moment, StrictModel
+from regression_lifecycle.core.data.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.durations import Duration
+from regression_lifecycle.core.durations import AnyDuration, Duration, steps_to_cover
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.bounds import (
+    PERIOD_LENGTHS,
     Bounds,
     Period,
     length_bounds,
-    moment_text,
     period_bounds,
+    row_bounds,
+    rows_key,
     value_text,
 )
 
@@ -36,12 +39,23 @@ class WindowParameters(Variant):
             ``1 year`` from its year), the other kinds from the first row.
         minimum_rows: A window with fewer rows is underpopulated.
         labelled_share: Share of a window's rows with a known target from which on it counts as
-            labelled.
+            labelled. Once ``problem.label_deadline`` is over, ``minimum_rows`` of them are enough.
     """
 
     origin: Moment | None = None
     minimum_rows: int = Field(10, ge=1)
     labelled_share: float = Field(0.95, gt=0, le=1)
+
+    def is_labelled(self, n: int, n_labelled: int, *, overdue: bool) -> bool:
+        """Return whether so many labels are enough to judge a window.
+
+        Args:
+            n: Rows of the window.
+            n_labelled: Those with a target.
+            overdue: Whether no further label is waited for.
+        """
+        enough = overdue and n_labelled >= self.minimum_rows
+        return enough or n_labelled / n >= self.labelled_share
 
     @property
     def by_time(self) -> bool:
@@ -57,6 +71,17 @@ class WindowParameters(Variant):
         Raises:
             ConfigurationError: Naming the key and the mend.
         """
+
+    def longest(self, problem: Problem) -> AnyDuration | None:
+        """Return the time that the longest window takes; None where nothing says so."""
+        return None
+
+    def capacity(self, problem: Problem) -> int | None:
+        """Return the most rows that a window can hold; None where nothing says so."""
+        longest = self.longest(problem)
+        if longest is None or len(problem.key_columns) > 1:
+            return None
+        return steps_to_cover(longest, problem.frequency)
 
     @abstractmethod
     def bounds(self, table: pd.DataFrame, problem: Problem, until: pd.Timestamp) -> list[Bounds]:
@@ -82,8 +107,9 @@ class TimeWindows(WindowParameters):
         """Bound the windows from one moment to another."""
 
     def bounds(self, table: pd.DataFrame, problem: Problem, until: pd.Timestamp) -> list[Bounds]:
-        """Bound them from the oldest row on."""
-        return self.bounds_between(table[problem.timestamp.name].min(), until)
+        """Bound them from the oldest row on; without a time they are named by their rows."""
+        found = self.bounds_between(table[problem.timestamp.name].min(), until)
+        return row_bounds(found, problem) if problem.timestamp.rows else found
 
 
 class RowWindows(WindowParameters):
@@ -135,6 +161,10 @@ class LengthWindows(TimeWindows):
     kind: Literal["length"]
     length: Duration
 
+    def longest(self, problem: Problem) -> AnyDuration:
+        """Return their length."""
+        return self.length
+
     def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
         """Count from the origin, or from the day (month, quarter, year) of the oldest row."""
         return length_bounds(first, last, self.length, self.origin)
@@ -157,6 +187,10 @@ class PeriodWindows(TimeWindows):
                 f"period: {self.period} needs a calendar, and the table has none "
                 "(problem.timestamp.rows); use kind rows, length or column"
             )
+
+    def longest(self, problem: Problem) -> AnyDuration:
+        """Return the length of a period."""
+        return PERIOD_LENGTHS[self.period]
 
     def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
         """Begin with the period of the origin, or of the oldest row."""
@@ -186,8 +220,12 @@ class RowCountWindows(RowWindows):
         """Count the rows."""
         size = self.rows
         count = -(-len(rows) // size)
-        keys = [f"rows={place * size}-{(place + 1) * size - 1}" for place in range(count)]
+        keys = [rows_key(place * size, (place + 1) * size - 1) for place in range(count)]
         return np.arange(len(rows)) // size, keys
+
+    def capacity(self, problem: Problem) -> int:
+        """Return how many they are, of all series together."""
+        return self.rows
 
     def is_full(self, n: int) -> bool:
         """Whether there are as many as asked for."""
@@ -251,6 +289,10 @@ class ExplicitWindows(TimeWindows):
         if self.origin is not None:
             raise ConfigurationError("'origin' has no meaning for explicit windows; leave it out")
         return self
+
+    def longest(self, problem: Problem) -> AnyDuration:
+        """Return the length of the longest of them."""
+        return max(window.end - window.start for window in self.windows)
 
     def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
         """Take them as they are."""

@@ -20,11 +20,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from regression_lifecycle.core.data.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.windows.bounds import (
-    moment_text,
-)
+from regression_lifecycle.core.windows.bounds import rows_label
 from regression_lifecycle.core.windows.parameters import RowWindows, WindowParameters
 
 Status = Literal["complete", "partial", "underpopulated", "empty", "pending labels"]
@@ -40,7 +39,8 @@ class Window:
         index: Position since the first window, from 0.
         key: Its name: the start of a window of one length or an explicit one (``2011-01-29``,
             ``2011-01-29 06:00``), the period (``2012-02``, ``2020-W53``, ``2012-Q1``), the
-            positions of the rows (``rows=0-499``), or the value (``batch=7``).
+            positions of the rows (``rows=0-499``, so too where the table has no time), or the
+            value (``batch=7``).
         start: First moment that belongs to it.
         end: First moment that does not. Windows by rows or by column end one frequency after
             their newest row, and may overlap in time.
@@ -49,7 +49,9 @@ class Window:
         status: The first of these that holds.
             ``empty``: no row. ``underpopulated``: fewer than ``minimum_rows``. ``partial``: the
             table begins after its start, or was not looked at until its end; for ``rows``, fewer
-            rows than asked for. ``pending labels``: too few rows are labelled. ``complete``.
+            rows than asked for. ``pending labels``: too few rows are labelled, and
+            ``problem.label_deadline`` is not over or fewer than ``minimum_rows`` are.
+            ``complete``.
             A window by column is never partial: nothing says whether more rows will come.
     """
 
@@ -65,7 +67,7 @@ class Window:
     def label(self) -> str:
         """The key, and for windows that are named by their start the last day or the end."""
         if self.key != moment_text(self.start):
-            return self.key
+            return rows_label(self.key)
         if self.end == self.end.normalize() and self.start == self.start.normalize():
             return f"{self.key} to {(self.end - pd.Timedelta('1us')).date()}"
         return f"{self.key} until {moment_text(self.end)}"
@@ -122,7 +124,8 @@ def list_windows(
         if as_of is not None and n == 0 and window.end > until:
             continue
         filled = replace(window, n=n, n_labelled=n_labelled)
-        status = _status(filled, first, until, has_target, parameters)
+        overdue = problem.is_label_overdue(window.end, until)
+        status = _status(filled, first, until, has_target, overdue, parameters)
         windows.append(replace(filled, status=status))
     return windows
 
@@ -216,6 +219,7 @@ def _status(
     first: pd.Timestamp,
     until: pd.Timestamp,
     has_target: bool,
+    overdue: bool,
     parameters: WindowParameters,
 ) -> Status:
     if window.n == 0:
@@ -229,6 +233,6 @@ def _status(
         partial = cut or window.start <= first or window.end > until
     if partial:
         return "partial"
-    if has_target and window.n_labelled / window.n < parameters.labelled_share:
+    if has_target and not parameters.is_labelled(window.n, window.n_labelled, overdue=overdue):
         return "pending labels"
     return "complete"

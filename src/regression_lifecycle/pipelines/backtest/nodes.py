@@ -125,6 +125,7 @@ def collect_past(
     backtest_windows: pd.DataFrame,
     backtest_drift: pd.DataFrame,
     problem: Problem,
+    window_parameters: WindowParameters,
 ) -> History:
     """Put the rows of the windows in order, with the drift of each window.
 
@@ -133,6 +134,7 @@ def collect_past(
         backtest_windows: The windows that are served.
         backtest_drift: ``drifted_share`` by window.
         problem: The table's description.
+        window_parameters: How windows are cut.
 
     Returns:
         The past that is replayed.
@@ -149,6 +151,7 @@ def collect_past(
         rows=served,
         bounds=[0, *np.cumsum([int(counts.get(w.index, 0)) for w in windows]).tolist()],
         label_delay=problem.label_delay,
+        parameters=window_parameters,
         extras=[{"drifted_share": float(shares.get(window.key, np.nan))} for window in windows],
     )
 

@@ -39,7 +39,13 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 nodes.collect_past,
-                ["history_rows", "backtest_windows", "backtest_drift", _PROBLEM],
+                [
+                    "history_rows",
+                    "backtest_windows",
+                    "backtest_drift",
+                    _PROBLEM,
+                    "params:windows",
+                ],
                 "replayed_past",
                 name="collect_past",
             ),

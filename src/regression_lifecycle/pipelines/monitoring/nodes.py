@@ -29,7 +29,12 @@ from regression_lifecycle.core.evaluation.baseline import (
     naive_forecasts,
 )
 from regression_lifecycle.core.evaluation.series import sum_series
-from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.builders import (
+    add_lacking_features,
+    build_features,
+    require_champion_allowed,
+)
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring import alarms, backfill
@@ -89,7 +94,7 @@ def bundle_logged_predictions(
     return LoggedPredictions(judged, answered, batches, problem)
 
 
-def make_window_rows(
+def make_champion_rows(
     known_rows: pd.DataFrame,
     changed_windows: pd.DataFrame,
     champion: TrainedModel | None,
@@ -111,6 +116,7 @@ def make_window_rows(
     """
     if champion is None or changed_windows.empty:
         return known_rows.iloc[:0].assign(baseline=0.0)
+    require_champion_allowed(champion.metadata.recipe, problem)
     table: pd.DataFrame = build_features(
         known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
@@ -121,6 +127,27 @@ def make_window_rows(
     table = add_baseline(table, forecasts, champion.baseline)
     key = list(problem.row_order)
     return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
+
+
+def add_configured_features(
+    champion_rows: pd.DataFrame,
+    known_rows: pd.DataFrame,
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+) -> pd.DataFrame:
+    """Add the configured features that the champion does not have.
+
+    Segments and watched columns may be features that came after its training.
+
+    Args:
+        champion_rows: Known rows with the champion's features.
+        known_rows: Known rows.
+        preprocessing: The features as they are configured now.
+
+    Returns:
+        The rows with them; what the champion has under the same name stays.
+    """
+    return add_lacking_features(champion_rows, preprocessing.recipe, known_rows, problem)
 
 
 def describe_coverage(
@@ -204,7 +231,7 @@ def compute_window_metrics(
                 "problem": problem.name,
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
-                "level_factor": predicted["level_factor"].max(),
+                **predicted[["level_factor", "level_shift"]].max().to_dict(),
                 **window_metrics.measure_rows(inside, problem.target),
             }
         )

@@ -51,7 +51,7 @@ def _planning() -> list[Node]:
             name="find_changed_windows",
         ),
         Node(
-            nodes.make_window_rows,
+            nodes.make_champion_rows,
             [
                 "known_rows",
                 "changed_windows",
@@ -59,8 +59,14 @@ def _planning() -> list[Node]:
                 _PROBLEM,
                 "params:evaluation.baseline",
             ],
+            "champion_rows",
+            name="make_champion_rows",
+        ),
+        Node(
+            nodes.add_configured_features,
+            ["champion_rows", "known_rows", _PROBLEM, "params:preprocessing"],
             "window_rows",
-            name="make_window_rows",
+            name="add_configured_features",
         ),
         Node(
             merge_logged_predictions,

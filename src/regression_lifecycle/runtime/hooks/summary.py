@@ -164,6 +164,7 @@ class SummaryHook:
         for row in shown.tail(_MOST_WINDOWS).to_dict("records"):
             alarms = "" if isna(row["alarms"]) else str(row["alarms"]).replace(",", ", ")
             status = "" if row["status"] == "complete" else str(row["status"])
+            labelled = "" if row["n_labelled"] == row["n"] else _labelled(row)
             moved = [
                 f"{word}: {row[name]}"
                 for word, name in (("new", "new_series"), ("vanished", "vanished_series"))
@@ -174,7 +175,7 @@ class SummaryHook:
                 f"v{row['model_version']}",
                 *(_number(row[name]) for name in ("rmse", "baseline_rmse", "bias", "coverage")),
                 f"{_count(row['n_drifted'])}/{_count(row['n_drift_columns'])}",
-                escape("; ".join(note for note in (status, alarms, *moved) if note)),
+                escape("; ".join(note for note in (status, labelled, alarms, *moved) if note)),
             )
         console.print(table)
 
@@ -228,6 +229,10 @@ def _table(title: str, columns: list[str]) -> Any:
     for position, name in enumerate(columns):
         table.add_column(name, justify="left" if position == 0 else "right")
     return table
+
+
+def _labelled(row: dict[str, Any]) -> str:
+    return f"{row['n_labelled'] / row['n']:.0%} labelled" if row["n"] else ""
 
 
 def _count(value: Any) -> int:
