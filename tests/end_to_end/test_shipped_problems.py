@@ -69,6 +69,11 @@ def run(project: Path, walk: Walk) -> None:
     assert len(judged) >= 1
     assert judged[["rmse", "baseline_rmse", "coverage"]].notna().to_numpy()[-1, :2].all()
     assert set(windows["model_version"]) == {"1"}
+    is_many = bool(load("params:problem").series_columns)
+    assert windows["n_series"].notna().all() == is_many
+    assert (windows["n_missing_rows"] >= 0).all() or env == "diabetes"
+    assert load("series_metrics").empty != is_many
+    assert load("series_history").empty != is_many
 
     kedro_run("retraining", as_of=walk.later)
     assert load("retraining_decision").decision in {"promote", "refuse"}
