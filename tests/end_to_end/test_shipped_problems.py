@@ -24,17 +24,17 @@ class Walk(NamedTuple):
         env: What it is run with; the largest table with the light overlay of the tests.
         as_of: A moment at which the champion of ``kedro run`` has served some windows.
         later: One with more windows, for a retraining.
-        backtest: Where the replay begins.
+        backtest: Where the replay begins; None for the start that is configured.
     """
 
     env: str
     as_of: str
     later: str
-    backtest: str
+    backtest: str | None
 
 
 WALKS = {
-    "bike_hourly": Walk("test", "2011-04-09", "2011-04-30", "2011-04-02"),
+    "bike_hourly": Walk("test", "2011-04-09", "2011-04-30", None),
     "bike_daily": Walk("bike_daily", "2012-09-15", "2012-12-31", "2012-06-01"),
     "shop_sales": Walk("shop_sales", "2022-01-01", "2023-01-01", "2020-01-01"),
     "diabetes": Walk("diabetes", "1970-01-01 00:06:40", "1970-01-01 00:07:22", "1970-01-01 00:05"),
@@ -69,12 +69,18 @@ def run(project: Path, walk: Walk) -> None:
     assert len(judged) >= 1
     assert judged[["rmse", "baseline_rmse", "coverage"]].notna().to_numpy()[-1, :2].all()
     assert set(windows["model_version"]) == {"1"}
+    is_many = bool(load("params:problem").series_columns)
+    assert windows["n_series"].notna().all() == is_many
+    assert (windows["n_missing_rows"] >= 0).all() or env == "diabetes"
+    assert load("series_metrics").empty != is_many
+    assert load("series_history").empty != is_many
 
     kedro_run("retraining", as_of=walk.later)
     assert load("retraining_decision").decision in {"promote", "refuse"}
     assert load("retraining_decision").n_rows > 0
 
-    kedro_run("backtest", backtest={"start": walk.backtest, "oracle": False}, as_of=walk.later)
+    start = {} if walk.backtest is None else {"start": walk.backtest}
+    kedro_run("backtest", backtest={**start, "oracle": False}, as_of=walk.later)
     summary = load("backtest_summary")
     assert {"never", "configured"} <= set(summary["policy"])
     assert summary["rmse"].notna().all()

@@ -67,6 +67,11 @@ MESSAGES = [
         "1000 rows were judged, at least 1001 are needed",
     ),
     (
+        "times",
+        {"value": 20.0, "threshold": 24},
+        "20 times were judged, at least 24 are needed",
+    ),
+    (
         "metric",
         {"value": 0.81234, "threshold": 0.8, **METRIC},
         "candidate rmse as a share of the baseline's is 0.8123, at most 0.8 is asked for",

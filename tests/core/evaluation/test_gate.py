@@ -454,7 +454,7 @@ def test_a_model_that_is_as_good_as_the_last_value_is_refused_where_a_year_ago_i
     judged = add_baseline(judged, forecasts, best)
     judged["candidate"] = judged["baseline"] + 0.01
 
-    gate = GateParameters(comparison={"block": "1 quarter"})
+    gate = GateParameters(minimum_rows=48, comparison={"block": "1 quarter"})
     answer = evaluate_gate(judged, Contestant(), None, described, gate)
 
     assert answer.baseline == "last_value"
@@ -465,3 +465,22 @@ def test_a_model_that_is_as_good_as_the_last_value_is_refused_where_a_year_ago_i
         add_baseline(judged, forecasts, "seasonal"), Contestant(), None, described, gate
     )
     assert weak.decision == "promote"
+
+
+def test_many_series_of_a_time_count_once_and_share_its_block(problem, make_problem, gate):
+    """Forty copies of a row say no more than the row."""
+    columns = {**problem.model_dump()["columns"], "shop": {"type": "category"}}
+    of_shops = make_problem(columns=columns, key=["timestamp", "shop"])
+    one = rows(20, 30)
+    shops = pd.DataFrame({"shop": [f"s{k}" for k in range(40)]})
+    asked = gate.model_copy(update={"minimum_rows": len(one) + 1})
+    opponent = Contestant(version="3")
+
+    alone = evaluate_gate(one, Contestant(), opponent, problem, asked)
+    many = evaluate_gate(one.merge(shops, how="cross"), Contestant(), opponent, of_shops, asked)
+
+    first = many.checks[0]
+    assert (first.kind, first.value, first.verdict) == ("times", len(one), "fail")
+    for one_check, same in zip(alone.checks[1:], many.checks[1:], strict=True):
+        assert (same.kind, same.verdict) == (one_check.kind, one_check.verdict)
+        assert same.value == pytest.approx(one_check.value)

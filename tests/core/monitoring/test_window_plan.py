@@ -249,3 +249,16 @@ def test_a_moment_is_written_in_one_way_whatever_stands_beside_it(make_problem, 
     keys = row_keys(pd.DataFrame({"timestamp": stamps}), make_problem())
 
     assert keys.tolist() == [str(stamp) for stamp in stamps]
+
+
+def test_series_that_come_and_go_are_recorded_with_their_window(table, make_problem):
+    columns = {**make_problem().model_dump()["columns"], "shop": {"type": "category"}}
+    memory = Memory(make_problem(columns=columns, key=["timestamp", "shop"]))
+    shops = table.merge(pd.DataFrame({"shop": ["a", "b", "c"]}), how="cross")
+    day = shops["timestamp"].dt.day
+    gone = ((shops["shop"] == "b") & (day > 4)) | ((shops["shop"] == "c") & (day < 4))
+
+    memory.look(shops[~gone])
+
+    named = memory.windows[["n_series", "new_series", "vanished_series"]]
+    assert named.to_numpy().tolist() == [[2, "", ""], [3, "c", ""], [2, "", "b"], [2, "", ""]]

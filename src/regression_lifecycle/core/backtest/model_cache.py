@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.backtest.replay import FittedPast, History
+from regression_lifecycle.core.data.series import count_steps
 from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import training_rows
@@ -33,7 +34,7 @@ class ModelCache:
         features: Columns that the model takes.
         compute: Threads of a fit, and the joblib backend of :meth:`prepare`.
         training_length: Sliding training; None for expanding.
-        minimum_training_rows: Fewest rows worth a fit.
+        minimum_training_rows: Fewest rows worth a fit; of many series, fewest times.
     """
 
     history: History
@@ -100,9 +101,11 @@ class ModelCache:
         training = training_rows(
             self.table, problem, window.start, self.training_length, history.label_delay
         )
-        if len(training) < self.minimum_training_rows:
+        count = count_steps(training, problem)
+        if count < self.minimum_training_rows:
+            unit = "times" if problem.series_columns else "rows"
             raise DataContractError(
-                f"{len(training)} labelled rows lie before window {window.key}, "
+                f"{count} labelled {unit} lie before window {window.key}, "
                 f"{self.minimum_training_rows} are needed for a fit: begin later (backtest.start)"
             )
         features = list(self.features)

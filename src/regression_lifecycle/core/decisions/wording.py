@@ -162,6 +162,7 @@ def _no_rule_fired(figures: Figures) -> str:
 SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # The gate
     "rows": "{value:.0f} rows were judged, at least {threshold:.0f} are needed",
+    "times": "{value:.0f} times were judged, at least {threshold:.0f} are needed",
     "metric": _metric_bound,
     "baseline_fallback": _baseline_fallback,
     "observed_improvement": _observed_improvement,

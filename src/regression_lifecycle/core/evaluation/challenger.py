@@ -24,7 +24,7 @@ class RetrainingParameters(StrictModel):
             before them.
         training_length: Sliding training: only so much time before the judged windows; None
             trains on everything (expanding).
-        minimum_training_rows: Fewest training rows worth a fit.
+        minimum_training_rows: Fewest training rows worth a fit; of many series, fewest times.
         refit: After a pass, fit the same configuration on everything up to ``as_of`` and promote
             that version with the challenger's evidence; otherwise the challenger itself.
         gate: What the challenger must show.

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.series import count_steps
 from regression_lifecycle.core.decisions.records import (
     FAIL,
     NOT_COMPUTED,
@@ -80,7 +81,7 @@ class GateParameters(StrictModel):
     """What a candidate must show before it is promoted.
 
     Attributes:
-        minimum_rows: Fewest rows worth deciding on.
+        minimum_rows: Fewest rows worth deciding on; of many series, fewest times.
         checks: Bounds by metric. An environment changes one by its name, or removes it by null.
         maximum_fallback_share: Largest share of rows (0 to 1) for which the baseline has no value
             of its own, so that the training mean stands in: beyond it, it is no yardstick.
@@ -170,7 +171,9 @@ def evaluate_gate(
         fallback = _finding(
             "baseline_fallback", fallback_share, limit, fallback_share <= limit, baseline=baseline
         )
-        checks = [*absolute_checks(metrics, parameters), fallback, *checks]
+        judged = rows[rows[problem.target].notna()]
+        n_times = count_steps(judged, problem) if problem.series_columns else None
+        checks = [*absolute_checks(metrics, parameters, n_times), fallback, *checks]
     decision, reasons = decide(checks)
     if champion is not None and champion.fingerprint == candidate.fingerprint != "":
         decision, reasons = UNCHANGED, (Reason("same_model", {"champion_version": version}),)
@@ -248,21 +251,20 @@ def _compare(
 
 
 def absolute_checks(
-    metrics: dict[str, dict[str, float]], parameters: GateParameters
+    metrics: dict[str, dict[str, float]], parameters: GateParameters, n_times: int | None = None
 ) -> list[Finding]:
     """Hold the candidate's metrics against their bounds.
 
     Args:
         metrics: By model (``candidate``, ``baseline``) and metric name, with ``n``.
         parameters: The bounds.
+        n_times: Times at which many series were judged; None where every row counts.
 
     Returns:
-        One finding per bound, the number of rows first.
+        One finding per bound, the number of rows (or of times) first.
     """
-    n_rows = metrics[CANDIDATE]["n"]
-    findings = [
-        _finding("rows", n_rows, parameters.minimum_rows, n_rows >= parameters.minimum_rows)
-    ]
+    kind, count = ("rows", metrics[CANDIDATE]["n"]) if n_times is None else ("times", n_times)
+    findings = [_finding(kind, count, parameters.minimum_rows, count >= parameters.minimum_rows)]
     for metric, check in parameters.checks.items():
         value = metrics[CANDIDATE][metric]
         if check.of_baseline:

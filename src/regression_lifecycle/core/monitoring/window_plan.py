@@ -28,6 +28,10 @@ PLAN_COLUMNS = (
     "n",
     "n_labelled",
     "n_expected",
+    # Of many series alone.
+    "n_series",
+    "new_series",
+    "vanished_series",
     "model_version",
     "revision",
     "action",

@@ -10,6 +10,7 @@ import pandas as pd
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.series import count_steps
 from regression_lifecycle.core.decisions.records import (
     PROMOTE,
     REFUSE,
@@ -125,9 +126,11 @@ def split_known_features(
     table = known_features.drop(columns="window_index")
     before, length = comparison_windows.start, parameters.training_length
     training = training_rows(table, problem, before, length)
-    if len(training) < parameters.minimum_training_rows:
+    count = count_steps(training, problem)
+    if count < parameters.minimum_training_rows:
+        unit = "times" if problem.series_columns else "rows"
         raise DataContractError(
-            f"{len(training)} labelled rows lie before {before}, where the judging windows begin; "
+            f"{count} labelled {unit} lie before {before}, where the judging windows begin; "
             f"retraining.minimum_training_rows is {parameters.minimum_training_rows}. Wait for "
             "more data, or lower it or retraining.measured_windows"
         )
