@@ -221,8 +221,10 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
 
     Returns:
         One row per gap: ``first_missing``, ``last_missing`` (timestamps) and ``n_missing``
-        (observations expected between two neighbours).
+        (observations expected between two neighbours). None where rows come at no fixed distance.
     """
+    if problem.irregular:
+        observations = observations.iloc[:0]
     stamp = observations[problem.timestamp.name].drop_duplicates()
     step = problem.frequency
     if isinstance(step, CalendarDuration):

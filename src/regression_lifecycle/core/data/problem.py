@@ -235,6 +235,8 @@ class Problem(StrictModel):
         frequency: Distance between two observations when none is missing, such as ``1 hour`` or
             ``1 month``. For a table without
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
+        irregular: Rows come at no fixed distance. The frequency is then about how far they lie
+            apart, and no row counts as missing.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
         label_delay: Time from an observation to its label; None if the label comes with it.
@@ -251,6 +253,7 @@ class Problem(StrictModel):
     target: str
     timestamp: TimestampSpec
     frequency: Duration
+    irregular: bool = False
     horizon: Duration
     label_delay: Duration | None = None
     label_deadline: Duration | None = None

@@ -39,7 +39,7 @@ def cut_known_rows(
     # Nothing is missing yet of a window that is not over.
     until = windows["end"].clip(upper=as_of)
     expected = whole_steps(windows["start"], until, problem.frequency).astype("Int64")
-    if not parameters.by_time or len(problem.key_columns) > 1:
+    if problem.irregular or not parameters.by_time or len(problem.key_columns) > 1:
         expected[:] = pd.NA
     return (
         known.assign(

@@ -44,6 +44,8 @@ def _problem(profile: TableProfile, description: str) -> dict[str, Any]:
     problem["timestamp"] = _timestamp(profile)
     if profile.frequency is not None:
         problem["frequency"] = profile.frequency.text
+        if not profile.frequency.regular:
+            problem["irregular"] = True
         problem["horizon"] = profile.horizon
     if profile.label_delay is not None:
         problem["label_delay"] = profile.label_delay
@@ -137,9 +139,6 @@ def _gap_rows(profile: TableProfile) -> int:
 
 def _evaluation(profile: TableProfile) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if profile.frequency is not None and not profile.frequency.regular:
-        # At no time is there a row exactly one season earlier.
-        found["baseline"] = {"season": None}
     gate: dict[str, Any] = {}
     share = holdout_share(profile)
     judged = share * profile.n_labelled
