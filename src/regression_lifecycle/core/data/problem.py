@@ -355,6 +355,22 @@ class Problem(StrictModel):
             return f"row {(pd.Timestamp(moment) - pd.Timestamp(0)) // self.frequency}"
         return str(moment)
 
+    def moment_of_row(self, number: int) -> pd.Timestamp:
+        """Return the moment at which a row stands that is named by its number.
+
+        Raises:
+            ConfigurationError: If the rows of the table have a time, or there can be no such row.
+        """
+        if not self.timestamp.rows:
+            raise ConfigurationError("rows of this table are named by their time")
+        try:
+            moment = pd.Timestamp(0) + int(number) * self.frequency
+        except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta):
+            moment = pd.NaT
+        if number < 0 or pd.isna(moment):
+            raise ConfigurationError(f"{number} is not the number of a row")
+        return moment
+
     def is_label_overdue(self, end: pd.Timestamp, at: pd.Timestamp) -> bool:
         """Return whether labels of a window that ended at ``end`` are no longer waited for."""
         if self.label_deadline is None:
