@@ -102,13 +102,13 @@ def _field(schema: CoreSchema, note: str = "", *, required: bool = True) -> Type
 
 def _key(name: str, problem: Problem, *, missing: bool) -> tuple[CoreSchema, str]:
     """Return the schema of a part of the key, and its meaning."""
-    if name == problem.timestamp.name and problem.timestamp.rows:
-        numbered = core_schema.union_schema([_row_numbers(problem), _moments()])
-        schema = core_schema.nullable_schema(numbered) if missing else numbered
-        return schema, "number of the row in the file, from 0; with the key it names the row"
     if name == problem.timestamp.name:
-        schema = core_schema.nullable_schema(_moments()) if missing else _moments()
-        return schema, "local time of the row, without a time zone; with the key it names the row"
+        moments, note = _moments(), "local time of the row, without a time zone"
+        if problem.timestamp.rows:
+            moments = core_schema.union_schema([_row_numbers(problem), moments])
+            note = "number of the row in the file, from 0"
+        stamp = core_schema.nullable_schema(moments) if missing else moments
+        return stamp, f"{note}; with the key it names the row"
     schema = _value(problem.columns[name], missing=missing, bounded=False, key=True)
     return schema, "a part of the row's key"
 
