@@ -13,6 +13,7 @@ from regression_lifecycle.core.data.contract import (
     enforce_contract,
 )
 from regression_lifecycle.core.data.gaps import find_gaps
+from regression_lifecycle.core.data.labels import LabelParameters, accept_labels, join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import SplitParameters, split_by_time
 from regression_lifecycle.core.errors import ConfigurationError
@@ -205,3 +206,35 @@ def test_calendar_windows_are_refused_and_windows_of_a_length_count_rows(raw):
         WindowParameters.model_validate({"kind": "length", "length": "400 seconds"}),
     )
     assert [w.n for w in windows] == [400, 400, 200]
+
+
+def test_a_label_names_its_row_by_the_number(raw):
+    problem = parts_problem()
+    raw["strength"] = raw["strength"].where(raw.index < 990)
+    spec = {**problem.columns, "strength": {"type": "float", "missing": True}}
+    problem = parts_problem(columns=spec)
+    observations = enforce_contract(raw, problem, TOLERANT).observations
+    given = pd.DataFrame({"row_time": ["995", "1970-01-01 00:16:36", "5000"],
+                          "strength": ["7.5", "8.5", "1"]})  # fmt: skip
+
+    labels = accept_labels(given, problem, LabelParameters()).observations
+
+    joined = join_labels(observations, labels, problem)["strength"]
+    assert joined.iloc[[995, 996]].tolist() == [7.5, 8.5]
+    assert joined.iloc[[994, 997]].isna().all()
+
+
+def test_numbers_name_rows_only_where_there_is_no_time(problem):
+    assert parts_problem().moment_of_row(90) == pd.Timestamp("1970-01-01 00:01:30")
+    for number in (-1, 10**14):
+        with pytest.raises(ConfigurationError, match="is not the number of a row"):
+            parts_problem().moment_of_row(number)
+    with pytest.raises(ConfigurationError, match="by their time"):
+        problem.moment_of_row(90)
+
+
+def test_a_number_that_is_no_row_is_set_aside():
+    given = pd.DataFrame({"row_time": ["99999999999", "5"], "strength": ["7.5", "8.5"]})
+    found = accept_labels(given, parts_problem(), LabelParameters(maximum_rejected_share=1))
+    assert found.observations["target"].tolist() == [8.5]
+    assert len(found.rejected) == 1

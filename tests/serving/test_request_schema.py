@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -101,3 +102,22 @@ def test_the_page_says_what_is_taken() -> None:
     assert row["open"]["type"] == ["number", "boolean"]
     assert [part["type"] for part in row["zone"]["anyOf"]] == ["string", "null"]
     assert list(label_fields(PROBLEM)) == ["id", "units"]
+
+
+def test_without_a_time_a_row_is_named_by_its_number() -> None:
+    columns = {"x": {"type": "float", **AHEAD}, "y": {"type": "float"}}
+    problem = Problem.model_validate(
+        {"name": "parts", "target": "y", "timestamp": {"rows": True}, "columns": columns}
+    )
+    recipe = FeatureRecipe.model_validate({"features": [{"kind": "columns", "names": ["x"]}]})
+    reader = BodyReader("rows", row_fields(recipe, problem, enforce_bounds=True), 10)
+
+    def moment(sent: Any) -> Any:
+        body = json.dumps({"rows": [{"x": 1.0, "timestamp": sent}]}).encode()
+        return reader.read(body)[0]["timestamp"]
+
+    assert moment(90) == moment("1970-01-01 00:01:30") == datetime(1970, 1, 1, 0, 1, 30)
+    assert moment(None) is None
+    for sent in (-1, 1.5, True, 10**11):
+        with pytest.raises(RefusedError):
+            moment(sent)

@@ -12,7 +12,7 @@ from pydantic_core.core_schema import TypedDictField
 
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, ColumnSpec, Problem
 from regression_lifecycle.core.data.values import PLAIN, read_numbers
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
@@ -103,8 +103,12 @@ def _field(schema: CoreSchema, note: str = "", *, required: bool = True) -> Type
 def _key(name: str, problem: Problem, *, missing: bool) -> tuple[CoreSchema, str]:
     """Return the schema of a part of the key, and its meaning."""
     if name == problem.timestamp.name:
-        schema = core_schema.nullable_schema(_moments()) if missing else _moments()
-        return schema, "local time of the row, without a time zone; with the key it names the row"
+        moments, note = _moments(), "local time of the row, without a time zone"
+        if problem.timestamp.rows:
+            moments = core_schema.union_schema([_row_numbers(problem), moments])
+            note = "number of the row in the file, from 0"
+        stamp = core_schema.nullable_schema(moments) if missing else moments
+        return stamp, f"{note}; with the key it names the row"
     schema = _value(problem.columns[name], missing=missing, bounded=False, key=True)
     return schema, "a part of the row's key"
 
@@ -191,6 +195,18 @@ def _moments() -> CoreSchema:
     )
 
 
+def _row_numbers(problem: Problem) -> CoreSchema:
+    def read(number: int) -> datetime:
+        try:
+            moment = problem.moment_of_row(number).to_pydatetime()
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return _bounded_year(moment)
+
+    numbers = core_schema.int_schema(strict=True, ge=0)
+    return core_schema.no_info_after_validator_function(read, numbers)
+
+
 def _number(
     minimum: float | None = None, maximum: float | None = None, *, whole: bool = False
 ) -> CoreSchema:
@@ -229,6 +245,10 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"'{text}' is not a moment") from None
+    return _bounded_year(moment)
+
+
+def _bounded_year(moment: datetime) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"the year must be from {FIRST_YEAR} to {LAST_YEAR}")
     return moment

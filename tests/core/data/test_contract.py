@@ -446,3 +446,12 @@ def test_a_time_that_is_none_is_a_reason_of_its_row(make_problem, parts, values,
 def test_parts_that_make_no_time_are_refused(make_problem, parts, message):
     with pytest.raises(ValidationError, match=message):
         read_parts(make_problem, parts)
+
+
+def test_rows_at_no_fixed_distance_have_no_gaps(make_problem, raw):
+    holes = raw.iloc[[0, 1, 5, 9]]
+    regular, irregular = make_problem(), make_problem(irregular=True)
+    observations = enforce_contract(holes, regular, LENIENT).observations
+    assert find_gaps(observations, regular)["n_missing"].sum() > 0
+    assert find_gaps(observations, irregular).empty
+    assert list(find_gaps(observations, irregular)) == list(find_gaps(observations, regular))

@@ -228,3 +228,8 @@ def test_a_window_with_a_gap_has_values_enough_for_drift(frequency: str) -> None
     derived = derive_defaults(problem(frequency, frequency))
     rows = read_duration(derived["window_length"]), read_duration(frequency)
     assert derived["drift_rows"] <= 0.8 * (usual_length(rows[0]) / usual_length(rows[1]))
+
+
+def test_at_no_fixed_distance_no_row_lies_a_season_back() -> None:
+    assert derive_defaults(problem("1 day"))["season"] is not None
+    assert derive_defaults(problem("1 day", irregular=True))["season"] is None

@@ -70,11 +70,12 @@ def test_a_tiny_table_has_fewer_folds():
     assert found["training"]["cross_validation"]["n_splits"] < 5
 
 
-def test_rows_at_no_fixed_distance_have_no_season():
+def test_rows_at_no_fixed_distance_are_said_to_be_irregular():
     steps = np.cumsum(np.random.default_rng(0).exponential(9, 900))
     found = proposed(table(pd.Timestamp("2020-01-01") + pd.to_timedelta(steps, unit="h")))
 
-    assert found["evaluation"]["baseline"] == {"season": None}
+    assert found["problem"]["irregular"] is True
+    assert "irregular" not in proposed(table(pd.date_range("2020-01-01", periods=900)))["problem"]
 
 
 def test_a_dirty_table_may_be_set_aside_by_its_share():

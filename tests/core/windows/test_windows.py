@@ -605,3 +605,23 @@ def test_without_a_time_windows_are_named_by_their_rows(problem, parameters, key
     windows = list_windows(table, rows, parameters_of(**parameters))
     assert column(windows, "key") == keys
     assert windows[-1].label == keys[-1].replace("rows=", "rows ").replace("-", " to ")
+
+
+# --- how many rows a window can hold --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameters", "capacity"),
+    [
+        ({}, {"length": "2 days"}, 48),
+        ({"frequency": "1 day"}, {"period": "month"}, 31),
+        ({"frequency": "1 month", "horizon": "1 month"}, {"period": "year"}, 12),
+        ({}, {"rows": 40}, 40),
+        ({}, {"column": "batch"}, None),
+        ({"irregular": True}, {"length": "2 days"}, None),
+        ({"key": ["timestamp", "temp"]}, {"length": "2 days"}, None),
+    ],
+)
+def test_a_window_can_hold_so_many_rows(problem, changes, parameters, capacity):
+    changed = type(problem).model_validate(problem.model_dump() | changes)
+    assert parameters_of(**parameters).capacity(changed) == capacity

@@ -16,6 +16,7 @@ from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
 from tests.core.decisions.test_records import GATE
+from tests.shipped import open_loader
 
 METRICS = {
     "candidate": {
@@ -152,6 +153,21 @@ def test_windows_are_shown_with_the_columns_that_drifted(capsys: Any) -> None:
     assert table["window"] == ["n", "RMSE", "MAE", "baseline", "drifted"]
     assert table["w1"] == ["1,000", "50.25", "30.50", "90.00", "1/2"]
     assert table["w2"] == ["840", "53.50", "36.75", "-", "1/1"]
+
+
+def test_a_window_that_is_called_by_its_year_keeps_its_drift(tmp_path: Path, capsys: Any) -> None:
+    names = {"w1": "2023", "w2": "2024"}
+    path = tmp_path / "window_metrics.csv"
+    WINDOWS.assign(window=WINDOWS["window"].map(names), start="2023", end="2024").to_csv(
+        path, index=False
+    )
+    entry = open_loader()["catalog"]["window_metrics"]
+    read = pd.read_csv(path, **entry["load_args"])
+    drift = DRIFT.assign(window=DRIFT["window"].map(names))
+
+    table = rows(summary(capsys, window_metrics=read, window_drift=drift))
+
+    assert table["2023"][-1] == "1/2"
 
 
 def test_drift_of_an_older_run_is_not_shown(capsys: Any) -> None:

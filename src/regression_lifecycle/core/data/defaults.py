@@ -83,7 +83,7 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         ``gap``: the horizon: what a fold leaves out between training and test.
         ``season``: the shortest of a week and 52 weeks (or some years, for rows of a month and
         more) that is no less than horizon and label delay, and that a row lies back; None where
-        there is none, as for rows of a year.
+        there is none, as for rows of a year or at no fixed distance.
         ``block``: of the holdout's comparison: 7 days, at least 7 rows; 4 weeks, 3 months, 2
         quarters or a year of slower rows; 25 rows without a time.
         ``short_block``: of a retraining's comparison: a day, at least 7 rows; the same of slower
@@ -166,7 +166,7 @@ def _pace(problem: Problem) -> _Rows:
 
 
 def _season(problem: Problem) -> AnyDuration | None:
-    if problem.timestamp.rows:
+    if problem.timestamp.rows or problem.irregular:
         return None
     step = problem.frequency
     years = range(1, _LONGEST_SEASON_YEARS + 1)

@@ -26,10 +26,13 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
         One row per stretch: the columns that name its series, ``kind``, ``first_missing``,
         ``last_missing`` (timestamps) and ``n_missing`` (observations expected). The kind is
         ``gap`` between two observations of a series, ``begins later`` before its first one if the
-        table has older rows, and ``ended`` behind its last one if the table has newer rows.
+        table has older rows, and ``ended`` behind its last one if the table has newer rows. None
+        where rows come at no fixed distance.
     """
     stamp, series, step = problem.timestamp.name, list(problem.series_columns), problem.frequency
-    rows = observations[[*series, stamp]].drop_duplicates()
+    # Nothing is missing where rows come at no fixed distance.
+    expected = observations.iloc[:0] if problem.irregular else observations
+    rows = expected[[*series, stamp]].drop_duplicates()
     rows = rows.sort_values([*series, stamp], kind="stable", ignore_index=True)
     code = rows.groupby(series, dropna=False).ngroup() if series else pd.Series(0, rows.index)
     moment = rows[stamp]

@@ -235,6 +235,8 @@ class Problem(StrictModel):
         frequency: Distance between two observations when none is missing, such as ``1 hour`` or
             ``1 month``. For a table without
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
+        irregular: Rows come at no fixed distance. The frequency is then about how far they lie
+            apart, and no row counts as missing.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
         label_delay: Time from an observation to its label; None if the label comes with it.
@@ -251,6 +253,7 @@ class Problem(StrictModel):
     target: str
     timestamp: TimestampSpec
     frequency: Duration
+    irregular: bool = False
     horizon: Duration
     label_delay: Duration | None = None
     label_deadline: Duration | None = None
@@ -366,6 +369,22 @@ class Problem(StrictModel):
         if self.timestamp.rows:
             return f"row {(pd.Timestamp(moment) - pd.Timestamp(0)) // self.frequency}"
         return str(moment)
+
+    def moment_of_row(self, number: int) -> pd.Timestamp:
+        """Return the moment at which a row stands that is named by its number.
+
+        Raises:
+            ConfigurationError: If the rows of the table have a time, or there can be no such row.
+        """
+        if not self.timestamp.rows:
+            raise ConfigurationError("rows of this table are named by their time")
+        try:
+            moment = pd.Timestamp(0) + int(number) * self.frequency
+        except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta):
+            moment = pd.NaT
+        if number < 0 or pd.isna(moment):
+            raise ConfigurationError(f"{number} is not the number of a row")
+        return moment
 
     def is_label_overdue(self, end: pd.Timestamp, at: pd.Timestamp) -> bool:
         """Return whether labels of a window that ended at ``end`` are no longer waited for."""

@@ -48,7 +48,7 @@ def cut_known_rows(
         row_key=row_keys(known, problem).to_numpy(),
         window_index=window_of_rows(known, listed, problem, parameters).to_numpy(),
     )
-    if not parameters.by_time or not problem.key_holds_time:
+    if problem.irregular or not parameters.by_time or not problem.key_holds_time:
         expected[:] = pd.NA
     elif problem.series_columns:
         return known, expect_series(known, windows, expected, problem)

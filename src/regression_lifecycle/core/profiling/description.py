@@ -18,10 +18,15 @@ _WHY = {
     "unreadable": "values that are nothing of their type stand in the table",
     "holdout_share": "a small table is judged on more of its rows",
     "n_splits": "a small table has fewer folds",
-    "season": "at no fixed distance there is no row one season ago",
     "minimum_rows": "of the smaller holdout",
     "block": "so that the holdout has enough of them",
 }
+
+
+_LINES = (
+    *("description", "target", "timestamp", "frequency", "irregular", "horizon", "label_delay"),
+    "key",
+)
 
 
 def describe(profile: TableProfile, description: str = "") -> str:
@@ -87,7 +92,7 @@ def escaped(value: Any) -> Any:
 
 
 def _problem(profile: TableProfile, problem: Mapping[str, Any]) -> Iterator[str]:
-    for key in ("description", "target", "timestamp", "frequency", "horizon", "label_delay", "key"):
+    for key in _LINES:
         if key in problem:
             comment = f"   # {_ASSUMED}" if key in profile.assumed else ""
             yield f"  {key}: {flow(problem[key])}{comment}"

@@ -46,6 +46,8 @@ def _problem(profile: TableProfile, description: str) -> dict[str, Any]:
     problem["timestamp"] = _timestamp(profile)
     if profile.frequency is not None:
         problem["frequency"] = profile.frequency.text
+        if not profile.frequency.regular:
+            problem["irregular"] = True
         problem["horizon"] = profile.horizon
     if profile.label_delay is not None:
         problem["label_delay"] = profile.label_delay
@@ -159,9 +161,6 @@ def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
 
 def _evaluation(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if profile.frequency is not None and not profile.frequency.regular:
-        # At no time is there a row exactly one season earlier.
-        found["baseline"] = {"season": None}
     gate: dict[str, Any] = {}
     if holdout.rows < holdout.asked_rows:
         gate["minimum_rows"] = max(math.floor(0.8 * holdout.rows), 5)

@@ -79,7 +79,7 @@ class WindowParameters(Variant):
     def capacity(self, problem: Problem) -> int | None:
         """Return the most rows that a window can hold; None where nothing says so."""
         longest = self.longest(problem)
-        if longest is None or len(problem.key_columns) > 1:
+        if longest is None or problem.irregular or len(problem.key_columns) > 1:
             return None
         return steps_to_cover(longest, problem.frequency)
 
