@@ -491,3 +491,18 @@ def test_a_table_without_a_time_has_no_months(place: str, pipeline: str) -> None
     section = raw if place == "windows" else raw["evaluation"]
     section["windows"] = {"kind": "length", "length": "500 hours"}
     assert lines_of(raw, pipeline) == []
+
+
+def test_a_quantile_is_compared_by_pinball_loss_and_nothing_else_is(mistakes: Mistakes) -> None:
+    trees = "sklearn.ensemble.HistGradientBoostingRegressor"
+    asked = {"quantile": 0.9}
+    model = estimator(trees, loss="quantile", quantile=0.9)
+
+    assert mistakes("training", "evaluation", problem=asked, training=model) == []
+    (line,) = mistakes("training", problem=asked, training=estimator(trees))
+    assert line.startswith("training.model: problem.quantile is 0.9")
+    (line,) = mistakes("training", training=model)
+    assert "problem.quantile: 0.9" in line
+    by_rmse = {"gate": {"comparison": {"metric": "rmse"}}}
+    lines = mistakes("evaluation", problem=asked, evaluation=by_rmse)
+    assert any(line.startswith("evaluation.gate.comparison.metric: rmse") for line in lines)

@@ -217,3 +217,17 @@ def test_the_last_value_is_a_horizon_and_a_delay_old(
     back = table["cnt"].iloc[10:] - made["last_value"]
     # A month of 28 days is four weeks.
     assert set(back) <= ({steps} if frequency != "7 days" else {4, 5})
+
+
+def test_the_baseline_of_a_quantile_is_chosen_by_pinball_loss(history, problem):
+    target = history["cnt"].astype("float64")
+    forecasts = pd.DataFrame(
+        {"quantile": float(target.quantile(0.9)), "seasonal": target.mean()}, index=history.index
+    )
+
+    # The mean is nearer to most values, and no quantile.
+    assert choose_baseline(forecasts, target, "pinball", 0.9) == "quantile"
+    assert choose_baseline(forecasts, target, "mae") == "seasonal"
+    gaps = forecasts.assign(seasonal=np.nan)
+    sources = add_baseline(history, gaps, "seasonal")["baseline_source"]
+    assert sources.unique().tolist() == ["quantile"]

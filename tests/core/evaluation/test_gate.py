@@ -465,3 +465,24 @@ def test_a_model_that_is_as_good_as_the_last_value_is_refused_where_a_year_ago_i
         add_baseline(judged, forecasts, "seasonal"), Contestant(), None, described, gate
     )
     assert weak.decision == "promote"
+
+
+def test_a_quantile_is_bounded_by_its_own_metrics_and_a_mean_by_the_others():
+    checks = {
+        "rmse": {"maximum": 0.1},
+        "bias": {"maximum": 0.1},
+        "pinball": {"maximum": 0.9, "of_baseline": True},
+        "coverage_error": {"minimum": -0.1, "maximum": 0.1},
+    }
+    figures = {"n": 100.0, "rmse": 9.0, "bias": 0.5}
+    quantile = {"n": 100.0, "rmse": 9.0, "pinball": 2.0, "coverage_error": 0.02}
+    parameters = GateParameters(minimum_rows=1, checks=checks)
+
+    of_mean = absolute_checks({"candidate": figures, "baseline": figures}, parameters)
+    of_quantile = absolute_checks(
+        {"candidate": quantile, "baseline": {**quantile, "pinball": 4.0}}, parameters, 0.9
+    )
+
+    assert [check.verdict for check in of_mean] == ["pass", "fail", "fail"]
+    assert [check.verdict for check in of_quantile] == ["pass"] * 4
+    assert of_quantile[1].value == 0.5

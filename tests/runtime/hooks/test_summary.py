@@ -120,14 +120,15 @@ def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
     assert "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps" in text
 
 
-def test_metrics_are_shown_by_model_and_an_undefined_one_as_a_dash(capsys: Any) -> None:
+def test_metrics_are_shown_by_model_and_an_undefined_one_is_told_once(capsys: Any) -> None:
     text = summary(capsys, holdout_metrics=METRICS)
 
     assert "Holdout, 1,840 rows" in text
     table = rows(text)
-    assert table["model"] == ["RMSE", "MAE", "R2", "RMSLE", "BIAS"]
-    assert table["candidate"] == ["51.61", "33.20", "0.931", "-", "-0.022"]
-    assert table["baseline"] == ["90.50", "61.00", "0.710", "-", "0.000"]
+    assert table["model"] == ["RMSE", "MAE", "R2", "BIAS"]
+    assert table["candidate"] == ["51.61", "33.20", "0.931", "-0.022"]
+    assert table["baseline"] == ["90.50", "61.00", "0.710", "0.000"]
+    assert "rmsle is not defined here (no rows, a negative target" in text
 
 
 def test_windows_are_shown_with_the_columns_that_drifted(capsys: Any) -> None:

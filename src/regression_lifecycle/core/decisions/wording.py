@@ -12,6 +12,7 @@ from regression_lifecycle.core.decisions import rule_kinds  # noqa: F401 (regist
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
 from regression_lifecycle.core.decisions.rules import PolicyRule
 from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.metrics import METRICS
 
 Figures = Mapping[str, Any]
 
@@ -123,7 +124,8 @@ def _metric_bound(figures: Figures) -> str:
 
 
 def _metric_undefined(figures: Figures) -> str:
-    return f"{_metric(figures)} is not defined here"
+    why = METRICS[figures["metric"]].undefined
+    return f"{_metric(figures)} is not defined here ({why}); replace the check by one that is"
 
 
 def _observed_improvement(figures: Figures) -> str:
@@ -185,7 +187,8 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # Why a rule could not be computed
     "no_labelled_window": "no labelled window since the training",
     "too_few_windows": "{n_windows} window(s), {of} are asked for",
-    "bias_undefined": "the bias is not defined",
+    "bias_undefined": "the bias is not defined: every target is 0, or a quantile is predicted, "
+    "which is above or below the target by design",
     # The policy
     "no_champion": "there is no champion yet",
     "cooldown": "a retraining is wanted, but the last attempt was {n_windows} window(s) ago and "

@@ -1,13 +1,13 @@
 """The naive forecast that any model must beat: the best of a few, none of which has to learn.
 
 ``seasonal`` repeats the value one season ago, ``last_value`` the newest one that is known when the
-prediction is made, ``mean`` and ``median`` are those of the training rows.
+prediction is made, ``mean`` and ``median`` (or the ``quantile`` that
+is asked for) are those of the training rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,10 @@ from regression_lifecycle.core.durations import (
 )
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
-from regression_lifecycle.core.metrics import mae, rmse
+from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
-MEAN = "mean"
-_ERRORS = {"rmse": rmse, "mae": mae}
+CONSTANTS = ("mean", "quantile")
+"""Constants that stand in where another forecast has no value."""
 
 
 class BaselineParameters(StrictModel):
@@ -101,7 +101,7 @@ def naive_forecasts(
     Args:
         observations: All observations, for the look-back.
         rows: Rows to forecast, with the key columns.
-        constants: Forecasts that are one number, by name: ``mean`` at least.
+        constants: Forecasts that are one number, by name, the one that stands in first.
 
     Returns:
         One column per forecast, in the target's unit, on the index of ``rows``; the constants
@@ -125,7 +125,10 @@ def naive_forecasts(
 
 
 def choose_baseline(
-    forecasts: pd.DataFrame, target: pd.Series, metric: Literal["rmse", "mae"]
+    forecasts: pd.DataFrame,
+    target: pd.Series,
+    metric: ErrorMetric,
+    quantile: float | None = None,
 ) -> str:
     """Choose the naive forecast that is the hardest to beat.
 
@@ -133,15 +136,19 @@ def choose_baseline(
         forecasts: What :func:`naive_forecasts` returns.
         target: Observed values, missing where unknown, on the same index.
         metric: The error that is to be small.
+        quantile: The quantile that is predicted; None for a mean.
 
     Returns:
-        The name of a column; the mean if no target is known.
+        The name of a column; the first one, a constant, if no target is known.
     """
     known = target.notna()
     if not known.any():
-        return MEAN
+        return str(forecasts.columns[0])
     filled = _filled(forecasts)[known]
-    errors = {str(name): _ERRORS[metric](target[known], filled[name]) for name in filled}
+    errors = {
+        str(name): float(np.mean(row_losses(target[known], filled[name], metric, quantile)))
+        for name in filled
+    }
     return min(errors, key=lambda name: errors[name])
 
 
@@ -150,19 +157,22 @@ def add_baseline(rows: pd.DataFrame, forecasts: pd.DataFrame, name: str) -> pd.D
 
     Args:
         forecasts: What :func:`naive_forecasts` returns for the rows.
-        name: A column of it; the mean is taken if it has no such forecast any more.
+        name: A column of it; the first one is taken if it has no such forecast any more.
 
     Returns:
-        The rows with ``baseline`` and ``baseline_source``: the forecast's name, or ``mean`` where
-        its value is missing and the training mean stands in.
+        The rows with ``baseline`` and ``baseline_source``: the forecast's name, or that of the
+        first one, a constant (``mean``, or ``quantile`` of a quantile), where its value is missing
+        and the constant stands in.
     """
-    chosen = name if name in forecasts else MEAN
-    source = pd.Series(chosen, index=rows.index, dtype="str").where(forecasts[chosen].notna(), MEAN)
+    constant = str(forecasts.columns[0])
+    chosen = name if name in forecasts else constant
+    source = pd.Series(chosen, index=rows.index, dtype="str")
+    source = source.where(forecasts[chosen].notna(), constant)
     return rows.assign(**{BASELINE: _filled(forecasts)[chosen], BASELINE_SOURCE: source})
 
 
 def _filled(forecasts: pd.DataFrame) -> pd.DataFrame:
-    return forecasts.apply(lambda values: values.fillna(forecasts[MEAN]))
+    return forecasts.apply(lambda values: values.fillna(forecasts.iloc[:, 0]))
 
 
 def _look_up(

@@ -111,10 +111,14 @@ def build_history(
     begun = backtest_observations[problem.timestamp.name] < backtest_windows["start"].min()
     seen = backtest_observations.loc[begun, problem.target]
     constants = {"mean": float(seen.mean()), "median": float(seen.median())}
+    if problem.quantile is not None:
+        constants = {"quantile": float(seen.quantile(problem.quantile))}
     forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline)
     # One for all windows and policies, chosen by what lies before the first of them.
     before = table[problem.timestamp.name] < backtest_windows["start"].min()
-    best = choose_baseline(forecasts[before], table.loc[before, problem.target], "rmse")
+    best = choose_baseline(
+        forecasts[before], table.loc[before, problem.target], problem.error_metric, problem.quantile
+    )
     return add_baseline(table, forecasts, best)
 
 

@@ -41,7 +41,7 @@ def search_parameters(
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
     return training.search_parameters(
-        training.make_pipeline(parameters.model), features, target, parameters
+        training.make_pipeline(parameters.model), features, target, parameters, problem.quantile
     )
 
 
@@ -66,7 +66,9 @@ def cross_validate(
     features, target = _features_and_target(training_set, problem, preprocessing)
     _warn_of_leaks(training_set, features, problem)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
-    scores, predictions = training.cross_validate(model, features, target, parameters)
+    scores, predictions = training.cross_validate(
+        model, features, target, parameters, problem.quantile
+    )
     means = {
         name: float(values.mean())
         for name, values in scores.drop(columns=["fold", "n_train"]).items()
@@ -117,6 +119,9 @@ def train(
         n_rows=len(training_set),
         target_mean=float(target.mean()),
         target_median=float(target.median()),
+        target_quantile=None
+        if problem.quantile is None
+        else float(target.quantile(problem.quantile)),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
     return TrainedModel(estimator, metadata, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
