@@ -23,7 +23,7 @@ def mistakes() -> Mistakes:
     pipelines = register_pipelines()
 
     def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
-        loader = open_loader(env, **copy.deepcopy(changes))
+        loader = open_loader(env, **with_plain_model(copy.deepcopy(changes)))
         parameters = loader["parameters"]
         known = {name: pipelines[name] for name in names or ["__default__"]}
         try:
@@ -43,6 +43,12 @@ def features(*specs: dict[str, Any]) -> dict[str, Any]:
 
 def estimator(path: str, **params: Any) -> dict[str, Any]:
     return {"model": {"estimator": {"class": path, "params": params}}}
+
+
+def with_plain_model(changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes of features with a model that names none of them."""
+    ridge = estimator("sklearn.linear_model.Ridge")
+    return {"training": ridge, **changes} if "preprocessing" in changes else changes
 
 
 FOREST = "sklearn.ensemble.RandomForestRegressor"
@@ -344,7 +350,7 @@ LAST_WEEK = {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["14 d
 
 def sections(**changes: Any) -> dict[str, Any]:
     """All parameters of the test environment, to be changed at will."""
-    return dict(open_loader("test", **changes)["parameters"])
+    return dict(open_loader("test", **with_plain_model(changes))["parameters"])
 
 
 def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:
@@ -506,3 +512,19 @@ def test_a_quantile_is_compared_by_pinball_loss_and_nothing_else_is(mistakes: Mi
     by_rmse = {"gate": {"comparison": {"metric": "rmse"}}}
     lines = mistakes("evaluation", problem=asked, evaluation=by_rmse)
     assert any(line.startswith("evaluation.gate.comparison.metric: rmse") for line in lines)
+
+
+def test_a_column_of_another_table_is_told_before_anything_runs(mistakes: Mistakes) -> None:
+    scaler = {"class": "sklearn.preprocessing.StandardScaler"}
+    group = {"name": "numbers", "columns": ["humidity"], "steps": [scaler]}
+    plain = {"estimator": {"class": "sklearn.linear_model.Ridge"}, "transformers": [group]}
+    two_stage = "regression_lifecycle.core.estimators.LinearThenBoostingRegressor"
+
+    (line,) = mistakes("training", training={"model": plain}, preprocessing=features(HOUR))
+    assert "columns of 'numbers': unknown column 'humidity'" in line
+    (line,) = mistakes(
+        "training",
+        training=estimator(two_stage, time_column="day_nr"),
+        preprocessing=features(HOUR),
+    )
+    assert line.startswith("training.model.estimator: unknown column 'day_nr'")

@@ -31,7 +31,8 @@ from regression_lifecycle.core.evaluation.holdout import OWN_COLUMNS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.quantiles import check_quantile
-from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.models.requirements import named_columns
+from regression_lifecycle.core.models.training import TrainingParameters, make_pipeline
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
@@ -235,6 +236,7 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(training, TrainingParameters):
         wrong = check_quantile(training.model, problem.quantile)
         found += [f"training.model: {wrong}"] if wrong else []
+        found += _of_named_columns(training, features)
     found += _of_errors(models, problem)
     windows = models.get("windows")
     if isinstance(windows, WindowParameters):
@@ -242,6 +244,20 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     drift = models.get("drift")
     if isinstance(drift, DriftParameters):
         found += _unknown(drift.columns, ahead, "drift.columns", features)
+    return found
+
+
+def _of_named_columns(training: TrainingParameters, features: tuple[str, ...]) -> list[str]:
+    """Find columns that the model names and that are no features."""
+    groups = training.model.transformers
+    found = []
+    for group in groups:
+        place = f"training.model.transformers: columns of '{group.name}'"
+        found += _unknown(group.columns, set(features), place, features)
+    if not groups:
+        # Transformers may make the columns that the estimator names.
+        named = sorted(named_columns(make_pipeline(training.model)))
+        found += _unknown(named, set(features), "training.model.estimator", features)
     return found
 
 

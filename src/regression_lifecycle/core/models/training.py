@@ -22,6 +22,7 @@ from regression_lifecycle.core.errors import (
 from regression_lifecycle.core.metrics import compute_metrics
 from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, load_class
+from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -242,10 +243,13 @@ def cross_validate(
 
     Raises:
         DataContractError: If there are too few rows for the folds.
+        ModelError: If the rows, or those of the first fold, cannot be used.
     """
     import joblib
 
     folds = _folds(len(features), parameters.cross_validation)
+    first, _ = folds[0]
+    refuse_unusable_rows(model, features.iloc[first], target)
     with compute_limits(parameters.compute):
         predicted = joblib.Parallel()(
             joblib.delayed(_fit_and_predict)(
@@ -290,6 +294,8 @@ def search_parameters(
     if search is None:
         return {}, pd.DataFrame({"rank": [], name_of_error: []})
     folds = _folds(len(features), parameters.cross_validation)
+    first, _ = folds[0]
+    refuse_unusable_rows(model, features.iloc[first], target)
     model = boosting.with_threads(clone(model), parameters.compute.threads)
     shared = {"scoring": scoring(quantile), "cv": folds, "refit": False}
     if search.strategy == "grid":
@@ -340,6 +346,7 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
     Raises:
         ModelError: If the estimator cannot be fitted on these rows.
     """
+    refuse_unusable_rows(model, features, target)
     with compute_limits(compute):
         return _fitted_clone(model, features, target, compute)
 
