@@ -13,8 +13,11 @@ from regression_lifecycle.core.metrics import (
     ERROR_METRICS,
     HEADLINE_METRICS,
     METRICS,
+    QUANTILE_METRICS,
     WINDOW_METRICS,
     compute_metrics,
+    headline_metrics,
+    row_losses,
 )
 
 _values = st.floats(-1e4, 1e4).map(lambda value: round(value, 3))
@@ -23,6 +26,7 @@ _pairs = st.integers(2, 60).flatmap(
         arrays(np.float64, n, elements=_values), arrays(np.float64, n, elements=_values)
     )
 )
+OF_THE_MIDDLE = {name for name, metric in METRICS.items() if metric.asks != "quantile"}
 REPEATABLE = settings(deadline=None, derandomize=True, database=None, max_examples=60)
 
 
@@ -83,6 +87,9 @@ def test_a_perfect_forecast_has_the_best_value_of_each_metric():
     found = compute_metrics(target, target)
     worse = compute_metrics(target, target + 1)
     for name, metric in METRICS.items():
+        if metric.asks == "quantile":
+            assert name not in found
+            continue
         assert found[name] == metric.best
         assert (worse[name] < found[name]) == (metric.better == "higher"), name
 
@@ -91,6 +98,7 @@ def test_lists_of_metrics_are_read_from_the_register():
     assert METRICS["r2"].meaning.startswith("Share of the variance")
     assert {"rmse", "mae", "wape", "rmsle"} <= set(ERROR_METRICS)
     assert {"r2", "bias", "mean_error"}.isdisjoint(ERROR_METRICS)
+    assert set(QUANTILE_METRICS) == {"pinball", "quantile_coverage", "coverage_error"}
     assert set(HEADLINE_METRICS) <= set(WINDOW_METRICS) <= set(METRICS)
 
 
@@ -112,8 +120,8 @@ def test_the_mean_of_the_rows_explains_nothing():
 @pytest.mark.parametrize(
     ("target", "prediction", "undefined"),
     [
-        ([], [], set(METRICS)),
-        ([np.nan], [1.0], set(METRICS)),
+        ([], [], OF_THE_MIDDLE),
+        ([np.nan], [1.0], OF_THE_MIDDLE),
         ([3.0], [4.0], {"r2"}),
         ([3.0, 3.0], [3.0, 4.0], {"r2"}),
         ([0.0, 0.0], [0.0, 1.0], {"r2", "wape", "bias"}),
@@ -125,7 +133,7 @@ def test_the_mean_of_the_rows_explains_nothing():
 )
 def test_what_is_undefined_is_nan_and_the_rest_is_not(target, prediction, undefined):
     found = compute_metrics(target, prediction)
-    assert {name for name in METRICS if math.isnan(found[name])} == undefined
+    assert {name for name in found if math.isnan(found[name])} == undefined
 
 
 def test_a_negative_prediction_counts_as_zero_in_the_logarithmic_error():
@@ -139,3 +147,36 @@ def test_rows_where_one_side_is_unknown_do_not_count():
     found = compute_metrics([1, 2, np.nan, 4, 9], [1, np.nan, 3, 6, np.inf])
     assert found["n"] == 2
     assert found["mae"] == 1
+
+
+@REPEATABLE
+@given(pair=_pairs, quantile=st.floats(0.01, 0.99))
+def test_a_quantile_is_judged_by_the_pinball_loss_of_scikit_learn(pair, quantile):
+    target, prediction = pair
+
+    found = compute_metrics(target, prediction, quantile)
+
+    expected = reference.mean_pinball_loss(target, prediction, alpha=quantile)
+    assert found["pinball"] == pytest.approx(expected)
+    assert row_losses(target, prediction, "pinball", quantile).mean() == pytest.approx(expected)
+    assert found["coverage_error"] == found["quantile_coverage"] - quantile
+    # It is above or below the target by design.
+    assert {"bias", "mean_error", "r2", "rmsle"}.isdisjoint(found)
+
+
+def test_coverage_of_a_quantile_is_the_share_at_or_below_it():
+    found = compute_metrics([1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 4.0, 9.0], 0.9)
+    assert found["quantile_coverage"] == 0.75
+    assert found["coverage_error"] == pytest.approx(-0.15)
+
+
+def test_what_no_model_has_is_said_once():
+    signed = compute_metrics([-1.0, 1.0, 3.0], [0.0, 1.0, 2.0])
+    names, missing = headline_metrics({"candidate": signed, "baseline": signed})
+    assert "rmsle" not in names
+    assert "bias" in names
+    assert [sentence.split()[0] for sentence in missing] == ["rmsle"]
+
+    names, missing = headline_metrics({"candidate": compute_metrics([1.0], [2.0], 0.9)})
+    assert {"pinball", "quantile_coverage"} <= set(names)
+    assert missing == []

@@ -38,13 +38,13 @@ def test_importance_is_measured_on_labelled_rows(holdout):
     found = measure_importance(known, fitted_model(), PROBLEM, *OPTIONS)
     expected = measure_importance(holdout.head(60), fitted_model(), PROBLEM, *OPTIONS)
     assert found["feature"].tolist() == ["hr", "temp"]
-    assert found["rmse_increase"].tolist() == expected["rmse_increase"].tolist()
+    assert found["error_increase"].tolist() == expected["error_increase"].tolist()
 
 
 def test_a_holdout_without_a_label_has_no_importance_and_still_a_plot(holdout):
     nothing = holdout.assign(y=np.nan, candidate=holdout["y"] + 1)
     found = measure_importance(nothing, fitted_model(), PROBLEM, *OPTIONS)
     assert found["feature"].tolist() == ["hr", "temp"]
-    assert found["rmse_increase"].isna().all()
+    assert found["error_increase"].isna().all()
     figure = plot_predicted_against_actual(nothing, PROBLEM)
     assert figure.data[0].customdata.sum() == 0

@@ -23,7 +23,7 @@ def mistakes() -> Mistakes:
     pipelines = register_pipelines()
 
     def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
-        loader = open_loader(env, **copy.deepcopy(changes))
+        loader = open_loader(env, **with_plain_model(copy.deepcopy(changes)))
         parameters = loader["parameters"]
         known = {name: pipelines[name] for name in names or ["__default__"]}
         try:
@@ -43,6 +43,12 @@ def features(*specs: dict[str, Any]) -> dict[str, Any]:
 
 def estimator(path: str, **params: Any) -> dict[str, Any]:
     return {"model": {"estimator": {"class": path, "params": params}}}
+
+
+def with_plain_model(changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes of features with a model that names none of them."""
+    ridge = estimator("sklearn.linear_model.Ridge")
+    return {"training": ridge, **changes} if "preprocessing" in changes else changes
 
 
 FOREST = "sklearn.ensemble.RandomForestRegressor"
@@ -344,7 +350,7 @@ LAST_WEEK = {"kind": "lag", "name": "last_week", "column": "cnt", "ages": ["14 d
 
 def sections(**changes: Any) -> dict[str, Any]:
     """All parameters of the test environment, to be changed at will."""
-    return dict(open_loader("test", **changes)["parameters"])
+    return dict(open_loader("test", **with_plain_model(changes))["parameters"])
 
 
 def lines_of(raw: dict[str, Any], pipeline: str) -> list[str]:
@@ -542,3 +548,34 @@ def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistake
     assert line.startswith("retraining.measured_windows: 2 window(s) can never judge")
     assert line.endswith("use 5, or change the gate")
     assert said(measured_windows=5, gate=gate) == []
+
+
+def test_a_quantile_is_compared_by_pinball_loss_and_nothing_else_is(mistakes: Mistakes) -> None:
+    trees = "sklearn.ensemble.HistGradientBoostingRegressor"
+    asked = {"quantile": 0.9}
+    model = estimator(trees, loss="quantile", quantile=0.9)
+
+    assert mistakes("training", "evaluation", problem=asked, training=model) == []
+    (line,) = mistakes("training", problem=asked, training=estimator(trees))
+    assert line.startswith("training.model: problem.quantile is 0.9")
+    (line,) = mistakes("training", training=model)
+    assert "problem.quantile: 0.9" in line
+    by_rmse = {"gate": {"comparison": {"metric": "rmse"}}}
+    lines = mistakes("evaluation", problem=asked, evaluation=by_rmse)
+    assert any(line.startswith("evaluation.gate.comparison.metric: rmse") for line in lines)
+
+
+def test_a_column_of_another_table_is_told_before_anything_runs(mistakes: Mistakes) -> None:
+    scaler = {"class": "sklearn.preprocessing.StandardScaler"}
+    group = {"name": "numbers", "columns": ["humidity"], "steps": [scaler]}
+    plain = {"estimator": {"class": "sklearn.linear_model.Ridge"}, "transformers": [group]}
+    two_stage = "regression_lifecycle.core.estimators.LinearThenBoostingRegressor"
+
+    (line,) = mistakes("training", training={"model": plain}, preprocessing=features(HOUR))
+    assert "columns of 'numbers': unknown column 'humidity'" in line
+    (line,) = mistakes(
+        "training",
+        training=estimator(two_stage, time_column="day_nr"),
+        preprocessing=features(HOUR),
+    )
+    assert line.startswith("training.model.estimator: unknown column 'day_nr'")

@@ -23,13 +23,16 @@ from regression_lifecycle.core.data.labels import LabelParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
+from regression_lifecycle.core.decisions.rule_kinds import PerformanceRule
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import OWN_COLUMNS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.models.quantiles import check_quantile
+from regression_lifecycle.core.models.requirements import named_columns
+from regression_lifecycle.core.models.training import TrainingParameters, make_pipeline
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
@@ -231,6 +234,12 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
         # The holdout has these columns alone.
         cut_by = ahead | set(problem.key_columns) if features else None
         found += _of_windows(evaluation.windows, cut_by, "evaluation.windows", problem)
+    training = models.get("training")
+    if isinstance(training, TrainingParameters):
+        wrong = check_quantile(training.model, problem.quantile)
+        found += [f"training.model: {wrong}"] if wrong else []
+        found += _of_named_columns(training, features)
+    found += _of_errors(models, problem)
     windows = models.get("windows")
     if isinstance(windows, WindowParameters):
         found += _of_windows(windows, set(problem.columns), "windows", problem)
@@ -239,6 +248,39 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(drift, DriftParameters):
         found += _unknown(drift.columns, ahead, "drift.columns", features)
     return found
+
+
+def _of_named_columns(training: TrainingParameters, features: tuple[str, ...]) -> list[str]:
+    """Find columns that the model names and that are no features."""
+    groups = training.model.transformers
+    found = []
+    for group in groups:
+        place = f"training.model.transformers: columns of '{group.name}'"
+        found += _unknown(group.columns, set(features), place, features)
+    if not groups:
+        # Transformers may make the columns that the estimator names.
+        named = sorted(named_columns(make_pipeline(training.model)))
+        found += _unknown(named, set(features), "training.model.estimator", features)
+    return found
+
+
+def _of_errors(models: Mapping[str, Any], problem: Problem) -> list[str]:
+    """Find errors by which a quantile, or anything else than a quantile, cannot be judged."""
+    named: dict[str, str] = {}
+    for name in ("evaluation", "retraining"):
+        if name in models:
+            named[f"{name}.gate.comparison"] = models[name].gate.comparison.metric
+    if "policy" in models:
+        for name, rule in models["policy"].rules.items():
+            if isinstance(rule, PerformanceRule):
+                named[f"policy.rules.{name}"] = rule.metric
+    judged = "the middle" if problem.quantile is None else f"the quantile {problem.quantile:g}"
+    return [
+        f"{place}.metric: {metric} does not judge {judged} of the target, which problem.quantile "
+        f"asks for; use {problem.error_metric}, or leave it out"
+        for place, metric in named.items()
+        if (metric == "pinball") != (problem.quantile is not None)
+    ]
 
 
 def _carried(problem: Problem) -> dict[str, None]:

@@ -269,3 +269,17 @@ def test_the_mean_of_the_series_stands_in_before_that_of_all_rows(of_shops):
 
     best = add_baseline(table.iloc[2:], made, "seasonal")
     assert best[["baseline", "baseline_source"]].to_numpy().tolist() == [[5.0, "mean"]]
+
+
+def test_the_baseline_of_a_quantile_is_chosen_by_pinball_loss(history, problem):
+    target = history["cnt"].astype("float64")
+    forecasts = pd.DataFrame(
+        {"quantile": float(target.quantile(0.9)), "seasonal": target.mean()}, index=history.index
+    )
+
+    # The mean is nearer to most values, and no quantile.
+    assert choose_baseline(forecasts, target, "pinball", 0.9) == "quantile"
+    assert choose_baseline(forecasts, target, "mae") == "seasonal"
+    gaps = forecasts.assign(seasonal=np.nan)
+    sources = add_baseline(history, gaps, "seasonal")["baseline_source"]
+    assert sources.unique().tolist() == ["quantile"]

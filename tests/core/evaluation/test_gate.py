@@ -484,3 +484,24 @@ def test_many_series_of_a_time_count_once_and_share_its_block(problem, make_prob
     for one_check, same in zip(alone.checks[1:], many.checks[1:], strict=True):
         assert (same.kind, same.verdict) == (one_check.kind, one_check.verdict)
         assert same.value == pytest.approx(one_check.value)
+
+
+def test_a_quantile_is_bounded_by_its_own_metrics_and_a_mean_by_the_others():
+    checks = {
+        "rmse": {"maximum": 0.1},
+        "bias": {"maximum": 0.1},
+        "pinball": {"maximum": 0.9, "of_baseline": True},
+        "coverage_error": {"minimum": -0.1, "maximum": 0.1},
+    }
+    figures = {"n": 100.0, "rmse": 9.0, "bias": 0.5}
+    quantile = {"n": 100.0, "rmse": 9.0, "pinball": 2.0, "coverage_error": 0.02}
+    parameters = GateParameters(minimum_rows=1, checks=checks)
+
+    of_mean = absolute_checks({"candidate": figures, "baseline": figures}, parameters)
+    of_quantile = absolute_checks(
+        {"candidate": quantile, "baseline": {**quantile, "pinball": 4.0}}, parameters, quantile=0.9
+    )
+
+    assert [check.verdict for check in of_mean] == ["pass", "fail", "fail"]
+    assert [check.verdict for check in of_quantile] == ["pass"] * 4
+    assert of_quantile[1].value == 0.5

@@ -377,7 +377,8 @@ def test_the_default_model_takes_text_missing_values_and_signed_targets(features
 
 
 def test_an_estimator_that_cannot_take_missing_values_is_answered_with_the_mend(features, target):
-    blank = features.assign(**{features.columns[0]: np.nan})
+    name = features.columns[0]
+    blank = features.assign(**{name: features[name].where(np.arange(len(features)) > 9)})
     with pytest.raises(ModelError, match=r"cannot be fitted: .*NaN.* needs an imputer"):
         fit(make_pipeline(ModelSpec(estimator=RIDGE)), blank, target, Compute())
 

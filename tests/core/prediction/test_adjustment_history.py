@@ -71,6 +71,13 @@ def test_a_model_follows_its_own_level_and_takes_the_interval_from_all():
     assert adjustment.interval_width == pytest.approx(50)
 
 
+def test_a_quantile_is_served_as_the_model_says_it():
+    adjustment = filled([1.5] * 4, kind="none").adjustment(START + 4 * WEEK, "1", PARAMETERS)
+
+    assert (adjustment.level_factor, adjustment.level_shift) == (1, 0)
+    assert math.isnan(adjustment.interval_width)
+
+
 def test_what_helped_a_former_model_is_believed_of_the_next():
     past = filled([1.5] * 4)
     add_week(past, 4, 1.2, version="2")

@@ -118,6 +118,12 @@ def test_what_is_served_is_the_model_times_the_factor_inside_the_contract(make_p
     assert table["upper"].tolist() == [30.0, 110.0, 150.0]
 
 
+def test_a_quantile_has_no_level():
+    problem = tiny_problem(cnt={"minimum": 0}).model_copy(update={"quantile": 0.9})
+
+    assert level_kind(problem) == "none"
+
+
 def test_a_shift_is_added():
     problem = tiny_problem(cnt={"minimum": -20})
     parameters = AdjustmentParameters(interval={"scale": "constant"})

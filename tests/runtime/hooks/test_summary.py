@@ -137,14 +137,15 @@ def test_the_series_that_make_most_of_the_error_are_shown(capsys: Any) -> None:
     assert "series" not in summary(capsys, series_metrics=series.iloc[:0]).split("Look")[0]
 
 
-def test_metrics_are_shown_by_model_and_an_undefined_one_as_a_dash(capsys: Any) -> None:
+def test_metrics_are_shown_by_model_and_an_undefined_one_is_told_once(capsys: Any) -> None:
     text = summary(capsys, holdout_metrics=METRICS)
 
     assert "Holdout, 1,840 rows" in text
     table = rows(text)
-    assert table["model"] == ["RMSE", "MAE", "R2", "RMSLE", "BIAS"]
-    assert table["candidate"] == ["51.61", "33.20", "0.931", "-", "-0.022"]
-    assert table["baseline"] == ["90.50", "61.00", "0.710", "-", "0.000"]
+    assert table["model"] == ["RMSE", "MAE", "R2", "BIAS"]
+    assert table["candidate"] == ["51.61", "33.20", "0.931", "-0.022"]
+    assert table["baseline"] == ["90.50", "61.00", "0.710", "0.000"]
+    assert "rmsle is not defined here (no rows, a negative target" in text
 
 
 def test_windows_are_shown_with_the_columns_that_drifted(capsys: Any) -> None:

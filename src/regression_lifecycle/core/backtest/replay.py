@@ -198,6 +198,7 @@ class _Run:
         figures = measure_rows(
             pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
             self._history.problem.target,
+            self._history.problem.quantile,
         )
         extras = self._history.extras[position] if self._history.extras else {}
         row = {

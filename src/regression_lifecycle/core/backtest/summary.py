@@ -138,7 +138,7 @@ def oracle_row(
         "not a policy",
         "n_windows": len(schedule),
         "n": int(metrics["n"]),
-        **{name: metrics[name] for name in ("rmse", "mae", "rmsle", "bias")},
+        **{name: metrics.get(name, math.nan) for name in ("rmse", "mae", "rmsle", "bias")},
         "coverage": math.nan,
         "retrains": retrains,
         "refused": 0,

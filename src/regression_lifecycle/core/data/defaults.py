@@ -105,6 +105,7 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         ``drift_columns``: all columns known in advance.
         ``interval_scale``: ``sqrt`` where the target cannot be negative, ``constant`` where it
         can.
+        ``error_metric``: by which models are compared: ``rmse``, or ``pinball`` of a quantile.
     """
     step, rows = problem.frequency, problem.timestamp.rows
     pace = _pace(problem)
@@ -153,6 +154,7 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         ],
         "drift_columns": columns,
         "interval_scale": "constant" if signed else "sqrt",
+        "error_metric": problem.error_metric,
     }
 
 

@@ -18,6 +18,7 @@ from regression_lifecycle.core.config import StrictModel, to_timestamp
 from regression_lifecycle.core.data.number_format import NumberFormat
 from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
+from regression_lifecycle.core.metrics import ErrorMetric
 
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
@@ -242,6 +243,9 @@ class Problem(StrictModel):
         label_delay: Time from an observation to its label; None if the label comes with it.
         label_deadline: How long a window waits, after its end and ``label_delay``, for labels that
             are missing; then it is judged on those that came. None waits for ever.
+        quantile: The quantile of the target that is predicted, such as 0.9; None for the middle
+            (mean or median). A quantile is judged by pinball loss and coverage, and served as the
+            model says it: without level correction, interval and bias.
         key: Columns that name an observation; the timestamp alone by default.
         forbidden_columns: Columns that may never be features, each with the reason.
         columns: The contract, column by column.
@@ -257,6 +261,7 @@ class Problem(StrictModel):
     horizon: Duration
     label_delay: Duration | None = None
     label_deadline: Duration | None = None
+    quantile: float | None = Field(None, gt=0, lt=1)
     key: tuple[str, ...] = ()
     forbidden_columns: dict[str, str] = {}
     columns: dict[str, ColumnSpec] = Field(min_length=1)
@@ -333,6 +338,11 @@ class Problem(StrictModel):
     def key_columns(self) -> tuple[str, ...]:
         """The columns that name an observation: ``key``, or the timestamp alone."""
         return self.key or (self.timestamp.name,)
+
+    @property
+    def error_metric(self) -> ErrorMetric:
+        """The error by which models are compared unless something else is configured."""
+        return "rmse" if self.quantile is None else "pinball"
 
     @property
     def row_order(self) -> tuple[str, ...]:

@@ -117,6 +117,7 @@ WINDOW_HISTORY = HistoryTable(
         **dict.fromkeys(WINDOW_METRICS, "float"),
         "baseline_rmse": "float",
         "baseline_mae": "float",
+        "baseline_pinball": "float",
         # Sums over the labelled rows; the bias over several windows is made of them.
         "sum_target": "float",
         "sum_absolute_target": "float",

@@ -22,7 +22,7 @@ from regression_lifecycle.core.decisions.rules import (
     WindowRule,
 )
 from regression_lifecycle.core.durations import Duration, usual_length
-from regression_lifecycle.core.metrics import relative_bias
+from regression_lifecycle.core.metrics import ErrorMetric, relative_bias
 
 _DAY = pd.Timedelta("1 day")
 
@@ -33,7 +33,7 @@ class PerformanceRule(WindowRule):
     The model is no longer worth its place.
 
     Attributes:
-        metric: Error of what was served.
+        metric: Error of what was served; ``pinball`` of a quantile.
         relative_to: ``baseline``: the naive forecast's error in the same window;
             ``first_windows``: the mean error of the first ``reference_windows`` windows after the
             training; ``target_mean``: the mean size of the target in the window.
@@ -43,7 +43,7 @@ class PerformanceRule(WindowRule):
 
     kind: Literal["performance"]
     action: Action = "retrain"
-    metric: Literal["rmse", "mae"] = "rmse"
+    metric: ErrorMetric = "rmse"
     relative_to: Literal["baseline", "first_windows", "target_mean"] = "baseline"
     maximum: float = Field(gt=0)
     reference_windows: int = Field(4, ge=1)
@@ -104,6 +104,7 @@ class BiasRule(WindowRule):
     statistic: Literal["window", "cumulative", "pooled"] = "window"
     prediction: Literal["model", "served"] = "model"
     maximum: float = Field(gt=0)
+    undefined: ClassVar[str] = "bias_undefined"
 
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:

@@ -121,6 +121,7 @@ class WindowRule(PolicyRule):
 
     violations: int = Field(2, ge=1)
     of: int = Field(3, ge=1)
+    undefined: ClassVar[str] = "no_labelled_window"
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
@@ -154,7 +155,8 @@ class WindowRule(PolicyRule):
         values = [(row, self.value(row, windows)) for row in windows]
         known = [(row, value) for row, value in values if math.isfinite(value)][-self.of :]
         if not known:
-            return self._finding(None, obstacle=Reason("no_labelled_window"))
+            why = self.undefined if windows else "no_labelled_window"
+            return self._finding(None, obstacle=Reason(why))
         newest_row, newest = known[-1]
         n_bad = sum(value > limit for _, value in known)
         return self._finding(

@@ -12,6 +12,7 @@ from regression_lifecycle.core.decisions import rule_kinds  # noqa: F401 (regist
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
 from regression_lifecycle.core.decisions.rules import PolicyRule
 from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.metrics import METRICS
 
 Figures = Mapping[str, Any]
 
@@ -67,6 +68,7 @@ _BASELINES = {
     "seasonal": "value one season ago",
     "last_value": "last known value",
     "series_mean": "training mean of the series",
+    "series_quantile": "training quantile of the series",
     "mean": "training mean",
     "median": "training median",
 }
@@ -124,7 +126,8 @@ def _metric_bound(figures: Figures) -> str:
 
 
 def _metric_undefined(figures: Figures) -> str:
-    return f"{_metric(figures)} is not defined here"
+    why = METRICS[figures["metric"]].undefined
+    return f"{_metric(figures)} is not defined here ({why}); replace the check by one that is"
 
 
 def _observed_improvement(figures: Figures) -> str:
@@ -187,7 +190,8 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # Why a rule could not be computed
     "no_labelled_window": "no labelled window since the training",
     "too_few_windows": "{n_windows} window(s), {of} are asked for",
-    "bias_undefined": "the bias is not defined",
+    "bias_undefined": "the bias is not defined: every target is 0, or a quantile is predicted, "
+    "which is above or below the target by design",
     # The policy
     "no_champion": "there is no champion yet",
     "cooldown": "a retraining is wanted, but the last attempt was {n_windows} window(s) ago and "

@@ -2,13 +2,13 @@
 
 ``seasonal`` repeats the value one season ago, ``last_value`` the newest one that is known when the
 prediction is made, ``mean`` and ``median`` are those of the training rows, and ``series_mean`` is
-that of the training rows of the same series.
+that of the training rows of the same series. Where a quantile is asked for, ``quantile`` and
+``series_quantile`` stand in their place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,10 @@ from regression_lifecycle.core.durations import (
 )
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
-from regression_lifecycle.core.metrics import mae, rmse
+from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
-MEAN, SERIES_MEAN = "mean", "series_mean"
-_ERRORS = {"rmse": rmse, "mae": mae}
+CONSTANTS = ("mean", "quantile")
+"""Constants that stand in where another forecast has no value."""
 
 
 class BaselineParameters(StrictModel):
@@ -85,10 +85,12 @@ def _last_value(
     return _look_up(past, rows, problem, problem.minimum_lag, exact=False)
 
 
-def _series_mean(trained: pd.DataFrame, rows: pd.DataFrame, problem: Problem) -> pd.Series:
+def _level_of_series(trained: pd.DataFrame, rows: pd.DataFrame, problem: Problem) -> pd.Series:
     series = list(problem.series_columns)
-    means = trained.groupby(series, observed=True)[problem.target].mean().rename("__mean")
-    found = rows[series].merge(means.reset_index(), on=series, how="left")["__mean"]
+    targets = trained.groupby(series, observed=True)[problem.target]
+    levels = targets.mean() if problem.quantile is None else targets.quantile(problem.quantile)
+    found = rows[series].merge(levels.rename("__level").reset_index(), on=series, how="left")
+    found = found["__level"]
     return pd.Series(found.to_numpy(dtype="float64"), index=rows.index)
 
 
@@ -110,9 +112,9 @@ def naive_forecasts(
     Args:
         observations: All observations, for the look-back.
         rows: Rows to forecast, with the key columns.
-        constants: Forecasts that are one number, by name: ``mean`` at least.
-        trained_until: Newest training row, for the mean of every series until then; without it
-            there is no such forecast.
+        constants: Forecasts that are one number, by name, the one that stands in first.
+        trained_until: Newest training row, for the mean (or quantile) of every series until then;
+            without it there is no such forecast.
 
     Returns:
         One column per forecast, in the target's unit, on the index of ``rows``; the constants
@@ -134,12 +136,15 @@ def naive_forecasts(
             made[name] = found
     if problem.series_columns and trained_until is not None:
         trained = past[past[problem.timestamp.name] <= trained_until]
-        made[SERIES_MEAN] = _series_mean(trained, rows, problem)
+        made[_of_series(made)] = _level_of_series(trained, rows, problem)
     return made
 
 
 def choose_baseline(
-    forecasts: pd.DataFrame, target: pd.Series, metric: Literal["rmse", "mae"]
+    forecasts: pd.DataFrame,
+    target: pd.Series,
+    metric: ErrorMetric,
+    quantile: float | None = None,
 ) -> str:
     """Choose the naive forecast that is the hardest to beat.
 
@@ -147,15 +152,19 @@ def choose_baseline(
         forecasts: What :func:`naive_forecasts` returns.
         target: Observed values, missing where unknown, on the same index.
         metric: The error that is to be small.
+        quantile: The quantile that is predicted; None for a mean.
 
     Returns:
-        The name of a column; the mean if no target is known.
+        The name of a column; the first one, a constant, if no target is known.
     """
     known = target.notna()
     if not known.any():
-        return MEAN
+        return str(forecasts.columns[0])
     filled = _filled(forecasts)[known]
-    errors = {str(name): _ERRORS[metric](target[known], filled[name]) for name in filled}
+    errors = {
+        str(name): float(np.mean(row_losses(target[known], filled[name], metric, quantile)))
+        for name in filled
+    }
     return min(errors, key=lambda name: errors[name])
 
 
@@ -164,23 +173,31 @@ def add_baseline(rows: pd.DataFrame, forecasts: pd.DataFrame, name: str) -> pd.D
 
     Args:
         forecasts: What :func:`naive_forecasts` returns for the rows.
-        name: A column of it; the mean is taken if it has no such forecast any more.
+        name: A column of it; the first one is taken if it has no such forecast any more.
 
     Returns:
-        The rows with ``baseline`` and ``baseline_source``: the forecast's name, or ``mean`` where
-        its value is missing and the training mean stands in.
+        The rows with ``baseline`` and ``baseline_source``: the forecast's name, or that of the
+        first one, a constant (``mean``, or ``quantile`` of a quantile), where its value is missing
+        and the constant stands in.
     """
-    chosen = name if name in forecasts else MEAN
-    source = pd.Series(chosen, index=rows.index, dtype="str").where(forecasts[chosen].notna(), MEAN)
+    constant = str(forecasts.columns[0])
+    chosen = name if name in forecasts else constant
+    source = pd.Series(chosen, index=rows.index, dtype="str")
+    source = source.where(forecasts[chosen].notna(), constant)
     return rows.assign(**{BASELINE: _filled(forecasts)[chosen], BASELINE_SOURCE: source})
 
 
+def _of_series(forecasts: pd.DataFrame) -> str:
+    """Name the first constant of every series: ``series_mean``, or ``series_quantile``."""
+    return f"series_{forecasts.columns[0]}"
+
+
 def _filled(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Fill gaps with the training mean: of the series where it is known, else of all rows."""
-    mean = forecasts[MEAN]
-    if SERIES_MEAN in forecasts:
-        mean = forecasts[SERIES_MEAN].fillna(mean)
-    return forecasts.apply(lambda values: values.fillna(mean))
+    """Fill gaps with the first constant: of the series where it is known, else of all rows."""
+    filling = forecasts.iloc[:, 0]
+    if _of_series(forecasts) in forecasts:
+        filling = forecasts[_of_series(forecasts)].fillna(filling)
+    return forecasts.apply(lambda values: values.fillna(filling))
 
 
 def _look_up(

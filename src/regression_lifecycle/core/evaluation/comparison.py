@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,13 +15,14 @@ from pydantic import Field
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.durations import Duration, duration_text, period_number
+from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
 
 class Comparison(StrictModel):
     """The paired comparison with the model in use.
 
     Attributes:
-        metric: ``rmse`` or ``mae``.
+        metric: ``rmse`` or ``mae``; ``pinball`` of a quantile.
         minimum_improvement: Share by which the candidate's error must be lower. A negative
             value tolerates a candidate that is worse by that share (non-inferiority).
         observed_improvement: Share by which the error on the judged rows themselves must be
@@ -35,7 +35,7 @@ class Comparison(StrictModel):
         seed: Seed of the bootstrap.
     """
 
-    metric: Literal["rmse", "mae"] = "rmse"
+    metric: ErrorMetric = "rmse"
     minimum_improvement: float = Field(0.0, gt=-1, lt=1)
     observed_improvement: float | None = Field(None, gt=-1, lt=1)
     confidence: float = Field(0.95, gt=0.5, lt=1)
@@ -68,6 +68,7 @@ def compare_paired(
     candidate: pd.Series,
     other: pd.Series,
     parameters: Comparison,
+    quantile: float | None = None,
 ) -> PairedComparison:
     """Compare two forecasts of the same rows by a block bootstrap over time.
 
@@ -77,6 +78,7 @@ def compare_paired(
         candidate: The forecast that should be better.
         other: The forecast that it is compared with.
         parameters: Metric, blocks and confidence.
+        quantile: The quantile that is predicted; None for a mean.
 
     Returns:
         The improvement and its lower bound on the rows whose target is known; the bound is NaN
@@ -96,8 +98,8 @@ def compare_paired(
     known = target.notna()
     losses = pd.DataFrame(
         {
-            "candidate": (candidate - target).abs() ** power,
-            "other": (other - target).abs() ** power,
+            "candidate": row_losses(target, candidate, parameters.metric, quantile),
+            "other": row_losses(target, other, parameters.metric, quantile),
         }
     )[known]
     # A sum leaves NaN out, so a model would be best where it has no answer at all.

@@ -32,7 +32,7 @@ from regression_lifecycle.core.decisions.records import (
     finite,
 )
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
-from regression_lifecycle.core.evaluation.baseline import MEAN
+from regression_lifecycle.core.evaluation.baseline import CONSTANTS
 from regression_lifecycle.core.evaluation.comparison import (
     Comparison,
     PairedComparison,
@@ -45,7 +45,7 @@ from regression_lifecycle.core.evaluation.holdout import (
     CHAMPION,
     overall_metrics,
 )
-from regression_lifecycle.core.metrics import ERROR_METRICS, GateMetric
+from regression_lifecycle.core.metrics import ERROR_METRICS, QUANTILE_METRICS, GateMetric
 from regression_lifecycle.core.variants import Overridable
 
 Verdict = Literal["promote", "refuse", "unchanged"]
@@ -166,14 +166,15 @@ def evaluate_gate(
         checks += improvement_checks(compared, opponent, parameters.comparison)
     metrics: dict[str, dict[str, float]] = {}
     if len(rows):
-        metrics = metrics_with_fallback(rows, problem.target)
+        metrics = metrics_with_fallback(rows, problem.target, problem.quantile)
         limit = parameters.maximum_fallback_share
         fallback = _finding(
             "baseline_fallback", fallback_share, limit, fallback_share <= limit, baseline=baseline
         )
         judged = rows[rows[problem.target].notna()]
         n_times = count_steps(judged, problem) if problem.series_columns else None
-        checks = [*absolute_checks(metrics, parameters, n_times), fallback, *checks]
+        bounds = absolute_checks(metrics, parameters, n_times, problem.quantile)
+        checks = [*bounds, fallback, *checks]
     decision, reasons = decide(checks)
     if champion is not None and champion.fingerprint == candidate.fingerprint != "":
         decision, reasons = UNCHANGED, (Reason("same_model", {"champion_version": version}),)
@@ -201,16 +202,20 @@ def baseline_of(rows: pd.DataFrame) -> tuple[str, float]:
         rows: At least ``baseline_source``.
 
     Returns:
-        The name, empty without a row; and the share of rows in which the mean stood in.
+        The name, empty without a row; and the share of rows in which a constant stood in.
     """
     sources = rows[BASELINE_SOURCE]
     if sources.empty:
         return "", math.nan
-    own = sources[sources != MEAN]
-    return (str(own.iloc[0]), 1 - len(own) / len(sources)) if len(own) else (MEAN, 0.0)
+    own = sources[~sources.isin(CONSTANTS)]
+    if own.empty:
+        return str(sources.iloc[0]), 0.0
+    return str(own.iloc[0]), 1 - len(own) / len(sources)
 
 
-def metrics_with_fallback(rows: pd.DataFrame, target: str) -> dict[str, dict[str, float]]:
+def metrics_with_fallback(
+    rows: pd.DataFrame, target: str, quantile: float | None = None
+) -> dict[str, dict[str, float]]:
     """Return the metrics of every model, and of the baseline how often it fell back.
 
     Args:
@@ -219,7 +224,7 @@ def metrics_with_fallback(rows: pd.DataFrame, target: str) -> dict[str, dict[str
     Returns:
         By model and metric; ``fallback_share`` beside the baseline's.
     """
-    metrics = overall_metrics(rows, target)
+    metrics = overall_metrics(rows, target, quantile)
     metrics[BASELINE]["fallback_share"] = baseline_of(rows)[1]
     return metrics
 
@@ -247,11 +252,16 @@ def _compare(
     if rows.empty:
         return Reason("nothing_to_judge", {"champion_version": version})
     moments, target = rows[problem.timestamp.name], rows[problem.target]
-    return compare_paired(moments, target, rows[CANDIDATE], rows[opponent], parameters)
+    return compare_paired(
+        moments, target, rows[CANDIDATE], rows[opponent], parameters, problem.quantile
+    )
 
 
 def absolute_checks(
-    metrics: dict[str, dict[str, float]], parameters: GateParameters, n_times: int | None = None
+    metrics: dict[str, dict[str, float]],
+    parameters: GateParameters,
+    n_times: int | None = None,
+    quantile: float | None = None,
 ) -> list[Finding]:
     """Hold the candidate's metrics against their bounds.
 
@@ -259,6 +269,8 @@ def absolute_checks(
         metrics: By model (``candidate``, ``baseline``) and metric name, with ``n``.
         parameters: The bounds.
         n_times: Times at which many series were judged; None where every row counts.
+        quantile: The quantile that is predicted. Then the bounds of its own metrics count, and no
+            others; of a mean it is the other way round.
 
     Returns:
         One finding per bound, the number of rows (or of times) first.
@@ -266,6 +278,8 @@ def absolute_checks(
     kind, count = ("rows", metrics[CANDIDATE]["n"]) if n_times is None else ("times", n_times)
     findings = [_finding(kind, count, parameters.minimum_rows, count >= parameters.minimum_rows)]
     for metric, check in parameters.checks.items():
+        if (metric in QUANTILE_METRICS) != (quantile is not None):
+            continue
         value = metrics[CANDIDATE][metric]
         if check.of_baseline:
             unit = metrics[BASELINE][metric]

@@ -35,7 +35,9 @@ def present_models(predictions: pd.DataFrame) -> list[str]:
     return [name for name in MODELS if name in predictions.columns]
 
 
-def overall_metrics(predictions: pd.DataFrame, target: str) -> dict[str, dict[str, float]]:
+def overall_metrics(
+    predictions: pd.DataFrame, target: str, quantile: float | None = None
+) -> dict[str, dict[str, float]]:
     """Metrics of every model on all rows.
 
     Args:
@@ -45,13 +47,16 @@ def overall_metrics(predictions: pd.DataFrame, target: str) -> dict[str, dict[st
         By model and metric, with the row count ``n``.
     """
     return {
-        name: compute_metrics(predictions[target], predictions[name])
+        name: compute_metrics(predictions[target], predictions[name], quantile)
         for name in present_models(predictions)
     }
 
 
 def segment_metrics(
-    predictions: pd.DataFrame, target: str, segments: Sequence[str]
+    predictions: pd.DataFrame,
+    target: str,
+    segments: Sequence[str],
+    quantile: float | None = None,
 ) -> pd.DataFrame:
     """Metrics of every model for each value of each segment column.
 
@@ -67,7 +72,7 @@ def segment_metrics(
         order = predictions[segment].groupby(labels).first().sort_values(na_position="last")
         for value in order.index:
             part = predictions[labels == value]
-            for model, metrics in overall_metrics(part, target).items():
+            for model, metrics in overall_metrics(part, target, quantile).items():
                 rows.append({"segment": segment, "value": value, "model": model, **metrics})
     table = pd.DataFrame(rows)
     return table.astype({"n": "int64"}) if len(table) else table
@@ -96,7 +101,7 @@ def window_metrics(
     for window in windows:
         usable = window.status in ("complete", "partial")
         inside = predictions[place == window.index] if usable else predictions.iloc[:0]
-        for model, metrics in overall_metrics(inside, problem.target).items():
+        for model, metrics in overall_metrics(inside, problem.target, problem.quantile).items():
             rows.append(
                 {
                     "window": window.label,

@@ -13,18 +13,18 @@ from regression_lifecycle.core.evaluation.holdout import segment_label
 from regression_lifecycle.core.metrics import (
     WINDOW_METRICS,
     compute_metrics,
-    mae,
     relative_bias,
-    rmse,
 )
 
 
-def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
+def measure_rows(rows: pd.DataFrame, target: str, quantile: float | None = None) -> dict[str, Any]:
     """Compute the figures of one window's served predictions.
 
     Args:
         rows: Target (NaN where unknown), ``prediction``, ``raw_prediction``, ``lower``, ``upper``
             and ``baseline``; only labelled rows count.
+        quantile: The quantile that is predicted; its sums of predictions are NaN, since it is
+            above or below the target by design.
 
     Returns:
         The figures of a row of ``window_history``: metrics, the baseline's errors, sums, coverage
@@ -35,24 +35,30 @@ def measure_rows(rows: pd.DataFrame, target: str) -> dict[str, Any]:
     observed, said = table[:, 0], table[:, 1]
     known = np.isfinite(observed) & np.isfinite(said)
     observed, said, raw, lower, upper, naive = table[known].T
-    metrics = compute_metrics(observed, said)
+    metrics = compute_metrics(observed, said, quantile)
     framed = np.isfinite(lower) & np.isfinite(upper)
     inside = (observed >= lower) & (observed <= upper)
     compared = np.isfinite(naive)
+    naive_metrics = compute_metrics(observed[compared], naive[compared], quantile)
+    summed = math.nan if quantile is not None else 1.0
     return {
-        **{name: metrics[name] for name in WINDOW_METRICS},
-        "baseline_rmse": rmse(observed[compared], naive[compared]),
-        "baseline_mae": mae(observed[compared], naive[compared]),
+        **{name: metrics.get(name, math.nan) for name in WINDOW_METRICS},
+        **{
+            f"baseline_{name}": naive_metrics.get(name, math.nan)
+            for name in ("rmse", "mae", "pinball")
+        },
         "sum_target": float(observed.sum()),
         "sum_absolute_target": float(np.abs(observed).sum()),
-        "sum_prediction": float(said.sum()),
-        "sum_raw_prediction": float(raw.sum()),
+        "sum_prediction": summed * float(said.sum()),
+        "sum_raw_prediction": summed * float(raw.sum()),
         "coverage": float(inside[framed].mean()) if framed.any() else math.nan,
         "interval_width": float((upper - lower)[framed].mean()) if framed.any() else math.nan,
     }
 
 
-def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -> pd.DataFrame:
+def measure_segments(
+    rows: pd.DataFrame, target: str, segments: Sequence[str], quantile: float | None = None
+) -> pd.DataFrame:
     """Compute error and bias of one window by the values of its segment columns.
 
     Args:
@@ -82,6 +88,8 @@ def measure_segments(rows: pd.DataFrame, target: str, segments: Sequence[str]) -
         return pd.DataFrame(columns=["segment", "value", "n", "rmse", "bias"])
     table = pd.concat(tables, ignore_index=True)
     table["rmse"] = np.sqrt(table.pop("squares") / table["n"])
+    if quantile is not None:
+        table["sum_prediction"] = math.nan
     table["bias"] = bias_of_sums(table)
     return table
 

@@ -6,7 +6,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.decisions.wording import check_name, line
 from regression_lifecycle.core.durations import duration_text
-from regression_lifecycle.core.metrics import HEADLINE_METRICS
+from regression_lifecycle.core.metrics import headline_metrics
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
 
@@ -19,12 +19,16 @@ def write_model_card(
         estimator: Import path of the estimator.
         decision: The gate's decision, with the metrics of every model.
     """
+    names, missing = headline_metrics(decision.metrics)
+    predicted = f"`{problem.target}`"
+    if problem.quantile is not None:
+        predicted = f"the quantile {problem.quantile:g} of {predicted}"
     lines = [
         f"# {problem.name}",
         "",
         problem.description,
         "",
-        f"- **Predicts** `{problem.target}`, up to {duration_text(problem.horizon)} ahead",
+        f"- **Predicts** {predicted}, up to {duration_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
         f"- **Trained on** {metadata.n_rows:,} rows, "
         f"{problem.moment_text(metadata.trained_from)} to "
@@ -35,13 +39,14 @@ def write_model_card(
         "",
         "## Holdout",
         "",
-        "| model | " + " | ".join(HEADLINE_METRICS) + " |",
-        "|---|" + "---|" * len(HEADLINE_METRICS),
+        "| model | " + " | ".join(names) + " |",
+        "|---|" + "---|" * len(names),
         *(
-            f"| {model} | " + " | ".join(_number(values[name]) for name in HEADLINE_METRICS) + " |"
+            f"| {model} | " + " | ".join(_number(values[name]) for name in names) + " |"
             for model, values in decision.metrics.items()
         ),
         "",
+        *(f"{sentence}.\n" for sentence in missing),
         "## Gate",
         "",
         "| check | value | threshold | verdict |",

@@ -27,6 +27,7 @@ class ModelMetadata(StrictModel):
         n_rows: Number of training rows.
         target_mean: Mean of the training target, the last resort of every naive forecast.
         target_median: Median of the training target.
+        target_quantile: Its quantile, where a quantile is predicted.
         parameters: Best parameters of a search, as text.
     """
 
@@ -39,11 +40,14 @@ class ModelMetadata(StrictModel):
     n_rows: int
     target_mean: float
     target_median: float
+    target_quantile: float | None = None
     parameters: dict[str, str] = {}
 
     @property
     def constants(self) -> dict[str, float]:
-        """Naive forecasts that are one number, by name."""
+        """Naive forecasts that are one number, by name, the last resort first."""
+        if self.target_quantile is not None:
+            return {"quantile": self.target_quantile}
         return {"mean": self.target_mean, "median": self.target_median}
 
 

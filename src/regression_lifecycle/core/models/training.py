@@ -23,6 +23,7 @@ from regression_lifecycle.core.errors import (
 from regression_lifecycle.core.metrics import compute_metrics
 from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, load_class
+from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -230,6 +231,7 @@ def cross_validate(
     target: pd.Series,
     moments: pd.Series,
     parameters: TrainingParameters,
+    quantile: float | None = None,
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Score a model on later rows than it was fitted on, fold by fold.
 
@@ -239,6 +241,7 @@ def cross_validate(
         target: Target of the same rows.
         moments: Timestamps of the same rows; rows of one time stay together.
         parameters: Folds and compute limits.
+        quantile: The quantile that is predicted; None for a mean.
 
     Returns:
         Scores, one row per fold: ``fold``, ``n_train``, ``n`` and the metrics. Out-of-fold
@@ -246,10 +249,13 @@ def cross_validate(
 
     Raises:
         DataContractError: If there are too few times for the folds.
+        ModelError: If the rows, or those of the first fold, cannot be used.
     """
     import joblib
 
     folds = _folds(moments, parameters.cross_validation)
+    first, _ = folds[0]
+    refuse_unusable_rows(model, features.iloc[first], target)
     with compute_limits(parameters.compute):
         predicted = joblib.Parallel()(
             joblib.delayed(_fit_and_predict)(
@@ -261,7 +267,7 @@ def cross_validate(
     rows = []
     for number, ((train, test), values) in enumerate(zip(folds, predicted, strict=True), start=1):
         out_of_fold.iloc[test] = values
-        scores = compute_metrics(target.iloc[test], values)
+        scores = compute_metrics(target.iloc[test], values, quantile)
         rows.append({"fold": number, "n_train": len(train), **scores})
     table = pd.DataFrame(rows)
     return table.astype({"fold": "int64", "n_train": "int64", "n": "int64"}), out_of_fold
@@ -273,8 +279,9 @@ def search_parameters(
     target: pd.Series,
     moments: pd.Series,
     parameters: TrainingParameters,
+    quantile: float | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Look for better parameters on the folds of the cross-validation, by RMSE.
+    """Look for better parameters on the folds of the cross-validation, by RMSE or pinball loss.
 
     Args:
         model: Unfitted model.
@@ -282,20 +289,23 @@ def search_parameters(
         target: Target of the same rows.
         moments: Timestamps of the same rows.
         parameters: The search; none of it gives no parameters and an empty table.
+        quantile: The quantile that is predicted; None for a mean.
 
     Returns:
         The best parameters, to be set on the model, and one row per trial with its parameters,
-        ``rmse`` (mean over folds) and ``rank``.
+        ``rmse`` or ``pinball`` (mean over folds) and ``rank``.
     """
     from sklearn.base import clone
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-    search = parameters.search
+    search, name_of_error = parameters.search, "rmse" if quantile is None else "pinball"
     if search is None:
-        return {}, pd.DataFrame({"rank": [], "rmse": []})
+        return {}, pd.DataFrame({"rank": [], name_of_error: []})
     folds = _folds(moments, parameters.cross_validation)
+    first, _ = folds[0]
+    refuse_unusable_rows(model, features.iloc[first], target)
     model = boosting.with_threads(clone(model), parameters.compute.threads)
-    shared = {"scoring": "neg_root_mean_squared_error", "cv": folds, "refit": False}
+    shared = {"scoring": scoring(quantile), "cv": folds, "refit": False}
     if search.strategy == "grid":
         trials = GridSearchCV(model, search.parameters, **shared)
     else:
@@ -308,12 +318,25 @@ def search_parameters(
     table = pd.DataFrame(
         {
             "rank": results["rank_test_score"],
-            "rmse": -results["mean_test_score"],
+            name_of_error: -results["mean_test_score"],
             **{name: [str(p[name]) for p in results["params"]] for name in search.parameters},
         }
     )
     best = results["params"][int(np.argmin(results["rank_test_score"]))]
     return dict(best), table.sort_values("rank", kind="stable").reset_index(drop=True)
+
+
+def scoring(quantile: float | None) -> Any:
+    """Return what scikit-learn is to score models by: minus RMSE, or minus pinball loss.
+
+    Args:
+        quantile: The quantile that is predicted; None for a mean.
+    """
+    from sklearn.metrics import make_scorer, mean_pinball_loss
+
+    if quantile is None:
+        return "neg_root_mean_squared_error"
+    return make_scorer(mean_pinball_loss, alpha=quantile, greater_is_better=False)
 
 
 def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute) -> Pipeline:
@@ -331,6 +354,7 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
     Raises:
         ModelError: If the estimator cannot be fitted on these rows.
     """
+    refuse_unusable_rows(model, features, target)
     with compute_limits(compute):
         return _fitted_clone(model, features, target, compute)
 

@@ -130,8 +130,10 @@ class AdjustmentHistory:
             parameters: Level correction and interval.
 
         Returns:
-            Level and interval width.
+            Level and interval width; neither where the level is not followed at all.
         """
+        if self.kind == "none":
+            return Adjustment()
         interval = parameters.interval
         newest_first = self._known_before(start)
         labelled = (window.rows for window in newest_first if window.is_labelled)
@@ -154,7 +156,7 @@ class AdjustmentHistory:
         self, newest_first: Sequence[_ServedWindow], version: str, parameters: LevelCorrection
     ) -> float:
         """Return the level to follow, as much of it as past windows say that it helps."""
-        if self.kind == "none" or not parameters.windows:
+        if not parameters.windows:
             return 0.0
         level = _followed(newest_first, version, parameters)
         if not level:

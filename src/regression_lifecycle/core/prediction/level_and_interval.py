@@ -97,8 +97,11 @@ def level_kind(problem: Problem) -> LevelKind:
 
     Returns:
         ``factor`` where the contract rules negative targets out; ``shift`` where it does not,
-        since sums around zero have no ratio.
+        since sums around zero have no ratio; ``none`` of a quantile, which is above or below the
+        target by design.
     """
+    if problem.quantile is not None:
+        return "none"
     minimum = problem.columns[problem.target].minimum
     return "factor" if minimum is not None and minimum >= 0 else "shift"
 

@@ -112,11 +112,15 @@ def build_history(
     seen = backtest_observations.loc[begun, [problem.timestamp.name, problem.target]]
     target = seen[problem.target]
     constants = {"mean": float(target.mean()), "median": float(target.median())}
+    if problem.quantile is not None:
+        constants = {"quantile": float(target.quantile(problem.quantile))}
     until = seen[problem.timestamp.name].max()
     forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline, until)
     # One for all windows and policies, chosen by what lies before the first of them.
     before = table[problem.timestamp.name] < backtest_windows["start"].min()
-    best = choose_baseline(forecasts[before], table.loc[before, problem.target], "rmse")
+    best = choose_baseline(
+        forecasts[before], table.loc[before, problem.target], problem.error_metric, problem.quantile
+    )
     return add_baseline(table, forecasts, best)
 
 

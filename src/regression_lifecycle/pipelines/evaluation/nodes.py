@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.evaluation.series import rank_series, sum_series
 from regression_lifecycle.core.features.builders import features_for
+from regression_lifecycle.core.metrics import ErrorMetric
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.windows.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
@@ -86,7 +87,7 @@ def add_best_baseline(
     model_predictions: pd.DataFrame,
     forecasts: pd.DataFrame,
     problem: Problem,
-    metric: Literal["rmse", "mae"],
+    metric: ErrorMetric,
 ) -> pd.DataFrame:
     """Add the naive forecast that is the hardest to beat on these rows.
 
@@ -97,7 +98,7 @@ def add_best_baseline(
     Returns:
         The rows with ``baseline``, in the target's unit, and ``baseline_source``.
     """
-    best = choose_baseline(forecasts, model_predictions[problem.target], metric)
+    best = choose_baseline(forecasts, model_predictions[problem.target], metric, problem.quantile)
     return add_baseline(model_predictions, forecasts, best)
 
 
@@ -124,13 +125,13 @@ def measure_errors(
                 f"evaluation.segments: {unknown_name('column', name, known, 40)}"
             )
     stamp, target = problem.timestamp.name, problem.target
-    overall = gate.metrics_with_fallback(predictions, target)
+    overall = gate.metrics_with_fallback(predictions, target, problem.quantile)
     windows = list_windows(predictions, problem, parameters.windows)
     shown = [stamp, target, *evaluation.present_models(predictions), *parameters.segments]
     return (
         gate.without_nan(overall),
         overall,
-        evaluation.segment_metrics(predictions, target, parameters.segments),
+        evaluation.segment_metrics(predictions, target, parameters.segments, problem.quantile),
         evaluation.window_metrics(predictions, windows, problem, parameters.windows),
         evaluation.worst_rows(predictions[shown], target, parameters.worst_rows),
     )

@@ -12,7 +12,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.models.training import Compute, compute_limits
+from regression_lifecycle.core.models.training import Compute, compute_limits, scoring
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -137,13 +137,15 @@ def measure_importance(
     parameters: ImportanceParameters,
     compute: Compute,
 ) -> pd.DataFrame:
-    """Measure how much the candidate's RMSE grows when a feature is shuffled.
+    """Measure how much the candidate's error grows when a feature is shuffled.
+
+    The error is the RMSE, or of a quantile the pinball loss.
 
     Args:
         holdout_set: Rows the candidate was not trained on.
 
     Returns:
-        ``feature``, ``rmse_increase`` and ``standard_deviation`` in the target's unit, the most
+        ``feature``, ``error_increase`` and ``standard_deviation`` in the target's unit, the most
         important first, on rows whose target is known; missing where there is none.
     """
     from sklearn.inspection import permutation_importance
@@ -153,24 +155,25 @@ def measure_importance(
     features = rows[list(candidate.metadata.recipe.feature_names)]
     if rows.empty:
         unknown = pd.DataFrame({"feature": features.columns})
-        return unknown.assign(rmse_increase=np.nan, standard_deviation=np.nan)
+        return unknown.assign(error_increase=np.nan, standard_deviation=np.nan)
     with compute_limits(compute):
         result = permutation_importance(
             candidate.estimator,
             features,
             rows[problem.target],
-            scoring="neg_root_mean_squared_error",
+            scoring=scoring(problem.quantile),
             n_repeats=parameters.repeats,
             random_state=parameters.seed,
         )
     table = pd.DataFrame(
         {
             "feature": features.columns,
-            "rmse_increase": result.importances_mean,
+            "error_increase": result.importances_mean,
             "standard_deviation": result.importances_std,
         }
     )
-    return table.sort_values("rmse_increase", ascending=False, kind="stable").reset_index(drop=True)
+    table = table.sort_values("error_increase", ascending=False, kind="stable")
+    return table.reset_index(drop=True)
 
 
 def plot_importance(importance: pd.DataFrame) -> go.Figure:
@@ -187,7 +190,7 @@ def plot_importance(importance: pd.DataFrame) -> go.Figure:
     table = importance.iloc[::-1]
     figure = go.Figure(
         go.Bar(
-            x=table["rmse_increase"].round(3),
+            x=table["error_increase"].round(3),
             y=table["feature"],
             error_x={"array": table["standard_deviation"].round(3)},
             orientation="h",
@@ -195,7 +198,7 @@ def plot_importance(importance: pd.DataFrame) -> go.Figure:
         )
     )
     return _laid_out(
-        figure, "Permutation importance", "RMSE increase when shuffled", "", legend=False
+        figure, "Permutation importance", "Increase of the error when shuffled", "", legend=False
     )
 
 

@@ -232,10 +232,12 @@ def compute_window_metrics(
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
                 **predicted[["level_factor", "level_shift"]].max().to_dict(),
-                **window_metrics.measure_rows(inside, problem.target),
+                **window_metrics.measure_rows(inside, problem.target, problem.quantile),
             }
         )
-        by_segment = window_metrics.measure_segments(inside, problem.target, segments)
+        by_segment = window_metrics.measure_segments(
+            inside, problem.target, segments, problem.quantile
+        )
         place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
         tables.append(SEGMENT_HISTORY.frame(by_segment.assign(problem=problem.name, **place)))
     return WINDOW_HISTORY.frame(rows), pd.concat(tables, ignore_index=True)

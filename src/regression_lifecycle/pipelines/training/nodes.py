@@ -47,6 +47,7 @@ def search_parameters(
         target,
         _times(training_set, problem),
         parameters,
+        problem.quantile,
     )
 
 
@@ -72,7 +73,9 @@ def cross_validate(
     _warn_of_leaks(training_set, features, problem)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
     times = _times(training_set, problem)
-    scores, predictions = training.cross_validate(model, features, target, times, parameters)
+    scores, predictions = training.cross_validate(
+        model, features, target, times, parameters, problem.quantile
+    )
     means = {
         name: float(values.mean())
         for name, values in scores.drop(columns=["fold", "n_train"]).items()
@@ -123,6 +126,9 @@ def train(
         n_rows=len(training_set),
         target_mean=float(target.mean()),
         target_median=float(target.median()),
+        target_quantile=None
+        if problem.quantile is None
+        else float(target.quantile(problem.quantile)),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
     return TrainedModel(estimator, metadata, features.tail(EXAMPLE_ROWS).reset_index(drop=True))

@@ -12,7 +12,7 @@ from pandas import isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.decisions.wording import line
-from regression_lifecycle.core.metrics import HEADLINE_METRICS
+from regression_lifecycle.core.metrics import headline_metrics
 
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
@@ -82,12 +82,13 @@ class SummaryHook:
     def _metrics(self, console: Any, catalog: Any, name: str) -> None:
         metrics = catalog.load("holdout_metrics")
         n_rows = int(next(iter(metrics.values()))["n"])
-        table = _table(
-            f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in HEADLINE_METRICS)]
-        )
+        names, missing = headline_metrics(metrics)
+        table = _table(f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in names)])
         for model, values in metrics.items():
-            table.add_row(model, *(_number(values[name]) for name in HEADLINE_METRICS))
+            table.add_row(model, *(_number(values[name]) for name in names))
         console.print(table)
+        for sentence in missing:
+            console.print(sentence, markup=False)
 
     def _series(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
@@ -109,9 +110,10 @@ class SummaryHook:
         metrics = catalog.load("window_metrics")
         drift = catalog.load("window_drift") if "window_drift" in self._written else None
         models = list(dict.fromkeys(metrics["model"]))
-        names = ["window", "n", "RMSE", "MAE", *models[1:]]
+        error = _error_of(metrics)
+        names = ["window", "n", error.upper(), "MAE", *models[1:]]
         table = _table(
-            "Windows (of champion and baseline the RMSE)",
+            f"Windows (of champion and baseline the {error.upper()})",
             [*names, *(["drifted"] if drift is not None else [])],
         )
         for window, part in metrics.groupby("window", sort=False):
@@ -120,9 +122,9 @@ class SummaryHook:
             row = [
                 str(window),
                 f"{int(first['n']):,}",
-                _number(first["rmse"]),
+                _number(first[error]),
                 _number(first["mae"]),
-                *(_number(by_model.loc[model, "rmse"]) for model in models[1:]),
+                *(_number(by_model.loc[model, error]) for model in models[1:]),
             ]
             if drift is not None:
                 found = drift.loc[drift["window"] == window, "drifted"].dropna()
@@ -158,7 +160,12 @@ class SummaryHook:
         title = "Windows looked at"
         if len(shown) > _MOST_WINDOWS:
             title += f", the newest {_MOST_WINDOWS} of {len(shown)}"
-        table = _table(title, ["window", "by", "RMSE", "base", "bias", "cover", "drift", "notes"])
+        error = _error_of(shown)
+        # A quantile has no bias and no interval; what it has is the share at or below it.
+        others = ["bias", "coverage"] if error == "rmse" else ["quantile_coverage"]
+        heads = {"bias": "bias", "coverage": "cover", "quantile_coverage": "cover"}
+        columns = [error.upper(), "base", *(heads[name] for name in others)]
+        table = _table(title, ["window", "by", *columns, "drift", "notes"])
         table.columns[0].no_wrap = True
         table.columns[-1].justify = "left"
         for row in shown.tail(_MOST_WINDOWS).to_dict("records"):
@@ -173,7 +180,7 @@ class SummaryHook:
             table.add_row(
                 escape(str(row["window"])),
                 f"v{row['model_version']}",
-                *(_number(row[name]) for name in ("rmse", "baseline_rmse", "bias", "coverage")),
+                *(_number(row[name]) for name in (error, f"baseline_{error}", *others)),
                 f"{_count(row['n_drifted'])}/{_count(row['n_drift_columns'])}",
                 escape("; ".join(note for note in (status, labelled, alarms, *moved) if note)),
             )
@@ -233,6 +240,11 @@ def _table(title: str, columns: list[str]) -> Any:
 
 def _labelled(row: dict[str, Any]) -> str:
     return f"{row['n_labelled'] / row['n']:.0%} labelled" if row["n"] else ""
+
+
+def _error_of(rows: Any) -> str:
+    """Return the error that models are compared by: ``pinball`` where a quantile is predicted."""
+    return "pinball" if "pinball" in rows and rows["pinball"].notna().any() else "rmse"
 
 
 def _count(value: Any) -> int:
