@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.series import series_names
+from regression_lifecycle.core.data.keys import series_names
 from regression_lifecycle.core.evaluation.series import rank_series, sum_series
 
 

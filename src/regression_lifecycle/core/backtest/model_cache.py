@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.backtest.replay import FittedPast, History
-from regression_lifecycle.core.data.series import count_steps
+from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import training_rows

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from regression_lifecycle.core.config import StrictModel, to_timestamp
-from regression_lifecycle.core.data.number_format import NumberFormat
+from regression_lifecycle.core.data.values import NumberFormat
 from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.metrics import ErrorMetric

@@ -16,8 +16,8 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.series import count_steps
 from regression_lifecycle.core.decisions.records import (
     FAIL,
     NOT_COMPUTED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.data.keys import series_names
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.series import series_names
 
 SUMS = ("n", "squares", "absolutes", "baseline_squares", "target", "absolute_target", "prediction")
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from regression_lifecycle.core.data.number_format import NumberFormat
-from regression_lifecycle.core.data.values import FALSE_WORDS, MISSING_WORDS, TRUE_WORDS
+from regression_lifecycle.core.data.values import (
+    FALSE_WORDS,
+    MISSING_WORDS,
+    TRUE_WORDS,
+    NumberFormat,
+)
 
 # Read as missing in columns of numbers and dates without being declared.
 DEFAULT_MISSING = MISSING_WORDS | {""}

@@ -9,8 +9,8 @@ import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import known_at
+from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.series import count_steps
 from regression_lifecycle.core.decisions.records import (
     PROMOTE,
     REFUSE,
