@@ -100,6 +100,8 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         ``interval_scale``: ``sqrt`` where the target cannot be negative, ``constant`` where it
         can.
         ``error_metric``: by which models are compared: ``rmse``, or ``pinball`` of a quantile.
+        ``error_share``: of the baseline's error, above which a window is in trouble: 0.8, or 0.95
+        of a quantile, most of whose loss is spread that no model can foresee.
     """
     step, rows = problem.frequency, problem.timestamp.rows
     pace = _pace(problem)
@@ -143,6 +145,7 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "drift_columns": columns,
         "interval_scale": "constant" if signed else "sqrt",
         "error_metric": problem.error_metric,
+        "error_share": 0.8 if problem.quantile is None else 0.95,
     }
 
 
