@@ -54,8 +54,12 @@ def test_the_share_is_what_would_have_made_the_errors_least():
     assert proven_share(trials[:1]) == 0
     assert proven_share([(-5.0, sums) for _, sums in trials]) == 0
     assert proven_share([(2.0, sums) for _, sums in trials]) == 1
-    # As often right as wrong: within its standard error of nothing.
-    assert proven_share([*trials[:2], *((-level, sums) for level, sums in trials[:1])]) == 0
+    # As often right as wrong.
+    assert proven_share([*trials[:2], *((-level, sums) for level, sums in trials[:2])]) == 0
+    # One window in which far more would have helped does not outweigh three that say nothing.
+    odd = level_sums(100 * error, 0 * rows, "shift")
+    nothing = level_sums(0 * error, 0 * rows, "shift")
+    assert proven_share([(5.0, nothing)] * 3 + [(5.0, odd)]) == 0.25
 
 
 @pytest.mark.parametrize(

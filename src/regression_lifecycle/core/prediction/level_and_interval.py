@@ -210,18 +210,19 @@ def proven_share(trials: Sequence[tuple[float, LevelSums]]) -> float:
         trials: By window the level :math:`c` that was known when it began, and its sums.
 
     Returns:
-        The share :math:`w` from 0 to 1 of the followed levels that makes the squared errors of
-        all these rows least, :math:`\sum c \sum x e / \sum c^2 \sum x^2`, its numerator less
-        its standard error. 0 for fewer than two trials, and where the correction did not make
-        the errors smaller.
+        The share from 0 to 1 of the followed levels that makes the squared errors of all these
+        rows least, :math:`\sum c \sum x e / \sum c^2 \sum x^2`. No window counts for more than
+        the whole level would have gained in it, so that one odd window proves nothing. 0 for fewer
+        than two trials, and where the correction did not make the errors smaller.
     """
-    products = np.array([level * sums.product for level, sums in trials])
-    squares = sum(level**2 * sums.square for level, sums in trials)
-    if len(trials) < _FEWEST_TRIALS or not squares > 0:
+    if len(trials) < _FEWEST_TRIALS:
         return 0.0
-    # Of noise half of all sums are positive; without the deduction each of them would be believed.
-    deduction = float(products.std(ddof=1)) * math.sqrt(len(trials))
-    return min(max((float(products.sum()) - deduction) / squares, 0.0), 1.0)
+    possible = [level**2 * sums.square for level, sums in trials]
+    gained = [
+        min(level * sums.product, most)
+        for (level, sums), most in zip(trials, possible, strict=True)
+    ]
+    return max(sum(gained) / sum(possible), 0.0) if sum(possible) > 0 else 0.0
 
 
 def interval_width(
