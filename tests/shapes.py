@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,6 @@ class Shape:
     moments: Callable[[Random], pd.DatetimeIndex] | None = None
     n_series: int = 1
     n_rows: int = 300
-    options: dict[str, Any] = field(default_factory=dict)
 
     def table(self, seed: int, *, noise: bool = False) -> pd.DataFrame:
         """Draw the table; as noise the target has nothing to do with its columns."""
@@ -49,11 +48,8 @@ class Shape:
         table["price"] = random.uniform(1, 9, n).round(2)
         table["colour"] = random.choice(["red", "green", "blue"], n)
         table["width"] = random.normal(0, 1, n).round(3)
-        expected, deviation = self.signal(table, random)
-        if noise:
-            expected, deviation = 100.0, 10.0
-        made = expected + deviation * random.normal(size=n)
-        table["sold"] = np.round(made, 3) if deviation else made
+        expected, deviation = (100.0, 10.0) if noise else self.signal(table, random)
+        table["sold"] = np.round(expected + deviation * random.normal(size=n), 3)
         table.loc[random.choice(n, n // 30, replace=False), "width"] = np.nan
         return table.drop(columns="step")
 
@@ -74,16 +70,16 @@ def _irregular(random: Random) -> pd.DatetimeIndex:
 
 def _trend_and_season(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
     season = 12 * np.sin(2 * np.pi * table["day"].dt.month / 12)
-    return 100 + 0.5 * table["step"] + season, 4.0
+    return 100 + 0.5 * table["step"] + season, 3.0
 
 
 def _quarterly(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
     season = table["day"].dt.quarter.map({1: -6, 2: 2, 3: 5, 4: -1})
-    return 100 + 1.5 * table["step"] + season, 3.0
+    return 100 + 1.5 * table["step"] + season, 2.0
 
 
 def _yearly_trend(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
-    return 100 + 4 * table["step"] + 0 * table["price"], 4.0
+    return 100 + 4 * table["step"], 2.0
 
 
 def _driver(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
@@ -92,7 +88,7 @@ def _driver(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
 
 def _weekly(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
     year = 25 * np.sin(2 * np.pi * table["day"].dt.dayofyear / 365)
-    return 200 + year - 5 * table["price"] + 10 * (table["colour"] == "red"), 8.0
+    return 200 + year - 5 * table["price"] + 10 * (table["colour"] == "red"), 6.0
 
 
 def _growing(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
@@ -119,12 +115,12 @@ def _series(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
 
 
 def _signed(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
-    return 3 * (table["price"] - 5) + 5 * np.sin(2 * np.pi * table["day"].dt.dayofweek / 7), 4.0
+    return 3 * (table["price"] - 3) + 5 * np.sin(2 * np.pi * table["day"].dt.dayofweek / 7), 4.0
 
 
 def _zero_inflated(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
-    open_ = random.random(len(table)) < np.where(table["colour"] == "red", 0.1, 0.9)
-    return open_ * random.poisson(np.exp(3.4 - 0.35 * table["price"])), 0.0
+    open_ = random.random(len(table)) < np.where(table["colour"] == "red", 0.05, 0.95)
+    return open_ * random.poisson(np.exp(4.5 - 0.35 * table["price"])), 0.0
 
 
 def _hourly(table: pd.DataFrame, random: Random) -> tuple[Any, float]:

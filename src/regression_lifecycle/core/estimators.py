@@ -43,18 +43,20 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 # A table as its columns by name or position: 64-bit floats with NaN, or text as objects with None.
 Columns = Mapping[Any, NDArray[Any]]
-# Mean of the target by column and value.
-Means = dict[Any, dict[Any, float]]
+# Mean of the target by value, and of all rows, by column.
+Means = dict[Any, tuple[dict[Any, float], float]]
 _TINY = 1e-12
 # What is compared, from simple to rich.
 _MODELS = ("linear", "log_linear", "linear_trees", "log_linear_trees", "trees")
 _MOST_CODES = 31
 _LOG_SHIFT = 0.02
-_ROWS_PER_CODE = 3
+_ROWS_PER_CODE = 1.5
+_TESTED_SHARE = 0.4
 _SMOOTHING = 5
 _FEWEST_COMPLETE, _WEIGHT_OF_LACKING = 0.25, 0.1
 _PARTS = 5
-_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+# From the plainest on.
+_PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)
 _BOOSTING_LIBRARIES = ("lightgbm", "xgboost", "catboost")
 _TREES = ("iterations", "num_iterations", "num_boost_round", "num_trees", "n_estimators")
 
@@ -761,7 +763,7 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
         errors_: Root mean squared error of each model that was compared.
         choice_: Name of the model that was chosen.
         model_: That model, fitted on all rows.
-        means_: Means of the target by value of the columns of many values.
+        means_: Mean target by value, and of all rows, for each column of many values.
         n_features_in_: Number of columns in training.
         feature_names_in_: Their names, if all are strings.
 
@@ -772,10 +774,8 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
         >>> table = pd.DataFrame({"month": range(60), "open": ["yes", "no", "no"] * 20})
         >>> target = 2.0 * table["month"] + 10 * (table["open"] == "yes")
         >>> model = AdaptiveRegressor().fit(table, target)
-        >>> model.choice_
-        'linear'
-        >>> model.predict(pd.DataFrame({"month": [70], "open": ["yes"]})).round()
-        array([150.])
+        >>> model.predict(pd.DataFrame({"month": [70, 70], "open": ["yes", "no"]})).round()
+        array([150., 140.])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -836,8 +836,9 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
             sample_weight, target, dtype=np.float64, ensure_non_negative=True
         )
         self.penalty_ = 1.0
-        self.errors_ = self._compare(columns, target, weight)
-        self.choice_ = self._choose()
+        squares = self._compare(columns, target, weight)
+        self.choice_ = _first_unbeaten(squares, self.margin) if squares else _MODELS[0]
+        self.errors_ = {name: float(np.sqrt(found.mean())) for name, found in squares.items()}
         self.means_, self.model_ = self._fit_model(
             self.choice_, self.penalty_, columns, target, weight
         )
@@ -883,42 +884,36 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
 
     def _compare(
         self, columns: Columns, target: FloatArray, weight: FloatArray
-    ) -> dict[str, float]:
+    ) -> dict[str, FloatArray]:
+        """Find the penalty; return the squared errors of each model on the later rows."""
         n_rows = len(target)
         first = max(n_rows - self.selection_rows, 0)
-        edges = np.linspace((first + n_rows) // 2, n_rows, self.n_folds + 1).astype(int)
-        if n_rows < max(self.fewest_rows, 2 * self.n_folds):
+        start = first + int((1 - _TESTED_SHARE) * (n_rows - first))
+        edges = np.linspace(start, n_rows, self.n_folds + 1).astype(int)
+        if n_rows < max(self.fewest_rows, 3 * self.n_folds):
             return {}
-        positive = target.min() >= 0 and target[first : edges[0]].any()
-        total = float(weight[edges[0] :].sum())
 
-        def error(name: str, penalty: float) -> float:
-            square = 0.0
-            for start, end in pairwise(edges):
-                past, later = slice(first, start), slice(start, end)
+        def squares(name: str, penalty: float) -> FloatArray:
+            found = []
+            for begin, end in pairwise(edges):
+                past, later = slice(first, begin), slice(begin, end)
                 means, model = self._fit_model(
                     name, penalty, _rows_of(columns, past), target[past], weight[past]
                 )
                 predicted = _predict_with_means(
                     means, model, _rows_of(columns, later), model.boosting_.predict
                 )
-                square += float(weight[later] @ (predicted - target[later]) ** 2)
-            return float(np.sqrt(square / total))
+                found.append(weight[later] * (predicted - target[later]) ** 2)
+            return np.concatenate(found)
 
-        errors = {penalty: error("linear", penalty) for penalty in _PENALTIES}
-        self.penalty_ = min(errors, key=lambda penalty: errors[penalty])
+        by_penalty = {penalty: squares("linear", penalty) for penalty in _PENALTIES}
+        self.penalty_ = _first_unbeaten(by_penalty, margin=0.0)
+        positive = target.min() >= 0 and target[first:start].any()
         names = [name for name in _MODELS[1:] if positive or not name.startswith("log")]
         return {
-            _MODELS[0]: errors[self.penalty_],
-            **{name: error(name, self.penalty_) for name in names},
+            _MODELS[0]: by_penalty[self.penalty_],
+            **{name: squares(name, self.penalty_) for name in names},
         }
-
-    def _choose(self) -> str:
-        chosen, bound = _MODELS[0], np.inf
-        for name, error in self.errors_.items():
-            if error**2 < bound:
-                chosen, bound = name, (1 - self.margin) * error**2
-        return chosen
 
     def _fit_model(
         self,
@@ -1144,6 +1139,20 @@ def _indicators(values: NDArray[Any], categories: NDArray[Any]) -> FloatArray:
     return found
 
 
+def _first_unbeaten(squares: dict[Any, FloatArray], margin: float) -> Any:
+    """Go from simple to rich, and take what is better by more than the margin and chance.
+
+    Chance is one standard error of the difference on the same rows.
+    """
+    chosen = next(iter(squares))
+    for name, found in squares.items():
+        better = squares[chosen] - found
+        noise = float(better.std()) / np.sqrt(len(better))
+        if better.mean() > max(margin * float(squares[chosen].mean()), noise):
+            chosen = name
+    return chosen
+
+
 def _rows_of(columns: Columns, rows: slice) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
@@ -1175,26 +1184,30 @@ def _weight_of_complete_rows(columns: Columns) -> FloatArray:
     return np.where(lacking, _WEIGHT_OF_LACKING, 1.0)
 
 
-def _target_means(values: NDArray[Any], target: FloatArray) -> dict[Any, float]:
-    """Mean target by value, shrunk towards that of all rows, which stands at None."""
+def _target_means(values: NDArray[Any], target: FloatArray) -> tuple[dict[Any, float], float]:
+    """Mean target by value, shrunk towards that of all rows, and that one."""
     mean = float(target.mean())
     groups = pd.Series(target).groupby(pd.Series(values, dtype=object))
     shrunk = (groups.sum() + _SMOOTHING * mean) / (groups.count() + _SMOOTHING)
-    return {**shrunk.to_dict(), None: mean}
+    return shrunk.to_dict(), mean
 
 
 def _target_means_of_others(values: NDArray[Any], target: FloatArray) -> FloatArray:
     """Mean target of each row's value in other rows, so that no row knows its own target."""
     made = np.full(len(target), float(target.mean()))
-    part = np.arange(len(target)) % _PARTS
-    for one in range(min(_PARTS, len(target))):
+    # Counted within each value, so that the rows of a value are in all parts whatever their order.
+    labels = pd.Series(values, dtype=object)
+    part = labels.groupby(labels, dropna=False).cumcount().to_numpy() % _PARTS
+    for one in range(_PARTS):
         rows = part == one
-        made[rows] = _looked_up(values[rows], _target_means(values[~rows], target[~rows]))
+        if rows.any() and not rows.all():
+            made[rows] = _looked_up(values[rows], _target_means(values[~rows], target[~rows]))
     return made
 
 
-def _looked_up(values: NDArray[Any], means: dict[Any, float]) -> FloatArray:
-    found: FloatArray = np.array([means.get(value, means[None]) for value in values], np.float64)
+def _looked_up(values: NDArray[Any], means: tuple[dict[Any, float], float]) -> FloatArray:
+    by_value, mean = means
+    found: FloatArray = np.array([by_value.get(value, mean) for value in values], np.float64)
     return found
 
 
@@ -1203,7 +1216,7 @@ def _codes(values: FloatArray, maximum: int) -> FloatArray | None:
     known = values[~np.isnan(values)]
     found: FloatArray = np.unique(known)
     whole = bool((found == np.round(found)).all())
-    fitting = 3 <= len(found) <= min(maximum, len(known) // _ROWS_PER_CODE)
+    fitting = 3 <= len(found) <= min(maximum, len(known) / _ROWS_PER_CODE)
     return found if whole and fitting else None
 
 
