@@ -64,7 +64,7 @@ def _with_gaps(random: Random) -> pd.DatetimeIndex:
 
 
 def _irregular(random: Random) -> pd.DatetimeIndex:
-    minutes = np.cumsum(random.exponential(900, 800).round() + 1)
+    minutes = np.cumsum(random.exponential(2000, 800).round() + 1)
     return pd.Timestamp("2020-01-01") + pd.to_timedelta(minutes, unit="min")
 
 
@@ -115,7 +115,7 @@ def _series(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
 
 
 def _signed(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
-    return 3 * (table["price"] - 3) + 5 * np.sin(2 * np.pi * table["day"].dt.dayofweek / 7), 4.0
+    return 3 * (table["price"] - 2) + 5 * np.sin(2 * np.pi * table["day"].dt.dayofweek / 7), 4.0
 
 
 def _zero_inflated(table: pd.DataFrame, random: Random) -> tuple[Any, float]:
