@@ -101,17 +101,6 @@ def test_new_series_have_no_past() -> None:
     assert derive_defaults(problem(key=["timestamp", "shop"]))["fallback_share"] == 0.5
 
 
-def test_many_series_are_told_apart_by_their_past() -> None:
-    late = problem("1 day", "2 days", key=["timestamp", "shop"], label_delay="1 day")
-    lags = {f["name"]: f["ages"] for f in derive_defaults(late)["features"] if f["kind"] == "lag"}
-    assert lags == {"sold_newest": ["3 days"], "sold_season_ago": ["7 days"]}
-
-    weekly = problem("1 day", "7 days", key=["timestamp", "shop"])
-    lags = {f["name"]: f["ages"] for f in derive_defaults(weekly)["features"] if f["kind"] == "lag"}
-    assert lags == {"sold_newest": ["7 days"]}
-    assert not any(f["kind"] == "lag" for f in derive_defaults(problem())["features"])
-
-
 def test_a_table_without_a_time_counts_rows() -> None:
     derived = derive_defaults(problem(timestamp={"rows": True}, frequency="1 second"))
 
@@ -233,3 +222,62 @@ def test_a_window_with_a_gap_has_values_enough_for_drift(frequency: str) -> None
 def test_at_no_fixed_distance_no_row_lies_a_season_back() -> None:
     assert derive_defaults(problem("1 day"))["season"] is not None
     assert derive_defaults(problem("1 day", irregular=True))["season"] is None
+
+
+def history(**changes: Any) -> dict[str, list[str]]:
+    features = derive_defaults(problem(**changes))["features"]
+    return {spec["name"]: spec["ages"] for spec in features if spec["kind"] == "lag"}
+
+
+@pytest.mark.parametrize(
+    ("frequency", "horizon", "level", "season"),
+    [
+        (
+            "1 day",
+            "7 days",
+            [f"{n} days" for n in range(7, 14)],
+            ["7 days", "14 days", "21 days"],
+        ),
+        ("1 quarter", "1 quarter", None, ["1 year", "2 years", "3 years"]),
+        ("1 year", "1 year", ["1 year", "2 years", "3 years"], None),
+    ],
+)
+def test_of_several_series_each_brings_its_level_and_season(
+    frequency: str, horizon: str, level: list[str] | None, season: list[str] | None
+) -> None:
+    found = history(frequency=frequency, horizon=horizon, key=["timestamp", "shop"])
+
+    if level is not None:
+        assert found["series_level"] == level
+    assert found.get("series_season") == season
+    assert history(frequency=frequency, horizon=horizon) == {}
+
+
+def test_the_level_is_seen_at_all_times_of_a_long_season() -> None:
+    ages = history(frequency="1 hour", horizon="1 day", key=["timestamp", "shop"])["series_level"]
+
+    assert [pd.Timedelta(age) / pd.Timedelta("1 hour") for age in ages] == [
+        24 + 14 * count for count in range(12)
+    ]
+
+
+def test_no_age_is_younger_than_the_labels() -> None:
+    late = {"horizon": "1 month", "label_delay": "1 month", "frequency": "1 month"}
+    found = history(key=["timestamp", "shop"], **late)
+
+    assert found["series_level"][0] == "2 months"
+    assert len(found["series_level"]) == 12
+
+
+@pytest.mark.parametrize(("n_labels", "is_feature"), [(20, True), (21, False)])
+def test_a_key_of_few_labels_is_a_feature(n_labels: int, is_feature: bool) -> None:
+    described = problem(key=["timestamp", "shop"])
+    columns = {name: spec.model_dump(exclude_none=True) for name, spec in described.columns.items()}
+    columns["shop"]["allowed"] = [f"s{one}" for one in range(n_labels)]
+    (first, *_) = derive_defaults(problem(key=["timestamp", "shop"], columns=columns))["features"]
+
+    assert ("shop" in first["names"]) == is_feature
+
+
+def test_rows_without_a_time_have_no_history() -> None:
+    assert history(timestamp={"rows": True}, frequency="1 second", key=["timestamp", "shop"]) == {}

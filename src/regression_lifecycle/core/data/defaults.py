@@ -28,6 +28,10 @@ _YEAR = CalendarDuration(12)
 _YEAR_OF_WEEKS = 52 * _WEEK
 _LONGEST_SEASON_YEARS = 5
 _SEGMENTS = 3
+# Of a key that is a feature: more labels say less each, and the past of a series says it better.
+_FEW_LABELS = 20
+_SEASONS_BACK = 3
+_LEVEL_AGES, _LEVEL_AGES_WITHOUT_SEASON = 12, 3
 _TIME_INDEX = "2000-01-01"
 
 
@@ -98,8 +102,10 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         ``maximum_age``: of a champion: 84 days, at least 3 windows; 2 windows of rows of a month
         and more; 1,000 rows without a time.
         ``features``: the columns known in advance, the calendar parts that the frequency can
-        tell apart, and a time index that carries a trend; of many series also the newest known
-        value of the target and the one a season ago, which tell one series from another.
+        tell apart, and a time index that carries a trend. Of many series also the columns of the
+        key with at most 20 declared labels, ``series_level`` (mean of the newest known season of
+        the target, at up to 12 ages) and ``series_season`` (mean of the target one, two and three
+        seasons ago).
         ``segments``: up to three columns known in advance that hold labels, and the weekday if it
         is a feature.
         ``drift_columns``: all columns known in advance.
@@ -119,11 +125,13 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
             window, block = max(28 * _DAY, window), max(_WEEK, block)
             short_block, age = max(_DAY, short_block), max(84 * _DAY, 3 * window)
     season = _season(problem)
-    columns = [
+    usable = [
         name
         for name in problem.columns_known_in_advance
-        if problem.columns[name].type not in ("date", "datetime") and name not in problem.key
+        if problem.columns[name].type not in ("date", "datetime")
     ]
+    columns = [name for name in usable if name not in problem.key]
+    few = [name for name in usable if name in problem.key and _has_few_labels(problem, name)]
     parts = _calendar_parts(problem, columns)
     labels = [name for name in columns if problem.columns[name].holds_labels]
     weekday = ["calendar_weekday"] if "weekday" in parts else []
@@ -147,7 +155,10 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         "drift_rows": min(pace.drift, steps_to_cover(window, step) * 3 // 4),
         "fallback_share": 0.5 if problem.series_columns else 0.2,
         "maximum_age": duration_text(age),
-        "features": [*_features(columns, parts, step, rows), *_lags(problem, season)],
+        "features": [
+            *_features([*few, *columns], parts, step, rows),
+            *_history_of_series(problem, season),
+        ],
         "segments": [
             *labels[:_SEGMENTS],
             *(weekday if features is None or set(weekday) <= set(features) else []),
@@ -203,25 +214,6 @@ def _calendar_parts(problem: Problem, columns: list[str]) -> list[str]:
     ]
 
 
-def _lags(problem: Problem, season: AnyDuration | None) -> list[dict[str, Any]]:
-    if not problem.series_columns:
-        return []
-    step = problem.frequency
-    newest = steps_to_cover(problem.minimum_lag, step) * step
-    ages = (
-        {"newest": newest} if season in (None, newest) else {"newest": newest, "season_ago": season}
-    )
-    return [
-        {
-            "kind": "lag",
-            "name": f"{problem.target}_{name}",
-            "column": problem.target,
-            "ages": [duration_text(age)],
-        }
-        for name, age in ages.items()
-    ]
-
-
 def _features(
     columns: list[str], parts: list[str], step: AnyDuration, rows: bool
 ) -> list[dict[str, Any]]:
@@ -232,3 +224,34 @@ def _features(
     origin = "1970-01-01" if rows else _TIME_INDEX
     index = {"kind": "time_index", "name": "time_index", "origin": origin}
     return [*found, {**index, "unit": duration_text(unit), "whole": True}]
+
+
+def _has_few_labels(problem: Problem, name: str) -> bool:
+    spec = problem.columns[name]
+    return spec.type == "boolean" or (spec.allowed is not None and len(spec.allowed) <= _FEW_LABELS)
+
+
+def _history_of_series(problem: Problem, season: AnyDuration | None) -> list[dict[str, Any]]:
+    """Level and season of each of several series; nothing of one series, which has a time index."""
+    if problem.timestamp.rows or not problem.series_columns:
+        return []
+    step = problem.frequency
+    youngest = steps_to_cover(problem.minimum_lag, step)
+    n_ages, stride = _LEVEL_AGES_WITHOUT_SEASON, 1
+    if season is not None:
+        length = steps_to_cover(season, step)
+        n_ages = min(_LEVEL_AGES, length)
+        stride = length // n_ages
+    ages = {"series_level": [(youngest + count * stride) * step for count in range(n_ages)]}
+    if season is not None:
+        ages["series_season"] = [count * season for count in range(1, _SEASONS_BACK + 1)]
+    return [
+        {
+            "kind": "lag",
+            "name": name,
+            "column": problem.target,
+            "ages": [duration_text(age) for age in found],
+        }
+        for name, found in ages.items()
+        if name not in problem.columns
+    ]
