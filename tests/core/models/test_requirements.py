@@ -20,6 +20,7 @@ FOREST = "sklearn.ensemble.RandomForestRegressor"
 TWO_STAGE = "regression_lifecycle.core.estimators.LinearThenBoostingRegressor"
 POISSON = {"class": TREES, "params": {"loss": "poisson"}}
 FEATURES = pd.DataFrame({"x": np.arange(60.0)})
+MOMENTS = pd.Series(pd.date_range("2024-01-01", periods=len(FEATURES), freq="D"))
 
 
 def model(path, more=None, **params):
@@ -88,7 +89,7 @@ def test_a_lag_that_the_first_fold_does_not_have_is_told_before_a_fit():
     parameters = TrainingParameters.model_validate({"model": {"estimator": {"class": TREES}}})
 
     with pytest.raises(ModelError, match="lag has no value in any of the 10 rows"):
-        cross_validate(model(TREES), FEATURES.assign(lag=lag), FEATURES["x"], parameters)
+        cross_validate(model(TREES), FEATURES.assign(lag=lag), FEATURES["x"], MOMENTS, parameters)
 
 
 def test_the_columns_that_an_estimator_names_are_known():
