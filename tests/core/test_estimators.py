@@ -40,6 +40,7 @@ def boosted(**params: object) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(**({"loss": "poisson"} | small | params))
 
 
+CODES = {"check_sample_weight_equivalence_on_dense_data": "rows per code count without weights"}
 FOLDS = {"check_sample_weight_equivalence_on_dense_data": "folds are cut by rows, not by weights"}
 KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn without weights"}
 
@@ -58,6 +59,8 @@ KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn 
     expected_failed_checks=lambda estimator: (
         KERNEL_ROWS
         if getattr(estimator, "kernel", None)
+        else CODES
+        if getattr(estimator, "distinct", None)
         else FOLDS
         if isinstance(estimator, AdaptiveRegressor)
         else {}
