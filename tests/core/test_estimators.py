@@ -19,7 +19,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from regression_lifecycle.core import estimators
-from regression_lifecycle.core.estimators import CategoryEncoder, LinearThenBoostingRegressor, Term
+from regression_lifecycle.core.estimators import (
+    AdaptiveRegressor,
+    CategoryEncoder,
+    LinearThenBoostingRegressor,
+    Term,
+)
 from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
 GROWTH_PER_DAY = 0.01
@@ -35,6 +40,8 @@ def boosted(**params: object) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(**({"loss": "poisson"} | small | params))
 
 
+CODES = {"check_sample_weight_equivalence_on_dense_data": "rows per code count without weights"}
+FOLDS = {"check_sample_weight_equivalence_on_dense_data": "folds are cut by rows, not by weights"}
 KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn without weights"}
 
 
@@ -44,11 +51,19 @@ KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn 
         Term(),
         Term(degree=2, squares=True),
         Term(kernel=10, random_state=0),
+        Term(distinct=5, reach=0.1, estimate=True),
+        AdaptiveRegressor(),
         LinearThenBoostingRegressor(),
         LinearThenBoostingRegressor(time_column=0, log_shift=1.0, boosting=boosted(max_iter=3)),
     ],
     expected_failed_checks=lambda estimator: (
-        KERNEL_ROWS if getattr(estimator, "kernel", None) else {}
+        KERNEL_ROWS
+        if getattr(estimator, "kernel", None)
+        else CODES
+        if getattr(estimator, "distinct", None)
+        else FOLDS
+        if isinstance(estimator, AdaptiveRegressor)
+        else {}
     ),
 )
 def test_scikit_learns_own_checks(estimator, check):
@@ -499,3 +514,162 @@ class TestRefusals:
             model().predict(series[0])
         with pytest.raises(NotFittedError):
             model().predict_level(series[0])
+
+
+# --- Term: what a table of unknown columns needs ------------------------------------------------
+
+
+class TestTermOfAnyTable:
+    def test_whole_numbers_of_few_values_are_codes_as_well(self):
+        table = pd.DataFrame({"month": [1, 2, 3] * 4, "price": np.arange(12) / 2, "id": range(12)})
+        names = Term(distinct=8).fit(table).get_feature_names_out().tolist()
+        assert names == ["month=1.0", "month=2.0", "month=3.0", "month", "price", "id"]
+
+    def test_numbers_are_followed_a_little_beyond_their_range(self):
+        term = Term(reach=0.5).fit(pd.DataFrame({"x": [0.0, 10.0]}))
+        near, far, further = term.transform(pd.DataFrame({"x": [14.0, 15.0, 1e9]}))[:, 0]
+        assert near < far == further
+        assert (
+            Term().fit(pd.DataFrame({"x": [0.0, 10.0]})).transform(pd.DataFrame({"x": [1e9]})) > 9
+        )
+
+    def test_what_is_missing_is_estimated_from_the_other_numbers(self):
+        x = np.linspace(-1, 1, 200)
+        table = pd.DataFrame({"x": x, "twice": np.where(np.arange(200) % 4, 2 * x, np.nan)})
+        term = Term(estimate=True).fit(table)
+        assert term.get_feature_names_out().tolist() == [
+            "x",
+            "twice",
+            "twice_missing",
+            "twice_estimated",
+        ]
+        made = pd.DataFrame(term.transform(table), columns=term.get_feature_names_out())
+        missing = table["twice"].isna()
+        assert made["twice_missing"].eq(missing).all()
+        assert made.loc[~missing, "twice_estimated"].eq(0).all()
+        assert np.corrcoef(made.loc[missing, "twice_estimated"], x[missing])[0, 1] > 0.99
+
+    def test_a_column_without_any_value_is_no_harm(self):
+        table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "empty": [np.nan] * 3})
+        made = Term(distinct=3, reach=0.5, estimate=True).fit_transform(table)
+        assert np.isfinite(made).all()
+
+
+# --- AdaptiveRegressor --------------------------------------------------------------------------
+
+
+def months(n_rows: int = 120) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "time_index": np.arange(n_rows, dtype=float),
+            "calendar_month": np.arange(n_rows) % 12 + 1.0,
+            "price": random.uniform(1, 9, n_rows),
+            "colour": random.choice(["red", "green"], n_rows),
+        }
+    )
+
+
+class TestAdaptiveRegressor:
+    def test_a_trend_and_a_season_run_on(self):
+        table = months()
+        noise = np.random.default_rng(1).normal(size=120)
+        target = 2 * table["time_index"] + 10 * (table["calendar_month"] == 12) + noise
+        fitted = AdaptiveRegressor().fit(table[:84], target[:84])
+        assert fitted.choice_ == "linear"
+        assert root_mean_squared_error(target[84:], fitted.predict(table[84:])) < 2
+
+    def test_a_trend_ends_somewhere(self):
+        table = months()
+        fitted = AdaptiveRegressor(max_extrapolation=0.5).fit(table, 2 * table["time_index"])
+        later = table.tail(2).assign(time_index=[1000.0, 2000.0], price=5.0, colour="red")
+        first, second = fitted.predict(later.assign(calendar_month=6.0))
+        assert first == second == pytest.approx(1.5 * 238, rel=0.01)
+
+    def test_what_is_not_linear_is_left_to_trees(self):
+        table = months(400)
+        target = 5 * (table["price"] - 5) ** 2 * (table["colour"] == "red")
+        assert AdaptiveRegressor().fit(table, target).choice_.endswith("trees")
+
+    def test_effects_that_multiply_are_fitted_on_the_logarithm(self):
+        table = months(300)
+        season = 1 + 0.5 * (table["calendar_month"] > 6)
+        noise = np.random.default_rng(1).normal(1, 0.05, 300)
+        target = 5 * 1.01 ** table["time_index"] * season * noise
+        fitted = AdaptiveRegressor().fit(table[:240], target[:240])
+        assert fitted.choice_ == "log_linear"
+        assert root_mean_squared_error(target[240:], fitted.predict(table[240:])) < 10
+        assert not AdaptiveRegressor().fit(table, target - 100).choice_.startswith("log")
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_of_noise_the_mean_is_learnt(self, seed):
+        random = np.random.default_rng(seed)
+        target = random.normal(100, 10, 120)
+        fitted = AdaptiveRegressor().fit(months(), target)
+        assert np.abs(fitted.predict(months(150)[120:]) - target.mean()).max() < 5
+
+    def test_many_series_have_their_own_levels(self):
+        random = np.random.default_rng(0)
+        level = random.uniform(100, 200, 80)
+        table = pd.DataFrame({"shop": [f"s{one}" for one in range(80)] * 20})
+        target = np.tile(level, 20) + random.normal(size=1600)
+        fitted = AdaptiveRegressor().fit(table, target)
+        assert root_mean_squared_error(level, fitted.predict(table[:80])) < 3
+        unseen = fitted.predict(pd.DataFrame({"shop": ["new", None]}))
+        np.testing.assert_allclose(unseen, target.mean(), rtol=0.02)
+
+    def test_identifiers_tell_nothing(self):
+        random = np.random.default_rng(0)
+        table = pd.DataFrame(
+            {"id": [f"n{one}" for one in range(300)], "x": random.normal(size=300)}
+        )
+        target = 10 * table["x"] + random.normal(size=300)
+        fitted = AdaptiveRegressor().fit(table[:200], target[:200])
+        assert root_mean_squared_error(target[200:], fitted.predict(table[200:])) < 2
+
+    def test_rows_without_a_past_do_not_spoil_those_with_one(self):
+        random = np.random.default_rng(0)
+        level = np.repeat(random.uniform(0, 100, 20), 30)
+        known = np.tile(np.arange(30) >= 12, 20)
+        order = np.argsort(np.tile(np.arange(30), 20), kind="stable")
+        table = pd.DataFrame({"lag": np.where(known, level, np.nan)}).iloc[order]
+        target = level[order] + random.normal(size=600)
+        later = pd.DataFrame({"lag": [0.0, 50.0, 100.0]})
+        made = AdaptiveRegressor().fit(table, target).predict(later)
+        np.testing.assert_allclose(made, [0, 50, 100], atol=3)
+
+    @pytest.mark.parametrize("n_rows", [2, 3, 5, 19, 20, 30])
+    def test_few_rows_are_enough(self, n_rows):
+        table = months(n_rows)
+        made = AdaptiveRegressor().fit(table, np.arange(n_rows)).predict(months(40))
+        assert np.isfinite(made).all()
+
+    def test_missing_values_and_columns_without_any(self):
+        table = months(200)
+        table["empty"], table["empty_text"] = np.nan, None
+        table.loc[::7, "price"] = np.nan
+        table.loc[::5, "colour"] = None
+        # Trees are wanted here, which are pickier.
+        target = np.where(table["price"] > 5, 10.0, 0.0) * (table["colour"] == "red")
+        fitted = AdaptiveRegressor().fit(table, target)
+        assert np.isfinite(fitted.predict(table)).all()
+        later = table.tail(3).assign(empty=1.0, price=np.nan)
+        assert np.isfinite(fitted.predict(later)).all()
+
+    def test_weights_are_heeded(self):
+        table = pd.DataFrame({"x": np.zeros(100)})
+        target = np.tile([0.0, 10.0], 50)
+        weight = np.tile([3.0, 1.0], 50)
+        made = AdaptiveRegressor().fit(table, target, sample_weight=weight).predict(table[:1])
+        assert made == pytest.approx(2.5)
+
+    @pytest.mark.parametrize("target_of", ["time_index", "shop"])
+    def test_it_is_stored_without_pickle(self, target_of):
+        table = months(90).assign(shop=[f"s{one % 30}" for one in range(90)])
+        target = table["time_index"] if target_of == "time_index" else table.index % 30 + 1.0
+        fitted = AdaptiveRegressor(random_state=0).fit(table, target)
+        stored = skops.io.dumps(fitted)
+        untrusted = skops.io.get_untrusted_types(data=stored)
+        assert set(untrusted) <= set(TRUSTED_TYPES)
+        loaded = skops.io.loads(stored, trusted=untrusted)
+        np.testing.assert_array_equal(loaded.predict(table), fitted.predict(table))

@@ -103,6 +103,7 @@ MODELS: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "what adapts to the table": {"estimator": {"class": f"{OWN}.AdaptiveRegressor"}},
     "ridge and then a line, as a sum": {
         "estimator": {
             "class": f"{OWN}.LinearThenBoostingRegressor",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.utils import Tags, check_random_state, get_tags
@@ -31,12 +32,31 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-__all__ = ["CategoryEncoder", "EarlyStoppingRegressor", "LinearThenBoostingRegressor", "Term"]
+__all__ = [
+    "AdaptiveRegressor",
+    "CategoryEncoder",
+    "EarlyStoppingRegressor",
+    "LinearThenBoostingRegressor",
+    "Term",
+]
 
 FloatArray = NDArray[np.float64]
 # A table as its columns by name or position: 64-bit floats with NaN, or text as objects with None.
 Columns = Mapping[Any, NDArray[Any]]
+# Mean of the target by value, and of all rows, by column.
+Means = dict[Any, tuple[dict[Any, float], float]]
 _TINY = 1e-12
+# What is compared, from simple to rich.
+_MODELS = ("linear", "log_linear", "linear_trees", "log_linear_trees", "trees")
+_MOST_CODES = 31
+_LOG_SHIFT = 0.02
+_ROWS_PER_CODE = 1.5
+_TESTED_SHARE = 0.4
+_SMOOTHING = 5
+_FEWEST_COMPLETE, _WEIGHT_OF_LACKING = 0.25, 0.1
+_PARTS = 5
+# From the plainest on.
+_PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)
 _BOOSTING_LIBRARIES = ("lightgbm", "xgboost", "catboost")
 _TREES = ("iterations", "num_iterations", "num_boost_round", "num_trees", "n_estimators")
 
@@ -162,6 +182,13 @@ class Term(TransformerMixin, BaseEstimator):
         kernel: Number of training rows that new rows are compared with (a Nyström approximation of
             kernel ridge regression): the columns are replaced by similarities, which makes a
             smooth function of all of them together. None keeps the columns.
+        distinct: Numbers of three to so many different values, all of them whole, are codes as
+            much as quantities (a month, a grade): each value gets an indicator besides. None
+            takes numbers as numbers alone.
+        reach: Numbers are held within the range of training, made longer at both ends by this
+            share of it, so that nothing is extrapolated for ever. None sets no limit.
+        estimate: Whether a number that can be missing gets two columns besides: whether it is,
+            and what the other numbers then say of it.
         random_state: Seed of the choice of those rows.
 
     Attributes:
@@ -192,6 +219,9 @@ class Term(TransformerMixin, BaseEstimator):
         "degree": [Interval(Integral, 1, 4, closed="both")],
         "squares": ["boolean"],
         "kernel": [Interval(Integral, 1, None, closed="left"), None],
+        "distinct": [Interval(Integral, 3, None, closed="left"), None],
+        "reach": [Interval(Real, 0, None, closed="left"), None],
+        "estimate": ["boolean"],
         "random_state": ["random_state"],
     }
 
@@ -205,6 +235,9 @@ class Term(TransformerMixin, BaseEstimator):
         degree: int = 1,
         squares: bool = False,
         kernel: int | None = None,
+        distinct: int | None = None,
+        reach: float | None = None,
+        estimate: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.numbers = numbers
@@ -214,6 +247,9 @@ class Term(TransformerMixin, BaseEstimator):
         self.degree = degree
         self.squares = squares
         self.kernel = kernel
+        self.distinct = distinct
+        self.reach = reach
+        self.estimate = estimate
         self.random_state = random_state
 
     def fit(
@@ -279,6 +315,11 @@ class Term(TransformerMixin, BaseEstimator):
         self.waves_ = dict(self.waves or {})
         self.categories_ = {name: _categories(_column(columns, name)) for name in categories or ()}
         self.numbers_ = list(numbers or ())
+        if self.distinct is not None:
+            for name in self.numbers_:
+                codes = _codes(_number(columns, name), self.distinct)
+                if codes is not None:
+                    self.categories_.setdefault(name, codes)
         self._fit_scale(_numbers(columns, self.numbers_), weight)
         self._fit_products()
         self.kernel_ = None
@@ -294,8 +335,14 @@ class Term(TransformerMixin, BaseEstimator):
         # A column without any value has the mean 0.
         total = np.maximum(known.sum(axis=0), _TINY)
         self.mean_ = (known * np.nan_to_num(values)).sum(axis=0) / total
+        self.low_, self.high_ = _range(values, self.reach)
         variance = np.average((self._filled(values) - self.mean_) ** 2, axis=0, weights=weight)
         self.scale_ = np.where(variance > _TINY**2, np.sqrt(variance), 1.0)
+        self.estimates_: dict[int, FloatArray] = {}
+        if self.estimate:
+            lines = _partial_regressions(self._scaled(values), weight)
+            for place in np.flatnonzero(np.isnan(values).any(axis=0)):
+                self.estimates_[int(place)] = lines[place]
 
     def _fit_products(self) -> None:
         """Choose the factors of every product, and name all columns."""
@@ -316,6 +363,11 @@ class Term(TransformerMixin, BaseEstimator):
             *names,
             *("*".join(names[place] for place in one) for all_ in self.products_ for one in all_.T),
             *(f"{name}^2" for name in self.numbers_ if self.squares),
+            *(
+                f"{self.numbers_[place]}_{what}"
+                for place in self.estimates_
+                for what in ("missing", "estimated")
+            ),
         ]
 
     def _transform_columns(self, columns: Columns) -> FloatArray:
@@ -325,8 +377,22 @@ class Term(TransformerMixin, BaseEstimator):
     def _filled(self, values: FloatArray) -> FloatArray:
         return np.where(np.isnan(values), self.mean_, values)
 
+    def _scaled(self, values: FloatArray) -> FloatArray:
+        if self.reach is not None:
+            values = np.clip(values, self.low_, self.high_)
+        scaled: FloatArray = (self._filled(values) - self.mean_) / self.scale_
+        return scaled
+
+    def _estimated(self, values: FloatArray, scaled: FloatArray) -> FloatArray:
+        made = [np.empty((len(values), 0))]
+        for place, line in self.estimates_.items():
+            missing = np.isnan(values[:, place])
+            made += [missing[:, None], (missing * (scaled @ line))[:, None]]
+        return np.hstack(made)
+
     def _expanded(self, columns: Columns) -> FloatArray:
-        scaled = (self._filled(_numbers(columns, self.numbers_)) - self.mean_) / self.scale_
+        values = _numbers(columns, self.numbers_)
+        scaled = self._scaled(values)
         single = np.hstack(
             [
                 *(
@@ -345,7 +411,7 @@ class Term(TransformerMixin, BaseEstimator):
             for factors in self.products_
         ]
         squares = [scaled**2] if self.squares else []
-        return np.hstack([single, *products, *squares])
+        return np.hstack([single, *products, *squares, self._estimated(values, scaled)])
 
 
 class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
@@ -393,6 +459,8 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         terms_: The fitted terms in their order, that of the time column last.
         ridge_: The fitted ridge.
         encoder_: The fitted encoder of the boosting's columns.
+        absent_: Positions of the boosting's columns that have no value in training; they are left
+            out of account.
         edges_: Quantiles, by position, of columns with more values than histograms have bins: the
             boosting gets the number of the quantile.
         boosting_: The fitted boosting.
@@ -491,7 +559,10 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         else:
             # Scaled to a mean of one, so that the boosting's own regularisation keeps its scale.
             left, left_weight = target / level, weight * level / np.average(level, weights=weight)
-        self.edges_ = _bin_edges(self.encoder_._transform_columns(columns), boosting)
+        matrix = self.encoder_._transform_columns(columns)
+        # scikit-learn cannot bin a column without any value once there are weights.
+        self.absent_ = np.flatnonzero(np.isnan(matrix).all(axis=0))
+        self.edges_ = _bin_edges(matrix, boosting)
         self.boosting_ = boosting.fit(
             self._boosting_columns(columns), left, sample_weight=left_weight
         )
@@ -600,6 +671,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
 
     def _boosting_columns(self, columns: Columns) -> FloatArray:
         matrix = self.encoder_._transform_columns(columns)
+        matrix[:, self.absent_] = 0.0
         for place, edges in self.edges_.items():
             values = matrix[:, place]
             matrix[:, place] = np.where(np.isnan(values), values, np.searchsorted(edges, values))
@@ -656,6 +728,227 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         design = np.hstack([term._transform_columns(columns) for term in self.terms_])
         linear: FloatArray = design @ self.ridge_.coef_ + self.ridge_.intercept_
         return linear if self.log_shift is None else np.exp(linear)
+
+
+class AdaptiveRegressor(RegressorMixin, BaseEstimator):
+    """Whichever of a few models, from simple to rich, was best on the later rows.
+
+    The rows must stand in the order of time, as training sets do. Each model is a
+    `LinearThenBoostingRegressor` over all columns, none of which has to be named:
+
+    ``linear``: a ridge whose penalty generalised cross-validation chooses. Text and whole numbers
+    of few values get an indicator per value. A trend runs on by ``max_extrapolation``.
+    ``linear_trees``: boosted trees learn what the ridge leaves over.
+    ``trees``: boosted trees alone.
+    ``log_linear``, ``log_linear_trees``: the first two for effects that multiply, on the logarithm;
+    tried where the target was never negative.
+
+    Every model is fitted on the earlier and judged on the later rows ``n_folds`` times. A richer
+    one is taken if its squared error is lower by more than ``margin``; the choice is then fitted
+    on all rows.
+
+    Args:
+        n_folds: Times that the models are compared; together they test the later half of the rows.
+        margin: Share by which a richer model must be better.
+        selection_rows: Most rows, the latest, that the comparison looks at.
+        fewest_rows: With fewer rows there is no comparison, and the choice is ``linear``.
+        max_categories: Text of more different values is replaced by the mean of the target for
+            each value, shrunk towards the overall mean where it was seen seldom. That gives many
+            series each its own level.
+        max_extrapolation: How far beyond the range of training a number is followed, as a share of
+            that range.
+        random_state: Seed of the boosting.
+
+    Attributes:
+        errors_: Root mean squared error of each model that was compared.
+        choice_: Name of the model that was chosen.
+        model_: That model, fitted on all rows.
+        means_: Mean target by value, and of all rows, for each column of many values.
+        n_features_in_: Number of columns in training.
+        feature_names_in_: Their names, if all are strings.
+
+    Examples:
+        Trees alone would stay at the level of the training rows:
+
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"month": range(60), "open": ["yes", "no", "no"] * 20})
+        >>> target = 2.0 * table["month"] + 10 * (table["open"] == "yes")
+        >>> model = AdaptiveRegressor().fit(table, target)
+        >>> model.predict(pd.DataFrame({"month": [70, 70], "open": ["yes", "no"]})).round()
+        array([150., 140.])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_folds": [Interval(Integral, 1, None, closed="left")],
+        "margin": [Interval(Real, 0, 1, closed="left")],
+        "selection_rows": [Interval(Integral, 2, None, closed="left")],
+        "fewest_rows": [Interval(Integral, 4, None, closed="left")],
+        "max_categories": [Interval(Integral, 1, None, closed="left")],
+        "max_extrapolation": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_folds: int = 2,
+        margin: float = 0.05,
+        selection_rows: int = 10_000,
+        fewest_rows: int = 20,
+        max_categories: int = 20,
+        max_extrapolation: float = 0.5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_folds = n_folds
+        self.margin = margin
+        self.selection_rows = selection_rows
+        self.fewest_rows = fewest_rows
+        self.max_categories = max_categories
+        self.max_extrapolation = max_extrapolation
+        self.random_state = random_state
+
+    def fit(
+        self, X: pd.DataFrame | ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Compare the models, and fit the best.
+
+        Args:
+            X: Features in the order of time, of shape (n_rows, n_columns); text in a data frame
+                only.
+            y: Target of shape (n_rows,).
+            sample_weight: Weights of the rows, in fits and errors; None weighs all alike.
+
+        Returns:
+            The fitted estimator.
+
+        Raises:
+            ValueError: If a parameter is out of range, or there are fewer than two rows.
+        """
+        self._validate_params()
+        columns = _columns(self, X, reset=True)
+        target: FloatArray = column_or_1d(y, dtype=np.float64, warn=True)
+        check_consistent_length(*columns.values(), target)
+        if len(target) < 2:
+            raise ValueError(f"n_samples={len(target)}: at least two rows are needed for a fit.")
+        if not np.isfinite(target).all():
+            raise ValueError("Target contains NaN or infinity: drop those rows before fitting.")
+        weight = _check_sample_weight(
+            sample_weight, target, dtype=np.float64, ensure_non_negative=True
+        )
+        self.penalty_ = 1.0
+        squares = self._compare(columns, target, weight)
+        self.choice_ = _first_unbeaten(squares, self.margin) if squares else _MODELS[0]
+        self.errors_ = {name: float(np.sqrt(found.mean())) for name, found in squares.items()}
+        self.means_, self.model_ = self._fit_model(
+            self.choice_, self.penalty_, columns, target, weight
+        )
+        return self
+
+    def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
+        """Predict.
+
+        Args:
+            X: Features as in training, of shape (n_rows, n_columns).
+
+        Returns:
+            Predictions of shape (n_rows,), in the unit of the target.
+
+        Raises:
+            NotFittedError: Before `fit`.
+            ValueError: If columns differ from those in training.
+        """
+        check_is_fitted(self)
+        columns = _columns(self, X, reset=False)
+        return self.predict_columns(columns, self.model_.boosting_.predict)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        tags.regressor_tags.poor_score = True
+        return tags
+
+    def predict_columns(
+        self, columns: Columns, boosting: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Predict unchecked columns, for a caller who has checked them already.
+
+        Args:
+            columns: As of `LinearThenBoostingRegressor.predict_columns`.
+            boosting: What is called in place of the predict method of ``model_.boosting_``.
+
+        Returns:
+            Predictions of shape (n_rows,), in the unit of the target.
+        """
+        return _predict_with_means(self.means_, self.model_, columns, boosting)
+
+    def _compare(
+        self, columns: Columns, target: FloatArray, weight: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Find the penalty; return the squared errors of each model on the later rows."""
+        n_rows = len(target)
+        first = max(n_rows - self.selection_rows, 0)
+        start = first + int((1 - _TESTED_SHARE) * (n_rows - first))
+        edges = np.linspace(start, n_rows, self.n_folds + 1).astype(int)
+        if n_rows < max(self.fewest_rows, 3 * self.n_folds):
+            return {}
+
+        def squares(name: str, penalty: float) -> FloatArray:
+            found = []
+            for begin, end in pairwise(edges):
+                past, later = slice(first, begin), slice(begin, end)
+                means, model = self._fit_model(
+                    name, penalty, _rows_of(columns, past), target[past], weight[past]
+                )
+                predicted = _predict_with_means(
+                    means, model, _rows_of(columns, later), model.boosting_.predict
+                )
+                found.append(weight[later] * (predicted - target[later]) ** 2)
+            return np.concatenate(found)
+
+        by_penalty = {penalty: squares("linear", penalty) for penalty in _PENALTIES}
+        self.penalty_ = _first_unbeaten(by_penalty, margin=0.0)
+        positive = target.min() >= 0 and target[first:start].any()
+        names = [name for name in _MODELS[1:] if positive or not name.startswith("log")]
+        return {
+            _MODELS[0]: by_penalty[self.penalty_],
+            **{name: squares(name, self.penalty_) for name in names},
+        }
+
+    def _fit_model(
+        self,
+        name: str,
+        penalty: float,
+        columns: Columns,
+        target: FloatArray,
+        weight: FloatArray,
+    ) -> tuple[Means, LinearThenBoostingRegressor]:
+        many = [
+            key
+            for key, values in columns.items()
+            if values.dtype.kind == "O" and len(pd.unique(values)) > self.max_categories
+        ]
+        means = {key: _target_means(columns[key], target) for key in many}
+        others = {key: _target_means_of_others(columns[key], target) for key in many}
+        logarithm, trees = name.startswith("log"), name.endswith("trees")
+        boosting: Any = DummyRegressor()
+        if trees:
+            boosting = HistGradientBoostingRegressor(
+                loss="poisson" if logarithm else "squared_error",
+                # Twenty, as usual, but a twentieth of a small table.
+                min_samples_leaf=min(20, max(3, len(target) // 20)),
+                random_state=self.random_state,
+            )
+        model = LinearThenBoostingRegressor(
+            {"all": {"distinct": _MOST_CODES, "reach": self.max_extrapolation, "estimate": True}},
+            log_shift=_LOG_SHIFT * float(target.mean()) if logarithm else None,
+            # So high a penalty leaves the mean alone.
+            alpha=1 / _TINY if name == "trees" else penalty,
+            boosting=boosting,
+            random_state=self.random_state,
+        )
+        weight = weight * _weight_of_complete_rows(columns)
+        return means, model.fit(pd.DataFrame({**columns, **others}), target, sample_weight=weight)
 
 
 class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
@@ -844,6 +1137,105 @@ def _indicators(values: NDArray[Any], categories: NDArray[Any]) -> FloatArray:
         categories = np.arange(len(categories))
     found: FloatArray = (values[:, None] == categories).astype(np.float64)
     return found
+
+
+def _first_unbeaten(squares: dict[Any, FloatArray], margin: float) -> Any:
+    """Go from simple to rich, and take what is better by more than the margin and chance.
+
+    Chance is one standard error of the difference on the same rows.
+    """
+    chosen = next(iter(squares))
+    for name, found in squares.items():
+        better = squares[chosen] - found
+        noise = float(better.std()) / np.sqrt(len(better))
+        if better.mean() > max(margin * float(squares[chosen].mean()), noise):
+            chosen = name
+    return chosen
+
+
+def _rows_of(columns: Columns, rows: slice) -> Columns:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _predict_with_means(
+    means: Means,
+    model: LinearThenBoostingRegressor,
+    columns: Columns,
+    boosting: Callable[[FloatArray], FloatArray],
+) -> FloatArray:
+    encoded = {name: _looked_up(columns[name], found) for name, found in means.items()}
+    return model.predict_columns({**columns, **encoded}, boosting)
+
+
+def _weight_of_complete_rows(columns: Columns) -> FloatArray:
+    """1 for rows whose numbers are all known, little for others, where both are frequent.
+
+    The first rows of a series have no past to look back at. The rows to be predicted have one,
+    and the others are what they are like.
+    """
+    numbers = [values for values in columns.values() if values.dtype.kind != "O"]
+    lacking = np.zeros(len(next(iter(columns.values()))), dtype=bool)
+    for values in numbers:
+        missing = np.isnan(values)
+        if not missing.all():
+            lacking |= missing
+    if lacking.mean() > 1 - _FEWEST_COMPLETE:
+        return np.ones(len(lacking))
+    return np.where(lacking, _WEIGHT_OF_LACKING, 1.0)
+
+
+def _target_means(values: NDArray[Any], target: FloatArray) -> tuple[dict[Any, float], float]:
+    """Mean target by value, shrunk towards that of all rows, and that one."""
+    mean = float(target.mean())
+    groups = pd.Series(target).groupby(pd.Series(values, dtype=object))
+    shrunk = (groups.sum() + _SMOOTHING * mean) / (groups.count() + _SMOOTHING)
+    return shrunk.to_dict(), mean
+
+
+def _target_means_of_others(values: NDArray[Any], target: FloatArray) -> FloatArray:
+    """Mean target of each row's value in other rows, so that no row knows its own target."""
+    made = np.full(len(target), float(target.mean()))
+    # Counted within each value, so that the rows of a value are in all parts whatever their order.
+    labels = pd.Series(values, dtype=object)
+    part = labels.groupby(labels, dropna=False).cumcount().to_numpy() % _PARTS
+    for one in range(_PARTS):
+        rows = part == one
+        if rows.any() and not rows.all():
+            made[rows] = _looked_up(values[rows], _target_means(values[~rows], target[~rows]))
+    return made
+
+
+def _looked_up(values: NDArray[Any], means: tuple[dict[Any, float], float]) -> FloatArray:
+    by_value, mean = means
+    found: FloatArray = np.array([by_value.get(value, mean) for value in values], np.float64)
+    return found
+
+
+def _codes(values: FloatArray, maximum: int) -> FloatArray | None:
+    """Values of a number that may be codes; None if they are too many, too few or not whole."""
+    known = values[~np.isnan(values)]
+    found: FloatArray = np.unique(known)
+    whole = bool((found == np.round(found)).all())
+    fitting = 3 <= len(found) <= min(maximum, len(known) / _ROWS_PER_CODE)
+    return found if whole and fitting else None
+
+
+def _partial_regressions(scaled: FloatArray, weight: FloatArray) -> FloatArray:
+    """Slopes of each column on all others, row by row; the inverse covariance holds them all."""
+    n_columns = scaled.shape[1]
+    precision = np.linalg.inv(scaled.T @ (weight[:, None] * scaled) + np.eye(n_columns))
+    lines: FloatArray = -precision / np.diag(precision)[:, None]
+    np.fill_diagonal(lines, 0.0)
+    return lines
+
+
+def _range(values: FloatArray, reach: float | None) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest value of each column that is followed."""
+    absent = np.isnan(values).all(axis=0)
+    low = np.where(absent, 0.0, np.nanmin(np.where(absent, 0.0, values), axis=0))
+    high = np.where(absent, 0.0, np.nanmax(np.where(absent, 0.0, values), axis=0))
+    more = (reach or 0.0) * (high - low)
+    return low - more, high + more
 
 
 def _waves(values: FloatArray, period: float, harmonics: int) -> FloatArray:

@@ -38,6 +38,7 @@ TRUSTED_TYPES = (
     "xgboost.sklearn.XGBRFRegressor",
     "catboost.core.CatBoostRegressor",
     # This project's own.
+    "regression_lifecycle.core.estimators.AdaptiveRegressor",
     "regression_lifecycle.core.estimators.CategoryEncoder",
     "regression_lifecycle.core.estimators.EarlyStoppingRegressor",
     "regression_lifecycle.core.estimators.LinearThenBoostingRegressor",

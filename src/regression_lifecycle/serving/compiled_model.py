@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.estimators import CategoryEncoder, LinearThenBoostingRegressor
+from regression_lifecycle.core.estimators import (
+    AdaptiveRegressor,
+    CategoryEncoder,
+    LinearThenBoostingRegressor,
+)
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 from regression_lifecycle.serving.compiled_trees import boosted_trees
 
@@ -51,6 +55,8 @@ def compile_model(estimator: Any) -> ArrayFunction:
         return lambda x: inverse(inner(x).reshape(-1, 1)).squeeze(axis=1)
     if kind is LinearThenBoostingRegressor:
         return _linear_then_boosting(estimator)
+    if kind is AdaptiveRegressor and not estimator.means_:
+        return _linear_then_boosting(estimator.model_)
     if kind in (LinearRegression, Ridge, RidgeCV) and np.ndim(estimator.coef_) == 1:
         coefficients, intercept = estimator.coef_.T, estimator.intercept_
         return lambda x: x @ coefficients + intercept

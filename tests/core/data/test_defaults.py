@@ -206,3 +206,62 @@ def test_the_level_is_corrected_by_a_factor_only_where_no_target_is_negative(
 def test_the_time_index_begins_at_a_moment() -> None:
     (index,) = (s for s in derive_defaults(problem())["features"] if s["kind"] == "time_index")
     assert to_timestamp(index["origin"]) == pd.Timestamp("2000-01-01")
+
+
+def history(**changes: Any) -> dict[str, list[str]]:
+    features = derive_defaults(problem(**changes))["features"]
+    return {spec["name"]: spec["ages"] for spec in features if spec["kind"] == "lag"}
+
+
+@pytest.mark.parametrize(
+    ("frequency", "horizon", "level", "season"),
+    [
+        (
+            "1 day",
+            "7 days",
+            [f"{n} days" for n in range(7, 14)],
+            ["7 days", "14 days", "21 days"],
+        ),
+        ("1 quarter", "1 quarter", None, ["1 year", "2 years", "3 years"]),
+        ("1 year", "1 year", ["1 year", "2 years", "3 years"], None),
+    ],
+)
+def test_of_several_series_each_brings_its_level_and_season(
+    frequency: str, horizon: str, level: list[str] | None, season: list[str] | None
+) -> None:
+    found = history(frequency=frequency, horizon=horizon, key=["timestamp", "shop"])
+
+    if level is not None:
+        assert found["series_level"] == level
+    assert found.get("series_season") == season
+    assert history(frequency=frequency, horizon=horizon) == {}
+
+
+def test_the_level_is_seen_at_all_times_of_a_long_season() -> None:
+    ages = history(frequency="1 hour", horizon="1 day", key=["timestamp", "shop"])["series_level"]
+
+    assert [pd.Timedelta(age) / pd.Timedelta("1 hour") for age in ages] == [
+        24 + 14 * count for count in range(12)
+    ]
+
+
+def test_no_age_is_younger_than_the_labels() -> None:
+    late = {"horizon": "1 month", "label_delay": "1 month", "frequency": "1 month"}
+    found = history(key=["timestamp", "shop"], **late)
+
+    assert found["series_level"][0] == "2 months"
+    assert len(found["series_level"]) == 12
+
+
+@pytest.mark.parametrize(("n_labels", "is_feature"), [(20, True), (21, False)])
+def test_a_key_of_few_labels_is_a_feature(n_labels: int, is_feature: bool) -> None:
+    described = problem(key=["timestamp", "shop"])
+    columns = {name: spec.model_dump(exclude_none=True) for name, spec in described.columns.items()}
+    columns["shop"]["allowed"] = [f"s{one}" for one in range(n_labels)]
+    (first, *_) = derive_defaults(problem(key=["timestamp", "shop"], columns=columns))["features"]
+
+    assert ("shop" in first["names"]) == is_feature
+
+
+def test_rows_without_a_time_have_no_history() -> None:
+    assert history(timestamp={"rows": True}, frequency="1 second", key=["timestamp", "shop"]) == {}

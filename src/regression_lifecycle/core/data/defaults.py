@@ -27,6 +27,10 @@ _YEAR = CalendarDuration(12)
 _YEAR_OF_WEEKS = 52 * _WEEK
 _LONGEST_SEASON_YEARS = 5
 _SEGMENTS = 3
+# Of a key that is a feature: more labels say less each, and the past of a series says it better.
+_FEW_LABELS = 20
+_SEASONS_BACK = 3
+_LEVEL_AGES, _LEVEL_AGES_WITHOUT_SEASON = 12, 3
 _TIME_INDEX = "2000-01-01"
 
 
@@ -94,7 +98,10 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         ``maximum_age``: of a champion: 84 days, at least 3 windows; 2 windows of rows of a month
         and more; 1,000 rows without a time.
         ``features``: the columns known in advance, the calendar parts that the frequency can
-        tell apart, and a time index that carries a trend.
+        tell apart, and a time index that carries a trend. Where a key beside the time names
+        series: its columns of at most 20 declared labels, ``series_level`` (mean of the newest
+        known season of the target, at up to 12 ages) and ``series_season`` (mean of the target
+        one, two and three seasons ago).
         ``segments``: up to three columns known in advance that hold labels, and the weekday.
         ``drift_columns``: all columns known in advance.
         ``level_correction_windows``, ``interval_scale``: 2 and ``sqrt`` where the target cannot be
@@ -112,11 +119,13 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
             window, block = max(28 * _DAY, window), max(_WEEK, block)
             short_block, age = max(_DAY, short_block), max(84 * _DAY, 3 * window)
     season = _season(problem)
-    columns = [
+    usable = [
         name
         for name in problem.columns_known_in_advance
-        if problem.columns[name].type not in ("date", "datetime") and name not in problem.key
+        if problem.columns[name].type not in ("date", "datetime")
     ]
+    columns = [name for name in usable if name not in problem.key]
+    few = [name for name in usable if name in problem.key and _has_few_labels(problem, name)]
     parts = _calendar_parts(problem, columns)
     labels = [name for name in columns if problem.columns[name].holds_labels]
     minimum = problem.columns[problem.target].minimum
@@ -137,7 +146,10 @@ def derive_defaults(problem: Problem) -> dict[str, Any]:
         "drift_rows": pace.drift,
         "fallback_share": 0.5 if len(problem.row_order) > 1 else 0.2,
         "maximum_age": duration_text(age),
-        "features": _features(columns, parts, step, rows),
+        "features": [
+            *_features([*few, *columns], parts, step, rows),
+            *_history_of_series(problem, season),
+        ],
         "segments": [*labels[:_SEGMENTS], *(["calendar_weekday"] if "weekday" in parts else [])],
         "drift_columns": columns,
         "level_correction_windows": 0 if signed else 2,
@@ -200,3 +212,34 @@ def _features(
     origin = "1970-01-01" if rows else _TIME_INDEX
     index = {"kind": "time_index", "name": "time_index", "origin": origin}
     return [*found, {**index, "unit": duration_text(unit), "whole": True}]
+
+
+def _has_few_labels(problem: Problem, name: str) -> bool:
+    spec = problem.columns[name]
+    return spec.type == "boolean" or (spec.allowed is not None and len(spec.allowed) <= _FEW_LABELS)
+
+
+def _history_of_series(problem: Problem, season: AnyDuration | None) -> list[dict[str, Any]]:
+    """Level and season of each of several series; nothing of one series, which has a time index."""
+    if problem.timestamp.rows or len(problem.row_order) < 2:
+        return []
+    step = problem.frequency
+    youngest = steps_to_cover(problem.minimum_lag, step)
+    n_ages, stride = _LEVEL_AGES_WITHOUT_SEASON, 1
+    if season is not None:
+        length = steps_to_cover(season, step)
+        n_ages = min(_LEVEL_AGES, length)
+        stride = length // n_ages
+    ages = {"series_level": [(youngest + count * stride) * step for count in range(n_ages)]}
+    if season is not None:
+        ages["series_season"] = [count * season for count in range(1, _SEASONS_BACK + 1)]
+    return [
+        {
+            "kind": "lag",
+            "name": name,
+            "column": problem.target,
+            "ages": [duration_text(age) for age in found],
+        }
+        for name, found in ages.items()
+        if name not in problem.columns
+    ]

@@ -376,11 +376,11 @@ def _mend(message: str, features: pd.DataFrame) -> str:
     if text and any(words in message for words in refusals):
         return (
             f" Text stands in {bounded_list(text)}: put CategoryEncoder before the estimator, as "
-            "conf/base/parameters_training.yml does."
+            "docs/how-to/change-the-model.md does."
         )
     if "feature name" in message.replace("_", " "):
         return (
-            " Put CategoryEncoder before the estimator, as conf/base/parameters_training.yml does: "
+            " Put CategoryEncoder before the estimator, as docs/how-to/change-the-model.md does: "
             "it hands numbers on without the names of their columns."
         )
     return ""

@@ -39,7 +39,12 @@ _FEWEST_ROWS = 30
 _TIME_NAMES = ("timestamp", "time", "moment", "row_time", "observed_at", "time_of_row")
 # Names that derived features take.
 _MADE = frozenset(
-    {"time_index", *(f"calendar_{part}" for part in ("hour", "weekday", "day_of_year", "month"))}
+    {
+        "time_index",
+        "series_level",
+        "series_season",
+        *(f"calendar_{part}" for part in ("hour", "weekday", "day_of_year", "month")),
+    }
 )
 
 
