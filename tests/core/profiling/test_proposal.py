@@ -49,6 +49,15 @@ def test_a_small_table_is_judged_on_more_rows_in_shorter_blocks(freq, periods, f
     assert found["evaluation"]["gate"] == gate
 
 
+def test_many_series_of_few_times_are_judged_on_times():
+    months = pd.date_range("2019-01-01", periods=60, freq="MS")
+    shops = [f"s{number:02d}" for number in range(30)]
+    found = proposed(table(months.repeat(30), shop=shops * 60))
+
+    assert found["problem"]["key"] == ["timestamp", "shop"]
+    assert found["evaluation"]["gate"] == {"minimum_rows": 14, "comparison": {"block": "1 month"}}
+
+
 @pytest.mark.parametrize(("freq", "periods"), [("MS", 240), ("QS", 100), ("YS", 80), ("7D", 300)])
 def test_what_follows_from_a_slow_frequency_is_not_written(freq, periods):
     assert set(proposed(table(pd.date_range("1910-01-01", periods=periods, freq=freq)))) == {

@@ -103,7 +103,7 @@ class _Holdout:
 
     Attributes:
         share: Of all rows: more of a table that is small.
-        rows: Rows with a target in it.
+        evidence: Rows with a target in it; of many series the times, as the gate counts them.
         times: Different times in it.
         asked_rows: Fewest rows that the gate decides on, as derived from the description.
         block_times: Times in a block of the gate's comparison, likewise.
@@ -112,7 +112,7 @@ class _Holdout:
     """
 
     share: float
-    rows: float
+    evidence: float
     times: float
     asked_rows: int
     block_times: int
@@ -126,14 +126,14 @@ def _holdout(profile: TableProfile, problem: dict[str, Any]) -> _Holdout:
     step = described.frequency
     asked_rows = int(derived["gate_rows"])
     block_times = steps_to_cover(read_duration(derived["block"]), step)
+    evidence = profile.n_times if described.series_columns else profile.n_labelled
     enough = (
-        _SHARE * profile.n_labelled >= asked_rows
-        and _SHARE * profile.n_times >= _GATE_BLOCKS * block_times
+        _SHARE * evidence >= asked_rows and _SHARE * profile.n_times >= _GATE_BLOCKS * block_times
     )
     share = _SHARE if enough else _LARGER_SHARE
     return _Holdout(
         share,
-        share * profile.n_labelled,
+        share * evidence,
         share * profile.n_times,
         asked_rows,
         block_times,
@@ -162,8 +162,8 @@ def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
 def _evaluation(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
     found: dict[str, Any] = {}
     gate: dict[str, Any] = {}
-    if holdout.rows < holdout.asked_rows:
-        gate["minimum_rows"] = max(math.floor(0.8 * holdout.rows), 5)
+    if holdout.evidence < holdout.asked_rows:
+        gate["minimum_rows"] = max(math.floor(0.8 * holdout.evidence), 5)
     # Hardly as many blocks as the gate asks for; a few more, so that a gap does no harm.
     if holdout.times < 1.1 * _GATE_BLOCKS * holdout.block_times and holdout.block_times > 1:
         steps = max(math.floor(holdout.times / (_GATE_BLOCKS + 2)), 1)
