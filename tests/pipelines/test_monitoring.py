@@ -160,16 +160,32 @@ def test_nothing_is_missing_yet_of_a_window_that_is_not_over(observations: pd.Da
     assert done.loc["2021-03-02", ["status", "n", "n_missing_rows"]].tolist() == ["partial", 12, 0]
 
 
-def test_what_a_former_champion_served_in_part_is_not_a_gap(observations: pd.DataFrame) -> None:
+def test_a_new_champion_answers_for_what_the_former_one_left(observations: pd.DataFrame) -> None:
     loop = Loop()
     loop.tick(observations, "2021-03-02 12:00")
 
     done = loop.tick(observations, "2021-03-03", model("2", "2021-03-02 11:00"))
 
-    (row,) = done.to_dict("records")
-    assert (row["window"], row["model_version"], row["status"]) == ("2021-03-02", "1", "complete")
-    assert (row["n"], row["n_missing_rows"]) == (24, 0)
-    assert row["sum_target"] == 12 * 20
+    shares = ["window", "model_version", "n", "n_labelled", "sum_target", "n_missing_rows"]
+    assert sorted(done[shares].to_numpy().tolist()) == [
+        ["2021-03-02", "1", 12, 12, 12 * 20, 0],
+        ["2021-03-02", "2", 12, 12, 12 * 20, 0],
+    ]
+    assert loop.found["champion_windows"]["n"].tolist() == [12]
+    # The next look finds nothing to do.
+    assert loop.tick(observations, "2021-03-03", model("2", "2021-03-02 11:00")).empty
+
+
+def test_a_row_that_a_champion_was_trained_on_is_predicted_by_nobody(
+    observations: pd.DataFrame,
+) -> None:
+    loop, second = Loop(), model("2", "2021-03-02 11:00")
+    loop.tick(observations.drop(index=26), "2021-03-02 12:00")
+
+    done = loop.tick(observations, "2021-03-03", second)
+
+    assert sorted(done[["model_version", "n"]].to_numpy().tolist()) == [["1", 11], ["2", 12]]
+    assert len(loop.predictions) == 24 + 11 + 12
 
 
 def test_marks_of_a_former_champion_stay_when_its_windows_change(

@@ -168,7 +168,7 @@ def describe_coverage(
     """
     return PredictionCoverage(
         merged_predictions,
-        version_of(champion),
+        champion,
         missing_predictions == "backfill",
         parameters,
         problem,
