@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.alerting.alerts import AlertParameters
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     PREDICTIONS,
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
+from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
@@ -25,6 +27,7 @@ from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.monitoring import create_pipeline, nodes
+from tests.core.decisions.test_records import GATE, POLICY
 from tests.examples import tiny_model, tiny_problem
 from tests.readers import reader
 
@@ -203,6 +206,21 @@ def test_marks_of_a_former_champion_stay_when_its_windows_change(
         ["2021-03-03", "2", 0, "bias"],
     ]
     assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-03"]
+
+
+def test_a_promotion_that_a_killed_run_left_is_finished_and_told() -> None:
+    promoted = replace(GATE, decision="promote", as_of="2021-03-20 00:00:00")
+    ledger = pd.DataFrame([promotion_row(promoted, PROBLEM.name, "4", "run")])
+
+    kept = replace(POLICY, decision="keep")
+
+    version, moves = nodes.finish_interrupted_promotion(ledger, model("3", "2021-03-01"), PROBLEM)
+    (alert,) = nodes.build_alerts(kept, moves, PROBLEM, AlertParameters())
+
+    assert (version, alert.details["event"], alert.window) == ("4", "promote", promoted.as_of)
+    done = nodes.finish_interrupted_promotion(ledger, model("4", "2021-03-01"), PROBLEM)
+    assert done == ("", [])
+    assert nodes.build_alerts(kept, [], PROBLEM, AlertParameters()) == []
 
 
 def test_a_champion_that_is_gone_changes_nothing(observations: pd.DataFrame) -> None:
