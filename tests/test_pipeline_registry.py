@@ -78,11 +78,11 @@ def test_nodes_of_a_pipeline_stand_in_its_namespace_and_datasets_do_not(name: st
     assert not [name for name in names if "." in name]
 
 
-def test_the_cycle_needs_the_raw_table_late_labels_and_the_champion_alone() -> None:
+def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> None:
     cycle = register_pipelines()["__default__"]
 
     inputs = {name for name in cycle.inputs() if not name.startswith("params:")}
-    assert inputs == {"raw_observations", "labels", "champion_model"}
+    assert inputs == {"raw_observations", "labels", "champion_model", "recorded_observations"}
 
 
 def test_who_takes_the_first_step_of_the_loop_needs_the_raw_table_alone() -> None:

@@ -100,5 +100,6 @@ def test_a_killed_tick_leaves_the_old_or_the_new_state_and_the_next_one_complete
     page = project / "data/test/08_reporting/index.html"
     assert page.read_text().rstrip().endswith("</html>")
 
-    assert in_a_child(project, None) in (0, 10, 20)
+    # Also where only the alias was left to be moved.
+    assert in_a_child(project, None) == 20
     assert _state(project) == whole

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.alerting.alerts import AlertParameters
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     PREDICTIONS,
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
 )
+from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
@@ -25,6 +27,7 @@ from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.monitoring import create_pipeline, nodes
+from tests.core.decisions.test_records import GATE, POLICY
 from tests.examples import tiny_model, tiny_problem
 from tests.readers import reader
 
@@ -160,16 +163,32 @@ def test_nothing_is_missing_yet_of_a_window_that_is_not_over(observations: pd.Da
     assert done.loc["2021-03-02", ["status", "n", "n_missing_rows"]].tolist() == ["partial", 12, 0]
 
 
-def test_what_a_former_champion_served_in_part_is_not_a_gap(observations: pd.DataFrame) -> None:
+def test_a_new_champion_answers_for_what_the_former_one_left(observations: pd.DataFrame) -> None:
     loop = Loop()
     loop.tick(observations, "2021-03-02 12:00")
 
     done = loop.tick(observations, "2021-03-03", model("2", "2021-03-02 11:00"))
 
-    (row,) = done.to_dict("records")
-    assert (row["window"], row["model_version"], row["status"]) == ("2021-03-02", "1", "complete")
-    assert (row["n"], row["n_missing_rows"]) == (24, 0)
-    assert row["sum_target"] == 12 * 20
+    shares = ["window", "model_version", "n", "n_labelled", "sum_target", "n_missing_rows"]
+    assert sorted(done[shares].to_numpy().tolist()) == [
+        ["2021-03-02", "1", 12, 12, 12 * 20, 0],
+        ["2021-03-02", "2", 12, 12, 12 * 20, 0],
+    ]
+    assert loop.found["champion_windows"]["n"].tolist() == [12]
+    # The next look finds nothing to do.
+    assert loop.tick(observations, "2021-03-03", model("2", "2021-03-02 11:00")).empty
+
+
+def test_a_row_that_a_champion_was_trained_on_is_predicted_by_nobody(
+    observations: pd.DataFrame,
+) -> None:
+    loop, second = Loop(), model("2", "2021-03-02 11:00")
+    loop.tick(observations.drop(index=26), "2021-03-02 12:00")
+
+    done = loop.tick(observations, "2021-03-03", second)
+
+    assert sorted(done[["model_version", "n"]].to_numpy().tolist()) == [["1", 11], ["2", 12]]
+    assert len(loop.predictions) == 24 + 11 + 12
 
 
 def test_marks_of_a_former_champion_stay_when_its_windows_change(
@@ -187,6 +206,21 @@ def test_marks_of_a_former_champion_stay_when_its_windows_change(
         ["2021-03-03", "2", 0, "bias"],
     ]
     assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-03"]
+
+
+def test_a_promotion_that_a_killed_run_left_is_finished_and_told() -> None:
+    promoted = replace(GATE, decision="promote", as_of="2021-03-20 00:00:00")
+    ledger = pd.DataFrame([promotion_row(promoted, PROBLEM.name, "4", "run")])
+
+    kept = replace(POLICY, decision="keep")
+
+    version, moves = nodes.finish_interrupted_promotion(ledger, model("3", "2021-03-01"), PROBLEM)
+    (alert,) = nodes.build_alerts(kept, moves, PROBLEM, AlertParameters())
+
+    assert (version, alert.details["event"], alert.window) == ("4", "promote", promoted.as_of)
+    done = nodes.finish_interrupted_promotion(ledger, model("4", "2021-03-01"), PROBLEM)
+    assert done == ("", [])
+    assert nodes.build_alerts(kept, [], PROBLEM, AlertParameters()) == []
 
 
 def test_a_champion_that_is_gone_changes_nothing(observations: pd.DataFrame) -> None:

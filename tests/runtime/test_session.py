@@ -47,6 +47,7 @@ def in_the_middle(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any
             labels: pd.DataFrame,
             problem: Problem,
             parameters: IngestionParameters,
+            recorded_observations: pd.DataFrame,
         ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             happening()
             raise AssertionError("it should not get here")

@@ -58,17 +58,21 @@ def run_tick(
         if last and known and not inputs.has_failed_alerts():
             LOGGER.info("Nothing has changed since the last tick, so nothing is run")
             return last.exit_code
+        champion = inputs.champion()
         decision = step.run(MONITORING, "policy_decision")
+        # A run that was killed left a champion to be put in place.
+        moved = inputs.champion() != champion
         code = ALERTED if decision.decision == ALERT else NOTHING
         if decision.decision == RETRAIN:
             answer = step.run(RETRAINING, "retraining_decision").decision
             code = {PROMOTE: PROMOTED, REFUSE: REFUSED}.get(answer, NOTHING)
+        code = PROMOTED if moved else code
         now = inputs.states()
         if not (now and last and last.page_fingerprint == inputs.page_fingerprint(now)):
             step.run(DASHBOARD)
             now = inputs.states()
-        # After an attempt at retraining the next tick looks again.
-        if before and now and decision.decision != RETRAIN:
+        # After an attempt at retraining, or another champion, the next tick looks again.
+        if before and now and decision.decision != RETRAIN and not moved:
             inputs.record(before, now, decision.as_of, code)
     return code
 

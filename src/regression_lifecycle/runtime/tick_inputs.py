@@ -22,6 +22,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 WRITTEN_BY_OTHERS = ("raw_observations", "labels", "service_predictions", "recorded_batches")
 # Written by monitoring alone, and before the windows, which are looked at.
 IMPLIED = ("recorded_predictions",)
+CHAMPION = "champion_model"
 States = dict[str, Any]
 _KINDS = ("parameters", "catalog", "mlflow")
 
@@ -88,15 +89,13 @@ class TickInputs:
         Returns:
             What changes when the entry does; None if an entry does not tell, such as a query.
         """
-        import mlflow
-
-        server = read_tracking_server(self._loader, self._project)
-        mlflow.set_tracking_uri(server.tracking_uri)
-        if server.registry_uri:
-            mlflow.set_registry_uri(server.registry_uri)
-        catalog = self._catalog()
+        catalog = self._catalog(self._names)
         found = {name: _state_of(catalog[name]) for name in self._names}
         return None if None in found.values() else found
+
+    def champion(self) -> str:
+        """Return the version in use; empty if there is none."""
+        return str(_state_of(self._catalog([CHAMPION])[CHAMPION]))
 
     def fingerprint(self, states: Mapping[str, Any]) -> str:
         """Hash what a tick reads."""
@@ -153,12 +152,17 @@ class TickInputs:
         )
         return bool((failed["attempts"] < self._maximum_attempts).any())
 
-    def _catalog(self) -> Any:
+    def _catalog(self, names: Iterable[str]) -> Any:
+        import mlflow
         from kedro.framework.context.context import _convert_paths_to_absolute_posix
         from kedro.io import DataCatalog
 
+        server = read_tracking_server(self._loader, self._project)
+        mlflow.set_tracking_uri(server.tracking_uri)
+        if server.registry_uri:
+            mlflow.set_registry_uri(server.registry_uri)
         entries = self._loader["catalog"]
-        wanted = {name: entries[name] for name in self._names}
+        wanted = {name: entries[name] for name in names}
         # As Kedro's context does: a relative path is one inside the project.
         absolute = _convert_paths_to_absolute_posix(self._project, wanted)
         return DataCatalog.from_config(absolute, read_section(self._loader, "credentials"))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.decisions.ledger import (
+    last_champion_move,
     last_policy_decision,
     policy_row,
     promotion_row,
@@ -49,6 +50,20 @@ def test_the_same_promotion_is_the_same_row_whenever_and_by_whichever_run():
 
     assert row["decision_id"] == again["decision_id"] != other["decision_id"]
     assert again["as_of"] == "2011-05-01"
+
+
+@pytest.mark.parametrize("as_of", ["", "2011-05-01 00:00:00"])
+def test_the_last_move_is_read_as_it_was_written(as_of):
+    promoted = replace(
+        GATE, decision="promote", as_of=as_of, challenger_fingerprint="c" if as_of else ""
+    )
+    rows = [promotion_row(promoted, "bikes", "4", "run"), promotion_row(GATE, "bikes", "5", "run")]
+
+    found = last_champion_move(pd.DataFrame(rows), "bikes")
+
+    assert found == replace(promoted, baseline="", n_rows=0)
+    rolled = [*rows, rollback_row(ROLLBACK, "bikes", "id")]
+    assert last_champion_move(pd.DataFrame(rolled), "bikes") == ROLLBACK
 
 
 def test_the_policys_decision_is_read_as_it_was_written(windows):

@@ -80,8 +80,9 @@ class Store:
         changed = find_changed_windows(windows, known, self.windows, logged, champion)
         rows = known.assign(baseline=1.0)
         merged = merge_logged_predictions(logged, changed, rows)
-        version = "" if champion is None else champion.location["version"]
-        coverage = PredictionCoverage(merged, version, settings.backfill, settings.windows, problem)
+        coverage = PredictionCoverage(
+            merged, champion, settings.backfill, settings.windows, problem
+        )
         self.plan = plan_windows(changed, rows, self.windows, coverage, champion)
         adjuster = prepare_adjuster(self.windows, windows, self.plan, logged, settings.adjustment)
         made = backfill_predictions(self.plan, rows, merged, champion, adjuster)

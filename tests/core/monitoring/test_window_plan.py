@@ -59,9 +59,7 @@ class Memory:
         )
         changed = find_changed_windows(windows, known, self.windows, logged, model)
         merged = merge_logged_predictions(logged, changed, self.rows)
-        coverage = PredictionCoverage(
-            merged, "" if champion is None else champion[0], True, PARAMETERS, self.problem
-        )
+        coverage = PredictionCoverage(merged, model, True, PARAMETERS, self.problem)
         return plan_windows(changed, self.rows, self.windows, coverage, model)
 
     def look(self, table, as_of="2021-03-09", champion=("1", BEFORE)):
@@ -135,8 +133,9 @@ def test_the_deadline_holds_for_a_version_that_answers_for_a_part(memory, table)
         pd.DataFrame({"row_key": rows["row_key"], "model_version": "1", "window": "2021-03-01"})
     ).assign(is_new=True)
     other = mine.iloc[:4].assign(model_version="2")
+    champion = tiny_model(None, "1", BEFORE)
     coverage = PredictionCoverage(
-        pd.concat([mine.iloc[4:], other]), "1", True, PARAMETERS, memory.problem
+        pd.concat([mine.iloc[4:], other]), champion, True, PARAMETERS, memory.problem
     )
     statuses = [
         coverage.share({**window, "as_of": pd.Timestamp(moment)}, rows, "1")["status"]

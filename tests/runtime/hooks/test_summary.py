@@ -96,6 +96,8 @@ def summary(
     hook = SummaryHook()
     loader = SimpleNamespace(default_run_env="bikes,local")
     hook.after_context_created(SimpleNamespace(project_path=root, env=env, config_loader=loader))
+    for name in written:
+        hook.after_dataset_saved(name, datasets[name])
     hook.after_pipeline_run(pipeline, catalog)
     return capsys.readouterr().out
 
@@ -212,6 +214,13 @@ def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decisio
 @pytest.mark.parametrize(("version", "shown"), [("3", "version 3"), (None, "none")])
 def test_the_champion_is_named(capsys: Any, version: str | None, shown: str) -> None:
     assert f"Champion bikes: {shown}" in summary(capsys, champion_version=Champion(version))
+
+
+@pytest.mark.parametrize(("version", "shown"), [("2", True), ("", False)])
+def test_a_champion_that_a_killed_run_left_is_told(capsys: Any, version: str, shown: bool) -> None:
+    assert (
+        "Champion version 2, put in place" in summary(capsys, current_champion=version)
+    ) == shown
 
 
 def test_reports_are_found_from_the_project_folder(capsys: Any, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pandas as pd
 
 from regression_lifecycle.core.config import to_timestamp
@@ -62,12 +64,20 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
         The moment at which we stand.
 
     Raises:
-        ConfigurationError: If it is no moment, or nothing was observed before it.
+        ConfigurationError: If it is no moment, nothing was observed before it, or it lies behind
+            both the clock and the newest observation: windows of the future would be recorded as
+            empty, and be believed later on.
     """
     stamp = observations[problem.timestamp.name]
     moment = read_as_of(as_of)
+    end = pd.Timestamp(stamp.max() + problem.frequency)
     if moment is None:
-        return pd.Timestamp(stamp.max() + problem.frequency)
+        return end
+    if moment > end and (problem.timestamp.rows or moment > _latest_local_time()):
+        raise ConfigurationError(
+            f"as_of {problem.moment_text(moment)} has not come yet: the observations end at "
+            f"{problem.moment_text(end)}; give an earlier as_of, or leave it out"
+        )
     if stamp.min() + problem.frequency > moment:
         raise ConfigurationError(
             f"as_of {moment}: nothing is known yet, the first observation is of {stamp.min()}"
@@ -88,3 +98,8 @@ def read_as_of(value: object) -> pd.Timestamp | None:
         ConfigurationError: If it is neither.
     """
     return None if value is None else to_timestamp(value)
+
+
+def _latest_local_time() -> datetime:
+    """Return the time on the clocks that are ahead of all others: the table's zone is not known."""
+    return datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=14)

@@ -24,6 +24,20 @@ def row_keys(table: pd.DataFrame, problem: Problem) -> pd.Series:
     return keys.rename("row_key")
 
 
+def find_vanished(before: pd.DataFrame, now: pd.DataFrame, problem: Problem) -> pd.Series:
+    """Return the times of rows that were there before and no longer are.
+
+    Args:
+        before: Earlier observations. If they have another key, nothing is known of any.
+        now: Observations.
+    """
+    key = [problem.timestamp.name, *problem.key_columns]
+    if not set(key) <= set(before.columns):
+        return pd.Series(dtype="datetime64[us]")
+    known, there = (pd.MultiIndex.from_frame(rows[key]) for rows in (before, now))
+    return before.loc[~known.isin(there), problem.timestamp.name]
+
+
 def _as_text(values: pd.Series) -> pd.Series:
     """Write each value as ``str`` does, whatever stands beside it."""
     if pd.api.types.is_datetime64_dtype(values):

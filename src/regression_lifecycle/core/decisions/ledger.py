@@ -5,12 +5,16 @@ So the same decision is never written twice, however often a run is repeated.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.decisions.records import (
     POLICY,
+    ROLLBACK,
+    Finding,
     GateDecision,
     PolicyDecision,
     Reason,
@@ -119,6 +123,37 @@ def rollback_row(decision: RollbackDecision, problem: str, undone: str) -> Row:
         "note": decision.note,
         "reasons": to_cell(decision.reasons),
     }
+
+
+def last_champion_move(ledger: pd.DataFrame, problem: str) -> GateDecision | RollbackDecision:
+    """Return the newest promotion or rollback; the ledger keeps neither baseline nor rows of one.
+
+    Args:
+        ledger: Every decision, the oldest first, with a move of the problem's champion.
+
+    Raises:
+        LifecycleError: If the row holds no decision.
+    """
+    last = champion_moves(ledger, problem).iloc[-1].dropna().to_dict()
+    before = last.get("champion_version_before", "")
+    if last["kind"] == ROLLBACK:
+        return RollbackDecision(
+            version=last["candidate_version"],
+            champion_version=before,
+            **{name: last.get(name, "") for name in ("as_of", "actor", "note")},
+        )
+    texts = ("candidate_fingerprint", "data_fingerprint", "challenger_fingerprint", "as_of")
+    return GateDecision(
+        decision=last["decision"],
+        reasons=from_cell(last.get("reasons"), Reason),
+        checks=from_cell(last.get("checks"), Finding),
+        metrics=json.loads(last["metrics"]),
+        opponent=last["opponent"],
+        baseline="",
+        champion_version=before,
+        n_rows=0,
+        **{name: last.get(name, "") for name in (*texts, "judged_from", "judged_until")},
+    )
 
 
 def last_policy_decision(ledger: pd.DataFrame, problem: str) -> PolicyDecision | None:

@@ -100,8 +100,8 @@ def backfill_predictions(
     """Predict every row of the planned windows that has no prediction yet.
 
     What was predicted stays: a known prediction is never computed again, only its label is
-    filled in. Rows that no model has predicted are predicted by the champion, if the plan says
-    so, with the level and the interval that were known when the window began.
+    filled in. Rows after its training that no model has predicted are predicted by the champion,
+    if the plan says so, with the level and the interval that were known when the window began.
 
     Args:
         window_plan: Windows to look at, as
@@ -126,6 +126,8 @@ def backfill_predictions(
         table = PREDICTIONS.frame(table.assign(target=labels.reindex(table["row_key"]).to_numpy()))
         missing = inside[~inside["row_key"].isin(known["row_key"])]
         version = str(window["model_version"])
+        if champion is not None:
+            missing = missing[missing[problem.timestamp.name] > champion.metadata.trained_until]
         if champion is not None and window["backfill"] and len(missing):
             adjustment = adjuster.adjustment(window["start"], version)
             raw = champion.predict(missing).to_numpy()

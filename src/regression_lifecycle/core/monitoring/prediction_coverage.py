@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.logged_predictions import IS_NEW
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
@@ -20,14 +21,14 @@ class PredictionCoverage:
 
     Attributes:
         predictions: Rows of ``predictions`` with ``is_new``.
-        champion: The deployed version.
-        backfill: Whether rows that nobody asked for count as the champion's.
+        champion: The deployed model, or None.
+        backfill: Whether rows after the champion's training that nobody asked for count as its own.
         parameters: Gives the bounds between the states of a window.
         problem: Names the target.
     """
 
     predictions: pd.DataFrame
-    champion: str
+    champion: TrainedModel | None
     backfill: bool
     parameters: WindowParameters
     problem: Problem
@@ -61,10 +62,11 @@ class PredictionCoverage:
         Returns:
             True for rows that nobody asked for, and for a window without rows.
         """
-        if not self.backfill:
-            return False
-        others = self._keys(window, without=self.champion)
-        return rows.empty or not rows["row_key"].isin(others).all()
+        return self.backfill and (rows.empty or self.has_unpredicted(window, rows))
+
+    def has_unpredicted(self, window: str, rows: pd.DataFrame) -> bool:
+        """Return whether the champion is to predict rows of a window that no version has."""
+        return bool(self._unpredicted(window, rows).any())
 
     def share(self, window: Mapping[str, Any], rows: pd.DataFrame, version: str) -> dict[str, Any]:
         """Count what a version answers for.
@@ -78,12 +80,9 @@ class PredictionCoverage:
             The window, with the counts and the state of the version's own rows.
         """
         name = str(window["window"])
-        others = self._keys(name, without=version)
-        if self.backfill and not others:
-            return dict(window)
         mine = rows["row_key"].isin(self.of(name, version)["row_key"])
-        if self.backfill and version == self.champion:
-            mine = ~rows["row_key"].isin(others)
+        if version == version_of(self.champion):
+            mine |= self._unpredicted(name, rows)
         n = int(mine.sum())
         labelled = int(rows.loc[mine, self.problem.target].notna().sum())
         status = str(window["status"])
@@ -98,10 +97,9 @@ class PredictionCoverage:
     def _of(self, window: str) -> dict[str, pd.DataFrame]:
         return self._by_window.get(window, {})
 
-    def _keys(self, window: str, without: str) -> set[str]:
-        return {
-            key
-            for version, part in self._of(window).items()
-            if version != without
-            for key in part["row_key"]
-        }
+    def _unpredicted(self, window: str, rows: pd.DataFrame) -> pd.Series:
+        if not self.backfill or self.champion is None:
+            return pd.Series(False, index=rows.index)
+        known = {key for part in self._of(window).values() for key in part["row_key"]}
+        trained_until = self.champion.metadata.trained_until
+        return ~rows["row_key"].isin(known) & (rows[self.problem.timestamp.name] > trained_until)

@@ -141,7 +141,8 @@ def plan_windows(
         One row per window and model version to look at, with the columns of
         :data:`PLAN_COLUMNS`; the counts and the state are those of the version's own rows.
         ``new``: the version was not judged there yet; it really predicted rows of the window, or
-        it is the champion, which predicts a window after its training that was never looked at.
+        it is the champion, which predicts a window after its training that was never looked at,
+        and rows after its training that a former champion left.
         ``refresh``: it was judged; now there are more rows, more labels or other ones. A
         correction of labels that were known asks for a further revision. ``backfill``: rows that
         nobody asked for get the version's prediction.
@@ -178,7 +179,8 @@ def _plan_window(
 
     versions = set(coverage.new_versions(name)) - set(known["model_version"])
     unseen = known.empty and window["start"] > champion.metadata.trained_until
-    if unseen and coverage.leaves_rows(name, rows):
+    left = coverage.leaves_rows(name, rows) if unseen else coverage.has_unpredicted(name, rows)
+    if left and deployed not in set(known["model_version"]):
         versions.add(deployed)
     plan = [planned(version, 0, NEW) for version in sorted(versions)]
     for row in known.to_dict("records"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -9,21 +10,31 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.gaps import find_gaps
+from regression_lifecycle.core.data.keys import find_vanished
 from regression_lifecycle.core.data.labels import join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.pipelines.roles import column_roles
 
+LOGGER = logging.getLogger(__name__)
+
 
 def ingest(
-    raw: pd.DataFrame, labels: pd.DataFrame, problem: Problem, parameters: IngestionParameters
+    raw: pd.DataFrame,
+    labels: pd.DataFrame,
+    problem: Problem,
+    parameters: IngestionParameters,
+    recorded_observations: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Sort rows into observations and rejected ones, fill in labels, and list what is missing.
+
+    Warns of observations that were there before and no longer are.
 
     Args:
         raw: The table as it was read.
         labels: Targets that came later than their rows.
         problem: The contract.
         parameters: How many rejected rows are bearable.
+        recorded_observations: The observations as the last run left them; no columns if none did.
 
     Returns:
         Observations, rejected rows with their reasons, gaps.
@@ -32,6 +43,7 @@ def ingest(
         DataContractError: If the table as a whole cannot be used.
     """
     observations, rejected = enforce_contract(raw, problem, parameters)
+    _warn_of_vanished(find_vanished(recorded_observations, observations, problem), problem)
     observations = join_labels(observations, labels, problem)
     return observations, rejected, find_gaps(observations, problem)
 
@@ -60,4 +72,18 @@ def report_data_quality(
         timestamp=observations[problem.timestamp.name].max(),
         maximum_rows=parameters.report_rows,
         seed=0,
+    )
+
+
+def _warn_of_vanished(vanished: pd.Series, problem: Problem) -> None:
+    if vanished.empty:
+        return
+    first, last = (problem.moment_text(moment) for moment in (vanished.min(), vanished.max()))
+    LOGGER.warning(
+        "%s observation(s) of the last run, from %s to %s, have vanished from the raw table. What "
+        "was judged on them stays recorded. If the table was cut by mistake, put it right and run "
+        "again",
+        f"{len(vanished):,}",
+        first,
+        last,
     )

@@ -13,7 +13,13 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             Node(
                 ingest,
-                ["raw_observations", "labels", "params:problem", "params:ingestion"],
+                [
+                    "raw_observations",
+                    "labels",
+                    "params:problem",
+                    "params:ingestion",
+                    "recorded_observations",
+                ],
                 ["observations", "rejected_observations", "observation_gaps"],
                 name="enforce_contract",
             ),

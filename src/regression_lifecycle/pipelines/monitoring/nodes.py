@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -18,9 +19,13 @@ from regression_lifecycle.core.data.tables import (
     ReadRows,
 )
 from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
-from regression_lifecycle.core.decisions.ledger import policy_row
+from regression_lifecycle.core.decisions.ledger import last_champion_move, policy_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
-from regression_lifecycle.core.decisions.records import PolicyDecision
+from regression_lifecycle.core.decisions.records import (
+    GateDecision,
+    PolicyDecision,
+    RollbackDecision,
+)
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import (
@@ -51,7 +56,7 @@ _WINDOW_KEY = ["window", "model_version"]
 
 def finish_interrupted_promotion(
     recorded_decisions: pd.DataFrame, champion: TrainedModel | None, problem: Problem
-) -> str:
+) -> tuple[str, list[GateDecision | RollbackDecision]]:
     """Put a champion in place that was decided and recorded before a run was killed.
 
     Args:
@@ -59,9 +64,10 @@ def finish_interrupted_promotion(
         champion: The model in use, or None.
 
     Returns:
-        Version number as text; empty if nothing was left unfinished.
+        Version number as text, and the decision; both empty if nothing was left unfinished.
     """
-    return unfinished_move(recorded_decisions, problem.name, version_of(champion))
+    version = unfinished_move(recorded_decisions, problem.name, version_of(champion))
+    return version, [last_champion_move(recorded_decisions, problem.name)] if version else []
 
 
 def cut_windows(
@@ -168,7 +174,7 @@ def describe_coverage(
     """
     return PredictionCoverage(
         merged_predictions,
-        version_of(champion),
+        champion,
         missing_predictions == "backfill",
         parameters,
         problem,
@@ -442,18 +448,23 @@ def record_decision(
 
 
 def build_alerts(
-    policy_decision: PolicyDecision, problem: Problem, parameters: AlertParameters
+    policy_decision: PolicyDecision,
+    finished_moves: Sequence[GateDecision | RollbackDecision],
+    problem: Problem,
+    parameters: AlertParameters,
 ) -> list[Alert]:
-    """Build the alerts about a decision.
+    """Build the alerts about the policy's decision, and about a move that a killed run left.
 
     Args:
         policy_decision: The decision.
+        finished_moves: What was put in place in this run; that run may not have told it.
         parameters: Which events and levels are wanted.
 
     Returns:
         Alerts; saving them sends those that are due, and earlier ones that failed.
     """
-    return make_alerts(policy_decision, None, problem, parameters)
+    told = [make_alerts(None, move, problem, parameters) for move in finished_moves]
+    return [*chain(*told), *make_alerts(policy_decision, None, problem, parameters)]
 
 
 def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def _planning() -> list[Node]:
         Node(
             nodes.finish_interrupted_promotion,
             ["recorded_decisions", "champion_model", _PROBLEM],
-            "current_champion",
+            ["current_champion", "finished_moves"],
             name="finish_interrupted_promotion",
         ),
         Node(
@@ -266,7 +266,7 @@ def _deciding() -> list[Node]:
         ),
         Node(
             nodes.build_alerts,
-            ["policy_decision", _PROBLEM, "params:alerts"],
+            ["policy_decision", "finished_moves", _PROBLEM, "params:alerts"],
             "alerts",
             name="build_alerts",
         ),

@@ -34,8 +34,8 @@ class SummaryHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Keep which windows were looked at; their dataset is gone when the run ends."""
-        if dataset_name == "completed_windows":
+        """Keep what only this run knows: the windows it looked at, a champion it put in place."""
+        if dataset_name in ("completed_windows", "current_champion"):
             self._saved[dataset_name] = data
 
     @hook_impl
@@ -52,6 +52,7 @@ class SummaryHook:
             "window_metrics": self._windows,
             "drift_verdict": self._drift,
             "gate_decision": self._decision,
+            "current_champion": self._finished,
             "completed_windows": self._monitored,
             "policy_decision": self._decision,
             "retraining_decision": self._decision,
@@ -149,6 +150,13 @@ class SummaryHook:
         colour = _COLOURS.get(decision.decision, "yellow")
         console.print(f"[bold]{title}[/] [{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
+
+    def _finished(self, console: Any, catalog: Any, name: str) -> None:
+        if version := self._saved[name]:
+            console.print(
+                f"[bold]Champion[/] version {version}, put in place now: a run that was killed had "
+                "recorded it and not moved the alias"
+            )
 
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
