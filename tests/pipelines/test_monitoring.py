@@ -142,6 +142,18 @@ def test_what_is_missing_blank_or_rejected_is_counted_by_window(observations: pd
     assert quality.loc["2021-03-02"].tolist() == [21, 2, 1, 0.0]
 
 
+def test_a_champion_of_another_target_is_refused_with_and_without_a_new_window(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    loop.tick(observations, "2021-03-03")
+    other = replace(FIRST, metadata=FIRST.metadata.model_copy(update={"target": "temp"}))
+
+    for as_of in ("2021-03-03", "2021-03-04"):
+        with pytest.raises(ConfigurationError, match="predicts temp"):
+            loop.tick(observations, as_of, other)
+
+
 def test_a_window_is_over_at_its_end_though_its_last_row_never_came(
     observations: pd.DataFrame,
 ) -> None:
@@ -262,7 +274,7 @@ def test_a_champion_whose_features_are_forbidden_now_is_named(observations: pd.D
     recipe = FeatureRecipe.model_validate({"features": [lag]})
     champion = replace(FIRST, metadata=FIRST.metadata.model_copy(update={"recipe": recipe}))
     late = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("1 day")})
-    with pytest.raises(ConfigurationError, match=r"champion's own features .* off that version"):
+    with pytest.raises(ConfigurationError, match=r"champion version 1 needs .* 6 hours ago"):
         nodes.make_champion_rows(
             observations, observations, champion, late, PARAMETERS["params:evaluation.baseline"]
         )

@@ -149,7 +149,7 @@ def _ways_out(model_name: str, version: str) -> str:
     return (
         f"Restore its files{place}, or go back to the champion before it: kedro run "
         '--pipelines=rollback --params=rollback.reason="why"; if there is none, choose another '
-        "model_name in globals.yml and train"
+        "problem_name in globals.yml and train"
     )
 
 

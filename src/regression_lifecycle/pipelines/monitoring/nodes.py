@@ -32,11 +32,14 @@ from regression_lifecycle.core.evaluation.series import sum_series
 from regression_lifecycle.core.features.builders import (
     add_lacking_features,
     build_features,
-    require_champion_allowed,
 )
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.metrics import WINDOW_METRICS
-from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.trained_model import (
+    TrainedModel,
+    require_same_problem,
+    version_of,
+)
 from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
 from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
@@ -113,10 +116,14 @@ def make_champion_rows(
     Returns:
         All known rows with features, the columns that are known in advance, the target,
         ``baseline``, ``row_key`` and ``window_index``; none, and no features, if no window changed.
+
+    Raises:
+        ConfigurationError: If the champion was trained for another problem.
     """
+    if champion is not None:
+        require_same_problem(champion, problem)
     if champion is None or changed_windows.empty:
         return known_rows.iloc[:0].assign(baseline=0.0)
-    require_champion_allowed(champion.metadata.recipe, problem)
     table: pd.DataFrame = build_features(
         known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )
