@@ -142,6 +142,21 @@ def test_what_is_missing_blank_or_rejected_is_counted_by_window(observations: pd
     assert quality.loc["2021-03-02"].tolist() == [21, 2, 1, 0.0]
 
 
+def test_a_store_that_has_lost_its_memory_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    decision = pd.DataFrame({"problem": [PROBLEM.name], "decision": ["wait"]})
+    nothing = decision.head(0)
+
+    nodes.finish_interrupted_promotion(decision, FIRST, PROBLEM)
+    nodes.finish_interrupted_promotion(nothing, None, PROBLEM)
+    assert not caplog.records
+
+    nodes.finish_interrupted_promotion(nothing, FIRST, PROBLEM)
+    (warning,) = caplog.records
+    assert "Version 1 is champion" in warning.getMessage()
+
+
 def test_a_champion_of_another_target_is_refused_with_and_without_a_new_window(
     observations: pd.DataFrame,
 ) -> None:

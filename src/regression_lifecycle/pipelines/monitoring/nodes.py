@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,7 @@ from regression_lifecycle.core.monitoring.window_plan import newest_revisions, o
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
+LOGGER = logging.getLogger(__name__)
 _WINDOW_KEY = ["window", "model_version"]
 
 
@@ -64,6 +66,14 @@ def finish_interrupted_promotion(
     Returns:
         Version number as text; empty if nothing was left unfinished.
     """
+    if champion is not None and not (recorded_decisions["problem"] == problem.name).any():
+        LOGGER.warning(
+            "Version %s is champion, but the store has no decision about problem '%s': ledger, "
+            "windows and predictions begin anew. If that is not meant, restore lifecycle.db (or "
+            "what 'store' in globals.yml names) from a backup",
+            version_of(champion),
+            problem.name,
+        )
     return unfinished_move(recorded_decisions, problem.name, version_of(champion))
 
 
