@@ -185,6 +185,21 @@ def test_a_file_that_cannot_be_read_is_named(
     assert written_data(project) == []
 
 
+@pytest.mark.parametrize("command", ["run", "tick"])
+def test_a_database_of_mlflow_that_is_none_is_named(project: Path, command: str) -> None:
+    metadata = bootstrap_project(project)
+    from regression_lifecycle.cli import cli
+
+    path = project / DATABASE
+    path.parent.mkdir(parents=True)
+    path.write_text("no database at all")
+
+    message = said(CliRunner().invoke(cli, [command, "--env=test"], obj=metadata))
+
+    assert f"{path.as_posix()} is damaged" in message
+    assert path.read_text() == "no database at all"
+
+
 @pytest.mark.usefixtures("tables_of_mlflow")
 @pytest.mark.parametrize("option", ["--pipelines", "--pipeline"])
 def test_the_older_form_of_the_option_does_the_same(

@@ -69,8 +69,9 @@ def _in_words(error: Exception) -> str | None:
             f"{name}: there is no file {cause.filename}. Put it there, or run the pipeline that "
             "writes it first"
         )
-    if isinstance(error, DatasetError) and isinstance(cause, LifecycleError):
-        return f"{cause}{notes}"
+    said = _in_chain(error, LifecycleError)
+    if isinstance(error, DatasetError) and said is not None:
+        return f"{said}{notes}"
     if isinstance(
         error, LifecycleError | DatasetError | ParameterValidationError | MissingConfigException
     ):
@@ -81,6 +82,14 @@ def _in_words(error: Exception) -> str | None:
     if isinstance(error, ValueError) and str(error).startswith(_WRONG_SELECTION):
         return str(error)
     return None
+
+
+def _in_chain(error: BaseException, kind: type[Exception]) -> BaseException | None:
+    """Return the outermost of an error and its causes that is of a kind: it knows the subject."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, kind):
+        cause = cause.__cause__
+    return cause
 
 
 def _root_cause(error: BaseException) -> BaseException:

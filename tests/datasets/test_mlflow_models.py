@@ -15,6 +15,7 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
+from regression_lifecycle.cli import _in_words
 from regression_lifecycle.datasets import mlflow_models
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowAliasedModelDataset,
@@ -65,6 +66,7 @@ def catalog(tmp_path: Path, request: pytest.FixtureRequest, experiment: str) -> 
                 "model_name": model,
                 "metadata": metadata,
             },
+            "version": {"type": f"{MODULE}.MlflowAliasDataset", "model_name": model},
             "registration": {
                 "type": f"{MODULE}.MlflowRegistrationDataset",
                 "filepath": (tmp_path / "06_models" / "registration.json").as_posix(),
@@ -204,6 +206,27 @@ def test_an_alias_is_moved_to_a_version_and_back(
         assert champion.metadata.fingerprint == f"print-{number}"
     assert catalog.exists("champion")
     assert json.loads(catalog["champion"].preview())["version"] == "1"
+
+
+def test_the_version_behind_an_alias_is_known_where_its_model_cannot_be_read(
+    catalog: DataCatalog, experiment: str
+) -> None:
+    assert catalog.load("version") == ""
+    with mlflow.start_run(experiment_id=experiment):
+        location = mlflow_registry.log_model(fitted_model(), "tiny")
+    catalog.save("registration", registration(location, "unreadable"))
+    catalog.save("champion", "1")
+    artifacts = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
+    (artifacts / "artifacts" / "model" / "estimator.skops").unlink()
+
+    assert catalog.load("version") == "1"
+    with pytest.raises(DatasetError) as caught:
+        catalog.load("champion")
+    # What the command line prints: the sentence with the subject, not what lies below it.
+    printed = _in_words(caught.value)
+    assert printed is not None
+    assert printed.startswith(f"version 1 of '{catalog['champion']._model_name}'")
+    assert "estimator.skops missing" in printed
 
 
 def test_an_alias_that_is_there_already_is_not_written_again(

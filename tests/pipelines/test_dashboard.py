@@ -32,6 +32,7 @@ def champion() -> TrainedModel:
         problem="bikes",
         fingerprint="f",
         data_fingerprint="d",
+        target="cnt",
         recipe=recipe,
         trained_from="2011-01-01",
         trained_until="2011-04-15 23:00",

@@ -145,6 +145,33 @@ def test_what_is_missing_blank_or_rejected_is_counted_by_window(observations: pd
     assert quality.loc["2021-03-02"].tolist() == [21, 2, 1, 0.0]
 
 
+def test_a_store_that_has_lost_its_memory_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    decision = pd.DataFrame({"problem": [PROBLEM.name], "decision": ["wait"]})
+    nothing = decision.head(0)
+
+    nodes.finish_interrupted_promotion(decision, FIRST, PROBLEM)
+    nodes.finish_interrupted_promotion(nothing, None, PROBLEM)
+    assert not caplog.records
+
+    nodes.finish_interrupted_promotion(nothing, FIRST, PROBLEM)
+    (warning,) = caplog.records
+    assert "Version 1 is champion" in warning.getMessage()
+
+
+def test_a_champion_of_another_target_is_refused_with_and_without_a_new_window(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    loop.tick(observations, "2021-03-03")
+    other = replace(FIRST, metadata=FIRST.metadata.model_copy(update={"target": "temp"}))
+
+    for as_of in ("2021-03-03", "2021-03-04"):
+        with pytest.raises(ConfigurationError, match="predicts temp"):
+            loop.tick(observations, as_of, other)
+
+
 def test_a_window_is_over_at_its_end_though_its_last_row_never_came(
     observations: pd.DataFrame,
 ) -> None:
@@ -296,7 +323,7 @@ def test_a_champion_whose_features_are_forbidden_now_is_named(observations: pd.D
     recipe = FeatureRecipe.model_validate({"features": [lag]})
     champion = replace(FIRST, metadata=FIRST.metadata.model_copy(update={"recipe": recipe}))
     late = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("1 day")})
-    with pytest.raises(ConfigurationError, match=r"champion's own features .* off that version"):
+    with pytest.raises(ConfigurationError, match=r"champion version 1 needs .* 6 hours ago"):
         nodes.make_champion_rows(
             observations, observations, champion, late, PARAMETERS["params:evaluation.baseline"]
         )

@@ -11,7 +11,6 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision, from_cell
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.pipelines.rollback.nodes import (
     choose_version,
     decide_rollback,
@@ -57,18 +56,12 @@ def ledger(*moves: tuple[str, str, str]) -> pd.DataFrame:
 TWO = (("promote", "", "1"), ("promote", "1", "2"))
 
 
-def champion(version: str) -> TrainedModel:
-    # Only its version is asked for.
-    return TrainedModel(None, None, pd.DataFrame(), {"version": version})  # type: ignore[arg-type]
-
-
 def go_back(
     problem: Problem, decisions: pd.DataFrame, current: str, as_of: Any = None, **parameters: Any
 ) -> tuple[list[dict[str, Any]], RollbackDecision]:
     given = RollbackParameters.model_validate({"actor": "ada", "reason": "too high", **parameters})
-    model = champion(current) if current else None
     moment = read_moment(OBSERVATIONS, as_of, problem)
-    return decide_rollback(decisions, model, moment, problem, given)
+    return decide_rollback(decisions, current, moment, problem, given)
 
 
 def test_a_rollback_is_a_decision_with_who_when_and_why(problem: Problem) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NewType
+from typing import Any, NewType, NoReturn
 
 from kedro.io import AbstractDataset
 
@@ -186,6 +186,46 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
 
     def _exists(self) -> bool:
         return registry.version_by_alias(self._model_name, self._alias) is not None
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self._model_name, "alias": self._alias}
+
+
+class MlflowAliasDataset(AbstractDataset[NoReturn, str]):
+    """The number of the version behind an alias, whether or not its model can be read."""
+
+    def __init__(
+        self, model_name: str, alias: str = "champion", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Describe the dataset; MLflow is asked only on load.
+
+        Args:
+            model_name: Registered model.
+            alias: The alias.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._model_name = model_name
+        self._alias = alias
+        self.metadata = metadata
+
+    def load(self) -> str:
+        """Ask for the version.
+
+        Returns:
+            Version number as text; empty if nothing has the alias.
+        """
+        return registry.version_by_alias(self._model_name, self._alias) or ""
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: :class:`MlflowAliasedModelDataset` moves the alias.
+
+        Args:
+            data: Not looked at.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("this entry only reads which version has the alias")
 
     def _describe(self) -> dict[str, Any]:
         return {"model_name": self._model_name, "alias": self._alias}

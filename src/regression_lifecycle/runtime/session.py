@@ -19,6 +19,10 @@ from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.parameter_check import check_parameters
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
+from regression_lifecycle.runtime.tracking_server import (
+    read_tracking_server,
+    refuse_damaged_databases,
+)
 
 LOGGER = logging.getLogger(__name__)
 TERMINATED = 143
@@ -55,6 +59,7 @@ class LifecycleSession(KedroSession):
         Raises:
             ConfigurationError: If a pipeline is unknown or a parameter is wrong; nothing was
                 written then.
+            LifecycleError: If MLflow's database file is damaged.
             LockedError: If another run is at work in the workspace and did not end in time.
         """
         names = [pipeline_name] if pipeline_name else list(pipeline_names or ["__default__"])
@@ -71,6 +76,7 @@ class LifecycleSession(KedroSession):
             parameters, runtime, known, loader.configured_parameters, loader.origin
         )
         _print_derived(loader.derived_parameters, sections_of(known.values()))
+        refuse_damaged_databases(read_tracking_server(loader, self._project_path))
         with workspace_lock(self.lock_path), _terminated_is_an_exit():
             try:
                 outputs: dict[str, Any] = super().run(

@@ -32,6 +32,18 @@ def read_tracking_server(loader: Any, project: Path) -> TrackingServer:
     )
 
 
+def refuse_damaged_databases(server: TrackingServer) -> None:
+    """Refuse addresses of SQLite files that hold something else, in place of MLflow's traceback.
+
+    Raises:
+        LifecycleError: Naming the file and the mend.
+    """
+    from regression_lifecycle.adapters.database import refuse_foreign_file
+
+    for uri in server:
+        refuse_foreign_file(uri)
+
+
 def read_section(loader: Any, kind: str) -> dict[str, Any]:
     """Read one kind of configuration; empty if there is no file of it."""
     from kedro.config import MissingConfigException

@@ -16,6 +16,7 @@ from regression_lifecycle.adapters.mlflow import registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.errors import LifecycleError
+from regression_lifecycle.core.models.trained_model import require_same_problem
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, adjustment_of
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
@@ -163,6 +164,7 @@ class ModelWatcher:
             loaded = registry.load_version(
                 source.model_name, source.alias, found, needs_digest=True
             )
+            require_same_problem(loaded, source.problem)
             model = LoadedModel(
                 loaded,
                 found,

@@ -33,7 +33,7 @@ from regression_lifecycle.adapters.database import (
     upsert_rows,
 )
 from regression_lifecycle.core.data.tables import LABELS, SERVICE_PREDICTIONS, STORED_TABLES
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, LifecycleError
 
 LABEL = pd.DataFrame({"problem": ["tiny"], "row_key": ["a"], "target": [1.0]})
 
@@ -138,6 +138,17 @@ def test_tables_of_another_version_or_of_none_are_neither_read_nor_written(
     with opened(url) as connection:
         assert connection.exec_driver_sql("SELECT target FROM labels").scalars().all() == [1]
         assert connection.exec_driver_sql("SELECT count(*) FROM ledger").scalar() == 0
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lifecycle.db"
+    path.write_text("no database at all")
+    url = f"sqlite:///{path.as_posix()}"
+
+    for access in (lambda: read_decisions(url), lambda: upsert_rows(url, LABELS, LABEL)):
+        with pytest.raises(LifecycleError, match=r"lifecycle\.db is damaged"):
+            access()
+    assert path.read_text() == "no database at all"
 
 
 def test_a_database_that_is_up_to_date_is_asked_its_version_once(url: str) -> None:

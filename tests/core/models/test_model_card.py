@@ -43,6 +43,7 @@ def card(make_problem, recipe):
         problem="tiny",
         fingerprint="fingerprint-f",
         data_fingerprint="fingerprint-d",
+        target="cnt",
         recipe=recipe(
             {"kind": "columns", "names": ["temp"]},
             {"kind": "lag", "name": "day_ago", "column": "cnt", "ages": ["1 day"]},

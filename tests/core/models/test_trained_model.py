@@ -6,9 +6,13 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.errors import ConfigurationError, ModelError
 from regression_lifecycle.core.features.builders import build_features
-from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
+from regression_lifecycle.core.models.trained_model import (
+    ModelMetadata,
+    TrainedModel,
+    require_same_problem,
+)
 from regression_lifecycle.core.models.training import Compute, ModelSpec, fit, make_pipeline
 
 FEATURES = (
@@ -31,6 +35,7 @@ def model(table, recipe):
         problem="tiny",
         fingerprint="f" * 16,
         data_fingerprint="d" * 16,
+        target="cnt",
         recipe=made,
         trained_from=table["timestamp"].min(),
         trained_until=table["timestamp"].max(),
@@ -72,3 +77,36 @@ def test_a_passport_comes_back_from_json_as_it_was(model):
     metadata = ModelMetadata.model_validate_json(model.metadata.model_dump_json())
     assert metadata == model.metadata
     assert metadata.recipe.digest() == model.metadata.recipe.digest()
+
+
+COLUMNS = {
+    "day": {"type": "date", "known_in_advance": True},
+    "hour": {"type": "integer", "known_in_advance": True},
+    "cnt": {"type": "integer"},
+}
+LABELS = {"type": "category", "known_in_advance": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target": "load"}, "predicts cnt, but problem.target is load"),
+        ({"label_delay": "1 day", "horizon": "2 hours"}, "'cnt' 1 day ago"),
+        ({"columns": COLUMNS, "forbidden_columns": {}}, "unknown column 'temp'"),
+        (
+            {"columns": {**COLUMNS, "temp": LABELS}, "forbidden_columns": {}},
+            "needs numbers in 'temp', but problem.columns.temp.type 'category' gives labels",
+        ),
+    ],
+    ids=["target", "leak", "column that is gone", "labels in place of numbers"],
+)
+def test_a_champion_of_another_problem_is_refused_with_what_differs(
+    model, make_problem, changes, words
+):
+    champion = replace(model, location={"version": "7"})
+    require_same_problem(champion, make_problem())
+
+    with pytest.raises(ConfigurationError, match=f"champion version 7 .*{words}") as caught:
+        require_same_problem(champion, make_problem(**changes))
+
+    assert "problem_name" in str(caught.value)

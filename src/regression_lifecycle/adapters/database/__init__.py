@@ -7,6 +7,7 @@ crash leaves the old state.
 from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
     connect,
+    refuse_foreign_file,
     without_credentials,
 )
 from regression_lifecycle.adapters.database.history import (
@@ -37,6 +38,7 @@ __all__ = [
     "read_decisions",
     "read_newest",
     "read_rows",
+    "refuse_foreign_file",
     "upsert_rows",
     "upsert_statement",
     "without_credentials",

@@ -15,7 +15,7 @@ from regression_lifecycle.adapters.database.schema import (
     has_tables,
 )
 from regression_lifecycle.core.data.tables import Between
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, unknown_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
@@ -25,6 +25,7 @@ RECORDED_AT = "recorded_at"
 
 # SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 _MOST_VALUES = 10_000
+_SQLITE_HEAD = b"SQLite format 3\0"
 # Half a minute in all.
 _PAUSES_SECONDS = (0.05,) * 600
 
@@ -37,9 +38,13 @@ def connect(url: str) -> Engine:
 
     Returns:
         An engine.
+
+    Raises:
+        LifecycleError: If the file is no SQLite database.
     """
     from sqlalchemy import create_engine, event, make_url
 
+    refuse_foreign_file(url)
     parsed = make_url(url)
     # Rows go to the driver as tuples.
     positional = "qmark" if parsed.get_backend_name() == "sqlite" else "format"
@@ -56,6 +61,31 @@ def connect(url: str) -> Engine:
             _to_wal(connection)
 
     return engine
+
+
+def refuse_foreign_file(url: str) -> None:
+    """Refuse a SQLite URL whose file holds something else; one that is not there is no matter.
+
+    Args:
+        url: SQLAlchemy URL, or the address of a server.
+
+    Raises:
+        LifecycleError: Naming the file and the mend.
+    """
+    if not url.startswith("sqlite"):
+        return
+    from sqlalchemy import make_url
+
+    path = Path(make_url(url).database or "")
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(len(_SQLITE_HEAD))
+    if head not in (b"", _SQLITE_HEAD):
+        raise LifecycleError(
+            f"{path} is damaged: it is no SQLite database. Restore it from a backup; moved out of "
+            "the way, an empty one takes its place, without what was recorded"
+        )
 
 
 def _to_wal(connection: Any) -> None:

@@ -133,8 +133,24 @@ def load_version(
     except (OSError, MlflowException, ModelError) as error:
         raise ModelError(
             f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
-            f"{error}. Restore the artifacts, or move the alias to another version"
+            f"{error}. {_ways_out(model_name, version)}"
         ) from error
+
+
+def _ways_out(model_name: str, version: str) -> str:
+    """Name the mends for a version that cannot be read."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        place = f" in {MlflowClient().get_model_version_download_uri(model_name, version)}"
+    except MlflowException:
+        place = ""
+    return (
+        f"Restore its files{place}, or go back to the champion before it: kedro run "
+        '--pipelines=rollback --params=rollback.reason="why"; if there is none, choose another '
+        "problem_name in globals.yml and train"
+    )
 
 
 def version_by_alias(model_name: str, alias: str) -> str | None:

@@ -13,7 +13,6 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 if TYPE_CHECKING:
@@ -63,11 +62,8 @@ def build_features(
     frame = base
     for feature in recipe.features:
         frame = feature.add_to(frame, base, problem)
-    numeric = [
-        name
-        for name in recipe.feature_names
-        if not (name in problem.columns and problem.columns[name].type == "category")
-    ]
+    labels = recipe.category_names(problem)
+    numeric = [name for name in recipe.feature_names if name not in labels]
     frame = frame.with_columns(nw.col(*numeric).cast(nw.Float64))
     features = recipe.feature_names
     columns = list(dict.fromkeys([*problem.key_columns, *features, *carried, problem.target]))
@@ -97,32 +93,15 @@ def features_for(
         the same order.
 
     Raises:
-        ConfigurationError: If the problem does not allow the champion's recipe any more.
+        ConfigurationError: If the recipe would leak.
     """
     if recipe == made_by:
         return rows
-    require_champion_allowed(recipe, problem)
     keys = list(problem.key_columns)
     table: pd.DataFrame = build_features(observations, problem, recipe)
     return rows[keys].merge(
         table.drop(columns=[problem.target]), on=keys, how="left", validate="one_to_one"
     )
-
-
-def require_champion_allowed(recipe: FeatureRecipe, problem: Problem) -> None:
-    """Refuse a champion whose features the problem does not allow any more, and say what to do.
-
-    Raises:
-        ConfigurationError: If one would leak under a horizon or a label delay that grew.
-    """
-    try:
-        recipe.check(problem)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            f"the champion's own features are not allowed any more: {error}. Take the alias "
-            f"'champion' off that version of the model '{problem.name}' in MLflow and run "
-            "`kedro run`: the candidate is then compared with the baseline"
-        ) from None
 
 
 def add_lacking_features(

@@ -59,6 +59,15 @@ class FeatureRecipe(StrictModel):
             max(reach.back for reach in reaches), max(reach.days_ahead for reach in reaches)
         )
 
+    def category_names(self, problem: Problem) -> tuple[str, ...]:
+        """Return the features that hold labels; all others are numbers."""
+        columns = problem.columns
+        return tuple(
+            name
+            for name in self.feature_names
+            if name in columns and columns[name].type == "category"
+        )
+
     def check(self, problem: Problem) -> None:
         """Refuse a recipe that would leak or that the table cannot serve.
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.config import Moment, StrictModel
-from regression_lifecycle.core.errors import ModelError, bounded_list
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError, ModelError, bounded_list
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 
@@ -21,7 +22,9 @@ class ModelMetadata(StrictModel):
         fingerprint: Hash of training data, configuration and library versions. Equal
             fingerprints mean the same model.
         data_fingerprint: Hash of the training rows alone.
+        target: The column that it predicts.
         recipe: How its features are made.
+        category_features: Those of them that hold labels; all others are numbers.
         trained_from: First training timestamp.
         trained_until: Last training timestamp.
         n_rows: Number of training rows.
@@ -34,7 +37,9 @@ class ModelMetadata(StrictModel):
     problem: str
     fingerprint: str
     data_fingerprint: str
+    target: str
     recipe: FeatureRecipe
+    category_features: tuple[str, ...] = ()
     trained_from: Moment
     trained_until: Moment
     n_rows: int
@@ -103,3 +108,35 @@ def version_of(model: TrainedModel | None) -> str:
         Version number as text; empty for None and for a model that is not registered.
     """
     return "" if model is None else str(model.location.get("version", ""))
+
+
+def require_same_problem(champion: TrainedModel, problem: Problem) -> None:
+    """Refuse a champion of another target or of features that the problem does not give any more.
+
+    Raises:
+        ConfigurationError: Naming version, column and the ways out.
+    """
+    differs = _difference(champion.metadata, problem)
+    if differs:
+        raise ConfigurationError(
+            f"champion version {version_of(champion)} {differs}. Put it back, or begin a new "
+            "problem, whose windows are not mixed with these: another problem_name in "
+            "globals.yml (raw_table keeps the file), then kedro run"
+        )
+
+
+def _difference(known: ModelMetadata, problem: Problem) -> str:
+    if known.target != problem.target:
+        return f"predicts {known.target}, but problem.target is {problem.target}"
+    try:
+        known.recipe.check(problem)
+    except ConfigurationError as error:
+        return f"needs a feature that problem does not allow any more: {error}"
+    labels = set(known.recipe.category_names(problem))
+    changed = sorted(labels ^ {*known.category_features})
+    if changed:
+        name = changed[0]
+        now, then = ("labels", "numbers") if name in labels else ("numbers", "labels")
+        kind = problem.columns[name].type
+        return f"needs {then} in '{name}', but problem.columns.{name}.type '{kind}' gives {now}"
+    return ""

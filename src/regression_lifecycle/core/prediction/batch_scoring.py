@@ -28,9 +28,12 @@ from regression_lifecycle.core.errors import (
     ConfigurationError,
     ModelError,
 )
-from regression_lifecycle.core.features.builders import require_champion_allowed
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
-from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.trained_model import (
+    TrainedModel,
+    require_same_problem,
+    version_of,
+)
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
@@ -133,7 +136,7 @@ class ScoringRows:
 
     def pieces(self) -> Iterator[BatchPiece]:
         """Read the rows with their features, piece by piece."""
-        require_champion_allowed(self.champion.metadata.recipe, self.problem)
+        require_same_problem(self.champion, self.problem)
         reader = BatchReader(
             self.champion.metadata.recipe,
             self.problem,

@@ -25,7 +25,11 @@ from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.evaluation.series import rank_series, sum_series
 from regression_lifecycle.core.features.builders import features_for
 from regression_lifecycle.core.metrics import ErrorMetric
-from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.trained_model import (
+    TrainedModel,
+    require_same_problem,
+    version_of,
+)
 from regression_lifecycle.core.windows.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
 
@@ -46,9 +50,13 @@ def predict_with_models(
     Returns:
         The rows with the columns ``candidate`` and, if there is one, ``champion``, in the target's
         unit.
+
+    Raises:
+        ConfigurationError: If the champion was trained for another problem.
     """
     rows = holdout_set.assign(**{CANDIDATE: _predict(candidate, holdout_set)})
     if champion is not None:
+        require_same_problem(champion, problem)
         features = features_for(
             holdout_set, candidate.metadata.recipe, champion.metadata.recipe, observations, problem
         )

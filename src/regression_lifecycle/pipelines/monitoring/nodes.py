@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -37,11 +38,14 @@ from regression_lifecycle.core.evaluation.series import sum_series
 from regression_lifecycle.core.features.builders import (
     add_lacking_features,
     build_features,
-    require_champion_allowed,
 )
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.metrics import WINDOW_METRICS
-from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.trained_model import (
+    TrainedModel,
+    require_same_problem,
+    version_of,
+)
 from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
 from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
@@ -51,6 +55,7 @@ from regression_lifecycle.core.monitoring.window_plan import newest_revisions, o
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
+LOGGER = logging.getLogger(__name__)
 _WINDOW_KEY = ["window", "model_version"]
 
 
@@ -66,6 +71,14 @@ def finish_interrupted_promotion(
     Returns:
         Version number as text, and the decision; both empty if nothing was left unfinished.
     """
+    if champion is not None and not (recorded_decisions["problem"] == problem.name).any():
+        LOGGER.warning(
+            "Version %s is champion, but the store has no decision about problem '%s': ledger, "
+            "windows and predictions begin anew. If that is not meant, restore lifecycle.db (or "
+            "what 'store' in globals.yml names) from a backup",
+            version_of(champion),
+            problem.name,
+        )
     version = unfinished_move(recorded_decisions, problem.name, version_of(champion))
     return version, [last_champion_move(recorded_decisions, problem.name)] if version else []
 
@@ -119,10 +132,14 @@ def make_champion_rows(
     Returns:
         All known rows with features, the columns that are known in advance, the target,
         ``baseline``, ``row_key`` and ``window_index``; none, and no features, if no window changed.
+
+    Raises:
+        ConfigurationError: If the champion was trained for another problem.
     """
+    if champion is not None:
+        require_same_problem(champion, problem)
     if champion is None or changed_windows.empty:
         return known_rows.iloc[:0].assign(baseline=0.0)
-    require_champion_allowed(champion.metadata.recipe, problem)
     table: pd.DataFrame = build_features(
         known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
     )

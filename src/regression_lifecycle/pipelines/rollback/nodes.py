@@ -14,7 +14,6 @@ from regression_lifecycle.core.decisions.ledger import rollback_row
 from regression_lifecycle.core.decisions.records import ROLLBACK, RollbackDecision
 from regression_lifecycle.core.decisions.rollback import RollbackParameters, plan_rollback
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 
 
 def read_moment(observations: pd.DataFrame, as_of: Any, problem: Problem) -> str:
@@ -28,7 +27,7 @@ def read_moment(observations: pd.DataFrame, as_of: Any, problem: Problem) -> str
 
 def decide_rollback(
     recorded_decisions: pd.DataFrame,
-    champion: TrainedModel | None,
+    version_in_use: str,
     as_of: str,
     problem: Problem,
     parameters: RollbackParameters,
@@ -37,6 +36,8 @@ def decide_rollback(
 
     Args:
         recorded_decisions: The ledger.
+        version_in_use: The version to leave, empty if there is none. Its model is not loaded, since
+            it may be the one that cannot be.
         as_of: The moment at which the decision stands.
 
     Returns:
@@ -46,13 +47,12 @@ def decide_rollback(
     Raises:
         ConfigurationError: If no reason is given or there is nothing to go back to.
     """
-    current = version_of(champion)
-    unfinished = unfinished_move(recorded_decisions, problem.name, current)
+    unfinished = unfinished_move(recorded_decisions, problem.name, version_in_use)
     killed = unfinished and newest_move(recorded_decisions, problem.name) == ROLLBACK
     if killed and parameters.version in (None, unfinished):
-        return [], _decision(unfinished, current, as_of, parameters.actor, "completed")
+        return [], _decision(unfinished, version_in_use, as_of, parameters.actor, "completed")
     # By the ledger that version is champion, whoever is still in its place.
-    current = unfinished or current
+    current = unfinished or version_in_use
     if not parameters.reason.strip():
         raise ConfigurationError(
             'a rollback needs a reason: --params=rollback.reason="why the champion has to go"'

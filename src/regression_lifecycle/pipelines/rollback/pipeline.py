@@ -21,7 +21,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 nodes.decide_rollback,
                 [
                     "recorded_decisions",
-                    "champion_model",
+                    "version_in_use",
                     "rollback_moment",
                     "params:problem",
                     "params:rollback",

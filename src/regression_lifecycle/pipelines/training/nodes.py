@@ -120,7 +120,9 @@ def train(
             }
         ),
         data_fingerprint=data,
+        target=problem.target,
         recipe=preprocessing.recipe,
+        category_features=preprocessing.recipe.category_names(problem),
         trained_from=stamp.min(),
         trained_until=stamp.max(),
         n_rows=len(training_set),

@@ -212,10 +212,10 @@ class SummaryHook:
         console.print(table)
 
     def _champion(self, console: Any, catalog: Any, name: str) -> None:
-        described = catalog.get("champion_version")._describe()
-        version = catalog.load("champion_version")
-        shown = "none" if version is None else f"version {version.location['version']}"
-        console.print(f"[bold]Champion[/] {described['model_name']}: {shown}")
+        dataset = catalog.get("champion_version")
+        version = dataset.state()
+        shown = f"version {version}" if version else "none"
+        console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
 
     def _where_to_look(self, console: Any, catalog: Any) -> None:
         from rich.markup import escape
