@@ -146,16 +146,23 @@ def _read(
         try:
             models[name] = SECTIONS[name].model_validate(raw[name])
         except ValidationError as error:
-            mistakes += _lines(name, error, raw[name], origin)
-            if name == "problem":
-                break  # what is derived from it is missing, and would be told as a mistake
+            # What is derived from a wrong problem is null, which is no mistake of its own.
+            is_derived = "problem" in names and "problem" not in models and name != "problem"
+            mistakes += _lines(name, error, raw[name], origin, leaves_out_nulls=is_derived)
     return models, mistakes
 
 
 def _lines(
-    name: str, error: ValidationError, section: Any, origin: Callable[[str], str]
+    name: str,
+    error: ValidationError,
+    section: Any,
+    origin: Callable[[str], str],
+    *,
+    leaves_out_nulls: bool = False,
 ) -> list[str]:
     found = error.errors(include_url=False)
+    if leaves_out_nulls:
+        found = [mistake for mistake in found if mistake["input"] is not None]
     lines = []
     for mistake in found:
         place = mistake["loc"]
@@ -165,14 +172,20 @@ def _lines(
         if mistake["type"] == "too_short" and inside:
             continue
         text = mistake["msg"].removeprefix("Value error, ")
-        path = ".".join((name, *_path_in_file(place, section)))
-        file = origin(path)
+        parts = [name, *_path_in_file(place, section)]
+        path = ".".join(parts)
+        # What is missing stands in no file; the section that it is missing from does.
+        named = [*parts, *filter(None, [mistake.get("ctx", {}).get("key")])]
+        places = [".".join(named[:depth]) for depth in range(len(named), 0, -1)]
+        file = next(filter(None, map(origin, places)), "")
         lines.append(f"{path}: {text[0].lower()}{text[1:]}{f' ({file})' if file else ''}")
     return lines
 
 
 def _path_in_file(place: Iterable[Any], section: Any) -> Iterator[str]:
     for part in place:
+        if part == "[key]":  # the key itself is wrong, which pydantic names before
+            continue
         # The tag of a union stands in pydantic's path, but in the file it is a value.
         if isinstance(section, Mapping) and part not in section and part in section.values():
             continue
