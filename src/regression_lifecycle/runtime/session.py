@@ -16,7 +16,7 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.runtime.parameter_check import check_parameters
+from regression_lifecycle.runtime.parameter_check import check_configuration
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
 
@@ -66,10 +66,7 @@ class LifecycleSession(KedroSession):
         known = {name: pipelines[name] for name in names}
         loader: Any = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
-        parameters = loader["parameters"]
-        loader.typed_sections |= check_parameters(
-            parameters, runtime, known, loader.configured_parameters, loader.origin
-        )
+        loader.typed_sections |= check_configuration(loader, runtime, known)
         _print_derived(loader.derived_parameters, sections_of(known.values()))
         with workspace_lock(self.lock_path), _terminated_is_an_exit():
             try:
