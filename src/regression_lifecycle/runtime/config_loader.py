@@ -258,20 +258,21 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             if self._is_valid_config_path(Path(file)) and not self._is_hidden(file)
         ]
 
-    def origin(self, key: str) -> str:
-        """Find the file that says a parameter.
+    def origin(self, key: str, kind: str = "parameters") -> str:
+        """Find the file that says a parameter, or something else.
 
         Args:
             key: Dotted, such as ``evaluation.gate.minimum_rows``.
+            kind: The kind of files, for example ``mlflow``.
 
         Returns:
             ``--params``, or the file's path from the configuration folder on; empty if none has
             it.
         """
-        if _holds(self.runtime_params or {}, key.split(".")):
+        if kind == "parameters" and _holds(self.runtime_params or {}, key.split(".")):
             return "--params"
         for folder in reversed((self.base_env, *self.folders)):
-            for path, content in self._layer(folder, "parameters").items():
+            for path, content in self._layer(folder, kind).items():
                 if _holds(content, key.split(".")):
                     return f"conf/{folder}/{path.name}"
         return ""

@@ -6,7 +6,7 @@ import pandas as pd
 
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 
 
 def known_at(
@@ -22,7 +22,8 @@ def known_at(
         The known rows as :func:`known_rows` gives them, and the moment.
 
     Raises:
-        ConfigurationError: If ``as_of`` is no moment, or nothing was observed before it.
+        ConfigurationError: If ``as_of`` is no moment.
+        StateError: If nothing was observed before it.
     """
     moment = moment_of(as_of, observations, problem)
     return known_rows(observations, moment, problem, label_delay=label_delay), moment
@@ -62,14 +63,15 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
         The moment at which we stand.
 
     Raises:
-        ConfigurationError: If it is no moment, or nothing was observed before it.
+        ConfigurationError: If it is no moment.
+        StateError: If nothing was observed before it.
     """
     stamp = observations[problem.timestamp.name]
     moment = read_as_of(as_of)
     if moment is None:
         return pd.Timestamp(stamp.max() + problem.frequency)
     if stamp.min() + problem.frequency > moment:
-        raise ConfigurationError(
+        raise StateError(
             f"as_of {moment}: nothing is known yet, the first observation is of {stamp.min()}"
         )
     return moment
