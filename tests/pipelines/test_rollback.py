@@ -10,7 +10,7 @@ import pytest
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision, from_cell
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.pipelines.rollback.nodes import (
     choose_version,
     decide_rollback,
@@ -79,7 +79,7 @@ def test_a_rollback_is_a_decision_with_who_when_and_why(problem: Problem) -> Non
 
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_without_a_reason_it_is_refused(problem: Problem, reason: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"--params=rollback\.reason="):
+    with pytest.raises(StateError, match=r"--params=rollback\.reason="):
         go_back(problem, ledger(*TWO), "2", reason=reason)
 
 
@@ -129,10 +129,10 @@ def test_a_killed_promotion_is_taken_back_and_not_completed(problem: Problem) ->
 def test_the_champion_moves_only_if_the_ledger_says_so(problem: Problem) -> None:
     _, plan = go_back(problem, ledger(*TWO), "2")
 
-    with pytest.raises(ConfigurationError, match="not the newest decision of the ledger"):
+    with pytest.raises(StateError, match="not the newest decision of the ledger"):
         choose_version(ledger(*TWO), plan, problem)
 
 
 def test_without_a_champion_there_is_nothing_to_roll_back(problem: Problem) -> None:
-    with pytest.raises(ConfigurationError, match="there is no champion"):
+    with pytest.raises(StateError, match="there is no champion"):
         go_back(problem, ledger(), "")

@@ -475,3 +475,30 @@ def test_a_later_loader_of_the_process_reads_what_was_written_meanwhile(
     for value in ("one", "two"):
         monkeypatch.setenv("PLANTED", value)
         assert load(conf, "test")["credentials"] == {"store": {"key": value}}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("problem:\n  name: a\n\ttarget: b\n", "line 3: "),
+        ("- problem\n- training\n", "line 1: "),
+        ("problem: {}\ntraining: {}\nproblem: {}\n", "line 3: found duplicate key problem"),
+        ("problem: {\n", "line 2: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_its_line(
+    make_conf: Callable[..., Path], text: str, line: str
+) -> None:
+    conf = make_conf(test={"parameters": text})
+
+    with pytest.raises(ConfigurationError) as error:
+        load(conf, "test")["parameters"]
+
+    assert str(error.value).startswith(f"  conf/test/parameters.yml, {line}")
+
+
+def test_all_unknown_environments_are_named(make_conf: Callable[..., Path]) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        assert load(make_conf(), "bike_houry,prodction").folders
+
+    assert len(str(error.value).splitlines()) == 2

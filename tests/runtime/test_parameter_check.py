@@ -10,7 +10,7 @@ import pytest
 
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.pipeline_registry import LOOP, register_pipelines
-from regression_lifecycle.runtime.parameter_check import check_parameters
+from regression_lifecycle.runtime.parameter_check import check_parameters, read_sections
 from tests.conftest import ROOT
 from tests.shipped import ENVIRONMENTS, open_loader
 
@@ -579,3 +579,29 @@ def test_a_column_of_another_table_is_told_before_anything_runs(mistakes: Mistak
         preprocessing=features(HOUR),
     )
     assert line.startswith("training.model.estimator: unknown column 'day_nr'")
+
+
+def test_mistakes_do_not_hide_each_other_and_name_their_file() -> None:
+    checks = {"rmse": {"maximum": True}, "foo": {"maximum": 1}, "bias": {"maxi": 1, "minimum": "x"}}
+    loader = open_loader(
+        "test",
+        problem={"horizn": "1 day"},
+        evaluation={"gate": {"checks": checks, "comparisn": {}}},
+        policy={"rules": {"bias": {"kind": "baas"}, "own": {"kind": "drift", "action": "alert"}}},
+    )
+
+    with pytest.raises(ConfigurationError) as error:
+        read_sections(loader["parameters"], ("problem", "evaluation", "policy"), loader.origin)
+
+    told = {line.strip().partition(": ")[0]: line for line in str(error.value).split("\n")}
+    assert set(told) == {
+        "problem",
+        "evaluation.gate",
+        "evaluation.gate.checks.rmse.maximum",
+        "evaluation.gate.checks.foo",
+        "evaluation.gate.checks.bias",
+        "evaluation.gate.checks.bias.minimum",
+        "policy.rules.bias",
+        "policy.rules.own.maximum_share",
+    }
+    assert all(line.endswith("(--params)") for line in told.values())

@@ -16,7 +16,7 @@ import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, StateError
 from regression_lifecycle.pipelines.ingestion import pipeline
 from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from tests.conftest import run_project
@@ -189,3 +189,33 @@ def test_the_older_argument_names_one_pipeline(tracked: Path) -> None:
     run_project(tracked, pipeline_name="ingestion", node_names=NODES)
 
     assert (tracked / "data/test/02_intermediate/observations.parquet").is_file()
+
+
+def test_a_mistake_in_mlflow_yml_is_told_with_its_file(project: Path) -> None:
+    own = project / "conf/own/mlflow.yml"
+    own.parent.mkdir()
+    own.write_text("server: {mlflow_tracking_ur: x}\ntracking: {run: {nested: maybe}}\n")
+
+    with pytest.raises(ConfigurationError) as error:
+        run_project(project, "test,own", pipeline_names=["labels"])
+
+    first, second = str(error.value).splitlines()
+    assert "did you mean 'mlflow_tracking_uri'?" in first
+    assert second.startswith("  tracking.run.nested: ")
+    assert all(line.endswith("(conf/own/mlflow.yml)") for line in (first, second))
+
+
+@pytest.mark.parametrize(("error", "is_advised"), [(StateError, False), (RuntimeError, True)])
+def test_a_refusal_comes_without_advice_to_resume(
+    tracked: Path,
+    in_the_middle: Callable[[Callable[[], Any]], None],
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+    is_advised: bool,
+) -> None:
+    in_the_middle(raise_(error("nothing to go back to")))
+
+    with pytest.raises(error):
+        run_ingestion(tracked)
+
+    assert ("Repeat the previous command" in caplog.text) == is_advised

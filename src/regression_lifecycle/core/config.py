@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from difflib import get_close_matches
 from numbers import Real
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, get_args
 
 import pandas as pd
 from pydantic import (
@@ -14,9 +16,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
+    ValidationError,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
@@ -26,15 +31,36 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _refuse_unknown_keys(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            known = {field.alias or name for name, field in cls.model_fields.items()}
-            for key in data:
-                if key not in known:
-                    raise ConfigurationError(unknown_name("key", key, known))
-        return data
+    def _find_all_mistakes(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
+        """Refuse unknown keys and truth values for numbers, beside whatever else is wrong."""
+        if not isinstance(data, dict):
+            return handler(data)
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+        unknown = [str(key) for key in data if key not in fields]
+        found = [_mistake(unknown_name("key", key, fields), (), data, key) for key in unknown]
+        found += [
+            _mistake(f"a number is needed, not {str(value).lower()}", (key,), value)
+            for key, value in data.items()
+            if isinstance(value, bool) and key in fields and _is_number(fields[key].annotation)
+        ]
+        if not found:
+            return handler(data)
+        told = {mistake["loc"] for mistake in found}
+        # A mistyped key is not missing as well.
+        told |= {(name,) for name in fields if get_close_matches(name, unknown)}
+        try:
+            handler({key: value for key, value in data.items() if key in fields})
+        except ValidationError as error:
+            found += [
+                _mistake(
+                    other["msg"], other["loc"], other["input"], other.get("ctx", {}).get("key")
+                )
+                for other in error.errors(include_url=False)
+                if other["loc"] not in told
+            ]
+        raise ValidationError.from_exception_data(cls.__name__, found)
 
     def digest(self) -> str:
         """Hash the content, so that two configurations can be compared by one word.
@@ -49,6 +75,19 @@ class StrictModel(BaseModel):
         # kedro-mlflow logs a typed parameter as ``str(value)``. The single fields are logged
         # beside it by the tracking hook, so this one names the whole section.
         return f"{type(self).__name__} {self.digest()}"
+
+
+def _mistake(
+    text: str, place: tuple[int | str, ...], value: Any, key: str | None = None
+) -> InitErrorDetails:
+    # Pydantic would fill in the braces of the text itself.
+    kind = PydanticCustomError("mistake", "{text}", {"key": key, "text": text})
+    return InitErrorDetails(type=kind, loc=place, input=value)
+
+
+def _is_number(annotation: Any) -> bool:
+    parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return bool({int, float} & set(parts)) and bool not in parts
 
 
 def to_timestamp(value: Any) -> pd.Timestamp:

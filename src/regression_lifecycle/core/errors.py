@@ -28,6 +28,10 @@ class ModelError(LifecycleError):
     """A model cannot be built, loaded or trusted."""
 
 
+class StateError(LifecycleError):
+    """What is asked for does not fit what is stored or observed so far."""
+
+
 class LockedError(LifecycleError):
     """Another run is at work in the workspace; the same command will do later."""
 

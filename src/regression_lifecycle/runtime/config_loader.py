@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import getpass
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +16,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
+from yaml import MarkedYAMLError, YAMLError
 
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
@@ -123,13 +125,15 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         """
         named = [name.strip() for name in str(self.env or self.default_run_env).split(",")]
         known = self._environments()
+        unknown = [name for name in named if name not in (*known, LOCAL)]
+        if unknown:
+            raise ConfigurationError(
+                "\n".join(f"  {unknown_name('environment', name, known)}" for name in unknown)
+            )
         chosen: list[str] = []
         for name in named:
-            if name == LOCAL and name not in known:
-                continue
-            if name not in known:
-                raise ConfigurationError(f"  {unknown_name('environment', name, known)}")
-            chosen += [part for part in self._with_what_it_extends(name) if part not in chosen]
+            if name in known:
+                chosen += [part for part in self._with_what_it_extends(name) if part not in chosen]
         tables = [name for name in chosen if self._describes_a_table(name)]
         if len(tables) == 1:
             return tuple(chosen)
@@ -154,7 +158,9 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     @cached_property
     def derived(self) -> dict[str, Any]:
         """What follows from the table; empty if its description is wrong, which is told later."""
-        written = self._folded("parameters").get("problem", {})
+        written = self._folded("parameters").get("problem")
+        if not isinstance(written, dict):
+            return {}
         # What is derived from the description cannot be a part of it.
         said = {key: value for key, value in written.items() if not _DERIVED.search(str(value))}
         parts = OmegaConf.create({"problem": said, "features": self._written_features()})
@@ -187,12 +193,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     @cached_property
     def configured_parameters(self) -> set[str]:
         """Names of the sections that stand in files."""
-        return {
-            name
-            for folder in (self.base_env, *self.folders)
-            for content in self._layer(folder, "parameters").values()
-            for name in content
-        }
+        return {name for _, _, content in self.written("parameters") for name in content}
 
     @property
     def local_folder(self) -> Path:
@@ -215,20 +216,63 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         named = self["globals"].get("store")
         return str(named or f"sqlite:///{(self.local_folder / 'lifecycle.db').as_posix()}")
 
-    def origin(self, key: str) -> str:
-        """Find the file that says a parameter.
+    def written(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Walk the files of one kind, base first.
+
+        Args:
+            kind: For example ``catalog``.
+
+        Yields:
+            The folder, the file's path from the configuration folder on, and what it says.
+        """
+        for folder in (self.base_env, *self.folders):
+            for path, content in self._layer(folder, kind).items():
+                yield folder, f"conf/{folder}/{path.name}", content
+
+    def unread_files(self) -> Iterator[str]:
+        """Walk the files that no pattern matches, from the configuration folder on."""
+        for folder in (self.base_env, *self.folders):
+            path = self._get_conf_env_path(folder)
+            patterns = [
+                "logging*",
+                *(one for each in self.config_patterns.values() for one in each),
+            ]
+            read = {
+                file for one in patterns for file in self._fs.glob(f"{Path(path).as_posix()}/{one}")
+            }
+            for file in self._files(path):
+                if file not in read:
+                    yield f"conf/{folder}/{PurePosixPath(file).name}"
+
+    def texts(self) -> Iterator[str]:
+        """Walk what is written in the files, as text."""
+        for folder in (self.base_env, *self.folders):
+            for file in self._files(self._get_conf_env_path(folder)):
+                yield self._fs.cat_file(file).decode("utf-8", "replace")
+
+    def _files(self, path: str) -> list[str]:
+        found = sorted(self._fs.find(Path(path).as_posix()))
+        return [
+            file
+            for file in found
+            if self._is_valid_config_path(Path(file)) and not self._is_hidden(file)
+        ]
+
+    def origin(self, key: str, kind: str = "parameters") -> str:
+        """Find the file that says a parameter, or something else.
 
         Args:
             key: Dotted, such as ``evaluation.gate.minimum_rows``.
+            kind: The kind of files, for example ``mlflow``.
 
         Returns:
             ``--params``, or the file's path from the configuration folder on; empty if none has
             it.
         """
-        if _holds(self.runtime_params or {}, key.split(".")):
+        if kind == "parameters" and _holds(self.runtime_params or {}, key.split(".")):
             return "--params"
         for folder in reversed((self.base_env, *self.folders)):
-            for path, content in self._layer(folder, "parameters").items():
+            for path, content in self._layer(folder, kind).items():
                 if _holds(content, key.split(".")):
                     return f"conf/{folder}/{path.name}"
         return ""
@@ -257,9 +301,9 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         folded: dict[str, Any] = {}
         for folder in (self.base_env, *self.folders):
             for content in self._layer(folder, key).values():
-                folded = {**folded, **content} if key in _BY_ENTRY else _overlay(folded, content)
+                folded = {**folded, **content} if key in _BY_ENTRY else overlay(folded, content)
         if key == "parameters":
-            return _overlay(folded, self.runtime_params or {})
+            return overlay(folded, self.runtime_params or {})
         if key == "globals":
             folded.pop(EXTENDS, None)
         return folded
@@ -279,7 +323,20 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         return self._layers[folder, key]
 
     def _parse(self, path: str, patterns: Iterable[str], key: str) -> Layer:
-        raw = self._read_dir_configs(path, [*patterns], key, set(), key == CREDENTIALS)
+        try:
+            raw = self._read_dir_configs(path, [*patterns], key, set(), key == CREDENTIALS)
+        # A list in place of names is an AttributeError there, a name in two files a ValueError.
+        except (YAMLError, AttributeError, ValueError, OSError) as error:
+            found = [(file, _mistake_in(self._fs.cat_file(file))) for file in self._files(path)]
+            folder = PurePosixPath(Path(path).as_posix()).name
+            lines = [
+                f"  conf/{folder}/{PurePosixPath(file).name}, {mistake}"
+                for file, mistake in found
+                if mistake
+            ]
+            if not lines and type(error) is not ValueError:
+                raise
+            raise ConfigurationError("\n".join(lines) or f"  {error}") from error
         return {
             file: OmegaConf.to_container(content, resolve=False)  # type: ignore[misc]
             for file, content in sorted(raw.items())
@@ -375,6 +432,22 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
+def _mistake_in(written: bytes) -> str:
+    """Find what keeps a file from being read; empty if nothing does."""
+    try:
+        content = OmegaConf.load(io.StringIO(written.decode("utf8")))
+    except UnicodeDecodeError as error:
+        return f"line {written[: error.start].count(10) + 1}: save the file as UTF-8"
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        hint = "; indent by blanks in place of tabs" if "'\\t'" in str(error.problem) else ""
+        hint = "; leave one of the two out" if "duplicate key" in str(error.problem) else hint
+        return f"line {mark.line + 1 if mark else 1}: {error.problem}{hint}"
+    except OSError:
+        content = None
+    return "" if isinstance(content, DictConfig) else "line 1: write `name: value`, not a list"
+
+
 def _account(_: str = "") -> str:
     try:
         return getpass.getuser()
@@ -382,12 +455,13 @@ def _account(_: str = "") -> str:
         return "unknown"
 
 
-def _overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one configuration over another: later wins, key by key."""
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, dict) and not _replaces(old, value):
-            merged[key] = _overlay(old, value)
+            merged[key] = overlay(old, value)
         else:
             merged[key] = value
     return merged

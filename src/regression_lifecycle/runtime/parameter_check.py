@@ -38,6 +38,7 @@ from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.runtime.name_check import unread_names
 from regression_lifecycle.runtime.reachable_counts import unreachable_counts
 from regression_lifecycle.runtime.sections import sections_of
 
@@ -63,6 +64,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "dashboard": DashboardParameters,
 }
 """Typed model of every top-level section of the parameters; ``as_of`` is a moment."""
+KNOWN_SECTIONS = frozenset({AS_OF, *SECTIONS})
 
 
 def check_parameters(
@@ -71,6 +73,7 @@ def check_parameters(
     pipelines: Mapping[str, Pipeline],
     configured: Iterable[str],
     origin: Callable[[str], str] = lambda _: "",
+    found: Iterable[str] = (),
 ) -> dict[str, BaseModel]:
     """Check the parameters that some pipelines use.
 
@@ -80,6 +83,7 @@ def check_parameters(
         pipelines: The pipelines that are about to run, by name.
         configured: Top-level names that stand in files.
         origin: Names the file that says a dotted parameter; it is added to what is wrong there.
+        found: Mistakes that are known already, one line each; they are raised with the others.
 
     Returns:
         The typed models of the sections that are used.
@@ -89,7 +93,8 @@ def check_parameters(
     """
     used = sections_of(pipelines.values())
     known = used | set(configured)
-    mistakes = [unknown_name("parameter", name, known) for name in runtime if name not in known]
+    mistakes = [*found]
+    mistakes += [unknown_name("parameter", name, known) for name in runtime if name not in known]
     mistakes += [
         f"{name} is used by none of the pipelines that are to run ({', '.join(pipelines)}); leave "
         "it out"
@@ -98,6 +103,11 @@ def check_parameters(
     ]
     models, wrong = _read(raw, [name for name in SECTIONS if name in used], origin)
     mistakes += wrong
+    mistakes += [
+        f"{name}: write keys and values under it{_in_file(origin(name))}"
+        for name in SECTIONS.keys() & raw.keys() - used
+        if not isinstance(raw[name], Mapping)
+    ]
     if AS_OF in used and AS_OF not in raw:
         mistakes.append(f"{AS_OF} is not configured; add it to parameters.yml")
     if AS_OF in used:
@@ -110,6 +120,32 @@ def check_parameters(
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
     return models
+
+
+def check_configuration(
+    loader: Any, runtime: Iterable[str], pipelines: Mapping[str, Pipeline]
+) -> dict[str, BaseModel]:
+    """Check all that is written, and the parameters that some pipelines use.
+
+    Args:
+        loader: The configuration loader.
+        runtime: Top-level names given at the command line.
+        pipelines: The pipelines that are about to run, by name.
+
+    Returns:
+        The typed models of the sections that are used.
+
+    Raises:
+        ConfigurationError: With one line per mistake.
+    """
+    return check_parameters(
+        loader["parameters"],
+        runtime,
+        pipelines,
+        loader.configured_parameters,
+        loader.origin,
+        unread_names(loader, KNOWN_SECTIONS),
+    )
 
 
 def read_sections(
@@ -146,16 +182,23 @@ def _read(
         try:
             models[name] = SECTIONS[name].model_validate(raw[name])
         except ValidationError as error:
-            mistakes += _lines(name, error, raw[name], origin)
-            if name == "problem":
-                break  # what is derived from it is missing, and would be told as a mistake
+            # What is derived from a wrong problem is null, which is no mistake of its own.
+            is_derived = "problem" in names and "problem" not in models and name != "problem"
+            mistakes += _lines(name, error, raw[name], origin, leaves_out_nulls=is_derived)
     return models, mistakes
 
 
 def _lines(
-    name: str, error: ValidationError, section: Any, origin: Callable[[str], str]
+    name: str,
+    error: ValidationError,
+    section: Any,
+    origin: Callable[[str], str],
+    *,
+    leaves_out_nulls: bool = False,
 ) -> list[str]:
     found = error.errors(include_url=False)
+    if leaves_out_nulls:
+        found = [mistake for mistake in found if mistake["input"] is not None]
     lines = []
     for mistake in found:
         place = mistake["loc"]
@@ -165,14 +208,24 @@ def _lines(
         if mistake["type"] == "too_short" and inside:
             continue
         text = mistake["msg"].removeprefix("Value error, ")
-        path = ".".join((name, *_path_in_file(place, section)))
-        file = origin(path)
-        lines.append(f"{path}: {text[0].lower()}{text[1:]}{f' ({file})' if file else ''}")
+        parts = [name, *_path_in_file(place, section)]
+        path = ".".join(parts)
+        # What is missing stands in no file; the section that it is missing from does.
+        named = [*parts, *filter(None, [mistake.get("ctx", {}).get("key")])]
+        places = [".".join(named[:depth]) for depth in range(len(named), 0, -1)]
+        file = next(filter(None, map(origin, places)), "")
+        lines.append(f"{path}: {text[0].lower()}{text[1:]}{_in_file(file)}")
     return lines
+
+
+def _in_file(file: str) -> str:
+    return f" ({file})" if file else ""
 
 
 def _path_in_file(place: Iterable[Any], section: Any) -> Iterator[str]:
     for part in place:
+        if part == "[key]":  # the key itself is wrong, which pydantic names before
+            continue
         # The tag of a union stands in pydantic's path, but in the file it is a value.
         if isinstance(section, Mapping) and part not in section and part in section.values():
             continue

@@ -14,9 +14,10 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
+from pydantic import ValidationError
 
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
-from regression_lifecycle.runtime.parameter_check import check_parameters
+from regression_lifecycle.core.errors import ConfigurationError, StateError, unknown_name
+from regression_lifecycle.runtime.parameter_check import check_configuration
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
 from regression_lifecycle.runtime.tracking_server import (
@@ -26,6 +27,7 @@ from regression_lifecycle.runtime.tracking_server import (
 
 LOGGER = logging.getLogger(__name__)
 TERMINATED = 143
+_RUNNERS = ("sequential", "thread", "parallel")
 
 
 class LifecycleSession(KedroSession):
@@ -71,13 +73,10 @@ class LifecycleSession(KedroSession):
         known = {name: pipelines[name] for name in names}
         loader: Any = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
-        parameters = loader["parameters"]
-        loader.typed_sections |= check_parameters(
-            parameters, runtime, known, loader.configured_parameters, loader.origin
-        )
+        loader.typed_sections |= check_configuration(loader, runtime, known)
         _print_derived(loader.derived_parameters, sections_of(known.values()))
         refuse_damaged_databases(read_tracking_server(loader, self._project_path))
-        with workspace_lock(self.lock_path), _terminated_is_an_exit():
+        with workspace_lock(self.lock_path), _terminated_is_an_exit(), _no_advice_on_refusals():
             try:
                 outputs: dict[str, Any] = super().run(
                     pipeline_name=pipeline_name, pipeline_names=pipeline_names, **kwargs
@@ -100,7 +99,12 @@ class LifecycleSession(KedroSession):
     def load_context(self) -> KedroContext:
         """Make the context; a session has one, since every context asks MLflow anew."""
         if self._own_context is None:
-            self._own_context = super().load_context()
+            try:
+                self._own_context = super().load_context()
+            except ValidationError as error:  # of kedro-mlflow
+                raise ConfigurationError(
+                    "\n".join(_mlflow_mistakes(error, self._get_config_loader()))
+                ) from error
         return self._own_context
 
     @property
@@ -121,6 +125,21 @@ def _print_derived(derived: Mapping[str, Any], sections: Collection[str]) -> Non
         LOGGER.info("Derived from the table (kedro config): %s", ", ".join(shown))
 
 
+def _mlflow_mistakes(error: ValidationError, loader: Any) -> Iterator[str]:
+    from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+
+    for mistake in error.errors(include_url=False):
+        *parents, name = mistake["loc"]
+        place = ".".join(str(part) for part in mistake["loc"])
+        text = mistake["msg"][:1].lower() + mistake["msg"][1:]
+        if mistake["type"] == "extra_forbidden":
+            model: Any = KedroMlflowConfig
+            for part in parents:
+                model = model.model_fields[part].annotation
+            text = unknown_name("key", name, model.model_fields)
+        yield f"  {place}: {text} ({loader.origin(place, 'mlflow') or 'mlflow.yml'})"
+
+
 @contextmanager
 def _terminated_is_an_exit() -> Iterator[None]:
     # Signals can be handled in the main thread only.
@@ -132,6 +151,23 @@ def _terminated_is_an_exit() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _no_advice_on_refusals() -> Iterator[None]:
+    """Keep Kedro from advising to resume a run that would be refused again."""
+
+    def is_wanted(_: logging.LogRecord) -> bool:
+        return not isinstance(sys.exc_info()[1], StateError)
+
+    runners = [logging.getLogger(f"kedro.runner.{name}_runner") for name in _RUNNERS]
+    for logger in runners:
+        logger.addFilter(is_wanted)
+    try:
+        yield
+    finally:
+        for logger in runners:
+            logger.removeFilter(is_wanted)
 
 
 def _end_runs_as_killed() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from regression_lifecycle.core.decisions.records import ALERT, PROMOTE, REFUSE, RETRAIN
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.run_lock import workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
 from regression_lifecycle.runtime.tick_inputs import TickInputs
@@ -46,18 +46,24 @@ def run_tick(
         An exit code of :data:`EXIT_CODES`.
 
     Raises:
-        ConfigurationError: If a parameter is used by none of the steps.
+        ConfigurationError: If a parameter is wrong, or used by none of the steps; nothing was run.
         LockedError: If another run is at work in the workspace and did not end in time.
     """
     step = _Step(project, env, params, conf_source)
-    step.refuse_unused_params()
-    inputs = step.inputs()
+    try:
+        step.check_names()
+        inputs = step.inputs()
+    except ConfigurationError:
+        step.check()  # names the other mistakes too
+        raise
     with workspace_lock(inputs.lock_path):
         before, last = inputs.states(), inputs.last_tick()
         known = before and last and last.fingerprint == inputs.fingerprint(before)
         if last and known and not inputs.has_failed_alerts():
             LOGGER.info("Nothing has changed since the last tick, so nothing is run")
             return last.exit_code
+        # What is known was checked by the last tick, and reading every section takes seconds.
+        step.check()
         champion = inputs.champion()
         decision = step.run(MONITORING, "policy_decision")
         # A run that was killed left a champion to be put in place.
@@ -91,13 +97,24 @@ class _Step:
         self._params = dict(params)
         self._loaders: list[tuple[dict[str, Any], Any]] = []
 
-    def refuse_unused_params(self) -> None:
+    def check_names(self) -> None:
+        """Refuse what would be ignored; it changes nothing, so that a tick sees no news in it."""
+        from regression_lifecycle.runtime.name_check import unread_names
+        from regression_lifecycle.runtime.parameter_check import KNOWN_SECTIONS
+
+        found = unread_names(self._loader(self._params), KNOWN_SECTIONS)
+        if found:
+            raise ConfigurationError("\n".join(f"  {line}" for line in found))
+
+    def check(self) -> None:
+        """Check what any of the steps would use, before the first of them."""
         from kedro.framework.project import pipelines
 
-        used = sections_of(pipelines[name] for name in STEPS)
-        unknown = [name for name in self._params if name not in used]
-        if unknown:
-            raise ConfigurationError(f"  {unknown_name('parameter', unknown[0], used)}")
+        from regression_lifecycle.runtime.parameter_check import check_configuration
+
+        steps = {name: pipelines[name] for name in STEPS}
+        loader = self._loader(self._params)
+        loader.typed_sections |= check_configuration(loader, self._params, steps)
 
     def inputs(self) -> TickInputs:
         from kedro.framework.project import pipelines

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.as_of import known_at, known_rows, moment_of, read_as_of
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, StateError
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_moment_is_the_end_of_the_observations_unless_one_is_given(table, pr
     assert moment_of("2021-03-04", table, problem) == pd.Timestamp("2021-03-04")
     # At midnight the first row is not over yet, an hour later it is.
     assert moment_of("2021-03-01 01:00", table, problem)
-    with pytest.raises(ConfigurationError, match="nothing is known yet, the first"):
+    with pytest.raises(StateError, match="nothing is known yet, the first"):
         moment_of("2021-03-01", table, problem)
 
 
@@ -104,5 +104,5 @@ def test_a_label_that_comes_later_is_blank_unless_the_caller_looks_after_it(
 
 
 def test_before_the_first_row_is_over_nothing_is_known(table, make_problem):
-    with pytest.raises(ConfigurationError, match="nothing is known yet, the first observation is"):
+    with pytest.raises(StateError, match="nothing is known yet, the first observation is"):
         known_at("2021-03-01", table, make_problem())

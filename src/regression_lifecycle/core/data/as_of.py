@@ -8,7 +8,7 @@ import pandas as pd
 
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 
 
 def known_at(
@@ -24,7 +24,8 @@ def known_at(
         The known rows as :func:`known_rows` gives them, and the moment.
 
     Raises:
-        ConfigurationError: If ``as_of`` is no moment, or nothing was observed before it.
+        ConfigurationError: If ``as_of`` is no moment.
+        StateError: If nothing was observed before it.
     """
     moment = moment_of(as_of, observations, problem)
     return known_rows(observations, moment, problem, label_delay=label_delay), moment
@@ -64,9 +65,9 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
         The moment at which we stand.
 
     Raises:
-        ConfigurationError: If it is no moment, nothing was observed before it, or it lies behind
-            both the clock and the newest observation: windows of the future would be recorded as
+        ConfigurationError: If it is no moment, or lies behind both the clock and the newest observation: windows of the future would be recorded as
             empty, and be believed later on.
+        StateError: If nothing was observed before it.
     """
     stamp = observations[problem.timestamp.name]
     moment = read_as_of(as_of)
@@ -79,7 +80,7 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
             f"{problem.moment_text(end)}; give an earlier as_of, or leave it out"
         )
     if stamp.min() + problem.frequency > moment:
-        raise ConfigurationError(
+        raise StateError(
             f"as_of {moment}: nothing is known yet, the first observation is of {stamp.min()}"
         )
     return moment

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.champion_history import champion_moves, version_text
-from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+from regression_lifecycle.core.errors import StateError, bounded_list
 
 
 class RollbackParameters(StrictModel):
@@ -47,10 +47,10 @@ def plan_rollback(
         one champion (empty if it is not in the ledger).
 
     Raises:
-        ConfigurationError: If there is nothing to go back to.
+        StateError: If there is nothing to go back to.
     """
     if not champion_version:
-        raise ConfigurationError("there is no champion, so there is nothing to roll back")
+        raise StateError("there is no champion, so there is nothing to roll back")
     moves = champion_moves(ledger, problem)
     known = list(dict.fromkeys(version_text(version) for version in moves["candidate_version"]))
     own = moves[moves["candidate_version"].map(version_text) == champion_version]
@@ -58,7 +58,7 @@ def plan_rollback(
     if wanted is not None:
         others = [version for version in known if version != champion_version]
         if wanted not in others:
-            raise ConfigurationError(
+            raise StateError(
                 f"rollback.version '{wanted}' is not a former champion other than version "
                 f"{champion_version}, which is in use. Allowed: {bounded_list(others)}"
             )
@@ -73,7 +73,7 @@ def plan_rollback(
             else "was never promoted as far as the ledger knows, so the one before it is unknown"
         )
         others = [version for version in known if version != champion_version]
-        raise ConfigurationError(
+        raise StateError(
             f"version {champion_version} {why}. Name another with --params=rollback.version=N; "
             f"known: {bounded_list(others)}"
         )

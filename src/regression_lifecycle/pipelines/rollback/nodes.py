@@ -13,7 +13,7 @@ from regression_lifecycle.core.decisions.champion_history import newest_move, un
 from regression_lifecycle.core.decisions.ledger import rollback_row
 from regression_lifecycle.core.decisions.records import ROLLBACK, RollbackDecision
 from regression_lifecycle.core.decisions.rollback import RollbackParameters, plan_rollback
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 
 
 def read_moment(observations: pd.DataFrame, as_of: Any, problem: Problem) -> str:
@@ -45,7 +45,7 @@ def decide_rollback(
         the decision.
 
     Raises:
-        ConfigurationError: If no reason is given or there is nothing to go back to.
+        StateError: If no reason is given or there is nothing to go back to.
     """
     unfinished = unfinished_move(recorded_decisions, problem.name, version_in_use)
     killed = unfinished and newest_move(recorded_decisions, problem.name) == ROLLBACK
@@ -54,7 +54,7 @@ def decide_rollback(
     # By the ledger that version is champion, whoever is still in its place.
     current = unfinished or version_in_use
     if not parameters.reason.strip():
-        raise ConfigurationError(
+        raise StateError(
             'a rollback needs a reason: --params=rollback.reason="why the champion has to go"'
         )
     version, undone = plan_rollback(recorded_decisions, problem.name, current, parameters.version)
@@ -75,10 +75,10 @@ def choose_version(ledger: pd.DataFrame, decision: RollbackDecision, problem: Pr
         ledger: All decisions, with this one.
 
     Raises:
-        ConfigurationError: If the ledger says otherwise.
+        StateError: If the ledger says otherwise.
     """
     if unfinished_move(ledger, problem.name, decision.champion_version) != decision.version:
-        raise ConfigurationError(
+        raise StateError(
             "the rollback is not the newest decision of the ledger, so the champion was not "
             "moved; run the rollback again"
         )
