@@ -51,13 +51,13 @@ def test_the_moment_is_the_end_of_the_observations_unless_one_is_given(table, pr
 def test_a_moment_that_has_not_come_yet_is_refused(table, problem):
     today = pd.Timestamp.now().floor("s")
     assert moment_of(str(today), table, problem) == today
-    with pytest.raises(ConfigurationError, match=r"has not come yet.* end at 2021-03-09"):
+    with pytest.raises(StateError, match=r"has not come yet.* end at 2021-03-09"):
         moment_of(str(today + pd.Timedelta("2 days")), table, problem)
     # Rows of the future are there to be looked at.
     ahead = table.assign(timestamp=table["timestamp"] + (today.normalize() - table["timestamp"][0]))
     week = today.normalize() + pd.Timedelta("8 days")
     assert moment_of(str(week), ahead, problem) == week
-    with pytest.raises(ConfigurationError, match="has not come yet"):
+    with pytest.raises(StateError, match="has not come yet"):
         moment_of(str(week + pd.Timedelta("1 s")), ahead, problem)
 
 
@@ -67,7 +67,7 @@ def test_without_a_time_the_newest_row_is_the_last_moment(make_problem):
     )
     table = pd.DataFrame({"row_time": pd.to_datetime(range(10), unit="s")})
     assert moment_of("1970-01-01 00:00:10", table, rows) == pd.Timestamp("1970-01-01 00:00:10")
-    with pytest.raises(ConfigurationError, match=r"as_of row 11 .*end at row 10"):
+    with pytest.raises(StateError, match=r"as_of row 11 .*end at row 10"):
         moment_of("1970-01-01 00:00:11", table, rows)
 
 

@@ -65,9 +65,10 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
         The moment at which we stand.
 
     Raises:
-        ConfigurationError: If it is no moment, or lies behind both the clock and the newest observation: windows of the future would be recorded as
-            empty, and be believed later on.
-        StateError: If nothing was observed before it.
+        ConfigurationError: If it is no moment.
+        StateError: If nothing was observed before it, or it lies behind both the clock and the
+            newest observation: windows of the future would be recorded as empty, and be believed
+            later on.
     """
     stamp = observations[problem.timestamp.name]
     moment = read_as_of(as_of)
@@ -75,7 +76,7 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
     if moment is None:
         return end
     if moment > end and (problem.timestamp.rows or moment > _latest_local_time()):
-        raise ConfigurationError(
+        raise StateError(
             f"as_of {problem.moment_text(moment)} has not come yet: the observations end at "
             f"{problem.moment_text(end)}; give an earlier as_of, or leave it out"
         )
