@@ -192,6 +192,14 @@ def drift_plots(compared: Comparison, notes: list[str]) -> list[Any]:
     for row in compared.computed.sort_values(
         "drifted", ascending=False, kind="stable"
     ).itertuples():
+        before = compared.reference.frame.get(row.column)
+        if before is None or before.isna().all():
+            # A prediction, where no row of the reference was predicted out of sample.
+            notes.append(
+                f"{row.column}: not drawn: the reference has no value of it, so the verdict "
+                "compares it with the last windows"
+            )
+            continue
         try:
             drawn += _drift_plot(compared, row)
         except Exception as error:  # one column must not take the others with it
