@@ -17,6 +17,8 @@ from regression_lifecycle.core.metrics import headline_metrics
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _WORST_SERIES = 5
+# Of these the catalog has more after the run, or nothing.
+_OF_THIS_RUN = ("completed_windows", "labels", "rejected_labels", "rollback_decision")
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
 
 
@@ -34,8 +36,8 @@ class SummaryHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Keep which windows were looked at; their dataset is gone when the run ends."""
-        if dataset_name == "completed_windows":
+        """Keep what this run looked at, took or decided."""
+        if dataset_name in _OF_THIS_RUN:
             self._saved[dataset_name] = data
 
     @hook_impl
@@ -55,7 +57,9 @@ class SummaryHook:
             "completed_windows": self._monitored,
             "policy_decision": self._decision,
             "retraining_decision": self._decision,
+            "rollback_decision": self._decision,
             "champion_version": self._champion,
+            "labels": self._labels,
             "backtest_summary": self._backtest,
         }
         for name, section in sections.items():
@@ -144,10 +148,10 @@ class SummaryHook:
         )
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
-        decision = catalog.load(name)
-        title = "Policy" if name == "policy_decision" else "Gate"
+        decision = self._saved[name] if name in self._saved else catalog.load(name)
+        title = {"policy_decision": "Policy ", "rollback_decision": ""}.get(name, "Gate ")
         colour = _COLOURS.get(decision.decision, "yellow")
-        console.print(f"[bold]{title}[/] [{colour}]{decision.decision}[/]", end=": ")
+        console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
 
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
@@ -208,6 +212,10 @@ class SummaryHook:
         version = catalog.load("champion_version")
         shown = "none" if version is None else f"version {version.location['version']}"
         console.print(f"[bold]Champion[/] {described['model_name']}: {shown}")
+
+    def _labels(self, console: Any, catalog: Any, name: str) -> None:
+        taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))
+        console.print(f"[bold]Labels[/] {taken:,} accepted, {rejected:,} rejected")
 
     def _where_to_look(self, console: Any, catalog: Any) -> None:
         from rich.markup import escape
