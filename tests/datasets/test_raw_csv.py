@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from kedro.io import DatasetError
 from pandas.testing import assert_frame_equal
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 
@@ -111,3 +112,21 @@ def test_an_argument_that_pandas_does_not_know_is_refused_before_anything_is_rea
 def test_an_argument_that_would_change_values_is_refused(argument: str, instead: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{argument}' would.*declare '{instead}'"):
         RawCSVDataset(filepath="t.csv", load_args={argument: ","})
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"),
+    [(b"", "is empty"), (b"\x89PNG\r\n\x1a\n\0\0", "cannot be read as a CSV file")],
+)
+@pytest.mark.parametrize("arguments", [{}, {"chunksize": 10}])
+def test_a_file_that_holds_no_table_is_told_in_one_sentence(
+    tmp_path: Path, written: bytes, wrong: str, arguments: dict[str, int]
+) -> None:
+    (tmp_path / "sales.csv").write_bytes(written)
+
+    with pytest.raises(DatasetError) as error:
+        list(load(tmp_path / "sales.csv", **arguments))
+
+    assert isinstance(error.value.__cause__, DataContractError)
+    assert str(error.value.__cause__).startswith(f"sales.csv {wrong}")
+    assert error.value.__cause__.__cause__ is None

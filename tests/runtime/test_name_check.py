@@ -48,6 +48,7 @@ def test_all_that_the_project_ships_is_read(env: str) -> None:
             "evaluation.gate.checks.biass",
             "bias",
         ),
+        ("parameters", "backtest: {policies: {nevr: null}}", "backtest.policies.nevr", "never"),
         ("parmeters", "policy: {}", "conf/mine/parmeters.yml", "parameters.yml"),
         ("globals", "problem_nme: mine", "problem_nme", "problem_name"),
         ("catalog", "raw_observation: {type: X}", "raw_observation", "raw_observations"),

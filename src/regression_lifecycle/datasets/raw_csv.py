@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import pandas as pd
 from kedro.io.core import DatasetError
 from kedro_datasets.pandas import CSVDataset
 
-from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError, unknown_name
 
 # Arguments by which pandas would decide what a value means, and what says so instead.
 _DECIDED_BY_THE_CONTRACT = {
@@ -73,8 +74,34 @@ class RawCSVDataset(CSVDataset):
         Returns:
             Its rows as text, an empty value as the empty text; pieces of them, which can be gone
             through once, where a ``chunksize`` is given.
+
+        Raises:
+            DataContractError: If the file is empty or no CSV file.
         """
-        return super().load()
+        with self._in_words():
+            found = super().load()
+        return found if isinstance(found, pd.DataFrame) else self._pieces(found)
+
+    def _pieces(self, pieces: Any) -> Iterator[pd.DataFrame]:
+        with self._in_words():
+            yield from pieces
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (DatasetError, pd.errors.ParserError, UnicodeError) as error:
+            cause = error.__cause__ if isinstance(error, DatasetError) else error
+            if isinstance(cause, pd.errors.EmptyDataError):
+                wrong = "is empty; it needs a first line with the names of the columns"
+            elif isinstance(cause, UnicodeError | pd.errors.ParserError):
+                wrong = (
+                    f"cannot be read as a CSV file ({str(cause).strip()}); say how it is written "
+                    "by raw_load_args in globals.yml, such as {encoding: latin-1}, or save it anew"
+                )
+            else:
+                raise
+            raise DataContractError(f"{self._filepath.name} {wrong}") from None
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: the table is an input.

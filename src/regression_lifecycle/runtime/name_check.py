@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _GLOBAL = re.compile(r"\$\{(?:globals:)?(\w+)[,}]")
 # Mappings by name of which an environment removes an entry by null.
-_REMOVED_FROM = re.compile(
-    r"(policy\.rules|backtest\.policies|(evaluation|retraining)\.gate\.checks|"
-    r"backtest\.policies\.[^.]+\.rules)\.[^.]+"
+_REMOVED = re.compile(
+    r"((backtest\.policies\.[^.]+\.)?policy\.rules|backtest\.policies"
+    r"|(evaluation|retraining)\.gate\.checks)\.[^.]+"
 )
 
 
@@ -95,7 +95,7 @@ def _removals(loader: Any) -> Iterator[str]:
         for path in _nulls(content):
             *parents, name = path.split(".")
             known = _at(below, parents)
-            if _REMOVED_FROM.fullmatch(path) and name not in known:
+            if _REMOVED.fullmatch(path) and name not in known:
                 yield f"{path}: null removes nothing: {unknown_name('name', name, known)} ({place})"
         below = overlay(below, content)
 

@@ -12,7 +12,7 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.decisions.records import Reason
+from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
 from tests.core.decisions.test_records import GATE
@@ -100,7 +100,8 @@ def summary(
     loader = SimpleNamespace(default_run_env="bikes,local")
     hook.after_context_created(SimpleNamespace(project_path=root, env=env, config_loader=loader))
     for name in written:
-        hook.after_dataset_saved(name, datasets[name])
+        if not isinstance(datasets[name], AbstractDataset):
+            hook.after_dataset_saved(name, datasets[name])
     hook.after_pipeline_run(pipeline, catalog)
     return capsys.readouterr().out
 
@@ -262,3 +263,24 @@ def test_a_run_says_nothing_of_what_it_did_not_write(capsys: Any) -> None:
     assert text.strip().splitlines() == [
         "Look make viz ENV=test (pipelines and plots), make ui ENV=test (MLflow)"
     ]
+
+
+def test_a_rollback_names_both_versions_and_the_reason(capsys: Any) -> None:
+    decision = RollbackDecision(
+        version="2", champion_version="3", as_of="2012-06-01", actor="me", note="a bad [week]"
+    )
+
+    text = summary(capsys, rollback_decision=decision, champion_version=Champion("2"))
+
+    assert "version 3 back to version 2: a bad [week]" in text
+
+
+def test_labels_are_counted(capsys: Any) -> None:
+    taken, rejected = pd.DataFrame({"target": range(1200)}), pd.DataFrame({"raw_row": [7]})
+
+    text = summary(capsys, labels=taken, rejected_labels=rejected)
+
+    assert "Labels 1,200 accepted, 1 rejected\n" in text
+    assert "Labels" not in summary(
+        capsys, labels=taken, window_metrics=WINDOWS, read_only=("labels",)
+    )

@@ -17,6 +17,14 @@ from regression_lifecycle.core.metrics import headline_metrics
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _WORST_SERIES = 5
+# Of these the catalog has more after the run, or nothing.
+_OF_THIS_RUN = (
+    "completed_windows",
+    "current_champion",
+    "labels",
+    "rejected_labels",
+    "rollback_decision",
+)
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
 
 
@@ -34,8 +42,8 @@ class SummaryHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Keep what only this run knows: the windows it looked at, a champion it put in place."""
-        if dataset_name in ("completed_windows", "current_champion"):
+        """Keep what this run looked at, took, decided or put in place."""
+        if dataset_name in _OF_THIS_RUN:
             self._saved[dataset_name] = data
 
     @hook_impl
@@ -56,7 +64,9 @@ class SummaryHook:
             "completed_windows": self._monitored,
             "policy_decision": self._decision,
             "retraining_decision": self._decision,
+            "rollback_decision": self._decision,
             "champion_version": self._champion,
+            "labels": self._labels,
             "backtest_summary": self._backtest,
         }
         for name, section in sections.items():
@@ -145,10 +155,10 @@ class SummaryHook:
         )
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
-        decision = catalog.load(name)
-        title = "Policy" if name == "policy_decision" else "Gate"
+        decision = self._saved[name] if name in self._saved else catalog.load(name)
+        title = {"policy_decision": "Policy ", "rollback_decision": ""}.get(name, "Gate ")
         colour = _COLOURS.get(decision.decision, "yellow")
-        console.print(f"[bold]{title}[/] [{colour}]{decision.decision}[/]", end=": ")
+        console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
 
     def _finished(self, console: Any, catalog: Any, name: str) -> None:
@@ -216,6 +226,10 @@ class SummaryHook:
         version = dataset.state()
         shown = f"version {version}" if version else "none"
         console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
+
+    def _labels(self, console: Any, catalog: Any, name: str) -> None:
+        taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))
+        console.print(f"[bold]Labels[/] {taken:,} accepted, {rejected:,} rejected")
 
     def _where_to_look(self, console: Any, catalog: Any) -> None:
         from rich.markup import escape
