@@ -119,9 +119,9 @@ def require_same_problem(champion: TrainedModel, problem: Problem) -> None:
     differs = _difference(champion.metadata, problem)
     if differs:
         raise ConfigurationError(
-            f"champion version {version_of(champion)} {differs}. Put it back, or begin a new "
-            "problem, whose windows are not mixed with these: another problem_name in "
-            "globals.yml (raw_table keeps the file), then kedro run"
+            f"champion version {version_of(champion)} {differs}. Put the configuration back, "
+            "or begin a problem of its own, whose windows are not mixed with these: another "
+            "problem_name in globals.yml (raw_table keeps the file), then kedro run"
         )
 
 
