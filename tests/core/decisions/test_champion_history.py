@@ -10,7 +10,7 @@ from regression_lifecycle.core.decisions.champion_history import (
     unfinished_move,
 )
 from regression_lifecycle.core.decisions.rollback import plan_rollback, rolled_back_evidence
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 
 COLUMNS = (
     *("decision_id", "problem", "kind", "decision", "candidate_version", "as_of"),
@@ -116,7 +116,7 @@ def test_a_rollback_finds_its_version_and_the_decision_it_undoes(rows, champion,
 def test_where_there_is_nothing_to_go_back_to_the_error_names_the_choices(
     rows, champion, wanted, message
 ):
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(StateError, match=message):
         plan_rollback(ledger(*rows), "bikes", champion, wanted)
 
 
