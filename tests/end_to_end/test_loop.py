@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.decisions.records import Reason, from_cell
+from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
 from tests.conftest import open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests
@@ -114,10 +115,10 @@ def test_new_evidence_may_promote_after_a_rollback(promoted):
 
 
 def test_a_rollback_without_a_reason_or_a_former_champion_is_refused(promoted):
-    with pytest.raises(ValueError, match="needs a reason"):
+    with pytest.raises(StateError, match="needs a reason"):
         run_project(promoted, pipeline_names=["rollback"])
     params = {"rollback": {"reason": "x", "version": 7}}
-    with pytest.raises(ValueError, match=r"'7' is not a former champion.*Allowed: 1"):
+    with pytest.raises(StateError, match=r"'7' is not a former champion.*Allowed: 1"):
         run_project(promoted, pipeline_names=["rollback"], params=params)
     assert champion_of(promoted) == "2"
 
