@@ -94,6 +94,14 @@ def test_every_window_is_new_once(memory, table):
     assert list(memory.plan(table).columns) == list(PLAN_COLUMNS)
 
 
+def test_predictions_that_a_killed_run_stored_unjudged_are_judged_by_the_next(memory, table):
+    looked_at = memory.look(table)
+    memory.windows = memory.windows.iloc[:0]
+
+    assert len(memory.predictions)
+    assert memory.look(table) == looked_at
+
+
 def test_a_window_that_grew_is_looked_at_again(memory, table):
     memory.look(table, "2021-03-04")
 

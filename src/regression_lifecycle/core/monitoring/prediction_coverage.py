@@ -62,11 +62,11 @@ class PredictionCoverage:
         Returns:
             True for rows that nobody asked for, and for a window without rows.
         """
-        return self.backfill and (rows.empty or self.has_unpredicted(window, rows))
+        return self.backfill and (rows.empty or self.has_left(window, rows))
 
-    def has_unpredicted(self, window: str, rows: pd.DataFrame) -> bool:
-        """Return whether the champion is to predict rows of a window that no version has."""
-        return bool(self._unpredicted(window, rows).any())
+    def has_left(self, window: str, rows: pd.DataFrame) -> bool:
+        """Return whether rows of a window are left to the champion."""
+        return bool(self._left(window, rows).any())
 
     def share(self, window: Mapping[str, Any], rows: pd.DataFrame, version: str) -> dict[str, Any]:
         """Count what a version answers for.
@@ -82,7 +82,7 @@ class PredictionCoverage:
         name = str(window["window"])
         mine = rows["row_key"].isin(self.of(name, version)["row_key"])
         if version == version_of(self.champion):
-            mine |= self._unpredicted(name, rows)
+            mine |= self._left(name, rows)
         n = int(mine.sum())
         labelled = int(rows.loc[mine, self.problem.target].notna().sum())
         status = str(window["status"])
@@ -97,9 +97,19 @@ class PredictionCoverage:
     def _of(self, window: str) -> dict[str, pd.DataFrame]:
         return self._by_window.get(window, {})
 
-    def _unpredicted(self, window: str, rows: pd.DataFrame) -> pd.Series:
+    def _left(self, window: str, rows: pd.DataFrame) -> pd.Series:
+        """Tell rows after the champion's training that no other version has predicted.
+
+        Its own predictions count as left: a run that was killed has stored them unjudged.
+        """
         if not self.backfill or self.champion is None:
             return pd.Series(False, index=rows.index)
-        known = {key for part in self._of(window).values() for key in part["row_key"]}
+        own = version_of(self.champion)
+        others = {
+            key
+            for version, part in self._of(window).items()
+            if version != own
+            for key in part["row_key"]
+        }
         trained_until = self.champion.metadata.trained_until
-        return ~rows["row_key"].isin(known) & (rows[self.problem.timestamp.name] > trained_until)
+        return ~rows["row_key"].isin(others) & (rows[self.problem.timestamp.name] > trained_until)

@@ -179,7 +179,7 @@ def _plan_window(
 
     versions = set(coverage.new_versions(name)) - set(known["model_version"])
     unseen = known.empty and window["start"] > champion.metadata.trained_until
-    left = coverage.leaves_rows(name, rows) if unseen else coverage.has_unpredicted(name, rows)
+    left = coverage.leaves_rows(name, rows) if unseen else coverage.has_left(name, rows)
     if left and deployed not in set(known["model_version"]):
         versions.add(deployed)
     plan = [planned(version, 0, NEW) for version in sorted(versions)]
