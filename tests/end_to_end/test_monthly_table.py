@@ -79,9 +79,10 @@ def test_a_table_of_months_becomes_a_monitored_champion(described: Path) -> None
     run_project(described, env="sales,local")
 
     catalog = open_catalog(described, env="sales,local")
-    assert catalog.load("observation_gaps").empty
     (reason,) = catalog.load("rejected_observations")["rejection_reason"]
     assert "mo is not a month from 1 to 12" in reason
+    # The row that is set aside, and no other, is missing.
+    assert catalog.load("observation_gaps")["n_missing"].tolist() == [1]
     metrics, decision = catalog.load("holdout_metrics"), catalog.load("gate_decision")
     assert metrics["candidate"]["rmse"] < metrics["baseline"]["rmse"]
     assert metrics["baseline"]["fallback_share"] == 0

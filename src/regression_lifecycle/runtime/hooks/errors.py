@@ -23,6 +23,9 @@ class ErrorHook:
         if cause is None:
             return
         for name in sorted(pipeline.inputs()):
+            # What earlier runs recorded is not what a person hands in.
+            if name.startswith(("params:", "recorded_")):
+                continue
             path: Any = getattr(catalog.get(name), "_filepath", None)
-            if path is not None and not name.startswith("params:"):
+            if path is not None:
                 error.add_note(f"read from {path}")
