@@ -33,8 +33,12 @@ from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import compare_tables, make_profile, score_window
 from regression_lifecycle.core.evaluation import holdout as evaluation
-from regression_lifecycle.core.evaluation.baseline import baseline_forecast
-from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE
+from regression_lifecycle.core.evaluation.baseline import (
+    add_baseline,
+    choose_baseline,
+    naive_forecasts,
+)
+from regression_lifecycle.core.evaluation.holdout import CANDIDATE
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
@@ -85,10 +89,11 @@ def main(folder: Path, parameters: Path) -> None:
     reference = past.assign(**{PREDICTION: out_of_fold})
     model = training.fit(unfitted, features, target, fitting.compute)
 
-    naive = baseline_forecast(
-        observations, holdout, float(target.mean()), problem, judging.baseline
-    )
-    predictions = holdout.assign(**{CANDIDATE: model.predict(holdout[names]), BASELINE: naive})
+    constants = {"mean": float(target.mean()), "median": float(target.median())}
+    naive = naive_forecasts(observations, holdout, constants, problem, judging.baseline)
+    best = choose_baseline(naive, holdout[problem.target], problem.error_metric)
+    predictions = add_baseline(holdout, naive, best)
+    predictions = predictions.assign(**{CANDIDATE: model.predict(holdout[names])})
     predictions.to_parquet(folder / "holdout_predictions.parquet")
     measure(predictions, problem, judging, folder)
     importance = measure_importance(model, holdout, names, problem, judging, fitting)
