@@ -218,7 +218,7 @@ class ScheduleRule(PolicyRule):
         """Both ages."""
         age, limit = figures["value"], figures["threshold"]
         if limit >= 1:
-            return f"the newest training row is {age:,.1f} days old, {limit:,.4g} days are the limit"
+            return f"the newest training row is {age:.1f} days old, {limit:,.4g} days are the limit"
         # Without a time seconds count rows.
         age, limit = (f"{days * 86_400:,.0f} seconds" for days in (age, limit))
         return f"the newest training row is {age} old, {limit} are the limit"
