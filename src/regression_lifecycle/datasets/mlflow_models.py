@@ -114,11 +114,8 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
         return {"filepath": str(self._file), "name": self._name}
 
 
-class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
-    """The registered model behind an alias: load it, or move the alias by saving a version.
-
-    Loading gives None while there is no such alias: the first run of a project has no champion.
-    """
+class _AliasDataset(AbstractDataset[Any, Any]):
+    """An alias of a registered model."""
 
     def __init__(
         self, model_name: str, alias: str = "champion", metadata: dict[str, Any] | None = None
@@ -134,6 +131,19 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         self._alias = alias
         self.metadata = metadata
         self._logging_activated = True
+
+    def _version(self) -> str | None:
+        return registry.version_by_alias(self._model_name, self._alias)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self._model_name, "alias": self._alias}
+
+
+class MlflowAliasedModelDataset(_AliasDataset):
+    """The registered model behind an alias: load it, or move the alias by saving a version.
+
+    Loading gives None while there is no such alias: the first run of a project has no champion.
+    """
 
     def load(self) -> TrainedModel | None:
         """Load the model behind the alias; while that stays, a process reads it once.
@@ -159,7 +169,7 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         Args:
             data: Version number as text; an empty text leaves the alias alone.
         """
-        current = registry.version_by_alias(self._model_name, self._alias)
+        current = self._version()
         if self._logging_activated and data and data != current:
             registry.set_alias(self._model_name, self._alias, data)
 
@@ -167,7 +177,7 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         """Return what changes when the alias moves, without loading a model."""
         if not registry.has_registry():
             return ""
-        return registry.version_by_alias(self._model_name, self._alias) or ""
+        return self._version() or ""
 
     def preview(self) -> JSONPreview:
         """Show in Kedro-Viz which version has the alias.
@@ -181,32 +191,15 @@ class MlflowAliasedModelDataset(AbstractDataset[str, TrainedModel | None]):
         # asking would make an empty database in the working folder.
         version: str | None = "start Kedro-Viz with --include-hooks to see it"
         if is_tracking_uri_set():
-            version = registry.version_by_alias(self._model_name, self._alias)
+            version = self._version()
         return JSONPreview(json.dumps({**self._describe(), "version": version}))
 
     def _exists(self) -> bool:
-        return registry.version_by_alias(self._model_name, self._alias) is not None
-
-    def _describe(self) -> dict[str, Any]:
-        return {"model_name": self._model_name, "alias": self._alias}
+        return self._version() is not None
 
 
-class MlflowAliasDataset(AbstractDataset[NoReturn, str]):
+class MlflowAliasDataset(_AliasDataset):
     """The number of the version behind an alias, whether or not its model can be read."""
-
-    def __init__(
-        self, model_name: str, alias: str = "champion", metadata: dict[str, Any] | None = None
-    ) -> None:
-        """Describe the dataset; MLflow is asked only on load.
-
-        Args:
-            model_name: Registered model.
-            alias: The alias.
-            metadata: For plugins such as Kedro-Viz.
-        """
-        self._model_name = model_name
-        self._alias = alias
-        self.metadata = metadata
 
     def load(self) -> str:
         """Ask for the version.
@@ -214,7 +207,7 @@ class MlflowAliasDataset(AbstractDataset[NoReturn, str]):
         Returns:
             Version number as text; empty if nothing has the alias.
         """
-        return registry.version_by_alias(self._model_name, self._alias) or ""
+        return self._version() or ""
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: :class:`MlflowAliasedModelDataset` moves the alias.
