@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,12 +19,22 @@ from regression_lifecycle.core.durations import month_number as month_number_of
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.feature import (
     Feature,
+    SingleRow,
     calendar_part,
     month_number,
     require_calendar,
+    rounded,
 )
 
 CalendarPart = Literal["hour", "weekday", "day", "day_of_year", "month", "year"]
+_PART_OF: dict[CalendarPart, Callable[[datetime], int]] = {
+    "hour": lambda moment: moment.hour,
+    "weekday": datetime.isoweekday,
+    "day": lambda moment: moment.day,
+    "day_of_year": lambda moment: moment.timetuple().tm_yday,
+    "month": lambda moment: moment.month,
+    "year": lambda moment: moment.year,
+}
 
 
 class CalendarParts(Feature):
@@ -51,6 +62,10 @@ class CalendarParts(Feature):
             for part in self.parts
         }
         return frame.with_columns(**parts)
+
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Read the parts off the timestamp."""
+        return tuple(float(_PART_OF[part](one.moment)) for part in self.parts)
 
 
 class CyclicalPart(Feature):
@@ -94,6 +109,12 @@ class CyclicalPart(Feature):
             made[self._wave_name("cos", number)] = angle.cos().round(9)
         return frame.with_columns(**made)
 
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Turn the part into angles."""
+        part = float(_PART_OF[self.part](one.moment))
+        angles = [part * (2 * math.pi * number / self.period) for number in self.harmonics]
+        return tuple(rounded(wave(angle)) for angle in angles for wave in (math.sin, math.cos))
+
 
 class TimeIndex(Feature):
     """Time since ``origin``: the feature that carries a trend.
@@ -133,6 +154,16 @@ class TimeIndex(Feature):
         elapsed = (nw.col(problem.timestamp.name) - nw.lit(origin)).dt.total_seconds()
         units = (elapsed.cast(nw.Float64) / self.unit.total_seconds()).round(9)
         return frame.with_columns((units.floor() if self.whole else units).alias(self.name))
+
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Divide the elapsed time by the unit."""
+        origin: datetime = self.origin.to_pydatetime()
+        if isinstance(self.unit, CalendarDuration):
+            units = (month_number_of(one.moment) - month_number_of(origin)) / self.unit.months
+            return (float(math.floor(units)) if self.whole else rounded(units),)
+        elapsed = float(int((one.moment - origin).total_seconds()))
+        units = rounded(elapsed / self.unit.total_seconds())
+        return (float(math.floor(units)) if self.whole else units,)
 
 
 class AnnualPeriod(Feature):
@@ -175,3 +206,9 @@ class AnnualPeriod(Feature):
         after, before = month * 100 + day >= first, month * 100 + day <= last
         inside = (after & before) if first <= last else (after | before)
         return frame.with_columns(inside.cast(nw.Float64).alias(self.name))
+
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Compare month and day."""
+        day, first, last = f"{one.moment:%m-%d}", self.first, self.last
+        after, before = day >= first, day <= last
+        return (float(after and before if first <= last else after or before),)

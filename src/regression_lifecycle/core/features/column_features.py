@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from statistics import fmean
 from typing import Any, Literal
 
 import narwhals as nw
@@ -9,11 +12,19 @@ import pandas as pd
 from pydantic import Field
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration, longest
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    Duration,
+    duration_text,
+    longest,
+)
+from regression_lifecycle.core.durations import month_number as month_number_of
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.feature import (
     Feature,
     Reach,
+    SingleRow,
     Statistic,
     month_number,
     require_age,
@@ -21,9 +32,17 @@ from regression_lifecycle.core.features.feature import (
     require_column,
     require_known_in_advance,
     require_number,
+    rounded,
 )
 
 _DAY, _THEN = "__day", "__then"
+_MOMENT = timedelta(microseconds=1)
+_WHOLE_DAY = timedelta(days=1)
+_STATISTICS: dict[Statistic, Callable[[list[float]], float]] = {
+    "mean": fmean,
+    "min": min,
+    "max": max,
+}
 
 
 class RawColumns(Feature):
@@ -58,6 +77,10 @@ class RawColumns(Feature):
     def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
         """Add nothing: they are there."""
         return frame
+
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """The row's own values."""
+        return tuple(map(one.row.get, self.names))
 
 
 class DayStatistic(Feature):
@@ -128,6 +151,21 @@ class DayStatistic(Feature):
             days = days.with_columns(nw.col(_DAY).dt.offset_by(f"{-self.offset_days}d"))
         return frame.with_columns(day).join(days, on=[_DAY, *groups], how="left").drop(_DAY)
 
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Look the rows of the day up."""
+        midnight = datetime(*one.moment.timetuple()[:3]) + self.offset_days * _WHOLE_DAY
+        found = one.known.values(self.column, one.series, midnight, midnight + _WHOLE_DAY)
+        values = [value for value in found if value == value]
+        expected = _rows_of_a_day(one.problem)
+        if len(values) < expected:
+            many = f": {len(values)} of {expected} rows" if values and expected > 1 else ""
+            one.lacks(self.name, f"{self.column} {_day_text(self.offset_days)}{many}")
+        if not values:
+            return (None,)
+        if self.at_least is not None:
+            values = [float(value >= self.at_least) for value in values]
+        return (rounded(_STATISTICS[self.statistic](values)),)
+
 
 class Lag(Feature):
     """A column's value some time ago.
@@ -196,6 +234,22 @@ class Lag(Feature):
             value = value.round(9)
         return frame.with_columns(value.alias(self.name)).drop(made)
 
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Look the row of every age up."""
+        values = []
+        for age in self.ages:
+            start, end = _span(one.moment, age, one.problem)
+            found = one.known.values(self.column, one.series, start, end)
+            known = [value for value in found if value == value]
+            if known:
+                values.append(fmean(known) if len(known) > 1 else known[0])
+            else:
+                one.lacks(self.name, f"{self.column} {duration_text(age)} before")
+        if not values:
+            return (None,)
+        value = _STATISTICS[self.statistic](values)
+        return (rounded(value) if self.statistic == "mean" and len(self.ages) > 1 else value,)
+
     def _join(
         self, frame: Any, observations: Any, problem: Problem, age: AnyDuration, name: str
     ) -> Any:
@@ -228,3 +282,35 @@ class Lag(Feature):
 
 def _in_months(age: AnyDuration) -> bool:
     return isinstance(age, CalendarDuration)
+
+
+def _span(moment: datetime, age: AnyDuration, problem: Problem) -> tuple[datetime, datetime]:
+    """Return the stretch of time in which a row of some age stands."""
+    if isinstance(age, pd.Timedelta):
+        then = moment - age.to_pytimedelta()
+    elif isinstance(problem.frequency, CalendarDuration):
+        step = problem.frequency.months
+        first = (month_number_of(moment) // step - age.months // step) * step
+        return _month_start(first), _month_start(first + step)
+    else:
+        then = (pd.Timestamp(moment) - pd.DateOffset(months=age.months)).to_pydatetime()
+    return then, then + _MOMENT
+
+
+def _month_start(number: int) -> datetime:
+    return datetime(number // 12, number % 12 + 1, 1)
+
+
+def _rows_of_a_day(problem: Problem) -> int:
+    """Return how many rows of a series a whole day has; 1 where that is not known."""
+    frequency = problem.frequency
+    if problem.irregular or not isinstance(frequency, pd.Timedelta) or not problem.key_holds_time:
+        return 1
+    return max(1, int(_WHOLE_DAY / frequency))
+
+
+def _day_text(offset: int) -> str:
+    if offset == 0:
+        return "of the day"
+    days = "the day" if abs(offset) == 1 else f"{abs(offset)} days"
+    return f"of {days} {'before' if offset < 0 else 'after'}"

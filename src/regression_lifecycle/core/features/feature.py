@@ -8,7 +8,8 @@ here, at start-up, not found out later.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import narwhals as nw
@@ -23,6 +24,7 @@ from regression_lifecycle.core.durations import (
     is_multiple,
 )
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.features.row_history import KnownRows, Row
 from regression_lifecycle.core.variants import Variant
 
 Statistic = Literal["mean", "min", "max"]
@@ -43,8 +45,37 @@ class Reach:
     days_ahead: int = 0
 
 
+@dataclass(frozen=True)
+class SingleRow:
+    """A row whose features are made by looking other rows up.
+
+    Attributes:
+        row: Its own values.
+        moment: Its timestamp.
+        series: Name of its series.
+        known: The other rows, and itself.
+        problem: The contract.
+        lacking: Takes up, by name of the feature, what was looked for and is not there.
+    """
+
+    row: Row
+    moment: datetime
+    series: str
+    known: KnownRows
+    problem: Problem
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+
+    def lacks(self, feature: str, what: str) -> None:
+        """Note what a feature of this row had to do without."""
+        self.lacking.setdefault(feature, []).append(what)
+
+
 class Feature(Variant):
-    """One or several features of one kind. A new kind is one class below this one."""
+    """One or several features of one kind. A new kind is one class below this one.
+
+    Every kind is made in two ways that agree: for a table by joins, on any engine, and for a
+    single row by looking up what it reads, a thousand times faster.
+    """
 
     @abstractmethod
     def output_names(self) -> tuple[str, ...]:
@@ -68,6 +99,14 @@ class Feature(Variant):
 
         Returns:
             The same rows with the columns of :meth:`output_names`.
+        """
+
+    @abstractmethod
+    def of_row(self, one: SingleRow) -> tuple[Any, ...]:
+        """Make the features of a single row.
+
+        Returns:
+            One value per name of :meth:`output_names`; None where it is missing.
         """
 
     @property
@@ -104,6 +143,11 @@ def month_number(stamp: str) -> nw.Expr:
     """Return the expression of the months since January of year 0."""
     year, month = (calendar_part(part, stamp).cast(nw.Int64) for part in ("year", "month"))
     return year * 12 + month - 1
+
+
+def rounded(value: float) -> float:
+    """Round to 9 digits as the engines do, to the last bit."""
+    return round(value * 1e9) / 1e9
 
 
 def require_calendar(kind: str, problem: Problem) -> None:
