@@ -13,12 +13,15 @@ import pandas as pd
 
 from regression_lifecycle.adapters.mlflow.registry import RegisteredVersion
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.row_moments import RowMoments
+from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, FloatArray
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
 from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
 from regression_lifecycle.serving.model_inputs import ModelInputs
-from regression_lifecycle.serving.request_schema import row_fields
+from regression_lifecycle.serving.request_schema import belongs_elsewhere, key_fields, row_fields
 from regression_lifecycle.serving.request_validation import BodyReader, Row
 
 LOGGER = logging.getLogger(__name__)
@@ -57,13 +60,18 @@ class LoadedModel:
         self.version = registered.version
         self.loaded_at = datetime.now(UTC)
         self.inputs = ModelInputs(model.metadata.recipe, problem)
+        recipe = model.metadata.recipe
         self.reader = BodyReader(
-            "rows",
-            row_fields(model.metadata.recipe, problem, enforce_bounds=enforce_bounds),
+            {
+                "rows": row_fields(recipe, problem, enforce_bounds=enforce_bounds),
+                "keys": key_fields(problem),
+            },
             maximum_rows,
-            made=self.inputs.made_names,
-            made_from=problem.timestamp.name,
+            finish=RowMoments(problem, needed=recipe.needs_moment).complete,
+            elsewhere=belongs_elsewhere(problem),
         )
+        self._problem = problem
+        self._sendable = (*problem.row_order, *problem.columns_known_in_advance)
         self._compiled = self._compile(problem)
 
     @property
@@ -82,21 +90,58 @@ class LoadedModel:
         Raises:
             RefusedError: If it cannot.
         """
-        rows = self.example_rows(1)
-        self.predict(self.inputs.values(rows))
+        example = self.model.example[list(self.inputs.names)].head(1).astype(object)
+        self.predict(example.where(example.notna(), None).to_numpy().tolist())
 
     def example_rows(self, count: int = 2) -> list[Row]:
-        """Return rows that may be sent as they are.
+        """Return raw rows that may be sent as they are, and met by a label.
 
         Args:
             count: Most rows.
 
         Returns:
-            Rows of the model's example; missing values are None.
+            Key and the columns that the model takes as they are; missing values are None.
         """
-        names = list(self.inputs.names)
-        example = self.model.example[names].head(count).astype(object)
-        rows: list[Row] = example.where(example.notna(), None).to_dict("records")
+        example = self.model.example
+        names = dict.fromkeys([*self._problem.row_order, *self.inputs.raw_names])
+        rows = example[[name for name in names if name in example]].tail(count).astype(object)
+        found: list[Row] = rows.where(rows.notna(), None).to_dict("records")
+        stamp = self._problem.timestamp.name
+        return [
+            {
+                name: value.isoformat() if isinstance(value, datetime) else value
+                for name, value in row.items()
+                if name == stamp or name not in self._problem.timestamp.raw_columns
+            }
+            for row in found
+        ]
+
+    def rows_of(self, keys: Sequence[Row], history: RowHistory) -> list[Row]:
+        """Return the rows that were sent ahead of time.
+
+        Args:
+            keys: Checked and completed keys.
+            history: What is known.
+
+        Returns:
+            The rows.
+
+        Raises:
+            RefusedError: Status 422 naming the keys whose rows were not sent, or not all of them.
+        """
+        rows, mistakes = [], []
+        for number, key in enumerate(keys):
+            found = history.row(self.inputs.row_names.of(key) or "") or {}
+            lacking = [name for name in self.inputs.raw_names if name not in found]
+            # A label alone may be known of it.
+            if not found.keys() & {*self._sendable}:
+                mistakes.append(Mistake("no row of this key was sent to /rows", number))
+            elif lacking:
+                text = f"the row that was sent to /rows lacks {bounded_list(lacking)}"
+                mistakes.append(Mistake(text, number))
+            rows.append({name: found[name] for name in self._sendable if name in found} | dict(key))
+        if mistakes:
+            raise RefusedError(422, mistakes)
         return rows
 
     def predict(self, values: Sequence[Sequence[Any]]) -> FloatArray:
@@ -155,7 +200,7 @@ class LoadedModel:
             column = problem.columns.get(name)
             if column is not None:
                 values += [column.minimum, column.maximum, *(column.allowed or ())]
-            if name not in self.inputs.made_names and (column is None or column.missing):
+            if name in self.inputs.looked_up or (column is not None and column.missing):
                 values.append(np.nan)
             known = [float(value) for value in values if value is not None]
             table[name] = random.choice(known, TRIAL_ROWS)
@@ -183,7 +228,9 @@ class ActiveModel:
     Attributes:
         model: The model version.
         adjustment: Level factor and interval width.
+        history: What is known of other rows.
     """
 
     model: LoadedModel
     adjustment: Adjustment
+    history: RowHistory

@@ -13,11 +13,10 @@ from regression_lifecycle import __version__
 from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import RefusedError, overloaded
-from regression_lifecycle.serving.label_intake import LabelIntake
 from regression_lifecycle.serving.model_watcher import ModelWatcher
 from regression_lifecycle.serving.openapi import (
     REQUEST_ID,
-    LabelAnswer,
+    IntakeAnswer,
     PredictionAnswer,
     describe,
     refusals,
@@ -32,6 +31,7 @@ from regression_lifecycle.serving.request_middleware import (
     refusal,
     request_id_of,
 )
+from regression_lifecycle.serving.store_intake import StoreIntake, known_row_intake, label_intake
 
 
 class Service:
@@ -49,13 +49,13 @@ class Service:
         self.configuration = configuration
         serving, problem = configuration.serving, configuration.problem
         self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
-        self.labels = LabelIntake(configuration.store_url, problem, serving.maximum_rows)
         self.batching = PredictionQueue(
-            Predictor(problem, configuration.adjustment, log_features=serving.log_features),
-            self.log,
-            serving,
+            Predictor(problem, configuration.adjustment, serving), self.log, serving
         )
         self.following = ModelWatcher(configuration)
+        place = (configuration.store_url, problem, serving.maximum_rows, self.following.known.look)
+        self.labels = label_intake(*place)
+        self.rows = known_row_intake(*place, enforce_bounds=serving.enforce_bounds)
         self.is_ending = False
 
     def close(self) -> None:
@@ -65,6 +65,7 @@ class Service:
         self.following.close()
         self.batching.close(seconds)
         self.labels.close()
+        self.rows.close()
         self.log.close(seconds)
 
     def deployed(self) -> ActiveModel:
@@ -158,13 +159,14 @@ def make_app(service: Service) -> FastAPI:
     def openapi() -> dict[str, Any]:
         deployed = service.following.deployed
         model = None if deployed is None else deployed.model
-        return describe(app, configuration.problem, model, service.labels.reader)
+        readers = {"/labels": service.labels.reader, "/rows": service.rows.reader}
+        return describe(app, configuration.problem, model, readers)
 
     app.openapi = openapi  # type: ignore[method-assign]
 
     @app.post(
         "/predict",
-        summary="Predict rows, and log what was predicted.",
+        summary="Predict raw rows, or rows that were sent ahead, and log what was predicted.",
         response_model=PredictionAnswer,
         responses=taking_rows,
         dependencies=secured,
@@ -174,7 +176,9 @@ def make_app(service: Service) -> FastAPI:
         # Taken once: whatever is promoted from here on, this request sees one model.
         deployed = service.deployed()
         request_id = request_id_of(request)
-        rows = deployed.model.reader.read(await read_body(request, maximum_bytes))
+        name, rows = deployed.model.reader.read(await read_body(request, maximum_bytes))
+        if name == "keys":
+            rows = deployed.model.rows_of(rows, deployed.history)
         outcome = await service.batching.predict(deployed, request_id, rows)
         names = ("prediction", "lower", "upper")
         return json_response(
@@ -182,7 +186,10 @@ def make_app(service: Service) -> FastAPI:
                 "request_id": request_id,
                 "model_version": deployed.model.version,
                 "predictions": [
-                    dict(zip(names, values, strict=True)) for values in outcome.answers.served
+                    {**dict(zip(names, values, strict=True)), "missing": missing}
+                    for values, missing in zip(
+                        outcome.answers.served, outcome.answers.missing, strict=True
+                    )
                 ],
                 "logged": outcome.logged,
             },
@@ -192,13 +199,26 @@ def make_app(service: Service) -> FastAPI:
     @app.post(
         "/labels",
         summary="Hand in labels that are known now: all of the request or none.",
-        response_model=LabelAnswer,
+        response_model=IntakeAnswer,
         responses=taking_rows,
         dependencies=secured,
     )
     async def labels(request: Request) -> Response:
-        rows = service.labels.reader.read(await read_body(request, maximum_bytes))
-        return json_response({"stored": await service.labels.save(rows), "received": len(rows)})
+        return await take(service.labels, request)
+
+    @app.post(
+        "/rows",
+        summary="Send rows ahead of time: what is known of them in advance, kept once per key.",
+        response_model=IntakeAnswer,
+        responses=taking_rows,
+        dependencies=secured,
+    )
+    async def known_rows(request: Request) -> Response:
+        return await take(service.rows, request)
+
+    async def take(intake: StoreIntake, request: Request) -> Response:
+        _, rows = intake.reader.read(await read_body(request, maximum_bytes))
+        return json_response({"stored": await intake.save(rows), "received": len(rows)})
 
     @app.get(
         "/model",
@@ -230,10 +250,12 @@ def make_app(service: Service) -> FastAPI:
             content = {"ready": False, "reason": why_not}
             return json_response(content, 503, {"Retry-After": "1"})
         deployed = service.deployed()
+        newest = deployed.history.newest
         return json_response(
             {
                 "ready": True,
                 "model_version": deployed.model.version,
+                "history_until": None if newest is None else newest.isoformat(),
                 "warnings": service.following.warnings(),
             }
         )

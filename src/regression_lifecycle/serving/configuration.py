@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.runtime.parameter_check import read_sections
 from regression_lifecycle.runtime.tracking_server import read_tracking_server
+from regression_lifecycle.serving.known_rows import StoredTable
 
-CHAMPION = "champion_model"
+CHAMPION, OBSERVATIONS = "champion_model", "observations"
 SPOOL = Path("07_model_output", "spool.db")
 
 
@@ -33,6 +36,7 @@ class ServiceConfiguration:
         registry_uri: Where its registry is; empty if it is the same.
         store_url: SQLAlchemy URL of the store.
         spool: File of rows that wait for the store.
+        observations: The stored observations; None if the catalog has none.
         token: What callers must send; empty if nobody is asked.
     """
 
@@ -45,6 +49,7 @@ class ServiceConfiguration:
     registry_uri: str
     store_url: str = field(repr=False)
     spool: Path
+    observations: StoredTable | None = None
     token: str = field(default="", repr=False)
 
 
@@ -88,8 +93,47 @@ def read_configuration(
         registry_uri=server.registry_uri,
         store_url=loader.store_url,
         spool=loader.local_folder / SPOOL,
+        observations=_observations(loader["catalog"]),
         token=_token(serving.token_env),
     )
+
+
+@dataclass(frozen=True)
+class CatalogTable:
+    """A dataset of the catalog, and what tells that it was written again.
+
+    Attributes:
+        dataset: The dataset.
+    """
+
+    dataset: Any
+
+    def load(self) -> pd.DataFrame:
+        """Read it."""
+        table: pd.DataFrame = self.dataset.load()
+        return table
+
+    def state(self) -> object:
+        """Return what changes with every write to a file; None as long as there is none."""
+        if not self.dataset.exists():
+            return None
+        files, path = getattr(self.dataset, "_fs", None), getattr(self.dataset, "_filepath", None)
+        if files is None or path is None:
+            # A table without a file is read each time.
+            return object()
+        files.invalidate_cache()
+        return files.ukey(str(path))
+
+
+def _observations(catalog: Mapping[str, Any]) -> CatalogTable | None:
+    entry = catalog.get(OBSERVATIONS)
+    if not isinstance(entry, Mapping):
+        return None
+    from kedro.io import AbstractDataset
+
+    # What is stored was checked when it was saved.
+    entry = {name: value for name, value in entry.items() if name != "validator"}
+    return CatalogTable(AbstractDataset.from_config(OBSERVATIONS, entry))
 
 
 def _champion(catalog: Mapping[str, Any]) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""From checked rows to what the model takes, and to the row's name in the prediction log."""
+"""From checked raw rows to what the model takes, and to the rows' names in the prediction log."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +11,37 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.column_features import RawColumns
+from regression_lifecycle.core.features.feature import SingleRow
+from regression_lifecycle.core.features.row_history import (
+    ONLY_SERIES,
+    NewRows,
+    RequestRows,
+    RowHistory,
+)
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 from regression_lifecycle.serving.request_validation import Row
 
-# Moments whose features are remembered, about 1 kB each.
-REMEMBERED_MOMENTS = 10_000
+# Of a row that says no time, none of whose features asks for one.
+_NO_MOMENT = datetime.min
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Features of rows.
+
+    Attributes:
+        values: Per row the features in the order of the model; None for a missing value.
+        lacking: Per row, by name of the feature, what it had to do without.
+    """
+
+    values: list[list[Any]]
+    lacking: Sequence[Mapping[str, list[str]]]
 
 
 class ModelInputs:
-    """Puts rows into the order of a model's features. One thread uses it."""
+    """Makes the features of raw rows, with the code that the pipelines' features are made by."""
 
     def __init__(self, recipe: FeatureRecipe, problem: Problem) -> None:
         """Look at the recipe.
@@ -30,45 +51,57 @@ class ModelInputs:
             problem: Names the timestamp, and tells text from numbers.
         """
         self.names = recipe.feature_names
-        self.text_names = frozenset(
-            name
-            for name in self.names
-            if name in problem.columns and problem.columns[name].type == "category"
+        self.text_names = frozenset(recipe.category_names(problem))
+        self.raw_names = tuple(
+            name for spec in recipe.features if isinstance(spec, RawColumns) for name in spec.names
         )
-        clock = tuple(spec for spec in recipe.features if not spec.columns_read)
-        self.made_names = tuple(name for spec in clock for name in spec.output_names())
-        self._recipe = FeatureRecipe(features=clock) if clock else None
+        self.looked_up = frozenset(
+            name
+            for spec in recipe.features
+            if spec.columns_read and not isinstance(spec, RawColumns)
+            for name in spec.output_names()
+        )
+        self._features = recipe.features
         self._problem = problem
         self._stamp = problem.timestamp.name
-        self._known: dict[datetime, Row] = {}
+        self.row_names = RowNames(problem)
 
-    def values(self, rows: Sequence[Row]) -> list[list[Any]]:
-        """Return the features of rows; what is left out is made from their timestamp.
+    def make(self, rows: Sequence[Row], history: RowHistory) -> Inputs:
+        """Make the features of the rows of one request.
 
         Args:
-            rows: Checked rows.
+            rows: Checked and completed rows.
+            history: What is known of other rows.
 
         Returns:
-            Per row the features in the order of the model; None for a missing value.
+            Their features.
         """
-        lacking = [
-            row
-            for row in rows
-            if self._recipe is not None and any(name not in row for name in self.made_names)
-        ]
-        made = self._of_moments({row[self._stamp] for row in lacking}) if lacking else {}
-        names, stamp, nothing = self.names, self._stamp, dict[str, Any]()
-        if lacking:
-            rows = [
-                {**made.get(row[stamp], nothing), **row} if row.get(stamp) else row for row in rows
-            ]
-        return [[row.get(name) for name in names] for row in rows]
+        request = NewRows()
+        known = RequestRows(history, request)
+        places = []
+        for number, row in enumerate(rows):
+            # A row without a key is known to itself alone.
+            key = self.row_names.of(row) or f"\0{number}"
+            moment = row.get(self._stamp) or _NO_MOMENT
+            places.append((key, self.row_names.series_of(row), moment))
+            if self.looked_up:
+                request.add(*places[-1], self._known_of(row))
+        values, lacking = [], []
+        with history.lock:
+            for row, (key, series, moment) in zip(rows, places, strict=True):
+                if self.looked_up and len(request) < len(rows):
+                    # Two rows of one key: each is made of its own values.
+                    request.add(key, series, moment, self._known_of(row))
+                single = SingleRow(row, moment, series, known, self._problem)
+                values.append([v for feature in self._features for v in feature.of_row(single)])
+                lacking.append(single.lacking)
+        return Inputs(values, lacking)
 
     def matrix(self, values: Sequence[Sequence[Any]]) -> FloatArray:
         """Return features as numbers, for a model without text features.
 
         Args:
-            values: What :meth:`values` gave.
+            values: See :class:`Inputs`.
 
         Returns:
             Shape (n, features), NaN where a value is missing.
@@ -79,7 +112,7 @@ class ModelInputs:
         """Return features as the model was fitted on them.
 
         Args:
-            values: What :meth:`values` gave.
+            values: See :class:`Inputs`.
 
         Returns:
             A table with the model's features: float64, and text for category columns.
@@ -95,34 +128,15 @@ class ModelInputs:
             }
         )
 
-    def _of_moments(self, moments: set[datetime]) -> dict[datetime, Row]:
-        new = sorted(moments - self._known.keys())
-        if new:
-            if len(self._known) + len(new) > REMEMBERED_MOMENTS:
-                self._known = {}
-                new = sorted(moments)
-            self._known.update(zip(new, self._make(new), strict=True))
-        return self._known
-
-    def _make(self, moments: list[datetime]) -> list[Row]:
-        """Make features with the code of the pipelines: a second one would be a second truth."""
-        assert self._recipe is not None
-        problem = self._problem
-        keys = [name for name in problem.key_columns if name != self._stamp]
-        observations = pd.DataFrame(
-            {
-                self._stamp: pd.Series(moments, dtype="datetime64[us]"),
-                **dict.fromkeys(keys, 0),
-                problem.target: 0.0,
-            }
-        )
-        table = build_features(observations, problem, self._recipe)
-        made: list[Row] = table[list(self.made_names)].to_dict("records")
-        return made
+    def _known_of(self, row: Row) -> Row:
+        """Keep what may be known of a row: what comes after the fact is not its own to say."""
+        return {
+            name: value for name, value in row.items() if self._problem.is_known_in_advance(name)
+        }
 
 
 class RowNames:
-    """Names rows by their key, as the tables of the store do."""
+    """Names rows by their key, and their series, as the tables of the store do."""
 
     def __init__(self, problem: Problem) -> None:
         """Look at the key.
@@ -130,16 +144,8 @@ class RowNames:
         Args:
             problem: Names the key columns and their types.
         """
-        # The observations hold whole numbers as such only where none may be missing.
-        self._parts = [
-            (
-                name,
-                name in problem.columns
-                and problem.columns[name].type in ("integer", "boolean")
-                and not problem.columns[name].missing,
-            )
-            for name in problem.key_columns
-        ]
+        self._key = [_part(name, problem) for name in problem.key_columns]
+        self._series = [_part(name, problem) for name in problem.series_columns]
 
     def of(self, row: Row) -> str | None:
         """Name a row as :func:`~regression_lifecycle.core.data.keys.row_keys` does.
@@ -150,10 +156,31 @@ class RowNames:
         Returns:
             The key's parts joined by ``|``; None if one of them was not sent.
         """
-        parts = []
-        for name, whole in self._parts:
-            value = row.get(name)
-            if value is None:
-                return None
-            parts.append(str(int(value)) if whole else str(value))
-        return "|".join(parts)
+        return _joined(self._key, row)
+
+    def series_of(self, row: Row) -> str:
+        """Name its series as :func:`~regression_lifecycle.core.data.keys.series_names` does.
+
+        Args:
+            row: A checked row.
+
+        Returns:
+            The parts of the key that are no time; empty where there are none, or one is missing.
+        """
+        return (_joined(self._series, row) if self._series else None) or ONLY_SERIES
+
+
+def _part(name: str, problem: Problem) -> tuple[str, bool]:
+    # The observations hold whole numbers as such only where none may be missing.
+    spec = problem.columns.get(name)
+    return name, spec is not None and spec.type in ("integer", "boolean") and not spec.missing
+
+
+def _joined(parts: Sequence[tuple[str, bool]], row: Row) -> str | None:
+    texts = []
+    for name, whole in parts:
+        value = row.get(name)
+        if value is None:
+            return None
+        texts.append(str(int(value)) if whole else str(value))
+    return "|".join(texts)

@@ -16,11 +16,13 @@ from regression_lifecycle.adapters.mlflow import registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.errors import LifecycleError
+from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.models.trained_model import require_same_problem
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, adjustment_of
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import shorten
+from regression_lifecycle.serving.known_rows import KnownRowsReader
 from regression_lifecycle.serving.store_writer import StoreWriter
 
 LOGGER = logging.getLogger(__name__)
@@ -59,6 +61,10 @@ class ModelWatcher:
         """Start both threads."""
         self._configuration = configuration
         self._writer = StoreWriter(configuration.store_url)
+        self.known = KnownRowsReader(
+            configuration.problem, configuration.store_url, configuration.observations
+        )
+        self._history = RowHistory(configuration.problem, ())
         self._lock = threading.Lock()
         self._model: LoadedModel | None = None
         self._adjustments = ADJUSTMENTS.frame()
@@ -113,6 +119,8 @@ class ModelWatcher:
             found.append(f"no version has the alias '{self._configuration.alias}' any more")
         if self.store_state not in (UP, UNASKED):
             found.append(f"store {self.store_state}")
+        if self.known.trouble is not None:
+            found.append(self.known.trouble)
         return found
 
     def decisions(self, version: str) -> list[dict[str, Any]] | None:
@@ -180,8 +188,9 @@ class ModelWatcher:
             LOGGER.error("version %s is not served: %s", found.version, shorten(reason))
             return
         self._store_answered.wait(FIRST_WORD_SECONDS)
+        history = self.known.begin(loaded)
         self.refused = None
-        self._publish(model=model)
+        self._publish(model=model, history=history)
 
     def look_at_store(self) -> None:
         """Look once for another level, and for how the champion came to its place."""
@@ -196,6 +205,7 @@ class ModelWatcher:
                 return
             self._store_is(UP)
             self._publish(adjustments=rows)
+            self.known.look()
             model = self._model
             if model is not None and self.decisions(model.version) is None:
                 ledger = database.read_decisions(source.store_url)
@@ -209,11 +219,14 @@ class ModelWatcher:
             self._store_answered.set()
 
     def _publish(
-        self, model: LoadedModel | None = None, adjustments: pd.DataFrame | None = None
+        self,
+        model: LoadedModel | None = None,
+        history: RowHistory | None = None,
+        adjustments: pd.DataFrame | None = None,
     ) -> None:
         with self._lock:
-            if model is not None:
-                self._model = model
+            if model is not None and history is not None:
+                self._model, self._history = model, history
             if adjustments is not None:
                 self._adjustments = adjustments
             if self._model is None:
@@ -222,7 +235,7 @@ class ModelWatcher:
             now = self.deployed
             if now is not None and now.model is self._model and _same(now.adjustment, found):
                 return
-            self.deployed = ActiveModel(self._model, found)
+            self.deployed = ActiveModel(self._model, found, self._history)
         LOGGER.warning(
             "version %s answers, with level factor %.4g and shift %.4g",
             self._model.version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -46,6 +46,7 @@ class Prediction(_Answer):
     prediction: float
     lower: float | None = Field(description="null as long as none is known")
     upper: float | None = Field(description="null as long as none is known")
+    missing: list[str] = Field(description="what the row's features looked for and did not find")
 
 
 class PredictionAnswer(_Answer):
@@ -57,10 +58,10 @@ class PredictionAnswer(_Answer):
     logged: bool = Field(description="whether the prediction log has the rows")
 
 
-class LabelAnswer(_Answer):
-    """What ``/labels`` answers."""
+class IntakeAnswer(_Answer):
+    """What ``/labels`` and ``/rows`` answer."""
 
-    stored: int = Field(description="labels that were new or changed")
+    stored: int = Field(description="rows that were new or changed")
     received: int
 
 
@@ -86,14 +87,16 @@ def refusals(statuses: Sequence[int], *, has_token: bool) -> dict[int | str, Jso
     }
 
 
-def describe(app: FastAPI, problem: Problem, model: LoadedModel | None, labels: BodyReader) -> Json:
+def describe(
+    app: FastAPI, problem: Problem, model: LoadedModel | None, readers: Mapping[str, BodyReader]
+) -> Json:
     """Write the OpenAPI document.
 
     Args:
         app: The application, whose routes describe themselves but for their bodies.
         problem: What is predicted.
         model: The model that answers; None if there is none yet.
-        labels: Reads labels.
+        readers: By path what reads the bodies that are the same for every model.
 
     Returns:
         An OpenAPI 3.1 document.
@@ -110,7 +113,10 @@ def describe(app: FastAPI, problem: Problem, model: LoadedModel | None, labels: 
     rows: Json = {"schema": {"type": "object"}}
     if model is not None:
         rows = {"schema": model.reader.json_schema, "example": {"rows": model.example_rows()}}
-    for path, content in (("/predict", rows), ("/labels", {"schema": labels.json_schema})):
+    bodies = {"/predict": rows} | {
+        path: {"schema": reader.json_schema} for path, reader in readers.items()
+    }
+    for path, content in bodies.items():
         document["paths"][path]["post"]["requestBody"] = {
             "required": True,
             "content": {"application/json": content},

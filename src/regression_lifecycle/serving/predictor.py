@@ -10,12 +10,15 @@ from typing import Any
 from pydantic_core import to_json
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     apply_adjustment,
 )
+from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
-from regression_lifecycle.serving.model_inputs import RowNames
+from regression_lifecycle.serving.errors import Mistake, RefusedError
+from regression_lifecycle.serving.model_inputs import Inputs, RowNames
 from regression_lifecycle.serving.request_validation import Row
 
 SOURCE = "service"
@@ -26,58 +29,83 @@ class Answers:
     """Predictions of the rows of one request.
 
     Attributes:
-        values: Features per row, as the model took them.
+        inputs: Features per row, as the model took them, and what they lack.
         raw: The model's own predictions.
         served: ``prediction``, ``lower`` and ``upper`` per row; bounds are NaN without an interval.
     """
 
-    values: list[list[Any]]
+    inputs: Inputs
     raw: list[float]
     served: list[tuple[float, float, float]]
+
+    @property
+    def missing(self) -> list[list[str]]:
+        """What was looked for and is not there, per row."""
+        return [
+            list(dict.fromkeys(text for texts in lacking.values() for text in texts))
+            for lacking in self.inputs.lacking
+        ]
 
 
 class Predictor:
     """Turns rows into answers and into what the prediction log keeps of them."""
 
     def __init__(
-        self, problem: Problem, deployment: AdjustmentParameters, *, log_features: bool
+        self, problem: Problem, adjustment: AdjustmentParameters, serving: ServingParameters
     ) -> None:
         """Take what is the same for every model.
 
         Args:
             problem: The contract.
-            deployment: How level factor and interval are applied.
-            log_features: Whether the log keeps the features.
+            adjustment: How level factor and interval are applied.
+            serving: What a row may lack, and what the log keeps of it.
         """
         self._problem = problem
-        self._deployment = deployment
-        self._log_features = log_features
+        self._adjustment = adjustment
+        self._serving = serving
         self._row_names = RowNames(problem)
 
     def answer(self, deployed: ActiveModel, requests: Sequence[list[Row]]) -> list[Answers]:
         """Predict the rows of several requests in one call of the model.
 
         Args:
-            deployed: Model and adjustment.
+            deployed: Model, adjustment and history.
             requests: Checked rows per request.
 
         Returns:
             Answers per request.
 
         Raises:
-            RefusedError: If the model cannot take one of the rows.
+            RefusedError: If the model cannot take one of the rows, or it lacks too much.
         """
-        values = deployed.model.inputs.values([row for rows in requests for row in rows])
-        raw = deployed.model.predict(values)
-        table = apply_adjustment(raw, deployed.adjustment, self._problem, self._deployment)
+        made = [deployed.model.inputs.make(rows, deployed.history) for rows in requests]
+        for inputs in made:
+            self._refuse_lacking(deployed.model, inputs)
+        raw = deployed.model.predict([row for inputs in made for row in inputs.values])
+        table = apply_adjustment(raw, deployed.adjustment, self._problem, self._adjustment)
         columns = (table[name].tolist() for name in ("prediction", "lower", "upper"))
         answers = list(zip(*columns, strict=True))
         found, start = [], 0
-        for rows in requests:
-            end = start + len(rows)
-            found.append(Answers(values[start:end], raw[start:end].tolist(), answers[start:end]))
+        for inputs in made:
+            end = start + len(inputs.values)
+            found.append(Answers(inputs, raw[start:end].tolist(), answers[start:end]))
             start = end
         return found
+
+    def _refuse_lacking(self, model: LoadedModel, inputs: Inputs) -> None:
+        most = self._serving.maximum_missing_share * len(model.inputs.looked_up)
+        mistakes = [
+            Mistake(
+                f"{len(lacking)} of {len(model.inputs.looked_up)} features lack what they look "
+                f"up: {bounded_list([text for texts in lacking.values() for text in texts], 3)}; "
+                "send it to /rows or /labels, or raise serving.maximum_missing_share",
+                number,
+            )
+            for number, lacking in enumerate(inputs.lacking)
+            if len(lacking) > most
+        ]
+        if mistakes:
+            raise RefusedError(422, mistakes)
 
     def records(
         self, deployed: ActiveModel, request_id: str, rows: Sequence[Row], answers: Answers
@@ -115,14 +143,28 @@ class Predictor:
                 "prediction": prediction,
                 "lower": lower,
                 "upper": upper,
-                "features": self._features(model, values),
+                **self._inputs(model, row, values, missing),
             }
-            for number, (row, raw, (prediction, lower, upper), values) in enumerate(
-                zip(rows, answers.raw, answers.served, answers.values, strict=True)
+            for number, (row, raw, (prediction, lower, upper), values, missing) in enumerate(
+                zip(
+                    rows,
+                    answers.raw,
+                    answers.served,
+                    answers.inputs.values,
+                    answers.missing,
+                    strict=True,
+                )
             )
         ]
 
-    def _features(self, model: LoadedModel, values: list[Any]) -> str | None:
-        if not self._log_features:
-            return None
-        return to_json(dict(zip(model.inputs.names, values, strict=True))).decode()
+    def _inputs(
+        self, model: LoadedModel, row: Row, values: list[Any], missing: list[str]
+    ) -> dict[str, str | None]:
+        if not self._serving.log_features:
+            return {}
+        features = dict(zip(model.inputs.names, values, strict=True))
+        return {
+            "row": to_json(row).decode(),
+            "features": to_json(features).decode(),
+            "missing": to_json(missing).decode() if missing else None,
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,13 @@ from pydantic_core import CoreSchema, core_schema
 from pydantic_core.core_schema import TypedDictField
 
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, ColumnSpec, Problem
-from regression_lifecycle.core.data.values import PLAIN, read_numbers
+from regression_lifecycle.core.data.values import (
+    FALSE_WORDS,
+    PLAIN,
+    TRUE_WORDS,
+    read_moments,
+    read_numbers,
+)
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -32,7 +38,7 @@ Fields = dict[str, TypedDictField]
 
 
 def row_fields(recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool) -> Fields:
-    """Describe what a row may hold, for the features of one model.
+    """Describe a raw row that is to be predicted by one model.
 
     Args:
         recipe: How the model's features are made.
@@ -40,55 +46,96 @@ def row_fields(recipe: FeatureRecipe, problem: Problem, *, enforce_bounds: bool)
         enforce_bounds: Whether raw columns must keep its bounds.
 
     Returns:
-        By name the features in the order of the model, then timestamp and key columns.
+        By name the columns that the model takes as they are, then all others of a raw row but its
+        target, none of which has to be sent.
 
     Raises:
         ConfigurationError: If the problem has no such column or does not allow the feature.
     """
     recipe.check(problem)
-    fields: Fields = {}
-    for spec in recipe.features:
-        if isinstance(spec, RawColumns):
-            for name in spec.names:
-                column = problem.columns[name]
-                # The key is compared as text, digit by digit, where a feature may be rounded.
-                key = name in problem.key_columns
-                schema = _value(column, missing=column.missing, bounded=enforce_bounds, key=key)
-                fields[name] = _field(schema, column.unit)
-        elif not spec.columns_read:
-            note = f"made from {problem.timestamp.name} where it is left out"
-            made = _field(_number(), note, required=False)
-            fields |= dict.fromkeys(spec.output_names(), made)
+    needed = [
+        name
+        for feature in recipe.features
+        if isinstance(feature, RawColumns)
+        for name in feature.names
+    ]
+    optional = {problem.timestamp.name, *problem.timestamp.raw_columns}
+    fields = _raw_fields(problem, enforce_bounds=enforce_bounds)
+    return {
+        name: {**fields[name], "required": name in needed and name not in optional}
+        for name in dict.fromkeys([*needed, *fields])
+    }
+
+
+def known_row_fields(problem: Problem, *, enforce_bounds: bool) -> Fields:
+    """Describe a raw row that is known in advance: its key, and whatever is known of it."""
+    optional = {problem.timestamp.name, *problem.timestamp.raw_columns}
+    return {
+        name: {**field, "required": name in problem.key_columns and name not in optional}
+        for name, field in _raw_fields(problem, enforce_bounds=enforce_bounds).items()
+    }
+
+
+def key_fields(problem: Problem) -> Fields:
+    """Describe the key of a row, and the raw columns that its time may be made of."""
+    optional = {problem.timestamp.name, *problem.timestamp.raw_columns}
+    names = dict.fromkeys([*problem.row_order, *problem.timestamp.raw_columns])
+    return {name: _field(*_key(name, problem), required=name not in optional) for name in names}
+
+
+def _raw_fields(problem: Problem, *, enforce_bounds: bool) -> Fields:
+    """Describe all columns of a raw row but the target, and its timestamp; none is required."""
+    stamp = problem.timestamp
+    fields = {stamp.name: _field(*_key(stamp.name, problem, missing=True), required=False)}
+    for name, column in problem.columns.items():
+        if name == problem.target:
+            continue
+        # The key is compared as text, digit by digit, where a feature may be rounded.
+        key = name in problem.key_columns
+        if key or name in stamp.raw_columns or problem.is_known_in_advance(name):
+            missing = column.missing or name in stamp.raw_columns
+            schema = _value(column, missing=missing, bounded=enforce_bounds, key=key)
+            fields[name] = _field(schema, column.unit, required=False)
         else:
-            made = _field(core_schema.nullable_schema(_number()), spec.note)
-            fields |= dict.fromkeys(spec.output_names(), made)
-    for name in problem.row_order:
-        if name not in fields:
-            fields[name] = _field(*_key(name, problem, missing=True), required=False)
+            note = "known after the fact, so it is not looked at"
+            fields[name] = _field(core_schema.any_schema(), note, required=False)
     return fields
 
 
 def label_fields(problem: Problem) -> Fields:
-    """Describe what a label holds: the key columns and the target, all required."""
-    keys = {name: _field(*_key(name, problem, missing=False)) for name in problem.key_columns}
+    """Describe what a label holds: the key and the target."""
     target = problem.columns[problem.target]
     label = _value(target, missing=False, bounded=True, key=False)
-    return {**keys, problem.target: _field(label, target.unit)}
+    return {**key_fields(problem), problem.target: _field(label, target.unit)}
 
 
-def body_schema(name: str, fields: Fields, maximum_rows: int, *, fail_fast: bool) -> CoreSchema:
-    """Describe a body: one list of flat rows.
+def belongs_elsewhere(problem: Problem) -> dict[str, str]:
+    """Name what is no part of a row that is to be predicted, with the reason."""
+    return {problem.target: "is the target; it is sent to /labels once it is known"}
+
+
+def body_schema(lists: Mapping[str, Fields], maximum_rows: int, *, fail_fast: bool) -> CoreSchema:
+    """Describe a body: a list of flat rows, under one name or one of several.
 
     Args:
-        name: Name of the list.
-        fields: What a row may hold.
+        lists: By name of the list what a row of it may hold.
         maximum_rows: Most rows of one body.
         fail_fast: Whether the check ends at the first row with a mistake.
     """
-    row = core_schema.typed_dict_schema(fields, extra_behavior="forbid")
-    rows = core_schema.list_schema(row, min_length=1, max_length=maximum_rows, fail_fast=fail_fast)
     return core_schema.typed_dict_schema(
-        {name: core_schema.typed_dict_field(rows)}, extra_behavior="forbid"
+        {
+            name: core_schema.typed_dict_field(
+                core_schema.list_schema(
+                    core_schema.typed_dict_schema(fields, extra_behavior="forbid"),
+                    min_length=1,
+                    max_length=maximum_rows,
+                    fail_fast=fail_fast,
+                ),
+                required=len(lists) == 1,
+            )
+            for name, fields in lists.items()
+        },
+        extra_behavior="forbid",
     )
 
 
@@ -100,15 +147,18 @@ def _field(schema: CoreSchema, note: str = "", *, required: bool = True) -> Type
     )
 
 
-def _key(name: str, problem: Problem, *, missing: bool) -> tuple[CoreSchema, str]:
+def _key(name: str, problem: Problem, *, missing: bool = False) -> tuple[CoreSchema, str]:
     """Return the schema of a part of the key, and its meaning."""
     if name == problem.timestamp.name:
-        moments, note = _moments(), "local time of the row, without a time zone"
+        date = problem.columns.get(problem.timestamp.date or "")
+        zone = None if date is None else date.zone
+        moments, note = _moments(zone=zone), f"local time of the row{_zone_note(zone)}"
         if problem.timestamp.rows:
             moments = core_schema.union_schema([_row_numbers(problem), moments])
             note = "number of the row in the file, from 0"
         stamp = core_schema.nullable_schema(moments) if missing else moments
         return stamp, f"{note}; with the key it names the row"
+    missing = missing or name in problem.timestamp.raw_columns
     schema = _value(problem.columns[name], missing=missing, bounded=False, key=True)
     return schema, "a part of the row's key"
 
@@ -125,7 +175,7 @@ def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, key: bool) -> Core
     spelled: Callable[[Any], Any] | None = None
     allowed = spec.allowed if bounded else None
     if spec.type in MOMENT_TYPES:
-        schema = _moments()
+        schema = _moments(spec.format, spec.zone)
     elif spec.type == "category":
         schema = _text(blank=missing)
         if allowed is not None:
@@ -145,7 +195,7 @@ def _value(spec: ColumnSpec, *, missing: bool, bounded: bool, key: bool) -> Core
             schema = _one_of(allowed, schema, truths=boolean)
         elif exact:
             schema = core_schema.no_info_wrap_validator_function(_with_all_digits, schema)
-        spelled = _number_reader(spec.missing_values if missing else (), truths=boolean)
+        spelled = _number_reader(spec, missing=missing)
     if missing:
         schema = core_schema.nullable_schema(schema)
     if spelled is None:
@@ -169,19 +219,36 @@ def _text_reader(missing_values: tuple[str, ...], *, missing: bool) -> Callable[
     return read
 
 
-def _number_reader(missing_values: tuple[str, ...], *, truths: bool) -> Callable[[Any], Any] | None:
-    if not missing_values and not truths:
+def _number_reader(spec: ColumnSpec, *, missing: bool) -> Callable[[Any], Any] | None:
+    missing_values = spec.missing_values if missing else ()
+    truths, formatted = spec.type == "boolean", spec.format is not None
+    if not missing_values and not truths and not formatted:
         return None
     numbers, _ = read_numbers(pd.Series(missing_values, dtype="str"), PLAIN)
     standing_for_missing = frozenset(numbers.dropna())
+    words: dict[str, float] = {}
+    if truths:
+        words = dict.fromkeys((*FALSE_WORDS, *map(_folded, spec.false_values)), 0.0)
+        words |= dict.fromkeys((*TRUE_WORDS, *map(_folded, spec.true_values)), 1.0)
 
     def read(value: Any) -> Any:
         if isinstance(value, bool):
             return float(value) if truths else value
+        if isinstance(value, str):
+            if missing and value.strip() in ("", *missing_values):
+                return None
+            if formatted:
+                found, _ = read_numbers(pd.Series([value], dtype="str"), spec.number_format)
+                return value if found.isna().any() else float(found.iloc[0])
+            return words.get(_folded(value), value)
         known = isinstance(value, int | float) and value in standing_for_missing
         return None if known else value
 
     return read
+
+
+def _folded(word: str) -> str:
+    return word.strip().lower()
 
 
 def _text(*, blank: bool) -> CoreSchema:
@@ -189,10 +256,27 @@ def _text(*, blank: bool) -> CoreSchema:
     return core_schema.str_schema(strict=True, max_length=1000, pattern=pattern)
 
 
-def _moments() -> CoreSchema:
-    return core_schema.no_info_after_validator_function(
-        _moment, core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
-    )
+def _zone_note(zone: str | None) -> str:
+    return ", without a time zone" if zone is None else f" in {zone}, or with an offset"
+
+
+def _moments(form: str | None = None, zone: str | None = None) -> CoreSchema:
+    if form is None and zone is None:
+        text = core_schema.str_schema(strict=True, pattern=MOMENT_PATTERN)
+        return core_schema.no_info_after_validator_function(_moment, text)
+
+    def read(text: str) -> datetime:
+        # The reader of tables, so that one way of writing a time means one moment everywhere.
+        for written in dict.fromkeys((form, None)):
+            found, zoned = read_moments(pd.Series([text], dtype="str"), written, zone)
+            if zoned.any():
+                raise ValueError("has a time zone; write local time without one")
+            if found.notna().all():
+                return _bounded_year(found.iloc[0].to_pydatetime())
+        raise ValueError(f"'{text}' is not a moment" + (f" like {form}" if form else ""))
+
+    text = core_schema.str_schema(strict=True, max_length=100)
+    return core_schema.no_info_after_validator_function(read, text)
 
 
 def _row_numbers(problem: Problem) -> CoreSchema:

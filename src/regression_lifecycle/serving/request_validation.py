@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import SchemaValidator, ValidationError
 
-from regression_lifecycle.core.errors import unknown_name
+from regression_lifecycle.core.errors import DataContractError, bounded_list, unknown_name
 from regression_lifecycle.serving.errors import Mistake, RefusedError
 from regression_lifecycle.serving.request_schema import Fields, body_schema
 
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 class BodyReader:
-    """Reads ``{"rows": [{...}, ...]}``: one list of flat objects under one name.
+    """Reads ``{"rows": [{...}, ...]}``: one list of flat objects under one of a few names.
 
     Attributes:
         json_schema: JSON Schema of the body.
@@ -27,65 +27,59 @@ class BodyReader:
 
     def __init__(
         self,
-        name: str,
-        fields: Fields,
+        lists: Mapping[str, Fields],
         maximum_rows: int,
         *,
-        made: Iterable[str] = (),
-        made_from: str = "",
+        finish: Callable[[Row], None],
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare the check; done once per model.
 
         Args:
-            name: Name of the list.
-            fields: What a row may hold.
+            lists: By name of the list what a row of it may hold.
             maximum_rows: Most rows of one body.
-            made: Columns that are made from another one where they are left out.
-            made_from: That other column.
+            finish: Adds to a checked row what can be told from it, or refuses it with a
+                ``DataContractError``.
+            elsewhere: Names that do not belong here, with the reason.
         """
-        self._name = name
-        self._columns = tuple(fields)
+        self._lists = {name: tuple(fields) for name, fields in lists.items()}
         self._maximum_rows = maximum_rows
-        self._made = frozenset(made)
-        self._made_from = made_from
-        schema = body_schema(name, fields, maximum_rows, fail_fast=False)
+        self._finish = finish
+        self._elsewhere = elsewhere or {}
+        schema = body_schema(lists, maximum_rows, fail_fast=False)
         self._validator = SchemaValidator(schema)
-        self._first_row_only = SchemaValidator(
-            body_schema(name, fields, maximum_rows, fail_fast=True)
-        )
+        self._first_row_only = SchemaValidator(body_schema(lists, maximum_rows, fail_fast=True))
         self.json_schema = GenerateJsonSchema().generate(schema)
 
-    def read(self, body: bytes) -> list[Row]:
+    def read(self, body: bytes) -> tuple[str, list[Row]]:
         """Read and check a body.
 
         Args:
             body: JSON in UTF-8.
 
         Returns:
-            The rows: numbers as float, moments as datetime. Columns that were left out are absent.
+            The name of the list, and its rows: numbers as float, moments as datetime. Columns that
+            were left out and that nothing tells are absent.
 
         Raises:
             RefusedError: Status 400 if it is no JSON, 422 if a row cannot be taken.
         """
         try:
-            rows: list[Row] = self._validator.validate_json(body)[self._name]
+            found: dict[str, list[Row]] = self._validator.validate_json(body)
         except ValidationError as error:
             raise self._refusal(error, body) from None
-        if self._made:
-            self._refuse_unmakeable(rows)
-        return rows
-
-    def _refuse_unmakeable(self, rows: list[Row]) -> None:
-        mistakes = [
-            Mistake(
-                f"is missing; send it, or '{self._made_from}', from which it is made", number, name
-            )
-            for number, row in enumerate(rows)
-            if row.get(self._made_from) is None
-            for name in sorted(self._made - row.keys())
-        ]
+        if len(found) != 1:
+            raise RefusedError(422, f"send one of {bounded_list(self._lists)}")
+        ((name, rows),) = found.items()
+        mistakes = []
+        for number, row in enumerate(rows):
+            try:
+                self._finish(row)
+            except DataContractError as error:
+                mistakes.append(Mistake(str(error), number))
         if mistakes:
             raise RefusedError(422, mistakes)
+        return name, rows
 
     def _refusal(self, error: ValidationError, body: bytes) -> RefusedError:
         if error.error_count() > MAXIMUM_LISTED:
@@ -104,12 +98,14 @@ class BodyReader:
         kind, place = entry["type"], entry["loc"]
         row = place[1] if len(place) > 1 else None
         column = str(place[-1]) if len(place) != 2 and place else None
+        if kind == "extra_forbidden" and row is not None and (column or "") in self._elsewhere:
+            return Mistake(self._elsewhere[str(column)], row, column)
         if kind == "extra_forbidden":
-            known = self._columns if row is not None else (self._name,)
+            known = self._lists[str(place[0])] if row is not None else tuple(self._lists)
             return Mistake(unknown_name("name", column, known), row, column)
         if kind == "missing":
             return Mistake("is missing", row, column)
-        if kind in ("too_long", "too_short") and column == self._name:
+        if kind in ("too_long", "too_short") and len(place) == 1:
             return Mistake(f"must hold from 1 to {self._maximum_rows} rows", None, column)
         text = entry["msg"].removeprefix("Input ").removeprefix("Value error, ")
         return Mistake(text.replace("String should", "should"), row, column)

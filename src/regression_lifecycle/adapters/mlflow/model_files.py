@@ -45,7 +45,8 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
     _refuse_untrusted(path)
     (folder / PASSPORT_FILE).write_text(model.metadata.model_dump_json(indent=2) + "\n")
-    (folder / EXAMPLE_FILE).write_text(model.example.to_json(orient="split") + "\n")
+    example = model.example.to_json(orient="split", date_format="iso", date_unit="s")
+    (folder / EXAMPLE_FILE).write_text(example + "\n")
 
 
 def model_digest(folder: Path) -> str:

@@ -62,7 +62,7 @@ def log_model(model: TrainedModel, name: str, written: Path | None = None) -> di
     import mlflow
     from mlflow.models import infer_signature
 
-    example = _as_floats(model.example)
+    example = _as_floats(model.example[list(model.metadata.recipe.feature_names)])
     prediction = model.predict(example).to_frame("prediction")
     with tempfile.TemporaryDirectory() as scratch, _unchanged_path():
         folder = Path(scratch, "model") if written is None else written

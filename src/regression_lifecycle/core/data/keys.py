@@ -67,6 +67,30 @@ def series_names(rows: pd.DataFrame, problem: Problem) -> pd.Series:
     return pd.Series(names[grouped.ngroup()], index=rows.index, name="series", dtype="str")
 
 
+def series_of_key(row_key: str, problem: Problem) -> str | None:
+    """Take the time out of the name of a row.
+
+    Args:
+        row_key: What :func:`row_keys` gave.
+
+    Returns:
+        What :func:`series_names` gives for the row; empty for a table without series. None if a
+        value holds the sign that joins the parts, so that nothing tells them apart.
+    """
+    names, series = list(problem.key_columns), set(problem.series_columns)
+    if not series:
+        return ""
+    n_times = len(names) - len(series)
+    if set(names[:n_times]).isdisjoint(series):
+        return row_key.split("|", n_times)[-1]
+    if set(names[-n_times:]).isdisjoint(series):
+        return row_key.rsplit("|", n_times)[0]
+    parts = row_key.split("|")
+    if len(parts) != len(names):
+        return None
+    return "|".join(part for name, part in zip(names, parts, strict=True) if name in series)
+
+
 def count_steps(rows: pd.DataFrame, problem: Problem) -> int:
     """Count how much evidence rows are: many series at one time count once.
 

@@ -262,10 +262,26 @@ SERVICE_PREDICTIONS = HistoryTable(
         "prediction": "float",
         "lower": "float",
         "upper": "float",
-        # What the model was asked, as JSON by feature; missing if that is not kept.
+        # What was sent, by raw column, and what was made of it, by feature, as JSON; what the
+        # features had to do without, as a JSON list. Missing if that is not kept.
+        "row": "text",
         "features": "text",
+        "missing": "text",
     },
     append_only=True,
+)
+
+KNOWN_ROWS = HistoryTable(
+    "known_rows",
+    ("problem", "row_key"),
+    {
+        "problem": "text",
+        # The row's key columns joined by "|".
+        "row_key": "text",
+        "timestamp": "datetime",
+        # What is known in advance, as JSON by raw column, as it was last sent.
+        "row": "text",
+    },
 )
 
 LABELS = HistoryTable(
@@ -396,6 +412,7 @@ STORED_TABLES: Mapping[str, HistoryTable] = {
         SERIES_HISTORY,
         PREDICTIONS,
         SERVICE_PREDICTIONS,
+        KNOWN_ROWS,
         LABELS,
         ADJUSTMENTS,
         BACKTEST_HISTORY,

@@ -144,7 +144,8 @@ class RowHistory:
 
     Attributes:
         lock: Held while rows are looked up that must belong together.
-        newest: Timestamp of the newest stored observation with a target; None without one.
+        oldest: Timestamp of the oldest stored observation; None without one.
+        newest: Timestamp of the newest row whose target is known; None without one.
     """
 
     def __init__(self, problem: Problem, columns: Iterable[str]) -> None:
@@ -162,6 +163,7 @@ class RowHistory:
         self._table = _table_of(pd.DataFrame(), problem, ())
         self._new = NewRows()
         self.lock = threading.RLock()
+        self.oldest: pd.Timestamp | None = None
         self.newest: pd.Timestamp | None = None
 
     @property
@@ -183,14 +185,19 @@ class RowHistory:
             newest = observations.loc[known, stamp].max()
         with self.lock:
             self._table = table
-            self.newest = None if pd.isna(newest) else newest
+            if newest is not None and not pd.isna(newest):
+                self.newest = max(newest, self.newest or newest)
             if len(observations):
-                self._new.drop_before(observations[stamp].min().to_pydatetime())
+                self.oldest = observations[stamp].min()
+                self._new.drop_before(self.oldest.to_pydatetime())
 
     def add(self, key: str, series: str, moment: datetime, row: Row) -> None:
         """Add a row, or columns of it; see :meth:`NewRows.add`."""
         with self.lock:
             self._new.add(key, series, moment, row)
+            if row.get(self._problem.target) is not None:
+                stamp = pd.Timestamp(moment)
+                self.newest = max(stamp, self.newest or stamp)
 
     def row(self, key: str) -> Row | None:
         """Return a row that was added; None if there is none of that key."""

@@ -52,6 +52,11 @@ class FeatureRecipe(StrictModel):
         return frozenset(name for feature in self.features for name in feature.columns_read)
 
     @property
+    def needs_moment(self) -> bool:
+        """Whether a feature asks when its row is."""
+        return not all(isinstance(feature, RawColumns) for feature in self.features)
+
+    @property
     def reach(self) -> Reach:
         """How far around a row all features together look."""
         reaches = [feature.reach for feature in self.features]

@@ -63,7 +63,9 @@ class TrainedModel:
     Attributes:
         estimator: Fitted scikit-learn Pipeline.
         metadata: Where it comes from.
-        example: A few rows of features, for signature and documentation.
+        example: A few rows of features with key and raw columns, for documentation.
+        history: Recent observations, that features of later rows look back at; without a row
+            where none does, or an older release made the model.
         location: Where a dataset found or put it (``model_uri``, ``version`` and the like), and
             the ``baseline`` that it was promoted against; empty for a model that was never stored.
     """
@@ -72,6 +74,7 @@ class TrainedModel:
     metadata: ModelMetadata
     example: pd.DataFrame
     location: dict[str, str] = field(default_factory=dict)
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def baseline(self) -> str:

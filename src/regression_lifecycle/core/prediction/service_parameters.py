@@ -32,7 +32,10 @@ class ServingParameters(StrictModel):
         threads: Threads that native libraries may use for one prediction.
         enforce_bounds: Whether raw columns must keep minimum, maximum, allowed values and whole
             numbers of the contract.
-        log_features: Whether the log keeps what the model was asked, besides what it answered.
+        maximum_missing_share: Share (0 to 1) of the features that look other rows up which may
+            lack what they look for; a row that lacks more is refused.
+        log_features: Whether the log keeps what was asked (the raw row, its features, and what
+            they lack), besides what was answered.
         drain_seconds: Longest time that open requests have to end when the service is told to,
             and again as long for the log to reach the store.
         log: How answers are kept.
@@ -49,6 +52,7 @@ class ServingParameters(StrictModel):
     maximum_queue_rows: int = Field(10_000, ge=1, le=10_000_000)
     threads: int = Field(1, ge=1, le=256)
     enforce_bounds: bool = True
+    maximum_missing_share: float = Field(1.0, ge=0, le=1)
     log_features: bool = True
     drain_seconds: float = Field(10.0, gt=0, le=600)
     log: PredictionLogParameters = PredictionLogParameters()

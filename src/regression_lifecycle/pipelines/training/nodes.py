@@ -133,7 +133,10 @@ def train(
         else float(target.quantile(problem.quantile)),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
-    return TrainedModel(estimator, metadata, features.tail(EXAMPLE_ROWS).reset_index(drop=True))
+    known = [name for name in problem.columns_known_in_advance if name in training_set]
+    names = dict.fromkeys([*problem.row_order, *features, *known])
+    example = training_set[[name for name in names if name in training_set]].tail(EXAMPLE_ROWS)
+    return TrainedModel(estimator, metadata, example.reset_index(drop=True))
 
 
 def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:

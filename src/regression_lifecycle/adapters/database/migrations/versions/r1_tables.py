@@ -24,6 +24,9 @@ _INDEXES = (
     ("service_predictions_by_row", "service_predictions", ["problem", "row_key"]),
     # By it a run finds what came since the one before.
     ("service_predictions_by_arrival", "service_predictions", ["problem", "recorded_at"]),
+    # By these the service finds them too.
+    ("known_rows_by_arrival", "known_rows", ["problem", "recorded_at"]),
+    ("labels_by_arrival", "labels", ["problem", "recorded_at"]),
 )
 
 
@@ -262,9 +265,20 @@ def upgrade() -> None:
         Column("prediction", Double),
         Column("lower", Double),
         Column("upper", Double),
+        Column("row", Text),
         Column("features", Text),
+        Column("missing", Text),
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "request_id", "row_number"),
+    )
+    op.create_table(
+        "known_rows",
+        Column("problem", Text),
+        Column("row_key", Text),
+        Column("timestamp", DateTime),
+        Column("row", Text),
+        Column("recorded_at", Text),
+        PrimaryKeyConstraint("problem", "row_key"),
     )
     op.create_table(
         "labels",

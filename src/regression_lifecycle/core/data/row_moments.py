@@ -1,0 +1,135 @@
+"""The time of a single row: as one moment and as the raw columns that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import DataContractError, bounded_list
+
+
+class RowMoments:
+    """Completes rows that say their time in one of the two ways."""
+
+    def __init__(self, problem: Problem, *, needed: bool) -> None:
+        """Look at how time is written.
+
+        Args:
+            problem: Names the timestamp and its parts.
+            needed: Whether a row without a time is refused.
+        """
+        self._stamp = problem.timestamp.name
+        self._parts = problem.timestamp.parts
+        self._needed = needed
+
+    def complete(self, row: MutableMapping[str, Any]) -> None:
+        """Add the timestamp to a row that has its parts, and the parts to one that has it.
+
+        Args:
+            row: Moments as ``datetime``, numbers as numbers.
+
+        Raises:
+            DataContractError: If both are there and differ, or neither is there as a whole.
+        """
+        stamp = row.get(self._stamp)
+        given = {part: row[name] for part, name in self._parts.items() if row.get(name) is not None}
+        if stamp is None and not given and not self._needed:
+            return
+        if stamp is None:
+            stamp = self._made(given)
+            row[self._stamp] = stamp
+        if not self._parts:
+            return
+        parts = parts_of(stamp, self._parts)
+        whole = moment_of(parts)
+        if whole != stamp:
+            raise DataContractError(
+                f"no row stands at {stamp}, since {self._stamp} is made of "
+                f"{bounded_list(self._parts.values())}; the row before it is {whole}"
+            )
+        if "hour" in parts and "date" in given:
+            given["date"] = given["date"].replace(hour=0, minute=0, second=0, microsecond=0)
+        differing = {part: value for part, value in given.items() if value != parts[part]}
+        if differing:
+            raise DataContractError(
+                f"{self._stamp} is {stamp}, but {self._said(differing)}; correct one of them"
+            )
+        row.update({self._parts[part]: value for part, value in parts.items()})
+
+    def _made(self, given: Mapping[str, Any]) -> datetime:
+        missing = [name for part, name in self._parts.items() if part not in given]
+        if missing or not self._parts:
+            raw = f", or {bounded_list(self._parts.values())}" if self._parts else ""
+            what = f"{bounded_list(missing)} is missing" if given else "the time is missing"
+            raise DataContractError(f"{what}; send {self._stamp}{raw}")
+        try:
+            return moment_of(given)
+        except (ValueError, OverflowError):
+            raise DataContractError(f"there is no such time: {self._said(given)}") from None
+
+    def _said(self, parts: Mapping[str, Any]) -> str:
+        return ", ".join(
+            f"{self._parts[part]} {value if isinstance(value, datetime) else f'{value:g}'}"
+            for part, value in parts.items()
+        )
+
+
+def moment_of(parts: Mapping[str, Any]) -> datetime:
+    """Put the parts of a time together, as ``assemble_moments`` does for columns.
+
+    Args:
+        parts: By what they hold, as ``TimestampSpec`` names them.
+
+    Returns:
+        The start of what the parts name.
+
+    Raises:
+        ValueError: If there is no such time, as the 31st of a February.
+    """
+    whole = {part: _whole(value) for part, value in parts.items() if part != "date"}
+    if "date" in parts:
+        moment: datetime = parts["date"]
+        if "hour" in whole:
+            moment = datetime(moment.year, moment.month, moment.day)
+    elif "week" in whole:
+        moment = datetime.fromisocalendar(whole["year"], whole["week"], 1)
+    else:
+        month = whole.get("month", (whole.get("quarter", 1) - 1) * 3 + 1)
+        moment = datetime(whole["year"], month, whole.get("day", 1))
+    hour = whole.get("hour", 0)
+    if not 0 <= hour <= 23 or not 1 <= whole.get("quarter", 1) <= 4:
+        raise ValueError
+    return moment + timedelta(hours=hour)
+
+
+def parts_of(moment: datetime, parts: Mapping[str, str]) -> dict[str, Any]:
+    """Take a moment apart into what the raw columns hold.
+
+    Args:
+        parts: What is asked for.
+
+    Returns:
+        By part a moment for the date, else a number; a date that stands beside an hour is that
+        of midnight.
+    """
+    week = moment.isocalendar()
+    values: dict[str, Any] = {
+        "date": moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        if "hour" in parts
+        else moment,
+        "year": float(week.year if "week" in parts else moment.year),
+        "quarter": float((moment.month - 1) // 3 + 1),
+        "month": float(moment.month),
+        "week": float(week.week),
+        "day": float(moment.day),
+        "hour": float(moment.hour),
+    }
+    return {part: values[part] for part in parts}
+
+
+def _whole(value: float) -> int:
+    if value != int(value):
+        raise ValueError
+    return int(value)

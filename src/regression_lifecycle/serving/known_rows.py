@@ -1,0 +1,165 @@
+"""What the service knows of other rows: stored observations, labels, and rows sent ahead."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Protocol
+
+import pandas as pd
+
+from regression_lifecycle.adapters import database
+from regression_lifecycle.core.data.keys import series_of_key
+from regression_lifecycle.core.data.problem import MOMENT_TYPES, Problem
+from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, Between, HistoryTable
+from regression_lifecycle.core.features.row_history import RowHistory
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import TrainedModel
+
+LOGGER = logging.getLogger(__name__)
+# Features of a day read rows of the day after, too.
+_MARGIN = pd.Timedelta(days=2)
+
+
+class StoredTable(Protocol):
+    """A table of the catalog, and whether it changed."""
+
+    def load(self) -> pd.DataFrame:
+        """Read it."""
+        ...
+
+    def state(self) -> object:
+        """Return what changes with every write to it."""
+        ...
+
+
+class KnownRowsReader:
+    """Fills the history of a model, and looks for what came since. Any thread may use it."""
+
+    def __init__(self, problem: Problem, url: str, observations: StoredTable | None) -> None:
+        """Remember where everything is.
+
+        Args:
+            url: SQLAlchemy URL of the store.
+            observations: The stored observations; None if there are none to be read.
+        """
+        self._problem = problem
+        self._url = url
+        self._observations = observations
+        self._state: object = None
+        self._history: RowHistory | None = None
+        self._seen: dict[str, str] = {}
+        self._columns: tuple[str, ...] = ()
+        self._back = pd.Timedelta(0)
+        self._lock = threading.Lock()
+        self.trouble: str | None = None
+
+    def begin(self, model: TrainedModel) -> RowHistory:
+        """Begin a history for a model.
+
+        Args:
+            model: What it knows itself is the history until observations can be read.
+
+        Returns:
+            The history; :meth:`look` keeps it up to date.
+        """
+        recipe: FeatureRecipe = model.metadata.recipe
+        history = RowHistory(self._problem, {*recipe.columns_read, self._problem.target})
+        with self._lock:
+            names = [*self._problem.row_order, *self._problem.key_columns, *history.columns]
+            self._columns = tuple(dict.fromkeys(names))
+            self._back = recipe.reach.back + _MARGIN
+            self._history, self._state, self._seen = history, None, {}
+            self._take(model.history)
+        # Whoever looks next tells what is wrong; a model must not wait for the store.
+        with suppress(Exception):
+            self.look()
+        return history
+
+    def look(self) -> None:
+        """Look once for other observations, and for labels and rows that came since.
+
+        Raises:
+            Exception: If the store cannot be read. What is known stays.
+        """
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
+        history = self._history
+        if history is None:
+            return
+        try:
+            state = None if self._observations is None else self._observations.state()
+            if state is not None and state != self._state:
+                assert self._observations is not None
+                self._take(self._observations.load())
+                self._state = state
+            self.trouble = None
+        except Exception as error:  # a file, an object store or a database, in many words
+            self._is_troubled(f"observations cannot be read: {type(error).__name__}")
+        self._read_new(KNOWN_ROWS, history)
+        self._read_new(LABELS, history)
+
+    def _take(self, observations: pd.DataFrame) -> None:
+        """Keep those rows of a table that a feature may look back at."""
+        history, stamp = self._history, self._problem.timestamp.name
+        if history is None or stamp not in observations or observations.empty:
+            return
+        table = observations[[name for name in self._columns if name in observations]]
+        young = table[stamp] >= table[stamp].max() - self._back
+        history.replace_table(table[young])
+
+    def _read_new(self, table: HistoryTable, history: RowHistory) -> None:
+        where: dict[str, Any] = {"problem": self._problem.name}
+        seen = self._seen.get(table.name)
+        if seen is not None:
+            # Later than what was seen: of two texts the longer one comes second.
+            where[database.RECORDED_AT] = Between(f"{seen} ")
+        elif history.oldest is not None:
+            where["timestamp"] = Between(history.oldest)
+        rows = database.read_rows(self._url, table, where)
+        if rows.empty:
+            return
+        for row in rows.itertuples(index=False):
+            series = series_of_key(row.row_key, self._problem)
+            if series is None or pd.isna(row.timestamp):
+                continue
+            values = (
+                {self._problem.target: row.target}
+                if table is LABELS
+                else read_known_row(row.row, self._problem)
+            )
+            history.add(row.row_key, series, row.timestamp.to_pydatetime(), values)
+        self._seen[table.name] = str(rows[database.RECORDED_AT].max())
+
+    def _is_troubled(self, reason: str) -> None:
+        if self.trouble != reason:
+            LOGGER.warning("%s", reason)
+        self.trouble = reason
+
+
+def write_known_row(row: Mapping[str, Any]) -> str:
+    """Write a row as ``known_rows`` keeps it."""
+    return json.dumps(
+        {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in row.items()
+        },
+        separators=(",", ":"),
+    )
+
+
+def read_known_row(text: str, problem: Problem) -> dict[str, Any]:
+    """Read what :func:`write_known_row` wrote: moments as ``datetime``."""
+    row: dict[str, Any] = json.loads(text)
+    for name, value in row.items():
+        spec = problem.columns.get(name)
+        is_moment = spec.type in MOMENT_TYPES if spec else name == problem.timestamp.name
+        if is_moment and value is not None:
+            row[name] = datetime.fromisoformat(value)
+    return row
