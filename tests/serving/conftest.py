@@ -126,7 +126,8 @@ def train(
         target_mean=40.0,
         target_median=40.0,
     )
-    return TrainedModel(make_pipeline(spec).fit(rows, table["cnt"]), metadata, rows.tail(5))
+    example = table[["timestamp", *recipe.feature_names]].tail(5)
+    return TrainedModel(make_pipeline(spec).fit(rows, table["cnt"]), metadata, example)
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +194,7 @@ def make_configuration(problem: Problem, folder: Path, **changes: Any) -> Servic
     token = changes.pop("token", "")
     url = changes.pop("store_url", f"sqlite:///{(folder / 'lifecycle.db').as_posix()}")
     log = {"interval_seconds": 0.01, **changes.pop("log", {})}
+    observations = changes.pop("observations", None)
     serving = {"poll_seconds": 3600, "drain_seconds": 5, "log": log, **changes}
     return ServiceConfiguration(
         problem=problem,
@@ -204,8 +206,22 @@ def make_configuration(problem: Problem, folder: Path, **changes: Any) -> Servic
         registry_uri="",
         store_url=url,
         spool=folder / "spool.db",
+        observations=observations,
         token=token,
     )
+
+
+class StoredFrame:
+    """Stored observations that a test may replace."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+
+    def load(self) -> pd.DataFrame:
+        return self.table
+
+    def state(self) -> object:
+        return id(self.table)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
@@ -288,12 +304,10 @@ def start(problem: Problem, tmp_path: Path, portal: BlockingPortal) -> Iterator[
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A row of the first version's features, with its moment in place of the calendar."""
-    return {
-        "timestamp": STAMP,
-        "hr": 7,
-        "temp": 12.5,
-        "holiday": 0,
-        "cnt_before": None,
-        **changes,
-    }
+    """A raw row, whose time is said by its moment."""
+    return {"timestamp": STAMP, "temp": 12.5, "holiday": 0, **changes}
+
+
+def at(hour: int) -> dict[str, Any]:
+    """The raw row of an hour."""
+    return row(timestamp=f"2021-03-09T{hour:02d}:00:00")

@@ -34,6 +34,7 @@ from tests.serving.conftest import (
     Models,
     Running,
     Start,
+    StoredFrame,
     copy_registry,
     end,
     make_configuration,
@@ -55,9 +56,9 @@ def shared(
     """One service for all tests that change nothing but its log."""
     folder = tmp_path_factory.mktemp("service")
     mlflow.set_tracking_uri(copy_registry(models_once, folder))
-    service = Service(
-        make_configuration(problem, folder, maximum_rows=50, maximum_body_bytes=20_000)
-    )
+    observations = StoredFrame(make_observations(problem))
+    limits = {"maximum_rows": 50, "maximum_body_bytes": 20_000}
+    service = Service(make_configuration(problem, folder, observations=observations, **limits))
     wait_until(lambda: service.following.deployed is not None)
     yield Running(service, Client(make_app(service), portal))
     end(service)
@@ -72,19 +73,14 @@ def details(response: Any) -> list[dict[str, Any]]:
 def test_answers_are_the_models_own_predictions(
     shared: Running, models_once: Models, problem: Problem
 ) -> None:
-    observations = make_observations(problem).tail(30)
+    observations = make_observations(problem)
     model = models_once.models["1"]
-    table = build_features(observations, problem, model.metadata.recipe)
+    table = build_features(observations, problem, model.metadata.recipe).tail(30)
+    raw = observations.drop(columns=["timestamp", "cnt"]).astype({"day": "str"}).tail(30)
+    # As they stand in the raw table, but for the target.
     sent = [
-        {
-            "timestamp": moment.isoformat(),
-            **{name: None if pd.isna(value) else value for name, value in values.items()},
-        }
-        for moment, values in zip(
-            table["timestamp"],
-            table[["hr", "temp", "holiday", "cnt_before"]].to_dict("records"),
-            strict=True,
-        )
+        {name: None if pd.isna(value) else value for name, value in values.items()}
+        for values in raw.to_dict("records")
     ]
 
     response = shared.predict(*sent)
@@ -129,23 +125,30 @@ def test_a_level_factor_and_an_interval_are_applied(
 
 def test_every_row_is_logged_once_with_all_that_it_was(shared: Running, problem: Problem) -> None:
     name = f"mine-{uuid.uuid4()}"
-    rows = [row(), row(timestamp="2021-03-09 08:30", temp=None), row(timestamp=None, **clock())]
+    raw = row(day="2021-03-09", hr=8, temp=None)
+    del raw["timestamp"]
+    rows = [row(), raw]
 
     response = shared.predict(*rows, headers={"X-Request-ID": name})
 
     assert response.json()["request_id"] == response.headers["X-Request-ID"] == name
     logged = shared.logged()
     own = logged[logged["request_id"] == name]
-    assert list(own["row_number"]) == [0, 1, 2]
+    assert list(own["row_number"]) == [0, 1]
     assert set(own["source"]) == {"service"}
     assert set(own["model_version"]) == {"1"}
     assert set(own["trained_until"]) == {pd.Timestamp("2021-03-07 23:00")}
     assert list(own["prediction"]) == [a["prediction"] for a in response.json()["predictions"]]
-    stamps = pd.DataFrame({"timestamp": [pd.Timestamp(STAMP), pd.Timestamp("2021-03-09 08:30")]})
-    assert list(own["row_key"][:2]) == list(row_keys(stamps, problem))
-    assert (
-        own["row_key"].isna().tolist() == own["timestamp"].isna().tolist() == [False, False, True]
-    )
+    stamps = pd.DataFrame({"timestamp": [pd.Timestamp(STAMP), pd.Timestamp("2021-03-09 08:00")]})
+    assert list(own["row_key"]) == list(row_keys(stamps, problem))
+    assert json.loads(own["row"].iloc[1]) == {
+        "timestamp": "2021-03-09T08:00:00",
+        "day": "2021-03-09T00:00:00",
+        "hr": 8.0,
+        "temp": None,
+        "holiday": 0.0,
+    }
+    assert own["missing"].map(json.loads).tolist() == [["cnt 1 day before"]] * 2
     features = json.loads(own["features"].iloc[1])
     assert features["temp"] is None
     assert features["calendar_weekday"] == 2
@@ -157,7 +160,7 @@ def test_a_request_that_is_repeated_is_answered_again_and_logged_once(shared: Ru
     name = f"again-{uuid.uuid4()}"
 
     first = shared.predict(row(), headers={"X-Request-ID": name})
-    second = shared.predict(row(hr=8), headers={"X-Request-ID": name})
+    second = shared.predict(row(temp=1), headers={"X-Request-ID": name})
 
     assert (first.status_code, second.status_code) == (200, 200)
     logged = shared.logged()
@@ -173,17 +176,6 @@ def test_a_name_that_the_log_could_not_hold_is_refused(shared: Running, name: st
     assert "X-Request-ID" in details(response)[0]["message"]
 
 
-def clock() -> dict[str, float]:
-    """What the first version makes of a moment, sent in its place."""
-    return {
-        "calendar_weekday": 2,
-        "hour_sin": 0.965925826,
-        "hour_cos": -0.258819045,
-        "day_index": 67.0,
-        "summer": 0,
-    }
-
-
 @pytest.mark.parametrize(
     ("changes", "column", "message"),
     [
@@ -191,20 +183,23 @@ def clock() -> dict[str, float]:
         ({"temp": True}, "temp", "valid number"),
         ({"temp": 61}, "temp", "less than or equal to 60"),
         ({"hr": 7.5}, "hr", "multiple of 1"),
-        ({"hr": None}, "hr", "valid number"),
         ({"holiday": 2}, "holiday", "allowed: 0, 1"),
         ({"tmep": 1}, "tmep", "did you mean 'temp'?"),
-        ({"cnt": 3}, "cnt", "unknown name 'cnt'"),
+        ({"cnt": 3}, "cnt", "is the target; it is sent to /labels"),
+        ({"hour_sin": 0.5}, "hour_sin", "unknown name 'hour_sin'"),
+        ({"hr": 8}, None, "timestamp is 2021-03-09 07:00:00, but hr 8; correct one of them"),
+        ({"timestamp": "2021-03-09 07:30"}, None, "no row stands at 2021-03-09 07:30:00"),
         ({"timestamp": "yesterday"}, "timestamp", "match pattern"),
         ({"timestamp": "2021-02-30"}, "timestamp", "not a moment"),
         ({"timestamp": "2021-03-09T07:00:00Z"}, "timestamp", "match pattern"),
         ({"timestamp": 1615273200}, "timestamp", "valid string"),
         ({"timestamp": "1600-01-01"}, "timestamp", "from 1678 to 2261"),
-        ({"timestamp": None}, "calendar_weekday", "send it, or 'timestamp'"),
+        ({"timestamp": None}, None, "the time is missing; send timestamp, or day, hr"),
+        ({"timestamp": None, "hr": 7}, None, "day is missing; send timestamp, or day, hr"),
     ],
 )
 def test_a_row_that_cannot_be_taken_is_named_with_its_column(
-    shared: Running, changes: dict[str, Any], column: str, message: str
+    shared: Running, changes: dict[str, Any], column: str | None, message: str
 ) -> None:
     before = len(shared.logged())
 
@@ -217,7 +212,7 @@ def test_a_row_that_cannot_be_taken_is_named_with_its_column(
     assert len(shared.logged()) == before
 
 
-def test_a_feature_that_was_left_out_is_named(shared: Running) -> None:
+def test_a_column_that_was_left_out_is_named(shared: Running) -> None:
     without = {name: value for name, value in row().items() if name != "temp"}
 
     response = shared.predict(without)
@@ -259,7 +254,7 @@ def test_bodies_that_are_no_rows_are_refused_in_few_words(
 
 
 def test_of_a_key_that_stands_twice_the_last_counts(shared: Running) -> None:
-    text = json.dumps({"rows": [row()]}).replace('"hr": 7', '"hr": 99, "hr": 7')
+    text = json.dumps({"rows": [row()]}).replace('"temp": 12.5', '"temp": 99, "temp": 12.5')
 
     response = shared.client.post("/predict", content=text, headers=JSON)
 
@@ -340,11 +335,15 @@ def test_the_page_and_its_example_belong_to_the_model_that_answers(
         ]
         for document in (first, second)
     )
-    assert len(stale["rows"][0]) == 9
-    assert len(example["rows"][0]) == 6
-    assert running.client.post("/predict", json=stale).status_code == 422
-    answer = running.client.post("/predict", json=example)
-    assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
+    # Raw rows are the same for every model; what is made of them is its own business.
+    assert [list(row) for row in example["rows"]] == [["timestamp", "temp", "holiday"]] * 2
+    for body in (stale, example):
+        answer = running.client.post("/predict", json=body)
+        assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
+    descriptions = [document["info"]["description"] for document in (first, second)]
+    assert ["Model version 1." in descriptions[0], "Model version 2." in descriptions[1]] == [
+        True
+    ] * 2
     assert "openapi.json" in running.client.get("/docs").text
 
 

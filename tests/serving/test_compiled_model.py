@@ -14,12 +14,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.estimators import LinearThenBoostingRegressor
 from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 from regression_lifecycle.serving import compiled_trees
 from regression_lifecycle.serving.active_model import LoadedModel, RegisteredVersion
 from regression_lifecycle.serving.compiled_model import compile_model
-from regression_lifecycle.serving.request_validation import Row
 from tests.core.conftest import ROOT
 from tests.examples import EVERY_LIBRARY, LIBRARY_REGRESSORS
 from tests.serving.conftest import NUMBERS, make_observations, train
@@ -206,14 +206,17 @@ def test_what_would_predict_other_numbers_is_not_used(
     problem: Problem, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = train(problem)
-    model.estimator.steps[-1] = ("estimator", Sorted().fit(model.example, None))
+    model.estimator.steps[-1] = (
+        "estimator",
+        Sorted().fit(model.example[list(model.metadata.recipe.feature_names)], None),
+    )
 
     served = serve(model, problem)
 
     assert not served.is_compiled
     assert "version 7 is called as it is" in caplog.text
-    rows: list[Row] = served.example_rows(3)
-    assert served.predict(served.inputs.values(rows)).tolist() == [1.0, 1.0, 1.0]
+    values = model.example[list(served.inputs.names)].head(3).to_numpy().tolist()
+    assert served.predict(values).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_models_of_texts_are_called_as_they_are(problem: Problem) -> None:
@@ -227,7 +230,8 @@ def test_models_of_texts_are_called_as_they_are(problem: Problem) -> None:
     )
     served = serve(model, problem)
 
-    values = served.inputs.values([{"hr": 7.0, "sky": "rain"}, {"hr": 8.0, "sky": "clear"}])
+    rows = [{"hr": 7.0, "sky": "rain"}, {"hr": 8.0, "sky": "clear"}]
+    values = served.inputs.make(rows, RowHistory(problem, ())).values
 
     expected = model.predict(pd.DataFrame({"hr": [7.0, 8.0], "sky": ["rain", "clear"]}))
     assert not served.is_compiled

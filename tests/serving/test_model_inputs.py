@@ -1,9 +1,8 @@
-"""What is made of a row: features from its moment, and its name."""
+"""What is made of a raw row: features, and its name."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,83 +11,61 @@ import pytest
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.serving import model_inputs as inputs_module
 from regression_lifecycle.serving.model_inputs import ModelInputs, RowNames
 from tests.serving.conftest import CONTENT, NUMBERS, make_observations
 
 RECIPE = FeatureRecipe.model_validate({"features": NUMBERS})
-MADE = ("calendar_weekday", "hour_sin", "hour_cos", "day_index", "summer")
 
 
-def make_row(moment: str, **changes: Any) -> dict[str, Any]:
-    stamp = datetime.fromisoformat(moment)
-    return {
-        "timestamp": stamp,
-        "hr": 7.0,
-        "temp": None,
-        "holiday": 0.0,
-        "cnt_before": 3.0,
-        **changes,
-    }
-
-
-def test_what_is_left_out_is_what_the_pipelines_make(problem: Problem) -> None:
-    observations = make_observations(problem).sample(frac=1.0, random_state=0)
+def test_features_are_what_the_pipelines_make(problem: Problem) -> None:
+    observations = make_observations(problem)
     table = build_features(observations, problem, RECIPE)
-    sent = ["timestamp", "hr", "temp", "holiday", "cnt_before"]
+    history = RowHistory(problem, RECIPE.columns_read)
+    history.replace_table(observations)
+    sent = ["timestamp", "hr", "temp", "holiday"]
     rows = [
         {**record, "timestamp": record["timestamp"].to_pydatetime()}
-        for record in table[sent].to_dict("records")
+        for record in table[sent].sample(frac=1.0, random_state=0).to_dict("records")
     ]
     inputs = ModelInputs(RECIPE, problem)
 
-    found = inputs.table(inputs.values(rows))
+    made = inputs.make(rows, history)
 
+    found = inputs.table(made.values).assign(timestamp=[row["timestamp"] for row in rows])
+    found = found.sort_values("timestamp", ignore_index=True)
     expected = table[list(RECIPE.feature_names)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, expected)
+    pd.testing.assert_frame_equal(found[list(expected)], expected)
+    assert [
+        row["timestamp"].day for row, lacks in zip(rows, made.lacking, strict=True) if lacks
+    ] == ([1] * 24)
 
 
-def test_what_is_sent_is_taken_as_it_is(problem: Problem) -> None:
-    inputs = ModelInputs(RECIPE, problem)
+def test_rows_of_one_key_are_each_made_of_their_own_values(problem: Problem) -> None:
+    day = {"kind": "day", "name": "temp_day", "column": "temp"}
+    recipe = FeatureRecipe.model_validate({"features": [day]})
+    moment = datetime.fromisoformat("2021-03-09 07:00")
+    other = {"timestamp": moment.replace(hour=8), "temp": 2.0}
+    rows = [other, *({"timestamp": moment, "temp": temp} for temp in (4.0, 6.0))]
 
-    values = inputs.values([make_row("2021-03-09 07:00", summer=1.0), make_row("2021-03-09 07:00")])
+    made = ModelInputs(recipe, problem).make(rows, RowHistory(problem, ["temp"]))
 
-    column = list(RECIPE.feature_names).index("summer")
-    assert [row[column] for row in values] == [1.0, 0.0]
-
-
-def test_rows_without_a_moment_bring_everything(problem: Problem) -> None:
-    inputs = ModelInputs(RECIPE, problem)
-    complete = {**make_row("2021-03-09 07:00"), "timestamp": None, **dict.fromkeys(MADE, 0.5)}
-    lacking = make_row("2021-03-09 07:00")
-
-    values = inputs.values([complete, lacking])
-
-    assert [value for value in values[0] if value == 0.5] == [0.5] * 5
-    assert None not in values[1][3:]
+    assert made.values[1:] == [[3.0], [4.0]]
 
 
-def test_moments_are_remembered_and_forgotten(
-    problem: Problem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-    real = inputs_module.build_features
-    monkeypatch.setattr(
-        inputs_module, "build_features", lambda *a: (calls.append(len(a[0])), real(*a))[1]
-    )
-    monkeypatch.setattr(inputs_module, "REMEMBERED_MOMENTS", 3)
-    inputs = ModelInputs(RECIPE, problem)
-    rows = [make_row(f"2021-03-09 0{hour}:00") for hour in range(5)]
+def test_what_comes_after_the_fact_is_not_the_rows_own_to_say(problem: Problem) -> None:
+    recipe = FeatureRecipe.model_validate({"features": [NUMBERS[-1]]})
+    moment = datetime.fromisoformat("2021-03-09 07:00")
+    rows = [
+        {"timestamp": moment.replace(day=8), "cnt": 5.0},
+        {"timestamp": moment, "cnt": 6.0},
+    ]
 
-    first = inputs.values(rows[:3])
-    again = inputs.values(rows[:3])
-    inputs.values(rows[3:])
-    inputs.values(rows)
-    last = inputs.values(rows[:3])
+    made = ModelInputs(recipe, problem).make(rows, RowHistory(problem, ["cnt"]))
 
-    assert first == again == last
-    assert calls == [3, 2, 5]
+    assert made.values == [[None], [None]]
+    assert made.lacking[1] == {"cnt_before": ["cnt 1 day before"]}
 
 
 def test_missing_numbers_and_texts_become_what_the_model_was_fitted_on(problem: Problem) -> None:
@@ -97,7 +74,8 @@ def test_missing_numbers_and_texts_become_what_the_model_was_fitted_on(problem: 
     )
     inputs = ModelInputs(recipe, problem)
 
-    table = inputs.table(inputs.values([{"temp": None, "sky": "rain"}, {"temp": 1.0, "sky": None}]))
+    rows = [{"temp": None, "sky": "rain"}, {"temp": 1.0, "sky": None}]
+    table = inputs.table(inputs.make(rows, RowHistory(problem, ())).values)
 
     assert list(table.dtypes.astype(str)) == ["float64", "str"]
     assert table.isna().to_numpy().tolist() == [[True, False], [False, True]]

@@ -10,7 +10,7 @@ import pytest
 
 from regression_lifecycle.serving import active_model as deployed_module
 from regression_lifecycle.serving.active_model import LoadedModel
-from tests.serving.conftest import Models, Running, Start, row, wait_until
+from tests.serving.conftest import Models, Running, Start, at, row, wait_until
 
 
 class Gate:
@@ -68,12 +68,12 @@ def test_what_waits_is_predicted_in_one_call_and_sorted_out_again(
     running = start()
     first, _ = ask(running, [row()], waiting=False)
     assert gate.entered.wait(30)
-    others, more = ask(running, [row(hr=0)], [row(hr=1), row(hr=2)], [row(hr=3)])
+    others, more = ask(running, [at(0)], [at(1), at(2)], [at(3)])
     finish(gate, first + others)
 
     assert gate.batches == [1, 4]
     gate.batches.clear()
-    alone = [running.predict(row(hr=hour)).json()["predictions"][0] for hour in range(4)]
+    alone = [running.predict(at(hour)).json()["predictions"][0] for hour in range(4)]
     together = [p for n in range(3) for p in more[n].json()["predictions"]]
     assert together == alone
     assert len(set(running.logged()["request_id"])) == 8
@@ -128,7 +128,7 @@ def test_a_row_that_the_model_cannot_take_is_the_callers_own_mistake(
     )
     first, _ = ask(running, [row()], waiting=False)
     assert gate.entered.wait(30)
-    others, answers = ask(running, [row()], [row(), row(hr=13)], [row()])
+    others, answers = ask(running, [row()], [row(), at(13)], [row()])
     finish(gate, first + others)
 
     assert [answers[n].status_code for n in range(3)] == [200, 422, 200]

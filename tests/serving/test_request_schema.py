@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.serving.errors import RefusedError
 from regression_lifecycle.serving.model_inputs import RowNames
@@ -37,13 +38,21 @@ PROBLEM = Problem.model_validate(
 )
 FEATURES = ["zone", "shop", "open", "price"]
 RECIPE = FeatureRecipe.model_validate({"features": [{"kind": "columns", "names": FEATURES}]})
-READER = BodyReader("rows", row_fields(RECIPE, PROBLEM, enforce_bounds=True), 10)
+
+
+def reader_of(recipe: FeatureRecipe, problem: Problem) -> BodyReader:
+    fields = row_fields(recipe, problem, enforce_bounds=True)
+    finish = RowMoments(problem, needed=recipe.needs_moment).complete
+    return BodyReader({"rows": fields}, 10, finish=finish)
+
+
+READER = reader_of(RECIPE, PROBLEM)
 ROW: dict[str, Any] = {"zone": "001", "shop": "01", "open": True, "price": 1.5}
 
 
 def read(**changes: Any) -> dict[str, Any]:
     body = json.dumps({"rows": [ROW | changes]}).encode()
-    return READER.read(body)[0]
+    return READER.read(body)[1][0]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,8 @@ def read(**changes: Any) -> dict[str, Any]:
         ("open", True, 1.0),
         ("open", False, 0.0),
         ("open", 1, 1.0),
+        ("open", "yes", 1.0),
+        ("open", " False", 0.0),
         ("price", -999, None),
         ("price", None, None),
         ("id", 2**53 + 1, 2**53 + 1),
@@ -76,7 +87,7 @@ def test_a_value_is_taken_as_its_column_is_declared(column: str, sent: Any, take
         ("zone", True, "must be text: in quotes"),
         ("shop", "001", "'01' or '1'"),
         ("shop", " ", "is missing"),
-        ("open", "yes", "valid number"),
+        ("open", "perhaps", "valid number"),
         ("open", 2, "allowed: 0, 1"),
         ("price", True, "valid number"),
         ("price", "1,5", "valid number"),
@@ -101,7 +112,7 @@ def test_the_page_says_what_is_taken() -> None:
     row = READER.json_schema["properties"]["rows"]["items"]["properties"]
     assert row["open"]["type"] == ["number", "boolean"]
     assert [part["type"] for part in row["zone"]["anyOf"]] == ["string", "null"]
-    assert list(label_fields(PROBLEM)) == ["id", "units"]
+    assert list(label_fields(PROBLEM)) == ["timestamp", "id", "day", "units"]
 
 
 def test_without_a_time_a_row_is_named_by_its_number() -> None:
@@ -110,11 +121,11 @@ def test_without_a_time_a_row_is_named_by_its_number() -> None:
         {"name": "parts", "target": "y", "timestamp": {"rows": True}, "columns": columns}
     )
     recipe = FeatureRecipe.model_validate({"features": [{"kind": "columns", "names": ["x"]}]})
-    reader = BodyReader("rows", row_fields(recipe, problem, enforce_bounds=True), 10)
+    reader = reader_of(recipe, problem)
 
     def moment(sent: Any) -> Any:
         body = json.dumps({"rows": [{"x": 1.0, "timestamp": sent}]}).encode()
-        return reader.read(body)[0]["timestamp"]
+        return reader.read(body)[1][0]["timestamp"]
 
     assert moment(90) == moment("1970-01-01 00:01:30") == datetime(1970, 1, 1, 0, 1, 30)
     assert moment(None) is None

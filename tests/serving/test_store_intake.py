@@ -11,7 +11,7 @@ import pytest
 from regression_lifecycle.adapters import database as database
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import LABELS
-from regression_lifecycle.serving import label_intake as labels_module
+from regression_lifecycle.serving import store_intake as labels_module
 from tests.serving.conftest import CONTENT, Models, Running, Start
 
 
@@ -46,14 +46,15 @@ def test_the_newest_word_counts_and_repeating_it_changes_nothing(
         (label(8, -1), "cnt", "greater than or equal to 0"),
         (label(8, 1.5), "cnt", "multiple of 1"),
         (label(8, None), "cnt", "valid number"),
-        ({"cnt": 3}, "timestamp", "is missing"),
+        ({"cnt": 3}, None, "the time is missing; send timestamp, or day, hr"),
         ({"timestamp": None, "cnt": 3}, "timestamp", "valid string"),
         ({"timestamp": "2021-02-30", "cnt": 3}, "timestamp", "not a moment"),
-        ({**label(8, 3), "hr": 3}, "hr", "unknown name"),
+        ({**label(8, 3), "hr": 3}, None, "but hr 3; correct one of them"),
+        ({**label(8, 3), "temp": 3}, "temp", "unknown name"),
     ],
 )
 def test_one_bad_label_refuses_the_request(
-    registry: Models, start: Start, bad: dict[str, Any], column: str, message: str
+    registry: Models, start: Start, bad: dict[str, Any], column: str | None, message: str
 ) -> None:
     running = start(wait=False)
 
