@@ -42,7 +42,7 @@ def test_a_label_that_came_by_http_is_looked_back_at_in_the_next_request(
     assert running.client.post("/labels", json={"labels": [label]}).status_code == 200
 
     assert lacking(running) == []
-    logged = running.logged()
+    logged = running.logged().sort_values("served_at")
     assert logged["features"].iloc[-1].count('"cnt_before":26.0') == 1
     assert logged["missing"].notna().tolist() == [True, False]
 
