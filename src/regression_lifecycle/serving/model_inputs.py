@@ -15,7 +15,6 @@ from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.feature import SingleRow
 from regression_lifecycle.core.features.row_history import (
     ONLY_SERIES,
-    NewRows,
     RequestRows,
     RowHistory,
 )
@@ -76,8 +75,7 @@ class ModelInputs:
         Returns:
             Their features.
         """
-        request = NewRows()
-        known = RequestRows(history, request)
+        request = RequestRows(history)
         places = []
         for number, row in enumerate(rows):
             # A row without a key is known to itself alone.
@@ -92,7 +90,7 @@ class ModelInputs:
                 if self.looked_up and len(request) < len(rows):
                     # Two rows of one key: each is made of its own values.
                     request.add(key, series, moment, self._known_of(row))
-                single = SingleRow(row, moment, series, known, self._problem)
+                single = SingleRow(row, moment, series, request, self._problem)
                 values.append([v for feature in self._features for v in feature.of_row(single)])
                 lacking.append(single.lacking)
         return Inputs(values, lacking)

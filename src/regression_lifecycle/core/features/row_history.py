@@ -250,16 +250,36 @@ class RowHistory:
         return dict(zip(names[start:stop].tolist(), values.tolist(), strict=True))
 
 
-@dataclass(frozen=True)
 class RequestRows:
     """Known rows with those of one request laid over them."""
 
-    history: RowHistory
-    rows: NewRows
+    def __init__(self, history: RowHistory) -> None:
+        """Begin a request without a row.
+
+        Args:
+            history: What is known beside it.
+        """
+        self._history = history
+        self._rows = NewRows()
+        # The rows of a day ask for the same day.
+        self._found: dict[tuple[str, str, datetime, datetime], list[float]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of keys of the request."""
+        return len(self._rows)
+
+    def add(self, key: str, series: str, moment: datetime, row: Row) -> None:
+        """Add a row of the request; see :meth:`NewRows.add`."""
+        self._rows.add(key, series, moment, row)
+        self._found = {}
 
     def values(self, column: str, series: str, start: datetime, end: datetime) -> list[float]:
         """Return the values of a column from ``start`` on and before ``end``, missing ones too."""
-        return self.history.overlaid((self.rows,), column, series, start, end)
+        asked = (column, series, start, end)
+        found = self._found.get(asked)
+        if found is None:
+            found = self._found[asked] = self._history.overlaid((self._rows,), *asked)
+        return found
 
 
 def _table_of(observations: pd.DataFrame, problem: Problem, columns: tuple[str, ...]) -> _Table:
