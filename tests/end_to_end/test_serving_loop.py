@@ -22,7 +22,7 @@ from kedro.framework.startup import bootstrap_project
 
 from regression_lifecycle.runtime.tick import EXIT_CODES, PROMOTED
 from tests.conftest import open_catalog, run_project
-from tests.loop import RAW, monitor, only_rules
+from tests.loop import RAW, monitor, only_rules, tick
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
@@ -183,7 +183,7 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
     )
 
     # The service follows the promotion, and the rollback, without a restart.
-    one = {"rows": [{"timestamp": "2011-03-19T08:00:00", **dict.fromkeys(FEATURES, 1)}]}
+    one = {"rows": [{"timestamp": "2011-03-19T01:00:00", **dict.fromkeys(FEATURES, 1)}]}
     wait_for(lambda: client.get("/model")["model_version"] == "2")
     promoted = client.post("/predict", one)
     assert promoted["model_version"] == "2"
@@ -200,3 +200,75 @@ def test_what_is_served_comes_back_with_its_labels_and_moves_the_champion(
     assert len(served) == sent + 2
     assert not served.duplicated(["request_id", "row_number"]).any()
     assert served["row_key"].value_counts().iloc[1:].max() == 1
+
+
+LOOKING_BACK = [
+    {"kind": "columns", "names": FEATURES},
+    {"kind": "calendar", "parts": ["weekday"]},
+    {"kind": "time_index", "name": "day_index", "origin": "2011-01-01", "unit": "1 day"},
+    {"kind": "day", "name": "temp_day", "column": "temp"},
+    {"kind": "day", "name": "rain_tomorrow", "column": "weathersit", "offset_days": 1},
+    {"kind": "lag", "name": "cnt_last_week", "column": "cnt", "ages": ["7 days"]},
+    {"kind": "lag", "name": "hum_before", "column": "hum", "ages": ["1 hour", "2 hours"]},
+]
+
+
+@pytest.fixture
+def looking_back(project: Path) -> Path:
+    """A champion whose features look at other rows."""
+    path = project / "conf/test/parameters.yml"
+    parameters = yaml.safe_load(path.read_text())
+    parameters["preprocessing"]["features"] = LOOKING_BACK
+    parameters["serving"] = PARAMS["serving"]
+    path.write_text(yaml.safe_dump(parameters))
+    raw = pd.read_csv(project / RAW)
+    stamp = pd.to_datetime(raw["dteday"])
+    raw[stamp < FIRST].to_csv(project / RAW, index=False)
+    tick(project, str(FIRST))
+    raw[stamp < LAST].to_csv(project / "later.csv", index=False)
+    return project
+
+
+def test_raw_rows_hour_by_hour_are_predicted_as_the_pipelines_would(looking_back: Path) -> None:
+    project = looking_back
+    hours = pd.read_csv(project / "later.csv")
+    hours = hours[pd.to_datetime(hours["dteday"]) >= FIRST].reset_index(drop=True)
+    rows = hours.drop(columns=["cnt", "casual", "registered", "instant"]).to_dict("records")
+    client = Client(project)
+    try:
+        # The plan of two days is known in advance, labels come a day late and out of order.
+        days = list(hours.groupby("dteday").groups.values())
+        ahead = [[rows[number] for number in numbers] for numbers in days]
+        answers = {}
+        client.post("/rows", {"rows": ahead[0]})
+        for day, numbers in enumerate(days):
+            if day + 1 < len(days):
+                client.post("/rows", {"rows": ahead[day + 1]})
+            for number in numbers:
+                answer = client.post("/predict", {"rows": [rows[number]]})
+                answers[number] = answer["predictions"][0]
+            late = hours.loc[numbers, ["dteday", "hr", "cnt"]].sample(frac=1, random_state=day)
+            client.post("/labels", {"labels": late.to_dict("records")})
+        wait_for(lambda: client.get("/health")["log"]["backlog_rows"] == 0)
+    finally:
+        client.process.kill()
+        client.process.wait()
+
+    # Later the table says the same of those hours, and scoring makes their features by joins.
+    (project / "later.csv").replace(project / RAW)
+    run_project(project, pipeline_names=["ingestion"])
+    moments = {"start": str(FIRST), "end": str(LAST)}
+    run_project(project, pipeline_names=["scoring"], params={"scoring": moments})
+    scored = pd.read_parquet(project / "data/test/07_model_output/scored/default/v1.parquet")
+    served = pd.DataFrame(answers.values(), index=list(answers))
+    assert len(scored) == len(served) == len(hours)
+    # What the table lacks (an hour of a day, the day after the last one) both do without.
+    difference = served["prediction"] - scored["prediction"].to_numpy()
+    assert difference.abs().max() < 1e-9
+    last = served["missing"].iloc[-1]
+    assert last == ["temp of the day: 23 of 24 rows", "weathersit of the day after"]
+    table = pd.read_csv(project / RAW)
+    moments = pd.to_datetime(table["dteday"]) + pd.to_timedelta(table["hr"], unit="h")
+    no_week_before = ~(moments - pd.Timedelta("7 days")).isin(moments)
+    lacks_label = served["missing"].map(lambda texts: "cnt 7 days before" in texts)
+    assert lacks_label.tolist() == no_week_before.tail(len(served)).tolist()

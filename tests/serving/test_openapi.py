@@ -54,7 +54,7 @@ def described(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-@pytest.mark.parametrize("path", ["/predict", "/labels"])
+@pytest.mark.parametrize("path", ["/predict", "/labels", "/rows"])
 def test_nothing_that_is_sent_breaks_the_service_or_its_description(
     described: Any, path: str, mode: GenerationMode
 ) -> None:
