@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,11 +17,12 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.row_history import RowHistory
+from regression_lifecycle.core.models.explanation import Explainer
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, FloatArray
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
 from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
-from regression_lifecycle.serving.model_inputs import ModelInputs
+from regression_lifecycle.serving.model_inputs import Inputs, ModelInputs
 from regression_lifecycle.serving.request_schema import belongs_elsewhere, key_fields, row_fields
 from regression_lifecycle.serving.request_validation import BodyReader, Row
 
@@ -71,6 +73,8 @@ class LoadedModel:
             elsewhere=belongs_elsewhere(problem),
         )
         self._problem = problem
+        self._explainer: Explainer | None = None
+        self._explaining = threading.Lock()
         self._sendable = (*problem.row_order, *problem.columns_known_in_advance)
         self._compiled = self._compile(problem)
 
@@ -143,6 +147,27 @@ class LoadedModel:
         if mistakes:
             raise RefusedError(422, mistakes)
         return rows
+
+    def explain(self, inputs: Inputs) -> tuple[float, list[dict[str, float]]]:
+        """Say what each raw column adds to predictions of the model alone.
+
+        Args:
+            inputs: Features of rows.
+
+        Returns:
+            What a prediction is before any column is known, and per row what each column adds.
+        """
+        with self._explaining:
+            if self._explainer is None:
+                self._explainer = Explainer(
+                    self.model.metadata.recipe,
+                    self._problem,
+                    self.model.example,
+                    lambda rows: self.model.predict(rows).to_numpy(),
+                )
+        found = self._explainer.explain(self.inputs.table(inputs.values))
+        rows: list[dict[str, float]] = found.to_dict("records")
+        return self._explainer.base, rows
 
     def predict(self, values: Sequence[Sequence[Any]]) -> FloatArray:
         """Predict rows.

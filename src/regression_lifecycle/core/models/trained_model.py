@@ -63,7 +63,8 @@ class TrainedModel:
     Attributes:
         estimator: Fitted scikit-learn Pipeline.
         metadata: Where it comes from.
-        example: A few rows of features with key and raw columns, for documentation.
+        example: Rows of features with key and raw columns, spread over the training set: what
+            documentation shows, and what explanations compare with.
         history: Recent observations, that features of later rows look back at; without a row
             where none does, or an older release made the model.
         location: Where a dataset found or put it (``model_uri``, ``version`` and the like), and

@@ -6,6 +6,7 @@ import logging
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import regression_lifecycle
@@ -20,7 +21,7 @@ from regression_lifecycle.core.models.trained_model import ModelMetadata, Traine
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.profiling.leaks import find_copies
 
-EXAMPLE_ROWS = 5
+EXAMPLE_ROWS = 64
 LOGGER = logging.getLogger(__name__)
 
 
@@ -135,7 +136,8 @@ def train(
     )
     known = [name for name in problem.columns_known_in_advance if name in training_set]
     names = dict.fromkeys([*problem.row_order, *features, *known])
-    example = training_set[[name for name in names if name in training_set]].tail(EXAMPLE_ROWS)
+    spread = np.unique(np.linspace(0, len(training_set) - 1, EXAMPLE_ROWS).astype(int))
+    example = training_set[[name for name in names if name in training_set]].iloc[spread]
     return TrainedModel(estimator, metadata, example.reset_index(drop=True))
 
 
