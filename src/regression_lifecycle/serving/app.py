@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 from regression_lifecycle import __version__
 from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
+from regression_lifecycle.serving.docs_page import add_docs
 from regression_lifecycle.serving.errors import RefusedError, overloaded
 from regression_lifecycle.serving.label_intake import LabelIntake
+from regression_lifecycle.serving.metrics import add_metrics
 from regression_lifecycle.serving.model_watcher import ModelWatcher
 from regression_lifecycle.serving.openapi import (
     REQUEST_ID,
@@ -50,12 +52,12 @@ class Service:
         serving, problem = configuration.serving, configuration.problem
         self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
         self.labels = LabelIntake(configuration.store_url, problem, serving.maximum_rows)
-        self.batching = PredictionQueue(
+        self.batching: PredictionQueue = PredictionQueue(
             Predictor(problem, configuration.adjustment, log_features=serving.log_features),
             self.log,
             serving,
         )
-        self.following = ModelWatcher(configuration)
+        self.following: ModelWatcher = ModelWatcher(configuration)
         self.is_ending = False
 
     def close(self) -> None:
@@ -148,8 +150,9 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(
         title=configuration.problem.name,
         version=__version__,
+        # FastAPI's own pages load their scripts from the network.
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
     if has_token:
@@ -247,6 +250,8 @@ def make_app(service: Service) -> FastAPI:
         headers = dict(error.headers or {})
         return refusal(RefusedError(error.status_code, str(error.detail), headers))
 
+    add_docs(app)
+    add_metrics(app, service, secured)
     return app
 
 

@@ -74,6 +74,7 @@ class PredictionQueue:
         self._parameters = parameters
         self._jobs: deque[_Job] = deque()
         self._waiting_rows = 0
+        self._predicted_rows = 0
         self._closing = False
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="predicting", daemon=True)
@@ -83,6 +84,11 @@ class PredictionQueue:
     def waiting_rows(self) -> int:
         """Rows that wait for the model."""
         return self._waiting_rows
+
+    @property
+    def predicted_rows(self) -> int:
+        """Rows that were answered since the start."""
+        return self._predicted_rows
 
     async def predict(self, deployed: ActiveModel, request_id: str, rows: list[Row]) -> Outcome:
         """Predict the rows of a request and log them.
@@ -175,6 +181,7 @@ class PredictionQueue:
         logged = self._log.append(records)
         if not logged and self._log.must_log:
             return overloaded("the prediction log takes no more rows")
+        self._predicted_rows += len(job.rows)
         return Outcome(answers, logged)
 
 

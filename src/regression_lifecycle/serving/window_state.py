@@ -1,0 +1,74 @@
+"""What monitoring said last of the model that answers, as the service passes it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from regression_lifecycle.adapters import database
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import WINDOW_HISTORY
+
+# More than the revisions of one window and the windows after it that wait for their labels.
+NEWEST_ROWS = 100
+
+
+@dataclass(frozen=True)
+class WindowState:
+    """The newest windows of one model version.
+
+    Attributes:
+        version: The version.
+        error: Error of the newest complete window, by the problem's error metric and in the
+            target's unit; None if there is none.
+        baseline_error: The same of the naive forecast.
+        coverage: Share of its rows inside the prediction interval.
+        end: Its end in seconds since 1970, where the table's local time is taken for UTC.
+        alarms: Rules that fired on the newest window, complete or not.
+    """
+
+    version: str
+    error: float | None = None
+    baseline_error: float | None = None
+    coverage: float | None = None
+    end: float | None = None
+    alarms: tuple[str, ...] = ()
+
+
+def read_window_state(url: str, problem: Problem, version: str) -> WindowState | None:
+    """Read the newest windows of a model version.
+
+    Args:
+        url: SQLAlchemy URL of the store.
+        problem: The contract, which names the error metric.
+        version: The version that answers.
+
+    Returns:
+        What they say; None if no window of it was looked at yet.
+
+    Raises:
+        Exception: If the store does not answer.
+    """
+    rows = database.read_newest(
+        url, WINDOW_HISTORY, NEWEST_ROWS, {"problem": problem.name, "model_version": version}
+    ).sort_values(["window_index", "revision"])
+    if rows.empty:
+        return None
+    fired = tuple(filter(None, str(rows["alarms"].fillna("").iloc[-1]).split(",")))
+    complete = rows[rows["status"] == "complete"]
+    if complete.empty:
+        return WindowState(version, alarms=fired)
+    last, metric = complete.iloc[-1], problem.error_metric
+    return WindowState(
+        version,
+        error=_known(last[metric]),
+        baseline_error=_known(last[f"baseline_{metric}"]),
+        coverage=_known(last["coverage"]),
+        end=last["end"].tz_localize("UTC").timestamp(),
+        alarms=fired,
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
