@@ -120,6 +120,11 @@ FIGURES: dict[str, Figure] = {
     "spool_refused_rows": Figure(
         "gauge", "Rows that the store will never take", lambda it: it.log.get("refused_rows")
     ),
+    "spool_lost_files_total": Figure(
+        "counter",
+        "How often the spool's file was deleted or replaced under the service",
+        lambda it: it.log.get("lost_files"),
+    ),
     "store_up": Figure(
         "gauge",
         "1 if the store was read and took predictions when it was last asked",
