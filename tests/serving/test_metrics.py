@@ -14,8 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from regression_lifecycle.adapters import database
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS, WINDOW_HISTORY
+from regression_lifecycle.serving import model_watcher
 from regression_lifecycle.serving.metrics import FIGURES, PREFIX
 from tests.serving.conftest import Client, Models, Running, Start, row, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _read_windows_at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_watcher, "WINDOWS_SECONDS", 0.0)
+
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -183,9 +190,13 @@ def test_windows_are_read_by_the_thread_and_never_for_a_scrape(
     def nobody(*_: Any, **__: Any) -> None:
         raise AssertionError("the store was asked")
 
+    monkeypatch.setattr(model_watcher, "WINDOWS_SECONDS", 3600.0)
     monkeypatch.setattr(database, "read_newest", nobody)
+    # Nor at every look, which come more often than windows.
+    running.service.following.look_at_store()
     monkeypatch.setattr(database, "read_rows", nobody)
 
+    assert value(scrape(running.client), "store_up") == 1
     assert value(scrape(running.client), "window_error", metric="rmse") == 11
 
 

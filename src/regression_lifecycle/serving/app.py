@@ -48,7 +48,7 @@ class Service:
         Raises:
             LifecycleError: If the log cannot be kept.
         """
-        self.configuration = configuration
+        self.configuration: ServiceConfiguration = configuration
         serving, problem = configuration.serving, configuration.problem
         self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
         self.labels = LabelIntake(configuration.store_url, problem, serving.maximum_rows)

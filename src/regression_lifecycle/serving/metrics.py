@@ -170,9 +170,14 @@ FIGURES: dict[str, Figure] = {
         "Share of its rows inside the prediction interval",
         lambda it: it.of_windows("coverage"),
     ),
+    "interval_level_ratio": Figure(
+        "gauge",
+        "Share that the prediction interval should hold",
+        lambda it: it.service.configuration.adjustment.interval.level,
+    ),
     "window_end_timestamp_seconds": Figure(
         "gauge",
-        "Its end, where the table's local time is taken for UTC",
+        "End of that window, where the table's local time is taken for UTC",
         lambda it: it.of_windows("end"),
     ),
     "window_alarms": Figure(

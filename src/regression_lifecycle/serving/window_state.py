@@ -50,8 +50,14 @@ def read_window_state(url: str, problem: Problem, version: str) -> WindowState |
     Raises:
         Exception: If the store does not answer.
     """
+    metric = problem.error_metric
+    figures = (metric, f"baseline_{metric}", "coverage", "end", "status", "alarms")
     rows = database.read_newest(
-        url, WINDOW_HISTORY, NEWEST_ROWS, {"problem": problem.name, "model_version": version}
+        url,
+        WINDOW_HISTORY,
+        NEWEST_ROWS,
+        {"problem": problem.name, "model_version": version},
+        (*WINDOW_HISTORY.key, "window_index", *figures),
     ).sort_values(["window_index", "revision"])
     if rows.empty:
         return None
@@ -59,7 +65,7 @@ def read_window_state(url: str, problem: Problem, version: str) -> WindowState |
     complete = rows[rows["status"] == "complete"]
     if complete.empty:
         return WindowState(version, alarms=fired)
-    last, metric = complete.iloc[-1], problem.error_metric
+    last = complete.iloc[-1]
     return WindowState(
         version,
         error=_known(last[metric]),
