@@ -89,6 +89,10 @@ class Figure:
     read: Callable[[ServiceState], Value]
     label: str = ""
 
+    def sample_name(self, name: str) -> str:
+        """Return a name as Prometheus stores it."""
+        return f"{name}_info" if self.kind == "info" else name
+
 
 # A figure more is a line more; ``make tables`` brings it into the docs.
 FIGURES: dict[str, Figure] = {
@@ -324,8 +328,7 @@ class _Figures(Collector):
             for text, value in values.items():
                 if value is not None:
                     labels = {**problem, **({figure.label: text} if figure.label else {})}
-                    suffix = {"counter": "_total", "info": "_info"}.get(figure.kind, "")
-                    family.add_sample(family.name + suffix, labels, float(value))
+                    family.add_sample(PREFIX + figure.sample_name(name), labels, float(value))
             yield family
 
 
