@@ -314,7 +314,12 @@ def test_who_sends_too_slowly_is_turned_away(
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/predict", 405), ("POST", "/ready", 405), ("GET", "/", 404), ("GET", "/model/", 404)],
+    [
+        ("GET", "/predict", 405),
+        ("POST", "/ready", 405),
+        ("GET", "/nothing", 404),
+        ("GET", "/model/", 404),
+    ],
 )
 def test_other_paths_and_methods_are_refused_in_the_same_form(
     shared: Running, method: str, path: str, status: int
@@ -381,7 +386,7 @@ def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_pat
 def test_a_token_is_asked_for_everywhere_but_for_health(registry: Models, start: Start) -> None:
     running = start(token="s3cret")
 
-    for path in ("/model", "/openapi.json", "/docs", "/nothing"):
+    for path in ("/", "/model", "/metrics", "/openapi.json", "/docs", "/nothing"):
         for given in ({}, {"Authorization": "Bearer s3cre"}, {"Authorization": "s3cret"}):
             refused = running.client.get(path, headers=given)
             assert refused.status_code == 401, path

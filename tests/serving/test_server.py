@@ -10,45 +10,15 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
-import uvicorn
 
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
-from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.serving import server as server_module
-from regression_lifecycle.serving.app import Service, make_app
 from regression_lifecycle.serving.model_watcher import ModelWatcher
-from regression_lifecycle.serving.server import AnnouncingServer, address_of, listening
-from tests.serving.conftest import Models, end, make_configuration, wait_until
-
-Begin = Callable[[], tuple[Service, str, list[str]]]
-
-
-@pytest.fixture
-def begin(problem: Problem, tmp_path: Path) -> Iterator[Begin]:
-    """Starts one server in a thread; gives its service, its address and what it says."""
-    running: list[tuple[AnnouncingServer, threading.Thread, Service]] = []
-    with listening("127.0.0.1", 0) as listener:
-
-        def start() -> tuple[Service, str, list[str]]:
-            service = Service(make_configuration(problem, tmp_path))
-            said: list[str] = []
-            config = uvicorn.Config(make_app(service), log_config=None)
-            server = AnnouncingServer(config, service, address_of(listener), said.append)
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            running.append((server, thread, service))
-            return service, address_of(listener), said
-
-        yield start
-        for server, thread, service in running:
-            server.should_exit = True
-            thread.join(60)
-            end(service)
+from tests.serving.conftest import Begin, Models, wait_until
 
 
 def test_who_comes_first_sees_the_example_of_the_model(

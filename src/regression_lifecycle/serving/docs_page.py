@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 # The package is taken for its files alone; they are those of swagger-ui-dist, byte by byte.
 _FILES = files("fastapi_offline") / "static"
-_FOLDER = "/docs/static"
+# Relative, like all addresses here: a proxy may show the service below another path.
+_FOLDER = "docs/static"
 
 
 def add_docs(app: FastAPI) -> None:
@@ -20,20 +21,18 @@ def add_docs(app: FastAPI) -> None:
     Args:
         app: An application without a page of FastAPI's own.
     """
-    app.mount(_FOLDER, StaticFiles(directory=str(_FILES)))
+    app.mount(f"/{_FOLDER}", StaticFiles(directory=str(_FILES)))
 
     @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> Response:
-        # Behind a proxy the service may stand below another path.
-        root = request.scope.get("root_path", "").rstrip("/")
+    async def docs() -> Response:
         return get_swagger_ui_html(
-            openapi_url=f"{root}{app.openapi_url}",
+            openapi_url="openapi.json",
             title=app.title,
-            swagger_js_url=f"{root}{_FOLDER}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{_FOLDER}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{_FOLDER}/favicon.png",
+            swagger_js_url=f"{_FOLDER}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_FOLDER}/swagger-ui.css",
+            swagger_favicon_url=f"{_FOLDER}/favicon.png",
         )
 
     @app.get("/", include_in_schema=False)
-    async def home(request: Request) -> Response:
-        return RedirectResponse(f"{request.scope.get('root_path', '').rstrip('/')}/docs")
+    async def home() -> Response:
+        return RedirectResponse("docs")

@@ -181,7 +181,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "window_end_timestamp_seconds": Figure(
         "gauge",
-        "End of that window, where the table's local time is taken for UTC",
+        "End of the newest complete window, where the table's local time is taken for UTC",
         lambda it: it.of_windows("end"),
     ),
     "window_alarms": Figure(
