@@ -27,7 +27,8 @@ from regression_lifecycle.core.metrics import METRICS
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.runtime.json_schema import attribute_meaning, model_meaning
-from regression_lifecycle.serving.metrics import FIGURES, PREFIX
+from regression_lifecycle.serving.figures import FIGURES
+from regression_lifecycle.serving.metrics import PREFIX
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)

@@ -19,7 +19,8 @@ import yaml
 from regression_lifecycle.cli import cli
 from regression_lifecycle.core.errors import LockedError
 from regression_lifecycle.runtime.tick import EXIT_CODES
-from regression_lifecycle.serving.metrics import FIGURES, PREFIX
+from regression_lifecycle.serving.figures import FIGURES
+from regression_lifecycle.serving.metrics import PREFIX
 from tests.conftest import ROOT
 from tests.shipped import open_loader
 

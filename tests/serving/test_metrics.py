@@ -15,7 +15,8 @@ from regression_lifecycle.adapters import database
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS, WINDOW_HISTORY
 from regression_lifecycle.serving import model_watcher
-from regression_lifecycle.serving.metrics import FIGURES, PREFIX
+from regression_lifecycle.serving.figures import FIGURES
+from regression_lifecycle.serving.metrics import PREFIX
 from tests.serving.conftest import Client, Models, Running, Start, row, wait_until
 
 
