@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from regression_lifecycle.adapters import database
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS, WINDOW_HISTORY
-from regression_lifecycle.serving import model_watcher
+from regression_lifecycle.serving import window_state
 from regression_lifecycle.serving.figures import FIGURES
 from regression_lifecycle.serving.metrics import PREFIX
 from tests.serving.conftest import Client, Models, Running, Start, row, wait_until
@@ -22,7 +22,7 @@ from tests.serving.conftest import Client, Models, Running, Start, row, wait_unt
 
 @pytest.fixture(autouse=True)
 def _read_windows_at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_watcher, "WINDOWS_SECONDS", 0.0)
+    monkeypatch.setattr(window_state, "PAUSE_SECONDS", 0.0)
 
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -191,7 +191,7 @@ def test_windows_are_read_by_the_thread_and_never_for_a_scrape(
     def nobody(*_: Any, **__: Any) -> None:
         raise AssertionError("the store was asked")
 
-    monkeypatch.setattr(model_watcher, "WINDOWS_SECONDS", 3600.0)
+    monkeypatch.setattr(window_state, "PAUSE_SECONDS", 3600.0)
     monkeypatch.setattr(database, "read_newest", nobody)
     # Nor at every look, which come more often than windows.
     running.service.following.look_at_store()

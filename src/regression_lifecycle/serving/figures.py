@@ -33,7 +33,7 @@ class ServiceState:
     @property
     def windows(self) -> WindowState | None:
         """What monitoring said of the model that answers."""
-        known, deployed = self.service.following.windows, self.deployed
+        known, deployed = self.service.following.windows.state, self.deployed
         if known is None or deployed is None or known.version != deployed.model.version:
             return None
         return known

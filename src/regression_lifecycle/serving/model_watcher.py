@@ -22,7 +22,7 @@ from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import shorten
 from regression_lifecycle.serving.store_writer import StoreWriter
-from regression_lifecycle.serving.window_state import WindowState, read_window_state
+from regression_lifecycle.serving.window_state import WindowReader
 
 LOGGER = logging.getLogger(__name__)
 UNASKED, UP = "unknown: not asked yet", "up"
@@ -30,8 +30,6 @@ UNASKED, UP = "unknown: not asked yet", "up"
 FIRST_WORD_SECONDS = 10.0
 # A version that was refused is looked at again; somebody may have restored its files.
 SECOND_LOOK_SECONDS = 30.0
-# A tick adds a window now and then; that they are told soon after is enough.
-WINDOWS_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,7 @@ class ModelWatcher:
         self._stop = threading.Event()
         self._decisions: tuple[str, list[dict[str, Any]]] | None = None
         self.deployed: ActiveModel | None = None
-        self.windows: WindowState | None = None
-        # Version whose windows were read, and when, in seconds of the monotonic clock.
-        self._windows_read = ("", 0.0)
+        self.windows = WindowReader(configuration.store_url, configuration.problem)
         self.refused: Refused | None = None
         self.registry_state = UNASKED
         self.store_state = UNASKED
@@ -221,19 +217,11 @@ class ModelWatcher:
                     _moves_to(ledger, source.problem.name, model.version),
                 )
             if model is not None:
-                self._look_at_windows(model.version)
+                self.windows.look(model.version)
         except Exception as error:  # what was known last goes on
             self._store_is(f"down: {self._writer.reason(error)}")
         finally:
             self._store_answered.set()
-
-    def _look_at_windows(self, version: str) -> None:
-        now, (known, read_at) = time.monotonic(), self._windows_read
-        if known == version and now - read_at < WINDOWS_SECONDS:
-            return
-        source = self._configuration
-        self.windows = read_window_state(source.store_url, source.problem, version)
-        self._windows_read = (version, now)
 
     def _publish(
         self, model: LoadedModel | None = None, adjustments: pd.DataFrame | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +13,8 @@ from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 
 # More than the revisions of one window and the windows after it that wait for their labels.
 NEWEST_ROWS = 100
+# A tick adds a window now and then; that it is told soon after is enough.
+PAUSE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,41 @@ class WindowState:
     coverage: float | None = None
     end: float | None = None
     alarms: tuple[str, ...] = ()
+
+
+class WindowReader:
+    """Keeps what was read last; a thread looks as often as it likes.
+
+    Attributes:
+        state: What the newest windows said; None if there was none of the version.
+    """
+
+    def __init__(self, url: str, problem: Problem) -> None:
+        """Know where the windows are.
+
+        Args:
+            url: SQLAlchemy URL of the store.
+            problem: The contract.
+        """
+        self._url = url
+        self._problem = problem
+        # Version that was asked for, and when, in seconds of the monotonic clock.
+        self._read = ("", 0.0)
+        self.state: WindowState | None = None
+
+    def look(self, version: str) -> None:
+        """Read the windows of a version, unless that was done a moment ago.
+
+        Args:
+            version: The version that answers.
+
+        Raises:
+            Exception: If the store does not answer.
+        """
+        now, (known, read_at) = time.monotonic(), self._read
+        if known != version or now - read_at >= PAUSE_SECONDS:
+            self.state = read_window_state(self._url, self._problem, version)
+            self._read = (version, now)
 
 
 def read_window_state(url: str, problem: Problem, version: str) -> WindowState | None:
