@@ -27,6 +27,8 @@ from regression_lifecycle.core.metrics import METRICS
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.runtime.json_schema import attribute_meaning, model_meaning
+from regression_lifecycle.serving.figures import FIGURES
+from regression_lifecycle.serving.metrics import PREFIX
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
@@ -48,6 +50,15 @@ def metrics() -> Iterator[str]:
         unit = "the target's" if metric.unit == "target" else ""
         meaning = metric.meaning.rstrip(".")
         yield f"| `{name}` | {meaning} | {unit} | {metric.best:g} | {metric.undefined} |"
+
+
+def figures() -> Iterator[str]:
+    """Write the table of what the service tells Prometheus."""
+    yield f"| `{PREFIX}...` | kind | label | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for name, figure in FIGURES.items():
+        label = f"`{figure.label}`" if figure.label else ""
+        yield f"| `{figure.sample_name(name)}` | {figure.kind} | {label} | {figure.meaning} |"
 
 
 def variants(family: type[Variant]) -> Iterator[str]:
@@ -72,6 +83,7 @@ def variants(family: type[Variant]) -> Iterator[str]:
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "metrics": metrics,
+    "figures": figures,
     "rules": lambda: variants(PolicyRule),
     "features": lambda: variants(Feature),
     "channels": lambda: variants(AlertChannel),

@@ -19,6 +19,8 @@ import yaml
 from regression_lifecycle.cli import cli
 from regression_lifecycle.core.errors import LockedError
 from regression_lifecycle.runtime.tick import EXIT_CODES
+from regression_lifecycle.serving.figures import FIGURES
+from regression_lifecycle.serving.metrics import PREFIX
 from tests.conftest import ROOT
 from tests.shipped import open_loader
 
@@ -332,3 +334,30 @@ def test_cron_ticks_the_problem_that_is_named(
     subprocess.run([tmp_path / "deploy" / "tick.sh"], env={**inherited, **variables}, check=True)
 
     assert f"told tick --env={env}\n" in (tmp_path / "tick.log").read_text()
+
+
+def test_alert_rules_ask_for_what_the_service_tells() -> None:
+    seconds = [f"http_request_duration_seconds_{end}" for end in ("bucket", "count", "sum")]
+    told = {figure.sample_name(name) for name, figure in FIGURES.items()}
+    told |= {"http_requests_total", *seconds}
+    rules = [
+        rule
+        for group in yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
+        for rule in group["rules"]
+    ]
+
+    asked = re.findall(rf"{PREFIX}(\w+)", " ".join(rule["expr"] for rule in rules))
+
+    assert len(rules) >= 10
+    assert set(asked) <= told
+    assert all(rule["annotations"]["summary"] for rule in rules)
+
+
+def test_prometheus_knows_the_token_by_its_file_alone() -> None:
+    asked = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+
+    (job,) = asked["scrape_configs"]
+    assert job["authorization"] == {"credentials_file": "service.token"}
+    # What the rule for a service that is away asks for.
+    assert job["job_name"] == "regression_lifecycle"
+    assert "deploy/prometheus/service.token" in (ROOT / ".gitignore").read_text().splitlines()

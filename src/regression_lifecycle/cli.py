@@ -168,8 +168,8 @@ def serve(
 ) -> None:
     """Answer requests with the champion, log what was answered, and take labels.
 
-    It starts without a model, a registry or a store, says so under /ready, and goes on when they
-    are there. SIGTERM or Ctrl-C end it in order.
+    It starts without a model, a registry or a store, says what it waits for, here and under
+    /ready, and goes on when they are there. SIGTERM or Ctrl-C end it in order.
     """
     from regression_lifecycle.runtime.session import LifecycleSession
     from regression_lifecycle.serving.configuration import read_configuration
@@ -183,7 +183,7 @@ def serve(
         # What listens is imported only now: mistakes in the configuration are answered at once.
         from regression_lifecycle.serving.server import serve as listen
 
-        listen(configuration, lambda address: click.echo(f"Serving on {address}"))
+        listen(configuration, click.echo)
 
 
 @cli.command("new-table")

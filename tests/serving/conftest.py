@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
@@ -25,8 +27,10 @@ from regression_lifecycle.core.models.trained_model import ModelMetadata, Traine
 from regression_lifecycle.core.models.training import ModelSpec, make_pipeline
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
-from regression_lifecycle.serving.app import Service, make_app
+from regression_lifecycle.serving.app import make_app
 from regression_lifecycle.serving.configuration import ServiceConfiguration
+from regression_lifecycle.serving.server import AnnouncingServer, address_of, listening
+from regression_lifecycle.serving.service import Service
 from tests.tracking import tracking_store
 
 NAME = "tiny"
@@ -301,6 +305,32 @@ def start(problem: Problem, tmp_path: Path, portal: BlockingPortal) -> Iterator[
     yield begin
     for each in running:
         end(each.service)
+
+
+Begin = Callable[[], tuple[Service, str, list[str]]]
+
+
+@pytest.fixture
+def begin(problem: Problem, tmp_path: Path) -> Iterator[Begin]:
+    """Starts one server in a thread; gives its service, its address and what it says."""
+    running: list[tuple[AnnouncingServer, threading.Thread, Service]] = []
+    with listening("127.0.0.1", 0) as listener:
+
+        def start() -> tuple[Service, str, list[str]]:
+            service = Service(make_configuration(problem, tmp_path))
+            said: list[str] = []
+            config = uvicorn.Config(make_app(service), log_config=None)
+            server = AnnouncingServer(config, service, address_of(listener), said.append)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            running.append((server, thread, service))
+            return service, address_of(listener), said
+
+        yield start
+        for server, thread, service in running:
+            server.should_exit = True
+            thread.join(60)
+            end(service)
 
 
 def row(**changes: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +28,8 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     apply_adjustment,
 )
 from regression_lifecycle.serving import request_middleware as http_requests
-from regression_lifecycle.serving.app import Service, make_app
+from regression_lifecycle.serving.app import make_app
+from regression_lifecycle.serving.service import Service
 from tests.serving.conftest import (
     STAMP,
     Client,
@@ -309,7 +311,12 @@ def test_who_sends_too_slowly_is_turned_away(
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/predict", 405), ("POST", "/ready", 405), ("GET", "/", 404), ("GET", "/model/", 404)],
+    [
+        ("GET", "/predict", 405),
+        ("POST", "/ready", 405),
+        ("GET", "/nothing", 404),
+        ("GET", "/model/", 404),
+    ],
 )
 def test_other_paths_and_methods_are_refused_in_the_same_form(
     shared: Running, method: str, path: str, status: int
@@ -336,7 +343,7 @@ def test_the_page_and_its_example_belong_to_the_model_that_answers(
         for document in (first, second)
     )
     # Raw rows are the same for every model; what is made of them is its own business.
-    assert [list(row) for row in example["rows"]] == [["timestamp", "temp", "holiday"]] * 2
+    assert [list(row) for row in example["rows"]] == [["timestamp", "temp", "holiday"]]
     for body in (stale, example):
         answer = running.client.post("/predict", json=body)
         assert (answer.status_code, answer.json()["model_version"]) == (200, "2")
@@ -380,7 +387,7 @@ def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_pat
 def test_a_token_is_asked_for_everywhere_but_for_health(registry: Models, start: Start) -> None:
     running = start(token="s3cret")
 
-    for path in ("/model", "/openapi.json", "/docs", "/nothing"):
+    for path in ("/", "/model", "/metrics", "/openapi.json", "/docs", "/nothing"):
         for given in ({}, {"Authorization": "Bearer s3cre"}, {"Authorization": "s3cret"}):
             refused = running.client.get(path, headers=given)
             assert refused.status_code == 401, path
@@ -436,3 +443,50 @@ def test_a_service_that_ends_takes_what_it_had_and_no_more(registry: Models, sta
     labels = {"labels": [{"timestamp": STAMP, "cnt": 3}]}
     assert running.client.post("/labels", json=labels).status_code == 503
     assert len(running.logged()) == 1
+
+
+def test_contributions_add_up_to_what_was_served(registry: Models, start: Start) -> None:
+    running = start()
+    rows = [row(), row(timestamp="2021-03-09T23:00:00", temp=None)]
+
+    plain = running.client.post("/predict", json={"rows": rows}).json()
+    answer = running.client.post("/predict?explain=true", json={"rows": rows}).json()
+
+    assert "orders" in answer["explained_by"]
+    assert "explained_by" not in plain
+    for before, after in zip(plain["predictions"], answer["predictions"], strict=True):
+        parts = after.pop("contributions")
+        assert set(parts) == {"base", "hr", "temp", "holiday", "timestamp", "cnt"}
+        assert sum(parts.values()) == pytest.approx(after["prediction"])
+        assert after == before
+    # 23 o'clock is the busiest hour of this table.
+    assert parts["hr"] > 1
+
+
+def test_contributions_hold_the_level_and_the_bounds(registry: Models, start: Start) -> None:
+    running = start()
+    service = running.service
+    active = service.following.deployed
+    shifted = dataclasses.replace(active.adjustment, level_factor=2.0, level_shift=-1000.0)
+    service.following.deployed = dataclasses.replace(active, adjustment=shifted)
+
+    answer = running.client.post("/predict?explain=true", json={"rows": [row()]}).json()
+
+    (prediction,) = answer["predictions"]
+    assert prediction["prediction"] == 0
+    assert prediction["contributions"]["bounds"] > 0
+    assert sum(prediction["contributions"].values()) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("query", ["explain=maybe", "explian=true", "explain=true&explain=true"])
+def test_an_address_that_asks_for_something_else_is_refused(shared: Running, query: str) -> None:
+    response = shared.client.post(f"/predict?{query}", json={"rows": [row()]})
+    assert response.status_code == 422
+    assert "?explain=true" in details(response)[0]["message"]
+
+
+def test_many_rows_are_not_explained_at_once(registry: Models, start: Start) -> None:
+    running = start()
+    response = running.client.post("/predict?explain=true", json={"rows": [row()] * 101})
+    assert response.status_code == 422
+    assert "at most 100 rows" in details(response)[0]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -18,7 +19,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.serving.app import Service, make_app
+from regression_lifecycle.serving.app import make_app
+from regression_lifecycle.serving.service import Service
 from tests.serving.conftest import (
     Models,
     copy_registry,
@@ -52,30 +54,58 @@ def described(
     mlflow.set_tracking_uri(None)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-@pytest.mark.parametrize("path", ["/predict", "/labels", "/rows"])
-def test_nothing_that_is_sent_breaks_the_service_or_its_description(
-    described: Any, path: str, mode: GenerationMode
-) -> None:
-    statuses = []
+def ask_anything(operation: Any, mode: GenerationMode) -> set[int]:
+    """Ask all that the description allows, or what it forbids; every answer must keep to it."""
+    statuses = set()
 
     @SETTINGS
-    @hypothesis.given(case=described[path]["POST"].as_strategy(generation_mode=mode))
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         response = case.call()
-        statuses.append(response.status_code)
+        statuses.add(response.status_code)
         case.validate_response(response, checks=CHECKS)
-        # Nothing is away here, so nothing may fail either.
-        assert response.status_code < 500
 
     ask()
-
-    # What the description allows is taken now and then, what it forbids is never taken.
-    assert (200 in statuses) == (mode is GenerationMode.POSITIVE)
+    return statuses
 
 
-@pytest.mark.parametrize("path", ["/model", "/health", "/ready"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_nothing_that_is_sent_breaks_the_service_or_its_description(
+    described: Any, mode: GenerationMode
+) -> None:
+    # Whatever path is added is asked too.
+    operations = [found.ok() for found in described.get_all_operations()]
+    assert {"/predict", "/labels", "/rows", "/model", "/metrics"} <= {
+        each.path for each in operations
+    }
+    for operation in operations:
+        if mode is GenerationMode.NEGATIVE and not operation.body:
+            continue  # nothing can be wrong with it
+        statuses = ask_anything(operation, mode)
+
+        # Nothing is away here, so nothing may fail either.
+        assert max(statuses) < 500, operation.path
+        # What the description forbids is never taken; whether a time exists it cannot say.
+        if mode is GenerationMode.NEGATIVE:
+            assert 200 not in statuses, operation.path
+
+
+def test_the_examples_are_taken_as_they_stand_and_meet(described: Any) -> None:
+    for path in ("/rows", "/predict", "/labels"):
+        body = described[path]["POST"].definition.raw["requestBody"]["content"]
+        case = described[path]["POST"].Case(body=body["application/json"]["example"])
+        case.media_type = "application/json"
+
+        response = case.call()
+
+        assert response.status_code == 200, response.text
+        case.validate_response(response, checks=CHECKS)
+        ((_, (row,)),) = case.body.items()
+        assert row["timestamp"] == "2021-03-07T23:00:00"
+
+
+@pytest.mark.parametrize("path", ["/model", "/health", "/ready", "/metrics"])
 def test_what_is_told_has_the_form_that_is_described(described: Any, path: str) -> None:
     case = described[path]["GET"].Case()
 
@@ -83,3 +113,27 @@ def test_what_is_told_has_the_form_that_is_described(described: Any, path: str) 
 
     assert response.status_code == 200
     case.validate_response(response, checks=CHECKS)
+
+
+@pytest.mark.slow
+def test_a_service_without_anything_fails_in_no_other_way_than_described(
+    problem: Problem, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").write_text("")
+    store = f"sqlite:///{(tmp_path / 'a file' / 'lifecycle.db').as_posix()}"
+    mlflow.set_tracking_uri(f"sqlite:///{(tmp_path / 'a file' / 'mlflow.db').as_posix()}")
+    service = Service(make_configuration(problem, tmp_path, store_url=store))
+    wait_until(service.following.has_looked)
+    described = schemathesis.openapi.from_asgi("/openapi.json", make_app(service))
+
+    statuses = {
+        found.ok().path: ask_anything(found.ok(), GenerationMode.POSITIVE)
+        for found in described.get_all_operations()
+    }
+
+    end(service)
+    mlflow.set_tracking_uri(None)
+    away = {path for path, found in statuses.items() if 503 in found}
+    assert {"/model", "/ready"} <= away
+    assert not {"/health", "/metrics"} & away
+    assert {each for found in statuses.values() for each in found if each >= 500} == {503}

@@ -413,6 +413,25 @@ def test_a_disk_that_refuses_is_told_and_tried_again(
     assert log.append([row("a")])
 
 
+def test_a_spool_that_is_deleted_is_told_and_loses_nothing(
+    start: Start, url: str, path: Path, gate: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    log = start()
+    gate["error"] = database_down()
+    assert log.append([row("a")])
+    path.unlink()
+
+    assert log.append([row("b")])
+
+    told = log.status()
+    assert (told["lost_files"], told["backlog_rows"], told["accepts"]) == (1, 2, True)
+    assert f"{path} was deleted or replaced" in caplog.text
+    log.close(10)
+    gate["error"] = None
+    assert start().flush()
+    assert sorted(stored(url)) == ["a", "b"]
+
+
 BAD = {
     "no key": row("bad", request_id=None),
     "no number": row("bad", raw_prediction="much"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import threading
@@ -218,3 +219,104 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         Spool(file, 1.0, fsync=False)
     with pytest.raises(LifecycleError, match="name a local folder that can be written"):
         Spool(file / "spool.db", 1.0, fsync=False)
+
+
+@pytest.mark.parametrize("ends", [("",), ("", "-wal", "-shm"), ("", "-wal", "-shm", ".folder")])
+def test_a_file_that_is_deleted_is_begun_anew_with_all_that_waited(
+    opened: Open, tmp_path: Path, ends: tuple[str, ...]
+) -> None:
+    spool = opened()
+    folder = tmp_path / "folder"
+    spool.append(["a", "no row", "b"])
+    spool.done(list(spool.read(1)), {"set aside": "why"})
+    for end in ends:
+        if end == ".folder":
+            shutil.rmtree(folder)
+        else:
+            (folder / f"spool.db{end}").unlink(missing_ok=True)
+
+    assert spool.state().waiting_rows == 2
+    spool.append(["c"])
+
+    # What another process finds is what survives this one.
+    other = opened()
+    assert other.state() == spool.state()
+    assert (spool.state().refused_rows, spool.lost_files, other.lost_files) == (1, 1, 0)
+    assert read_all(other) == ["no row", "b", "c"]
+    assert not list(folder.glob("*.rescued"))
+
+
+def test_lines_are_not_done_that_have_got_the_numbers_of_others(
+    opened: Open, tmp_path: Path
+) -> None:
+    spool = opened()
+    spool.append(["a", "b"])
+    spool.done(list(spool.read(2)), {})
+    spool.append(["c"])
+    stored = spool.read(1)
+    (tmp_path / "folder" / "spool.db").unlink()
+    spool.append(["d"])
+
+    # As if they were still those of the old file.
+    spool.done(list(stored), {})
+
+    assert read_all(spool) == ["c", "d"]
+
+
+def _append_when_told(path: Path, pipe: Any) -> None:
+    spool = Spool(path, 1.0, fsync=False)
+    while (line := pipe.recv()) is not None:
+        spool.append([line])
+        pipe.send(spool.lost_files)
+
+
+def test_processes_that_share_a_deleted_file_meet_again_in_the_new_one(
+    opened: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "folder" / "spool.db"
+    here, there = FORK.Pipe()
+    process = FORK.Process(target=_append_when_told, args=(path, there))
+    process.start()
+    here.send("theirs")
+    assert here.recv() == 0
+    spool = opened()
+    spool.append(["ours"])
+
+    path.unlink()
+    spool.append(["ours, later"])
+    here.send("theirs, later")
+    assert here.recv() == 1
+    spool.append(["ours, last"])
+    here.send(None)
+    process.join()
+
+    assert process.exitcode == 0
+    # Each brings what it had; what comes twice the store takes once.
+    assert set(read_all(spool, 100)) == {
+        "theirs",
+        "ours",
+        "ours, later",
+        "theirs, later",
+        "ours, last",
+    }
+
+
+def test_what_waited_is_kept_while_no_new_file_can_be_begun(opened: Open, tmp_path: Path) -> None:
+    spool = opened()
+    path = tmp_path / "folder" / "spool.db"
+    spool.append(["a", "b"])
+    path.unlink()
+    path.mkdir()
+
+    for _ in range(2):
+        with pytest.raises(sqlite3.Error):
+            spool.append(["not kept"])
+        with pytest.raises(sqlite3.Error):
+            spool.state()
+    assert read_all(spool, 1) == ["a", "b"]
+    assert len(list(path.parent.glob("*.rescued"))) == 1
+
+    path.rmdir()
+    spool.append(["c"])
+    assert read_all(opened()) == ["c"]
+    assert not list(path.parent.glob("*.rescued"))

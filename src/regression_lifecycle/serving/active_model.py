@@ -97,28 +97,31 @@ class LoadedModel:
         example = self.model.example[list(self.inputs.names)].head(1).astype(object)
         self.predict(example.where(example.notna(), None).to_numpy().tolist())
 
-    def example_rows(self, count: int = 2) -> list[Row]:
-        """Return raw rows that may be sent as they are, and met by a label.
-
-        Args:
-            count: Most rows.
+    def example_row(self) -> Row:
+        """Return a minimal raw row that may be sent as it is, and met by :meth:`example_label`.
 
         Returns:
             Key and the columns that the model takes as they are; missing values are None.
         """
-        example = self.model.example
+        parts = {*self._problem.timestamp.raw_columns} - {*self._problem.key_columns}
         names = dict.fromkeys([*self._problem.row_order, *self.inputs.raw_names])
-        rows = example[[name for name in names if name in example]].tail(count).astype(object)
-        found: list[Row] = rows.where(rows.notna(), None).to_dict("records")
-        stamp = self._problem.timestamp.name
-        return [
-            {
-                name: value.isoformat() if isinstance(value, datetime) else value
-                for name, value in row.items()
-                if name == stamp or name not in self._problem.timestamp.raw_columns
-            }
-            for row in found
-        ]
+        return self._example([name for name in names if name not in parts])
+
+    def example_label(self) -> Row:
+        """Return a label of that row, the median of the training set."""
+        target = self.model.metadata.target_median
+        whole = self._problem.columns[self._problem.target].type != "float"
+        key = self._example(list(self._problem.row_order))
+        return {**key, self._problem.target: float(round(target)) if whole else target}
+
+    def _example(self, names: list[str]) -> Row:
+        example = self.model.example
+        row = example[[name for name in names if name in example]].tail(1).astype(object)
+        (values,) = row.where(row.notna(), None).to_dict("records")
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in values.items()
+        }
 
     def rows_of(self, keys: Sequence[Row], history: RowHistory) -> list[Row]:
         """Return the rows that were sent ahead of time.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -10,124 +9,28 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from regression_lifecycle import __version__
-from regression_lifecycle.serving.active_model import ActiveModel
-from regression_lifecycle.serving.configuration import ServiceConfiguration
-from regression_lifecycle.serving.errors import RefusedError, overloaded
-from regression_lifecycle.serving.model_watcher import ModelWatcher
+from regression_lifecycle.core.models.explanation import METHOD
+from regression_lifecycle.serving.docs_page import add_docs
+from regression_lifecycle.serving.errors import RefusedError
+from regression_lifecycle.serving.metrics import add_metrics
 from regression_lifecycle.serving.openapi import (
+    EXPLAIN,
     REQUEST_ID,
     IntakeAnswer,
     PredictionAnswer,
     describe,
     refusals,
 )
-from regression_lifecycle.serving.prediction_log import PredictionLog
-from regression_lifecycle.serving.prediction_queue import PredictionQueue
-from regression_lifecycle.serving.predictor import Predictor
 from regression_lifecycle.serving.request_middleware import (
     TokenCheck,
     json_response,
     read_body,
     refusal,
     request_id_of,
+    wants_explanation,
 )
-from regression_lifecycle.serving.store_intake import StoreIntake, known_row_intake, label_intake
-
-
-class Service:
-    """What stands behind the paths: model, queue, log and labels of one process."""
-
-    def __init__(self, configuration: ServiceConfiguration) -> None:
-        """Start all threads; nothing needs to be there yet but a disk for the log.
-
-        Args:
-            configuration: What the service is told.
-
-        Raises:
-            LifecycleError: If the log cannot be kept.
-        """
-        self.configuration = configuration
-        serving, problem = configuration.serving, configuration.problem
-        self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
-        self.batching = PredictionQueue(
-            Predictor(problem, configuration.adjustment, serving), self.log, serving
-        )
-        self.following = ModelWatcher(configuration)
-        place = (configuration.store_url, problem, serving.maximum_rows, self.following.known.look)
-        self.labels = label_intake(*place)
-        self.rows = known_row_intake(*place, enforce_bounds=serving.enforce_bounds)
-        self.is_ending = False
-
-    def close(self) -> None:
-        """Answer what waits, then give the log its time to reach the store."""
-        self.is_ending = True
-        seconds = self.configuration.serving.drain_seconds
-        self.following.close()
-        self.batching.close(seconds)
-        self.labels.close()
-        self.rows.close()
-        self.log.close(seconds)
-
-    def deployed(self) -> ActiveModel:
-        """Return what answers now.
-
-        Returns:
-            Model and adjustment; a request keeps what it was given.
-
-        Raises:
-            RefusedError: Status 503 with the reason if there is none.
-        """
-        found = self.following.deployed
-        if found is None:
-            raise overloaded(self.following.why_not() or "the model is being loaded")
-        return found
-
-    def why_not_ready(self) -> str | None:
-        """Return why a request would be refused now.
-
-        Returns:
-            The reason; None if it would be answered.
-        """
-        if self.is_ending:
-            return "the service is about to end"
-        why_not = self.following.why_not()
-        if why_not is None and self.log.must_log and not self.log.status()["accepts"]:
-            return "the prediction log takes no more rows"
-        return why_not
-
-    def describe_model(self) -> dict[str, Any]:
-        """Describe what answers, and how it came to its place.
-
-        Returns:
-            What ``/model`` shows.
-        """
-        deployed, following = self.deployed(), self.following
-        model, interval = deployed.model, self.configuration.adjustment.interval
-        metadata = model.model.metadata
-        decisions = following.decisions(model.version)
-        return {
-            "model_name": self.configuration.model_name,
-            "model_version": model.version,
-            "alias": self.configuration.alias,
-            "digest": model.digest,
-            "loaded_at": model.loaded_at.isoformat(timespec="seconds"),
-            "trained_from": metadata.trained_from.isoformat(),
-            "trained_until": metadata.trained_until.isoformat(),
-            "n_rows": metadata.n_rows,
-            "features": list(model.inputs.names),
-            "level_factor": deployed.adjustment.level_factor,
-            "level_shift": deployed.adjustment.level_shift,
-            "interval": {
-                "level": interval.level,
-                "scale": interval.scale,
-                "width": deployed.adjustment.interval_width,
-            },
-            "tags": dict(model.registered.tags),
-            "decisions": None if decisions is None else [_readable(row) for row in decisions],
-            "registry": following.registry_state,
-            "store": following.store_state,
-            "warnings": following.warnings(),
-        }
+from regression_lifecycle.serving.service import MOST_EXPLAINED, Service
+from regression_lifecycle.serving.store_intake import StoreIntake
 
 
 def make_app(service: Service) -> FastAPI:
@@ -149,8 +52,9 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(
         title=configuration.problem.name,
         version=__version__,
+        # FastAPI's own pages load their scripts from the network.
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
     )
     if has_token:
@@ -170,31 +74,31 @@ def make_app(service: Service) -> FastAPI:
         response_model=PredictionAnswer,
         responses=taking_rows,
         dependencies=secured,
-        openapi_extra={"parameters": [REQUEST_ID]},
+        openapi_extra={"parameters": [REQUEST_ID, EXPLAIN]},
     )
     async def predict(request: Request) -> Response:
         # Taken once: whatever is promoted from here on, this request sees one model.
         deployed = service.deployed()
-        request_id = request_id_of(request)
+        request_id, explain = request_id_of(request), wants_explanation(request)
         name, rows = deployed.model.reader.read(await read_body(request, maximum_bytes))
         if name == "keys":
             rows = deployed.model.rows_of(rows, deployed.history)
+        if explain and len(rows) > MOST_EXPLAINED:
+            raise RefusedError(422, f"at most {MOST_EXPLAINED} rows are explained in one request")
         outcome = await service.batching.predict(deployed, request_id, rows)
-        names = ("prediction", "lower", "upper")
-        return json_response(
-            {
-                "request_id": request_id,
-                "model_version": deployed.model.version,
-                "predictions": [
-                    {**dict(zip(names, values, strict=True)), "missing": missing}
-                    for values, missing in zip(
-                        outcome.answers.served, outcome.answers.missing, strict=True
-                    )
-                ],
-                "logged": outcome.logged,
-            },
-            headers={"X-Request-ID": request_id},
-        )
+        predictions = outcome.answers.as_dicts()
+        answer = {
+            "request_id": request_id,
+            "model_version": deployed.model.version,
+            "predictions": predictions,
+            "logged": outcome.logged,
+        }
+        if explain:
+            answer["explained_by"] = METHOD
+            found = await service.explain(deployed, outcome.answers)
+            for prediction, contributions in zip(predictions, found, strict=True):
+                prediction["contributions"] = contributions
+        return json_response(answer, headers={"X-Request-ID": request_id})
 
     @app.post(
         "/labels",
@@ -269,14 +173,6 @@ def make_app(service: Service) -> FastAPI:
         headers = dict(error.headers or {})
         return refusal(RefusedError(error.status_code, str(error.detail), headers))
 
+    add_docs(app)
+    add_metrics(app, service, secured)
     return app
-
-
-def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    """Unpack what the ledger keeps as JSON texts, and leave out what it does not say."""
-    packed = ("reasons", "metrics", "checks", "policy")
-    return {
-        name: json.loads(value) if name in packed else value
-        for name, value in row.items()
-        if value not in (None, "")
-    }

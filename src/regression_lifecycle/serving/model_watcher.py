@@ -24,6 +24,7 @@ from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import shorten
 from regression_lifecycle.serving.known_rows import KnownRowsReader
 from regression_lifecycle.serving.store_writer import StoreWriter
+from regression_lifecycle.serving.window_state import WindowReader
 
 LOGGER = logging.getLogger(__name__)
 UNASKED, UP = "unknown: not asked yet", "up"
@@ -69,9 +70,11 @@ class ModelWatcher:
         self._model: LoadedModel | None = None
         self._adjustments = ADJUSTMENTS.frame()
         self._store_answered = threading.Event()
+        self._registry_answered = threading.Event()
         self._stop = threading.Event()
         self._decisions: tuple[str, list[dict[str, Any]]] | None = None
         self.deployed: ActiveModel | None = None
+        self.windows = WindowReader(configuration.store_url, configuration.problem)
         self.refused: Refused | None = None
         self.registry_state = UNASKED
         self.store_state = UNASKED
@@ -82,6 +85,10 @@ class ModelWatcher:
         ]
         for thread in self._threads:
             thread.start()
+
+    def has_looked(self) -> bool:
+        """Return whether the first look at the registry is over, whatever it found."""
+        return self._registry_answered.is_set()
 
     def why_not(self) -> str | None:
         """Return why there is no model.
@@ -143,6 +150,12 @@ class ModelWatcher:
 
     def look_at_registry(self) -> None:
         """Look once for another version, and load it."""
+        try:
+            self._follow_alias()
+        finally:
+            self._registry_answered.set()
+
+    def _follow_alias(self) -> None:
         source = self._configuration
         try:
             found = (
@@ -213,6 +226,8 @@ class ModelWatcher:
                     model.version,
                     _moves_to(ledger, source.problem.name, model.version),
                 )
+            if model is not None:
+                self.windows.look(model.version)
         except Exception as error:  # what was known last goes on
             self._store_is(f"down: {self._writer.reason(error)}")
         finally:

@@ -25,6 +25,13 @@ REQUEST_ID: Json = {
     "Of several requests with one name the log keeps the first.",
     "schema": {"type": "string", "pattern": REQUEST_ID_PATTERN},
 }
+EXPLAIN: Json = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "description": "Whether the answer says what each raw column adds to the prediction.",
+    "schema": {"type": "boolean", "default": False},
+}
 _STATUSES = {
     400: "The body is no JSON.",
     401: "The token is missing or wrong.",
@@ -47,6 +54,12 @@ class Prediction(_Answer):
     lower: float | None = Field(description="null as long as none is known")
     upper: float | None = Field(description="null as long as none is known")
     missing: list[str] = Field(description="what the row's features looked for and did not find")
+    contributions: dict[str, float] = Field(
+        default={},
+        description="only if asked for: what each raw column adds to `base`, the mean "
+        "prediction of training rows; their sum is the prediction. `bounds` is what the bounds "
+        "of the target took away or added",
+    )
 
 
 class PredictionAnswer(_Answer):
@@ -56,6 +69,7 @@ class PredictionAnswer(_Answer):
     model_version: str
     predictions: list[Prediction]
     logged: bool = Field(description="whether the prediction log has the rows")
+    explained_by: str = Field(default="", description="how contributions were found, if asked for")
 
 
 class IntakeAnswer(_Answer):
@@ -110,15 +124,20 @@ def describe(
         description=f"{problem.description} {target} {version}".strip(),
         routes=app.routes,
     )
-    rows: Json = {"schema": {"type": "object"}}
+    schemas = {path: reader.json_schema for path, reader in readers.items()}
+    schemas["/predict"] = {"type": "object"} if model is None else model.reader.json_schema
+    examples: Json = {}
     if model is not None:
-        rows = {"schema": model.reader.json_schema, "example": {"rows": model.example_rows()}}
-    bodies = {"/predict": rows} | {
-        path: {"schema": reader.json_schema} for path, reader in readers.items()
-    }
-    for path, content in bodies.items():
+        row, label = model.example_row(), model.example_label()
+        examples = {
+            "/predict": {"rows": [row]},
+            "/rows": {"rows": [row]},
+            "/labels": {"labels": [label]},
+        }
+    for path, schema in schemas.items():
+        example = {"example": examples[path]} if path in examples else {}
         document["paths"][path]["post"]["requestBody"] = {
             "required": True,
-            "content": {"application/json": content},
+            "content": {"application/json": {"schema": schema, **example}},
         }
     return document

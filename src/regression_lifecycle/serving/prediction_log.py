@@ -98,8 +98,9 @@ class PredictionLog:
             ``enabled``; ``accepts``, whether the next rows will probably be kept; ``spool``,
             ``ok`` or why rows are not kept; ``store``, ``up``, ``unknown: ...`` or ``down: ...``;
             of the spool ``backlog_rows``, ``used_bytes``, ``oldest_seconds`` (how long the oldest
-            row has waited, None without one) and ``refused_rows``, rows that the store will never
-            take; ``unlogged_rows``, rows of this process that were not kept.
+            row has waited, None without one), ``refused_rows``, rows that the store will never
+            take, and ``lost_files``, how often its file was deleted or replaced under this
+            process; ``unlogged_rows``, rows of this process that were not kept.
         """
         spool, closing = self._spool, self._stop.is_set()
         if spool is None:
@@ -121,6 +122,7 @@ class PredictionLog:
             "used_bytes": state.used_bytes,
             "oldest_seconds": waits,
             "refused_rows": state.refused_rows,
+            "lost_files": spool.lost_files,
         }
 
     def flush(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -74,6 +74,8 @@ class PredictionQueue:
         self._parameters = parameters
         self._jobs: deque[_Job] = deque()
         self._waiting_rows = 0
+        self._predicted_rows = 0
+        self._missing_features: Counter[str] = Counter()
         self._closing = False
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="predicting", daemon=True)
@@ -83,6 +85,16 @@ class PredictionQueue:
     def waiting_rows(self) -> int:
         """Rows that wait for the model."""
         return self._waiting_rows
+
+    @property
+    def predicted_rows(self) -> int:
+        """Rows that were answered since the start."""
+        return self._predicted_rows
+
+    @property
+    def missing_features(self) -> dict[str, float]:
+        """How often a feature did not find all that it looked up, since the start."""
+        return dict(self._missing_features)
 
     async def predict(self, deployed: ActiveModel, request_id: str, rows: list[Row]) -> Outcome:
         """Predict the rows of a request and log them.
@@ -175,6 +187,9 @@ class PredictionQueue:
         logged = self._log.append(records)
         if not logged and self._log.must_log:
             return overloaded("the prediction log takes no more rows")
+        self._predicted_rows += len(job.rows)
+        for lacking in answers.inputs.lacking:
+            self._missing_features.update(lacking.keys())
         return Outcome(answers, logged)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,6 +45,13 @@ class Answers:
         return [
             list(dict.fromkeys(text for texts in lacking.values() for text in texts))
             for lacking in self.inputs.lacking
+        ]
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Return what callers see of each row."""
+        return [
+            {"prediction": prediction, "lower": lower, "upper": upper, "missing": missing}
+            for (prediction, lower, upper), missing in zip(self.served, self.missing, strict=True)
         ]
 
 
@@ -168,3 +176,26 @@ class Predictor:
             "features": to_json(features).decode(),
             "missing": to_json(missing).decode() if missing else None,
         }
+
+
+def explain(deployed: ActiveModel, answers: Answers) -> list[dict[str, float]]:
+    """Say what each raw column adds to predictions as they were served.
+
+    Args:
+        deployed: Model and adjustment.
+        answers: The predictions.
+
+    Returns:
+        Per row ``base``, each raw column, and ``bounds`` where the bounds of the target changed
+        the prediction; their sum is what was served.
+    """
+    base, rows = deployed.model.explain(answers.inputs)
+    factor, shift = deployed.adjustment.level_factor, deployed.adjustment.level_shift
+    found = []
+    for row, (served, _, _) in zip(rows, answers.served, strict=True):
+        parts = {"base": base * factor + shift, **{name: v * factor for name, v in row.items()}}
+        bounds = served - sum(parts.values())
+        if not math.isclose(bounds, 0, abs_tol=1e-9 * max(1.0, abs(served))):
+            parts["bounds"] = bounds
+        found.append(parts)
+    return found

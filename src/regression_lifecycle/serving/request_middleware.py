@@ -105,6 +105,22 @@ def request_id_of(request: Request) -> str:
     return given[0]
 
 
+def wants_explanation(request: Request) -> bool:
+    """Return whether the caller asks for contributions.
+
+    Args:
+        request: The request.
+
+    Raises:
+        RefusedError: Status 422 if the address says something else.
+    """
+    unknown = sorted(set(request.query_params) - {"explain"})
+    given = request.query_params.getlist("explain") or ["false"]
+    if unknown or given not in (["true"], ["false"]):
+        raise RefusedError(422, "the address may end in ?explain=true and in nothing else")
+    return given == ["true"]
+
+
 async def read_body(request: Request, maximum_bytes: int) -> bytes:
     """Read a body of JSON, and not a byte more than is allowed.
 

@@ -268,6 +268,11 @@ def test_the_newest_rows_are_read_without_the_others(url: str, clock: None) -> N
     assert list(read_newest(url, WINDOW_HISTORY, 2)["window"]) == ["w2", "w3"]
     assert list(read_newest(url, SAMPLE, 1)["name"]) == ["a"]
     assert read_newest(url, DRIFT_HISTORY, 5).empty
+    some = read_newest(
+        url, WINDOW_HISTORY, 5, {"window": ["w1", "w2"]}, (*WINDOW_HISTORY.key, "window_index")
+    )
+    assert list(some["window"]) == ["w1", "w2"]
+    assert list(some.columns) == [*WINDOW_HISTORY.key, "window_index"]
 
 
 def test_the_state_of_a_table_changes_with_every_write(url: str, clock: None) -> None:

@@ -104,20 +104,37 @@ def read_rows(
     return rows.sort_values(order, ignore_index=True) if order else rows
 
 
-def read_newest(url: str, table: HistoryTable, nrows: int) -> pd.DataFrame:
+def read_newest(
+    url: str,
+    table: HistoryTable,
+    nrows: int,
+    where: Mapping[str, Any] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Read the last rows of a table: those of the newest windows, or else those written last.
 
     Args:
         url: SQLAlchemy URL.
         table: The table.
         nrows: Most rows to read.
+        where: What they must have, as :func:`read_rows` takes it.
+        columns: Names of the columns to read, the key's and the one that tells the newest among
+            them; all if left out.
 
     Returns:
         Rows as :func:`read_rows` reads them, the newest one last.
     """
     by = "window_index" if "window_index" in table.columns else RECORDED_AT
-    found = select_columns(url, _sql_table(table), newest_first_by=by, limit=nrows)
-    return _frame(_stored(table), found).sort_values([by, *table.key], ignore_index=True)
+    stored = _stored(table)
+    found = select_columns(
+        url,
+        _sql_table(table),
+        _conditions(stored, where or {}),
+        columns,
+        newest_first_by=by,
+        limit=nrows,
+    )
+    return _frame(stored, found, columns).sort_values([by, *table.key], ignore_index=True)
 
 
 def history_state(url: str, table: HistoryTable) -> list[Any]:
