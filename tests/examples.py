@@ -134,7 +134,8 @@ def tiny_model(
         "target_median": 100.0,
     }
     known = ModelMetadata(**{**content, **metadata})
-    return TrainedModel(estimator, known, pd.DataFrame(), {"version": version})
+    example = pd.DataFrame({"temp": np.linspace(-1, 1, 20)})
+    return TrainedModel(estimator, known, example, {"version": version})
 
 
 def feature_rows(n_rows: int = 80) -> pd.DataFrame:

@@ -69,6 +69,16 @@ def test_every_row_since_the_training_gets_its_prediction() -> None:
     assert rows["lower"].isna().all()
 
 
+def test_what_columns_add_and_the_base_are_the_prediction() -> None:
+    rows = rows_of(run_of(explain=True))
+
+    added = rows.filter(like="contribution_")
+    assert "contribution_temp" in added
+    np.testing.assert_allclose(rows["base"] + added.sum(axis=1), rows["raw_prediction"])
+    np.testing.assert_allclose(rows["base"], 0, atol=1e-12)
+    assert "base" not in rows_of(run_of())
+
+
 def test_level_and_interval_are_those_of_the_moment_of_the_row() -> None:
     known = adjustments(
         ("3", "2021-03-04", 1.5, 10.0),

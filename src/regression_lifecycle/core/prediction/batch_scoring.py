@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from regression_lifecycle.core.errors import (
     ModelError,
 )
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
+from regression_lifecycle.core.models.explanation import Explainer
 from regression_lifecycle.core.models.trained_model import (
     TrainedModel,
     require_same_problem,
@@ -65,6 +67,7 @@ class ScoringParameters(StrictModel):
         maximum_gap: Longest gap that is believed between the table and the few rows at either end
             of it, as in ingestion; None believes every gap.
         judged: Whether monitoring judges the predictions as something that was served.
+        explain: Whether each prediction says what every raw column adds to it.
     """
 
     batch: str = Field("default", max_length=100)
@@ -74,6 +77,7 @@ class ScoringParameters(StrictModel):
     maximum_rejected_share: RejectedShare = 0.01
     maximum_gap: Duration | None = None
     judged: bool = True
+    explain: bool = False
 
     @field_validator("batch")
     @classmethod
@@ -101,7 +105,8 @@ class ScoredPiece(NamedTuple):
         batch: Name of the batch.
         rows: Timestamp, the rest of the key, ``raw_prediction``, ``level_factor``,
             ``level_shift``, ``prediction``, ``lower`` and ``upper`` in the target's unit,
-            sorted by time.
+            sorted by time; if asked for also ``base`` and ``contribution_<column>``, which add up
+            to ``raw_prediction``.
         rejected: Rows that cannot be used, as text, with ``raw_row`` and ``rejection_reason``.
     """
 
@@ -284,7 +289,25 @@ class ScoringRun:
         given = rows[list(self.problem.row_order)].assign(
             raw_prediction=raw, level_factor=levels[:, 0], level_shift=levels[:, 1]
         )
-        return pd.concat([given, pd.concat(parts, ignore_index=True)], axis="columns")
+        tables = [given, pd.concat(parts, ignore_index=True)]
+        if self.parameters.explain:
+            tables.append(self._explain(rows))
+        return pd.concat(tables, axis="columns")
+
+    def _explain(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Say what every raw column adds to the raw predictions."""
+        explainer = self._explainer
+        return explainer.explain(rows).add_prefix("contribution_").assign(base=explainer.base)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        champion = self.source.champion
+        return Explainer(
+            champion.metadata.recipe,
+            self.problem,
+            champion.example,
+            lambda features: champion.predict(features).to_numpy(),
+        )
 
 
 @dataclass
