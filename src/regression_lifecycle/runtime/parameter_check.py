@@ -33,6 +33,7 @@ from regression_lifecycle.core.features.parameters import PreprocessingParameter
 from regression_lifecycle.core.models.quantiles import check_quantile
 from regression_lifecycle.core.models.requirements import named_columns
 from regression_lifecycle.core.models.training import TrainingParameters, make_pipeline
+from regression_lifecycle.core.models.weights import weight_argument
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
@@ -291,6 +292,7 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(training, TrainingParameters):
         wrong = check_quantile(training.model, problem.quantile)
         found += [f"training.model: {wrong}"] if wrong else []
+        found += _of_weights(training, problem)
         found += _of_named_columns(training, features)
     found += _of_errors(models, problem)
     windows = models.get("windows")
@@ -301,6 +303,17 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(drift, DriftParameters):
         found += _unknown(drift.columns, ahead, "drift.columns", features)
     return found
+
+
+def _of_weights(training: TrainingParameters, problem: Problem) -> list[str]:
+    """Find an estimator that takes no weights where rows have some."""
+    if problem.weight_column is None:
+        return []
+    try:
+        weight_argument(make_pipeline(training.model))
+    except ConfigurationError as error:
+        return [f"training.model: {error}"]
+    return []
 
 
 def _of_named_columns(training: TrainingParameters, features: tuple[str, ...]) -> list[str]:
@@ -338,7 +351,9 @@ def _of_errors(models: Mapping[str, Any], problem: Problem) -> list[str]:
 
 def _carried(problem: Problem) -> dict[str, None]:
     """Columns that stay beside the features until the row is judged."""
-    return dict.fromkeys([*problem.key_columns, *problem.columns_known_in_advance, problem.target])
+    weight = [] if problem.weight_column is None else [problem.weight_column]
+    known = problem.columns_known_in_advance
+    return dict.fromkeys([*problem.key_columns, *known, *weight, problem.target])
 
 
 def _of_features(preprocessing: PreprocessingParameters, problem: Problem) -> list[str]:

@@ -31,8 +31,8 @@ def rows():
     )
 
 
-def test_figures_are_those_of_the_labelled_rows(rows):
-    figures = measure_rows(rows, "cnt")
+def test_figures_are_those_of_the_labelled_rows(rows, problem):
+    figures = measure_rows(rows, problem)
 
     expected = compute_metrics(rows["cnt"][:4], rows["prediction"][:4])
     assert {name: figures[name] for name in WINDOW_METRICS if name in expected} == {
@@ -45,27 +45,27 @@ def test_figures_are_those_of_the_labelled_rows(rows):
     assert figures["baseline_mae"] == pytest.approx(10 / 3)
 
 
-def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows):
-    figures = measure_rows(rows, "cnt")
+def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows, problem):
+    figures = measure_rows(rows, problem)
 
     assert figures["coverage"] == 1.0
     assert figures["interval_width"] == pytest.approx(18 / 3)
-    outside = measure_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), "cnt")
+    outside = measure_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), problem)
     assert outside["coverage"] == pytest.approx(2 / 3)
-    bare = measure_rows(rows.assign(lower=math.nan), "cnt")
+    bare = measure_rows(rows.assign(lower=math.nan), problem)
     assert math.isnan(bare["coverage"])
 
 
-def test_a_window_without_labels_has_no_figures(rows):
-    figures = measure_rows(rows.assign(cnt=math.nan), "cnt")
+def test_a_window_without_labels_has_no_figures(rows, problem):
+    figures = measure_rows(rows.assign(cnt=math.nan), problem)
 
-    sums = {"sum_target", "sum_absolute_target", "sum_prediction", "sum_raw_prediction"}
+    sums = {name for name in figures if name.startswith("sum_")}
     assert all(math.isnan(figures[name]) for name in figures if name not in sums)
     assert {figures[name] for name in sums} == {0.0}
 
 
-def test_segments_are_judged_by_value(rows):
-    table = measure_segments(rows, "cnt", ["hour", "sky"])
+def test_segments_are_judged_by_value(rows, problem):
+    table = measure_segments(rows, problem, ["hour", "sky"])
 
     assert table[["segment", "value", "n"]].values.tolist() == [
         ["hour", "0", 1],
@@ -77,21 +77,21 @@ def test_segments_are_judged_by_value(rows):
     eight = table.iloc[1]
     assert eight["rmse"] == pytest.approx(math.sqrt((4 + 0 + 400) / 3))
     assert eight["bias"] == pytest.approx(108 / 90 - 1)
-    assert measure_segments(rows, "cnt", []).empty
+    assert measure_segments(rows, problem, []).empty
 
 
-def test_the_worst_segment_needs_enough_rows(rows):
-    table = measure_segments(rows, "cnt", ["hour", "sky"])
+def test_the_worst_segment_needs_enough_rows(rows, problem):
+    table = measure_segments(rows, problem, ["hour", "sky"])
 
     found = segment_extremes(table, 2)
     assert found["worst_segment"] == "sky=rain"
-    assert found["worst_segment_rmse"] == pytest.approx(math.sqrt(404 / 2))
+    assert found["worst_segment_error"] == pytest.approx(math.sqrt(404 / 2))
     assert found["most_biased_segment"] == "sky=rain"
     assert found["most_biased_segment_bias"] == pytest.approx(0.3)
     none = segment_extremes(table, 9)
     assert none["worst_segment"] is None
     assert math.isnan(none["most_biased_segment_bias"])
-    assert segment_extremes(measure_segments(rows, "cnt", []), 1)["worst_segment"] is None
+    assert segment_extremes(measure_segments(rows, problem, []), 1)["worst_segment"] is None
 
 
 def test_the_most_biased_segment_may_be_too_low():
@@ -123,7 +123,7 @@ def test_quality_counts_what_is_blank_lost_and_rejected(rows):
     assert math.isnan(empty["missing_share"])
 
 
-def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias():
+def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias(make_problem):
     rows = pd.DataFrame(
         {
             "cnt": [1.0, 2.0, 3.0, 4.0],
@@ -136,8 +136,8 @@ def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias():
         }
     )
 
-    figures = measure_rows(rows, "cnt", 0.9)
-    segments = measure_segments(rows, "cnt", ["hour"], 0.9)
+    figures = measure_rows(rows, make_problem(quantile=0.9))
+    segments = measure_segments(rows, make_problem(quantile=0.9), ["hour"])
 
     assert figures["pinball"] == pytest.approx(0.1 * 1.5)
     assert figures["baseline_pinball"] == pytest.approx(0.1 * 2.5)

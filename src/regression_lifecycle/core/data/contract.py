@@ -144,6 +144,7 @@ def sort_rows(
         name: typed_column(source[name], name, spec, reasons)
         for name, spec in problem.columns.items()
     }
+    _refuse_weights(source, typed, problem, reasons)
     stamp = timestamps_of(typed, problem, reasons, len(source), first_row)
     table = pd.DataFrame({problem.timestamp.name: stamp, **typed})
     key = list(problem.key_columns)
@@ -165,6 +166,16 @@ def sort_rows(
     for name, spec in problem.columns.items():
         observations[name] = final_dtype(observations[name], spec)
     return observations, reasons.set_aside(source, first_row), reasons
+
+
+def _refuse_weights(
+    source: pd.DataFrame, typed: dict[str, pd.Series], problem: Problem, reasons: Reasons
+) -> None:
+    """Refuse rows by whose weight no error can be weighed; rows to be predicted need none."""
+    name = problem.weight_column
+    if name is not None and name in typed:
+        negative = (typed[name] < 0).fillna(False).astype("bool")
+        reasons.add(negative, f"{name}, the weight of the row, is negative", source[name])
 
 
 def repeated_key(problem: Problem) -> str:
@@ -202,8 +213,11 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
     if not observations[stamp].is_monotonic_increasing:
         raise DataContractError(f"rows are not sorted by {stamp}")
     reasons = Reasons(len(observations))
-    for name, spec in problem.columns.items():
-        typed_column(observations[name], name, spec, reasons)
+    typed = {
+        name: typed_column(observations[name], name, spec, reasons)
+        for name, spec in problem.columns.items()
+    }
+    _refuse_weights(observations, typed, problem, reasons)
     if reasons.any.any():
         raise DataContractError(
             f"{int(reasons.any.sum())} row(s) break the contract: {reasons.summary()}"

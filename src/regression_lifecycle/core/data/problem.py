@@ -246,6 +246,9 @@ class Problem(StrictModel):
         quantile: The quantile of the target that is predicted, such as 0.9; None for the middle
             (mean or median). A quantile is judged by pinball loss and coverage, and served as the
             model says it: without level correction, interval and bias.
+        weight_column: Column that says how much a row counts, in fits and in every figure of error;
+            None: all rows count alike. It is a number, never negative and never missing, is no
+            feature, and need not be there in rows that are to be predicted.
         key: Columns that name an observation; the timestamp alone by default.
         forbidden_columns: Columns that may never be features, each with the reason.
         columns: The contract, column by column.
@@ -262,6 +265,7 @@ class Problem(StrictModel):
     label_delay: Duration | None = None
     label_deadline: Duration | None = None
     quantile: float | None = Field(None, gt=0, lt=1)
+    weight_column: str | None = None
     key: tuple[str, ...] = ()
     forbidden_columns: dict[str, str] = {}
     columns: dict[str, ColumnSpec] = Field(min_length=1)
@@ -291,6 +295,7 @@ class Problem(StrictModel):
             **{f"timestamp.{part}": [name] for part, name in self.timestamp.parts.items()},
             "forbidden_columns": list(self.forbidden_columns),
             "key": [name for name in self.key if name != self.timestamp.name],
+            "weight_column": [] if self.weight_column is None else [self.weight_column],
         }
         for place, names in named.items():
             for name in names:
@@ -334,6 +339,32 @@ class Problem(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _weight_is_a_number_of_its_own(self) -> Self:
+        name = self.weight_column
+        if name is None or name not in self.columns:
+            return self
+        parts = {used: f"timestamp.{part}" for part, used in self.timestamp.parts.items()}
+        uses = parts | dict.fromkeys(self.key, "key") | {self.target: "target"}
+        uses |= dict.fromkeys(self.forbidden_columns, "forbidden_columns")
+        if name in uses:
+            raise ConfigurationError(
+                f"weight_column: '{name}' stands under {uses[name]} too; a weight has a column of "
+                "its own, which is never a feature"
+            )
+        spec = self.columns[name]
+        if spec.type not in NUMERIC_TYPES:
+            raise ConfigurationError(
+                f"weight_column: '{name}' is of type '{spec.type}', and must be integer, float or "
+                "boolean"
+            )
+        if spec.missing:
+            raise ConfigurationError(
+                f"weight_column: '{name}' has 'missing: true'; take it off, since a row without a "
+                "weight cannot count and is set aside"
+            )
+        return self
+
     @property
     def key_columns(self) -> tuple[str, ...]:
         """The columns that name an observation: ``key``, or the timestamp alone."""
@@ -343,6 +374,20 @@ class Problem(StrictModel):
     def error_metric(self) -> ErrorMetric:
         """The error by which models are compared unless something else is configured."""
         return "rmse" if self.quantile is None else "pinball"
+
+    def weights_of(self, rows: pd.DataFrame) -> pd.Series | None:
+        """Return how much each of some rows counts, as 64-bit floats; None where all count alike.
+
+        Args:
+            rows: Rows of a table that holds targets, so that it holds the weights too.
+        """
+        return None if self.weight_column is None else rows[self.weight_column].astype("float64")
+
+    def counting(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that count: with a target, and a weight above 0 where rows have one."""
+        counts = rows[self.target].notna()
+        weight = self.weights_of(rows)
+        return rows[counts if weight is None else counts & (weight > 0)]
 
     @property
     def row_order(self) -> tuple[str, ...]:
@@ -412,11 +457,11 @@ class Problem(StrictModel):
         """Return whether a column's value may be used for its own row.
 
         Returns:
-            True for columns that are declared so, and are neither the target nor forbidden.
+            True for columns that are declared so, and are neither target, weight nor forbidden.
         """
         return (
             column in self.columns
-            and column != self.target
+            and column not in (self.target, self.weight_column)
             and column not in self.forbidden_columns
             and self.columns[column].known_in_advance
         )

@@ -27,6 +27,7 @@ from regression_lifecycle.core.evaluation.baseline import (
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, mean_or_quantile
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
@@ -109,17 +110,24 @@ def build_history(
         backtest_observations, problem, preprocessing.recipe, keep=kept
     )
     begun = backtest_observations[problem.timestamp.name] < backtest_windows["start"].min()
-    seen = backtest_observations.loc[begun, [problem.timestamp.name, problem.target]]
-    target = seen[problem.target]
-    constants = {"mean": float(target.mean()), "median": float(target.median())}
+    seen = backtest_observations[begun]
+    counted = problem.counting(seen)
+    target, weight = counted[problem.target], problem.weights_of(counted)
+    asked = {"mean": None, "median": 0.5}
     if problem.quantile is not None:
-        constants = {"quantile": float(target.quantile(problem.quantile))}
+        asked = {"quantile": problem.quantile}
+    constants = {name: mean_or_quantile(target, share, weight) for name, share in asked.items()}
     until = seen[problem.timestamp.name].max()
     forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline, until)
     # One for all windows and policies, chosen by what lies before the first of them.
     before = table[problem.timestamp.name] < backtest_windows["start"].min()
+    earlier = table[before]
     best = choose_baseline(
-        forecasts[before], table.loc[before, problem.target], problem.error_metric, problem.quantile
+        forecasts[before],
+        earlier[problem.target],
+        problem.error_metric,
+        problem.quantile,
+        problem.weights_of(earlier),
     )
     return add_baseline(table, forecasts, best)
 
@@ -234,7 +242,7 @@ def replay_policies(
                 retraining,
             ):
                 steps.append(step)
-                shown(_line(step))
+                shown(_line(step, backtest_models.history.problem.error_metric))
         replays.append(PolicyReplay(name, policy, steps, frozenset(used)))
     return replays
 
@@ -284,13 +292,14 @@ def _oracle(
         np.clip(models(place).predictions, spec.minimum, spec.maximum)
         for place in range(len(history.windows))
     ]
-    target = history.rows[history.problem.target].to_numpy(dtype="float64")
-    errors = backtest_summary.squared_errors(predictions, target, history.bounds)
+    errors = backtest_summary.window_losses(
+        predictions, history.rows, history.problem, history.bounds
+    )
     schedule, _ = backtest_summary.oracle_schedule(errors, retrains)
     best = np.concatenate(
         [predictions[model][history.span(place)] for place, model in enumerate(schedule)]
     )
-    return backtest_summary.oracle_row(best, target, schedule)
+    return backtest_summary.oracle_row(best, history.rows, history.problem, schedule)
 
 
 def _window(row: dict[str, Any]) -> Window:
@@ -305,15 +314,18 @@ def _window(row: dict[str, Any]) -> Window:
     )
 
 
-def _line(step: dict[str, Any]) -> str:
+def _line(step: dict[str, Any], metric: ErrorMetric) -> str:
     gate = f" ({step['gate']})" if step["gate"] else ""
     return (
-        f"{step['window']}  n {step['n']}  RMSE {step['rmse']:.1f}  model {step['model_version']}  "
-        f"{step['decision']}{gate}"
+        f"{step['window']}  n {step['n']}  {ERROR_LABELS[metric]} {step[metric]:.1f}  "
+        f"model {step['model_version']}  {step['decision']}{gate}"
     )
 
 
-_TRACKED = ("rmse", "mae", "rmsle", "bias", "coverage", "retrains", "refused", "fit_cpu_seconds")
+_TRACKED = (
+    *("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage", "coverage"),
+    *("retrains", "refused", "fit_cpu_seconds"),
+)
 
 
 def select_figures(summary: pd.DataFrame) -> dict[str, Any]:
