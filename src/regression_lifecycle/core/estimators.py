@@ -625,6 +625,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         # A row needs its time; everything else may be missing where the boosting copes with it.
         copes = self.boosting is None or get_tags(self.boosting).input_tags.allow_nan
         tags.input_tags.allow_nan = self.time_column is None and copes
+        tags.input_tags.categorical = tags.input_tags.string = True
         tags.target_tags.positive_only = self.log_shift is not None
         tags.target_tags.required = True
         tags.regressor_tags.poor_score = True
@@ -864,6 +865,7 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = tags.input_tags.string = True
         tags.target_tags.required = True
         tags.regressor_tags.poor_score = True
         return tags

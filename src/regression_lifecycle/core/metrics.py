@@ -318,7 +318,7 @@ def row_losses(target: Any, prediction: Any, metric: ErrorMetric, quantile: floa
 def headline_metrics(
     metrics: Mapping[str, Mapping[str, float | None]],
 ) -> tuple[list[str], list[str]]:
-    """Choose the headline figures that at least one model has.
+    """Choose the headline figures that at least one model has, the main metric first.
 
     Args:
         metrics: By model and name; None or NaN where not defined.
@@ -333,13 +333,16 @@ def headline_metrics(
         values = [found.get(name) for found in metrics.values()]
         return any(value is not None and math.isfinite(value) for value in values)
 
-    other = "mean" if is_defined("pinball") else "quantile"
+    names = [name for name in HEADLINE_METRICS if METRICS[name].asks != "quantile"]
+    if is_defined("pinball"):
+        # RMSE is smallest for the mean, and says nothing for or against a quantile.
+        names = [*(name for name in HEADLINE_METRICS if name in QUANTILE_METRICS), "mae"]
     missing = [
         f"{name} is not defined here ({METRICS[name].undefined})"
-        for name in HEADLINE_METRICS
-        if not is_defined(name) and METRICS[name].asks != other
+        for name in names
+        if not is_defined(name)
     ]
-    return [name for name in HEADLINE_METRICS if is_defined(name)], missing
+    return [name for name in names if is_defined(name)], missing
 
 
 def compute_metrics(

@@ -31,7 +31,7 @@ from regression_lifecycle.core.evaluation.holdout import OWN_COLUMNS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.quantiles import check_quantile
-from regression_lifecycle.core.models.requirements import named_columns
+from regression_lifecycle.core.models.requirements import check_text, named_columns
 from regression_lifecycle.core.models.training import TrainingParameters, make_pipeline
 from regression_lifecycle.core.models.weights import weight_argument
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
@@ -293,6 +293,10 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
         wrong = check_quantile(training.model, problem.quantile)
         found += [f"training.model: {wrong}"] if wrong else []
         found += _of_weights(training, problem)
+        if isinstance(preprocessing, PreprocessingParameters):
+            text = preprocessing.recipe.category_names(problem)
+            wrong = check_text(make_pipeline(training.model), text)
+            found += [f"training.model.estimator: {wrong}"] if wrong else []
         found += _of_named_columns(training, features)
     found += _of_errors(models, problem)
     windows = models.get("windows")

@@ -60,9 +60,10 @@ def build_features(
     base: Any = nw.from_native(drop_forbidden(observations, problem))
     # Segment columns may share a feature's name with another dtype; features win.
     carried = [name for name in keep if name not in recipe.feature_names]
-    # Rows to be predicted have no weight.
-    present = base.collect_schema().names()
-    carried += [name for name in [problem.weight_column] if name is not None and name in present]
+    weight = problem.weight_column
+    # Rows to be predicted have none.
+    if weight is not None and weight in base.collect_schema().names():
+        carried.append(weight)
     frame = base
     for feature in recipe.features:
         frame = feature.add_to(frame, base, problem)
