@@ -565,6 +565,27 @@ def test_a_quantile_is_compared_by_pinball_loss_and_nothing_else_is(mistakes: Mi
     assert any(line.startswith("evaluation.gate.comparison.metric: rmse") for line in lines)
 
 
+def test_an_estimator_that_takes_no_weights_is_told_before_anything_runs(
+    mistakes: Mistakes,
+) -> None:
+    weighted = {"weight_column": "w", "columns": {"w": {"type": "float"}}}
+    nearest = estimator("sklearn.neighbors.KNeighborsRegressor")
+
+    (line,) = mistakes("training", problem=weighted, training=nearest)
+    assert line.startswith("training.model: KNeighborsRegressor takes no weights, which problem.")
+    ridge = estimator("sklearn.linear_model.Ridge")
+    assert mistakes("training", problem=weighted, training=ridge) == []
+
+
+def test_a_forgotten_encoder_is_told_before_anything_runs(mistakes: Mistakes) -> None:
+    sky = {"columns": {"weathersit": {"type": "category", "allowed": ["1", "2", "3", "4"]}}}
+    named = features({"kind": "columns", "names": ["weathersit"]})
+
+    lines = mistakes("training", problem=sky, preprocessing=named)
+    told = "training.model.estimator: Ridge takes numbers only, and text stands in weathersit; put"
+    assert [line[: len(told)] for line in lines if "encoder" in line.lower()] == [told]
+
+
 def test_a_column_of_another_table_is_told_before_anything_runs(mistakes: Mistakes) -> None:
     scaler = {"class": "sklearn.preprocessing.StandardScaler"}
     group = {"name": "numbers", "columns": ["humidity"], "steps": [scaler]}

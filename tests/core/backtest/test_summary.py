@@ -72,3 +72,14 @@ def test_the_bound_says_what_it_is(problem):
     ]
     assert row["rmse"] == pytest.approx(math.sqrt(0.5))
     assert row["description"].startswith("best 1 retraining(s) in hindsight, no level correction")
+
+
+def test_hindsight_weighs_rows_and_judges_a_quantile_by_its_loss(make_problem):
+    asked = make_problem(quantile=0.9, weight_column="load")
+    rows = pd.DataFrame({"cnt": [10.0, 10.0, 10.0], "load": [1.0, 3.0, 0.0]})
+    said = np.array([12.0, 9.0, 99.0])
+
+    assert window_losses([said], rows, asked, [0, 1, 3])[0].tolist() == pytest.approx([0.2, 2.7])
+    row = oracle_row(said, rows, asked, [0, 0])
+    assert row["pinball"] == pytest.approx(2.9 / 4)
+    assert row["quantile_coverage"] == pytest.approx(1 / 4)

@@ -455,3 +455,21 @@ def test_rows_at_no_fixed_distance_have_no_gaps(make_problem, raw):
     assert find_gaps(observations, regular)["n_missing"].sum() > 0
     assert find_gaps(observations, irregular).empty
     assert list(find_gaps(observations, irregular)) == list(find_gaps(observations, regular))
+
+
+def test_a_row_with_a_negative_or_no_weight_is_set_aside_by_name(raw, make_problem):
+    weighted = make_problem(weight_column="load")
+    table = raw.assign(load=[-1.5, np.nan, *raw["load"][2:]])
+
+    result = enforce_contract(table, weighted, LENIENT)
+
+    assert result.rejected["rejection_reason"].tolist() == [
+        "load, the weight of the row, is negative",
+        "load is missing",
+    ]
+    assert len(result.observations) == len(raw) - 2
+    check_observations(result.observations, weighted)
+    with pytest.raises(DataContractError, match="load, the weight of the row, is negative"):
+        check_observations(result.observations.assign(load=-1.0), weighted)
+    # A weight of 0 is one.
+    assert enforce_contract(raw.assign(load=0.0), weighted, LENIENT).rejected.empty

@@ -156,3 +156,34 @@ def test_the_worst_rows_come_first_whatever_the_sign_of_the_error(predictions, a
 
 def test_rows_that_are_equally_bad_stay_in_the_order_of_time(predictions, at_problem):
     assert worst_rows(predictions, at_problem, 5)["at"].tolist() == predictions["at"].tolist()[:5]
+
+
+def test_figures_are_weighted_and_the_worst_row_is_the_one_that_counts_most(
+    predictions, at_problem, make_problem
+):
+    columns = {"day": {"type": "date"}, "y": {"type": "float"}, "w": {"type": "float"}}
+    named = {"target": "y", "timestamp": {"name": "at", "date": "day"}, "forbidden_columns": {}}
+    problem = make_problem(**named, columns=columns, weight_column="w")
+    morning = predictions["hour"] < 12
+    table = predictions.assign(
+        candidate=predictions["y"] + np.where(morning, 1.0, 5.0), w=np.where(morning, 3.0, 1.0)
+    )
+
+    found = overall_metrics(table, problem)["candidate"]
+    assert found["mae"] == pytest.approx((3 * 1 + 5) / 4)
+    assert found["n"] == 240
+    by_sky = segment_metrics(table, problem, ["sky"]).set_index(["value", "model"])
+    assert by_sky.loc[("rain", "candidate"), "rmse"] == 5
+    heavy = table.assign(w=np.where(table.index == 7, 100.0, 1.0))
+    assert worst_rows(heavy, problem, 1)["at"].tolist() == [table["at"][7]]
+    assert worst_rows(heavy, at_problem, 1)["at"].tolist() == [table["at"][12]]
+
+
+def test_the_worst_row_of_a_quantile_has_the_largest_loss(predictions, at_problem):
+    asked = at_problem.model_copy(update={"quantile": 0.9})
+    # Ten too high costs 1, two too low costs 1.8.
+    table = predictions.assign(candidate=predictions["y"])
+    table.loc[[3, 8], "candidate"] += [10.0, -2.0]
+
+    assert worst_rows(table, at_problem, 1)["error"].tolist() == [10]
+    assert worst_rows(table, asked, 1)["error"].tolist() == [-2]

@@ -145,3 +145,37 @@ def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias(make_problem):
     assert math.isnan(figures["bias"])
     assert math.isnan(figures["sum_raw_prediction"])
     assert segments["bias"].isna().all()
+
+
+def test_a_weight_counts_in_errors_and_sums_and_not_in_coverage(rows, make_problem):
+    weighted = make_problem(weight_column="load")
+    weight = pd.Series([2, 0, 1, 3, 1])
+    table = rows.assign(load=weight)
+    repeated = rows.loc[np.repeat(rows.index, weight)]
+
+    figures = measure_rows(table, weighted)
+    expected = measure_rows(repeated, make_problem())
+
+    rowwise = {"coverage", "interval_width"}
+    for name in figures.keys() - rowwise:
+        assert figures[name] == pytest.approx(expected[name], nan_ok=True), name
+    assert figures["sum_weight"] == 6
+    plain = measure_rows(rows, make_problem())
+    assert {name: figures[name] for name in rowwise} == {name: plain[name] for name in rowwise}
+
+    found = measure_segments(table, weighted, ["hour"]).drop(columns="n")
+    pd.testing.assert_frame_equal(
+        found, measure_segments(repeated, make_problem(), ["hour"]).drop(columns="n")
+    )
+
+
+def test_the_worst_segment_of_a_quantile_has_the_largest_loss(make_problem):
+    rows = pd.DataFrame({"cnt": [10.0, 10.0], "prediction": [16.0, 8.0], "hour": [0, 1]})
+    asked = make_problem(quantile=0.9)
+
+    table = measure_segments(rows, asked, ["hour"])
+
+    assert table["pinball"].tolist() == pytest.approx([0.6, 1.8])
+    found = segment_extremes(table, 1, asked.error_metric)
+    assert (found["worst_segment"], found["worst_segment_error"]) == ("hour=1", pytest.approx(1.8))
+    assert segment_extremes(table, 1)["worst_segment"] == "hour=0"

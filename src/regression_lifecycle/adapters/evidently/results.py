@@ -123,7 +123,7 @@ def error_figures(rows: pd.DataFrame, roles: ColumnRoles) -> dict[str, float]:
     error = prediction - target
     size = error.abs()
     alone = len(error) < 2
-    weight = rows[roles.weight] if roles.weight in rows else None
+    weight = rows.get(roles.weight)
     found = compute_metrics(target, prediction, roles.quantile, weight)
     figures = {
         "rmse": found["rmse"],
