@@ -152,9 +152,9 @@ def replay(
 
     Yields:
         After each window a row of ``backtest_history`` without the policy's name, with the sums
-        that a summary needs (``n_known``, ``sum_weight``, ``squares``, ``absolutes``,
-        ``log_squares``, ``losses``, ``below``, ``sum_target``, ``sum_absolute_target``,
-        ``sum_prediction``, ``covered``).
+        that a summary needs (``n_known``, ``n_counted``, ``sum_weight``, ``squares``,
+        ``absolutes``, ``log_squares``, ``losses``, ``below``, ``sum_target``,
+        ``sum_absolute_target``, ``sum_prediction``, ``covered``).
     """
     run = _Run(history, model_of, candidate, monitored, deployment, retraining)
     for position in range(len(history.windows)):
@@ -330,6 +330,7 @@ def _sums(
     counted = weight > 0
     return {
         "n_known": int(known.sum()),
+        "n_counted": int(counted.sum()),
         "squares": float((weight * error**2).sum()),
         "absolutes": float((weight * np.abs(error)).sum()),
         "log_squares": float((weight * logs**2).sum())

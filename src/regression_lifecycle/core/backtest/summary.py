@@ -30,13 +30,13 @@ def summarise(
         fit_cpu_seconds: CPU seconds of the fits that it needed.
 
     Returns:
-        The row; figures are pooled over all labelled rows by their weight, not averaged over
+        The row; figures are pooled over all rows that count by their weight, not averaged over
         windows.
     """
     total = {
         name: sum(float(step[name]) for step in steps)
         for name in (
-            "n_known",
+            "n_counted",
             "sum_weight",
             "losses",
             "below",
@@ -48,14 +48,14 @@ def summarise(
             "sum_prediction",
         )
     }
-    n, weight = total["n_known"], total["sum_weight"]
+    weight = total["sum_weight"]
     framed = [step for step in steps if math.isfinite(step["covered"])]
     rows = sum(step["n_known"] for step in framed)
     return {
         "policy": policy,
         "description": description,
         "n_windows": len(steps),
-        "n": int(n),
+        "n": int(total["n_counted"]),
         "rmse": math.sqrt(total["squares"] / weight) if weight else math.nan,
         "mae": total["absolutes"] / weight if weight else math.nan,
         "rmsle": math.sqrt(total["log_squares"] / weight) if weight else math.nan,

@@ -513,6 +513,7 @@ def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:
 _TRACKED = (
     *WINDOW_METRICS,
     "baseline_rmse",
+    "baseline_pinball",
     "coverage",
     "drifted_share",
     "level_factor",
