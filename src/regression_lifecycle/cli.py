@@ -204,6 +204,7 @@ def serve(
     help="Columns that are known before the row's own time, separated by commas; all or none.",
 )
 @click.option("--label-delay", default=None, help="Time from a row to its label: 28 days.")
+@click.option("--weight", default=None, help="Column that says how much a row counts.")
 @click.option(
     "--sql",
     "query",

@@ -297,6 +297,15 @@ ERROR_LABELS: dict[ErrorMetric, str] = {"rmse": "RMSE", "mae": "MAE", "pinball":
 """How such an error is called in tables and charts."""
 
 
+def main_metric(quantile: float | None) -> ErrorMetric:
+    """Return what forecasts are compared, ranked and shown by: pinball loss of a quantile, or RMSE.
+
+    Args:
+        quantile: The quantile that is predicted; None for a mean.
+    """
+    return "rmse" if quantile is None else "pinball"
+
+
 def row_losses(target: Any, prediction: Any, metric: ErrorMetric, quantile: float | None) -> Any:
     """Compute what every row adds to an error: its mean is the error, or its square of ``rmse``.
 

@@ -8,6 +8,7 @@ import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.profiling.profile import profile_table
 from regression_lifecycle.core.profiling.proposal import propose_parameters
 
@@ -115,3 +116,35 @@ def test_the_table_keeps_the_contract_that_is_proposed_for_it(key):
 
     assert len(result.observations) == len(frame)
     assert problem.key == (() if key is None else ("timestamp", "shop"))
+
+
+def test_a_weight_is_described_as_one_and_its_bad_rows_are_foreseen():
+    frame = table(pd.date_range("2020-01-01", periods=1000), w=2.0)
+    frame.loc[:19, "w"] = [np.nan, -1.0] * 10
+
+    profile = profile_table(frame, "y", weight="w")
+
+    assert profile.n_rejected == 20
+    assert "w" not in profile.known_in_advance
+    found = propose_parameters(profile)
+    assert found["problem"]["weight_column"] == "w"
+    assert found["problem"]["columns"]["w"] == {"type": "float"}
+    assert found["ingestion"]["maximum_rejected_share"] >= 0.02
+    problem = Problem.model_validate({"name": "table", **found["problem"]})
+    parameters = IngestionParameters.model_validate(found["ingestion"])
+    assert len(enforce_contract(frame, problem, parameters).rejected) == 20
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("ww", "--weight: unknown column 'ww'"),
+        ("y", "--weight: 'y' is the target"),
+        ("day", "--weight: 'day' makes the time or the key"),
+        ("text", "--weight: 'text' holds no numbers"),
+    ],
+)
+def test_what_is_no_weight_is_answered(weight, message):
+    frame = table(pd.date_range("2020-01-01", periods=100), text=["a", "b"] * 50)
+    with pytest.raises(ConfigurationError, match=message):
+        profile_table(frame, "y", weight=weight)

@@ -18,7 +18,7 @@ from regression_lifecycle.core.config import StrictModel, to_timestamp
 from regression_lifecycle.core.data.values import NumberFormat
 from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
-from regression_lifecycle.core.metrics import ErrorMetric
+from regression_lifecycle.core.metrics import ErrorMetric, main_metric
 
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
@@ -372,8 +372,8 @@ class Problem(StrictModel):
 
     @property
     def error_metric(self) -> ErrorMetric:
-        """The error by which models are compared unless something else is configured."""
-        return "rmse" if self.quantile is None else "pinball"
+        """The main metric: what models are shown, ranked and by default compared by."""
+        return main_metric(self.quantile)
 
     def weights_of(self, rows: pd.DataFrame) -> pd.Series | None:
         """Return how much each of some rows counts, as 64-bit floats; None where all count alike.

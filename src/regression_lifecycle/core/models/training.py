@@ -21,7 +21,7 @@ from regression_lifecycle.core.errors import (
     bounded_list,
     unknown_name,
 )
-from regression_lifecycle.core.metrics import ErrorMetric, compute_metrics
+from regression_lifecycle.core.metrics import compute_metrics, main_metric
 from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, load_class
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
@@ -305,7 +305,7 @@ def search_parameters(
     from sklearn.base import clone
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-    search, name_of_error = parameters.search, "rmse" if quantile is None else "pinball"
+    search, name_of_error = parameters.search, main_metric(quantile)
     if search is None:
         return {}, pd.DataFrame({"rank": [], name_of_error: []})
     folds = _folds(moments, parameters.cross_validation, weight)
@@ -346,8 +346,7 @@ def scoring(
         weight: How much rows count, found by the index of the features, which scikit-learn hands
             to no scorer of its own; None weighs all alike.
     """
-    metric: ErrorMetric = "rmse" if quantile is None else "pinball"
-    return partial(_negative_error, metric=metric, quantile=quantile, weight=weight)
+    return partial(_negative_error, quantile=quantile, weight=weight)
 
 
 def _negative_error(
@@ -355,12 +354,12 @@ def _negative_error(
     features: pd.DataFrame,
     target: pd.Series,
     *,
-    metric: ErrorMetric,
     quantile: float | None,
     weight: pd.Series | None,
 ) -> float:
     counted = None if weight is None else weight.loc[features.index]
-    return -compute_metrics(target, fitted.predict(features), quantile, counted)[metric]
+    found = compute_metrics(target, fitted.predict(features), quantile, counted)
+    return -found[main_metric(quantile)]
 
 
 def fit(

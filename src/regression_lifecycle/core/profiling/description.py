@@ -25,7 +25,7 @@ _WHY = {
 
 _LINES = (
     *("description", "target", "timestamp", "frequency", "irregular", "horizon", "label_delay"),
-    "key",
+    *("weight_column", "key"),
 )
 
 

@@ -51,6 +51,8 @@ def _problem(profile: TableProfile, description: str) -> dict[str, Any]:
         problem["horizon"] = profile.horizon
     if profile.label_delay is not None:
         problem["label_delay"] = profile.label_delay
+    if profile.weight is not None:
+        problem["weight_column"] = profile.weight
     if profile.key:
         problem["key"] = [profile.time_name, *profile.key]
     if profile.leaks:
@@ -80,7 +82,7 @@ def _column(profile: TableProfile, name: str) -> dict[str, Any]:
             del spec["minimum"]
     elif name == parts.get("date") and profile.time.format is not None:
         spec = {"type": "date", "format": profile.time.format}
-    if name in parts.values():
+    if name in {*parts.values(), profile.weight}:
         spec.pop("missing", None)
     if name in {*parts.values(), *profile.key, *profile.known_in_advance}:
         spec["known_in_advance"] = True
