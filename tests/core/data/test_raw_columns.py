@@ -88,6 +88,12 @@ def at(*moments):
         (FLOAT | {"format": "12,5"}, text("12,5", "\u22123,25"), [12.5, -3.25]),
         (FLOAT | {"format": "12 %"}, text("12 %", "12.5%", "NA"), [0.12, 0.125, NOTHING]),
         (FLOAT | {"format": "12,5 %"}, text("12,5 %", "0,1\u00a0%"), [0.125, 0.001]),
+        # With a unit, which a number may also do without.
+        (FLOAT | {"format": "1.234,5 €"}, text("1.234,5 €", "-12€", "7,25", "NA"),
+         [1234.5, -12.0, 7.25, NOTHING]),
+        (FLOAT | {"format": "$1,234.5"}, text("$1,234.5", "-$12", "$-7.25", "$ 3"),
+         [1234.5, -12.0, -7.25, 3.0]),
+        (INTEGER | {"format": "12 kg"}, text("12 kg", "7kg"), [12, 7]),
         (FLOAT | {"format": "1.234,5"}, mixed("1.234,5", 1.5), [1234.5, 1.5]),
         (INTEGER | {"format": "1.234,5"}, text("1.234", "7"), [1234, 7]),
         # Whole numbers keep their digits.
@@ -113,6 +119,10 @@ def at(*moments):
         (DATETIME, pd.Series([20210301]), at("2021-03-01")),
         (DATETIME | {"format": "%d.%m.%Y"}, mixed("01.03.2021", dt.date(2021, 3, 2)),
          at("2021-03-01", "2021-03-02")),
+        # A week is its Monday, unless it names the day.
+        (DATETIME | {"format": "%G-W%V"}, text("2023-W05", "2020-W53", "2024-W01"),
+         at("2023-01-30", "2020-12-28", "2024-01-01")),
+        (DATETIME | {"format": "%G-W%V-%u"}, text("2023-W05-3"), at("2023-02-01")),
         # Moments with a zone become local, summer and winter; those without one are local already.
         (BERLIN, text("2021-07-01T10:00Z", "2021-12-01T10:00+00:00", "2021-12-01 11:00"),
          at("2021-07-01 12:00", "2021-12-01 11:00", "2021-12-01 11:00")),

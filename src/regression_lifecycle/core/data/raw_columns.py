@@ -27,7 +27,7 @@ from regression_lifecycle.core.data.values import (
 from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import bounded_list
 
-_FORMATTED = r"\d[,.'\s]\d|\d\s*%$"
+_FORMATTED = r"\d[,.'\s]\d|\d\s*[%$€£¥]$|^-?[$€£¥]\s*\d"
 
 
 def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reasons) -> pd.Series:
@@ -118,7 +118,7 @@ def _numbers_and_digits(column: _Column) -> tuple[pd.Series, pd.Series]:
     mend = f" like {spec.format}" if spec.format else ""
     unread = column.given[numbers.isna() & ~column.blank]
     if not spec.format and as_text(unread).str.contains(_FORMATTED, na=False).any():
-        mend = "; say by 'format' how numbers are written, for example '1.234,5' or '12 %'"
+        mend = "; say by 'format' how numbers are written, for example '1.234,5', '12 %' or '12 €'"
     column.refuse_unreadable(numbers, f"is not a number{mend}")
     column.refuse(np.isinf(numbers), f"{name} is infinite")
     numbers = numbers.where(~np.isinf(numbers))

@@ -33,11 +33,14 @@ _ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 ALLOWED_FORMS = (
     '"1234.5", "1,234.5", "1 234.5", "1\'234.5", "1234,5", "1.234,5", "1 234,5", each also with '
-    'a "%" at the end ("12 %", "12,5 %"), which divides by 100'
+    'a "%" at the end ("12 %", "12,5 %"), which divides by 100, or with a unit ("1.234,5 €", '
+    '"$1,234.5", "12 kg")'
 )
+_UNIT = r"[^\d\s%.,'+\-]{1,10}"
 _EXAMPLE = re.compile(
+    rf"(?P<before>{_UNIT})?\s*"
     r"(?:\d+|\d+(?P<only>[.,])\d{1,2}|\d{1,3}(?P<thousands>[,. '])\d{3}(?P<decimal>[.,])\d{1,2})"
-    r"(?P<percent>\s*%)?"
+    rf"(?:(?P<percent>\s*%)|\s*(?P<after>{_UNIT}))?"
 )
 # A space between digits is often one that must not break a line.
 _SPACES = "[ \u00a0\u2009\u202f]"
@@ -55,11 +58,15 @@ class NumberFormat:
         thousands: The character between groups of three digits, which a number may also do
             without; empty for none.
         percent: Whether a percent sign ends every number, which is then divided by 100.
+        before: A unit before the number, such as ``$``, which a number may also do without.
+        after: A unit behind it, such as ``€`` or ``kg``, likewise.
     """
 
     decimal: str = "."
     thousands: str = ""
     percent: bool = False
+    before: str = ""
+    after: str = ""
 
     @classmethod
     def from_example(cls, example: str) -> Self:
@@ -71,9 +78,15 @@ class NumberFormat:
         found = _EXAMPLE.fullmatch(example.strip())
         if found is not None:
             decimal = found["decimal"] or found["only"]
-            percent = found["percent"] is not None
-            if found["thousands"] != (decimal or "") and (decimal or percent):
-                return cls(decimal or ".", found["thousands"] or "", percent)
+            percent, unit = found["percent"] is not None, found["before"] or found["after"]
+            if found["thousands"] != (decimal or "") and (decimal or percent or unit):
+                return cls(
+                    decimal or ".",
+                    found["thousands"] or "",
+                    percent,
+                    found["before"] or "",
+                    found["after"] or "",
+                )
         raise ConfigurationError(f"'{example}' is no format of numbers; allowed: {ALLOWED_FORMS}")
 
     def to_plain(self, text: Any) -> Any:
@@ -85,6 +98,7 @@ class NumberFormat:
         Returns:
             Arrow array of texts like ``-1234.5``; null for those that do not follow the format.
         """
+        text = self._without_unit(text)
         fits = pc.match_substring_regex(text, self._pattern())
         plain = pc.if_else(fits, text, pa.scalar(None, text.type))
         if self == NumberFormat():
@@ -105,6 +119,13 @@ class NumberFormat:
             digits = rf"(?:\d{{1,3}}(?:{_SEPARATORS[self.thousands]}\d{{3}})+|\d+)"
         end = _PERCENT if self.percent else "$"
         return rf"^[+\-\x{{2212}}]?(?:{digits}(?:{decimal}\d*)?|{decimal}\d+){end}"
+
+    def _without_unit(self, text: Any) -> Any:
+        # The sign stands before the unit or behind it.
+        before = rf"^([+\-\x{{2212}}]?){re.escape(self.before)}{_SPACES}*"
+        text = pc.replace_substring_regex(text, before, r"\1") if self.before else text
+        after = rf"{_SPACES}*{re.escape(self.after)}$"
+        return pc.replace_substring_regex(text, after, "") if self.after else text
 
 
 PLAIN = NumberFormat()
@@ -263,6 +284,22 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
     return moments, zoned
 
 
+def parse_moments(text: pd.Series, form: str, utc: bool = False) -> pd.Series:
+    """Read texts of one format as moments.
+
+    Args:
+        form: ``strptime`` format, or ``ISO8601``. An ISO week (``%G-W%V``) need not name its day:
+            it is its Monday.
+        utc: Whether offsets are brought to UTC.
+
+    Returns:
+        Moments as pandas reads them; missing where a text is of another format.
+    """
+    if "%V" in form and not any(day in form for day in ("%u", "%a", "%A")):
+        text, form = text + " 1", f"{form} %u"
+    return pd.to_datetime(text, errors="coerce", format=form, utc=utc)
+
+
 def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
     nothing = pd.Series(False, text.index)
     parse = form or "ISO8601"
@@ -270,7 +307,7 @@ def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Ser
         # They would shorten the calendar of the whole column to the years 1678 to 2261.
         text = text.str.replace(r"(\.\d{6})\d+", r"\1", regex=True)
     try:
-        moments = pd.to_datetime(text, errors="coerce", format=parse)
+        moments = parse_moments(text, parse)
         if not isinstance(moments.dtype, pd.DatetimeTZDtype):
             return moments.astype("datetime64[us]"), nothing
     except ValueError:  # times with and without a zone, or in several ones
@@ -278,8 +315,8 @@ def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Ser
     has_zone = text.notna()
     if form is None:
         has_zone &= text.str.contains(_ZONED, na=False)
-    zoned = pd.to_datetime(text.where(has_zone), errors="coerce", format=parse, utc=True)
-    local = pd.to_datetime(text.where(~has_zone), errors="coerce", format=parse)
+    zoned = parse_moments(text.where(has_zone), parse, utc=True)
+    local = parse_moments(text.where(~has_zone), parse)
     local = local.astype("datetime64[us]")
     if zone is None:
         return local, zoned.notna()
