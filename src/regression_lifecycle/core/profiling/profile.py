@@ -23,8 +23,9 @@ from regression_lifecycle.core.profiling.columns import (
     judge_use,
     read_columns,
 )
+from regression_lifecycle.core.profiling.evidence import Leak
 from regression_lifecycle.core.profiling.keys import find_key
-from regression_lifecycle.core.profiling.leaks import Leak, find_leaks
+from regression_lifecycle.core.profiling.leaks import find_leaks
 from regression_lifecycle.core.profiling.times import (
     WITHOUT_TIME,
     Frequency,
