@@ -16,7 +16,14 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, m
 
 from regression_lifecycle.core.config import StrictModel, to_timestamp
 from regression_lifecycle.core.data.values import NumberFormat
-from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
+from regression_lifecycle.core.data.weekdays import Weekday
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    Duration,
+    duration_text,
+    is_multiple,
+)
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.metrics import ErrorMetric
 
@@ -24,6 +31,7 @@ ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetim
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
 MOMENT_TYPES = frozenset({"date", "datetime"})
 _ROW_STEP = "1 second"
+_DAY = pd.Timedelta("1 day")
 _PARTS = ("date", "year", "quarter", "month", "week", "day", "hour")
 _TIMES = (
     frozenset[str](),  # rows
@@ -238,6 +246,8 @@ class Problem(StrictModel):
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
         irregular: Rows come at no fixed distance. The frequency is then about how far they lie
             apart, and no row counts as missing.
+        weekdays: Days of the week that have rows, for rows of a day or less; all of them if left
+            out. On the others no row counts as missing.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
         label_delay: Time from an observation to its label; None if the label comes with it.
@@ -258,6 +268,7 @@ class Problem(StrictModel):
     timestamp: TimestampSpec
     frequency: Duration
     irregular: bool = False
+    weekdays: tuple[Weekday, ...] = ()
     horizon: Duration
     label_delay: Duration | None = None
     label_deadline: Duration | None = None
@@ -318,6 +329,11 @@ class Problem(StrictModel):
                 "with timestamp.rows there is no calendar, so frequency, horizon, label_delay and "
                 "label_deadline are no months, quarters or years; leave them out, or count rows in "
                 "seconds"
+            )
+        if self.weekdays and (self.timestamp.rows or not is_multiple(_DAY, self.frequency)):
+            raise ConfigurationError(
+                "weekdays: only rows that come every day or several times a day have days of the "
+                f"week, and these come every {duration_text(self.frequency)}; leave it out"
             )
         for name in self.key:
             if name in self.forbidden_columns:

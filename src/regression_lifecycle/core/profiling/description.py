@@ -24,7 +24,8 @@ _WHY = {
 
 
 _LINES = (
-    *("description", "target", "timestamp", "frequency", "irregular", "horizon", "label_delay"),
+    *("description", "target", "timestamp", "frequency", "irregular", "weekdays"),
+    *("horizon", "label_delay"),
     "key",
 )
 

@@ -48,6 +48,8 @@ def _problem(profile: TableProfile, description: str) -> dict[str, Any]:
         problem["frequency"] = profile.frequency.text
         if not profile.frequency.regular:
             problem["irregular"] = True
+        if profile.frequency.weekdays:
+            problem["weekdays"] = list(profile.frequency.weekdays)
         problem["horizon"] = profile.horizon
     if profile.label_delay is not None:
         problem["label_delay"] = profile.label_delay
@@ -149,14 +151,20 @@ def _preprocessing(holdout: _Holdout) -> dict[str, Any]:
 
 
 def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
-    """Fewer folds, where five would leave the first one without rows to learn from."""
-    times = round(profile.n_times * (1 - holdout.share))
+    """Fewer folds, and smaller ones, where the first would be left without rows to learn from."""
+    times = round(profile.n_times * (1 - holdout.share)) - holdout.gap_times
     rows_of_a_time = profile.n_labelled / max(profile.n_times, 1)
+    fewest = math.ceil(_FEWEST_FOLD_ROWS / rows_of_a_time)
     for n_splits in range(_FOLDS, 1, -1):
-        test = times // (n_splits + 1)
-        if (times - n_splits * test - holdout.gap_times) * rows_of_a_time >= _FEWEST_FOLD_ROWS:
-            break
-    return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
+        test = (times + holdout.gap_times) // (n_splits + 1)
+        if times - n_splits * test >= fewest:
+            return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
+    return {
+        "cross_validation": {
+            "n_splits": n_splits,
+            "test_size": max((times - fewest) // n_splits, 1),
+        }
+    }
 
 
 def _evaluation(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.data.weekdays import Weekday, find_weekdays
 from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.profiling.columns import ReadColumn
 
@@ -82,11 +83,13 @@ class Frequency:
         text: As the configuration writes it.
         regular: Whether most rows keep it.
         share: Share of the distances that are this long (calendar months of any length).
+        weekdays: Days of the week that have rows; empty if all have, or no day comes twice a week.
     """
 
     text: str
     regular: bool
     share: float
+    weekdays: tuple[Weekday, ...] = ()
 
 
 WITHOUT_TIME = TimeProfile({}, pd.Series(dtype="datetime64[us]"))
@@ -160,7 +163,9 @@ def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequ
     counts = distances.value_counts(normalize=True)
     commonest, share = counts.index[0], float(counts.iloc[0])
     if share >= _REGULAR:
-        return Frequency(duration_text(commonest), True, share)
+        within_a_day = not pd.Timedelta("1 day") % commonest
+        weekdays = find_weekdays(table["moment"]) if within_a_day else ()
+        return Frequency(duration_text(commonest), True, share, weekdays)
     median = distances.median()
     usual = next((step for step in _STEPS if pd.Timedelta(step) >= median), _STEPS[-1])
     return Frequency(usual, False, share)
