@@ -138,13 +138,25 @@ def test_a_bound_needs_zeros_and_nothing_below(values, minimum):
         ([f"{k:06d}" for k in range(60)], "identifier"),
         ([f"city {k % 150}" for k in range(900)], "150 labels"),
         ([str(k) for k in range(5, 40)], "numbers the rows"),
+        ([str(10 * k) for k in range(40, 5, -1)], "numbers the rows"),
+        (pd.Series([2**53 + 1 + 7 * k * k for k in range(60)]), "identifier: 60 different"),
     ],
-    ids=["empty", "constant", "text", "identifiers", "many labels", "row number"],
+    ids=["empty", "constant", "text", "identifiers", "many labels", "row number", "tens", "large"],
 )
 def test_what_is_of_no_use_is_left_out_with_the_reason(values, reason):
     profile, read = column(values)
 
     assert reason in judge_use(profile, read).left_out
+
+
+@pytest.mark.parametrize("name", ["id", "OrderId", "customer_no", "Kunden-Nr."])
+def test_numbers_that_are_called_so_and_that_no_rows_share_are_identifiers(name):
+    numbers = [str(k * k % 1009) for k in range(1, 400)]
+
+    assert "identifier" in judge_use(*column(numbers[::3], name)).left_out
+    # Rows that share one tell something of each other, and quantities have other names.
+    assert judge_use(*column(numbers * 2, name)).left_out == ""
+    assert judge_use(*column(numbers[::3], "mileage")).left_out == ""
 
 
 def test_labels_are_a_closed_list_if_the_older_rows_know_them_all():

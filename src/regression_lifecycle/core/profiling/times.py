@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -13,7 +12,7 @@ import pandas as pd
 
 from regression_lifecycle.core.data.weekdays import Weekday, find_weekdays
 from regression_lifecycle.core.durations import duration_text
-from regression_lifecycle.core.profiling.columns import ReadColumn
+from regression_lifecycle.core.profiling.columns import ReadColumn, words_of
 
 _TIME_WORDS = frozenset(
     {
@@ -201,7 +200,7 @@ def _of_digits(name: str, values: pd.Series) -> list[TimeProfile]:
     count = int(digits.iloc[0])
     if count not in _DIGIT_FORMATS:
         return []
-    words = _words(name)
+    words = words_of(name)
     named = bool(words & (_TIME_WORDS | _PART_WORDS["year"]))
     if count == 4 and not (words & _PART_WORDS["year"] and len(words) == 1):
         return []
@@ -258,7 +257,7 @@ def _columns_of_part(columns: Mapping[str, ReadColumn], part: str, target: str) 
         if name != target
         and profile.type == "integer"
         and not profile.n_missing
-        and _words(name) <= _PART_WORDS[part]
+        and words_of(name) <= _PART_WORDS[part]
         and values.between(low, high).all()
     ]
 
@@ -270,12 +269,7 @@ def _likelihood(time: TimeProfile) -> tuple[Any, ...]:
         # A day that stands in 24 rows is no time yet if a column has the hour.
         len(time.parts) if not present.is_unique or len(time.parts) > 1 else 2,
         present.is_unique,
-        bool(_words(name) & _TIME_WORDS),
+        bool(words_of(name) & _TIME_WORDS),
         present.is_monotonic_increasing,
         present.nunique(),
     )
-
-
-def _words(name: str) -> frozenset[str]:
-    parted = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
-    return frozenset(word for word in re.split(r"[\W_\d]+", parted.lower()) if word)
