@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from regression_lifecycle.core.config import StrictModel, to_timestamp
+from regression_lifecycle.core.data.moment_formats import check_format
 from regression_lifecycle.core.data.values import NumberFormat
 from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
@@ -82,8 +83,9 @@ class ColumnSpec(StrictModel):
             NA, NaN, null and None, except among labels.
         true_values: Further spellings of true, in any case, besides true, t, yes, y and 1.
         false_values: Further spellings of false, in any case, besides false, f, no, n and 0.
-        format: ``strptime`` format of a date or datetime, ISO 8601 if left out; how numbers are
-            written, by example: ``1.234,5``, ``12 %``.
+        format: Of a date or datetime, ISO 8601 if left out: ``strptime`` format, with ``%q`` for
+            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``. Of numbers
+            how they are written, by example: ``1.234,5``, ``12 %``.
         zone: Time zone into whose local time moments with a zone are brought; a moment without
             one is local already.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,
@@ -140,7 +142,9 @@ class ColumnSpec(StrictModel):
     def _check_spelling(self) -> Self:
         if self.format is not None and self.type in ("integer", "float"):
             NumberFormat.from_example(self.format)
-        elif self.format is not None and self.type not in MOMENT_TYPES:
+        elif self.format is not None and self.type in MOMENT_TYPES:
+            check_format(self.format)
+        elif self.format is not None:
             raise ConfigurationError(f"a column of type '{self.type}' has no format; leave it out")
         if self.type != "boolean" and (self.true_values or self.false_values):
             raise ConfigurationError("true_values and false_values are for columns of type boolean")

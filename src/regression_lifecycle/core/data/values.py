@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regression_lifecycle.core.data.moment_formats import UNIX, from_unix, to_strptime
 from regression_lifecycle.core.errors import ConfigurationError
 
 # Spellings of a missing number or moment, in any case. Among labels they are labels.
@@ -237,8 +238,9 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
     """Read normalized values as moments.
 
     Args:
-        form: ``strptime`` format of those that are text; ISO 8601 if None.
-        zone: Time zone into whose local time moments with a zone are brought; None to read none.
+        form: How those are written that are no datetimes (``moment_formats``); ISO 8601 if None.
+        zone: Time zone into whose local time moments with a zone are brought; None to read none,
+            and counts from 1970 as UTC.
 
     Returns:
         Local moments as ``datetime64[us]``, missing where a value is none; and which values have
@@ -251,6 +253,9 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
         return _local(values, zone), zoned & False
     if pd.api.types.is_datetime64_dtype(values):
         return values.astype("datetime64[us]"), pd.Series(False, values.index)
+    if form in UNIX:
+        moments = from_unix(read_numbers(values, PLAIN)[0], form)
+        return _local(moments.dt.tz_localize("UTC"), zone or "UTC"), pd.Series(False, values.index)
     text = as_text(values)
     own = pd.Series(True, values.index)
     if values.dtype == object and form is not None:
@@ -265,6 +270,8 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
 
 def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
     nothing = pd.Series(False, text.index)
+    if form is not None:
+        text, form = to_strptime(text, form)
     parse = form or "ISO8601"
     if form is None and text.str.contains(_NANOSECONDS, na=False).any():
         # They would shorten the calendar of the whole column to the years 1678 to 2261.
