@@ -40,10 +40,18 @@ _TIMES = (
 
 
 def _bound(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ConfigurationError(f"a number is needed, not {str(value).lower()}")
     try:
         return value if isinstance(value, pd.Timestamp) else float(value)
     except (TypeError, ValueError):
+        pass
+    try:
         return to_timestamp(value)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"'{value}' is no number and no moment; write for example 0.5 or '2020-01-31'"
+        ) from None
 
 
 def bound_text(bound: float | pd.Timestamp) -> str:
@@ -127,6 +135,8 @@ class ColumnSpec(StrictModel):
     @classmethod
     def _allowed_can_be_compared(cls, value: Any, info: Any) -> Any:
         kind = info.data.get("type")
+        if value == ():
+            raise ConfigurationError("an empty list allows no value at all; leave it out")
         for item in value or ():
             if kind == "category":
                 _word(item)
@@ -135,7 +145,9 @@ class ColumnSpec(StrictModel):
                     f"a column of type '{kind}' has minimum and maximum, and no list of values"
                 )
             elif isinstance(item, bool | str) or not isinstance(item, Real):
-                raise ConfigurationError(f"'{item}' is no number")
+                raise ConfigurationError(
+                    f"a column of type '{kind}' holds numbers, so '{item}' cannot be allowed"
+                )
         return value
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ from regression_lifecycle.core.errors import bounded_list
 
 # Digits enough for a date, which do not begin as ISO 8601 does.
 _OTHER_MOMENT = r"^(?!\d{4}-?\d\d-?\d\d(?:\D|$)).*\d.*\d"
-_FORMATTED = r"\d[,.'\s]\d|\d\s*%$"
+_FORMATTED = "^[-+\u2212]?[0-9][0-9,.' \u00a0\u202f]*%?$"
 
 
 def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reasons) -> pd.Series:
