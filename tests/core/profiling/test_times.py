@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.profiling.columns import read_columns
+from regression_lifecycle.core.profiling.profile import profile_table
+from regression_lifecycle.core.profiling.proposal import propose_parameters
 from regression_lifecycle.core.profiling.times import find_frequency, find_times, time_of
 
 
@@ -127,3 +131,70 @@ def test_a_time_that_a_person_names_is_taken_as_a_whole():
 
     assert time_of(table, ("yr", "mo")).parts == {"year": "yr", "month": "mo"}
     assert time_of(table, ("x",)) is None
+
+
+MONTHS = pd.date_range("2015-01-01", periods=60, freq="MS")
+QUARTERS = pd.date_range("2005-01-01", periods=60, freq="QS")
+HOURS = pd.date_range("2020-03-28 00:00", periods=60, freq="h")
+WEEKS = pd.date_range("2019-12-02", periods=60, freq="7D")
+
+
+def quarters(form):
+    return [form.format(y=moment.year, q=moment.quarter) for moment in QUARTERS]
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "moments", "spec"),
+    [
+        ("when", quarters("{y}Q{q}"), QUARTERS, {"type": "date", "format": "%YQ%q"}),
+        ("when", quarters("{y}-Q{q}"), QUARTERS, {"type": "date", "format": "%Y-Q%q"}),
+        ("when", quarters("{y} q{q}"), QUARTERS, {"type": "date", "format": "%Y Q%q"}),
+        ("when", quarters("Q{q} {y}"), QUARTERS, {"type": "date", "format": "Q%q %Y"}),
+        ("when", MONTHS.strftime("%b %Y"), MONTHS, {"type": "date", "format": "%b %Y"}),
+        ("when", MONTHS.strftime("%B %Y"), MONTHS, {"type": "date", "format": "%B %Y"}),
+        ("when", MONTHS.strftime("%Y-%b"), MONTHS, {"type": "date", "format": "%Y-%b"}),
+        ("when", MONTHS.strftime("%Y-%m"), MONTHS, {"type": "date"}),
+        ("when", WEEKS.strftime("%G-W%V"), WEEKS, {"type": "date", "format": "%G-W%V"}),
+        ("month", MONTHS.strftime("%Y%m"), MONTHS, {"type": "date", "format": "%Y%m"}),
+        (
+            "created_at",
+            HOURS.astype("datetime64[s]").astype("int64") + 7,
+            HOURS + pd.Timedelta("7s"),
+            {"type": "datetime", "format": "unix s", "zone": "UTC"},
+        ),
+        (
+            "code",
+            HOURS.astype("datetime64[s]").astype("int64").astype("str"),
+            HOURS,
+            {"type": "datetime", "format": "unix s", "zone": "UTC"},
+        ),
+        (
+            "ts",
+            HOURS.astype("datetime64[ms]").astype("int64") + 1,
+            HOURS + pd.Timedelta("1ms"),
+            {"type": "datetime", "format": "unix ms", "zone": "UTC"},
+        ),
+        (
+            "ts",
+            MONTHS.astype("datetime64[ns]").astype("int64"),
+            MONTHS,
+            {"type": "date", "format": "unix ns", "zone": "UTC"},
+        ),
+    ],
+)
+def test_what_is_written_is_declared_and_read_as_the_same_moments(name, written, moments, spec):
+    table = pd.DataFrame({name: written, "price": np.arange(60) % 7, "sold": np.arange(60) ** 2})
+    parameters = propose_parameters(profile_table(table, "sold"))["problem"]
+
+    assert parameters["timestamp"] == {"date": name}
+    assert parameters["columns"][name] == {**spec, "known_in_advance": True}
+    problem = Problem.model_validate({"name": "table", **parameters})
+    found = enforce_contract(table, problem, IngestionParameters()).observations
+    assert found["timestamp"].tolist() == moments.tolist()
+
+
+def test_ten_digits_are_no_time_unless_a_person_says_so():
+    numbers = np.random.default_rng(0).integers(10**9, 2 * 10**9, 60)
+
+    assert first_time(member=numbers) is None
+    assert time_of(read_columns(pd.DataFrame({"member": numbers})), ("member",)).format == "unix s"

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from regression_lifecycle.core.config import StrictModel, to_timestamp
+from regression_lifecycle.core.data.moment_formats import check_format
 from regression_lifecycle.core.data.values import NumberFormat
 from regression_lifecycle.core.data.weekdays import Weekday
 from regression_lifecycle.core.durations import (
@@ -47,10 +48,18 @@ _TIMES = (
 
 
 def _bound(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ConfigurationError(f"a number is needed, not {str(value).lower()}")
     try:
         return value if isinstance(value, pd.Timestamp) else float(value)
     except (TypeError, ValueError):
+        pass
+    try:
         return to_timestamp(value)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"'{value}' is no number and no moment; write for example 0.5 or '2020-01-31'"
+        ) from None
 
 
 def bound_text(bound: float | pd.Timestamp) -> str:
@@ -90,8 +99,9 @@ class ColumnSpec(StrictModel):
             NA, NaN, null and None, except among labels.
         true_values: Further spellings of true, in any case, besides true, t, yes, y and 1.
         false_values: Further spellings of false, in any case, besides false, f, no, n and 0.
-        format: ``strptime`` format of a date or datetime, ISO 8601 if left out; how numbers are
-            written, by example: ``1.234,5``, ``12 %``.
+        format: Of a date or datetime, ISO 8601 if left out: ``strptime`` format, with ``%q`` for
+            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``. Of numbers
+            how they are written, by example: ``1.234,5``, ``12 %``.
         zone: Time zone into whose local time moments with a zone are brought; a moment without
             one is local already.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,
@@ -133,6 +143,8 @@ class ColumnSpec(StrictModel):
     @classmethod
     def _allowed_can_be_compared(cls, value: Any, info: Any) -> Any:
         kind = info.data.get("type")
+        if value == ():
+            raise ConfigurationError("an empty list allows no value at all; leave it out")
         for item in value or ():
             if kind == "category":
                 _word(item)
@@ -141,14 +153,18 @@ class ColumnSpec(StrictModel):
                     f"a column of type '{kind}' has minimum and maximum, and no list of values"
                 )
             elif isinstance(item, bool | str) or not isinstance(item, Real):
-                raise ConfigurationError(f"'{item}' is no number")
+                raise ConfigurationError(
+                    f"a column of type '{kind}' holds numbers, so '{item}' cannot be allowed"
+                )
         return value
 
     @model_validator(mode="after")
     def _check_spelling(self) -> Self:
         if self.format is not None and self.type in ("integer", "float"):
             NumberFormat.from_example(self.format)
-        elif self.format is not None and self.type not in MOMENT_TYPES:
+        elif self.format is not None and self.type in MOMENT_TYPES:
+            check_format(self.format)
+        elif self.format is not None:
             raise ConfigurationError(f"a column of type '{self.type}' has no format; leave it out")
         if self.type != "boolean" and (self.true_values or self.false_values):
             raise ConfigurationError("true_values and false_values are for columns of type boolean")

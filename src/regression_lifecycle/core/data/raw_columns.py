@@ -27,7 +27,9 @@ from regression_lifecycle.core.data.values import (
 from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import bounded_list
 
-_FORMATTED = r"\d[,.'\s]\d|\d\s*[%$€£¥]$|^-?[$€£¥]\s*\d"
+# Digits enough for a date, which do not begin as ISO 8601 does.
+_OTHER_MOMENT = r"^(?!\d{4}-?\d\d-?\d\d(?:\D|$)).*\d.*\d"
+_FORMATTED = "^[-+\u2212]?[$€£¥]? *[0-9][0-9,.' \u00a0\u202f]*[%$€£¥]?$"
 
 
 def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reasons) -> pd.Series:
@@ -170,7 +172,11 @@ def _moments(column: _Column) -> pd.Series:
         zoned,
         f"{name} has a time zone; write local times without one, or declare 'zone' for the column",
     )
-    column.refuse_unreadable(moments.mask(zoned, pd.Timestamp(0)), f"is not a {spec.type}")
+    mend = f" like {spec.format}" if spec.format else ""
+    unread = as_text(column.given[moments.isna() & ~column.blank & ~zoned])
+    if not spec.format and unread.str.contains(_OTHER_MOMENT, na=False).any():
+        mend = "; say by 'format' how it is written, for example '%d.%m.%Y', '%YQ%q' or 'unix s'"
+    column.refuse_unreadable(moments.mask(zoned, pd.Timestamp(0)), f"is not a {spec.type}{mend}")
     column.refuse_out_of_bounds(moments)
     return moments
 

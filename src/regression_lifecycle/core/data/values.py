@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regression_lifecycle.core.data.moment_formats import UNIX, from_unix, to_strptime
 from regression_lifecycle.core.errors import ConfigurationError
 
 # Spellings of a missing number or moment, in any case. Among labels they are labels.
@@ -258,8 +259,9 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
     """Read normalized values as moments.
 
     Args:
-        form: ``strptime`` format of those that are text; ISO 8601 if None.
-        zone: Time zone into whose local time moments with a zone are brought; None to read none.
+        form: How those are written that are no datetimes (``moment_formats``); ISO 8601 if None.
+        zone: Time zone into whose local time moments with a zone are brought; None to read none,
+            and counts from 1970 as UTC.
 
     Returns:
         Local moments as ``datetime64[us]``, missing where a value is none; and which values have
@@ -272,6 +274,9 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
         return _local(values, zone), zoned & False
     if pd.api.types.is_datetime64_dtype(values):
         return values.astype("datetime64[us]"), pd.Series(False, values.index)
+    if form in UNIX:
+        moments = from_unix(read_numbers(values, PLAIN)[0], form)
+        return _local(moments.dt.tz_localize("UTC"), zone or "UTC"), pd.Series(False, values.index)
     text = as_text(values)
     own = pd.Series(True, values.index)
     if values.dtype == object and form is not None:
@@ -284,30 +289,16 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
     return moments, zoned
 
 
-def parse_moments(text: pd.Series, form: str, utc: bool = False) -> pd.Series:
-    """Read texts of one format as moments.
-
-    Args:
-        form: ``strptime`` format, or ``ISO8601``. An ISO week (``%G-W%V``) need not name its day:
-            it is its Monday.
-        utc: Whether offsets are brought to UTC.
-
-    Returns:
-        Moments as pandas reads them; missing where a text is of another format.
-    """
-    if "%V" in form and not any(day in form for day in ("%u", "%a", "%A")):
-        text, form = text + " 1", f"{form} %u"
-    return pd.to_datetime(text, errors="coerce", format=form, utc=utc)
-
-
 def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
     nothing = pd.Series(False, text.index)
+    if form is not None:
+        text, form = to_strptime(text, form)
     parse = form or "ISO8601"
     if form is None and text.str.contains(_NANOSECONDS, na=False).any():
         # They would shorten the calendar of the whole column to the years 1678 to 2261.
         text = text.str.replace(r"(\.\d{6})\d+", r"\1", regex=True)
     try:
-        moments = parse_moments(text, parse)
+        moments = pd.to_datetime(text, errors="coerce", format=parse)
         if not isinstance(moments.dtype, pd.DatetimeTZDtype):
             return moments.astype("datetime64[us]"), nothing
     except ValueError:  # times with and without a zone, or in several ones
@@ -315,8 +306,8 @@ def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Ser
     has_zone = text.notna()
     if form is None:
         has_zone &= text.str.contains(_ZONED, na=False)
-    zoned = parse_moments(text.where(has_zone), parse, utc=True)
-    local = parse_moments(text.where(~has_zone), parse)
+    zoned = pd.to_datetime(text.where(has_zone), errors="coerce", format=parse, utc=True)
+    local = pd.to_datetime(text.where(~has_zone), errors="coerce", format=parse)
     local = local.astype("datetime64[us]")
     if zone is None:
         return local, zoned.notna()

@@ -42,7 +42,7 @@ class ColumnProfile:
         minimum: 0 for numbers that end there: zero is common and nothing is below it.
         allowed: The labels, where they are a closed list.
         zoned: Whether times name an offset from UTC.
-        other_format: Another ``strptime`` format that reads the dates as well, as other days.
+        other_format: Another format that reads the dates as well, as other days.
         left_out: Why the column is not described; empty if it is.
     """
 

@@ -32,6 +32,7 @@ from regression_lifecycle.core.profiling.times import (
     TimeProfile,
     find_frequency,
     find_times,
+    read_as_time,
     time_of,
 )
 
@@ -156,6 +157,7 @@ def profile_table(
     columns[target] = _checked_target(columns[target])
     notes: list[str] = []
     found_time, found_key = _time_and_key(columns, target, time, key, notes)
+    columns |= read_as_time(columns, found_time)
     labels = columns[target].values
     series = _series(columns, found_key)
     moments = found_time.moments if found_time.has_time else None
@@ -408,8 +410,8 @@ def _notes(
             )
         if profile.zoned and not profile.left_out:
             notes.append(
-                f"times of '{name}' name an offset from UTC and are read as UTC; if days and hours "
-                "matter, name the place's own zone in the column, such as zone: Europe/Berlin"
+                f"times of '{name}' are counted or offset from UTC and read as UTC; if days and "
+                "hours matter, name the place's own zone in the column, such as zone: Europe/Berlin"
             )
         if profile.n_unreadable and not profile.left_out:
             notes.append(

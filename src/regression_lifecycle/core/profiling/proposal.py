@@ -80,8 +80,6 @@ def _column(profile: TableProfile, name: str) -> dict[str, Any]:
         spec["minimum"] = 0
         if not profile.nonnegative:
             del spec["minimum"]
-    elif name == parts.get("date") and profile.time.format is not None:
-        spec = {"type": "date", "format": profile.time.format}
     if name in parts.values():
         spec.pop("missing", None)
     if name in {*parts.values(), *profile.key, *profile.known_in_advance}:

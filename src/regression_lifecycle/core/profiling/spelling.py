@@ -9,12 +9,12 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from regression_lifecycle.core.data.moment_formats import to_strptime
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
     MISSING_WORDS,
     TRUE_WORDS,
     NumberFormat,
-    parse_moments,
 )
 
 # Read as missing in columns of numbers and dates without being declared.
@@ -31,7 +31,12 @@ _DATES = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y",
     "%d-%b-%Y", "%d-%b-%y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
     "%b %d, %Y", "%B %d, %Y", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m.%d",
-    "%G-W%V", "%GW%V", "%G-W%V-%u", "%G-%V",
+    "%G-W%V-%u", "%G-%V",
+)  # fmt: skip
+# Parts of a year, which have no clock.
+_PERIODS = (
+    "%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y", "Q%q %y", "%qQ%y",
+    "%G-W%V", "%GW%V", "%Y-%b", "%Y %b", "%Y %B", "%Y-%B", "%B-%Y", "%b. %Y", "%b/%Y",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
 _SAMPLE = 1000
@@ -190,7 +195,7 @@ class DateForm:
     """How a column spells its dates.
 
     Attributes:
-        format: ``strptime`` format; None for ISO 8601.
+        format: A format of ``moment_formats``; None for ISO 8601.
         other: A second format that reads every value too, with another meaning.
     """
 
@@ -199,7 +204,8 @@ class DateForm:
 
     def read(self, text: pd.Series) -> pd.Series:
         """Read texts; missing where one has another form. Zoned times are turned into UTC."""
-        found = parse_moments(text, self.format or "ISO8601", utc=True)
+        text, form = (text, "ISO8601") if self.format is None else to_strptime(text, self.format)
+        found = pd.to_datetime(text, errors="coerce", format=form, utc=True)
         return found.dt.tz_localize(None).astype("datetime64[us]")
 
 
@@ -221,12 +227,9 @@ def find_date_form(text: pd.Series) -> DateForm | None:
         return None
     if _share(DateForm(), sample) >= 0.9:
         return DateForm()
-    fitting = [
-        DateForm(day + clock)
-        for day in _DATES
-        for clock in _CLOCKS
-        if _share(DateForm(day + clock), sample.head(20)) >= 0.7
-    ]
+    forms = [DateForm(day + clock) for day in _DATES for clock in _CLOCKS]
+    forms += [DateForm(period) for period in _PERIODS]
+    fitting = [form for form in forms if _share(form, sample.head(20)) >= 0.7]
     fitting = [form for form in fitting if _share(form, sample) >= 0.9]
     best = max((_share(form, sample) for form in fitting), default=0.0)
     fitting = [form for form in fitting if _share(form, sample) == best]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.data.moment_formats import UNIX, from_unix
 from regression_lifecycle.core.data.weekdays import Weekday, find_weekdays
 from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.profiling.columns import ReadColumn, words_of
@@ -43,6 +44,9 @@ _WITHIN_A_YEAR = {
     ("week",): "%G-%V-%u",
     ("month", "day"): "%Y-%m-%d",
 }
+# Counts from 1970 that lie in the years 1973 to 2103, and a minute of each.
+_UNIX_FROM, _UNIX_UNTIL, _MINUTE = 10**14, 42 * 10**14, 60 * 10**6
+_UNIX_WORDS = _TIME_WORDS | {"epoch", "unix", "at", "utc"}
 # What a column of whole numbers may be, by the number of its digits.
 _DIGIT_FORMATS = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
 _STEPS = (
@@ -60,7 +64,7 @@ class TimeProfile:
     Attributes:
         parts: Raw columns by the key of ``problem.timestamp`` that takes them: ``date``, ``hour``,
             ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without a time.
-        format: ``strptime`` format of whole numbers that are dates; None otherwise.
+        format: How whole numbers are a moment (``moment_formats``); None otherwise.
         moments: The time of every row; empty for a table without a time.
     """
 
@@ -94,12 +98,15 @@ class Frequency:
 WITHOUT_TIME = TimeProfile({}, pd.Series(dtype="datetime64[us]"))
 
 
-def find_times(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfile]:
+def find_times(
+    columns: Mapping[str, ReadColumn], target: str, *, named: bool = False
+) -> list[TimeProfile]:
     """Find the ways in which the columns of a table make a time.
 
     Args:
         columns: All columns of the table.
         target: The target, which is none.
+        named: Whether a person says that these columns are the time, whatever they are called.
 
     Returns:
         The ways, the likeliest first; a column that misses values or holds what is no date makes
@@ -114,7 +121,7 @@ def find_times(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfi
             if values.isna().mean() <= 0.01:
                 found.append(TimeProfile({"date": name}, values))
         elif profile.type == "integer" and not profile.n_missing:
-            found += _of_digits(name, values)
+            found += _of_digits(name, values, named) + _of_counts(name, values, named)
     found += _of_parts(columns, target)
     hours = _columns_of_part(columns, "hour", target)
     found += [_with_hour(time, hours, columns) for time in found if _may_have_hour(time, hours)]
@@ -132,10 +139,34 @@ def time_of(columns: Mapping[str, ReadColumn], names: tuple[str, ...]) -> TimePr
         The time, or None if these columns make none.
     """
     chosen = {name: columns[name] for name in names}
-    for time in find_times(chosen, target=""):
+    for time in find_times(chosen, target="", named=True):
         if set(time.parts.values()) == set(names):
             return time
     return None
+
+
+def read_as_time(columns: Mapping[str, ReadColumn], time: TimeProfile) -> dict[str, ReadColumn]:
+    """Read the column of whole numbers that are moments as what it is.
+
+    Args:
+        columns: All columns of the table.
+        time: The time that was found.
+
+    Returns:
+        The column by its name; empty if the time is made of no such column.
+    """
+    if time.format is None:
+        return {}
+    profile, _ = columns[time.parts["date"]]
+    moments = time.moments.dt.normalize() if "hour" in time.parts else time.moments
+    read = replace(
+        profile,
+        type="date" if (moments == moments.dt.normalize()).all() else "datetime",
+        format=time.format,
+        minimum=None,
+        zoned=time.format in UNIX,
+    )
+    return {profile.name: ReadColumn(read, moments)}
 
 
 def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequency:
@@ -192,7 +223,17 @@ def _near_month_ends(day: pd.Series, last: pd.Series) -> bool:
     return bool(((last - day) <= 3).mean() > 0.95)
 
 
-def _of_digits(name: str, values: pd.Series) -> list[TimeProfile]:
+def _of_counts(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
+    """Seconds, or thousandths of them and smaller, since 1970: by name, or all of whole minutes."""
+    for form, size in UNIX.items():
+        counts = values * size
+        if counts.between(_UNIX_FROM, _UNIX_UNTIL).all():
+            evident = sure or words_of(name) & _UNIX_WORDS or not (counts % _MINUTE).any()
+            return [TimeProfile({"date": name}, from_unix(values, form), form)] if evident else []
+    return []
+
+
+def _of_digits(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
     """Whole numbers such as 20120131, 201201 or 2012, where the name or the digits say dates."""
     digits = np.floor(np.log10(values.where(values > 0))) + 1
     if digits.isna().any() or digits.nunique() != 1:
@@ -202,9 +243,9 @@ def _of_digits(name: str, values: pd.Series) -> list[TimeProfile]:
         return []
     words = words_of(name)
     named = bool(words & (_TIME_WORDS | _PART_WORDS["year"]))
-    if count == 4 and not (words & _PART_WORDS["year"] and len(words) == 1):
+    if count == 4 and not (sure or (words & _PART_WORDS["year"] and len(words) == 1)):
         return []
-    if count == 6 and not named:
+    if count == 6 and not (sure or named):
         return []
     text = values.astype("int64").astype("str")
     moments = pd.to_datetime(text, format=_DIGIT_FORMATS[count], errors="coerce")
