@@ -32,6 +32,11 @@ def column(values, name="x"):
         (["1.234 €", "12 €", "2.000 €"], {"type": "float", "format": "1.234,5 €"}),
         (["12 kg", "7.5 kg", "9 kg"], {"type": "float", "format": "1234.5 kg"}),
         (["21°C", "-6.5°C", "7°C"], {"type": "float", "format": "1234.5°C"}),
+        (["(720.50)", "3,915.00", "12.00"], {"type": "float", "format": "1,234.5"}),
+        (["(720.50)", "915.00", "12.00"], {"type": "float", "format": "1,234.5"}),
+        (["1.200,50-", "12,00", "7,25-"], {"type": "float", "format": "1.234,5"}),
+        (["($720.50)", "$3,915.00", "$12"], {"type": "float", "format": "$1,234.5"}),
+        (["(north)", "south (2)", "2-"], {"type": "category"}),
         (["S001", "S002", "S003"], {"type": "category"}),
         (["12 kg", "7 lb", "9 kg"], {"type": "category"}),
         (["0", "1", "1"], {"type": "boolean"}),
@@ -89,6 +94,8 @@ def test_the_values_are_those_that_the_contract_will_read():
     assert column(["1.234,5", "-2,5", ""]).values.tolist()[:2] == [1234.5, -2.5]
     assert column(["12,5 %", "50 %", "7 %"]).values.tolist() == [0.125, 0.5, 0.07]
     assert column(["1.234 €", "-12 €", "2.000 €"]).values.tolist() == [1234, -12, 2000]
+    assert column(["(720.50)", "3,915.00", "12"]).values.tolist() == [-720.5, 3915, 12]
+    assert column(["1.200,50-", "12,00", "-7,25"]).values.tolist() == [-1200.5, 12, -7.25]
     assert column(["2023-W05", "2020-W53", "2023-W52"]).values.tolist() == [
         pd.Timestamp("2023-01-30"),
         pd.Timestamp("2020-12-28"),

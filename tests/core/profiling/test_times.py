@@ -11,7 +11,12 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.profiling.columns import read_columns
 from regression_lifecycle.core.profiling.profile import profile_table
 from regression_lifecycle.core.profiling.proposal import propose_parameters
-from regression_lifecycle.core.profiling.times import find_frequency, find_times, time_of
+from regression_lifecycle.core.profiling.times import (
+    find_frequency,
+    find_times,
+    read_as_time,
+    time_of,
+)
 
 
 def first_time(**columns):
@@ -39,6 +44,10 @@ def first_time(**columns):
         (pd.Timestamp("2020-01-01") + pd.to_timedelta(
             np.cumsum(np.random.default_rng(0).exponential(50, 300)), unit="min"),
          "1 hour", False),
+        # A clock that wavers.
+        (pd.date_range("2020-01-01", periods=300, freq="h") + pd.to_timedelta(
+            np.random.default_rng(0).integers(0, 900, 300), unit="ms"),
+         "1 hour", False),
     ],
 )  # fmt: skip
 def test_the_distance_of_rows_is_found_by_the_calendar(moments, text, regular):
@@ -63,6 +72,32 @@ def test_day_and_hour_make_a_time():
 
     assert found.parts == {"date": "dteday", "hour": "hr"}
     assert found.moments.is_unique
+
+    ends = first_time(dteday=hours.strftime("%Y-%m-%d"), hr=(hours.hour + 1).astype(str))
+    assert ends.parts == {"date": "dteday", "hour": "hr"}
+    assert ends.moments.tolist() == (hours + pd.Timedelta("1h")).tolist()
+
+
+@pytest.mark.parametrize("clock", ["%H:%M", "%H:%M:%S", "%I:%M %p"])
+def test_day_and_time_of_day_make_a_time(clock):
+    """The clock would be the key of 48 series of daily rows."""
+    moments = pd.date_range("2024-01-01", periods=200, freq="30min")
+    table = pd.DataFrame(
+        {"Date": moments.strftime("%d/%m/%Y"), "Time": moments.strftime(clock), "y": range(200)}
+    )
+    columns = read_columns(table)
+    found = find_times(columns, target="y")[0]
+
+    assert found.parts == {"date": "Date", "time": "Time"}
+    assert found.moments.tolist() == moments.tolist()
+    assert read_as_time(columns, found)["Time"].profile.spec == {
+        "type": "datetime",
+        "format": clock,
+    }
+    # What a day opens at is no time of its rows.
+    days = pd.date_range("2024-01-01", periods=60)
+    opens = ["08:00", "09:30"] * 30
+    assert first_time(day=days.strftime("%Y-%m-%d"), opens=opens).parts == {"date": "day"}
 
 
 @pytest.mark.parametrize(

@@ -31,19 +31,22 @@ from regression_lifecycle.core.metrics import ErrorMetric
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
 MOMENT_TYPES = frozenset({"date", "datetime"})
+MOMENT_PARTS = frozenset({"date", "time"})
 _ROW_STEP = "1 second"
 _DAY = pd.Timedelta("1 day")
-_PARTS = ("date", "year", "quarter", "month", "week", "day", "hour")
+_PARTS = ("date", "year", "quarter", "month", "week", "day", "hour", "time")
 _TIMES = (
     frozenset[str](),  # rows
     frozenset({"date"}),
     frozenset({"date", "hour"}),
+    frozenset({"date", "time"}),
     frozenset({"year"}),
     frozenset({"year", "quarter"}),
     frozenset({"year", "month"}),
     frozenset({"year", "week"}),
     frozenset({"year", "month", "day"}),
     frozenset({"year", "month", "day", "hour"}),
+    frozenset({"year", "month", "day", "time"}),
 )
 
 
@@ -202,7 +205,9 @@ class TimestampSpec(StrictModel):
         month: Raw column with the month 1 to 12.
         week: Raw column with the ISO week 1 to 53, which begins on a Monday.
         day: Raw column with the day of the month.
-        hour: Raw column with the hour 0 to 23, where the date has none.
+        hour: Raw column with the hour 0 to 23, or 1 to 24, where the date has none.
+        time: Raw column with the time of day, of type datetime with a format such as ``%H:%M``,
+            in place of ``hour``.
         rows: The table has no time: the order of the file stands for it. Row k, counted from 0
             over all rows of the file, gets the moment 1970-01-01 00:00 plus k times the
             problem's frequency. Such a moment orders the rows and has no calendar.
@@ -216,6 +221,7 @@ class TimestampSpec(StrictModel):
     week: str | None = None
     day: str | None = None
     hour: str | None = None
+    time: str | None = None
     rows: bool = False
 
     @model_validator(mode="after")
@@ -335,7 +341,12 @@ class Problem(StrictModel):
                 f"timestamp.date: column '{date}' must be of type date or datetime"
             )
         for part, name in self.timestamp.parts.items():
-            if part != "date" and self.columns[name].type not in NUMERIC_TYPES:
+            if part == "time" and self.columns[name].type != "datetime":
+                raise ConfigurationError(
+                    f"timestamp.time: column '{name}' must be of type datetime, with a format such "
+                    "as '%H:%M'"
+                )
+            if part not in MOMENT_PARTS and self.columns[name].type not in NUMERIC_TYPES:
                 raise ConfigurationError(
                     f"timestamp.{part}: column '{name}' must be of type integer"
                 )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.moments import PART_BOUNDS, assemble_moments
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem, bound_text
+from regression_lifecycle.core.data.problem import MOMENT_PARTS, ColumnSpec, Problem, bound_text
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
@@ -216,14 +216,14 @@ def timestamps_of(
         step = usual_length(problem.frequency)
         return pd.Series(pd.Timestamp(0) + steps * step).astype("datetime64[us]")
     for part, name in spec.parts.items():
-        if part != "date":
+        if part not in MOMENT_PARTS:
             low, high = PART_BOUNDS[part]
             values, article = typed[name].astype("float64"), "an" if part == "hour" else "a"
             wrong = (values < low) | (values > high) | (values % 1 != 0) & values.notna()
             reasons.add(wrong, f"{name} is not {article} {part} from {low} to {high}")
     stamp = assemble_moments(
         {
-            part: typed[name] if part == "date" else typed[name].astype("float64")
+            part: typed[name] if part in MOMENT_PARTS else typed[name].astype("float64")
             for part, name in spec.parts.items()
         }
     )

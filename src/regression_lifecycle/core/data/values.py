@@ -47,12 +47,13 @@ _EXAMPLE = re.compile(
 _SPACES = "[ \u00a0\u2009\u202f]"
 _PERCENT = _SPACES + "*%$"
 _SEPARATORS = {",": ",", ".": r"\.", "'": "['\u2019]", " ": _SPACES}
+_BEHIND = r"^(?:\(([^()]*\d[^()]*)\)|([^\-]*\d[^\-]*)-)$"
 _PLAIN_NUMBER = r"(?i)^[+-]?(?:inf|infinity|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$"
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How the numbers of one column are written.
+    """How the numbers of one column are written; a minus may be a bracket or stand behind.
 
     Attributes:
         decimal: The character before the decimals.
@@ -99,7 +100,7 @@ class NumberFormat:
         Returns:
             Arrow array of texts like ``-1234.5``; null for those that do not follow the format.
         """
-        text = self._without_unit(text)
+        text = self._without_unit(self._sign_in_front(text))
         fits = pc.match_substring_regex(text, self._pattern())
         plain = pc.if_else(fits, text, pa.scalar(None, text.type))
         if self == NumberFormat():
@@ -120,6 +121,12 @@ class NumberFormat:
             digits = rf"(?:\d{{1,3}}(?:{_SEPARATORS[self.thousands]}\d{{3}})+|\d+)"
         end = _PERCENT if self.percent else "$"
         return rf"^[+\-\x{{2212}}]?(?:{digits}(?:{decimal}\d*)?|{decimal}\d+){end}"
+
+    def _sign_in_front(self, text: Any) -> Any:
+        """Bookkeepers write -12.50 as (12.50) or 12.50-."""
+        if self == NumberFormat():
+            return text
+        return pc.replace_substring_regex(text, _BEHIND, r"-\1\2")
 
     def _without_unit(self, text: Any) -> Any:
         # The sign stands before the unit or behind it.

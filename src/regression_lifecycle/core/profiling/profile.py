@@ -208,7 +208,8 @@ def profile_table(
         columns=profiles,
         known_in_advance=tuple(known),
         leaks=tuple(leaks),
-        nonnegative=cannot_be_negative(labels),
+        # A row of totals has no time: it is set aside, and it is no value of the target.
+        nonnegative=cannot_be_negative(labels if moments is None else labels[moments.notna()]),
         assumed=_assumed(known_in_advance, horizon if has_time else "row", label_delay),
         notes=tuple(notes),
     )
@@ -381,7 +382,9 @@ def _rejected(
     row = pd.DataFrame({"": time.moments, **{f"_{name}": columns[name].values for name in key}})
     lacks = row.isna().any(axis=1)
     repeated = row[~lacks].duplicated()
-    return int(lacks.sum() + repeated.sum()) + unreadable, unreadable
+    # A time that cannot be read is a time that lacks.
+    others = sum(profiles[name].n_unreadable for name in described if name not in needed)
+    return int(lacks.sum() + repeated.sum()) + others, unreadable
 
 
 def _assumed(

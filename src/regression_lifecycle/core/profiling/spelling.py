@@ -40,6 +40,8 @@ _PERIODS = (
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
 _SAMPLE = 1000
+# A minus as bookkeepers write it: (12.50) or 12.50-.
+_SIGN_BEHIND = r"\((?:[^()]*\d[^()]*)\)|[^-]*\d[^-]*-"
 _MONEY = "[$€£¥₹₽₩₺]|EUR|USD|GBP|CHF|JPY|CNY|INR"
 # Other letters before digits are the head of a code more often than a unit: S001.
 _WITH_UNIT = (
@@ -70,6 +72,11 @@ class NumberForm:
     def _plain(self, text: pd.Series) -> pa.Array:
         form = NumberFormat() if self.format is None else NumberFormat.from_example(self.format)
         return form.to_plain(pa.array(text.astype("object"), pa.string(), from_pandas=True))
+
+
+def _sign_in_front(text: pd.Series) -> pd.Series:
+    behind = text.str.fullmatch(_SIGN_BEHIND)
+    return text.where(~behind, "-" + text.str.strip("()-"))
 
 
 class _Unit(NamedTuple):
@@ -124,6 +131,10 @@ def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> Numb
         The form, or None if fewer than nine tenths of the texts are numbers of one form.
     """
     sample = text.drop_duplicates().head(_SAMPLE)
+    if sample.str.fullmatch(_SIGN_BEHIND).any():
+        bare = find_number_form(_sign_in_front(text), decimal_comma)
+        # The plain form knows no other way of writing a minus; this one reads its numbers too.
+        return NumberForm("1,234.5") if bare == NumberForm() else bare
     unit = _unit(sample)
     if unit is not None:
         bare_text = unit.strip(text)
@@ -156,7 +167,7 @@ def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> Numb
 
 def uses_decimal_comma(text: pd.Series) -> bool:
     """Return whether a column is full of numbers that only a decimal comma explains."""
-    sample = text.drop_duplicates().head(_SAMPLE)
+    sample = _sign_in_front(text.drop_duplicates().head(_SAMPLE))
     unit = _unit(sample)
     sample = sample if unit is None else unit.strip(sample)
     if sample.empty or not sample.str.contains(",", regex=False).any():

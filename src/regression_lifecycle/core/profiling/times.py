@@ -35,7 +35,7 @@ _PART_RANGES = {
     "month": (1, 12),
     "week": (1, 53),
     "day": (1, 31),
-    "hour": (0, 23),
+    "hour": (0, 24),
 }
 # What stands within a year, and how the whole is read.
 _WITHIN_A_YEAR = {
@@ -47,6 +47,7 @@ _WITHIN_A_YEAR = {
 # Counts from 1970 that lie in the years 1973 to 2103, and a minute of each.
 _UNIX_FROM, _UNIX_UNTIL, _MINUTE = 10**14, 42 * 10**14, 60 * 10**6
 _UNIX_WORDS = _TIME_WORDS | {"epoch", "unix", "at", "utc"}
+_CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 # What a column of whole numbers may be, by the number of its digits.
 _DIGIT_FORMATS = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
 _STEPS = (
@@ -63,7 +64,7 @@ class TimeProfile:
 
     Attributes:
         parts: Raw columns by the key of ``problem.timestamp`` that takes them: ``date``, ``hour``,
-            ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without a time.
+            ``time``, ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without a time.
         format: How whole numbers are a moment (``moment_formats``); None otherwise.
         moments: The time of every row; empty for a table without a time.
     """
@@ -124,7 +125,10 @@ def find_times(
             found += _of_digits(name, values, named) + _of_counts(name, values, named)
     found += _of_parts(columns, target)
     hours = _columns_of_part(columns, "hour", target)
-    found += [_with_hour(time, hours, columns) for time in found if _may_have_hour(time, hours)]
+    days = [time for time in found if _is_of_days(time)]
+    found += [_with_hour(time, hours[0], columns) for time in days if hours]
+    clocks = [name for name in columns if name != target and clock_format(columns[name])]
+    found += [_with_clock(time, clocks[0], columns) for time in days if clocks]
     return sorted(found, key=_likelihood, reverse=True)
 
 
@@ -146,19 +150,25 @@ def time_of(columns: Mapping[str, ReadColumn], names: tuple[str, ...]) -> TimePr
 
 
 def read_as_time(columns: Mapping[str, ReadColumn], time: TimeProfile) -> dict[str, ReadColumn]:
-    """Read the column of whole numbers that are moments as what it is.
+    """Read whole numbers that are moments, and times of day, as what they are.
 
     Args:
         columns: All columns of the table.
         time: The time that was found.
 
     Returns:
-        The column by its name; empty if the time is made of no such column.
+        The columns by name; empty if the time is made of no such column.
     """
+    found = {}
+    if "time" in time.parts:
+        clock, values = columns[time.parts["time"]]
+        form = str(clock_format(columns[clock.name]))
+        read = replace(clock, type="datetime", format=form)
+        found[clock.name] = ReadColumn(read, _times_of_day(values, form))
     if time.format is None:
-        return {}
+        return found
     profile, _ = columns[time.parts["date"]]
-    moments = time.moments.dt.normalize() if "hour" in time.parts else time.moments
+    moments = time.moments.dt.normalize() if len(time.parts) > 1 else time.moments
     read = replace(
         profile,
         type="date" if (moments == moments.dt.normalize()).all() else "datetime",
@@ -166,7 +176,7 @@ def read_as_time(columns: Mapping[str, ReadColumn], time: TimeProfile) -> dict[s
         minimum=None,
         zoned=time.format in UNIX,
     )
-    return {profile.name: ReadColumn(read, moments)}
+    return {**found, profile.name: ReadColumn(read, moments)}
 
 
 def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequency:
@@ -197,7 +207,8 @@ def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequ
         weekdays = find_weekdays(table["moment"]) if within_a_day else ()
         return Frequency(duration_text(commonest), True, share, weekdays)
     median = distances.median()
-    usual = next((step for step in _STEPS if pd.Timedelta(step) >= median), _STEPS[-1])
+    # A clock that wavers by a few seconds leaves hours hours.
+    usual = next((step for step in _STEPS if 1.02 * pd.Timedelta(step) >= median), _STEPS[-1])
     return Frequency(usual, False, share)
 
 
@@ -276,16 +287,32 @@ def _of_parts(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfil
     return found
 
 
-def _may_have_hour(time: TimeProfile, hours: list[str]) -> bool:
-    if set(time.parts) not in ({"date"}, {"year", "month", "day"}) or not hours:
+def clock_format(column: ReadColumn) -> str | None:
+    """Return the ``strptime`` format of times of day, or None if a column holds anything else."""
+    profile, values = column
+    if profile.type != "category" or profile.n_missing:
+        return None
+    labels = pd.Series(values.unique(), dtype="str")
+    return next((form for form in _CLOCKS if _times_of_day(labels, form).notna().all()), None)
+
+
+def _times_of_day(text: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(text, format=form, errors="coerce").astype("datetime64[us]")
+
+
+def _is_of_days(time: TimeProfile) -> bool:
+    if set(time.parts) not in ({"date"}, {"year", "month", "day"}):
         return False
     return bool((time.moments.dropna() == time.moments.dropna().dt.normalize()).all())
 
 
-def _with_hour(
-    time: TimeProfile, hours: list[str], columns: Mapping[str, ReadColumn]
-) -> TimeProfile:
-    hour = hours[0]
+def _with_clock(time: TimeProfile, clock: str, columns: Mapping[str, ReadColumn]) -> TimeProfile:
+    read = _times_of_day(columns[clock].values, str(clock_format(columns[clock])))
+    moments = time.moments + (read - read.dt.normalize())
+    return TimeProfile({**time.parts, "time": clock}, moments, time.format)
+
+
+def _with_hour(time: TimeProfile, hour: str, columns: Mapping[str, ReadColumn]) -> TimeProfile:
     moments = time.moments + pd.to_timedelta(columns[hour].values, unit="h")
     return TimeProfile({**time.parts, "hour": hour}, moments, time.format)
 
