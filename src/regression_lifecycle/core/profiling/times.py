@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.moment_formats import UNIX, from_unix
-from regression_lifecycle.core.data.weekdays import Weekday, find_weekdays
+from regression_lifecycle.core.data.weekdays import Weekday, count_on_weekdays, find_weekdays
 from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.profiling.columns import ReadColumn, words_of
 
@@ -64,7 +64,8 @@ class TimeProfile:
 
     Attributes:
         parts: Raw columns by the key of ``problem.timestamp`` that takes them: ``date``, ``hour``,
-            ``time``, ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without a time.
+            ``time``, ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without
+            a time.
         format: How whole numbers are a moment (``moment_formats``); None otherwise.
         moments: The time of every row; empty for a table without a time.
     """
@@ -88,12 +89,14 @@ class Frequency:
         regular: Whether most rows keep it.
         share: Share of the distances that are this long (calendar months of any length).
         weekdays: Days of the week that have rows; empty if all have, or no day comes twice a week.
+        missing: Share of the rows that are not there, of those that it asks for.
     """
 
     text: str
     regular: bool
     share: float
     weekdays: tuple[Weekday, ...] = ()
+    missing: float = 0.0
 
 
 WITHOUT_TIME = TimeProfile({}, pd.Series(dtype="datetime64[us]"))
@@ -205,7 +208,11 @@ def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequ
     if share >= _REGULAR:
         within_a_day = not pd.Timedelta("1 day") % commonest
         weekdays = find_weekdays(table["moment"]) if within_a_day else ()
-        return Frequency(duration_text(commonest), True, share, weekdays)
+        spans = table.groupby("series")["moment"].agg(["min", "max", "size"])
+        asked = (spans["max"] - spans["min"]) // commonest + 1
+        asked = count_on_weekdays(spans["min"], asked, commonest, weekdays)
+        missing = max(1 - float(spans["size"].sum() / asked.sum()), 0.0)
+        return Frequency(duration_text(commonest), True, share, weekdays, missing)
     median = distances.median()
     # A clock that wavers by a few seconds leaves hours hours.
     usual = next((step for step in _STEPS if 1.02 * pd.Timedelta(step) >= median), _STEPS[-1])
