@@ -12,6 +12,7 @@ from regression_lifecycle.core.profiling.evidence import (
     FEWEST,
     SAME,
     Leak,
+    LeakKind,
     persists,
     rank_correlation,
     steps_of,
@@ -108,7 +109,7 @@ def _moving_value(name: str, x: pd.Series, around: Mapping[int, np.ndarray]) -> 
         )
         if wanted
     )
-    kind = "later" if last > 0 else "function"
+    kind: LeakKind = "later" if last > 0 else "function"
     reason = f"a moving sum or mean of the target ({stretch}; R2 {1 - rest:.4f})"
     yield Leak(name, kind, 1 - rest, reason)
 
