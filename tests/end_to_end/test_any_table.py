@@ -45,7 +45,7 @@ KINDS = {
     "300 rows": ("rows_nonlinear", 300),
     "500 series": ("series_500", 24_000),
     "signed": ("signed_daily", 350),
-    "zero-inflated": ("zero_inflated", 350),
+    "zero-inflated": ("zero_inflated", 600),
 }
 
 
