@@ -46,7 +46,7 @@ def in_words(mistake: Mapping[str, Any]) -> str:
         bound = context[name]
         share = bound == 1 and "less" in kind and 2 <= value <= 100
         mend = f"; write {value / 100:g} for {value:g} %" if share else ""
-        return text.format(value=_shown(value), bound=f"{bound:g}") + mend
+        return text.format(value=_shown(value), bound=f"{bound:.10g}") + mend
     if kind == "too_short":
         n = context["min_length"]
         return f"at least {n} {'entry is' if n == 1 else 'entries are'} needed"

@@ -244,7 +244,7 @@ def _near_month_ends(day: pd.Series, last: pd.Series) -> bool:
 def _of_counts(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
     """Seconds, or thousandths of them and smaller, since 1970: by name, or all of whole minutes."""
     for form, size in UNIX.items():
-        counts = values * size
+        counts = (values * size).round()
         if counts.between(_UNIX_FROM, _UNIX_UNTIL).all():
             evident = sure or words_of(name) & _UNIX_WORDS or not (counts % _MINUTE).any()
             return [TimeProfile({"date": name}, from_unix(values, form), form)] if evident else []
