@@ -542,14 +542,16 @@ DATA = [
     (
         "numbers have a currency",
         ("4.03", "$4.03"),
-        "values that cannot be read: price is not a number in 1 row(s), first in row 3: '$4.03'"
+        "values that cannot be read: price is not a number; say by 'format' how numbers are "
+        "written, for example '1.234,5', '12 %' or '12 €' in 1 row(s), first in row 3: '$4.03'"
         + FOLLOWS,
     ),
     (
         "numbers have a decimal comma",
         ("4.03", '"4,03"'),
         "values that cannot be read: price is not a number; say by 'format' how numbers are "
-        "written, for example '1.234,5' or '12 %' in 1 row(s), first in row 3: '4,03'" + FOLLOWS,
+        "written, for example '1.234,5', '12 %' or '12 €' in 1 row(s), first in row 3: '4,03'"
+        + FOLLOWS,
     ),
     (
         "a date is written otherwise",
