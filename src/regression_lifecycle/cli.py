@@ -193,7 +193,7 @@ def serve(
 @click.option(
     "--time",
     default=None,
-    help="Column with the time, or those that make it: date,hour or year,month or year,week; "
+    help="Column with the time, or those that make it: date,hour or date,time or year,month; "
     "none for a table without a time.",
 )
 @click.option("--key", default=None, help="Columns that tell the rows of one time apart: shop.")

@@ -421,7 +421,7 @@ def test_a_first_week_begins_on_its_monday(make_problem, year, monday):
         # 2021 has 52 weeks, and 29 days in February are too many.
         (WEEK, {"yr": 2021}, "timestamp cannot be made from the raw columns"),
         (DAY, {"yr": 2021}, "timestamp cannot be made from the raw columns"),
-        ({**DAY, "hour": "hr"}, {"hr": 24}, "hr is not an hour from 0 to 23"),
+        ({**DAY, "hour": "hr"}, {"hr": 25}, "hr is not an hour from 0 to 24"),
         (MONTH, {"mo": 1.5}, "mo is not a whole number"),
         (MONTH, {"mo": None}, "mo is missing"),
     ],
@@ -440,6 +440,7 @@ def test_a_time_that_is_none_is_a_reason_of_its_row(make_problem, parts, values,
         ({"year": "yr", "date": "day"}, "give either 'date'"),
         ({"year": "yr", "month": "mo", "quarter": "qu"}, "make no time together; possible are"),
         ({"year": "yr", "hour": "hr"}, "make no time together"),
+        ({**DAY, "time": "hr"}, "timestamp.time: column 'hr' must be of type datetime"),
         ({"year": "yr", "month": "cnt_"}, "timestamp.month: unknown column 'cnt_'"),
     ],
 )

@@ -80,6 +80,38 @@ def test_a_tiny_table_has_fewer_folds():
     assert found["training"]["cross_validation"]["n_splits"] < 5
 
 
+@pytest.mark.parametrize("horizon", ["7 days", "10 days"])
+def test_thirty_rows_leave_the_first_fold_rows_to_learn_from(horizon):
+    profile = profile_table(table(pd.date_range("2020-01-01", periods=30)), "y", horizon=horizon)
+    folds = propose_parameters(profile)["training"]["cross_validation"]
+
+    gap, training = pd.Timedelta(horizon).days, 21
+    assert training - folds["n_splits"] * folds.get("test_size", training // 3) - gap >= 5
+
+
+def test_days_of_the_week_without_rows_are_said():
+    found = proposed(table(pd.bdate_range("2020-01-01", periods=900)))
+    assert found["problem"]["weekdays"] == ["monday", "tuesday", "wednesday", "thursday", "friday"]
+    assert found["problem"]["frequency"] == "1 day"
+
+    for slow in ("7D", "MS"):
+        moments = pd.date_range("2020-01-06", periods=100, freq=slow)
+        assert "weekdays" not in proposed(table(moments))["problem"]
+
+
+def test_nights_without_rows_are_no_alarm_for_ever():
+    """Rows of eight hours a day: at more than 20 % missing every tick would alert."""
+    hours = pd.date_range("2020-01-01", periods=24 * 400, freq="h")
+    found = proposed(table(hours[(hours.hour >= 9) & (hours.hour < 17)]))
+
+    # Two thirds are missing; of the others a fifth may be missing, as everywhere.
+    assert found["policy"] == {"rules": {"data_quality": {"maximum_share": 0.74}}}
+    # Blocks of a week are counted by the calendar and not by rows.
+    assert "evaluation" not in found
+    assert "policy" not in proposed(table(hours[:4000]))
+    assert "policy" not in proposed(table(pd.bdate_range("2020-01-01", periods=900)))
+
+
 def test_rows_at_no_fixed_distance_are_said_to_be_irregular():
     steps = np.cumsum(np.random.default_rng(0).exponential(9, 900))
     found = proposed(table(pd.Timestamp("2020-01-01") + pd.to_timedelta(steps, unit="h")))

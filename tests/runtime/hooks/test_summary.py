@@ -178,6 +178,25 @@ def test_a_window_that_is_called_by_its_year_keeps_its_drift(tmp_path: Path, cap
     assert table["2023"][-1] == "1/2"
 
 
+@pytest.mark.parametrize("columns", [None, "80"], ids=["log", "terminal"])
+def test_policies_are_told_apart_in_a_log_and_on_a_small_screen(
+    columns: str | None, capsys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    names = ["never", "every_4_windows", "every_12_windows"]
+    figures = dict.fromkeys(("rmse", "mae", "rmsle", "bias", "coverage", "fit_cpu_seconds"), 123.45)
+    counts = {"n_windows": 100, "n": 16761, "retrains": 12, "refused": 0}
+    backtest = pd.DataFrame([{"policy": name, **figures, **counts} for name in names])
+
+    table = rows(summary(capsys, backtest_summary=backtest))
+
+    assert set(names) <= set(table)
+    if columns is None:
+        assert table["never"] == ["123.45"] * 5 + ["12", "0", "123.45"]
+
+
 def test_drift_of_an_older_run_is_not_shown(capsys: Any) -> None:
     text = summary(capsys, window_metrics=WINDOWS, window_drift=DRIFT, read_only=("window_drift",))
 

@@ -24,14 +24,16 @@ from regression_lifecycle.core.profiling.columns import (
     judge_use,
     read_columns,
 )
+from regression_lifecycle.core.profiling.evidence import Leak
 from regression_lifecycle.core.profiling.keys import find_key
-from regression_lifecycle.core.profiling.leaks import Leak, find_leaks
+from regression_lifecycle.core.profiling.leaks import find_leaks
 from regression_lifecycle.core.profiling.times import (
     WITHOUT_TIME,
     Frequency,
     TimeProfile,
     find_frequency,
     find_times,
+    read_as_time,
     time_of,
 )
 
@@ -161,6 +163,7 @@ def profile_table(
     columns[target] = _checked_target(columns[target])
     notes: list[str] = []
     found_time, found_key = _time_and_key(columns, target, time, key, notes)
+    columns |= read_as_time(columns, found_time)
     labels = columns[target].values
     series = _series(columns, found_key)
     moments = found_time.moments if found_time.has_time else None
@@ -215,7 +218,8 @@ def profile_table(
         columns=profiles,
         known_in_advance=tuple(known),
         leaks=tuple(leaks),
-        nonnegative=cannot_be_negative(labels),
+        # A row of totals has no time: it is set aside, and it is no value of the target.
+        nonnegative=cannot_be_negative(labels if moments is None else labels[moments.notna()]),
         assumed=_assumed(known_in_advance, horizon if has_time else "row", label_delay),
         notes=tuple(notes),
     )
@@ -398,7 +402,9 @@ def _rejected(
     row = pd.DataFrame({"": time.moments, **{f"_{name}": columns[name].values for name in key}})
     lacks |= row.isna().any(axis=1)
     repeated = row[~lacks].duplicated()
-    return int(lacks.sum() + repeated.sum()) + unreadable, unreadable
+    # A time that cannot be read is a time that lacks.
+    others = sum(profiles[name].n_unreadable for name in described if name not in needed)
+    return int(lacks.sum() + repeated.sum()) + others, unreadable
 
 
 def _assumed(
@@ -427,8 +433,8 @@ def _notes(
             )
         if profile.zoned and not profile.left_out:
             notes.append(
-                f"times of '{name}' name an offset from UTC and are read as UTC; if days and hours "
-                "matter, name the place's own zone in the column, such as zone: Europe/Berlin"
+                f"times of '{name}' are counted or offset from UTC and read as UTC; if days and "
+                "hours matter, name the place's own zone in the column, such as zone: Europe/Berlin"
             )
         if profile.n_unreadable and not profile.left_out:
             notes.append(

@@ -42,6 +42,41 @@ from regression_lifecycle.core.windows.windows import (
 _TRAINING_SHARE = 0.3
 
 
+def choose_start(
+    observations: pd.DataFrame,
+    as_of: Any,
+    problem: Problem,
+    parameters: BacktestParameters,
+    minimum_training_rows: int,
+) -> BacktestParameters:
+    """Choose where the replay begins, if nobody says it.
+
+    Args:
+        observations: All observations.
+        as_of: The moment at which the replay ends; None for the end of the observations.
+        problem: The table's description.
+        parameters: Where the replay begins and ends.
+        minimum_training_rows: Fewest labelled rows (times, of several series) of a fit.
+
+    Returns:
+        The parameters with a start: after 30 % of the observations, and not before a first model
+        has enough to learn from. None if it never has.
+    """
+    if parameters.start is not None:
+        return parameters
+    known, _ = known_at(as_of, observations, problem, label_delay=False)
+    stamp = known[problem.timestamp.name]
+    labelled = stamp[known[problem.target].notna()].sort_values()
+    if problem.series_columns:
+        labelled = labelled.drop_duplicates()
+    if len(labelled) < minimum_training_rows:
+        return parameters
+    delay = problem.label_delay or pd.Timedelta(0)
+    learnt = labelled.iloc[minimum_training_rows - 1] + problem.frequency + delay
+    start = max(stamp.quantile(_TRAINING_SHARE, interpolation="lower"), learnt)
+    return parameters.model_copy(update={"start": start})
+
+
 def cut_windows(
     observations: pd.DataFrame,
     as_of: Any,
@@ -56,7 +91,7 @@ def cut_windows(
         as_of: The moment at which the replay ends; None for the end of the observations.
         problem: The table's description.
         window_parameters: How windows are cut.
-        parameters: Where the replay begins and ends.
+        parameters: Where the replay begins and ends, as :func:`choose_start` returns it.
 
     Returns:
         The observations that are known, with ``window_index`` (-1 for rows that only train); and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from regression_lifecycle.runtime.hooks.tracking import problem_of
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _WORST_SERIES = 5
+_WIDTH_OF_A_LOG = 200
 # Of these the catalog has more after the run, or nothing.
 _OF_THIS_RUN = (
     "completed_windows",
@@ -53,6 +55,9 @@ class SummaryHook:
         from rich.console import Console
 
         console = Console(highlight=False, soft_wrap=True)
+        # A log is as wide as it has to be; rich would cut names in it at 80 characters.
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = _WIDTH_OF_A_LOG
         written = self._written = set(pipeline.all_outputs())
         problem = problem_of(catalog)
         self._error: ErrorMetric = "rmse" if problem is None else problem.error_metric
@@ -270,7 +275,9 @@ def _table(title: str, columns: list[str]) -> Any:
 
     table = Table(title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(columns):
-        table.add_column(name, justify="left" if position == 0 else "right")
+        # What a row is called is not cut, so that rows can be told apart.
+        first = position == 0
+        table.add_column(name, justify="left" if first else "right", no_wrap=first)
     return table
 
 
