@@ -124,14 +124,13 @@ def measure(
     predictions: pd.DataFrame, problem: Problem, judging: EvaluationParameters, folder: Path
 ) -> None:
     """Write metrics of all rows, of segments and of windows, and the worst rows."""
-    target = problem.target
-    overall = evaluation.overall_metrics(predictions, target)
+    overall = evaluation.overall_metrics(predictions, problem)
     (folder / "holdout_metrics.json").write_text(json.dumps(overall, indent=2))
     windows = list_windows(predictions, problem, judging.windows)
     tables = {
-        "segment_metrics": evaluation.segment_metrics(predictions, target, judging.segments),
+        "segment_metrics": evaluation.segment_metrics(predictions, problem, judging.segments),
         "window_metrics": evaluation.window_metrics(predictions, windows, problem, judging.windows),
-        "worst_rows": evaluation.worst_rows(predictions, target, judging.worst_rows),
+        "worst_rows": evaluation.worst_rows(predictions, problem, judging.worst_rows),
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)

@@ -82,15 +82,31 @@ def sides_of(
     return observations, training, holdout
 
 
-def judge(table: pd.DataFrame, target: str, **answers: Any) -> GateDecision:
+def judge(table: pd.DataFrame, target: str) -> GateDecision:
     """Train the default model on a table and let the gate decide."""
-    parameters = parameters_of(table, target, **answers)
+    (decision,) = judge_by([{}], table, target)
+    return decision
+
+
+def judge_by(gates: list[dict[str, Any]], table: pd.DataFrame, target: str) -> list[GateDecision]:
+    """The same, once by each of some gates: what they say in the place of the shipped one."""
+    parameters = parameters_of(table, target)
     observations, training, holdout = sides_of(table, parameters)
     names = list(PreprocessingParameters.model_validate(parameters["preprocessing"]).feature_names)
     spec = TrainingParameters.model_validate(parameters["training"])
     y = training[target].astype("float64")
     model = fit(make_pipeline(spec.model), training[names], y, spec.compute)
-    return decide(observations, holdout, model.predict(holdout[names]), y, parameters)
+    predictions = model.predict(holdout[names])
+    return [
+        decide(
+            observations,
+            holdout,
+            predictions,
+            y,
+            _laid_over(parameters, {"evaluation": {"gate": gate}}),
+        )
+        for gate in gates
+    ]
 
 
 def decide(

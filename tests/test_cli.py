@@ -86,11 +86,11 @@ def said(result: Result) -> str:
         ),
         (
             ["--params=training.compute.threads=none"],
-            "training.compute.threads: input should be a valid integer",
+            "training.compute.threads: a whole number is needed, not 'none'",
         ),
         (
             ["--pipelines=ingestion", "--params=ingestion.maximum_rejected_share=2"],
-            "ingestion.maximum_rejected_share: input should be less than or equal to 1",
+            "ingestion.maximum_rejected_share: 2 is above 1, the largest value allowed",
         ),
         (["--pipelines=ingestoin"], "unknown pipeline 'ingestoin'; did you mean 'ingestion'?"),
         (["--pipelines=training,nothing"], "unknown pipeline 'nothing'. Allowed: __default__, "),

@@ -34,7 +34,7 @@ PAGES = sorted(
 )
 PIPELINES = register_pipelines()
 # Environments that a page tells the reader to make.
-EXAMPLES = {"mine", "sales", "parts"}
+EXAMPLES = {"mine", "sales", "hours"}
 # What a path in the text begins with.
 FOLDERS = {path.name for path in PACKAGE.iterdir() if path.is_dir()} | {"benchmarks", "tests"}
 

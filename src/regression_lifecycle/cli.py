@@ -193,7 +193,7 @@ def serve(
 @click.option(
     "--time",
     default=None,
-    help="Column with the time, or those that make it: date,hour or year,month or year,week; "
+    help="Column with the time, or those that make it: date,hour or date,time or year,month; "
     "none for a table without a time.",
 )
 @click.option("--key", default=None, help="Columns that tell the rows of one time apart: shop.")
@@ -204,6 +204,7 @@ def serve(
     help="Columns that are known before the row's own time, separated by commas; all or none.",
 )
 @click.option("--label-delay", default=None, help="Time from a row to its label: 28 days.")
+@click.option("--weight", default=None, help="Column that says how much a row counts.")
 @click.option(
     "--sql",
     "query",

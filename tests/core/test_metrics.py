@@ -17,6 +17,7 @@ from regression_lifecycle.core.metrics import (
     WINDOW_METRICS,
     compute_metrics,
     headline_metrics,
+    mean_or_quantile,
     row_losses,
 )
 
@@ -180,3 +181,53 @@ def test_what_no_model_has_is_said_once():
     names, missing = headline_metrics({"candidate": compute_metrics([1.0], [2.0], 0.9)})
     assert {"pinball", "quantile_coverage"} <= set(names)
     assert missing == []
+
+
+@pytest.mark.parametrize("quantile", [None, 0.8])
+def test_a_weight_of_0_leaves_a_row_out_and_a_whole_one_repeats_it(quantile):
+    random = np.random.default_rng(7)
+    target, prediction = random.uniform(1, 9, 40), random.uniform(1, 9, 40)
+    weight = np.arange(40) % 4
+
+    weighted = compute_metrics(target, prediction, quantile, weight)
+    repeated = compute_metrics(np.repeat(target, weight), np.repeat(prediction, weight), quantile)
+
+    # The rows that count, whatever they weigh.
+    assert weighted.pop("n") == 30
+    repeated.pop("n")
+    assert weighted == pytest.approx(repeated)
+    assert all(np.isfinite(value) for value in weighted.values())
+
+
+def test_the_unit_of_weights_does_not_matter():
+    target, prediction, weight = [1.0, 5.0, 2.0], [2.0, 4.0, 6.0], np.array([1.0, 2.0, 5.0])
+
+    found = compute_metrics(target, prediction, None, 1e-3 * weight)
+
+    assert found == pytest.approx(compute_metrics(target, prediction, None, weight))
+    assert compute_metrics(target, prediction, None, [7.0] * 3) == pytest.approx(
+        compute_metrics(target, prediction)
+    )
+
+
+def test_without_a_row_that_counts_nothing_is_defined():
+    found = compute_metrics([1.0, 2.0], [1.0, 2.0], None, [0.0, 0.0])
+
+    assert found.pop("n") == 0
+    assert all(math.isnan(value) for value in found.values())
+
+
+def test_a_weighted_level_is_that_of_repeated_values():
+    values, weight = [4.0, 1.0, 9.0, 2.0], [2, 3, 1, 3]
+
+    assert mean_or_quantile(values, None, weight) == np.repeat(values, weight).mean()
+    assert mean_or_quantile(values, 0.5, weight) == 2
+    assert mean_or_quantile(values, 0.9, weight) == 9
+    assert mean_or_quantile(values, 0.5) == np.median(values)
+    assert mean_or_quantile(values, None) == 4
+
+
+def test_the_headline_of_a_quantile_begins_with_its_loss():
+    names, _ = headline_metrics({"candidate": compute_metrics([1.0, 3.0], [2.0, 2.0], 0.9)})
+
+    assert names == ["pinball", "quantile_coverage", "mae"]

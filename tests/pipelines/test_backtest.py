@@ -153,3 +153,17 @@ def test_the_bound_is_served_inside_the_contract_as_everyone_is(
     _, summary = play(steep)
 
     assert summary.set_index("policy").loc[["never", "oracle"], "rmse"].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("minimum", "start"), [(24, "2021-03-03 09:00"), (100, "2021-03-05 04:00")]
+)
+def test_a_replay_begins_when_a_first_model_has_enough_to_learn_from(
+    observations: pd.DataFrame, minimum: int, start: str
+) -> None:
+    anywhere = PARAMETERS.model_copy(update={"start": None})
+
+    chosen = nodes.choose_start(observations, None, PROBLEM, anywhere, minimum)
+
+    assert chosen.start == pd.Timestamp(start)
+    assert nodes.choose_start(observations, None, PROBLEM, PARAMETERS, minimum) == PARAMETERS

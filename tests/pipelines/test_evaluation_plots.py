@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
@@ -8,6 +9,7 @@ from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
 from regression_lifecycle.core.models.training import Compute
 from regression_lifecycle.pipelines.evaluation.plots import (
     measure_importance,
+    plot_error_over_time,
     plot_predicted_against_actual,
 )
 from tests.examples import feature_rows, fitted_model
@@ -48,3 +50,32 @@ def test_a_holdout_without_a_label_has_no_importance_and_still_a_plot(holdout):
     assert found["error_increase"].isna().all()
     figure = plot_predicted_against_actual(nothing, PROBLEM)
     assert figure.data[0].customdata.sum() == 0
+
+
+def test_importance_is_that_of_the_rows_that_count(holdout):
+    content = PROBLEM.model_dump()
+    content["columns"]["w"] = {"type": "float"}
+    weighted = Problem.model_validate({**content, "weight_column": "w"})
+    counts = holdout.index < 60
+
+    found = measure_importance(holdout.assign(w=counts * 2.0), fitted_model(), weighted, *OPTIONS)
+
+    expected = measure_importance(holdout[counts], fitted_model(), PROBLEM, *OPTIONS)
+    assert found["error_increase"].tolist() == pytest.approx(expected["error_increase"].tolist())
+    heavy = holdout.assign(w=np.where(counts, 9.0, 1.0))
+    other = measure_importance(heavy, fitted_model(), weighted, *OPTIONS)
+    plain = measure_importance(holdout, fitted_model(), PROBLEM, *OPTIONS)
+    assert other["error_increase"].tolist() != pytest.approx(plain["error_increase"].tolist())
+
+
+def test_the_error_over_time_of_a_quantile_is_its_loss():
+    table = pd.DataFrame(
+        {
+            **{"start": ["2021"], "window": ["w1"], "model": ["candidate"]},
+            **{"rmse": [50.0], "pinball": [7.0]},
+        }
+    )
+    figure = plot_error_over_time(table, PROBLEM.model_copy(update={"quantile": 0.9}))
+    assert figure.data[0].y.tolist() == [7.0]
+    assert figure.layout.yaxis.title.text == "pinball loss"
+    assert plot_error_over_time(table, PROBLEM).data[0].y.tolist() == [50.0]

@@ -327,3 +327,29 @@ def test_a_champion_whose_features_are_forbidden_now_is_named(observations: pd.D
         nodes.make_champion_rows(
             observations, observations, champion, late, PARAMETERS["params:evaluation.baseline"]
         )
+
+
+def test_windows_and_their_segments_are_measured_by_weight(
+    observations: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = PROBLEM.model_dump()
+    content["columns"]["w"] = {"type": "float"}
+    weighted = type(PROBLEM).model_validate({**content, "weight_column": "w"})
+    monkeypatch.setitem(PARAMETERS, "params:problem", weighted)
+    monkeypatch.setitem(PARAMETERS, "params:evaluation.segments", ("calendar_hour",))
+    morning = observations["timestamp"].dt.hour < 12
+    table = observations.assign(cnt=np.where(morning, 20.0, 40.0), w=np.where(morning, 3.0, 1.0))
+    loop = Loop()
+
+    first = loop.tick(table, "2021-03-02").iloc[0]
+
+    # Ten is said: 10 and 30 too low.
+    assert first["rmse"] == pytest.approx(np.sqrt((3 * 100 + 900) / 4))
+    assert first["bias"] == pytest.approx((3 * -10 - 30) / (3 * 20 + 40))
+    assert (first["n"], first["sum_weight"]) == (24, 48)
+    segments = loop.found["segment_history"].set_index("value")
+    assert (segments.loc["3", "n"], segments.loc["3", "sum_weight"]) == (1, 3)
+    # Other weights of old rows measure the window anew, and are no correction of a label.
+    again = loop.tick(table.assign(w=1.0), "2021-03-02").iloc[0]
+    assert again["rmse"] == pytest.approx(np.sqrt((100 + 900) / 2))
+    assert again["revision"] == 0

@@ -99,3 +99,38 @@ def test_a_feature_that_alone_tells_the_target_is_warned_of(training_set, caplog
     assert len(warned) == 1
     assert warned[0].startswith("Feature x is suspected to give the target away")
     assert caplog.records == []
+
+
+def weighted_problem():
+    content = PROBLEM.model_dump()
+    content["columns"]["w"] = {"type": "float"}
+    return Problem.model_validate({**content, "weight_column": "w"})
+
+
+def test_rows_of_weight_0_teach_nothing_and_others_count_by_weight(training_set):
+    problem, number = weighted_problem(), training_set.index
+    curved = training_set.assign(y=lambda t: t["x"] ** 2 + 1, w=(number % 3).astype("float64"))
+    spoilt = curved.assign(y=curved["y"].where(curved["w"] > 0, 1e6))
+    counted = curved[curved["w"] > 0]
+
+    made = [train(rows, {}, problem, PREPROCESSING, TRAINING) for rows in (curved, spoilt)]
+    plain = train(counted, {}, PROBLEM, PREPROCESSING, TRAINING)
+
+    assert made[0].metadata == made[1].metadata
+    assert made[0].metadata.n_rows == len(counted)
+    mean = np.average(counted["y"], weights=counted["w"])
+    assert made[0].metadata.target_mean == pytest.approx(mean)
+    assert made[0].metadata.data_fingerprint != plain.metadata.data_fingerprint
+    assert not np.allclose(made[0].predict(curved), plain.predict(curved))
+    same = train(counted.assign(w=1.0), {}, problem, PREPROCESSING, TRAINING)
+    np.testing.assert_allclose(same.predict(curved), plain.predict(curved))
+
+    scores, _, predicted = cross_validate(curved, {}, problem, PREPROCESSING, TRAINING)
+    expected, _, _ = cross_validate(spoilt, {}, problem, PREPROCESSING, TRAINING)
+    assert_frame_equal(scores, expected)
+    assert len(predicted) == 75
+
+
+def test_a_training_set_in_which_no_row_counts_is_refused(training_set):
+    with pytest.raises(DataContractError, match="every row of the training set has the weight 0"):
+        train(training_set.assign(w=0.0), {}, weighted_problem(), PREPROCESSING, TRAINING)

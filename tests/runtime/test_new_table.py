@@ -17,7 +17,10 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.new_table import DIFFERENT, UNCHANGED, WRITTEN, create_problem
 from tests.conftest import run_project
 
-GIVEN = ("target", "name", "time", "key", "horizon", "known_in_advance", "label_delay")
+GIVEN = (
+    *("target", "name", "time", "key", "horizon", "known_in_advance", "label_delay"),
+    "weight",
+)
 
 
 def sales(n: int = 400) -> pd.DataFrame:

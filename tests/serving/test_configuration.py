@@ -131,3 +131,10 @@ def test_a_port_that_is_taken_is_told_in_words(
     assert result.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in result.output
     assert not (project / "data" / "test").exists()
+
+
+def test_a_name_that_nothing_reads_is_refused(read: Callable[..., Any], project: Path) -> None:
+    (project / "conf" / "test" / "servng.yml").write_text("port: 1\n")
+
+    with pytest.raises(ConfigurationError, match=r"conf/test/servng.yml: unknown file"):
+        read()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from numbers import Real
 from types import UnionType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import pandas as pd
 from pydantic import (
@@ -24,6 +25,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.mistakes import in_words
 
 
 class StrictModel(BaseModel):
@@ -39,11 +41,12 @@ class StrictModel(BaseModel):
             return handler(data)
         fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         unknown = [str(key) for key in data if key not in fields]
-        found = [_mistake(unknown_name("key", key, fields), (), data, key) for key in unknown]
+        found = [_mistake(cls._unknown_key(key, fields), (), data, key) for key in unknown]
         found += [
-            _mistake(f"a number is needed, not {str(value).lower()}", (key,), value)
+            _mistake(f"a number is needed, not {str(truth).lower()}", (key, *place), truth)
             for key, value in data.items()
-            if isinstance(value, bool) and key in fields and _is_number(fields[key].annotation)
+            if key in fields
+            for place, truth in _truths_for_numbers(value, fields[key].annotation)
         ]
         if not found:
             return handler(data)
@@ -55,12 +58,17 @@ class StrictModel(BaseModel):
         except ValidationError as error:
             found += [
                 _mistake(
-                    other["msg"], other["loc"], other["input"], other.get("ctx", {}).get("key")
+                    in_words(other), other["loc"], other["input"], other.get("ctx", {}).get("key")
                 )
                 for other in error.errors(include_url=False)
                 if other["loc"] not in told
             ]
         raise ValidationError.from_exception_data(cls.__name__, found)
+
+    @classmethod
+    def _unknown_key(cls, key: str, known: Iterable[str]) -> str:
+        """Say that a key is unknown."""
+        return unknown_name("key", key, known)
 
     def digest(self) -> str:
         """Hash the content, so that two configurations can be compared by one word.
@@ -85,9 +93,27 @@ def _mistake(
     return InitErrorDetails(type=kind, loc=place, input=value)
 
 
-def _is_number(annotation: Any) -> bool:
-    parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return bool({int, float} & set(parts)) and bool not in parts
+def _truths_for_numbers(
+    value: Any, annotation: Any
+) -> Iterator[tuple[tuple[int | str, ...], bool]]:
+    """Find truth values where numbers are asked for, which pydantic takes for 1 and 0."""
+    options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    kinds = [get_args(one)[0] if get_origin(one) is Annotated else one for one in options]
+    if isinstance(value, bool):
+        if {int, float} & set(kinds) and bool not in kinds:
+            yield (), value
+        return
+    for kind in kinds:
+        if isinstance(value, list | tuple) and get_origin(kind) is tuple:
+            inner = get_args(kind)[0]
+            items: Iterable[tuple[Any, Any]] = enumerate(value)
+        elif isinstance(value, dict) and get_origin(kind) is dict:
+            inner, items = get_args(kind)[1], value.items()
+        else:
+            continue
+        for place, item in items:
+            for below, truth in _truths_for_numbers(item, inner):
+                yield (place, *below), truth
 
 
 def to_timestamp(value: Any) -> pd.Timestamp:

@@ -625,6 +625,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         # A row needs its time; everything else may be missing where the boosting copes with it.
         copes = self.boosting is None or get_tags(self.boosting).input_tags.allow_nan
         tags.input_tags.allow_nan = self.time_column is None and copes
+        tags.input_tags.categorical = tags.input_tags.string = True
         tags.target_tags.positive_only = self.log_shift is not None
         tags.target_tags.required = True
         tags.regressor_tags.poor_score = True
@@ -864,6 +865,7 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = tags.input_tags.string = True
         tags.target_tags.required = True
         tags.regressor_tags.poor_score = True
         return tags
@@ -991,12 +993,16 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
         self.validation_share = validation_share
         self.patience = patience
 
-    def fit(self, X: pd.DataFrame | ArrayLike, y: ArrayLike) -> Self:
+    def fit(
+        self, X: pd.DataFrame | ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Find the number of trees, then fit.
 
         Args:
             X: Features in the order of time, of shape (n_rows, n_columns).
             y: Target of shape (n_rows,).
+            sample_weight: Weights of the rows, in both fits and in the error that stops the first;
+                None weighs all alike.
 
         Returns:
             The fitted estimator.
@@ -1011,12 +1017,16 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
         check_consistent_length(rows, target)
         if len(target) < 2:
             raise ValueError(f"n_samples={len(target)}: at least two rows are needed for a fit.")
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(
+                sample_weight, target, dtype=np.float64, ensure_non_negative=True
+            )
         cut = len(target) - min(max(1, round(self.validation_share * len(target))), len(target) - 1)
         trial = clone(self.boosting).set_params(early_stopping_rounds=self.patience)
-        latest: dict[str, Any] = {"eval_set": [(rows[cut:], target[cut:])], "verbose": False}
-        if _library(trial) == "lightgbm":
-            latest = {"eval_X": rows[cut:], "eval_y": target[cut:]}
-        trial.fit(rows[:cut], target[:cut], **latest)
+        earlier, latest = (None, None) if weight is None else (weight[:cut], weight[cut:])
+        judging = _judging_rows(_library(trial), rows[cut:], target[cut:], latest)
+        trial.fit(rows[:cut], target[:cut], sample_weight=earlier, **judging)
         self.n_trees_ = _best_number_of_trees(trial)
         given = self.boosting.get_params()
         trees = next(name for name in _TREES if given.get(name) is not None or name == _TREES[-1])
@@ -1025,7 +1035,7 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
             # Left open, it would follow from the number of trees.
             found["learning_rate"] = trial.learning_rate_
         self.boosting_ = clone(self.boosting).set_params(**found)
-        self.boosting_.fit(rows, target)
+        self.boosting_.fit(rows, target, sample_weight=weight)
         return self
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
@@ -1063,6 +1073,24 @@ class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
 def _library(regressor: Any) -> str:
     root: str = type(regressor).__module__.partition(".")[0]
     return root if root in _BOOSTING_LIBRARIES else ""
+
+
+def _judging_rows(
+    library: str, rows: Any, target: FloatArray, weight: FloatArray | None
+) -> dict[str, Any]:
+    """Name the rows on which a library finds when to stop in its own words."""
+    weights = None if weight is None else [weight]
+    if library == "lightgbm":
+        return {"eval_X": rows, "eval_y": target, "eval_sample_weight": weights}
+    if library == "xgboost":
+        return {
+            "eval_set": [(rows, target)],
+            "sample_weight_eval_set": weights,
+            "verbose": False,
+        }
+    from catboost import Pool
+
+    return {"eval_set": Pool(rows, target, weight=weight), "verbose": False}
 
 
 def _best_number_of_trees(fitted: Any) -> int:

@@ -1,7 +1,9 @@
 """Metrics of a regression, each registered once with what others must know of it.
 
 A metric that is undefined on the given rows is NaN, never zero and never an exception, so that
-a gate can see that it could not be computed. Target and prediction are finite and of shape (n,).
+a gate can see that it could not be computed. Target and prediction are finite and of shape (n,);
+so are weights, where rows count more or less, and they are above 0. Twice the weight is the same
+as the row standing there twice.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ class Metric:
     """A metric, and how it may be used.
 
     Attributes:
-        compute: From target and prediction to the value. Its name and the first line of its
-            docstring are the metric's.
+        compute: From target, prediction and ``weight`` (None weighs all rows alike) to the value.
+            Its name and the first line of its docstring are the metric's.
         best: Value of a perfect forecast.
         better: ``lower``, ``higher``, or ``zero`` where either side of zero is worse. Of a metric
             of which lower is better, a share of the baseline's value can be asked for.
@@ -62,42 +64,70 @@ class Metric:
         return (self.compute.__doc__ or "").splitlines()[0]
 
 
-def rmse(target: FloatArray, prediction: FloatArray) -> float:
+def weighted_sum(values: FloatArray, weight: FloatArray | None) -> float:
+    """Sum values, each times its weight."""
+    return float(np.sum(values if weight is None else weight * values))
+
+
+def weighted_mean(values: FloatArray, weight: FloatArray | None) -> float:
+    """Compute the mean of values; NaN of none, or where no weight is above 0."""
+    total = values.size if weight is None else float(np.sum(weight))
+    return weighted_sum(values, weight) / total if total > 0 else math.nan
+
+
+def mean_or_quantile(values: Any, quantile: float | None, weight: Any = None) -> float:
+    """Compute the mean of values, or a quantile of theirs.
+
+    Args:
+        values: Known values, shape (n,), at least one.
+        quantile: Which one, between 0 and 1; None for the mean.
+        weight: How much each value counts, shape (n,), at least one above 0; None weighs all
+            alike. A weighted quantile is one of the values.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    weights = None if weight is None else np.asarray(weight, dtype=np.float64)
+    if quantile is None:
+        return weighted_mean(numbers, weights)
+    if weights is None:
+        return float(np.quantile(numbers, quantile))
+    return float(np.quantile(numbers, quantile, method="inverted_cdf", weights=weights))
+
+
+def rmse(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """Root of the mean squared error."""
-    return float(np.sqrt(np.mean((prediction - target) ** 2))) if target.size else math.nan
+    return math.sqrt(weighted_mean((prediction - target) ** 2, weight))
 
 
-def mae(target: FloatArray, prediction: FloatArray) -> float:
+def mae(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """Mean absolute error."""
-    return float(np.mean(np.abs(prediction - target))) if target.size else math.nan
+    return weighted_mean(np.abs(prediction - target), weight)
 
 
-def wape(target: FloatArray, prediction: FloatArray) -> float:
+def wape(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """Sum of absolute errors over sum of absolute targets."""
-    total = float(np.sum(np.abs(target)))
-    return float(np.sum(np.abs(prediction - target))) / total if total > 0 else math.nan
+    total = weighted_sum(np.abs(target), weight)
+    return weighted_sum(np.abs(prediction - target), weight) / total if total > 0 else math.nan
 
 
-def r2(target: FloatArray, prediction: FloatArray) -> float:
+def r2(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """Share of the variance that is explained; 0 for the mean of the rows."""
     if target.size < 2:
         return math.nan
-    total = float(np.sum((target - target.mean()) ** 2))
-    return 1.0 - float(np.sum((prediction - target) ** 2)) / total if total > 0 else math.nan
+    total = weighted_sum((target - weighted_mean(target, weight)) ** 2, weight)
+    return 1.0 - weighted_sum((prediction - target) ** 2, weight) / total if total > 0 else math.nan
 
 
-def rmsle(target: FloatArray, prediction: FloatArray) -> float:
+def rmsle(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """RMSE of log(1 + value); negative predictions count as 0."""
     if not target.size or bool((target < 0).any()):
         return math.nan
-    return rmse(np.log1p(target), np.log1p(np.maximum(prediction, 0.0)))
+    return rmse(np.log1p(target), np.log1p(np.maximum(prediction, 0.0)), weight)
 
 
-def bias(target: FloatArray, prediction: FloatArray) -> float:
+def bias(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """Sum of errors over sum of absolute targets; positive is too high."""
-    return relative_bias(
-        float(np.sum(prediction)), float(np.sum(target)), float(np.sum(np.abs(target)))
-    )
+    sums = (weighted_sum(values, weight) for values in (prediction, target, np.abs(target)))
+    return relative_bias(*sums)
 
 
 def relative_bias(sum_prediction: float, sum_target: float, sum_absolute_target: float) -> float:
@@ -113,14 +143,21 @@ def relative_bias(sum_prediction: float, sum_target: float, sum_absolute_target:
     return error / sum_absolute_target if sum_absolute_target > 0 else math.nan
 
 
-def mean_error(target: FloatArray, prediction: FloatArray) -> float:
+def mean_error(
+    target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None
+) -> float:
     """Mean of prediction minus target."""
-    return float(np.mean(prediction - target)) if target.size else math.nan
+    return weighted_mean(prediction - target, weight)
 
 
-def pinball(target: FloatArray, prediction: FloatArray, quantile: float) -> float:
+def pinball(
+    target: FloatArray,
+    prediction: FloatArray,
+    quantile: float,
+    weight: FloatArray | None = None,
+) -> float:
     """Mean pinball loss: what a quantile makes least."""
-    return float(np.mean(pinball_losses(target, prediction, quantile))) if target.size else math.nan
+    return weighted_mean(pinball_losses(target, prediction, quantile), weight)
 
 
 def pinball_losses(target: Any, prediction: Any, quantile: float) -> Any:
@@ -139,14 +176,24 @@ def pinball_losses(target: Any, prediction: Any, quantile: float) -> Any:
     return np.maximum(quantile * error, (quantile - 1) * error)
 
 
-def quantile_coverage(target: FloatArray, prediction: FloatArray, quantile: float) -> float:
+def quantile_coverage(
+    target: FloatArray,
+    prediction: FloatArray,
+    quantile: float,
+    weight: FloatArray | None = None,
+) -> float:
     """Share of targets at or below the predicted quantile."""
-    return float(np.mean(target <= prediction)) if target.size else math.nan
+    return weighted_mean((target <= prediction).astype(np.float64), weight)
 
 
-def coverage_error(target: FloatArray, prediction: FloatArray, quantile: float) -> float:
+def coverage_error(
+    target: FloatArray,
+    prediction: FloatArray,
+    quantile: float,
+    weight: FloatArray | None = None,
+) -> float:
     """Share of targets at or below the predicted quantile, minus the quantile."""
-    return quantile_coverage(target, prediction, quantile) - quantile
+    return quantile_coverage(target, prediction, quantile, weight) - quantile
 
 
 _METRICS = (
@@ -246,6 +293,18 @@ GateMetric = Annotated[
 ErrorMetric = Literal["rmse", "mae", "pinball"]
 """The error by which models are compared; ``pinball`` of quantiles, and of nothing else."""
 
+ERROR_LABELS: dict[ErrorMetric, str] = {"rmse": "RMSE", "mae": "MAE", "pinball": "pinball loss"}
+"""How such an error is called in tables and charts."""
+
+
+def main_metric(quantile: float | None) -> ErrorMetric:
+    """Return what forecasts are compared, ranked and shown by: pinball loss of a quantile, or RMSE.
+
+    Args:
+        quantile: The quantile that is predicted; None for a mean.
+    """
+    return "rmse" if quantile is None else "pinball"
+
 
 def row_losses(target: Any, prediction: Any, metric: ErrorMetric, quantile: float | None) -> Any:
     """Compute what every row adds to an error: its mean is the error, or its square of ``rmse``.
@@ -268,7 +327,7 @@ def row_losses(target: Any, prediction: Any, metric: ErrorMetric, quantile: floa
 def headline_metrics(
     metrics: Mapping[str, Mapping[str, float | None]],
 ) -> tuple[list[str], list[str]]:
-    """Choose the headline figures that at least one model has.
+    """Choose the headline figures that at least one model has, the main metric first.
 
     Args:
         metrics: By model and name; None or NaN where not defined.
@@ -283,17 +342,20 @@ def headline_metrics(
         values = [found.get(name) for found in metrics.values()]
         return any(value is not None and math.isfinite(value) for value in values)
 
-    other = "mean" if is_defined("pinball") else "quantile"
+    names = [name for name in HEADLINE_METRICS if METRICS[name].asks != "quantile"]
+    if is_defined("pinball"):
+        # RMSE is smallest for the mean, and says nothing for or against a quantile.
+        names = [*(name for name in HEADLINE_METRICS if name in QUANTILE_METRICS), "mae"]
     missing = [
         f"{name} is not defined here ({METRICS[name].undefined})"
-        for name in HEADLINE_METRICS
-        if not is_defined(name) and METRICS[name].asks != other
+        for name in names
+        if not is_defined(name)
     ]
-    return [name for name in HEADLINE_METRICS if is_defined(name)], missing
+    return [name for name in names if is_defined(name)], missing
 
 
 def compute_metrics(
-    target: Any, prediction: Any, quantile: float | None = None
+    target: Any, prediction: Any, quantile: float | None = None, weight: Any = None
 ) -> dict[str, float]:
     """Compute every metric on the rows where target and prediction are both known.
 
@@ -301,20 +363,27 @@ def compute_metrics(
         target: Observed values, shape (n,).
         prediction: Predicted values, shape (n,).
         quantile: The quantile that is predicted; None for a mean, a median or the like.
+        weight: How much each row counts, shape (n,); None weighs all alike.
 
     Returns:
-        ``n`` (rows used) and one entry per metric that judges what is asked, NaN where undefined.
+        ``n`` (rows used: number of those whose weight is above 0, whatever it is) and one entry
+        per metric that judges what is asked, NaN where undefined.
     """
     observed = np.asarray(target, dtype=np.float64)
     predicted = np.asarray(prediction, dtype=np.float64)
     known = np.isfinite(observed) & np.isfinite(predicted)
+    weights = None
+    if weight is not None:
+        weights = np.asarray(weight, dtype=np.float64)
+        known &= weights > 0
+        weights = weights[known]
     observed, predicted = observed[known], predicted[known]
     values = {}
     for name, metric in METRICS.items():
         if metric.asks == ("quantile" if quantile is None else "mean"):
             continue
         if metric.asks == "quantile":
-            values[name] = metric.compute(observed, predicted, quantile)
+            values[name] = metric.compute(observed, predicted, quantile, weight=weights)
         else:
-            values[name] = metric.compute(observed, predicted)
+            values[name] = metric.compute(observed, predicted, weight=weights)
     return {"n": float(known.sum()), **values}

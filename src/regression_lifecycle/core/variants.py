@@ -7,7 +7,7 @@ JSON Schema, docs, tests) reads the register, so that a new kind is one new clas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
@@ -48,6 +48,13 @@ class Variant(StrictModel):
             other = cls.kinds.setdefault(kind, cls)
             if other is not cls:
                 raise TypeError(f"{other.__name__} and {cls.__name__} are both of kind '{kind}'")
+
+    @classmethod
+    def _unknown_key(cls, key: str, known: Iterable[str]) -> str:
+        text = super()._unknown_key(key, known)
+        others = [kind for kind, other in cls.kinds.items() if key in other.model_fields]
+        hint = f"'{key}' (it goes with kind {bounded_list(others)})"
+        return text.replace(f"'{key}'", hint, 1) if others else text
 
     @model_validator(mode="wrap")
     @classmethod

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -11,7 +14,12 @@ import pandas as pd
 from kedro.io.core import DatasetError
 from kedro_datasets.pandas import CSVDataset
 
-from regression_lifecycle.core.errors import ConfigurationError, DataContractError, unknown_name
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    DataContractError,
+    bounded_list,
+    unknown_name,
+)
 
 # Arguments by which pandas would decide what a value means, and what says so instead.
 _DECIDED_BY_THE_CONTRACT = {
@@ -80,11 +88,43 @@ class RawCSVDataset(CSVDataset):
         """
         with self._in_words():
             found = super().load()
-        return found if isinstance(found, pd.DataFrame) else self._pieces(found)
+        if isinstance(found, pd.DataFrame):
+            self._check_header(found.columns)
+            return found
+        return self._pieces(found)
 
     def _pieces(self, pieces: Any) -> Iterator[pd.DataFrame]:
         with self._in_words():
-            yield from pieces
+            for number, piece in enumerate(pieces):
+                if not number:
+                    self._check_header(piece.columns)
+                yield piece
+
+    def _check_header(self, columns: pd.Index) -> None:
+        """Refuse a first line that pandas reads as something else than was meant."""
+        first, name = str(columns[0]), self._filepath.name
+        if first.startswith("PK\x03\x04"):
+            raise DataContractError(f"{name} is an Excel or zip file; save it as CSV or Parquet")
+        separator = next((sign for sign in ";|\t" if sign in first), None)
+        if len(columns) == 1 and separator and "sep" not in self._load_args:
+            raise DataContractError(
+                f"the columns of {name} are separated by {separator!r}; say so in globals.yml, by "
+                f"raw_load_args: {{sep: {json.dumps(separator)}}}"
+            )
+        # pandas calls the second one of two "price" "price.1".
+        if not any(re.fullmatch(r".+\.\d+", str(column)) for column in columns):
+            return
+        if {"names", "header"} & set(self._load_args):
+            return
+        line = copy.copy(self)
+        line._load_args = {**self._load_args, "header": None, "nrows": 1}
+        line._load_args.pop("chunksize", None)
+        written = CSVDataset.load(line).iloc[0]
+        twice = sorted(set(written[written.duplicated()]))
+        if twice:
+            raise DataContractError(
+                f"column(s) that stand twice in the first line of {name}: {bounded_list(twice)}"
+            )
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -97,7 +137,7 @@ class RawCSVDataset(CSVDataset):
             elif isinstance(cause, UnicodeError | pd.errors.ParserError):
                 wrong = (
                     f"cannot be read as a CSV file ({str(cause).strip()}); say how it is written "
-                    "by raw_load_args in globals.yml, such as {encoding: latin-1}, or save it anew"
+                    f"by raw_load_args in globals.yml, such as {_likely(cause)}, or save it anew"
                 )
             else:
                 raise
@@ -110,3 +150,11 @@ class RawCSVDataset(CSVDataset):
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
+
+
+def _likely(error: Exception) -> str:
+    """Return the argument that is likely to read a file which gave an error."""
+    if not isinstance(error, UnicodeError):
+        return '{sep: ";"}'
+    begins = bytes(getattr(error, "object", b""))[:2]
+    return "{encoding: utf-16}" if begins in (b"\xff\xfe", b"\xfe\xff") else "{encoding: latin-1}"

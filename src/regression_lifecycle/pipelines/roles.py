@@ -35,4 +35,6 @@ def column_roles(
         target=problem.target if target else None,
         prediction=prediction,
         timestamp=problem.timestamp.name,
+        quantile=problem.quantile,
+        weight=problem.weight_column,
     )

@@ -15,6 +15,7 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import MarkedYAMLError, YAMLError
 
@@ -100,7 +101,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         resolvers: dict[str, Callable[..., Any]] = {
             "root": lambda path="": (self._root / path).as_posix(),
             "parameter": lambda name: self["parameters"][name],
-            "derived": lambda name: self.derived.get(name),
+            "derived": self._derived,
             "table": lambda _="": self.table,
             "store": lambda _="": self.store_url,
             "user": _account,
@@ -176,6 +177,12 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         except ValidationError:
             return derive_defaults(problem)
         return derive_defaults(problem, recipe.feature_names)
+
+    def _derived(self, name: str) -> Any:
+        # Nothing is derived from a description that is wrong.
+        if self.derived and name not in self.derived:
+            raise ConfigurationError(unknown_name("derived value", name, self.derived, 40))
+        return self.derived.get(name)
 
     def _written_features(self) -> list[Any] | None:
         """Return the features that somebody wrote; None where they are derived."""
@@ -387,6 +394,8 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         self._depth += 1
         try:
             found: dict[str, Any] = super().__getitem__(key)
+        except OmegaConfBaseException as error:
+            raise ConfigurationError(self._unresolved(key, error)) from error
         finally:
             self._depth -= 1
         # Inside of a resolver, which reads the parameters for the catalog, OmegaConf would bury
@@ -400,6 +409,16 @@ class LifecycleConfigLoader(OmegaConfigLoader):
                 )
             )
         return found
+
+    def _unresolved(self, key: str, error: OmegaConfBaseException) -> str:
+        """Say which ``${...}`` stands for nothing."""
+        place = error.full_key or key
+        text = str(error.msg).splitlines()[0].rpartition("resolving interpolation: ")[2]
+        name = re.match("Globals key '(.+?)' not found", text)
+        if name and key != "globals":
+            text = unknown_name("name in globals.yml", name[1], self["globals"])
+        file = self.origin(place, key)
+        return f"  {place}: {text}{f' ({file})' if file else ''}"
 
     def _variable(self, name: str, default: str | None = None) -> str:
         value = os.environ.get(name, "") or default
@@ -440,7 +459,8 @@ def _mistake_in(written: bytes) -> str:
         return f"line {written[: error.start].count(10) + 1}: save the file as UTF-8"
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        hint = "; indent by blanks in place of tabs" if "'\\t'" in str(error.problem) else ""
+        is_tab = "cannot start any token" in str(error.problem) and b"\t" in written
+        hint = "; indent by blanks in place of tabs" if is_tab else ""
         hint = "; leave one of the two out" if "duplicate key" in str(error.problem) else hint
         return f"line {mark.line + 1 if mark else 1}: {error.problem}{hint}"
     except OSError:

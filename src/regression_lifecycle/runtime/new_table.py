@@ -70,7 +70,7 @@ def create_problem(
         file: The table's file; None for a query.
         query: A SQL query; None for a file.
         given: What a person said, by option: ``target``, ``name``, ``time``, ``key``, ``horizon``,
-            ``known_in_advance``, ``label_delay``; lists are separated by commas.
+            ``known_in_advance``, ``label_delay``, ``weight``; lists are separated by commas.
         ask: Asks for what was not given; None asks nothing.
         show: Takes the lines to print.
 
@@ -166,6 +166,7 @@ def _profile(table: pd.DataFrame, answers: Mapping[str, str | None]) -> TablePro
         horizon=answers.get("horizon"),
         known_in_advance=ALL if known == ALL else _names(known, table),
         label_delay=None if delay == NONE else delay,
+        weight=answers.get("weight"),
     )
     # An answer that says "none" is no assumption.
     assumed = tuple(name for name in profile.assumed if answers.get(name) is None)

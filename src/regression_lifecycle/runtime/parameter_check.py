@@ -30,9 +30,11 @@ from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import OWN_COLUMNS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.mistakes import in_words
 from regression_lifecycle.core.models.quantiles import check_quantile
-from regression_lifecycle.core.models.requirements import named_columns
+from regression_lifecycle.core.models.requirements import check_text, named_columns
 from regression_lifecycle.core.models.training import TrainingParameters, make_pipeline
+from regression_lifecycle.core.models.weights import weight_argument
 from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
@@ -114,9 +116,10 @@ def check_parameters(
         try:
             read_as_of(raw.get(AS_OF))
         except ConfigurationError as error:
-            mistakes.append(f"{AS_OF}: {error}")
+            mistakes.append(f"{AS_OF}: {error}{_in_file(origin(AS_OF))}")
     if not mistakes:
-        mistakes = _contradictions(models, {**_readable(raw), **models})
+        found = _contradictions(models, {**_readable(raw), **models})
+        mistakes = [f"{line}{_in_file(_origin_of(line, origin))}" for line in found]
     if mistakes:
         raise ConfigurationError("\n".join(f"  {line}" for line in mistakes))
     return models
@@ -146,6 +149,17 @@ def check_configuration(
         loader.origin,
         unread_names(loader, KNOWN_SECTIONS),
     )
+
+
+def check_names(loader: Any) -> None:
+    """Refuse what stands in the files of a configuration and would be ignored.
+
+    Raises:
+        ConfigurationError: With one line per name.
+    """
+    found = unread_names(loader, KNOWN_SECTIONS)
+    if found:
+        raise ConfigurationError("\n".join(f"  {line}" for line in found))
 
 
 def read_sections(
@@ -207,15 +221,20 @@ def _lines(
         inside = any(len(o["loc"]) > depth and o["loc"][:depth] == place for o in found)
         if mistake["type"] == "too_short" and inside:
             continue
-        text = mistake["msg"].removeprefix("Value error, ")
         parts = [name, *_path_in_file(place, section)]
         path = ".".join(parts)
         # What is missing stands in no file; the section that it is missing from does.
         named = [*parts, *filter(None, [mistake.get("ctx", {}).get("key")])]
-        places = [".".join(named[:depth]) for depth in range(len(named), 0, -1)]
-        file = next(filter(None, map(origin, places)), "")
-        lines.append(f"{path}: {text[0].lower()}{text[1:]}{_in_file(file)}")
+        file = _origin_of(".".join(named), origin)
+        lines.append(f"{path}: {in_words(mistake)}{_in_file(file)}")
     return lines
+
+
+def _origin_of(line: str, origin: Callable[[str], str]) -> str:
+    """Name the file that says what a line begins with, or the section that it lies in."""
+    parts = line.partition(":")[0].split(".")
+    places = (".".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+    return next(filter(None, map(origin, places)), "")
 
 
 def _in_file(file: str) -> str:
@@ -291,6 +310,11 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(training, TrainingParameters):
         wrong = check_quantile(training.model, problem.quantile)
         found += [f"training.model: {wrong}"] if wrong else []
+        found += _of_weights(training, problem)
+        if isinstance(preprocessing, PreprocessingParameters):
+            text = preprocessing.recipe.category_names(problem)
+            wrong = check_text(make_pipeline(training.model), text)
+            found += [f"training.model.estimator: {wrong}"] if wrong else []
         found += _of_named_columns(training, features)
     found += _of_errors(models, problem)
     windows = models.get("windows")
@@ -301,6 +325,17 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     if isinstance(drift, DriftParameters):
         found += _unknown(drift.columns, ahead, "drift.columns", features)
     return found
+
+
+def _of_weights(training: TrainingParameters, problem: Problem) -> list[str]:
+    """Find an estimator that takes no weights where rows have some."""
+    if problem.weight_column is None:
+        return []
+    try:
+        weight_argument(make_pipeline(training.model))
+    except ConfigurationError as error:
+        return [f"training.model: {error}"]
+    return []
 
 
 def _of_named_columns(training: TrainingParameters, features: tuple[str, ...]) -> list[str]:
@@ -338,7 +373,9 @@ def _of_errors(models: Mapping[str, Any], problem: Problem) -> list[str]:
 
 def _carried(problem: Problem) -> dict[str, None]:
     """Columns that stay beside the features until the row is judged."""
-    return dict.fromkeys([*problem.key_columns, *problem.columns_known_in_advance, problem.target])
+    weight = [] if problem.weight_column is None else [problem.weight_column]
+    known = problem.columns_known_in_advance
+    return dict.fromkeys([*problem.key_columns, *known, *weight, problem.target])
 
 
 def _of_features(preprocessing: PreprocessingParameters, problem: Problem) -> list[str]:

@@ -99,12 +99,9 @@ class _Step:
 
     def check_names(self) -> None:
         """Refuse what would be ignored; it changes nothing, so that a tick sees no news in it."""
-        from regression_lifecycle.runtime.name_check import unread_names
-        from regression_lifecycle.runtime.parameter_check import KNOWN_SECTIONS
+        from regression_lifecycle.runtime.parameter_check import check_names
 
-        found = unread_names(self._loader(self._params), KNOWN_SECTIONS)
-        if found:
-            raise ConfigurationError("\n".join(f"  {line}" for line in found))
+        check_names(self._loader(self._params))
 
     def check(self) -> None:
         """Check what any of the steps would use, before the first of them."""

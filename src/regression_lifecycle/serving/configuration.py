@@ -14,7 +14,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
-from regression_lifecycle.runtime.parameter_check import read_sections
+from regression_lifecycle.runtime.parameter_check import check_names, read_sections
 from regression_lifecycle.runtime.tracking_server import read_tracking_server
 from regression_lifecycle.serving.known_rows import StoredTable
 
@@ -70,6 +70,7 @@ def read_configuration(
     Raises:
         ConfigurationError: With one line per mistake.
     """
+    check_names(loader)
     parameters = loader["parameters"]
     given = {"host": host, "port": port}
     over = {name: value for name, value in given.items() if value is not None}

@@ -142,10 +142,10 @@ def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) 
 
 def test_the_charts_and_the_table_hold_the_figures_of_the_windows(page: Page) -> None:
     table, drawn = windows(), page.rows("windows")
-    for name in ("rmse", "baseline_rmse", "bias", "coverage", "n"):
+    for name in ("error", "baseline_error", "bias", "coverage", "n"):
         pd.testing.assert_series_equal(
             drawn[name].astype("float64"),
-            table[name].astype("float64"),
+            table[name.replace("error", "rmse")].astype("float64"),
             check_names=False,
             rtol=1e-5,
         )
@@ -160,7 +160,7 @@ def test_the_comparison_of_policies_marks_the_frontier_and_no_oracle() -> None:
     history, summary = backtest(of, ("never", "weekly", "bias", "slow", "oracle"))
     page = Page(render_page(full_tables(backtest_history=history, backtest_summary=summary)))
     points = page.rows("policies").set_index("policy")
-    assert points["rmse"].to_dict() == dict(zip(summary["policy"], summary["rmse"], strict=True))
+    assert points["error"].to_dict() == dict(zip(summary["policy"], summary["rmse"], strict=True))
     assert points["frontier"].to_dict() == {
         "never": True, "weekly": True, "bias": True, "slow": False, "oracle": False,
     }  # fmt: skip
@@ -175,6 +175,49 @@ def test_the_drift_map_measures_against_the_threshold(page: Page) -> None:
     assert set(cnt["step"].iloc[:-1]) == {"1 to 2"}
     assert cnt["drifted"].tolist() == [True] * 11 + [False]
     assert temp["t_score"].iloc[-1] == "not computed: only 3 values"
+
+
+def of_quantile(table: pd.DataFrame, **figures: Any) -> pd.DataFrame:
+    """What stands in the tables of a problem that asks for a quantile."""
+    no_sums = {name: float("nan") for name in ("sum_prediction", "sum_raw_prediction")}
+    unknown = {name: float("nan") for name in ("bias", "coverage")} | no_sums
+    return table.assign(**{name: v for name, v in unknown.items() if name in table}, **figures)
+
+
+def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
+    of = of_quantile(
+        windows(), pinball=7.25, baseline_pinball=9.5, quantile_coverage=0.875, rmse=51.5
+    )
+    parts = segments(of).assign(rmse=40.0)
+    parts = of_quantile(parts, pinball=parts["value"].map({"8": 3.0, "17": 2.0}))
+    shops = series(of).assign(sum_prediction=float("nan"))
+    shops["sum_pinball"] = shops["series"].map({"north": 90.0, "south": 10.0})
+    history, summary = backtest(of, ("never", "weekly"))
+    loss = {"never": 1.125, "weekly": 8.625}
+    history, summary = (t.assign(pinball=t["policy"].map(loss)) for t in (history, summary))
+    page = Page(
+        render_page(
+            full_tables(
+                problem=page_problem().model_copy(update={"quantile": 0.9}),
+                window_history=of,
+                segment_history=parts,
+                series_history=shops,
+                backtest_history=history,
+                backtest_summary=of_quantile(summary, quantile_coverage=0.75),
+            )
+        )
+    )
+
+    assert "the quantile 0.9 of cnt" in page.text
+    assert "Pinball loss 7.25" in page.text
+    assert "Baseline pinball loss 9.50" in page.text
+    assert "At or below 87.5% nominal 90.0%" in page.text
+    assert page.rows("windows")["error"].iloc[0] == 7.25
+    assert page.text.index("hr = 8 56 3 ") < page.text.index("hr = 17 56 2 ")
+    assert page.text.index("north 80 9 ") < page.text.index("south 80 1 ")
+    assert page.rows("policies")["policy"].tolist() == ["never", "weekly"]
+    assert "Bias" not in page.text
+    assert "RMSE" not in page.text
 
 
 def test_segments_are_pooled_over_the_newest_windows_the_worst_first(page: Page) -> None:

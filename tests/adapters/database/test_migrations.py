@@ -151,6 +151,22 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> N
     assert path.read_text() == "no database at all"
 
 
+@pytest.mark.parametrize("kept", [100, 1.5, 4.5], ids=["the head", "half a page", "some pages"])
+def test_a_database_that_is_damaged_behind_its_head_is_named(tmp_path: Path, kept: float) -> None:
+    path = tmp_path / "lifecycle.db"
+    url = f"sqlite:///{path.as_posix()}"
+    upsert_rows(url, LABELS, LABEL)
+    with opened(url) as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+    whole = path.read_bytes()
+    good = int(kept * 4096) if kept < 100 else 100
+    path.write_bytes(whole[:good] + bytes([165]) * (len(whole) - good))
+
+    for access in (lambda: read_rows(url, LABELS), lambda: upsert_rows(url, LABELS, LABEL)):
+        with pytest.raises(LifecycleError, match=r"lifecycle\.db is damaged"):
+            access()
+
+
 def test_a_database_that_is_up_to_date_is_asked_its_version_once(url: str) -> None:
     upsert_rows(url, LABELS, LABEL)
     told: list[str] = []

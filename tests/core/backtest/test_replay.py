@@ -9,7 +9,7 @@ import pytest
 from regression_lifecycle.core.backtest.model_cache import ModelCache
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.backtest.replay import History, replay
-from regression_lifecycle.core.backtest.summary import oracle_schedule, squared_errors, summarise
+from regression_lifecycle.core.backtest.summary import oracle_schedule, summarise, window_losses
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import Reason, from_cell
@@ -330,8 +330,8 @@ def test_the_oracle_is_a_bound_for_every_policy_without_level_correction(make):
     past = make()
     past.bank.prepare(range(N_WINDOWS), lambda _: None)
     predictions = [past.bank(place).predictions for place in range(N_WINDOWS)]
-    target = past.history.rows["cnt"].to_numpy()
-    errors = squared_errors(predictions, target, past.history.bounds)
+    history = past.history
+    errors = window_losses(predictions, history.rows, history.problem, history.bounds)
 
     for candidate in KINDS.values():
         bare = candidate.model_copy(update={"level_correction": False})

@@ -4,9 +4,10 @@ import math
 from itertools import combinations, pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from regression_lifecycle.core.backtest.summary import oracle_row, oracle_schedule, squared_errors
+from regression_lifecycle.core.backtest.summary import oracle_row, oracle_schedule, window_losses
 from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY
 
 
@@ -45,12 +46,13 @@ def test_a_retraining_that_does_not_pay_is_not_taken():
     assert oracle_schedule(errors, 2) == ([0, 0, 0], 3.0)
 
 
-def test_errors_are_summed_by_model_and_window():
+def test_errors_are_summed_by_model_and_window(problem):
     target = np.array([1.0, 2.0, math.nan, 4.0, 5.0])
     first = np.array([0.0, 0.0, 0.0, 0.0, 0.0])
     second = np.array([math.nan, math.nan, 1.0, 1.0, 1.0])
 
-    table = squared_errors([first, second, second], target, [0, 2, 2, 5])
+    rows = pd.DataFrame({"cnt": target})
+    table = window_losses([first, second, second], rows, problem, [0, 2, 2, 5])
 
     assert table[0].tolist() == [5.0, 0.0, 41.0]
     # A window without rows costs nothing, a window before the model is not its own.
@@ -59,8 +61,9 @@ def test_errors_are_summed_by_model_and_window():
     assert np.isnan(table[2, :2]).all()
 
 
-def test_the_bound_says_what_it_is():
-    row = oracle_row(np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, math.nan]), [0, 1, 1])
+def test_the_bound_says_what_it_is(problem):
+    rows = pd.DataFrame({"cnt": [1.0, 2.0, math.nan]})
+    row = oracle_row(np.array([1.0, 3.0, 5.0]), rows, problem, [0, 1, 1])
 
     assert BACKTEST_SUMMARY.frame([row]).loc[0, ["policy", "n", "retrains"]].tolist() == [
         "oracle",
@@ -69,3 +72,14 @@ def test_the_bound_says_what_it_is():
     ]
     assert row["rmse"] == pytest.approx(math.sqrt(0.5))
     assert row["description"].startswith("best 1 retraining(s) in hindsight, no level correction")
+
+
+def test_hindsight_weighs_rows_and_judges_a_quantile_by_its_loss(make_problem):
+    asked = make_problem(quantile=0.9, weight_column="load")
+    rows = pd.DataFrame({"cnt": [10.0, 10.0, 10.0], "load": [1.0, 3.0, 0.0]})
+    said = np.array([12.0, 9.0, 99.0])
+
+    assert window_losses([said], rows, asked, [0, 1, 3])[0].tolist() == pytest.approx([0.2, 2.7])
+    row = oracle_row(said, rows, asked, [0, 0])
+    assert row["pinball"] == pytest.approx(2.9 / 4)
+    assert row["quantile_coverage"] == pytest.approx(1 / 4)

@@ -421,7 +421,7 @@ def test_a_first_week_begins_on_its_monday(make_problem, year, monday):
         # 2021 has 52 weeks, and 29 days in February are too many.
         (WEEK, {"yr": 2021}, "timestamp cannot be made from the raw columns"),
         (DAY, {"yr": 2021}, "timestamp cannot be made from the raw columns"),
-        ({**DAY, "hour": "hr"}, {"hr": 24}, "hr is not an hour from 0 to 23"),
+        ({**DAY, "hour": "hr"}, {"hr": 25}, "hr is not an hour from 0 to 24"),
         (MONTH, {"mo": 1.5}, "mo is not a whole number"),
         (MONTH, {"mo": None}, "mo is missing"),
     ],
@@ -440,6 +440,7 @@ def test_a_time_that_is_none_is_a_reason_of_its_row(make_problem, parts, values,
         ({"year": "yr", "date": "day"}, "give either 'date'"),
         ({"year": "yr", "month": "mo", "quarter": "qu"}, "make no time together; possible are"),
         ({"year": "yr", "hour": "hr"}, "make no time together"),
+        ({**DAY, "time": "hr"}, "timestamp.time: column 'hr' must be of type datetime"),
         ({"year": "yr", "month": "cnt_"}, "timestamp.month: unknown column 'cnt_'"),
     ],
 )
@@ -455,3 +456,21 @@ def test_rows_at_no_fixed_distance_have_no_gaps(make_problem, raw):
     assert find_gaps(observations, regular)["n_missing"].sum() > 0
     assert find_gaps(observations, irregular).empty
     assert list(find_gaps(observations, irregular)) == list(find_gaps(observations, regular))
+
+
+def test_a_row_with_a_negative_or_no_weight_is_set_aside_by_name(raw, make_problem):
+    weighted = make_problem(weight_column="load")
+    table = raw.assign(load=[-1.5, np.nan, *raw["load"][2:]])
+
+    result = enforce_contract(table, weighted, LENIENT)
+
+    assert result.rejected["rejection_reason"].tolist() == [
+        "load, the weight of the row, is negative",
+        "load is missing",
+    ]
+    assert len(result.observations) == len(raw) - 2
+    check_observations(result.observations, weighted)
+    with pytest.raises(DataContractError, match="load, the weight of the row, is negative"):
+        check_observations(result.observations.assign(load=-1.0), weighted)
+    # A weight of 0 is one.
+    assert enforce_contract(raw.assign(load=0.0), weighted, LENIENT).rejected.empty

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.moments import find_stray_moments
+from regression_lifecycle.core.data.moments import assemble_moments, find_stray_moments
 from regression_lifecycle.core.errors import DataContractError
 
 YEAR = pd.Timedelta("366 days")
@@ -90,3 +90,24 @@ def test_a_row_that_is_broken_otherwise_says_nothing_about_the_gap(make_problem)
         pd.DataFrame({"at": moments, "cnt": 1}), problem, parameters
     ).rejected
     assert rejected["rejection_reason"].tolist() == ["at is above 2030-01-01 00:00:00"]
+
+
+def test_a_day_and_the_time_of_day_make_a_moment():
+    days = pd.Series(pd.to_datetime(["2024-01-05", "2024-01-06", "2024-01-07"]))
+    clock = pd.Series(pd.to_datetime(["1900-01-01 00:30:00", "1900-01-01 23:59:30", None]))
+
+    assert assemble_moments({"date": days, "time": clock}).tolist() == [
+        pd.Timestamp("2024-01-05 00:30"),
+        pd.Timestamp("2024-01-06 23:59:30"),
+        pd.NaT,
+    ]
+
+
+def test_hour_24_is_the_midnight_behind_the_day():
+    parts = {"date": pd.Series(pd.to_datetime(["2024-02-29"] * 3)), "hour": pd.Series([1, 24, 25])}
+
+    assert assemble_moments(parts).tolist() == [
+        pd.Timestamp("2024-02-29 01:00"),
+        pd.Timestamp("2024-03-01 00:00"),
+        pd.NaT,
+    ]

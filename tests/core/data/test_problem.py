@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -88,3 +89,38 @@ def test_no_part_of_the_bike_target_is_known_ahead(bike_problem):
     assert not any(
         bike_problem.is_known_in_advance(name) for name in ("casual", "registered", "cnt")
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "more", "message"),
+    [
+        ("laod", {}, r"weight_column: unknown column 'laod'; did you mean 'load'\?"),
+        ("sky", {}, "weight_column: 'sky' is of type 'category'"),
+        ("cnt", {}, "weight_column: 'cnt' stands under target too"),
+        ("hour", {}, "weight_column: 'hour' stands under timestamp.hour too"),
+        ("part_a", {}, "weight_column: 'part_a' stands under forbidden_columns too"),
+        ("load", {"key": ["load", "timestamp"]}, "weight_column: 'load' stands under key too"),
+    ],
+)
+def test_a_weight_is_a_number_that_is_nothing_else(make_problem, column, more, message):
+    with pytest.raises(ValidationError, match=message):
+        make_problem(weight_column=column, **more)
+
+
+def test_a_weight_is_never_missing_and_never_a_feature(make_problem):
+    columns = make_problem().model_dump()["columns"]
+    columns["load"] |= {"missing": True}
+    with pytest.raises(ValidationError, match="weight_column: 'load' has 'missing: true'"):
+        make_problem(weight_column="load", columns=columns)
+    columns["load"] |= {"missing": False, "known_in_advance": True}
+    assert not make_problem(weight_column="load", columns=columns).is_known_in_advance("load")
+
+
+def test_rows_count_that_have_a_target_and_a_weight(make_problem):
+    rows = pd.DataFrame({"cnt": [1.0, None, 3.0, 4.0], "load": [0, 1, 2, 3]})
+
+    problem = make_problem(weight_column="load")
+    assert problem.counting(rows).index.tolist() == [2, 3]
+    assert problem.weights_of(rows).tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert make_problem().counting(rows).index.tolist() == [0, 2, 3]
+    assert make_problem().weights_of(rows) is None

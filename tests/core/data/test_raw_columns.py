@@ -88,6 +88,16 @@ def at(*moments):
         (FLOAT | {"format": "12,5"}, text("12,5", "\u22123,25"), [12.5, -3.25]),
         (FLOAT | {"format": "12 %"}, text("12 %", "12.5%", "NA"), [0.12, 0.125, NOTHING]),
         (FLOAT | {"format": "12,5 %"}, text("12,5 %", "0,1\u00a0%"), [0.125, 0.001]),
+        # With a unit, which a number may also do without.
+        (FLOAT | {"format": "1.234,5 €"}, text("1.234,5 €", "-12€", "7,25", "NA"),
+         [1234.5, -12.0, 7.25, NOTHING]),
+        (FLOAT | {"format": "$1,234.5"}, text("$1,234.5", "-$12", "$-7.25", "$ 3"),
+         [1234.5, -12.0, -7.25, 3.0]),
+        # A minus as bookkeepers write it.
+        (FLOAT | {"format": "1,234.5"}, text("(1,234.50)", "12.5-", "-3"), [-1234.5, -12.5, -3.0]),
+        (FLOAT | {"format": "1.234,5 €"}, text("(1.234,50 €)", "12,5 €-"), [-1234.5, -12.5]),
+        (FLOAT | {"format": "12 %"}, text("(12 %)", "7%-"), [-0.12, -0.07]),
+        (INTEGER | {"format": "12 kg"}, text("12 kg", "7kg"), [12, 7]),
         (FLOAT | {"format": "1.234,5"}, mixed("1.234,5", 1.5), [1234.5, 1.5]),
         (INTEGER | {"format": "1.234,5"}, text("1.234", "7"), [1234, 7]),
         # Whole numbers keep their digits.
@@ -113,7 +123,20 @@ def at(*moments):
         (DATETIME, pd.Series([20210301]), at("2021-03-01")),
         (DATETIME | {"format": "%d.%m.%Y"}, mixed("01.03.2021", dt.date(2021, 3, 2)),
          at("2021-03-01", "2021-03-02")),
+        # A week is its Monday, unless it names the day.
+        (DATETIME | {"format": "%G-W%V"}, text("2023-W05", "2020-W53", "2024-W01"),
+         at("2023-01-30", "2020-12-28", "2024-01-01")),
+        (DATETIME | {"format": "%G-W%V-%u"}, text("2023-W05-3"), at("2023-02-01")),
         # Moments with a zone become local, summer and winter; those without one are local already.
+        # Counts from 1970 are of UTC, and may be brought to a place.
+        (DATETIME | {"format": "unix s"}, text("1585443600", "1585443600.5", "NA"),
+         at("2020-03-29 01:00", "2020-03-29 01:00:00.5", NOTHING)),
+        (BERLIN | {"format": "unix ms"}, pd.Series([1585443599999, 1585443600000]),
+         at("2020-03-29 01:59:59.999", "2020-03-29 03:00")),
+        (DATETIME | {"format": "unix ns"}, pd.Series([1585443600123456789]),
+         at("2020-03-29 01:00:00.123457")),
+        (DATETIME | {"format": "Q%q/%y"}, text("Q1/20", "q4/68"), at("2020-01-01", "2068-10-01")),
+        (DATETIME | {"format": "%G-W%V"}, text("2020-W53"), at("2020-12-28")),
         (BERLIN, text("2021-07-01T10:00Z", "2021-12-01T10:00+00:00", "2021-12-01 11:00"),
          at("2021-07-01 12:00", "2021-12-01 11:00", "2021-12-01 11:00")),
         (BERLIN, pd.Series(pd.date_range("2021-03-28", periods=3, freq="h", tz="UTC")),
@@ -155,7 +178,12 @@ def test_a_value_is_read_as_declared(spec, values, expected):
         (BOOLEAN, "ja", "x is neither true nor false"),
         (BOOLEAN, "2", "x is neither 0 nor 1"),
         (DATETIME, "2021-02-30", "x is not a datetime"),
-        (DATETIME, 1614556800, "x is not a datetime"),
+        (DATETIME, 1614556800, "x is not a datetime; say by 'format' how it is written"),
+        (DATETIME, "31.12.2020", "x is not a datetime; say by 'format' how it is written"),
+        (DATETIME | {"format": "%d.%m.%Y"}, "2020-12-31", "x is not a datetime like %d.%m.%Y"),
+        (DATETIME | {"format": "unix s"}, "soon", "x is not a datetime like unix s"),
+        (DATETIME | {"format": "unix s"}, 1e15, "x is not a datetime like unix s"),
+        (DATETIME | {"format": "%YQ%q"}, "2020Q5", "x is not a datetime like %YQ%q"),
         (DATETIME, pd.Timedelta("1 day"), "x is not a datetime"),
         (DATETIME, "2021-03-01T05:00Z", "x has a time zone"),
         (DATETIME, pd.Timestamp("2021-03-01", tz="UTC"), "x has a time zone"),
@@ -166,8 +194,8 @@ def test_a_value_is_read_as_declared(spec, values, expected):
 @pytest.mark.parametrize("others", [0, 2])
 def test_what_cannot_be_read_is_named(spec, value, reason, others):
     good = {"category": "a", "datetime": "2021-03-01"}.get(spec["type"], "1")
-    if spec.get("format") == "12 %":
-        good = "1 %"
+    written = {"12 %": "1 %", "%d.%m.%Y": "01.02.2020", "unix s": "1.5e9", "%YQ%q": "2020q1"}
+    good = written.get(spec.get("format"), good)
     typed, reasons = read([value, *[good] * others], **spec)
     assert set(reasons) == {1}
     assert reasons[1].startswith(reason)

@@ -32,6 +32,7 @@ def window(index=0, **changes):
         "status": "complete",
         "n": 100,
         "n_labelled": 100,
+        "sum_weight": 100.0,
         "rmse": 4.0,
         "mae": 3.0,
         "baseline_rmse": 10.0,

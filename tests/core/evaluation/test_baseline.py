@@ -283,3 +283,39 @@ def test_the_baseline_of_a_quantile_is_chosen_by_pinball_loss(history, problem):
     gaps = forecasts.assign(seasonal=np.nan)
     sources = add_baseline(history, gaps, "seasonal")["baseline_source"]
     assert sources.unique().tolist() == ["quantile"]
+
+
+def test_the_baseline_is_chosen_on_the_rows_that_count():
+    target = pd.Series([1.0, 1.0, 9.0, 9.0])
+    forecasts = pd.DataFrame({"mean": [9.0] * 4, "seasonal": [1.0] * 4})
+
+    for weight, best in (([3, 3, 1, 1], "seasonal"), ([1, 1, 3, 3], "mean"), ([0] * 4, "mean")):
+        weights = pd.Series(weight, dtype="float64")
+        assert choose_baseline(forecasts, target, "rmse", None, weights) == best
+    # A row of weight 0 may lack its forecast.
+    gaps = forecasts.assign(seasonal=[1.0, 1.0, np.nan, np.nan])
+    assert choose_baseline(gaps, target, "rmse", None, pd.Series([1.0, 1, 0, 0])) == "seasonal"
+
+
+@pytest.mark.parametrize(("quantile", "level"), [(None, 8.0), (0.9, 9.0)])
+def test_the_level_of_a_series_is_weighted(make_problem, quantile, level):
+    columns = {**make_problem().model_dump()["columns"], "shop": {"type": "category"}}
+    problem = make_problem(
+        columns=columns, key=["timestamp", "shop"], weight_column="load", quantile=quantile
+    )
+    times = pd.date_range("2021-03-01", periods=4, freq="h").as_unit("us")
+    table = pd.DataFrame(
+        {
+            "timestamp": times,
+            "shop": ["a", "a", "a", "b"],
+            "cnt": [5.0, 9.0, 700.0, 3.0],
+            "load": [1.0, 3.0, 0.0, 2.0],
+        }
+    )
+    rows = table.iloc[:1].assign(timestamp=times[-1] + pd.Timedelta("9 hours"))
+    parameters, until = BaselineParameters(season=None), times[-1]
+
+    for shop, expected in (("a", level), ("b", 3.0), ("new", np.nan)):
+        asked = rows.assign(shop=shop)
+        made = naive_forecasts(table, asked, {"mean": 0.0}, problem, parameters, until)
+        np.testing.assert_equal(made["series_mean"].tolist(), [expected])

@@ -246,3 +246,26 @@ def test_an_improvement_that_is_not_defined_refuses(improvement):
         "not computed",
     )
     assert observed.reason == bound.reason == lacking
+
+
+def test_weights_count_rows_in_the_comparison_and_0_leaves_them_out():
+    moments, target = holdout()
+    candidate, other = target + errors(1), target + errors(2)
+    settings = Comparison(resamples=500)
+    half = np.arange(len(target)) < len(target) / 2
+
+    def compared(weight, rows=slice(None)):
+        columns = (moments, target, candidate, other)
+        parts = [column[rows] for column in columns]
+        return compare_paired(*parts, settings, None, weight)
+
+    assert compared(pd.Series(half * 5.0)) == compared(None, half)
+    # Nobody asks for a forecast of a row that counts nothing.
+    candidate = candidate.where(half)
+    assert compared(pd.Series(half * 1.0)) == compared(None, half)
+    assert compared(pd.Series(1.0, index=target.index)).obstacle.kind == "missing_forecasts"
+    weight = np.where(half, 3.0, 1.0)
+    candidate = target + errors(1)
+    losses = [np.average((f - target) ** 2, weights=weight) for f in (candidate, other)]
+    found = compared(pd.Series(weight))
+    assert found.improvement == pytest.approx(1 - np.sqrt(losses[0] / losses[1]))

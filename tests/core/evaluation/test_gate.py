@@ -505,3 +505,23 @@ def test_a_quantile_is_bounded_by_its_own_metrics_and_a_mean_by_the_others():
     assert [check.verdict for check in of_mean] == ["pass", "fail", "fail"]
     assert [check.verdict for check in of_quantile] == ["pass"] * 4
     assert of_quantile[1].value == 0.5
+
+
+def test_the_gate_judges_by_weight_and_passes_over_rows_of_weight_0(make_problem, gate):
+    weighted = make_problem(weight_column="load")
+    candidate, champion = Contestant(), Contestant(version="3")
+    table = rows(20, 30)
+    # Where nothing counts the candidate is hopeless.
+    counts = np.arange(len(table)) % 2 == 0
+    table["candidate"] = table["candidate"].where(counts, 1e6)
+    table = table.assign(load=np.where(counts, 2.0, 0.0))
+
+    answer = evaluate_gate(table, candidate, champion, weighted, gate)
+
+    expected = evaluate_gate(table[counts], candidate, champion, make_problem(), gate)
+    assert answer.decision == "promote"
+    assert answer.n_rows == counts.sum()
+    assert answer.metrics == expected.metrics
+    found = [check.value for check in answer.checks]
+    assert found == pytest.approx([check.value for check in expected.checks])
+    assert evaluate_gate(table, candidate, champion, make_problem(), gate).decision == "refuse"

@@ -59,16 +59,16 @@ def test_models_come_in_one_order_and_only_those_that_predicted(predictions):
     assert present_models(predictions.assign(champion=1.0)) == ["candidate", "champion", "baseline"]
 
 
-def test_every_model_is_judged_on_all_rows(predictions):
-    found = overall_metrics(predictions, "y")
+def test_every_model_is_judged_on_all_rows(predictions, at_problem):
+    found = overall_metrics(predictions, at_problem)
     assert found["candidate"]["mae"] == 1
     assert found["baseline"]["mae"] == 10
     assert found["candidate"]["n"] == 240
 
 
-def test_a_segment_holds_the_rows_of_its_value_alone(predictions):
+def test_a_segment_holds_the_rows_of_its_value_alone(predictions, at_problem):
     off = predictions["candidate"].where(predictions["hour"] != 7, predictions["y"] + 5.0)
-    found = segment_metrics(predictions.assign(candidate=off), "y", ["hour", "sky"])
+    found = segment_metrics(predictions.assign(candidate=off), at_problem, ["hour", "sky"])
     hours = found[(found["segment"] == "hour") & (found["model"] == "candidate")]
     assert hours["value"].tolist() == [str(hour) for hour in range(24)]  # 2 before 10
     assert hours["n"].tolist() == [10] * 24
@@ -79,9 +79,9 @@ def test_a_segment_holds_the_rows_of_its_value_alone(predictions):
 
 
 @pytest.mark.parametrize("column", ["hour", "sky"])
-def test_blanks_are_a_segment_of_their_own_and_the_last(predictions, column):
+def test_blanks_are_a_segment_of_their_own_and_the_last(predictions, column, at_problem):
     blank = predictions[column].where(predictions.index % 5 != 0)
-    found = segment_metrics(predictions.assign(**{column: blank}), "y", [column])
+    found = segment_metrics(predictions.assign(**{column: blank}), at_problem, [column])
     found = found[found["model"] == "candidate"]
     assert found["value"].tolist()[-1] == "missing"
     assert found["value"].tolist().count("missing") == 1
@@ -89,16 +89,16 @@ def test_blanks_are_a_segment_of_their_own_and_the_last(predictions, column):
     assert found["n"].sum() == 240
 
 
-def test_large_numbers_are_not_lumped_together(predictions):
+def test_large_numbers_are_not_lumped_together(predictions, at_problem):
     shop = 1_234_567 + predictions.index % 2
     for values in (shop, shop.astype("float64")):
-        found = segment_metrics(predictions.assign(shop=values), "y", ["shop"])
+        found = segment_metrics(predictions.assign(shop=values), at_problem, ["shop"])
         assert found["value"].unique().tolist() == ["1234567", "1234568"]
         assert found["n"].tolist() == [120] * 4
 
 
-def test_without_segments_the_list_is_empty(predictions):
-    assert segment_metrics(predictions, "y", []).empty
+def test_without_segments_the_list_is_empty(predictions, at_problem):
+    assert segment_metrics(predictions, at_problem, []).empty
 
 
 def test_a_window_has_the_figures_of_its_rows(predictions, at_problem):
@@ -145,14 +145,45 @@ def test_figures_by_batch_are_those_of_its_rows_wherever_they_stand(predictions,
     assert found.to_dict() == {"sky=clear": 1, "sky=rain": 3}
 
 
-def test_the_worst_rows_come_first_whatever_the_sign_of_the_error(predictions):
+def test_the_worst_rows_come_first_whatever_the_sign_of_the_error(predictions, at_problem):
     off = predictions["candidate"].copy()
     off[10], off[20], off[30] = predictions["y"][10] - 50, predictions["y"][20] + 40, math.nan
-    found = worst_rows(predictions.assign(candidate=off), "y", 3)
+    found = worst_rows(predictions.assign(candidate=off), at_problem, 3)
     assert found["error"].tolist() == [-50, 40, 1]
     assert found["at"].tolist()[:2] == [predictions["at"][10], predictions["at"][20]]
-    assert len(worst_rows(predictions, "y", 1000)) == 240
+    assert len(worst_rows(predictions, at_problem, 1000)) == 240
 
 
-def test_rows_that_are_equally_bad_stay_in_the_order_of_time(predictions):
-    assert worst_rows(predictions, "y", 5)["at"].tolist() == predictions["at"].tolist()[:5]
+def test_rows_that_are_equally_bad_stay_in_the_order_of_time(predictions, at_problem):
+    assert worst_rows(predictions, at_problem, 5)["at"].tolist() == predictions["at"].tolist()[:5]
+
+
+def test_figures_are_weighted_and_the_worst_row_is_the_one_that_counts_most(
+    predictions, at_problem, make_problem
+):
+    columns = {"day": {"type": "date"}, "y": {"type": "float"}, "w": {"type": "float"}}
+    named = {"target": "y", "timestamp": {"name": "at", "date": "day"}, "forbidden_columns": {}}
+    problem = make_problem(**named, columns=columns, weight_column="w")
+    morning = predictions["hour"] < 12
+    table = predictions.assign(
+        candidate=predictions["y"] + np.where(morning, 1.0, 5.0), w=np.where(morning, 3.0, 1.0)
+    )
+
+    found = overall_metrics(table, problem)["candidate"]
+    assert found["mae"] == pytest.approx((3 * 1 + 5) / 4)
+    assert found["n"] == 240
+    by_sky = segment_metrics(table, problem, ["sky"]).set_index(["value", "model"])
+    assert by_sky.loc[("rain", "candidate"), "rmse"] == 5
+    heavy = table.assign(w=np.where(table.index == 7, 100.0, 1.0))
+    assert worst_rows(heavy, problem, 1)["at"].tolist() == [table["at"][7]]
+    assert worst_rows(heavy, at_problem, 1)["at"].tolist() == [table["at"][12]]
+
+
+def test_the_worst_row_of_a_quantile_has_the_largest_loss(predictions, at_problem):
+    asked = at_problem.model_copy(update={"quantile": 0.9})
+    # Ten too high costs 1, two too low costs 1.8.
+    table = predictions.assign(candidate=predictions["y"])
+    table.loc[[3, 8], "candidate"] += [10.0, -2.0]
+
+    assert worst_rows(table, at_problem, 1)["error"].tolist() == [10]
+    assert worst_rows(table, asked, 1)["error"].tolist() == [-2]

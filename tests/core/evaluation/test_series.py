@@ -60,3 +60,27 @@ def test_a_table_of_one_series_has_no_figures(rows, problem):
     ranked = rank_series(sum_series(rows, "prediction", problem))
     assert ranked.empty
     assert {"series", "rmse", "error_share"} <= set(ranked)
+
+
+def test_a_whole_weight_is_the_row_so_often(rows, of_shops):
+    weighted = of_shops.model_copy(update={"weight_column": "load"})
+    weight = [2, 1, 0, 3, 1, 1]
+
+    found = rank_series(sum_series(rows.assign(load=weight), "prediction", weighted))
+
+    repeated = rows.loc[np.repeat(rows.index, weight)]
+    expected = rank_series(sum_series(repeated, "prediction", of_shops))
+    pd.testing.assert_frame_equal(found.drop(columns="n"), expected.drop(columns="n"))
+    assert found["n"].tolist() == [2, 1, 1]
+
+
+def test_series_of_a_quantile_are_ranked_by_its_loss(rows, of_shops):
+    asked = of_shops.model_copy(update={"quantile": 0.9})
+
+    ranked = rank_series(sum_series(rows, "prediction", asked), "pinball").set_index("series")
+
+    # a: 1.0 too high, 9.0 too low; b: 0.3 too high, 3.6 too low; c: none.
+    assert ranked["pinball"].tolist() == pytest.approx([5, 1.95, 0])
+    assert ranked["error_share"].tolist() == pytest.approx([10 / 13.9, 3.9 / 13.9, 0])
+    assert ranked["baseline_pinball"]["a|1"] == pytest.approx(1)
+    assert ranked["bias"].isna().all()

@@ -31,8 +31,8 @@ def rows():
     )
 
 
-def test_figures_are_those_of_the_labelled_rows(rows):
-    figures = measure_rows(rows, "cnt")
+def test_figures_are_those_of_the_labelled_rows(rows, problem):
+    figures = measure_rows(rows, problem)
 
     expected = compute_metrics(rows["cnt"][:4], rows["prediction"][:4])
     assert {name: figures[name] for name in WINDOW_METRICS if name in expected} == {
@@ -45,27 +45,27 @@ def test_figures_are_those_of_the_labelled_rows(rows):
     assert figures["baseline_mae"] == pytest.approx(10 / 3)
 
 
-def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows):
-    figures = measure_rows(rows, "cnt")
+def test_coverage_is_the_share_inside_of_the_rows_with_an_interval(rows, problem):
+    figures = measure_rows(rows, problem)
 
     assert figures["coverage"] == 1.0
     assert figures["interval_width"] == pytest.approx(18 / 3)
-    outside = measure_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), "cnt")
+    outside = measure_rows(rows.assign(upper=[9.5, 21.0, 35.0, math.nan, 200.0]), problem)
     assert outside["coverage"] == pytest.approx(2 / 3)
-    bare = measure_rows(rows.assign(lower=math.nan), "cnt")
+    bare = measure_rows(rows.assign(lower=math.nan), problem)
     assert math.isnan(bare["coverage"])
 
 
-def test_a_window_without_labels_has_no_figures(rows):
-    figures = measure_rows(rows.assign(cnt=math.nan), "cnt")
+def test_a_window_without_labels_has_no_figures(rows, problem):
+    figures = measure_rows(rows.assign(cnt=math.nan), problem)
 
-    sums = {"sum_target", "sum_absolute_target", "sum_prediction", "sum_raw_prediction"}
+    sums = {name for name in figures if name.startswith("sum_")}
     assert all(math.isnan(figures[name]) for name in figures if name not in sums)
     assert {figures[name] for name in sums} == {0.0}
 
 
-def test_segments_are_judged_by_value(rows):
-    table = measure_segments(rows, "cnt", ["hour", "sky"])
+def test_segments_are_judged_by_value(rows, problem):
+    table = measure_segments(rows, problem, ["hour", "sky"])
 
     assert table[["segment", "value", "n"]].values.tolist() == [
         ["hour", "0", 1],
@@ -77,21 +77,21 @@ def test_segments_are_judged_by_value(rows):
     eight = table.iloc[1]
     assert eight["rmse"] == pytest.approx(math.sqrt((4 + 0 + 400) / 3))
     assert eight["bias"] == pytest.approx(108 / 90 - 1)
-    assert measure_segments(rows, "cnt", []).empty
+    assert measure_segments(rows, problem, []).empty
 
 
-def test_the_worst_segment_needs_enough_rows(rows):
-    table = measure_segments(rows, "cnt", ["hour", "sky"])
+def test_the_worst_segment_needs_enough_rows(rows, problem):
+    table = measure_segments(rows, problem, ["hour", "sky"])
 
     found = segment_extremes(table, 2)
     assert found["worst_segment"] == "sky=rain"
-    assert found["worst_segment_rmse"] == pytest.approx(math.sqrt(404 / 2))
+    assert found["worst_segment_error"] == pytest.approx(math.sqrt(404 / 2))
     assert found["most_biased_segment"] == "sky=rain"
     assert found["most_biased_segment_bias"] == pytest.approx(0.3)
     none = segment_extremes(table, 9)
     assert none["worst_segment"] is None
     assert math.isnan(none["most_biased_segment_bias"])
-    assert segment_extremes(measure_segments(rows, "cnt", []), 1)["worst_segment"] is None
+    assert segment_extremes(measure_segments(rows, problem, []), 1)["worst_segment"] is None
 
 
 def test_the_most_biased_segment_may_be_too_low():
@@ -123,7 +123,7 @@ def test_quality_counts_what_is_blank_lost_and_rejected(rows):
     assert math.isnan(empty["missing_share"])
 
 
-def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias():
+def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias(make_problem):
     rows = pd.DataFrame(
         {
             "cnt": [1.0, 2.0, 3.0, 4.0],
@@ -136,8 +136,8 @@ def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias():
         }
     )
 
-    figures = measure_rows(rows, "cnt", 0.9)
-    segments = measure_segments(rows, "cnt", ["hour"], 0.9)
+    figures = measure_rows(rows, make_problem(quantile=0.9))
+    segments = measure_segments(rows, make_problem(quantile=0.9), ["hour"])
 
     assert figures["pinball"] == pytest.approx(0.1 * 1.5)
     assert figures["baseline_pinball"] == pytest.approx(0.1 * 2.5)
@@ -145,3 +145,37 @@ def test_a_quantile_has_a_loss_and_a_coverage_and_no_bias():
     assert math.isnan(figures["bias"])
     assert math.isnan(figures["sum_raw_prediction"])
     assert segments["bias"].isna().all()
+
+
+def test_a_weight_counts_in_errors_and_sums_and_not_in_coverage(rows, make_problem):
+    weighted = make_problem(weight_column="load")
+    weight = pd.Series([2, 0, 1, 3, 1])
+    table = rows.assign(load=weight)
+    repeated = rows.loc[np.repeat(rows.index, weight)]
+
+    figures = measure_rows(table, weighted)
+    expected = measure_rows(repeated, make_problem())
+
+    rowwise = {"coverage", "interval_width"}
+    for name in figures.keys() - rowwise:
+        assert figures[name] == pytest.approx(expected[name], nan_ok=True), name
+    assert figures["sum_weight"] == 6
+    plain = measure_rows(rows, make_problem())
+    assert {name: figures[name] for name in rowwise} == {name: plain[name] for name in rowwise}
+
+    found = measure_segments(table, weighted, ["hour"]).drop(columns="n")
+    pd.testing.assert_frame_equal(
+        found, measure_segments(repeated, make_problem(), ["hour"]).drop(columns="n")
+    )
+
+
+def test_the_worst_segment_of_a_quantile_has_the_largest_loss(make_problem):
+    rows = pd.DataFrame({"cnt": [10.0, 10.0], "prediction": [16.0, 8.0], "hour": [0, 1]})
+    asked = make_problem(quantile=0.9)
+
+    table = measure_segments(rows, asked, ["hour"])
+
+    assert table["pinball"].tolist() == pytest.approx([0.6, 1.8])
+    found = segment_extremes(table, 1, asked.error_metric)
+    assert (found["worst_segment"], found["worst_segment_error"]) == ("hour=1", pytest.approx(1.8))
+    assert segment_extremes(table, 1)["worst_segment"] == "hour=0"

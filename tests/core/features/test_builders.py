@@ -550,3 +550,20 @@ def test_a_key_that_numbers_the_rows_does_not_keep_a_lag_from_the_past(make_prob
 
     assert made["instant"].tolist() == [1, 2, 3]
     assert made["made"].tolist()[2] == 3
+
+
+def test_the_weight_is_carried_where_there_is_one_and_is_never_a_feature(
+    observations, make_problem, recipe
+):
+    weighted = make_problem(weight_column="load")
+
+    table = build_features(observations, weighted, recipe(lag("cnt", "6 hours")))
+    assert list(table) == ["timestamp", "made", "load", "cnt"]
+    # Rows to be predicted need none.
+    future = build_features(
+        observations.drop(columns="load"), weighted, recipe(lag("cnt", "6 hours"))
+    )
+    assert list(future) == ["timestamp", "made", "cnt"]
+    for feature in (lag("load", "6 hours"), {"kind": "columns", "names": ["load"]}):
+        with pytest.raises(ConfigurationError, match=r"'load' is problem\.weight_column"):
+            build_features(observations, weighted, recipe(feature))

@@ -252,3 +252,11 @@ def test_pieces_of_a_calendar_reach_back_as_far_as_its_months(frequency, anchor,
     whole = build_features(table, described, recipe)[["timestamp", *recipe.feature_names]]
     pd.testing.assert_frame_equal(made, whole.reset_index(drop=True))
     assert whole["year"].notna().any()
+
+
+def test_rows_to_be_predicted_need_no_weight(make_problem, recipe):
+    weighted = make_problem(weight_column="load")
+    wanted = recipe({"kind": "columns", "names": ["temp"]})
+
+    assert "load" in weighted.columns
+    assert "load" not in columns_read(wanted, weighted).columns

@@ -90,7 +90,7 @@ def test_text_missing_values_and_odd_column_names_are_learnt_from(
 def test_text_without_an_encoder_is_answered_with_the_mend(name):
     features, target = sales()
     model = make_pipeline(ModelSpec(estimator=spec(name)))
-    with pytest.raises(ModelError, match="Text stands in shop: put CategoryEncoder"):
+    with pytest.raises(ModelError, match="text stands in shop; put CategoryEncoder"):
         fit(model, features[["shop"]], target, Compute())
 
 

@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.errors import ModelError
-from regression_lifecycle.core.models.requirements import named_columns, refuse_unusable_rows
+from regression_lifecycle.core.models.requirements import (
+    check_text,
+    named_columns,
+    refuse_unusable_rows,
+)
 from regression_lifecycle.core.models.training import (
     ModelSpec,
     TrainingParameters,
@@ -99,3 +103,70 @@ def test_the_columns_that_an_estimator_names_are_known():
         *("index", "hour", "hum", "day")
     }
     assert named_columns(model(TREES)) == set()
+
+
+ENCODER = {"class": "regression_lifecycle.core.estimators.CategoryEncoder"}
+
+
+def steps(*specs):
+    named = [[f"s{place}", spec] for place, spec in enumerate(specs)]
+    return {"class": "sklearn.pipeline.Pipeline", "params": {"steps": named}}
+
+
+def group(*specs, columns=("sky",)):
+    return {"transformers": [{"name": "text", "columns": list(columns), "steps": list(specs)}]}
+
+
+RIDGE = {"class": "sklearn.linear_model.Ridge"}
+IMPUTER = {"class": "sklearn.impute.SimpleImputer"}
+VOTE = "sklearn.ensemble.VotingRegressor"
+ONE_HOT = {
+    "class": "sklearn.preprocessing.OneHotEncoder",
+    "params": {"sparse_output": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "more", "named"),
+    [
+        (RIDGE, {}, "Ridge"),
+        (RIDGE, transformed("log1p", "expm1"), "Ridge"),
+        ({"class": TREES}, {}, "HistGradientBoostingRegressor"),
+        (steps(IMPUTER, RIDGE), {}, "Ridge"),
+        ({"class": VOTE, "params": {"estimators": [["a", RIDGE]]}}, {}, "Ridge"),
+        (RIDGE, group(ONE_HOT, columns=("wind",)), "Ridge"),
+    ],
+)
+def test_a_forgotten_encoder_is_told_with_estimator_and_columns(estimator, more, named):
+    unfitted = make_pipeline(ModelSpec.model_validate({"estimator": estimator, **more}))
+
+    told = check_text(unfitted, ["sky"])
+
+    assert told.startswith(f"{named} takes numbers only, and text stands in sky; put CategoryEnc")
+    assert check_text(unfitted, []) == ""
+    table = FEATURES.assign(sky="clear", wind="north")
+    with pytest.raises(ModelError, match=f"cannot be fitted: {named} takes numbers only"):
+        refuse_unusable_rows(unfitted, table, table["x"])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "more"),
+    [
+        (steps(ENCODER, RIDGE), {}),
+        (RIDGE, group(ONE_HOT)),
+        ({"class": TWO_STAGE}, {}),
+        ({"class": "regression_lifecycle.core.estimators.AdaptiveRegressor"}, {}),
+        ({"class": TREES, "params": {"categorical_features": ["sky"]}}, {}),
+        ({"class": "sklearn.dummy.DummyRegressor"}, {}),
+        (
+            {"class": VOTE, "params": {"estimators": [["a", steps(ENCODER, RIDGE)]]}},
+            {},
+        ),
+    ],
+)
+def test_text_that_becomes_numbers_in_time_is_nothing_to_tell(estimator, more):
+    unfitted = make_pipeline(ModelSpec.model_validate({"estimator": estimator, **more}))
+
+    assert check_text(unfitted, ["sky"]) == ""
+    rows = FEATURES.assign(sky=np.where(FEATURES["x"] % 2, "clear", "rain"))
+    unfitted.fit(rows, rows["x"]).predict(rows)

@@ -385,7 +385,7 @@ def test_an_estimator_that_cannot_take_missing_values_is_answered_with_the_mend(
 
 def test_an_estimator_that_cannot_take_text_is_answered_with_the_mend(features, target):
     text = features.assign(kind="high")
-    with pytest.raises(ModelError, match=r"cannot be fitted: .* Text stands in kind: put Category"):
+    with pytest.raises(ModelError, match=r"cannot be fitted: .* text stands in kind; put Category"):
         fit(make_pipeline(ModelSpec(estimator=RIDGE)), text, target, Compute())
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError, ModelError
 from regression_lifecycle.core.models.trained_model import TrainedModel
@@ -205,3 +208,18 @@ def test_parameters_are_checked(given: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         ScoringParameters.model_validate(given)
     assert issubclass(ConfigurationError, ValueError)
+
+
+def test_where_rows_stand_for_time_the_message_names_them():
+    content = {"timestamp": {"rows": True}, "frequency": "1 second", "horizon": "1 second"}
+    columns = {name: PROBLEM.model_dump()["columns"][name] for name in ("temp", "cnt")}
+    without_time = Problem.model_validate(
+        {"name": "tiny", "target": "cnt", "columns": columns, **content}
+    )
+    run = run_of()
+    end = pd.Timestamp(0) + pd.Timedelta("9 seconds")
+    parts = replace(run.source, problem=without_time, parameters=ScoringParameters(end=end))
+
+    assert str(run) == "rows after 2021-03-02 23:00:00 for version 3"
+    number = int((TRAINED_UNTIL - pd.Timestamp(0)).total_seconds())
+    assert str(replace(run, source=parts)) == f"rows after row {number} to row 9 for version 3"

@@ -26,6 +26,19 @@ def column(values, name="x"):
         (["1 234,5", "12,0", "7"], {"type": "float", "format": "1 234,5"}),
         (["12 %", "7 %", "99.5 %"], {"type": "float", "format": "12 %"}),
         (["12,5 %", "7 %", "99,5 %"], {"type": "float", "format": "12,5 %"}),
+        (["1.200,50 €", "-12,00 €", "7 €"], {"type": "float", "format": "1.234,5 €"}),
+        (["$1,200.50", "-$3.20", "$12"], {"type": "float", "format": "$1,234.5"}),
+        (["EUR 1200.5", "EUR 3.2", "EUR 7"], {"type": "float", "format": "EUR 1234.5"}),
+        (["1.234 €", "12 €", "2.000 €"], {"type": "float", "format": "1.234,5 €"}),
+        (["12 kg", "7.5 kg", "9 kg"], {"type": "float", "format": "1234.5 kg"}),
+        (["21°C", "-6.5°C", "7°C"], {"type": "float", "format": "1234.5°C"}),
+        (["(720.50)", "3,915.00", "12.00"], {"type": "float", "format": "1,234.5"}),
+        (["(720.50)", "915.00", "12.00"], {"type": "float", "format": "1,234.5"}),
+        (["1.200,50-", "12,00", "7,25-"], {"type": "float", "format": "1.234,5"}),
+        (["($720.50)", "$3,915.00", "$12"], {"type": "float", "format": "$1,234.5"}),
+        (["(north)", "south (2)", "2-"], {"type": "category"}),
+        (["S001", "S002", "S003"], {"type": "category"}),
+        (["12 kg", "7 lb", "9 kg"], {"type": "category"}),
         (["0", "1", "1"], {"type": "boolean"}),
         (["Yes", "no", "YES"], {"type": "boolean"}),
         (["true", "false", ""], {"type": "boolean", "missing": True}),
@@ -45,6 +58,10 @@ def column(values, name="x"):
         (["31.01.2024", "01.02.2024", "05.03.2024"], {"type": "date", "format": "%d.%m.%Y"}),
         (["01/31/2024", "02/01/2024", "03/05/2024"], {"type": "date", "format": "%m/%d/%Y"}),
         (["31 Jan 2024", "1 Feb 2024", "5 Mar 2024"], {"type": "date", "format": "%d %b %Y"}),
+        (["2023-W05", "2023-W52", "2020-W53"], {"type": "date", "format": "%G-W%V"}),
+        (["2023W05", "2023W52", "2020W53"], {"type": "date", "format": "%GW%V"}),
+        (["2023-05", "2023-52", "2020-53"], {"type": "date", "format": "%G-%V"}),
+        (["2023-W05-3", "2023-W52-1", "2020-W53-7"], {"type": "date", "format": "%G-W%V-%u"}),
         (["2024-01-31T10:00:00Z", "2024-02-01T11:30:00+01:00", "2024-03-05T00:00:00Z"],
          {"type": "datetime", "zone": "UTC"}),
         (["12345678901234567890", "2", "3"], {"type": "category"}),
@@ -76,18 +93,26 @@ def test_typed_columns_keep_their_type(values, spec):
 def test_the_values_are_those_that_the_contract_will_read():
     assert column(["1.234,5", "-2,5", ""]).values.tolist()[:2] == [1234.5, -2.5]
     assert column(["12,5 %", "50 %", "7 %"]).values.tolist() == [0.125, 0.5, 0.07]
+    assert column(["1.234 €", "-12 €", "2.000 €"]).values.tolist() == [1234, -12, 2000]
+    assert column(["(720.50)", "3,915.00", "12"]).values.tolist() == [-720.5, 3915, 12]
+    assert column(["1.200,50-", "12,00", "-7,25"]).values.tolist() == [-1200.5, 12, -7.25]
+    assert column(["2023-W05", "2020-W53", "2023-W52"]).values.tolist() == [
+        pd.Timestamp("2023-01-30"),
+        pd.Timestamp("2020-12-28"),
+        pd.Timestamp("2023-12-25"),
+    ]
     assert column(["31.01.2024", "01.02.2024", "13.02.2024"]).values[0] == pd.Timestamp(
         "2024-01-31"
     )
 
 
 def test_one_column_of_a_file_tells_how_the_others_write_decimals():
-    table = pd.DataFrame({"price": ["1,5", "22,75", "3,0"], "count": ["1.234", "2.345", "1.000"]})
+    table = pd.DataFrame({"price": ["1,5", "22,75", "3,0"], "count": ["1.234", "950", "1.000"]})
 
     columns = read_columns(table)
 
     assert columns["count"].profile.format == "1.234,5"
-    assert columns["count"].values.tolist() == [1234, 2345, 1000]
+    assert columns["count"].values.tolist() == [1234, 950, 1000]
 
 
 def test_slips_among_numbers_are_counted_and_do_not_make_labels_of_them():
@@ -120,13 +145,25 @@ def test_a_bound_needs_zeros_and_nothing_below(values, minimum):
         ([f"{k:06d}" for k in range(60)], "identifier"),
         ([f"city {k % 150}" for k in range(900)], "150 labels"),
         ([str(k) for k in range(5, 40)], "numbers the rows"),
+        ([str(10 * k) for k in range(40, 5, -1)], "numbers the rows"),
+        (pd.Series([2**53 + 1 + 7 * k * k for k in range(60)]), "identifier: 60 different"),
     ],
-    ids=["empty", "constant", "text", "identifiers", "many labels", "row number"],
+    ids=["empty", "constant", "text", "identifiers", "many labels", "row number", "tens", "large"],
 )
 def test_what_is_of_no_use_is_left_out_with_the_reason(values, reason):
     profile, read = column(values)
 
     assert reason in judge_use(profile, read).left_out
+
+
+@pytest.mark.parametrize("name", ["id", "OrderId", "customer_no", "Kunden-Nr."])
+def test_numbers_that_are_called_so_and_that_no_rows_share_are_identifiers(name):
+    numbers = [str(k * k % 1009) for k in range(1, 400)]
+
+    assert "identifier" in judge_use(*column(numbers[::3], name)).left_out
+    # Rows that share one tell something of each other, and quantities have other names.
+    assert judge_use(*column(numbers * 2, name)).left_out == ""
+    assert judge_use(*column(numbers[::3], "mileage")).left_out == ""
 
 
 def test_labels_are_a_closed_list_if_the_older_rows_know_them_all():

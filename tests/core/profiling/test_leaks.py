@@ -36,13 +36,30 @@ def target(random):
         (lambda y, r: y + r.normal(0, 0.1 * y.std(), N), "copy"),
         (lambda y, r: -3 * y + 7, "copy"),
         (lambda y, r: y.round(), "copy"),
+        (lambda y, r: 5 * (y / 5).round(), "copy"),
+        (lambda y, r: y // 20, "function"),
+        (lambda y, r: (y > np.quantile(y, 0.7)) * 1.0, "function"),
         (lambda y, r: np.log1p(y), "function"),
         (lambda y, r: np.log(y), "function"),
         (lambda y, r: np.exp(-y / 20), "function"),
         (lambda y, r: np.sqrt(y), "function"),
         (lambda y, r: pd.Series(pd.qcut(y, 4, labels=list("abcd"))).astype("str"), "function"),
     ],
-    ids=["copy", "noise", "much noise", "scaled", "rounded", "log1p", "log", "exp", "root", "bins"],
+    ids=[
+        "copy",
+        "noise",
+        "much noise",
+        "scaled",
+        "rounded",
+        "fives",
+        "steps",
+        "flag",
+        "log1p",
+        "log",
+        "exp",
+        "root",
+        "bins",
+    ],
 )
 def test_the_target_in_other_clothes_is_found(make, kind, random):
     y = target(random)
@@ -160,3 +177,75 @@ def test_within_series_the_later_value_is_that_of_the_same_series(random):
     (leak,) = find_leaks({"x": later, "y": y}, "y", moments, series)
 
     assert (leak.column, leak.kind) == ("x", "later")
+
+
+def test_a_copy_far_from_zero_is_in_the_unit_of_the_target_too(random):
+    y = 1000 + random.normal(0, 10, N)
+
+    assert leaks({"x": 5 * (y / 5).round(), "y": y}) == {"x": "function"}
+
+
+def test_the_target_shifted_by_a_label_of_another_column_is_found(random):
+    y = target(random)
+    group = random.choice(["a", "b", "c"], N)
+    shift = pd.Series(group).map({"a": 100, "b": -200, "c": 3000}).to_numpy()
+    strong = y + shift + random.normal(0, 0.2 * y.std(), N)
+
+    assert leaks({"x": y + shift, "group": group, "y": y}) == {"x": "copy"}
+    assert leaks({"x": strong, "group": group, "y": y}) == {}
+    assert (
+        leaks({"mean": pd.Series(y).groupby(group).transform("mean"), "group": group, "y": y}) == {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda y: y.rolling(3, center=True).mean(), "later"),
+        (lambda y: y.rolling(7).mean(), "function"),
+        (lambda y: y - y.shift(1), "function"),
+        (lambda y: y.shift(-1) + y.shift(-2), "later"),
+        (lambda y: y.cumsum(), "function"),
+    ],
+    ids=["centred mean", "trailing mean", "change", "sum of the next", "running total"],
+)
+def test_sums_of_the_target_that_reach_its_own_row_are_found(make, kind, random):
+    y = pd.Series(random.normal(50, 5, N))
+
+    assert leaks({"x": make(y), "y": y}, in_time=True) == {"x": kind}
+
+
+def test_sums_of_earlier_targets_are_features_and_no_leak(random):
+    calm = pd.Series(random.normal(50, 5, N))
+    walk = 100 + pd.Series(random.normal(size=N)).cumsum()
+    for y in (calm, walk):
+        columns = {
+            "week": y.shift(1).rolling(7).mean(),
+            "trend": y.shift(1) - y.shift(8),
+            "total": y.shift(1).cumsum(),
+        }
+        assert leaks({**columns, "y": y}, in_time=True) == {}
+
+
+def test_what_is_known_of_a_day_is_no_stretch_of_the_target(random):
+    """Neither does a column that is the same in all rows with a target above zero stop anything."""
+    is_open = pd.Series(random.random(N) < 0.8) * 1.0
+    sales = is_open * (10 + pd.Series(target(random)))
+    year = pd.Series(2020 + np.arange(N) // 100)
+
+    assert leaks({"open": is_open, "z": random.normal(size=N), "y": sales}) == {}
+    assert leaks({"state": is_open.map({0: "closed", 1: "open"}), "y": sales}) == {}
+    assert leaks({"year": year * 1.0, "y": np.arange(N) * 1.0}, in_time=True) == {}
+
+
+def test_a_time_is_found_of_which_the_target_is_the_distance(random):
+    created = pd.Series(pd.date_range("2024-01-01", periods=N, freq="2h"))
+    hours = pd.Series(random.gamma(2, 10, N)).round(2)
+    delivered = created + pd.to_timedelta((hours * 3600).round(), unit="s")
+    due = created + pd.Timedelta("3 days")
+    columns = {"delivered": delivered, "due": due, "y": hours}
+
+    (leak,) = find_leaks(columns, "y", created)
+    assert (leak.column, leak.kind) == ("delivered", "part")
+    assert "hours between the row's own time and 'delivered'" in leak.reason
+    assert leaks({"created": created, **columns}) == {"created": "part", "delivered": "part"}

@@ -141,3 +141,15 @@ def test_too_little_to_learn_from_is_refused():
 )
 def test_a_target_ends_at_zero_only_by_evidence(values, evidence):
     assert cannot_be_negative(pd.Series(values)) == evidence
+
+
+def test_a_row_of_totals_is_no_value_of_the_target():
+    random = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=400).strftime("%Y-%m-%d")
+    units = random.normal(20, 3, 400).round(2)
+    table = pd.DataFrame({"day": [*days, "Total"], "y": [*units, units.sum()]}).astype("str")
+
+    profile = profile_table(table, "y")
+
+    assert not profile.nonnegative
+    assert profile.n_rejected == 1

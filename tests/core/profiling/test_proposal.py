@@ -8,6 +8,7 @@ import pytest
 
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.profiling.profile import profile_table
 from regression_lifecycle.core.profiling.proposal import propose_parameters
 
@@ -79,6 +80,38 @@ def test_a_tiny_table_has_fewer_folds():
     assert found["training"]["cross_validation"]["n_splits"] < 5
 
 
+@pytest.mark.parametrize("horizon", ["7 days", "10 days"])
+def test_thirty_rows_leave_the_first_fold_rows_to_learn_from(horizon):
+    profile = profile_table(table(pd.date_range("2020-01-01", periods=30)), "y", horizon=horizon)
+    folds = propose_parameters(profile)["training"]["cross_validation"]
+
+    gap, training = pd.Timedelta(horizon).days, 21
+    assert training - folds["n_splits"] * folds.get("test_size", training // 3) - gap >= 5
+
+
+def test_days_of_the_week_without_rows_are_said():
+    found = proposed(table(pd.bdate_range("2020-01-01", periods=900)))
+    assert found["problem"]["weekdays"] == ["monday", "tuesday", "wednesday", "thursday", "friday"]
+    assert found["problem"]["frequency"] == "1 day"
+
+    for slow in ("7D", "MS"):
+        moments = pd.date_range("2020-01-06", periods=100, freq=slow)
+        assert "weekdays" not in proposed(table(moments))["problem"]
+
+
+def test_nights_without_rows_are_no_alarm_for_ever():
+    """Rows of eight hours a day: at more than 20 % missing every tick would alert."""
+    hours = pd.date_range("2020-01-01", periods=24 * 400, freq="h")
+    found = proposed(table(hours[(hours.hour >= 9) & (hours.hour < 17)]))
+
+    # Two thirds are missing; of the others a fifth may be missing, as everywhere.
+    assert found["policy"] == {"rules": {"data_quality": {"maximum_share": 0.74}}}
+    # Blocks of a week are counted by the calendar and not by rows.
+    assert "evaluation" not in found
+    assert "policy" not in proposed(table(hours[:4000]))
+    assert "policy" not in proposed(table(pd.bdate_range("2020-01-01", periods=900)))
+
+
 def test_rows_at_no_fixed_distance_are_said_to_be_irregular():
     steps = np.cumsum(np.random.default_rng(0).exponential(9, 900))
     found = proposed(table(pd.Timestamp("2020-01-01") + pd.to_timedelta(steps, unit="h")))
@@ -115,3 +148,35 @@ def test_the_table_keeps_the_contract_that_is_proposed_for_it(key):
 
     assert len(result.observations) == len(frame)
     assert problem.key == (() if key is None else ("timestamp", "shop"))
+
+
+def test_a_weight_is_described_as_one_and_its_bad_rows_are_foreseen():
+    frame = table(pd.date_range("2020-01-01", periods=1000), w=2.0)
+    frame.loc[:19, "w"] = [np.nan, -1.0] * 10
+
+    profile = profile_table(frame, "y", weight="w")
+
+    assert profile.n_rejected == 20
+    assert "w" not in profile.known_in_advance
+    found = propose_parameters(profile)
+    assert found["problem"]["weight_column"] == "w"
+    assert found["problem"]["columns"]["w"] == {"type": "float"}
+    assert found["ingestion"]["maximum_rejected_share"] >= 0.02
+    problem = Problem.model_validate({"name": "table", **found["problem"]})
+    parameters = IngestionParameters.model_validate(found["ingestion"])
+    assert len(enforce_contract(frame, problem, parameters).rejected) == 20
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("ww", "--weight: unknown column 'ww'"),
+        ("y", "--weight: 'y' is the target"),
+        ("day", "--weight: 'day' makes the time or the key"),
+        ("text", "--weight: 'text' holds no numbers"),
+    ],
+)
+def test_what_is_no_weight_is_answered(weight, message):
+    frame = table(pd.date_range("2020-01-01", periods=100), text=["a", "b"] * 50)
+    with pytest.raises(ConfigurationError, match=message):
+        profile_table(frame, "y", weight=weight)

@@ -6,8 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.profiling.columns import read_columns
-from regression_lifecycle.core.profiling.times import find_frequency, find_times, time_of
+from regression_lifecycle.core.profiling.profile import profile_table
+from regression_lifecycle.core.profiling.proposal import propose_parameters
+from regression_lifecycle.core.profiling.times import (
+    find_frequency,
+    find_times,
+    read_as_time,
+    time_of,
+)
 
 
 def first_time(**columns):
@@ -35,6 +44,10 @@ def first_time(**columns):
         (pd.Timestamp("2020-01-01") + pd.to_timedelta(
             np.cumsum(np.random.default_rng(0).exponential(50, 300)), unit="min"),
          "1 hour", False),
+        # A clock that wavers.
+        (pd.date_range("2020-01-01", periods=300, freq="h") + pd.to_timedelta(
+            np.random.default_rng(0).integers(0, 900, 300), unit="ms"),
+         "1 hour", False),
     ],
 )  # fmt: skip
 def test_the_distance_of_rows_is_found_by_the_calendar(moments, text, regular):
@@ -59,6 +72,32 @@ def test_day_and_hour_make_a_time():
 
     assert found.parts == {"date": "dteday", "hour": "hr"}
     assert found.moments.is_unique
+
+    ends = first_time(dteday=hours.strftime("%Y-%m-%d"), hr=(hours.hour + 1).astype(str))
+    assert ends.parts == {"date": "dteday", "hour": "hr"}
+    assert ends.moments.tolist() == (hours + pd.Timedelta("1h")).tolist()
+
+
+@pytest.mark.parametrize("clock", ["%H:%M", "%H:%M:%S", "%I:%M %p"])
+def test_day_and_time_of_day_make_a_time(clock):
+    """The clock would be the key of 48 series of daily rows."""
+    moments = pd.date_range("2024-01-01", periods=200, freq="30min")
+    table = pd.DataFrame(
+        {"Date": moments.strftime("%d/%m/%Y"), "Time": moments.strftime(clock), "y": range(200)}
+    )
+    columns = read_columns(table)
+    found = find_times(columns, target="y")[0]
+
+    assert found.parts == {"date": "Date", "time": "Time"}
+    assert found.moments.tolist() == moments.tolist()
+    assert read_as_time(columns, found)["Time"].profile.spec == {
+        "type": "datetime",
+        "format": clock,
+    }
+    # What a day opens at is no time of its rows.
+    days = pd.date_range("2024-01-01", periods=60)
+    opens = ["08:00", "09:30"] * 30
+    assert first_time(day=days.strftime("%Y-%m-%d"), opens=opens).parts == {"date": "day"}
 
 
 @pytest.mark.parametrize(
@@ -127,3 +166,70 @@ def test_a_time_that_a_person_names_is_taken_as_a_whole():
 
     assert time_of(table, ("yr", "mo")).parts == {"year": "yr", "month": "mo"}
     assert time_of(table, ("x",)) is None
+
+
+MONTHS = pd.date_range("2015-01-01", periods=60, freq="MS")
+QUARTERS = pd.date_range("2005-01-01", periods=60, freq="QS")
+HOURS = pd.date_range("2020-03-28 00:00", periods=60, freq="h")
+WEEKS = pd.date_range("2019-12-02", periods=60, freq="7D")
+
+
+def quarters(form):
+    return [form.format(y=moment.year, q=moment.quarter) for moment in QUARTERS]
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "moments", "spec"),
+    [
+        ("when", quarters("{y}Q{q}"), QUARTERS, {"type": "date", "format": "%YQ%q"}),
+        ("when", quarters("{y}-Q{q}"), QUARTERS, {"type": "date", "format": "%Y-Q%q"}),
+        ("when", quarters("{y} q{q}"), QUARTERS, {"type": "date", "format": "%Y Q%q"}),
+        ("when", quarters("Q{q} {y}"), QUARTERS, {"type": "date", "format": "Q%q %Y"}),
+        ("when", MONTHS.strftime("%b %Y"), MONTHS, {"type": "date", "format": "%b %Y"}),
+        ("when", MONTHS.strftime("%B %Y"), MONTHS, {"type": "date", "format": "%B %Y"}),
+        ("when", MONTHS.strftime("%Y-%b"), MONTHS, {"type": "date", "format": "%Y-%b"}),
+        ("when", MONTHS.strftime("%Y-%m"), MONTHS, {"type": "date"}),
+        ("when", WEEKS.strftime("%G-W%V"), WEEKS, {"type": "date", "format": "%G-W%V"}),
+        ("month", MONTHS.strftime("%Y%m"), MONTHS, {"type": "date", "format": "%Y%m"}),
+        (
+            "created_at",
+            HOURS.astype("datetime64[s]").astype("int64") + 7,
+            HOURS + pd.Timedelta("7s"),
+            {"type": "datetime", "format": "unix s", "zone": "UTC"},
+        ),
+        (
+            "code",
+            HOURS.astype("datetime64[s]").astype("int64").astype("str"),
+            HOURS,
+            {"type": "datetime", "format": "unix s", "zone": "UTC"},
+        ),
+        (
+            "ts",
+            HOURS.astype("datetime64[ms]").astype("int64") + 1,
+            HOURS + pd.Timedelta("1ms"),
+            {"type": "datetime", "format": "unix ms", "zone": "UTC"},
+        ),
+        (
+            "ts",
+            MONTHS.astype("datetime64[ns]").astype("int64"),
+            MONTHS,
+            {"type": "date", "format": "unix ns", "zone": "UTC"},
+        ),
+    ],
+)
+def test_what_is_written_is_declared_and_read_as_the_same_moments(name, written, moments, spec):
+    table = pd.DataFrame({name: written, "price": np.arange(60) % 7, "sold": np.arange(60) ** 2})
+    parameters = propose_parameters(profile_table(table, "sold"))["problem"]
+
+    assert parameters["timestamp"] == {"date": name}
+    assert parameters["columns"][name] == {**spec, "known_in_advance": True}
+    problem = Problem.model_validate({"name": "table", **parameters})
+    found = enforce_contract(table, problem, IngestionParameters()).observations
+    assert found["timestamp"].tolist() == moments.tolist()
+
+
+def test_ten_digits_are_no_time_unless_a_person_says_so():
+    numbers = np.random.default_rng(0).integers(10**9, 2 * 10**9, 60)
+
+    assert first_time(member=numbers) is None
+    assert time_of(read_columns(pd.DataFrame({"member": numbers})), ("member",)).format == "unix s"

@@ -15,6 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
+from tests.adapters.dashboard.examples import page_problem
 from tests.core.decisions.test_records import GATE
 from tests.shipped import open_loader
 
@@ -177,6 +178,25 @@ def test_a_window_that_is_called_by_its_year_keeps_its_drift(tmp_path: Path, cap
     assert table["2023"][-1] == "1/2"
 
 
+@pytest.mark.parametrize("columns", [None, "80"], ids=["log", "terminal"])
+def test_policies_are_told_apart_in_a_log_and_on_a_small_screen(
+    columns: str | None, capsys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    names = ["never", "every_4_windows", "every_12_windows"]
+    figures = dict.fromkeys(("rmse", "mae", "rmsle", "bias", "coverage", "fit_cpu_seconds"), 123.45)
+    counts = {"n_windows": 100, "n": 16761, "retrains": 12, "refused": 0}
+    backtest = pd.DataFrame([{"policy": name, **figures, **counts} for name in names])
+
+    table = rows(summary(capsys, backtest_summary=backtest))
+
+    assert set(names) <= set(table)
+    if columns is None:
+        assert table["never"] == ["123.45"] * 5 + ["12", "0", "123.45"]
+
+
 def test_drift_of_an_older_run_is_not_shown(capsys: Any) -> None:
     text = summary(capsys, window_metrics=WINDOWS, window_drift=DRIFT, read_only=("window_drift",))
 
@@ -284,3 +304,28 @@ def test_labels_are_counted(capsys: Any) -> None:
     assert "Labels" not in summary(
         capsys, labels=taken, window_metrics=WINDOWS, read_only=("labels",)
     )
+
+
+def test_a_quantile_is_shown_by_its_loss(capsys: Any) -> None:
+    problem = page_problem().model_copy(update={"quantile": 0.9})
+    loss = WINDOWS.assign(pinball=[7.25, 9.5, 8.0, 9.75])
+    summaries = pd.DataFrame(
+        {
+            **{"policy": ["never"], "n_windows": [2], "n": [9], "rmse": [50.0], "mae": [30.0]},
+            **{"pinball": [7.5], "quantile_coverage": [0.875], "retrains": [0], "refused": [0]},
+            "fit_cpu_seconds": [1.5],
+        }
+    )
+
+    text = summary(
+        capsys,
+        read_only=("params:problem",),
+        **{"params:problem": problem, "window_metrics": loss, "backtest_summary": summaries},
+    )
+
+    table = rows(text)
+    assert table["window"] == ["n", "pinball loss", "MAE", "baseline"]
+    assert table["w1"] == ["1,000", "7.250", "30.50", "9.500"]
+    assert table["policy"][:3] == ["pinball loss", "MAE", "coverage"]
+    assert table["never"][:3] == ["7.500", "30.00", "0.875"]
+    assert "RMSE" not in text

@@ -26,6 +26,8 @@ def head_section(tables: PageTables) -> Section:
             "title": tables.parameters.title or problem.name,
             "problem": problem,
             "unit": tables.unit,
+            "error_name": tables.error_name,
+            "error_title": tables.error_name[0].upper() + tables.error_name[1:],
             "horizon": duration_text(problem.horizon),
             "as_of": newest if decision is None else decision.as_of,
             "champion": tables.deployment.champion,
@@ -42,14 +44,14 @@ def _headline(tables: PageTables) -> dict[str, Any]:
     last = whole.iloc[-1].to_dict() if len(whole) else {}
     pooled = whole.tail(tables.parameters.pooled_windows)
     newest = windows.tail(tables.parameters.pooled_windows)
-    before = whole["rmse"].dropna().iloc[:-1].tail(_PREVIOUS)
+    before = whole["error"].dropna().iloc[:-1].tail(_PREVIOUS)
     alarms = alarm_names(newest)
     return {
         "last": last,
         "n_before": len(before),
-        "rmse_before": before.mean(),
-        "change": _change(last.get("rmse"), before.mean()),
-        "gain": _change(last.get("rmse"), last.get("baseline_rmse")),
+        "error_before": before.mean(),
+        "change": _change(last.get("error"), before.mean()),
+        "gain": _change(last.get("error"), last.get("baseline_error")),
         "n_pooled": len(pooled),
         "pooled_bias": _pooled_bias(pooled),
         **_pooled_coverage(pooled),

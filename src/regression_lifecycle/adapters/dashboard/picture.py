@@ -26,7 +26,7 @@ def draw_picture(tables: PageTables) -> bytes:
     windows = tables.windows
     rows = window_data(windows).to_json(orient="records", double_precision=15)
     title = tables.parameters.title or tables.problem.name
-    specification = error_chart(windows, tables.unit, labels=True) | {
+    specification = error_chart(windows, tables.error_name, tables.unit, labels=True) | {
         "width": _WIDTH - 190,
         "padding": {"left": 16, "top": 16, "bottom": 12, "right": 16},
         "autosize": {"type": "pad"},

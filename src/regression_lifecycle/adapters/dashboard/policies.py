@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -31,8 +32,8 @@ _WIDE = 3.0
 
 def policies_section(tables: PageTables) -> Section:
     """Return the most accurate policies, over the newest windows of the backtest."""
-    summary = BACKTEST_SUMMARY.frame(tables.backtest.summary)
-    summary = summary.sort_values("rmse", kind="stable").head(tables.parameters.maximum_policies)
+    summary = tables.with_errors(BACKTEST_SUMMARY.frame(tables.backtest.summary))
+    summary = summary.sort_values("error", kind="stable").head(tables.parameters.maximum_policies)
     summary = summary.reset_index(drop=True).assign(
         letter=[chr(ord("A") + place) for place in range(len(summary))],
         frontier=_frontier(summary),
@@ -41,15 +42,17 @@ def policies_section(tables: PageTables) -> Section:
     content = {"rows": summary.to_dict("records")}
     if summary.empty:
         return Section(content)
-    history = BACKTEST_HISTORY.frame(tables.backtest.history)
+    history = tables.with_errors(BACKTEST_HISTORY.frame(tables.backtest.history))
     history = history[history["policy"].isin(summary["policy"])]
     newest = sorted(history["window_index"].dropna().unique())[-tables.parameters.maximum_windows :]
     history = history[history["window_index"].isin(newest)]
     letters = list(summary["letter"])
-    charts = {"policies": _scatter(letters, _error_axis(summary["rmse"], tables.unit))}
+    name = tables.error_name
+    axis = partial(_error_axis, name=name, unit=tables.unit)
+    charts = {"policies": _scatter(letters, name, axis(summary["error"]))}
     data = {"policies": _points(summary)}
     if len(history):
-        charts["policy_windows"] = _lines(letters, _error_axis(history["rmse"], tables.unit))
+        charts["policy_windows"] = _lines(letters, name, axis(history["error"]))
         data["policy_windows"] = _line_data(history, summary)
     return Section(content, charts, data)
 
@@ -59,15 +62,15 @@ def _frontier(summary: pd.DataFrame) -> list[bool]:
 
     The oracle is what hindsight could have done and no policy.
     """
-    pairs_of_numbers = zip(numbers(summary["rmse"]), numbers(summary["retrains"]), strict=True)
+    pairs_of_numbers = zip(numbers(summary["error"]), numbers(summary["retrains"]), strict=True)
     pairs = [
-        None if rmse is None or n is None or policy == ORACLE else (rmse, n)
-        for (rmse, n), policy in zip(pairs_of_numbers, summary["policy"], strict=True)
+        None if error is None or n is None or policy == ORACLE else (error, n)
+        for (error, n), policy in zip(pairs_of_numbers, summary["policy"], strict=True)
     ]
     known = [pair for pair in pairs if pair is not None]
     return [
         pair is not None
-        and not any(rmse <= pair[0] and n <= pair[1] and (rmse, n) != pair for rmse, n in known)
+        and not any(error <= pair[0] and n <= pair[1] and (error, n) != pair for error, n in known)
         for pair in pairs
     ]
 
@@ -78,10 +81,10 @@ def _points(summary: pd.DataFrame) -> pd.DataFrame:
             "letter": summary["letter"],
             "policy": texts(summary["policy"], NAME_LENGTH),
             "retrains": numbers(summary["retrains"]),
-            "rmse": numbers(summary["rmse"]),
+            "error": numbers(summary["error"]),
             "frontier": summary["frontier"],
             "hindsight": summary["hindsight"],
-            "t_rmse": summary["rmse"].map(figure),
+            "t_error": summary["error"].map(figure),
             "t_retrains": summary["retrains"].map(count),
         }
     )
@@ -95,13 +98,13 @@ def _line_data(history: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
             "policy": texts(history["policy"], NAME_LENGTH),
             "window": texts(history["window"]),
             "start": milliseconds(history["start"]),
-            "rmse": numbers(history["rmse"]),
-            "t_rmse": list(history["rmse"].map(figure)),
+            "error": numbers(history["error"]),
+            "t_error": list(history["error"].map(figure)),
         }
     )
 
 
-def _scatter(letters: list[str], y: alt.Y) -> dict[str, Any]:
+def _scatter(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     """Draw the error of each policy against its retrainings."""
     import altair as alt
 
@@ -116,9 +119,7 @@ def _scatter(letters: list[str], y: alt.Y) -> dict[str, Any]:
             color=_letter_colours(letters),
             # A diamond is no policy but what hindsight could have done.
             shape=alt.condition("datum.hindsight", alt.value("diamond"), alt.value("circle")),
-            tooltip=tooltip(
-                ("policy", "policy"), ("t_rmse", "RMSE"), ("t_retrains", "retrainings")
-            ),
+            tooltip=tooltip(("policy", "policy"), ("t_error", name), ("t_retrains", "retrainings")),
         ),
         base.transform_filter("!datum.hindsight")
         .mark_text(style="label", dy=-12)
@@ -130,7 +131,7 @@ def _scatter(letters: list[str], y: alt.Y) -> dict[str, Any]:
     return finished(alt.layer(*layers), _HEIGHT, "Error against retrainings")
 
 
-def _lines(letters: list[str], y: alt.Y) -> dict[str, Any]:
+def _lines(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     """Draw the error of each policy by window; the one under the pointer stands out."""
     import altair as alt
 
@@ -146,13 +147,13 @@ def _lines(letters: list[str], y: alt.Y) -> dict[str, Any]:
             strokeWidth=alt.condition(near, alt.value(2.2), alt.value(1.2)),
         ),
         base.mark_point(filled=True, size=40, opacity=0)
-        .encode(tooltip=tooltip(("policy", "policy"), ("window", "window"), ("t_rmse", "RMSE")))
+        .encode(tooltip=tooltip(("policy", "policy"), ("window", "window"), ("t_error", name)))
         .add_params(near),
     )
     return finished(alt.layer(*layers), _HEIGHT, "Error of the policies by window")
 
 
-def _error_axis(values: pd.Series, unit: str) -> alt.Y:
+def _error_axis(values: pd.Series, name: str, unit: str) -> alt.Y:
     import altair as alt
 
     known = values.dropna()
@@ -160,8 +161,8 @@ def _error_axis(values: pd.Series, unit: str) -> alt.Y:
     scale = (
         alt.Scale(type="log", nice=False, padding=14) if wide else alt.Scale(zero=False, padding=14)
     )
-    name = "RMSE, logarithmic" if wide else "RMSE"
-    return alt.Y("rmse:Q", title=with_unit(name, unit), scale=scale, axis=alt.Axis(format="~s"))
+    name = f"{name}, logarithmic" if wide else name
+    return alt.Y("error:Q", title=with_unit(name, unit), scale=scale, axis=alt.Axis(format="~s"))
 
 
 def _letter_colours(letters: list[str]) -> alt.Color:

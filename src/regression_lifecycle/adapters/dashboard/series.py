@@ -17,7 +17,8 @@ def series_section(tables: PageTables) -> Section:
     keys = ["window", "model_version"]
     rows = rows.merge(tables.windows[keys], on=keys, how="inner")
     newest = sorted(rows["window_index"].dropna().unique())[-tables.parameters.pooled_windows :]
-    ranked = rank_series(rows[rows["window_index"].isin(newest)])
+    chosen = rows[rows["window_index"].isin(newest)]
+    ranked = tables.with_errors(rank_series(chosen, tables.problem.error_metric))
     kept = ranked.head(tables.parameters.maximum_series)
     recent = tables.windows.tail(tables.parameters.pooled_windows).iloc[::-1]
     moved = recent[["new_series", "vanished_series"]].fillna("").ne("").any(axis=1)

@@ -21,6 +21,7 @@ from regression_lifecycle.core.data.tables import (
 )
 from regression_lifecycle.core.decisions.ledger import last_policy_decision
 from regression_lifecycle.core.decisions.records import PolicyDecision
+from regression_lifecycle.core.metrics import ERROR_LABELS
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,23 @@ class PageTables:
         return self.deployment.problem
 
     @property
+    def error_name(self) -> str:
+        """How the problem's main metric is called, which the page shows and ranks by."""
+        return ERROR_LABELS[self.problem.error_metric]
+
+    @property
+    def nominal_coverage(self) -> float | None:
+        """Share of rows that the interval should hold, or that should be at or below a quantile."""
+        quantile = self.problem.quantile
+        return self.deployment.nominal_coverage if quantile is None else quantile
+
+    def with_errors(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Add the main metric as ``error``, and of the baseline as ``baseline_error``."""
+        metric = self.problem.error_metric
+        named = {"error": metric, "baseline_error": f"baseline_{metric}"}
+        return rows.assign(**{name: rows[of] for name, of in named.items() if of in rows})
+
+    @property
     def unit(self) -> str:
         """Unit of the target; empty if it has none."""
         return self.problem.columns[self.problem.target].unit
@@ -103,6 +121,8 @@ class PageTables:
         """One row per window of the problem, the oldest first.
 
         Of a window's rows the newest revision counts, by the version that served it first.
+        ``error`` and ``baseline_error`` are the main metric, ``coverage`` of a quantile is the
+        share of rows at or below it.
         """
         rows = of_problem(WINDOW_HISTORY, self.monitoring.windows, self.problem)
         version = pd.to_numeric(rows["model_version"], errors="coerce")
@@ -110,7 +130,10 @@ class PageTables:
         order = ["window_index", "_version", "_revision"]
         rows = rows.sort_values(order, ascending=[True, True, False], kind="stable")
         kept = rows.drop_duplicates("window", keep="first")
-        return kept.drop(columns=["_version", "_revision"]).reset_index(drop=True)
+        kept = kept.drop(columns=["_version", "_revision"]).reset_index(drop=True)
+        if self.problem.quantile is not None:
+            kept["coverage"] = kept["quantile_coverage"]
+        return self.with_errors(kept)
 
     @cached_property
     def windows(self) -> pd.DataFrame:

@@ -27,9 +27,12 @@ from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
 _HERO_HEIGHT = 300
 _HEIGHT = 170
 _DRAWN = (
-    *("rmse", "baseline_rmse", "bias", "coverage"),
+    *("error", "baseline_error", "bias", "coverage"),
     *("n", "n_missing_rows", "n_rejected", "missing_share"),
 )
+
+
+_IN_THE_UNIT = ("error", "baseline_error", "mae")
 
 
 def windows_section(tables: PageTables) -> Section:
@@ -40,16 +43,19 @@ def windows_section(tables: PageTables) -> Section:
         "rows": shown.iloc[::-1].to_dict("records"),
         "n_hidden": len(tables.all_windows) - len(windows),
         "limit": limit,
-        "nominal": tables.deployment.nominal_coverage,
+        "nominal": tables.nominal_coverage,
     }
     if windows.empty:
         return Section(content)
     charts = {
-        "error": error_chart(windows, tables.unit),
-        "bias": _bias_chart(None if limit is None else limit.threshold),
+        "error": error_chart(windows, tables.error_name, tables.unit),
     }
+    is_quantile = tables.problem.quantile is not None
+    if not is_quantile:
+        charts["bias"] = _bias_chart(None if limit is None else limit.threshold)
     if windows["coverage"].notna().any():
-        charts["coverage"] = _coverage_chart(tables.deployment.nominal_coverage)
+        title = "at or below the quantile" if is_quantile else "inside the interval"
+        charts["coverage"] = _coverage_chart(tables.nominal_coverage, title)
     return Section(content, charts, {"windows": window_data(windows)})
 
 
@@ -93,7 +99,7 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
             "t_version": texts(windows["model_version"]),
             "t_alarms": [", ".join(names) or "none" for names in alarms],
             "t_n": row_counts(windows),
-            **{f"t_{name}": windows[name].map(figure) for name in ("rmse", "baseline_rmse", "mae")},
+            **{f"t_{name}": windows[name].map(figure) for name in _IN_THE_UNIT},
             "t_bias": [signed(bias) for bias in windows["bias"]],
             "t_own_bias": [signed(bias) for bias in own_bias],
             "t_coverage": windows["coverage"].map(percent),
@@ -124,10 +130,13 @@ def champion_changes(windows: pd.DataFrame) -> dict[int, str]:
     return {start: name for start, name in zip(starts, names, strict=True) if start is not None}
 
 
-def error_chart(windows: pd.DataFrame, unit: str, *, labels: bool = False) -> dict[str, Any]:
+def error_chart(
+    windows: pd.DataFrame, name: str, unit: str, *, labels: bool = False
+) -> dict[str, Any]:
     """Draw the error by window: deployed model and baseline, champions, alarms.
 
     Args:
+        name: How the error is called.
         labels: Whether the lines are named in the chart, for a picture without a legend.
 
     Returns:
@@ -135,10 +144,10 @@ def error_chart(windows: pd.DataFrame, unit: str, *, labels: bool = False) -> di
     """
     import altair as alt
 
-    y = alt.Y("rmse:Q", title=with_unit("RMSE", unit), scale=alt.Scale(zero=True, nice=True))
+    y = alt.Y("error:Q", title=with_unit(name, unit), scale=alt.Scale(zero=True, nice=True))
     middle = time("middle", axis=False)
     line = alt.Chart(named_windows()).encode(x=middle, y=y)
-    baseline = alt.Chart(named_windows()).encode(x=middle, y=alt.Y("baseline_rmse:Q"))
+    baseline = alt.Chart(named_windows()).encode(x=middle, y=alt.Y("baseline_error:Q"))
     bottom = alt.Chart(named_windows()).encode(x=middle, y=alt.value(_HERO_HEIGHT - 8))
     layers: list[Any] = [
         waiting(),
@@ -157,8 +166,8 @@ def error_chart(windows: pd.DataFrame, unit: str, *, labels: bool = False) -> di
         hover(
             ("status", "status"),
             ("t_n", "rows"),
-            ("t_rmse", "RMSE"),
-            ("t_baseline_rmse", "baseline RMSE"),
+            ("t_error", name),
+            ("t_baseline_error", f"baseline {name}"),
             ("t_mae", "MAE"),
             ("t_bias", "bias"),
             ("t_coverage", "coverage"),
@@ -169,8 +178,8 @@ def error_chart(windows: pd.DataFrame, unit: str, *, labels: bool = False) -> di
     ]
     if labels:
         layers += [
-            _end_label("rmse", "deployed model", "deployed-label"),
-            _end_label("baseline_rmse", "baseline", "baseline-label"),
+            _end_label("error", "deployed model", "deployed-label"),
+            _end_label("baseline_error", "baseline", "baseline-label"),
         ]
     return finished(
         alt.layer(*layers).resolve_axis(x="independent"), _HERO_HEIGHT, "Error by window"
@@ -204,14 +213,14 @@ def _bias_chart(limit: float | None) -> dict[str, Any]:
     return finished(alt.layer(*layers), _HEIGHT, "Bias by window")
 
 
-def _coverage_chart(nominal: float | None) -> dict[str, Any]:
-    """Draw the share of rows inside the prediction interval, with the share that was promised."""
+def _coverage_chart(nominal: float | None, title: str) -> dict[str, Any]:
+    """Draw the share of rows that are covered, with the share that was promised."""
     import altair as alt
 
     base = alt.Chart(named_windows()).encode(x=time("middle"))
     share = alt.Y(
         "coverage:Q",
-        title="inside the interval",
+        title=title,
         axis=alt.Axis(format=".0%"),
         scale=alt.Scale(zero=False, nice=True),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ RECORDED_AT = "recorded_at"
 # SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 _MOST_VALUES = 10_000
 _SQLITE_HEAD = b"SQLite format 3\0"
+# SQLITE_CORRUPT and SQLITE_NOTADB.
+_DAMAGE = (11, 26)
 # Half a minute in all.
 _PAUSES_SECONDS = (0.05,) * 600
 
@@ -40,8 +42,11 @@ def connect(url: str) -> Engine:
         An engine.
 
     Raises:
-        LifecycleError: If the file is no SQLite database.
+        LifecycleError: If the file is no SQLite database. What is damaged further inside is told
+            by the statement that meets it.
     """
+    from sqlite3 import DatabaseError
+
     from sqlalchemy import create_engine, event, make_url
 
     refuse_foreign_file(url)
@@ -57,8 +62,16 @@ def connect(url: str) -> Engine:
         def _pragmas(connection: Any, _record: Any) -> None:
             # Readers never wait for the writer, and a second writer waits instead of failing; it
             # has to wait for the change of mode too, hence the order.
-            connection.execute("PRAGMA busy_timeout=30000")
-            _to_wal(connection)
+            try:
+                connection.execute("PRAGMA busy_timeout=30000")
+                _to_wal(connection)
+            except DatabaseError as error:
+                _refuse_damage(parsed.database, error)
+                raise
+
+        @event.listens_for(engine, "handle_error")
+        def _in_words(context: Any) -> None:
+            _refuse_damage(parsed.database, context.original_exception)
 
     return engine
 
@@ -74,6 +87,9 @@ def refuse_foreign_file(url: str) -> None:
     """
     if not url.startswith("sqlite"):
         return
+    from sqlite3 import DatabaseError
+    from sqlite3 import connect as connect_file
+
     from sqlalchemy import make_url
 
     path = Path(make_url(url).database or "")
@@ -82,10 +98,27 @@ def refuse_foreign_file(url: str) -> None:
     with path.open("rb") as file:
         head = file.read(len(_SQLITE_HEAD))
     if head not in (b"", _SQLITE_HEAD):
-        raise LifecycleError(
-            f"{path} is damaged: it is no SQLite database. Restore it from a backup; moved out of "
-            "the way, an empty one takes its place, without what was recorded"
-        )
+        raise LifecycleError(_damaged(path, "it is no SQLite database"))
+    try:
+        # Reads the first pages; to look at all of them would take seconds.
+        with closing(connect_file(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("select count(*) from sqlite_master").fetchone()
+    except DatabaseError as error:
+        _refuse_damage(path, error)
+
+
+def _refuse_damage(path: str | Path | None, error: BaseException) -> None:
+    """Raise in words what SQLite says of a file that it cannot read; else nothing."""
+    # Extended codes carry the plain one in their lowest byte.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+        raise LifecycleError(_damaged(path, str(error))) from error
+
+
+def _damaged(path: str | Path | None, why: str) -> str:
+    return (
+        f"{path} is damaged: {why}. Restore it from a backup; moved out of the way, an empty one "
+        "takes its place, without what was recorded"
+    )
 
 
 def _to_wal(connection: Any) -> None:

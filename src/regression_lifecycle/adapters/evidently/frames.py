@@ -31,6 +31,8 @@ class ColumnRoles:
         target: The numerical target, if the table has one.
         prediction: The numerical prediction, if the table has one.
         timestamp: The moment of each row; only the plots use it.
+        quantile: The quantile that is predicted; None for a mean.
+        weight: How much each row counts in figures of error, if the table says so.
 
     Raises:
         ConfigurationError: If one column has two roles.
@@ -41,6 +43,8 @@ class ColumnRoles:
     target: str | None = None
     prediction: str | None = None
     timestamp: str | None = None
+    quantile: float | None = None
+    weight: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "numerical", tuple(self.numerical))

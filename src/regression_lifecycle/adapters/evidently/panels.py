@@ -13,12 +13,15 @@ _TAB = "Windows"
 _DRIFT = "score by the column's own method; each report has the threshold beside it"
 
 
-def dashboard(project: uuid.UUID, methods: Mapping[str, str]) -> dict[str, Any]:
+def dashboard(
+    project: uuid.UUID, methods: Mapping[str, str], *, of_quantile: bool = False
+) -> dict[str, Any]:
     """Describe the panels: errors, drift, rows and blanks, one point per window.
 
     Args:
         project: Id of the project; the ids of its panels follow from it.
         methods: Drift method by column: the columns whose drift and blanks are drawn.
+        of_quantile: Whether a quantile is predicted, which RMSE and mean error do not judge.
 
     Returns:
         The content of ``dashboard.json``.
@@ -59,7 +62,8 @@ def dashboard(project: uuid.UUID, methods: Mapping[str, str]) -> dict[str, Any]:
             stacked=True,
         ),
     ]
-    panels = [panel for panel in panels if panel.values]
+    of_the_middle = ("RMSE", "Mean error") if of_quantile else ()
+    panels = [panel for panel in panels if panel.values and panel.title not in of_the_middle]
     for panel in panels:
         panel.id = uuid.uuid5(project, panel.title)
     tab = DashboardTabModel(

@@ -20,7 +20,11 @@ from regression_lifecycle.adapters.evidently.frames import (
     prepare,
     sample_note,
 )
-from regression_lifecycle.adapters.evidently.results import error_figures, error_headline
+from regression_lifecycle.adapters.evidently.results import (
+    counted,
+    error_figures,
+    error_headline,
+)
 from regression_lifecycle.core.drift.columns import sample_rows
 
 if TYPE_CHECKING:
@@ -90,18 +94,29 @@ def regression_snapshot(
         metadata: Facts to keep with the snapshot.
 
     Returns:
-        A snapshot named ``regression``. RMSE, MAE and mean error stand at its head even where
-        Evidently fails (all targets zero, all errors equal to the last digits). Its figures are
-        Evidently's: the mean error is prediction minus target, MAPE is in percent but its spread
-        is a fraction, and MAPE means nothing where targets are negative.
+        A snapshot named ``regression``. RMSE, MAE and mean error (of a quantile pinball loss, share
+        at or below and MAE) stand at its head, weighted, even where Evidently fails (all targets
+        zero, all errors equal to the last digits). The figures below are Evidently's: the mean
+        error is prediction minus target, MAPE is in percent but its spread is a fraction, and MAPE
+        means nothing where targets are negative.
 
     Raises:
         ValueError: If ``roles`` has no target or no prediction.
     """
     if roles.target is None or roles.prediction is None:
         raise ValueError("a regression report needs the roles 'target' and 'prediction'")
-    only = ColumnRoles(target=roles.target, prediction=roles.prediction, timestamp=roles.timestamp)
+    only = replace(roles, numerical=(), categorical=())
     now, notes = _scored(current, only, maximum_rows, seed, "current")
+    if roles.quantile is not None:
+        notes.append(
+            f"the quantile {roles.quantile:g} is predicted: below the head, Evidently's figures "
+            "judge it as if it were the middle"
+        )
+    if roles.weight in current:
+        notes.append(
+            f"rows count by {roles.weight} at the head; below it, Evidently's figures count all "
+            "alike"
+        )
     before = None
     if reference is not None:
         before, more = _scored(reference, only, maximum_rows, seed, "reference")
@@ -135,7 +150,7 @@ def _errors(prepared: Prepared, roles: ColumnRoles, side: str = "") -> dict[str,
     rows = prepared.frame
     if not len(rows):
         return {}
-    return error_headline(error_figures(rows[roles.target], rows[roles.prediction]), side)
+    return error_headline(error_figures(rows, roles), side)
 
 
 def _scored(
@@ -146,11 +161,12 @@ def _scored(
     notes = [*made.notes, *_unusable(made)]
     if made.unusable:
         return replace(made, frame=made.frame.iloc[:0]), notes
-    complete = made.frame.dropna()
+    complete = counted(made.frame.dropna(), table, roles)
     if len(complete) < len(made.frame):
         notes.append(
             f"{len(made.frame) - len(complete):,} of {len(made.frame):,} rows in {side} have no "
-            "target or no prediction and are left out"
+            f"target{' or' if roles.weight is None else ','} no prediction"
+            f"{'' if roles.weight is None else ' or no weight'} and are left out"
         )
     rows = sample_rows(complete, maximum_rows, seed)
     notes += sample_note(len(rows), len(complete), seed, side)

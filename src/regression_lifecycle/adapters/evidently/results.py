@@ -7,13 +7,16 @@ Evidently's own run gives, so that its tools treat both alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from regression_lifecycle.adapters.evidently.frames import ColumnRoles
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.verdict import drifted_share
+from regression_lifecycle.core.metrics import compute_metrics, mean_or_quantile
 
 if TYPE_CHECKING:
     from evidently.core.metric_types import MetricResult
@@ -75,45 +78,65 @@ def error_results(figures: Mapping[str, float]) -> Iterator[tuple[Any, tuple[flo
     from evidently.metrics import MAE, RMSE, AbsMaxError, MeanError, R2Score
 
     # The settings are part of a metric's identity: they must be the same for every window.
-    yield RMSE(error_distr=False), (figures["rmse"],)
     yield MAE(error_distr=False), (figures["mae"], figures["mae_spread"])
-    yield MeanError(error_plot=False), (figures["mean_error"], figures["mean_error_spread"])
     yield AbsMaxError(), (figures["largest_error"],)
+    if "pinball" in figures:  # for which Evidently has no metric; the others judge the middle
+        return
+    yield RMSE(error_distr=False), (figures["rmse"],)
+    yield MeanError(error_plot=False), (figures["mean_error"], figures["mean_error_spread"])
     if "r2" in figures:
         yield R2Score(), (figures["r2"],)
 
 
-def error_figures(target: pd.Series, prediction: pd.Series) -> dict[str, float]:
+def counted(rows: pd.DataFrame, table: pd.DataFrame, roles: ColumnRoles) -> pd.DataFrame:
+    """Add what rows count to them, and leave out those that count nothing.
+
+    Args:
+        rows: Rows of a prepared table, whose index counts those of the table.
+        table: The table before it was prepared.
+        roles: Its columns.
+
+    Returns:
+        The rows, with the weight if the table says so.
+    """
+    if roles.weight is None or roles.weight not in table:
+        return rows
+    weight = table[roles.weight].to_numpy(dtype="float64")[rows.index]
+    return rows.assign(**{roles.weight: weight})[weight > 0]
+
+
+def error_figures(rows: pd.DataFrame, roles: ColumnRoles) -> dict[str, float]:
     """Compute the error figures of rows that have target and prediction.
 
     Args:
-        target: Known values, none missing, at least one.
-        prediction: Predictions for the same rows.
+        rows: Target and prediction, none missing, and weight where rows have one; at least one.
+        roles: Names them, and the quantile that is predicted.
 
     Returns:
-        Figures in the target's unit: ``rmse``, ``mae``, ``mean_error`` (prediction minus target),
-        ``largest_error``, and the standard deviations ``mae_spread`` and ``mean_error_spread`` (0
-        for one row). ``r2`` is there unless the target is constant, ``bias`` (share of the
-        sum of absolute targets) unless every target is 0.
+        Figures in the target's unit, weighted: ``rmse``, ``mae``, ``mean_error`` (prediction minus
+        target); ``largest_error``, and the standard deviations ``mae_spread`` and
+        ``mean_error_spread`` (0 for one row). ``r2`` is there unless the target is constant,
+        ``bias`` (share of the sum of absolute targets) unless every target is 0; of a quantile
+        ``pinball`` and ``quantile_coverage`` stand in place of both.
     """
+    target, prediction = (rows[name] for name in (roles.target, roles.prediction))
     error = prediction - target
     size = error.abs()
     alone = len(error) < 2
+    weight = rows.get(roles.weight)
+    found = compute_metrics(target, prediction, roles.quantile, weight)
     figures = {
-        "rmse": float((error**2).mean() ** 0.5),
-        "mae": float(size.mean()),
+        "rmse": found["rmse"],
+        "mae": found["mae"],
         "mae_spread": 0.0 if alone else float(size.std()),
-        "mean_error": float(error.mean()),
+        "mean_error": mean_or_quantile(error, None, weight),
         "mean_error_spread": 0.0 if alone else float(error.std()),
         "largest_error": float(size.max()),
     }
-    spread = float(((target - target.mean()) ** 2).sum())
-    if spread > 0:
-        figures["r2"] = 1 - float((error**2).sum()) / spread
-    total = float(target.abs().sum())
-    if total > 0:
-        figures["bias"] = float(error.sum()) / total
-    return figures
+    others = ("r2", "bias", "pinball", "quantile_coverage")
+    return figures | {
+        name: found[name] for name in others if math.isfinite(found.get(name, math.nan))
+    }
 
 
 def error_headline(figures: Mapping[str, float], side: str = "") -> dict[str, str]:
@@ -124,9 +147,15 @@ def error_headline(figures: Mapping[str, float], side: str = "") -> dict[str, st
         side: Which table they are about, for the labels; empty for a lone one.
 
     Returns:
-        RMSE, MAE and mean error by label.
+        RMSE, MAE and mean error by label; of a quantile pinball loss, share at or below and MAE.
     """
     labels = {"RMSE": "rmse", "MAE": "mae", "mean error": "mean_error"}
+    if "pinball" in figures:
+        labels = {
+            "pinball loss": "pinball",
+            "share at or below": "quantile_coverage",
+            "MAE": "mae",
+        }
     return {
         (f"{side} {label}" if side else f"{label[0].upper()}{label[1:]}"): f"{figures[key]:.4g}"
         for label, key in labels.items()

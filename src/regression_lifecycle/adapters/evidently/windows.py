@@ -19,6 +19,7 @@ from regression_lifecycle.adapters.evidently.frames import ColumnRoles, Prepared
 from regression_lifecycle.adapters.evidently.library import first_line, quiet
 from regression_lifecycle.adapters.evidently.results import (
     collect,
+    counted,
     drift_results,
     error_figures,
     error_headline,
@@ -50,7 +51,8 @@ def window_snapshot(
     """Report on one window: errors where labels are there, drift where a reference is, blanks.
 
     The figures are the same at both levels of detail, and equal to those of Evidently's own
-    metrics. The same inputs give a snapshot that is stored in the same bytes.
+    metrics where all rows count alike. The same inputs give a snapshot that is stored in the same
+    bytes.
 
     Args:
         current: The rows of the window; there may be none.
@@ -80,7 +82,7 @@ def window_snapshot(
         if not len(now.frame):
             notes = ["no rows in this window"]
         else:
-            scored = _scored(now, roles, notes)
+            scored = counted(_scored(now, roles, notes), current, roles)
             compared = None
             if reference is None or verdict is None or not len(reference):
                 notes.append("no reference: drift is not computed")
@@ -137,7 +139,7 @@ def _figures(
     results = collect(row_results(rows, means))
     shown = dict(head)
     if len(scored):
-        figures = error_figures(scored[roles.target], scored[roles.prediction])
+        figures = error_figures(scored, roles)
         results |= collect(error_results(figures))
         shown |= error_headline(figures)
         if "bias" in figures:

@@ -81,7 +81,8 @@ class Workspace:
         """
         path = self._project / "dashboard.json"
         with quiet():
-            if not path.exists() or path.read_bytes() == _dump(dashboard(self._id, {})):
+            empty = [_dump(dashboard(self._id, {}, of_quantile=one)) for one in (False, True)]
+            if not path.exists() or path.read_bytes() in empty:
                 self._write(path, _dump(self._dashboard()))
 
     def runs(self) -> list[dict[str, str]]:
@@ -120,13 +121,16 @@ class Workspace:
 
     def _dashboard(self) -> dict[str, Any]:
         methods: dict[str, str] = {}
+        of_quantile = False
         for path in self._runs():
-            metrics = json.loads(path.read_bytes())["metric_results"].values()
+            run = json.loads(path.read_bytes())
+            of_quantile |= "quantile" in run["metadata"]
+            metrics = run["metric_results"].values()
             configs = [metric["metric_value_location"]["metric"]["params"] for metric in metrics]
             drift = [config for config in configs if config["type"].endswith(":ValueDrift")]
             methods |= {config["column"]: config["method"] for config in drift}
         known = {column: method for column, method in methods.items() if method in METHODS}
-        return dashboard(self._id, known)
+        return dashboard(self._id, known, of_quantile=of_quantile)
 
     def _write(self, path: Path, content: bytes) -> bool:
         if path.exists() and path.read_bytes() == content:

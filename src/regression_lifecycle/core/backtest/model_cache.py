@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,15 @@ from regression_lifecycle.core.models.training import (
     make_pipeline,
 )
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
+
+
+class _Training(NamedTuple):
+    """Rows that one model is fitted on."""
+
+    features: pd.DataFrame
+    target: pd.Series
+    weight: pd.Series | None
+    trained_until: pd.Timestamp
 
 
 @dataclass
@@ -93,9 +103,7 @@ class ModelCache:
         """
         return sum(self._fitted[position].cpu_seconds for position in set(positions))
 
-    def _task(
-        self, position: int
-    ) -> tuple[ModelSpec, pd.DataFrame, pd.Series, pd.DataFrame, int, int, pd.Timestamp]:
+    def _task(self, position: int) -> tuple[ModelSpec, _Training, pd.DataFrame, int, int]:
         history, problem = self.history, self.history.problem
         window, first = history.windows[position], history.bounds[position]
         training = training_rows(
@@ -111,30 +119,31 @@ class ModelCache:
         features = list(self.features)
         return (
             self.model,
-            training[features],
-            training[problem.target],
+            _Training(
+                training[features],
+                training[problem.target],
+                problem.weights_of(training),
+                training[problem.timestamp.name].max(),
+            ),
             history.rows[features].iloc[first:],
             first,
             len(history.rows),
-            training[problem.timestamp.name].max(),
         )
 
 
 def _fit(
     spec: ModelSpec,
-    features: pd.DataFrame,
-    target: pd.Series,
+    rows: _Training,
     later: pd.DataFrame,
     first: int,
     n_rows: int,
-    trained_until: pd.Timestamp,
     compute: Compute,
 ) -> FittedPast:
     began = time.process_time()
-    fitted = fit(make_pipeline(spec), features, target, compute)
+    fitted = fit(make_pipeline(spec), rows.features, rows.target, compute, rows.weight)
     cost = time.process_time() - began
     predictions: FloatArray = np.full(n_rows, np.nan)
     if len(later):
         with compute_limits(compute):
             predictions[first:] = fitted.predict(later)
-    return FittedPast(predictions, trained_until, cost)
+    return FittedPast(predictions, rows.trained_until, cost)

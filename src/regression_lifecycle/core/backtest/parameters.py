@@ -129,7 +129,8 @@ class BacktestParameters(StrictModel):
 
     Attributes:
         start: Start of the first window that is served; what lies before trains the first model.
-            None begins after 30 % of the observations.
+            None begins after 30 % of the observations, and not before a first model has enough to
+            learn from.
         end: Moment before which the last window begins; None runs to the newest observation.
         policies: Who competes, by the name in tables and pictures. An environment changes one by
             its name, or removes it by null.

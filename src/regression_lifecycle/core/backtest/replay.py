@@ -152,9 +152,9 @@ def replay(
 
     Yields:
         After each window a row of ``backtest_history`` without the policy's name, with the sums
-        that a summary needs (``n_known``, ``squares``, ``absolutes``, ``log_squares``,
-        ``sum_target``, ``sum_absolute_target``, ``sum_prediction``,
-        ``covered``).
+        that a summary needs (``n_known``, ``n_counted``, ``sum_weight``, ``squares``,
+        ``absolutes``, ``log_squares``, ``losses``, ``below``, ``sum_target``,
+        ``sum_absolute_target``, ``sum_prediction``, ``covered``).
     """
     run = _Run(history, model_of, candidate, monitored, deployment, retraining)
     for position in range(len(history.windows)):
@@ -197,8 +197,7 @@ class _Run:
         self._past.add(window.start, window.end, version, ServedRows(target, raw, prediction))
         figures = measure_rows(
             pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
-            self._history.problem.target,
-            self._history.problem.quantile,
+            self._history.problem,
         )
         extras = self._history.extras[position] if self._history.extras else {}
         row = {
@@ -223,7 +222,9 @@ class _Run:
             **decided,
         }
         self._served.append(row)
-        return {**row, **_sums(target, prediction, figures)}
+        weights = self._history.problem.weights_of(table)
+        weight = np.ones(len(table)) if weights is None else weights.to_numpy()
+        return {**row, **_sums(target, prediction, weight, figures)}
 
     def _decide(self, position: int) -> dict[str, Any]:
         """Decide before a window, on what was known when it began."""
@@ -319,15 +320,26 @@ def _first() -> dict[str, Any]:
     }
 
 
-def _sums(target: FloatArray, prediction: FloatArray, figures: Mapping[str, Any]) -> dict[str, Any]:
+def _sums(
+    target: FloatArray, prediction: FloatArray, weight: FloatArray, figures: Mapping[str, Any]
+) -> dict[str, Any]:
     known = np.isfinite(target) & np.isfinite(prediction)
-    error = prediction[known] - target[known]
+    error, weight = prediction[known] - target[known], weight[known]
     logs = np.log1p(np.maximum(prediction[known], 0)) - np.log1p(np.maximum(target[known], 0))
     covered = figures["coverage"]
+    counted = weight > 0
     return {
         "n_known": int(known.sum()),
-        "squares": float((error**2).sum()),
-        "absolutes": float(np.abs(error).sum()),
-        "log_squares": float((logs**2).sum()) if (target[known] >= 0).all() else math.nan,
+        "n_counted": int(counted.sum()),
+        "squares": float((weight * error**2).sum()),
+        "absolutes": float((weight * np.abs(error)).sum()),
+        "log_squares": float((weight * logs**2).sum())
+        if (target[known][counted] >= 0).all()
+        else math.nan,
+        **{
+            # A window without a row that counts adds nothing to the pool.
+            name: figures[metric] * weight.sum() if counted.any() else 0.0
+            for name, metric in (("losses", "pinball"), ("below", "quantile_coverage"))
+        },
         "covered": covered * int(known.sum()) if math.isfinite(covered) else math.nan,
     }

@@ -8,11 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from regression_lifecycle.core.metrics import compute_metrics, relative_bias
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.metrics import compute_metrics, relative_bias, row_losses
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 ORACLE = "oracle"
+_ERRORS = ("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage")
 
 
 def summarise(
@@ -27,12 +30,16 @@ def summarise(
         fit_cpu_seconds: CPU seconds of the fits that it needed.
 
     Returns:
-        The row; figures are pooled over all labelled rows, not averaged over windows.
+        The row; figures are pooled over all rows that count by their weight, not averaged over
+        windows.
     """
     total = {
         name: sum(float(step[name]) for step in steps)
         for name in (
-            "n_known",
+            "n_counted",
+            "sum_weight",
+            "losses",
+            "below",
             "squares",
             "absolutes",
             "log_squares",
@@ -41,17 +48,19 @@ def summarise(
             "sum_prediction",
         )
     }
-    n = total["n_known"]
+    weight = total["sum_weight"]
     framed = [step for step in steps if math.isfinite(step["covered"])]
     rows = sum(step["n_known"] for step in framed)
     return {
         "policy": policy,
         "description": description,
         "n_windows": len(steps),
-        "n": int(n),
-        "rmse": math.sqrt(total["squares"] / n) if n else math.nan,
-        "mae": total["absolutes"] / n if n else math.nan,
-        "rmsle": math.sqrt(total["log_squares"] / n) if n else math.nan,
+        "n": int(total["n_counted"]),
+        "rmse": math.sqrt(total["squares"] / weight) if weight else math.nan,
+        "mae": total["absolutes"] / weight if weight else math.nan,
+        "rmsle": math.sqrt(total["log_squares"] / weight) if weight else math.nan,
+        "pinball": total["losses"] / weight if weight else math.nan,
+        "quantile_coverage": total["below"] / weight if weight else math.nan,
         "bias": relative_bias(
             total["sum_prediction"], total["sum_target"], total["sum_absolute_target"]
         ),
@@ -62,25 +71,29 @@ def summarise(
     }
 
 
-def squared_errors(
-    predictions: Sequence[FloatArray], target: FloatArray, bounds: Sequence[int]
+def window_losses(
+    predictions: Sequence[FloatArray], rows: pd.DataFrame, problem: Problem, bounds: Sequence[int]
 ) -> FloatArray:
-    """Sum the squared errors of every model in every window.
+    """Sum what every model adds to the problem's main metric in every window.
 
     Args:
         predictions: What each model would have served, for all rows; NaN before its own window.
-        target: Labels, NaN where unknown.
+        rows: Target, NaN where unknown, and weight where rows have one.
         bounds: First row of each window, and the end.
 
     Returns:
-        Shape (models, windows); NaN where a model is younger than the window.
+        Weighted squared errors, or pinball losses of a quantile, of shape (models, windows); NaN
+        where a model is younger than the window.
     """
     table = np.full((len(predictions), len(bounds) - 1), np.nan)
-    known = np.isfinite(target)
+    target = rows[problem.target].to_numpy(dtype="float64")
+    weights = problem.weights_of(rows)
+    weight = np.ones(len(rows)) if weights is None else weights.to_numpy()
     for model, said in enumerate(predictions):
-        squares = np.where(known, (said - target) ** 2, 0.0)
+        found = row_losses(target, said, problem.error_metric, problem.quantile)
+        losses = np.where(np.isfinite(target), weight * found, 0.0)
         spans = list(pairwise(bounds))[model:]
-        table[model, model:] = [squares[first:end].sum() for first, end in spans]
+        table[model, model:] = [losses[first:end].sum() for first, end in spans]
     return table
 
 
@@ -88,11 +101,11 @@ def oracle_schedule(errors: FloatArray, retrains: int) -> tuple[list[int], float
     """Find the windows before which a retraining would have paid most, knowing everything.
 
     Args:
-        errors: Squared errors by model and window, as :func:`squared_errors` returns them.
+        errors: Losses by model and window, as :func:`window_losses` returns them.
         retrains: How many retrainings are allowed after the first model.
 
     Returns:
-        The model deployed in each window, and the total squared error. Exact, by dynamic
+        The model deployed in each window, and the total loss. Exact, by dynamic
         programming over the number of retrainings and the window of the last one.
     """
     n = errors.shape[1]
@@ -118,19 +131,21 @@ def oracle_schedule(errors: FloatArray, retrains: int) -> tuple[list[int], float
 
 
 def oracle_row(
-    prediction: FloatArray, target: FloatArray, schedule: Sequence[int]
+    prediction: FloatArray, rows: pd.DataFrame, problem: Problem, schedule: Sequence[int]
 ) -> dict[str, Any]:
     """Write the oracle as a row of ``backtest_summary``.
 
     Args:
         prediction: What the schedule would have served, without level correction.
-        target: Labels.
+        rows: Target, and weight where rows have one.
         schedule: The model deployed in each window.
 
     Returns:
         The row; it has no CPU seconds, since hindsight has no cost.
     """
-    metrics = compute_metrics(target, prediction)
+    metrics = compute_metrics(
+        rows[problem.target], prediction, problem.quantile, problem.weights_of(rows)
+    )
     retrains = len(set(schedule)) - 1
     return {
         "policy": ORACLE,
@@ -138,7 +153,7 @@ def oracle_row(
         "not a policy",
         "n_windows": len(schedule),
         "n": int(metrics["n"]),
-        **{name: metrics.get(name, math.nan) for name in ("rmse", "mae", "rmsle", "bias")},
+        **{name: metrics.get(name, math.nan) for name in _ERRORS},
         "coverage": math.nan,
         "retrains": retrains,
         "refused": 0,

@@ -6,6 +6,8 @@ reason; a table that breaks it as a whole is refused before anything is written.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -67,15 +69,25 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
     """
     missing = [name for name in problem.columns if name not in raw.columns]
     if missing:
+        named = bounded_list(_with_nearest(name, raw.columns) for name in missing)
+        mend = "Correct the file, or problem.columns"
+        if len(missing) == len(problem.columns) and "(is it" not in named:
+            mend = "Its first line should name the columns. " + mend
         raise DataContractError(
-            f"missing column(s): {bounded_list(missing)}. The file has: "
-            f"{bounded_list(raw.columns, 20)}. Correct the file, or problem.columns"
+            f"missing column(s): {named}. The file has: {bounded_list(raw.columns, 20)}. {mend}"
         )
     twice = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
     if twice:
         raise DataContractError(f"column(s) that stand twice in the file: {bounded_list(twice)}")
     if raw.empty:
         raise DataContractError("the table has no rows; nothing was changed")
+
+
+def _with_nearest(name: str, columns: Iterable[object]) -> str:
+    """Add the column that is probably meant: its name differs by case, blanks or letters."""
+    plain = {str(column).strip().lower(): str(column) for column in columns}
+    near = get_close_matches(name.lower(), plain, n=1)
+    return f"{name} (is it '{plain[near[0]]}'?)" if near else name
 
 
 def enforce_contract(
@@ -144,6 +156,7 @@ def sort_rows(
         name: typed_column(source[name], name, spec, reasons)
         for name, spec in problem.columns.items()
     }
+    _refuse_weights(source, typed, problem, reasons)
     stamp = timestamps_of(typed, problem, reasons, len(source), first_row)
     table = pd.DataFrame({problem.timestamp.name: stamp, **typed})
     key = list(problem.key_columns)
@@ -165,6 +178,16 @@ def sort_rows(
     for name, spec in problem.columns.items():
         observations[name] = final_dtype(observations[name], spec)
     return observations, reasons.set_aside(source, first_row), reasons
+
+
+def _refuse_weights(
+    source: pd.DataFrame, typed: dict[str, pd.Series], problem: Problem, reasons: Reasons
+) -> None:
+    """Refuse rows by whose weight no error can be weighed; rows to be predicted need none."""
+    name = problem.weight_column
+    if name is not None and name in typed:
+        negative = (typed[name] < 0).fillna(False).astype("bool")
+        reasons.add(negative, f"{name}, the weight of the row, is negative", source[name])
 
 
 def repeated_key(problem: Problem) -> str:
@@ -202,8 +225,11 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
     if not observations[stamp].is_monotonic_increasing:
         raise DataContractError(f"rows are not sorted by {stamp}")
     reasons = Reasons(len(observations))
-    for name, spec in problem.columns.items():
-        typed_column(observations[name], name, spec, reasons)
+    typed = {
+        name: typed_column(observations[name], name, spec, reasons)
+        for name, spec in problem.columns.items()
+    }
+    _refuse_weights(observations, typed, problem, reasons)
     if reasons.any.any():
         raise DataContractError(
             f"{int(reasons.any.sum())} row(s) break the contract: {reasons.summary()}"

@@ -152,7 +152,7 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         "training_rows": pace.training,
         "window_rows": pace.window,
         # A window with a gap is compared too.
-        "drift_rows": min(pace.drift, steps_to_cover(window, step) * 3 // 4),
+        "drift_rows": min(pace.drift, _rows_of(window, problem) * 3 // 4),
         "fallback_share": 0.5 if problem.series_columns else 0.2,
         "maximum_age": duration_text(age),
         "features": [
@@ -167,6 +167,12 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         "interval_scale": "constant" if signed else "sqrt",
         "error_metric": problem.error_metric,
     }
+
+
+def _rows_of(window: AnyDuration, problem: Problem) -> int:
+    """Most rows of a window; of rows on working days a window of weeks has fewer."""
+    rows = steps_to_cover(window, problem.frequency)
+    return rows * len(problem.weekdays) // 7 if problem.weekdays else rows
 
 
 def _pace(problem: Problem) -> _Rows:

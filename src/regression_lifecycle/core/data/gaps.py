@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.weekdays import count_on_weekdays, move_to_weekday
 from regression_lifecycle.core.durations import (
     AnyDuration,
     CalendarDuration,
@@ -61,6 +62,18 @@ def find_gaps(observations: pd.DataFrame, problem: Problem) -> pd.DataFrame:
                 ("last_missing", n_missing - 1 + offset),
             )
         }
+        if problem.weekdays:
+            n_missing = count_on_weekdays(
+                bounds["first_missing"], n_missing, step, problem.weekdays
+            )
+            n_missing = n_missing[n_missing > 0]
+            some = rows.index.isin(n_missing.index)
+            bounds = {
+                name: move_to_weekday(
+                    moments[n_missing.index], step, problem.weekdays, name == "first_missing"
+                )
+                for name, moments in bounds.items()
+            }
         found.append(rows.loc[some, series].assign(kind=kind, **bounds, n_missing=n_missing))
     # Stable, so that what a series lacks stands in the order of time.
     table = pd.concat(found).sort_index(kind="stable")[[*series, *_OWN]]

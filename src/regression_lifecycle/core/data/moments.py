@@ -16,7 +16,8 @@ PART_BOUNDS = {
     "month": (1, 12),
     "week": (1, 53),
     "day": (1, 31),
-    "hour": (0, 23),
+    # 24 is the midnight behind the day, of tables that name an hour by its end.
+    "hour": (0, 24),
 }
 """Smallest and largest value of every part but the date."""
 # Fewer gaps say nothing about what is usual.
@@ -29,8 +30,8 @@ def assemble_moments(parts: Mapping[str, pd.Series]) -> pd.Series:
     """Put the parts of a time together.
 
     Args:
-        parts: By what they hold: ``date`` as datetimes, the others as numbers. A date comes alone
-            or with the hour, a year alone or with what tells more.
+        parts: By what they hold: ``date`` and ``time`` as datetimes, the others as numbers. A date
+            comes alone or with the hour or the time of day, a year alone or with what tells more.
 
     Returns:
         The starts of what the parts name, as ``datetime64[us]``; missing where a part is missing
@@ -39,16 +40,18 @@ def assemble_moments(parts: Mapping[str, pd.Series]) -> pd.Series:
     numbers = {
         part: values.where(values.between(*PART_BOUNDS[part]))
         for part, values in parts.items()
-        if part != "date"
+        if part not in ("date", "time")
     }
     if "date" in parts:
         moments = parts["date"].astype("datetime64[us]")
-        if "hour" in numbers:
+        if "hour" in numbers or "time" in parts:
             moments = moments.dt.normalize()
     else:
         moments = _dates(numbers)
     if "hour" in numbers:
         moments = moments + pd.to_timedelta(numbers["hour"], unit="h")
+    if "time" in parts:
+        moments = moments + (parts["time"] - parts["time"].dt.normalize())
     # One unit everywhere, so that joins by time never meet two resolutions.
     return moments.astype("datetime64[us]")
 

@@ -15,34 +15,54 @@ import pandas as pd
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from regression_lifecycle.core.config import StrictModel, to_timestamp
+from regression_lifecycle.core.data.moment_formats import check_format
 from regression_lifecycle.core.data.values import NumberFormat
-from regression_lifecycle.core.durations import AnyDuration, CalendarDuration, Duration
+from regression_lifecycle.core.data.weekdays import Weekday
+from regression_lifecycle.core.durations import (
+    AnyDuration,
+    CalendarDuration,
+    Duration,
+    duration_text,
+    is_multiple,
+)
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
-from regression_lifecycle.core.metrics import ErrorMetric
+from regression_lifecycle.core.metrics import ErrorMetric, main_metric
 
 ColumnType = Literal["integer", "float", "boolean", "category", "date", "datetime"]
 NUMERIC_TYPES = frozenset({"integer", "float", "boolean"})
 MOMENT_TYPES = frozenset({"date", "datetime"})
+MOMENT_PARTS = frozenset({"date", "time"})
 _ROW_STEP = "1 second"
-_PARTS = ("date", "year", "quarter", "month", "week", "day", "hour")
+_DAY = pd.Timedelta("1 day")
+_PARTS = ("date", "year", "quarter", "month", "week", "day", "hour", "time")
 _TIMES = (
     frozenset[str](),  # rows
     frozenset({"date"}),
     frozenset({"date", "hour"}),
+    frozenset({"date", "time"}),
     frozenset({"year"}),
     frozenset({"year", "quarter"}),
     frozenset({"year", "month"}),
     frozenset({"year", "week"}),
     frozenset({"year", "month", "day"}),
     frozenset({"year", "month", "day", "hour"}),
+    frozenset({"year", "month", "day", "time"}),
 )
 
 
 def _bound(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ConfigurationError(f"a number is needed, not {str(value).lower()}")
     try:
         return value if isinstance(value, pd.Timestamp) else float(value)
     except (TypeError, ValueError):
+        pass
+    try:
         return to_timestamp(value)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"'{value}' is no number and no moment; write for example 0.5 or '2020-01-31'"
+        ) from None
 
 
 def bound_text(bound: float | pd.Timestamp) -> str:
@@ -82,8 +102,9 @@ class ColumnSpec(StrictModel):
             NA, NaN, null and None, except among labels.
         true_values: Further spellings of true, in any case, besides true, t, yes, y and 1.
         false_values: Further spellings of false, in any case, besides false, f, no, n and 0.
-        format: ``strptime`` format of a date or datetime, ISO 8601 if left out; how numbers are
-            written, by example: ``1.234,5``, ``12 %``.
+        format: Of a date or datetime, ISO 8601 if left out: ``strptime`` format, with ``%q`` for
+            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``. Of numbers
+            how they are written, by example: ``1.234,5``, ``12 %``.
         zone: Time zone into whose local time moments with a zone are brought; a moment without
             one is local already.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,
@@ -125,6 +146,8 @@ class ColumnSpec(StrictModel):
     @classmethod
     def _allowed_can_be_compared(cls, value: Any, info: Any) -> Any:
         kind = info.data.get("type")
+        if value == ():
+            raise ConfigurationError("an empty list allows no value at all; leave it out")
         for item in value or ():
             if kind == "category":
                 _word(item)
@@ -133,14 +156,18 @@ class ColumnSpec(StrictModel):
                     f"a column of type '{kind}' has minimum and maximum, and no list of values"
                 )
             elif isinstance(item, bool | str) or not isinstance(item, Real):
-                raise ConfigurationError(f"'{item}' is no number")
+                raise ConfigurationError(
+                    f"a column of type '{kind}' holds numbers, so '{item}' cannot be allowed"
+                )
         return value
 
     @model_validator(mode="after")
     def _check_spelling(self) -> Self:
         if self.format is not None and self.type in ("integer", "float"):
             NumberFormat.from_example(self.format)
-        elif self.format is not None and self.type not in MOMENT_TYPES:
+        elif self.format is not None and self.type in MOMENT_TYPES:
+            check_format(self.format)
+        elif self.format is not None:
             raise ConfigurationError(f"a column of type '{self.type}' has no format; leave it out")
         if self.type != "boolean" and (self.true_values or self.false_values):
             raise ConfigurationError("true_values and false_values are for columns of type boolean")
@@ -178,7 +205,9 @@ class TimestampSpec(StrictModel):
         month: Raw column with the month 1 to 12.
         week: Raw column with the ISO week 1 to 53, which begins on a Monday.
         day: Raw column with the day of the month.
-        hour: Raw column with the hour 0 to 23, where the date has none.
+        hour: Raw column with the hour 0 to 23, or 1 to 24, where the date has none.
+        time: Raw column with the time of day, of type datetime with a format such as ``%H:%M``,
+            in place of ``hour``.
         rows: The table has no time: the order of the file stands for it. Row k, counted from 0
             over all rows of the file, gets the moment 1970-01-01 00:00 plus k times the
             problem's frequency. Such a moment orders the rows and has no calendar.
@@ -192,6 +221,7 @@ class TimestampSpec(StrictModel):
     week: str | None = None
     day: str | None = None
     hour: str | None = None
+    time: str | None = None
     rows: bool = False
 
     @model_validator(mode="after")
@@ -238,6 +268,8 @@ class Problem(StrictModel):
             a time it is 1 second if left out, so that "500 seconds" are 500 rows everywhere.
         irregular: Rows come at no fixed distance. The frequency is then about how far they lie
             apart, and no row counts as missing.
+        weekdays: Days of the week that have rows, for rows of a day or less; all of them if left
+            out. On the others no row counts as missing.
         horizon: How far ahead predictions are made. History features are at least this old.
             For a table without a time it is the frequency, one row, if left out.
         label_delay: Time from an observation to its label; None if the label comes with it.
@@ -246,6 +278,9 @@ class Problem(StrictModel):
         quantile: The quantile of the target that is predicted, such as 0.9; None for the middle
             (mean or median). A quantile is judged by pinball loss and coverage, and served as the
             model says it: without level correction, interval and bias.
+        weight_column: Column that says how much a row counts, in fits and in every figure of error;
+            None: all rows count alike. It is a number, never negative and never missing, is no
+            feature, and need not be there in rows that are to be predicted.
         key: Columns that name an observation; the timestamp alone by default.
         forbidden_columns: Columns that may never be features, each with the reason.
         columns: The contract, column by column.
@@ -258,10 +293,12 @@ class Problem(StrictModel):
     timestamp: TimestampSpec
     frequency: Duration
     irregular: bool = False
+    weekdays: tuple[Weekday, ...] = ()
     horizon: Duration
     label_delay: Duration | None = None
     label_deadline: Duration | None = None
     quantile: float | None = Field(None, gt=0, lt=1)
+    weight_column: str | None = None
     key: tuple[str, ...] = ()
     forbidden_columns: dict[str, str] = {}
     columns: dict[str, ColumnSpec] = Field(min_length=1)
@@ -291,6 +328,7 @@ class Problem(StrictModel):
             **{f"timestamp.{part}": [name] for part, name in self.timestamp.parts.items()},
             "forbidden_columns": list(self.forbidden_columns),
             "key": [name for name in self.key if name != self.timestamp.name],
+            "weight_column": [] if self.weight_column is None else [self.weight_column],
         }
         for place, names in named.items():
             for name in names:
@@ -308,7 +346,12 @@ class Problem(StrictModel):
                 f"timestamp.date: column '{date}' must be of type date or datetime"
             )
         for part, name in self.timestamp.parts.items():
-            if part != "date" and self.columns[name].type not in NUMERIC_TYPES:
+            if part == "time" and self.columns[name].type != "datetime":
+                raise ConfigurationError(
+                    f"timestamp.time: column '{name}' must be of type datetime, with a format such "
+                    "as '%H:%M'"
+                )
+            if part not in MOMENT_PARTS and self.columns[name].type not in NUMERIC_TYPES:
                 raise ConfigurationError(
                     f"timestamp.{part}: column '{name}' must be of type integer"
                 )
@@ -318,6 +361,11 @@ class Problem(StrictModel):
                 "with timestamp.rows there is no calendar, so frequency, horizon, label_delay and "
                 "label_deadline are no months, quarters or years; leave them out, or count rows in "
                 "seconds"
+            )
+        if self.weekdays and (self.timestamp.rows or not is_multiple(_DAY, self.frequency)):
+            raise ConfigurationError(
+                "weekdays: only rows that come every day or several times a day have days of the "
+                f"week, and these come every {duration_text(self.frequency)}; leave it out"
             )
         for name in self.key:
             if name in self.forbidden_columns:
@@ -334,6 +382,32 @@ class Problem(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _weight_is_a_number_of_its_own(self) -> Self:
+        name = self.weight_column
+        if name is None or name not in self.columns:
+            return self
+        parts = {used: f"timestamp.{part}" for part, used in self.timestamp.parts.items()}
+        uses = parts | dict.fromkeys(self.key, "key") | {self.target: "target"}
+        uses |= dict.fromkeys(self.forbidden_columns, "forbidden_columns")
+        if name in uses:
+            raise ConfigurationError(
+                f"weight_column: '{name}' stands under {uses[name]} too; a weight has a column of "
+                "its own, which is never a feature"
+            )
+        spec = self.columns[name]
+        if spec.type not in NUMERIC_TYPES:
+            raise ConfigurationError(
+                f"weight_column: '{name}' is of type '{spec.type}', and must be integer, float or "
+                "boolean"
+            )
+        if spec.missing:
+            raise ConfigurationError(
+                f"weight_column: '{name}' has 'missing: true'; take it off, since a row without a "
+                "weight cannot count and is set aside"
+            )
+        return self
+
     @property
     def key_columns(self) -> tuple[str, ...]:
         """The columns that name an observation: ``key``, or the timestamp alone."""
@@ -341,8 +415,22 @@ class Problem(StrictModel):
 
     @property
     def error_metric(self) -> ErrorMetric:
-        """The error by which models are compared unless something else is configured."""
-        return "rmse" if self.quantile is None else "pinball"
+        """The main metric: what models are shown, ranked and by default compared by."""
+        return main_metric(self.quantile)
+
+    def weights_of(self, rows: pd.DataFrame) -> pd.Series | None:
+        """Return how much each of some rows counts, as 64-bit floats; None where all count alike.
+
+        Args:
+            rows: Rows of a table that holds targets, so that it holds the weights too.
+        """
+        return None if self.weight_column is None else rows[self.weight_column].astype("float64")
+
+    def counting(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that count: with a target, and a weight above 0 where rows have one."""
+        counts = rows[self.target].notna()
+        weight = self.weights_of(rows)
+        return rows[counts if weight is None else counts & (weight > 0)]
 
     @property
     def row_order(self) -> tuple[str, ...]:
@@ -412,11 +500,11 @@ class Problem(StrictModel):
         """Return whether a column's value may be used for its own row.
 
         Returns:
-            True for columns that are declared so, and are neither the target nor forbidden.
+            True for columns that are declared so, and are neither target, weight nor forbidden.
         """
         return (
             column in self.columns
-            and column != self.target
+            and column not in (self.target, self.weight_column)
             and column not in self.forbidden_columns
             and self.columns[column].known_in_advance
         )

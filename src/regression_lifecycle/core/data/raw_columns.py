@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.moments import PART_BOUNDS, assemble_moments
-from regression_lifecycle.core.data.problem import ColumnSpec, Problem, bound_text
+from regression_lifecycle.core.data.problem import MOMENT_PARTS, ColumnSpec, Problem, bound_text
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
@@ -27,7 +27,9 @@ from regression_lifecycle.core.data.values import (
 from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import bounded_list
 
-_FORMATTED = r"\d[,.'\s]\d|\d\s*%$"
+# Digits enough for a date, which do not begin as ISO 8601 does.
+_OTHER_MOMENT = r"^(?!\d{4}-?\d\d-?\d\d(?:\D|$)).*\d.*\d"
+_FORMATTED = "^[-+\u2212]?[$€£¥]? *[0-9][0-9,.' \u00a0\u202f]*[%$€£¥]?$"
 
 
 def typed_column(values: pd.Series, name: str, spec: ColumnSpec, reasons: Reasons) -> pd.Series:
@@ -118,7 +120,7 @@ def _numbers_and_digits(column: _Column) -> tuple[pd.Series, pd.Series]:
     mend = f" like {spec.format}" if spec.format else ""
     unread = column.given[numbers.isna() & ~column.blank]
     if not spec.format and as_text(unread).str.contains(_FORMATTED, na=False).any():
-        mend = "; say by 'format' how numbers are written, for example '1.234,5' or '12 %'"
+        mend = "; say by 'format' how numbers are written, for example '1.234,5', '12 %' or '12 €'"
     column.refuse_unreadable(numbers, f"is not a number{mend}")
     column.refuse(np.isinf(numbers), f"{name} is infinite")
     numbers = numbers.where(~np.isinf(numbers))
@@ -170,7 +172,11 @@ def _moments(column: _Column) -> pd.Series:
         zoned,
         f"{name} has a time zone; write local times without one, or declare 'zone' for the column",
     )
-    column.refuse_unreadable(moments.mask(zoned, pd.Timestamp(0)), f"is not a {spec.type}")
+    mend = f" like {spec.format}" if spec.format else ""
+    unread = as_text(column.given[moments.isna() & ~column.blank & ~zoned])
+    if not spec.format and unread.str.contains(_OTHER_MOMENT, na=False).any():
+        mend = "; say by 'format' how it is written, for example '%d.%m.%Y', '%YQ%q' or 'unix s'"
+    column.refuse_unreadable(moments.mask(zoned, pd.Timestamp(0)), f"is not a {spec.type}{mend}")
     column.refuse_out_of_bounds(moments)
     return moments
 
@@ -210,14 +216,14 @@ def timestamps_of(
         step = usual_length(problem.frequency)
         return pd.Series(pd.Timestamp(0) + steps * step).astype("datetime64[us]")
     for part, name in spec.parts.items():
-        if part != "date":
+        if part not in MOMENT_PARTS:
             low, high = PART_BOUNDS[part]
             values, article = typed[name].astype("float64"), "an" if part == "hour" else "a"
             wrong = (values < low) | (values > high) | (values % 1 != 0) & values.notna()
             reasons.add(wrong, f"{name} is not {article} {part} from {low} to {high}")
     stamp = assemble_moments(
         {
-            part: typed[name] if part == "date" else typed[name].astype("float64")
+            part: typed[name] if part in MOMENT_PARTS else typed[name].astype("float64")
             for part, name in spec.parts.items()
         }
     )

@@ -118,7 +118,9 @@ WINDOW_HISTORY = HistoryTable(
         "baseline_rmse": "float",
         "baseline_mae": "float",
         "baseline_pinball": "float",
-        # Sums over the labelled rows; the bias over several windows is made of them.
+        # Sums over the labelled rows, times their weight; the bias over several windows is made of
+        # them. Without weights the first is the number of these rows.
+        "sum_weight": "float",
         "sum_target": "float",
         "sum_absolute_target": "float",
         "sum_prediction": "float",
@@ -126,9 +128,9 @@ WINDOW_HISTORY = HistoryTable(
         # Share of labelled rows inside the prediction interval, and its mean width.
         "coverage": "float",
         "interval_width": "float",
-        # Extremes over the segments, as "hr=8".
+        # Extremes over the segments, as "hr=8"; the worst by the problem's main metric.
         "worst_segment": "text",
-        "worst_segment_rmse": "float",
+        "worst_segment_error": "float",
         "most_biased_segment": "text",
         "most_biased_segment_bias": "float",
         "n_drift_columns": "integer",
@@ -185,7 +187,9 @@ SEGMENT_HISTORY = HistoryTable(
         "start": "datetime",
         "n": "integer",
         "rmse": "float",
+        "pinball": "float",
         "bias": "float",
+        "sum_weight": "float",
         "sum_target": "float",
         "sum_absolute_target": "float",
         "sum_prediction": "float",
@@ -203,11 +207,15 @@ SERIES_HISTORY = HistoryTable(
         "series": "text",
         "window_index": "integer",
         "start": "datetime",
-        # Labelled rows, and sums over them: figures over several windows are made of these.
+        # Labelled rows, and sums over them, times their weight: figures over several windows are
+        # made of these.
         "n": "integer",
+        "sum_weight": "float",
         "sum_squares": "float",
         "sum_absolutes": "float",
+        "sum_pinball": "float",
         "sum_baseline_squares": "float",
+        "sum_baseline_pinball": "float",
         "sum_target": "float",
         "sum_absolute_target": "float",
         "sum_prediction": "float",
@@ -332,8 +340,11 @@ BACKTEST_HISTORY = HistoryTable(
         "mae": "float",
         "rmsle": "float",
         "bias": "float",
+        "pinball": "float",
+        "quantile_coverage": "float",
         "coverage": "float",
         "baseline_rmse": "float",
+        "baseline_pinball": "float",
         "drifted_share": "float",
         # What the policy decided before this window, the gate's answer, and why.
         "decision": "text",
@@ -356,6 +367,8 @@ BACKTEST_SUMMARY = HistoryTable(
         "mae": "float",
         "rmsle": "float",
         "bias": "float",
+        "pinball": "float",
+        "quantile_coverage": "float",
         "coverage": "float",
         "retrains": "integer",
         "refused": "integer",

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regression_lifecycle.core.data.moment_formats import UNIX, from_unix, to_strptime
 from regression_lifecycle.core.errors import ConfigurationError
 
 # Spellings of a missing number or moment, in any case. Among labels they are labels.
@@ -33,33 +34,41 @@ _ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 ALLOWED_FORMS = (
     '"1234.5", "1,234.5", "1 234.5", "1\'234.5", "1234,5", "1.234,5", "1 234,5", each also with '
-    'a "%" at the end ("12 %", "12,5 %"), which divides by 100'
+    'a "%" at the end ("12 %", "12,5 %"), which divides by 100, or with a unit ("1.234,5 €", '
+    '"$1,234.5", "12 kg")'
 )
+_UNIT = r"[^\d\s%.,'+\-]{1,10}"
 _EXAMPLE = re.compile(
+    rf"(?P<before>{_UNIT})?\s*"
     r"(?:\d+|\d+(?P<only>[.,])\d{1,2}|\d{1,3}(?P<thousands>[,. '])\d{3}(?P<decimal>[.,])\d{1,2})"
-    r"(?P<percent>\s*%)?"
+    rf"(?:(?P<percent>\s*%)|\s*(?P<after>{_UNIT}))?"
 )
 # A space between digits is often one that must not break a line.
 _SPACES = "[ \u00a0\u2009\u202f]"
 _PERCENT = _SPACES + "*%$"
 _SEPARATORS = {",": ",", ".": r"\.", "'": "['\u2019]", " ": _SPACES}
+_BEHIND = r"^(?:\(([^()]*\d[^()]*)\)|([^\-]*\d[^\-]*)-)$"
 _PLAIN_NUMBER = r"(?i)^[+-]?(?:inf|infinity|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$"
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How the numbers of one column are written.
+    """How the numbers of one column are written; a minus may be a bracket or stand behind.
 
     Attributes:
         decimal: The character before the decimals.
         thousands: The character between groups of three digits, which a number may also do
             without; empty for none.
         percent: Whether a percent sign ends every number, which is then divided by 100.
+        before: A unit before the number, such as ``$``, which a number may also do without.
+        after: A unit behind it, such as ``€`` or ``kg``, likewise.
     """
 
     decimal: str = "."
     thousands: str = ""
     percent: bool = False
+    before: str = ""
+    after: str = ""
 
     @classmethod
     def from_example(cls, example: str) -> Self:
@@ -71,9 +80,15 @@ class NumberFormat:
         found = _EXAMPLE.fullmatch(example.strip())
         if found is not None:
             decimal = found["decimal"] or found["only"]
-            percent = found["percent"] is not None
-            if found["thousands"] != (decimal or "") and (decimal or percent):
-                return cls(decimal or ".", found["thousands"] or "", percent)
+            percent, unit = found["percent"] is not None, found["before"] or found["after"]
+            if found["thousands"] != (decimal or "") and (decimal or percent or unit):
+                return cls(
+                    decimal or ".",
+                    found["thousands"] or "",
+                    percent,
+                    found["before"] or "",
+                    found["after"] or "",
+                )
         raise ConfigurationError(f"'{example}' is no format of numbers; allowed: {ALLOWED_FORMS}")
 
     def to_plain(self, text: Any) -> Any:
@@ -85,6 +100,7 @@ class NumberFormat:
         Returns:
             Arrow array of texts like ``-1234.5``; null for those that do not follow the format.
         """
+        text = self._without_unit(self._sign_in_front(text))
         fits = pc.match_substring_regex(text, self._pattern())
         plain = pc.if_else(fits, text, pa.scalar(None, text.type))
         if self == NumberFormat():
@@ -105,6 +121,19 @@ class NumberFormat:
             digits = rf"(?:\d{{1,3}}(?:{_SEPARATORS[self.thousands]}\d{{3}})+|\d+)"
         end = _PERCENT if self.percent else "$"
         return rf"^[+\-\x{{2212}}]?(?:{digits}(?:{decimal}\d*)?|{decimal}\d+){end}"
+
+    def _sign_in_front(self, text: Any) -> Any:
+        """Bookkeepers write -12.50 as (12.50) or 12.50-."""
+        if self == NumberFormat():
+            return text
+        return pc.replace_substring_regex(text, _BEHIND, r"-\1\2")
+
+    def _without_unit(self, text: Any) -> Any:
+        # The sign stands before the unit or behind it.
+        before = rf"^([+\-\x{{2212}}]?){re.escape(self.before)}{_SPACES}*"
+        text = pc.replace_substring_regex(text, before, r"\1") if self.before else text
+        after = rf"{_SPACES}*{re.escape(self.after)}$"
+        return pc.replace_substring_regex(text, after, "") if self.after else text
 
 
 PLAIN = NumberFormat()
@@ -237,8 +266,9 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
     """Read normalized values as moments.
 
     Args:
-        form: ``strptime`` format of those that are text; ISO 8601 if None.
-        zone: Time zone into whose local time moments with a zone are brought; None to read none.
+        form: How those are written that are no datetimes (``moment_formats``); ISO 8601 if None.
+        zone: Time zone into whose local time moments with a zone are brought; None to read none,
+            and counts from 1970 as UTC.
 
     Returns:
         Local moments as ``datetime64[us]``, missing where a value is none; and which values have
@@ -251,6 +281,9 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
         return _local(values, zone), zoned & False
     if pd.api.types.is_datetime64_dtype(values):
         return values.astype("datetime64[us]"), pd.Series(False, values.index)
+    if form in UNIX:
+        moments = from_unix(read_numbers(values, PLAIN)[0], form)
+        return _local(moments.dt.tz_localize("UTC"), zone or "UTC"), pd.Series(False, values.index)
     text = as_text(values)
     own = pd.Series(True, values.index)
     if values.dtype == object and form is not None:
@@ -265,6 +298,8 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
 
 def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
     nothing = pd.Series(False, text.index)
+    if form is not None:
+        text, form = to_strptime(text, form)
     parse = form or "ISO8601"
     if form is None and text.str.contains(_NANOSECONDS, na=False).any():
         # They would shorten the calendar of the whole column to the years 1678 to 2261.

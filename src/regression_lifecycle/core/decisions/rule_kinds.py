@@ -78,7 +78,7 @@ class PerformanceRule(WindowRule):
             case "baseline":
                 return float(row[f"baseline_{self.metric}"])
             case "target_mean":
-                return _ratio(row["sum_absolute_target"], row["n_labelled"])
+                return _ratio(row["sum_absolute_target"], row["sum_weight"])
             case "first_windows":
                 first = [float(window[self.metric]) for window in windows[: self.reference_windows]]
                 return sum(first) / len(first) if len(first) == self.reference_windows else math.nan

@@ -28,7 +28,13 @@ from regression_lifecycle.core.durations import (
 )
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
-from regression_lifecycle.core.metrics import ErrorMetric, row_losses
+from regression_lifecycle.core.metrics import (
+    ErrorMetric,
+    FloatArray,
+    mean_or_quantile,
+    row_losses,
+    weighted_mean,
+)
 
 CONSTANTS = ("mean", "quantile")
 """Constants that stand in where another forecast has no value."""
@@ -87,10 +93,19 @@ def _last_value(
 
 def _level_of_series(trained: pd.DataFrame, rows: pd.DataFrame, problem: Problem) -> pd.Series:
     series = list(problem.series_columns)
-    targets = trained.groupby(series, observed=True)[problem.target]
-    levels = targets.mean() if problem.quantile is None else targets.quantile(problem.quantile)
-    found = rows[series].merge(levels.rename("__level").reset_index(), on=series, how="left")
-    found = found["__level"]
+    grouped = problem.counting(trained).groupby(series, observed=True)
+    targets = grouped[problem.target]
+    if problem.weight_column is None:
+        levels = targets.mean() if problem.quantile is None else targets.quantile(problem.quantile)
+        table = levels.rename("__level").reset_index()
+    else:
+        made = [
+            (*key, mean_or_quantile(part[problem.target], problem.quantile, part[weight]))
+            for weight in [problem.weight_column]
+            for key, part in grouped
+        ]
+        table = pd.DataFrame(made, columns=[*series, "__level"]).astype(trained[series].dtypes)
+    found = rows[series].merge(table, on=series, how="left")["__level"]
     return pd.Series(found.to_numpy(dtype="float64"), index=rows.index)
 
 
@@ -127,7 +142,8 @@ def naive_forecasts(
         parameters.check(problem)
     except ConfigurationError as error:
         raise ConfigurationError(f"evaluation.baseline.{error}") from None
-    past = observations[[*problem.row_order, problem.target]]
+    weight = [] if problem.weight_column is None else [problem.weight_column]
+    past = observations[[*problem.row_order, problem.target, *weight]]
     past = past[past[problem.target].notna()]
     made = pd.DataFrame(constants, index=rows.index, dtype="float64")
     for name, look_up in LOOKUPS.items():
@@ -145,6 +161,7 @@ def choose_baseline(
     target: pd.Series,
     metric: ErrorMetric,
     quantile: float | None = None,
+    weight: pd.Series | None = None,
 ) -> str:
     """Choose the naive forecast that is the hardest to beat.
 
@@ -153,16 +170,20 @@ def choose_baseline(
         target: Observed values, missing where unknown, on the same index.
         metric: The error that is to be small.
         quantile: The quantile that is predicted; None for a mean.
+        weight: How much each row counts, on the same index; None weighs all alike.
 
     Returns:
-        The name of a column; the first one, a constant, if no target is known.
+        The name of a column; the first one, a constant, if no row counts.
     """
-    known = target.notna()
+    known = target.notna() if weight is None else target.notna() & (weight > 0)
     if not known.any():
         return str(forecasts.columns[0])
     filled = _filled(forecasts)[known]
+    weights: FloatArray | None = None if weight is None else weight[known].to_numpy()
     errors = {
-        str(name): float(np.mean(row_losses(target[known], filled[name], metric, quantile)))
+        str(name): weighted_mean(
+            row_losses(target[known], filled[name], metric, quantile).to_numpy(), weights
+        )
         for name in filled
     }
     return min(errors, key=lambda name: errors[name])

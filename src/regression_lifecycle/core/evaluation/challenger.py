@@ -73,7 +73,7 @@ def training_rows(
     training_length: AnyDuration | None,
     label_delay: AnyDuration | None = None,
 ) -> pd.DataFrame:
-    """Take the labelled rows that were known before a moment.
+    """Take the labelled rows that were known before a moment, without those of weight 0.
 
     Args:
         table: Rows with timestamp, features and target.
@@ -87,7 +87,7 @@ def training_rows(
     """
     moments = table[problem.timestamp.name]
     delay = label_delay or pd.Timedelta(0)
-    known = table[problem.target].notna() & (moments + problem.frequency + delay <= before)
+    known = moments + problem.frequency + delay <= before
     if training_length is not None:
         known &= moments >= before - training_length
-    return table[known].reset_index(drop=True)
+    return problem.counting(table[known]).reset_index(drop=True)

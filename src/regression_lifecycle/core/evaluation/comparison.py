@@ -69,6 +69,7 @@ def compare_paired(
     other: pd.Series,
     parameters: Comparison,
     quantile: float | None = None,
+    weight: pd.Series | None = None,
 ) -> PairedComparison:
     """Compare two forecasts of the same rows by a block bootstrap over time.
 
@@ -79,6 +80,7 @@ def compare_paired(
         other: The forecast that it is compared with.
         parameters: Metric, blocks and confidence.
         quantile: The quantile that is predicted; None for a mean.
+        weight: How much each row counts; None weighs all alike. A row of weight 0 is not judged.
 
     Returns:
         The improvement and its lower bound on the rows whose target is known; the bound is NaN
@@ -95,13 +97,15 @@ def compare_paired(
     power = 2 if parameters.metric == "rmse" else 1
     # Counted from one moment for all time, so that the same row is always in the same block.
     block = period_number(moments, parameters.block)
-    known = target.notna()
+    known = target.notna() if weight is None else target.notna() & (weight > 0)
     losses = pd.DataFrame(
         {
             "candidate": row_losses(target, candidate, parameters.metric, quantile),
             "other": row_losses(target, other, parameters.metric, quantile),
         }
     )[known]
+    if weight is not None:
+        losses = losses.mul(weight[known], axis=0)
     # A sum leaves NaN out, so a model would be best where it has no answer at all.
     unanswered = int((~np.isfinite(losses)).any(axis=1).sum())
     sums = losses.groupby(block[known].to_numpy()).sum().to_numpy()

@@ -166,12 +166,12 @@ def evaluate_gate(
         checks += improvement_checks(compared, opponent, parameters.comparison)
     metrics: dict[str, dict[str, float]] = {}
     if len(rows):
-        metrics = metrics_with_fallback(rows, problem.target, problem.quantile)
+        metrics = metrics_with_fallback(rows, problem)
         limit = parameters.maximum_fallback_share
         fallback = _finding(
             "baseline_fallback", fallback_share, limit, fallback_share <= limit, baseline=baseline
         )
-        judged = rows[rows[problem.target].notna()]
+        judged = problem.counting(rows)
         n_times = count_steps(judged, problem) if problem.series_columns else None
         bounds = absolute_checks(metrics, parameters, n_times, problem.quantile)
         checks = [*bounds, fallback, *checks]
@@ -191,7 +191,7 @@ def evaluate_gate(
         data_fingerprint=candidate.data_fingerprint,
         judged_from=str(moments.min()) if len(rows) else "",
         judged_until=str(moments.max()) if len(rows) else "",
-        n_rows=int(rows[problem.target].notna().sum()),
+        n_rows=len(problem.counting(rows)),
     )
 
 
@@ -213,18 +213,16 @@ def baseline_of(rows: pd.DataFrame) -> tuple[str, float]:
     return str(own.iloc[0]), 1 - len(own) / len(sources)
 
 
-def metrics_with_fallback(
-    rows: pd.DataFrame, target: str, quantile: float | None = None
-) -> dict[str, dict[str, float]]:
+def metrics_with_fallback(rows: pd.DataFrame, problem: Problem) -> dict[str, dict[str, float]]:
     """Return the metrics of every model, and of the baseline how often it fell back.
 
     Args:
-        rows: Target, one column per model, and ``baseline_source``.
+        rows: Target, weight where rows have one, one column per model, and ``baseline_source``.
 
     Returns:
         By model and metric; ``fallback_share`` beside the baseline's.
     """
-    metrics = overall_metrics(rows, target, quantile)
+    metrics = overall_metrics(rows, problem)
     metrics[BASELINE]["fallback_share"] = baseline_of(rows)[1]
     return metrics
 
@@ -252,9 +250,9 @@ def _compare(
     if rows.empty:
         return Reason("nothing_to_judge", {"champion_version": version})
     moments, target = rows[problem.timestamp.name], rows[problem.target]
-    return compare_paired(
-        moments, target, rows[CANDIDATE], rows[opponent], parameters, problem.quantile
-    )
+    forecasts = rows[CANDIDATE], rows[opponent]
+    weight = problem.weights_of(rows)
+    return compare_paired(moments, target, *forecasts, parameters, problem.quantile, weight)
 
 
 def absolute_checks(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import PREDICTIONS
-from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.metrics import compute_metrics, row_losses
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, window_of_rows
 
@@ -35,33 +35,33 @@ def present_models(predictions: pd.DataFrame) -> list[str]:
     return [name for name in MODELS if name in predictions.columns]
 
 
-def overall_metrics(
-    predictions: pd.DataFrame, target: str, quantile: float | None = None
-) -> dict[str, dict[str, float]]:
+def overall_metrics(predictions: pd.DataFrame, problem: Problem) -> dict[str, dict[str, float]]:
     """Metrics of every model on all rows.
 
     Args:
-        predictions: Target and one column per model.
+        predictions: Target, weight where rows have one, and one column per model.
 
     Returns:
         By model and metric, with the row count ``n``.
     """
     return {
-        name: compute_metrics(predictions[target], predictions[name], quantile)
+        name: compute_metrics(
+            predictions[problem.target],
+            predictions[name],
+            problem.quantile,
+            problem.weights_of(predictions),
+        )
         for name in present_models(predictions)
     }
 
 
 def segment_metrics(
-    predictions: pd.DataFrame,
-    target: str,
-    segments: Sequence[str],
-    quantile: float | None = None,
+    predictions: pd.DataFrame, problem: Problem, segments: Sequence[str]
 ) -> pd.DataFrame:
     """Metrics of every model for each value of each segment column.
 
     Args:
-        predictions: Target, one column per model, the segment columns.
+        predictions: Target, weight where rows have one, one column per model, the segment columns.
 
     Returns:
         ``segment``, ``value`` (text; "missing" for blanks), ``model``, ``n`` and the metrics.
@@ -72,7 +72,7 @@ def segment_metrics(
         order = predictions[segment].groupby(labels).first().sort_values(na_position="last")
         for value in order.index:
             part = predictions[labels == value]
-            for model, metrics in overall_metrics(part, target, quantile).items():
+            for model, metrics in overall_metrics(part, problem).items():
                 rows.append({"segment": segment, "value": value, "model": model, **metrics})
     table = pd.DataFrame(rows)
     return table.astype({"n": "int64"}) if len(table) else table
@@ -87,7 +87,7 @@ def window_metrics(
     """Metrics of every model in each window.
 
     Args:
-        predictions: Timestamps, target and one column per model.
+        predictions: Timestamps, target, weight where rows have one, and one column per model.
         windows: Windows of these rows.
         parameters: How the windows were cut.
 
@@ -101,7 +101,7 @@ def window_metrics(
     for window in windows:
         usable = window.status in ("complete", "partial")
         inside = predictions[place == window.index] if usable else predictions.iloc[:0]
-        for model, metrics in overall_metrics(inside, problem.target, problem.quantile).items():
+        for model, metrics in overall_metrics(inside, problem).items():
             rows.append(
                 {
                     "window": window.label,
@@ -116,17 +116,22 @@ def window_metrics(
     return pd.DataFrame(rows)
 
 
-def worst_rows(predictions: pd.DataFrame, target: str, count: int) -> pd.DataFrame:
-    """The rows with the largest absolute error of the candidate.
+def worst_rows(predictions: pd.DataFrame, problem: Problem, count: int) -> pd.DataFrame:
+    """The rows that add most to the candidate's error: by the main metric, times their weight.
 
     Args:
-        predictions: Target, candidate and whatever else is worth showing.
+        predictions: Target, weight where rows have one, candidate and whatever else is worth
+            showing.
 
     Returns:
         Those rows, the worst first, with ``error`` (prediction minus target).
     """
-    table = predictions.assign(error=predictions[CANDIDATE] - predictions[target])
-    order = table["error"].abs().sort_values(ascending=False, kind="stable").index[:count]
+    target, said = predictions[problem.target], predictions[CANDIDATE]
+    losses = row_losses(target, said, problem.error_metric, problem.quantile)
+    weight = problem.weights_of(predictions)
+    losses = losses if weight is None else losses * weight
+    table = predictions.assign(error=said - target)
+    order = losses.sort_values(ascending=False, kind="stable").index[:count]
     return table.loc[order].reset_index(drop=True)
 
 

@@ -49,8 +49,9 @@ def build_features(
         keep: Further columns to carry along for reports; features win on equal names.
 
     Returns:
-        Key columns, features (numbers as 64-bit floats), kept columns and the target, sorted by
-        time and then by the rest of the key. Missing stays missing; no row is added or lost.
+        Key columns, features (numbers as 64-bit floats), kept columns, the weight where rows have
+        one, and the target, sorted by time and then by the rest of the key. Missing stays missing;
+        no row is added or lost.
 
     Raises:
         ConfigurationError: If the recipe would leak.
@@ -59,6 +60,10 @@ def build_features(
     base: Any = nw.from_native(drop_forbidden(observations, problem))
     # Segment columns may share a feature's name with another dtype; features win.
     carried = [name for name in keep if name not in recipe.feature_names]
+    weight = problem.weight_column
+    # Rows to be predicted have none.
+    if weight is not None and weight in base.collect_schema().names():
+        carried.append(weight)
     frame = base
     for feature in recipe.features:
         frame = feature.add_to(frame, base, problem)

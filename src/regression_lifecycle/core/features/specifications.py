@@ -79,6 +79,11 @@ class FeatureRecipe(StrictModel):
         Raises:
             ConfigurationError: Naming the feature, the column and the mend.
         """
+        if problem.weight_column in self.columns_read:
+            raise ConfigurationError(
+                f"'{problem.weight_column}' is problem.weight_column, which says how much a row "
+                "counts and is never a feature; take it out"
+            )
         for feature in self.features:
             feature.check(problem)
         # A made feature under a raw column's name would be taken for the column: a join keeps

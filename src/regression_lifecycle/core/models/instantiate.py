@@ -77,8 +77,11 @@ def load_class(path: Any, place: str) -> type:
         ConfigurationError: If the path is not allowed or there is no such class.
     """
     if not isinstance(path, str) or not path.startswith(ALLOWED_PACKAGES):
+        whole = (
+            "" if "." in str(path) else "; write its whole path, such as sklearn.linear_model.Ridge"
+        )
         raise ConfigurationError(
-            f"{place}: '{path}' is not in an allowed package. Allowed: "
+            f"{place}: '{path}' is not in an allowed package{whole}. Allowed: "
             f"{bounded_list(package + '*' for package in ALLOWED_PACKAGES)}"
         )
     module_name, _, name = path.rpartition(".")

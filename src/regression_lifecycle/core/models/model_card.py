@@ -30,6 +30,11 @@ def write_model_card(
         "",
         f"- **Predicts** {predicted}, up to {duration_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
+        *(
+            []
+            if problem.weight_column is None
+            else [f"- **Rows count by** `{problem.weight_column}`"]
+        ),
         f"- **Trained on** {metadata.n_rows:,} rows, "
         f"{problem.moment_text(metadata.trained_from)} to "
         f"{problem.moment_text(metadata.trained_until)}",

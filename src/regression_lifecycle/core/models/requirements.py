@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from regression_lifecycle.core.errors import ModelError, bounded_list
+from regression_lifecycle.core.models.boosting import LIBRARIES
 
 # Losses by their names in scikit-learn, LightGBM, XGBoost and CatBoost.
 _NOT_NEGATIVE = frozenset({"poisson", "count:poisson", "Poisson", "tweedie", "reg:tweedie"})
@@ -39,6 +41,59 @@ def named_columns(model: Any) -> set[str]:
     return names
 
 
+def check_text(model: Any, text: Sequence[str]) -> str:
+    """Look for features of text that nothing turns into numbers before an estimator needs them.
+
+    Args:
+        model: Unfitted Pipeline of ``columns`` and ``estimator``.
+        text: Features that hold labels.
+
+    Returns:
+        What is wrong and the mend; empty if nothing is, or if an estimator is not known.
+    """
+    groups = model.named_steps["columns"].transformers
+    taken = {name for _, _, columns in groups for name in columns}
+    left = [name for name in text if name not in taken]
+    regressor = _needs_numbers(model.named_steps["estimator"]) if left else None
+    if regressor is None:
+        return ""
+    return (
+        f"{type(regressor).__name__} takes numbers only, and text stands in {bounded_list(left)}; "
+        "put CategoryEncoder before the estimator, as docs/how-to/change-the-model.md does"
+    )
+
+
+def _needs_numbers(part: Any) -> Any:
+    """Find the regressor that text would reach and that cannot take it; None if there is none."""
+    from sklearn.base import is_regressor
+    from sklearn.utils import get_tags
+
+    if hasattr(part, "steps"):
+        *before, (_, last) = part.steps
+        # Whatever else there may be: only these are known to leave text as it is.
+        keeps_text = all("Imputer" in type(step).__name__ for _, step in before)
+        return _needs_numbers(last) if keeps_text else None
+    inside = [getattr(part, "regressor", None), *_members(part)]
+    if type(part).__name__ == "EarlyStoppingRegressor":
+        inside.append(part.boosting)
+    inside = [one for one in inside if one is not None]
+    if inside:
+        return next(filter(None, map(_needs_numbers, inside)), None)
+    library = type(part).__module__.partition(".")[0]
+    if library not in ("sklearn", *LIBRARIES) or type(part).__name__ == "DummyRegressor":
+        return None
+    given = part.get_params(deep=False)
+    named = given.get("cat_features") or given.get("categorical_features")
+    if not is_regressor(part) or get_tags(part).input_tags.string:
+        return None
+    return None if named is not None and not isinstance(named, str) else part
+
+
+def _members(part: Any) -> list[Any]:
+    """The regressors that a blend hands its rows to."""
+    return [one for _, one in getattr(part, "estimators", None) or [] if hasattr(one, "fit")]
+
+
 def refuse_unusable_rows(model: Any, features: pd.DataFrame, target: pd.Series) -> None:
     """Refuse rows that the model cannot be fitted on.
 
@@ -48,9 +103,14 @@ def refuse_unusable_rows(model: Any, features: pd.DataFrame, target: pd.Series) 
         target: Target of the same rows.
 
     Raises:
-        ModelError: If a feature has no value at all and the model cannot take that, or a target
-            is outside of what a loss or a transformation takes.
+        ModelError: If a feature holds text and the model needs numbers, or has no value at all and
+            the model cannot take that, or a target is outside of what a loss or a transformation
+            takes.
     """
+    text = [str(name) for name in features.columns if not is_numeric_dtype(features[name])]
+    wrong = check_text(model, text)
+    if wrong:
+        raise ModelError(f"the model cannot be fitted: {wrong}")
     empty = [str(name) for name in features.columns if features[name].isna().all()]
     if empty and len(features) and _needs_values(model):
         raise ModelError(

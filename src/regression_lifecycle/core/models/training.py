@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -20,10 +21,11 @@ from regression_lifecycle.core.errors import (
     bounded_list,
     unknown_name,
 )
-from regression_lifecycle.core.metrics import compute_metrics
+from regression_lifecycle.core.metrics import compute_metrics, main_metric
 from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, load_class
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
+from regression_lifecycle.core.models.weights import weight_argument
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -232,6 +234,7 @@ def cross_validate(
     moments: pd.Series,
     parameters: TrainingParameters,
     quantile: float | None = None,
+    weight: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Score a model on later rows than it was fitted on, fold by fold.
 
@@ -242,6 +245,7 @@ def cross_validate(
         moments: Timestamps of the same rows; rows of one time stay together.
         parameters: Folds and compute limits.
         quantile: The quantile that is predicted; None for a mean.
+        weight: How much each of the rows counts; None weighs all alike.
 
     Returns:
         Scores, one row per fold: ``fold``, ``n_train``, ``n`` and the metrics. Out-of-fold
@@ -253,13 +257,13 @@ def cross_validate(
     """
     import joblib
 
-    folds = _folds(moments, parameters.cross_validation)
+    folds = _folds(moments, parameters.cross_validation, weight)
     first, _ = folds[0]
     refuse_unusable_rows(model, features.iloc[first], target)
     with compute_limits(parameters.compute):
         predicted = joblib.Parallel()(
             joblib.delayed(_fit_and_predict)(
-                model, features, target, train, test, parameters.compute
+                model, features, target, weight, (train, test), parameters.compute
             )
             for train, test in folds
         )
@@ -267,7 +271,8 @@ def cross_validate(
     rows = []
     for number, ((train, test), values) in enumerate(zip(folds, predicted, strict=True), start=1):
         out_of_fold.iloc[test] = values
-        scores = compute_metrics(target.iloc[test], values, quantile)
+        counted = None if weight is None else weight.iloc[test]
+        scores = compute_metrics(target.iloc[test], values, quantile, counted)
         rows.append({"fold": number, "n_train": len(train), **scores})
     table = pd.DataFrame(rows)
     return table.astype({"fold": "int64", "n_train": "int64", "n": "int64"}), out_of_fold
@@ -280,6 +285,7 @@ def search_parameters(
     moments: pd.Series,
     parameters: TrainingParameters,
     quantile: float | None = None,
+    weight: pd.Series | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Look for better parameters on the folds of the cross-validation, by RMSE or pinball loss.
 
@@ -290,6 +296,7 @@ def search_parameters(
         moments: Timestamps of the same rows.
         parameters: The search; none of it gives no parameters and an empty table.
         quantile: The quantile that is predicted; None for a mean.
+        weight: How much each of the rows counts; None weighs all alike.
 
     Returns:
         The best parameters, to be set on the model, and one row per trial with its parameters,
@@ -298,14 +305,17 @@ def search_parameters(
     from sklearn.base import clone
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-    search, name_of_error = parameters.search, "rmse" if quantile is None else "pinball"
+    search, name_of_error = parameters.search, main_metric(quantile)
     if search is None:
         return {}, pd.DataFrame({"rank": [], name_of_error: []})
-    folds = _folds(moments, parameters.cross_validation)
+    folds = _folds(moments, parameters.cross_validation, weight)
     first, _ = folds[0]
     refuse_unusable_rows(model, features.iloc[first], target)
     model = boosting.with_threads(clone(model), parameters.compute.threads)
-    shared = {"scoring": scoring(quantile), "cv": folds, "refit": False}
+    # Weights are found by the index.
+    features, target = features.reset_index(drop=True), target.reset_index(drop=True)
+    weight = None if weight is None else weight.reset_index(drop=True)
+    shared = {"scoring": scoring(quantile, weight), "cv": folds, "refit": False}
     if search.strategy == "grid":
         trials = GridSearchCV(model, search.parameters, **shared)
     else:
@@ -313,7 +323,7 @@ def search_parameters(
             model, search.parameters, n_iter=search.n_iter, random_state=search.seed, **shared
         )
     with compute_limits(parameters.compute):
-        trials.fit(features, target)
+        trials.fit(features, target, **_weights(model, weight))
     results = trials.cv_results_
     table = pd.DataFrame(
         {
@@ -326,20 +336,39 @@ def search_parameters(
     return dict(best), table.sort_values("rank", kind="stable").reset_index(drop=True)
 
 
-def scoring(quantile: float | None) -> Any:
+def scoring(
+    quantile: float | None, weight: pd.Series | None = None
+) -> Callable[[Any, pd.DataFrame, pd.Series], float]:
     """Return what scikit-learn is to score models by: minus RMSE, or minus pinball loss.
 
     Args:
         quantile: The quantile that is predicted; None for a mean.
+        weight: How much rows count, found by the index of the features, which scikit-learn hands
+            to no scorer of its own; None weighs all alike.
     """
-    from sklearn.metrics import make_scorer, mean_pinball_loss
-
-    if quantile is None:
-        return "neg_root_mean_squared_error"
-    return make_scorer(mean_pinball_loss, alpha=quantile, greater_is_better=False)
+    return partial(_negative_error, quantile=quantile, weight=weight)
 
 
-def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute) -> Pipeline:
+def _negative_error(
+    fitted: Any,
+    features: pd.DataFrame,
+    target: pd.Series,
+    *,
+    quantile: float | None,
+    weight: pd.Series | None,
+) -> float:
+    counted = None if weight is None else weight.loc[features.index]
+    found = compute_metrics(target, fitted.predict(features), quantile, counted)
+    return -found[main_metric(quantile)]
+
+
+def fit(
+    model: Pipeline,
+    features: pd.DataFrame,
+    target: pd.Series,
+    compute: Compute,
+    weight: pd.Series | None = None,
+) -> Pipeline:
     """Fit a clone of the model on all given rows.
 
     Args:
@@ -347,6 +376,8 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
         features: Features.
         target: Target of the same rows.
         compute: Limits of the fit.
+        weight: How much each of the rows counts, above 0; None weighs all alike. Weights reach
+            the estimator as they stand.
 
     Returns:
         The fitted clone.
@@ -356,10 +387,12 @@ def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Com
     """
     refuse_unusable_rows(model, features, target)
     with compute_limits(compute):
-        return _fitted_clone(model, features, target, compute)
+        return _fitted_clone(model, features, target, weight, compute)
 
 
-def _folds(moments: pd.Series, parameters: CrossValidation) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(
+    moments: pd.Series, parameters: CrossValidation, weight: pd.Series | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     from sklearn.model_selection import TimeSeriesSplit
 
     place, times = pd.factorize(moments, sort=True)
@@ -370,8 +403,12 @@ def _folds(moments: pd.Series, parameters: CrossValidation) -> list[tuple[np.nda
     except ValueError as error:
         raise DataContractError(f"{few}: {error}") from None
     ends = [times[test[0]] - (parameters.gap or pd.Timedelta(0)) for test in tests]
+    trains = pd.Series(True, index=moments.index) if weight is None else weight > 0
     folds = [
-        (np.flatnonzero(moments < end), np.flatnonzero((place >= test[0]) & (place <= test[-1])))
+        (
+            np.flatnonzero(trains & (moments < end)),
+            np.flatnonzero((place >= test[0]) & (place <= test[-1])),
+        )
         for end, test in zip(ends, tests, strict=True)
     ]
     if not len(folds[0][0]):
@@ -386,27 +423,38 @@ def _fit_and_predict(
     model: Pipeline,
     features: pd.DataFrame,
     target: pd.Series,
-    train: np.ndarray,
-    test: np.ndarray,
+    weight: pd.Series | None,
+    fold: tuple[np.ndarray, np.ndarray],
     compute: Compute,
 ) -> np.ndarray:
-    fitted = _fitted_clone(model, features.iloc[train], target.iloc[train], compute)
+    train, test = fold
+    weight = None if weight is None else weight.iloc[train]
+    fitted = _fitted_clone(model, features.iloc[train], target.iloc[train], weight, compute)
     return np.asarray(fitted.predict(features.iloc[test]), dtype="float64")
 
 
 def _fitted_clone(
-    model: Pipeline, features: pd.DataFrame, target: pd.Series, compute: Compute
+    model: Pipeline,
+    features: pd.DataFrame,
+    target: pd.Series,
+    weight: pd.Series | None,
+    compute: Compute,
 ) -> Pipeline:
     from sklearn.base import clone
 
+    unfitted = boosting.with_threads(clone(model), compute.threads)
     try:
-        return boosting.with_threads(clone(model), compute.threads).fit(features, target)
+        return unfitted.fit(features, target, **_weights(model, weight))
     except Exception as error:
         if not boosting.is_refusal(error):
             raise
         first_line = boosting.message_of(error).splitlines()[0]
         mend = _mend(first_line, features)
         raise ModelError(f"the model cannot be fitted: {first_line}{mend}") from error
+
+
+def _weights(model: Pipeline, weight: pd.Series | None) -> dict[str, pd.Series]:
+    return {} if weight is None else {weight_argument(model): weight}
 
 
 def _mend(message: str, features: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from regression_lifecycle.core.data.as_of import known_rows
 from regression_lifecycle.core.data.keys import row_keys, series_names
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.weekdays import count_on_weekdays
 from regression_lifecycle.core.durations import whole_steps
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.windows.parameters import WindowParameters
@@ -42,7 +43,7 @@ def cut_known_rows(
     windows = windows_frame(listed).assign(as_of=as_of)
     # Nothing is missing yet of a window that is not over.
     until = windows["end"].clip(upper=as_of)
-    expected = whole_steps(windows["start"], until, problem.frequency).astype("Int64")
+    expected = _expected(windows["start"], until, problem)
     known = known.assign(
         row_key=row_keys(known, problem).to_numpy(),
         window_index=window_of_rows(known, listed, problem, parameters).to_numpy(),
@@ -93,15 +94,24 @@ def expect_series(
         for part in (present, gone)
     )
     starts = windows["start"].iloc[begins["at"].astype("int64")].reset_index(drop=True)
-    late = whole_steps(
-        starts, first_row[begins["series"]].reset_index(drop=True), problem.frequency
-    ).astype("Int64")
+    late = _expected(starts, first_row[begins["series"]].reset_index(drop=True), problem)
     too_many = late.groupby(begins["at"].to_numpy()).sum().reindex(places, fill_value=0)
     return windows.assign(
         n_expected=steps * (n_present + n_gone) - too_many.to_numpy(),
         n_series=n_present,
         new_series=_listed(new, places),
         vanished_series=_listed(gone, places),
+    )
+
+
+def _expected(start: pd.Series, end: pd.Series, problem: Problem) -> pd.Series:
+    """Rows that the frequency asks for from one moment to another, on the days that have rows."""
+    steps = whole_steps(start, end, problem.frequency).astype("Int64")
+    if not problem.weekdays:
+        return steps
+    known = steps.notna() & (steps > 0)
+    return steps.mask(
+        known, count_on_weekdays(start[known], steps[known], problem.frequency, problem.weekdays)
     )
 
 

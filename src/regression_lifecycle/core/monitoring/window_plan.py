@@ -218,7 +218,8 @@ def _fingerprints(
     """Hash what is known of each window: the rows without their labels, and the labels."""
     key = list(problem.key_columns)
     # Columns of the table alone: what another champion's recipe makes of them is no news.
-    observed = [*key, *(name for name in problem.columns_known_in_advance if name in rows)]
+    shown = [*problem.columns_known_in_advance, problem.weight_column]
+    observed = [*key, *(name for name in shown if name in rows)]
     hashed = {
         "features_fingerprint": list(dict.fromkeys(observed)),
         "labels_fingerprint": [*key, problem.target],

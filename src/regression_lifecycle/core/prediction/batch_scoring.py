@@ -195,8 +195,9 @@ class ScoringRun:
 
     def __str__(self) -> str:
         """Name the rows that are asked for, for messages."""
-        since = f"from {self.start}" if self.parameters.start else f"after {self.trained_until}"
-        until = f" to {self.parameters.end}" if self.parameters.end else ""
+        name, asked = self.problem.moment_text, self.parameters
+        since = f"from {name(self.start)}" if asked.start else f"after {name(self.trained_until)}"
+        until = f" to {name(asked.end)}" if asked.end else ""
         return f"rows {since}{until} for version {self.model_version}"
 
     def __iter__(self) -> Iterator[ScoredPiece]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ import pandas as pd
 from pandas.api import types
 
 from regression_lifecycle.core.data.problem import NUMERIC_TYPES, ColumnType
-from regression_lifecycle.core.data.values import TRUE_WORDS
+from regression_lifecycle.core.data.values import FLOAT_DIGITS, TRUE_WORDS
 from regression_lifecycle.core.profiling import spelling
 
 # Labels that a list is closed by, and rows that each of them needs on average.
@@ -19,6 +20,9 @@ _ALLOWED, _ROWS_PER_LABEL = 12, 20
 # The encoder makes a feature of every label.
 _MOST_LABELS = 100
 _MISSING_TOKENS = 3
+_ID_WORDS = frozenset(
+    {"id", "ids", "uid", "guid", "uuid", "key", "pk", "index", "idx", "nr", "no", "nummer"}
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class ColumnProfile:
         minimum: 0 for numbers that end there: zero is common and nothing is below it.
         allowed: The labels, where they are a closed list.
         zoned: Whether times name an offset from UTC.
-        other_format: Another ``strptime`` format that reads the dates as well, as other days.
+        other_format: Another format that reads the dates as well, as other days.
         left_out: Why the column is not described; empty if it is.
     """
 
@@ -134,6 +138,11 @@ def judge_use(column: ColumnProfile, values: pd.Series) -> ColumnProfile:
         return replace(column, left_out=f"every value is {shorten(values.iloc[0])}")
     if column.type == "integer" and _numbers_the_rows(values):
         return replace(column, left_out="it numbers the rows, which only repeats their order")
+    if column.type == "integer" and _names_the_rows(column, values):
+        return replace(
+            column,
+            left_out=f"an identifier: {column.n_unique:,} different values in {n_rows:,} rows",
+        )
     if column.type != "category":
         return column
     if column.n_unique > max(20, 0.5 * values.notna().sum()):
@@ -154,6 +163,12 @@ def shorten(value: Any, length: int = 40) -> str:
     """Write a value for people, cut if it is long."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return f"'{text if len(text) <= length else text[: length - 1] + '…'}'"
+
+
+def words_of(name: str) -> frozenset[str]:
+    """Return the words of a column's name, in small letters: ``OrderID 2`` has order and id."""
+    parted = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
+    return frozenset(word for word in re.split(r"[\W_\d]+", parted.lower()) if word)
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -311,7 +326,17 @@ def _least(values: pd.Series) -> float | None:
 
 
 def _numbers_the_rows(values: pd.Series) -> bool:
-    return bool(len(values) > 20 and values.diff().iloc[1:].isin([1.0]).all())
+    """Whole numbers at one distance: 1, 2, 3 or 10, 20, 30."""
+    steps = values.diff().iloc[1:]
+    return bool(len(values) > 20 and steps.nunique(dropna=False) == 1 and steps.iloc[0] != 0)
+
+
+def _names_the_rows(column: ColumnProfile, values: pd.Series) -> bool:
+    """Whole numbers that no two rows share, and that are called a number or are no quantity."""
+    present = values.dropna()
+    if len(present) <= 20 or column.n_unique < 0.99 * len(present):
+        return False
+    return bool(words_of(column.name) & _ID_WORDS) or bool(present.abs().max() >= FLOAT_DIGITS)
 
 
 def _closed_list(values: pd.Series) -> tuple[str, ...] | None:

@@ -19,12 +19,14 @@ _WHY = {
     "holdout_share": "a small table is judged on more of its rows",
     "n_splits": "a small table has fewer folds",
     "minimum_rows": "of the smaller holdout",
+    "maximum_share": "of the rows that the frequency asks for many are missing anyway",
     "block": "so that the holdout has enough of them",
 }
 
 
 _LINES = (
-    *("description", "target", "timestamp", "frequency", "irregular", "horizon", "label_delay"),
+    *("description", "target", "timestamp", "frequency", "irregular", "weekdays"),
+    *("horizon", "label_delay", "weight_column"),
     "key",
 )
 

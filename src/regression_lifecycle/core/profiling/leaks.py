@@ -8,39 +8,28 @@ ranks follow those of the target, but not in every row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-LeakKind = Literal["copy", "function", "part", "later", "filled"]
+from regression_lifecycle.core.profiling.evidence import (
+    COPY,
+    COPY_IN_UNIT,
+    FEWEST,
+    SAME,
+    Leak,
+    LeakKind,
+    persists,
+    rank_correlation,
+    steps_of,
+)
+from regression_lifecycle.core.profiling.leaks_by_label import find_shifted_copies, find_stretches
+from regression_lifecycle.core.profiling.leaks_in_time import find_leaks_in_time
 
-# Rank correlation from which on a column is the target in other clothes: R2 0.99 of the ranks. Of a
-# column in the target's own unit a little less is enough.
-_RANK, _RANK_IN_UNIT, _LINEAR = 0.995, 0.98, 0.99
-_SAME = 0.98
-_FEWEST, _ROWS, _PAIRED = 20, 20_000, 60
-_SHIFTS = (1, 2, 3, 7, 12, 24)
-
-
-@dataclass(frozen=True)
-class Leak:
-    """A column that is suspected to give the target away.
-
-    Attributes:
-        column: Its name.
-        kind: ``copy`` of the target, ``function`` of it, ``part`` of it, a ``later`` value of it,
-            or ``filled`` only when it is.
-        figure: Rank correlation, or share of rows, that speaks against it (0 to 1).
-        reason: The evidence in words.
-    """
-
-    column: str
-    kind: LeakKind
-    figure: float
-    reason: str
+_LINEAR = 0.99
+_ROWS, _PAIRED = 20_000, 60
+_LENGTHS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 
 
 def find_leaks(
@@ -53,8 +42,8 @@ def find_leaks(
 
     Args:
         values: Columns by name on one index, the target among them; numbers as float64, others as
-            they are (of these only is looked at where they are filled, and how well their labels
-            tell the target).
+            they are (of these only is looked at where they are filled, how well their labels tell
+            the target, and of times how far they lie apart).
         target: Its name.
         moments: The time of every row; None if the table has none.
         series: Names the series of every row; None for a single one.
@@ -64,17 +53,19 @@ def find_leaks(
     """
     table, order = _in_order(values, moments, series)
     y = table.pop(target).astype("float64")
-    if y.count() < _FEWEST or y.nunique() < 2:
+    if y.count() < FEWEST or y.nunique() < 2:
         return []
     in_time = moments is not None
     numbers = _numbers(table)
     found: dict[str, Leak] = {}
     for leaks in (
         _copies(numbers, y, order, in_time),
-        _later_values(numbers, y, order) if in_time else [],
-        _labels(table, y),
+        find_leaks_in_time(numbers, y, order) if in_time else [],
+        find_stretches(table, y, order, in_time),
+        _elapsed(table, y, moments),
         _filled_with_target(table, y),
         _parts(numbers, target, y),
+        find_shifted_copies(table, numbers, y, order, in_time),
     ):
         for leak in leaks:
             found.setdefault(leak.column, leak)
@@ -124,19 +115,20 @@ def _copies(
 ) -> Iterable[Leak]:
     for name, x in numbers.items():
         both = x.notna() & y.notna()
-        if both.sum() < _FEWEST or x[both].nunique() < 3 or y[both].nunique() < 3:
-            if both.sum() >= _FEWEST and x[both].nunique() == 2 and y[both].nunique() == 2:
+        if both.sum() < FEWEST or x[both].nunique() < 3 or y[both].nunique() < 3:
+            if both.sum() >= FEWEST and x[both].nunique() == 2 and y[both].nunique() == 2:
                 yield from _twofold(name, x[both], y[both])
             continue
-        rank = _rank_correlation(x[both], y[both])
-        slope, intercept = np.polyfit(x[both], y[both], 1) if np.ptp(x[both]) > 0 else (0.0, 0.0)
-        in_unit = abs(slope - 1) < 0.05 and abs(intercept) < 0.05 * y[both].std()
-        if abs(rank) < (_RANK_IN_UNIT if in_unit else _RANK):
+        rank = rank_correlation(x[both], y[both])
+        slope = np.polyfit(x[both], y[both], 1)[0] if np.ptp(x[both]) > 0 else 0.0
+        apart = abs((x - y)[both].mean())
+        in_unit = abs(slope - 1) < 0.05 and apart < 0.05 * y[both].std()
+        if abs(rank) < (COPY_IN_UNIT if in_unit else COPY):
             continue
         # What grows with time is alike without being the same; then the steps are compared.
-        if in_time and _persists(y, series):
-            steps = _rank_correlation(*_steps(x, y, series))
-            if abs(steps) < _RANK_IN_UNIT:
+        if in_time and persists(y, series):
+            steps = rank_correlation(*steps_of(x, y, series))
+            if abs(steps) < COPY_IN_UNIT:
                 continue
         kind, reason = _describe(x[both], y[both], rank)
         yield Leak(name, kind, abs(rank), reason)
@@ -151,7 +143,7 @@ def _twofold(name: str, x: pd.Series, y: pd.Series) -> Iterable[Leak]:
 
 def _describe(x: pd.Series, y: pd.Series, rank: float) -> tuple[LeakKind, str]:
     equal = float(np.isclose(x, y, rtol=1e-9).mean())
-    if equal >= _SAME:
+    if equal >= SAME:
         return "copy", f"equals the target in {equal:.1%} of the rows"
     linear = float(np.corrcoef(x, y)[0, 1])
     if abs(linear) >= _LINEAR:
@@ -164,57 +156,28 @@ def _describe(x: pd.Series, y: pd.Series, rank: float) -> tuple[LeakKind, str]:
     return "function", f"rises and falls with the target (rank correlation {rank:.4f})"
 
 
-def _persists(y: pd.Series, series: pd.Series) -> bool:
-    before = y.groupby(series).shift()
-    both = before.notna() & y.notna()
-    if both.sum() < _FEWEST:
-        return False
-    trend = _rank_correlation(pd.Series(np.arange(len(y)), index=y.index)[both], y[both])
-    return abs(_rank_correlation(y[both], before[both])) > 0.95 or abs(trend) > 0.95
-
-
-def _steps(x: pd.Series, y: pd.Series, series: pd.Series) -> tuple[pd.Series, pd.Series]:
-    dx, dy = x.groupby(series).diff(), y.groupby(series).diff()
-    both = dx.notna() & dy.notna()
-    return dx[both], dy[both]
-
-
-def _later_values(
-    numbers: Mapping[str, pd.Series], y: pd.Series, series: pd.Series
+def _elapsed(
+    table: Mapping[str, pd.Series], y: pd.Series, moments: pd.Series | None
 ) -> Iterable[Leak]:
-    for name, x in numbers.items():
-        for shift in _SHIFTS:
-            later = y.groupby(series).shift(-shift)
-            both = x.notna() & later.notna() & y.notna()
-            if both.sum() < _FEWEST or x[both].nunique() < 3:
-                continue
-            changes = both & (later != y)
-            equal = np.isclose(x[changes], later[changes], rtol=1e-9).mean() if changes.any() else 0
-            rank = _rank_correlation(x[both], later[both])
-            if _persists(y, series):
-                rank = _rank_correlation(*_steps(x[both], later[both], series[both]))
-            if changes.sum() >= _FEWEST and (equal >= _SAME or rank >= _RANK):
-                figure = max(float(equal), rank)
-                rows = "the next row" if shift == 1 else f"{shift} rows later"
-                yield Leak(name, "later", figure, f"the target of {rows} ({figure:.1%})")
+    """Times of which the target is the distance: from another one, or from the row's own."""
+    times = {n: x for n, x in table.items() if pd.api.types.is_datetime64_any_dtype(x)}
+    own = {} if moments is None else {"": moments.loc[y.index]}
+    rounding = _rounding(y)
+    for (first, a), (second, b) in combinations({**own, **times}.items(), 2):
+        elapsed = (b - a).dt.total_seconds()
+        both = elapsed.notna() & y.notna() & (y != 0)
+        if both.sum() < FEWEST or y[both].nunique() < 3:
+            continue
+        for unit, length in _LENGTHS.items():
+            apart = elapsed[both].abs() / length
+            same = float(
+                np.isclose(apart, y[both].abs(), rtol=1e-6, atol=rounding + 1 / length).mean()
+            )
+            if same >= SAME:
+                since = f"'{first}'" if first else "the row's own time"
+                reason = f"the target is {unit} between {since} and '{second}' ({same:.1%})"
+                yield from (Leak(name, "part", same, reason) for name in (first, second) if name)
                 break
-
-
-def _labels(table: Mapping[str, pd.Series], y: pd.Series) -> Iterable[Leak]:
-    """Labels that stand for a stretch of the target each: its values in words."""
-    for name, labels in table.items():
-        if pd.api.types.is_numeric_dtype(labels) or pd.api.types.is_datetime64_any_dtype(labels):
-            continue
-        both = labels.notna() & y.notna()
-        groups = y[both].groupby(labels[both])
-        if groups.ngroups < 2 or both.sum() < 10 * groups.ngroups:
-            continue
-        # Stretches that do not overlap: no row of a label lies between those of another.
-        bounds = groups.agg(["min", "max", "size"]).sort_values("min")
-        apart = (bounds["min"].iloc[1:].to_numpy() >= bounds["max"].iloc[:-1].to_numpy()).all()
-        if apart and (bounds["size"] >= 5).all() and y[both].nunique() > 2 * groups.ngroups:
-            reason = f"each of its {groups.ngroups} labels is a stretch of the target's values"
-            yield Leak(name, "function", 1.0, reason)
 
 
 def _filled_with_target(table: Mapping[str, pd.Series], y: pd.Series) -> Iterable[Leak]:
@@ -225,7 +188,7 @@ def _filled_with_target(table: Mapping[str, pd.Series], y: pd.Series) -> Iterabl
     for name, values in table.items():
         filled = values.notna()
         for words, mark in marks.items():
-            fewest = max(_FEWEST, 0.01 * len(y))
+            fewest = max(FEWEST, 0.01 * len(y))
             if mark.sum() < fewest or (~mark).sum() < fewest or filled.all() or not filled.any():
                 continue
             same = float((filled == mark).mean())
@@ -236,13 +199,15 @@ def _filled_with_target(table: Mapping[str, pd.Series], y: pd.Series) -> Iterabl
 
 def _parts(numbers: Mapping[str, pd.Series], target: str, y: pd.Series) -> Iterable[Leak]:
     """Columns of which the target is made: a sum, a difference, a product or a quotient."""
-    frame = pd.DataFrame({name: x for name, x in numbers.items() if x.nunique() > 1})
+    frame = pd.DataFrame(numbers)
     frame = frame.loc[:, frame.notna().mean() > 0.5]
     if frame.empty:
         return
     rows = y.notna() & (y != 0) & frame.notna().all(axis=1)
     x, known = frame[rows], y[rows]
-    if len(known) < _FEWEST or known.nunique() < 3:
+    # A shop that is open in every row in which something is sold.
+    x = x.loc[:, x.nunique() > 1]
+    if len(known) < FEWEST or known.nunique() < 3:
         return
     chosen = list(x.columns)[:_PAIRED]
     few = x.iloc[:: max(1, len(x) // 200)].index
@@ -274,7 +239,7 @@ def _formula(
         same = np.isclose(values, y, rtol=1e-6, atol=rounding)
         # Where one of two is nothing, the other one is the target without being a part of it.
         both = (a != 0) & (b != 0) & (a != 1) & (b != 1)
-        if same.mean() >= 0.99 and same[both].sum() >= _FEWEST:
+        if same.mean() >= 0.99 and same[both].sum() >= FEWEST:
             return formula, float(same.mean())
     return "", 0.0
 
@@ -289,7 +254,7 @@ def _rounding(y: pd.Series) -> float:
 
 def _sum_of_many(x: pd.DataFrame, y: pd.Series, target: str) -> Iterable[Leak]:
     """Three columns or more of which all rows' sums are the target, up to a constant."""
-    if len(y) < 3 * x.shape[1] + _FEWEST:
+    if x.shape[1] < 2 or len(y) < 3 * x.shape[1] + FEWEST:
         return
     scaled = (x - x.mean()) / x.std()
     weights, *_ = np.linalg.lstsq(scaled.to_numpy(), (y - y.mean()).to_numpy(), rcond=None)
@@ -307,9 +272,3 @@ def _sum_of_many(x: pd.DataFrame, y: pd.Series, target: str) -> Iterable[Leak]:
     reason = f"a part of the target: {target} = {formula} (R2 {1 - rest**2:.4f})"
     for name in parts:
         yield Leak(name, "part", float(1 - rest**2), reason)
-
-
-def _rank_correlation(x: pd.Series, y: pd.Series) -> float:
-    if len(x) < _FEWEST or x.nunique() < 2 or y.nunique() < 2:
-        return 0.0
-    return float(np.corrcoef(x.rank(), y.rank())[0, 1])

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 from scipy.special import ndtr
 
+from regression_lifecycle.core.data.problem import NUMERIC_TYPES
 from regression_lifecycle.core.durations import read_duration
 from regression_lifecycle.core.errors import (
     ConfigurationError,
@@ -23,14 +24,16 @@ from regression_lifecycle.core.profiling.columns import (
     judge_use,
     read_columns,
 )
+from regression_lifecycle.core.profiling.evidence import Leak
 from regression_lifecycle.core.profiling.keys import find_key
-from regression_lifecycle.core.profiling.leaks import Leak, find_leaks
+from regression_lifecycle.core.profiling.leaks import find_leaks
 from regression_lifecycle.core.profiling.times import (
     WITHOUT_TIME,
     Frequency,
     TimeProfile,
     find_frequency,
     find_times,
+    read_as_time,
     time_of,
 )
 
@@ -65,6 +68,7 @@ class TableProfile:
         frequency: Distance of two rows; None for a table without a time.
         horizon: How far ahead predictions are made; None for a table without a time.
         label_delay: Time from an observation to its label; None if it comes with it.
+        weight: Column that says how much a row counts; None if all count alike.
         key: Columns that, with the time, name a row; empty if the time alone does.
         n_series: Different values of ``key``; 1 without one.
         n_times: Different times; rows of a table without one.
@@ -86,6 +90,7 @@ class TableProfile:
     frequency: Frequency | None
     horizon: str | None
     label_delay: str | None
+    weight: str | None
     key: tuple[str, ...]
     n_series: int
     n_times: int
@@ -99,7 +104,7 @@ class TableProfile:
     @property
     def described(self) -> dict[str, ColumnProfile]:
         """The columns that the description names."""
-        needed = {self.target, *self.time.parts.values(), *self.key}
+        needed = {self.target, *self.time.parts.values(), *self.key, self.weight}
         return {
             name: column
             for name, column in self.columns.items()
@@ -124,6 +129,7 @@ def profile_table(
     horizon: str | None = None,
     known_in_advance: Sequence[str] | Literal["all"] | None = None,
     label_delay: str | None = None,
+    weight: str | None = None,
 ) -> TableProfile:
     """Profile a table.
 
@@ -137,6 +143,7 @@ def profile_table(
         known_in_advance: Columns that are known before the row's own time; ``all`` are those that
             are of use and not suspected to give the target away. If left out, all are assumed.
         label_delay: Time from an observation to its label; none if left out.
+        weight: Column that says how much a row counts; all count alike if left out.
 
     Returns:
         The profile. ``proposal.propose_parameters`` makes a configuration of it.
@@ -149,17 +156,22 @@ def profile_table(
     table = table.reset_index(drop=True)
     table.columns = table.columns.map(str)
     named = None if known_in_advance == ALL else known_in_advance
-    _check_names(table, target, time=time, key=key, known_in_advance=named)
+    weights = () if weight is None else (weight,)
+    _check_names(table, target, time=time, key=key, known_in_advance=named, weight=weights)
     _check_durations(horizon=horizon, label_delay=label_delay)
     columns = read_columns(table)
     columns[target] = _checked_target(columns[target])
     notes: list[str] = []
     found_time, found_key = _time_and_key(columns, target, time, key, notes)
+    columns |= read_as_time(columns, found_time)
     labels = columns[target].values
     series = _series(columns, found_key)
     moments = found_time.moments if found_time.has_time else None
     frequency = None if moments is None else find_frequency(moments, series)
     made_of = {*found_time.parts.values(), *found_key}
+    if weight is not None:
+        _check_weight(weight, columns[weight].profile, made_of)
+        made_of.add(weight)
     profiles = {name: _judged(name, column, made_of | {target}) for name, column in columns.items()}
     # What is left out may give the target away by the rows in which it is filled.
     candidates = {
@@ -185,7 +197,7 @@ def profile_table(
             for name in named
             if profiles[name].left_out
         ]
-    rejected, unreadable = _rejected(columns, found_time, found_key, profiles)
+    rejected, unreadable = _rejected(columns, found_time, found_key, profiles, weight)
     notes += _notes(profiles, frequency, rejected, len(table))
     has_time = found_time.has_time
     return TableProfile(
@@ -199,13 +211,15 @@ def profile_table(
         frequency=frequency,
         horizon=horizon or (None if frequency is None else usual_horizon(frequency)),
         label_delay=label_delay,
+        weight=weight,
         key=found_key,
         n_series=1 if series is None else int(series.nunique()),
         n_times=int(found_time.moments.nunique()) if has_time else len(table),
         columns=profiles,
         known_in_advance=tuple(known),
         leaks=tuple(leaks),
-        nonnegative=cannot_be_negative(labels),
+        # A row of totals has no time: it is set aside, and it is no value of the target.
+        nonnegative=cannot_be_negative(labels if moments is None else labels[moments.notna()]),
         assumed=_assumed(known_in_advance, horizon if has_time else "row", label_delay),
         notes=tuple(notes),
     )
@@ -264,6 +278,12 @@ def _check_names(table: pd.DataFrame, target: str, **named: Sequence[str] | None
                     f"--{option}: '{name}' is a column of the tables that predictions are kept in; "
                     "rename it in the file"
                 )
+
+
+def _check_weight(name: str, column: ColumnProfile, made_of: set[str]) -> None:
+    if name in made_of or column.spec["type"] not in NUMERIC_TYPES:
+        what = "makes the time or the key" if name in made_of else "holds no numbers"
+        raise ConfigurationError(f"--weight: '{name}' {what}; a weight has a column of its own")
 
 
 def _check_durations(**given: str | None) -> None:
@@ -368,17 +388,23 @@ def _rejected(
     time: TimeProfile,
     key: tuple[str, ...],
     profiles: Mapping[str, ColumnProfile],
+    weight: str | None,
 ) -> tuple[int, int]:
     """Count the rows that will be set aside, and the values that cannot be read."""
     needed = {*time.parts.values(), *key}
     described = [name for name, p in profiles.items() if not p.left_out or name in needed]
     unreadable = sum(profiles[name].n_unreadable for name in described)
+    lacks = pd.Series(False, index=time.moments.index)
+    if weight is not None:
+        lacks = columns[weight].values.isna() | (columns[weight].values < 0)
     if not time.has_time:
-        return unreadable, unreadable
+        return int(lacks.sum()) + unreadable, unreadable
     row = pd.DataFrame({"": time.moments, **{f"_{name}": columns[name].values for name in key}})
-    lacks = row.isna().any(axis=1)
+    lacks |= row.isna().any(axis=1)
     repeated = row[~lacks].duplicated()
-    return int(lacks.sum() + repeated.sum()) + unreadable, unreadable
+    # A time that cannot be read is a time that lacks.
+    others = sum(profiles[name].n_unreadable for name in described if name not in needed)
+    return int(lacks.sum() + repeated.sum()) + others, unreadable
 
 
 def _assumed(
@@ -407,8 +433,8 @@ def _notes(
             )
         if profile.zoned and not profile.left_out:
             notes.append(
-                f"times of '{name}' name an offset from UTC and are read as UTC; if days and hours "
-                "matter, name the place's own zone in the column, such as zone: Europe/Berlin"
+                f"times of '{name}' are counted or offset from UTC and read as UTC; if days and "
+                "hours matter, name the place's own zone in the column, such as zone: Europe/Berlin"
             )
         if profile.n_unreadable and not profile.left_out:
             notes.append(

@@ -8,9 +8,16 @@ from typing import Any
 
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.durations import duration_text, read_duration, steps_to_cover
+from regression_lifecycle.core.durations import (
+    duration_text,
+    read_duration,
+    steps_to_cover,
+    whole_steps,
+)
 from regression_lifecycle.core.profiling.profile import TableProfile
 
+# What conf/base takes for too much missing data, and what is no news if it was always missing.
+_MISSING, _ALWAYS_MISSING = 0.2, 0.1
 # What conf/base asks of a holdout. A smaller one gets more rows and shorter blocks.
 _SHARE, _LARGER_SHARE = 0.2, 0.3
 _GATE_BLOCKS = 8
@@ -37,6 +44,7 @@ def propose_parameters(profile: TableProfile, description: str = "") -> dict[str
         "preprocessing": _preprocessing(holdout),
         "training": _training(profile, holdout),
         "evaluation": _evaluation(profile, holdout),
+        "policy": _policy(profile),
     }
     return {name: section for name, section in sections.items() if section}
 
@@ -48,9 +56,13 @@ def _problem(profile: TableProfile, description: str) -> dict[str, Any]:
         problem["frequency"] = profile.frequency.text
         if not profile.frequency.regular:
             problem["irregular"] = True
+        if profile.frequency.weekdays:
+            problem["weekdays"] = list(profile.frequency.weekdays)
         problem["horizon"] = profile.horizon
     if profile.label_delay is not None:
         problem["label_delay"] = profile.label_delay
+    if profile.weight is not None:
+        problem["weight_column"] = profile.weight
     if profile.key:
         problem["key"] = [profile.time_name, *profile.key]
     if profile.leaks:
@@ -78,9 +90,7 @@ def _column(profile: TableProfile, name: str) -> dict[str, Any]:
         spec["minimum"] = 0
         if not profile.nonnegative:
             del spec["minimum"]
-    elif name == parts.get("date") and profile.time.format is not None:
-        spec = {"type": "date", "format": profile.time.format}
-    if name in parts.values():
+    if name in {*parts.values(), profile.weight}:
         spec.pop("missing", None)
     if name in {*parts.values(), *profile.key, *profile.known_in_advance}:
         spec["known_in_advance"] = True
@@ -104,7 +114,7 @@ class _Holdout:
     Attributes:
         share: Of all rows: more of a table that is small.
         evidence: Rows with a target in it; of many series the times, as the gate counts them.
-        times: Different times in it.
+        steps: Steps of the frequency that it spans, with or without a row.
         asked_rows: Fewest rows that the gate decides on, as derived from the description.
         block_times: Times in a block of the gate's comparison, likewise.
         gap_times: Times that are left out between training and test.
@@ -113,7 +123,7 @@ class _Holdout:
 
     share: float
     evidence: float
-    times: float
+    steps: float
     asked_rows: int
     block_times: int
     gap_times: int
@@ -127,14 +137,17 @@ def _holdout(profile: TableProfile, problem: dict[str, Any]) -> _Holdout:
     asked_rows = int(derived["gate_rows"])
     block_times = steps_to_cover(read_duration(derived["block"]), step)
     evidence = profile.n_times if described.series_columns else profile.n_labelled
-    enough = (
-        _SHARE * evidence >= asked_rows and _SHARE * profile.n_times >= _GATE_BLOCKS * block_times
-    )
+    # Blocks are lengths of time: nights without rows count too.
+    moments = profile.time.moments.dropna()
+    steps = profile.n_times
+    if len(moments):
+        steps = max(steps, int(whole_steps(moments.min(), moments.max(), step)) + 1)
+    enough = _SHARE * evidence >= asked_rows and _SHARE * steps >= _GATE_BLOCKS * block_times
     share = _SHARE if enough else _LARGER_SHARE
     return _Holdout(
         share,
         share * evidence,
-        share * profile.n_times,
+        share * steps,
         asked_rows,
         block_times,
         steps_to_cover(read_duration(derived["gap"]), step),
@@ -149,14 +162,20 @@ def _preprocessing(holdout: _Holdout) -> dict[str, Any]:
 
 
 def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
-    """Fewer folds, where five would leave the first one without rows to learn from."""
-    times = round(profile.n_times * (1 - holdout.share))
+    """Fewer folds, and smaller ones, where the first would be left without rows to learn from."""
+    times = round(profile.n_times * (1 - holdout.share)) - holdout.gap_times
     rows_of_a_time = profile.n_labelled / max(profile.n_times, 1)
+    fewest = math.ceil(_FEWEST_FOLD_ROWS / rows_of_a_time)
     for n_splits in range(_FOLDS, 1, -1):
-        test = times // (n_splits + 1)
-        if (times - n_splits * test - holdout.gap_times) * rows_of_a_time >= _FEWEST_FOLD_ROWS:
-            break
-    return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
+        test = (times + holdout.gap_times) // (n_splits + 1)
+        if times - n_splits * test >= fewest:
+            return {} if n_splits == _FOLDS else {"cross_validation": {"n_splits": n_splits}}
+    return {
+        "cross_validation": {
+            "n_splits": n_splits,
+            "test_size": max((times - fewest) // n_splits, 1),
+        }
+    }
 
 
 def _evaluation(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
@@ -165,7 +184,16 @@ def _evaluation(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:
     if holdout.evidence < holdout.asked_rows:
         gate["minimum_rows"] = max(math.floor(0.8 * holdout.evidence), 5)
     # Hardly as many blocks as the gate asks for; a few more, so that a gap does no harm.
-    if holdout.times < 1.1 * _GATE_BLOCKS * holdout.block_times and holdout.block_times > 1:
-        steps = max(math.floor(holdout.times / (_GATE_BLOCKS + 2)), 1)
+    if holdout.steps < 1.1 * _GATE_BLOCKS * holdout.block_times and holdout.block_times > 1:
+        steps = max(math.floor(holdout.steps / (_GATE_BLOCKS + 2)), 1)
         gate["comparison"] = {"block": duration_text(steps * holdout.step)}
     return {**found, **({"gate": gate} if gate else {})}
+
+
+def _policy(profile: TableProfile) -> dict[str, Any]:
+    """Look for what is missing beside what always was: nights, outages."""
+    missing = 0.0 if profile.frequency is None else profile.frequency.missing
+    if missing <= _ALWAYS_MISSING:
+        return {}
+    limit = math.ceil(100 * (1 - (1 - missing) * (1 - _MISSING))) / 100
+    return {"rules": {"data_quality": {"maximum_share": limit}}}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
+from regression_lifecycle.core.data.moment_formats import to_strptime
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
     MISSING_WORDS,
@@ -28,9 +31,23 @@ _DATES = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y",
     "%d-%b-%Y", "%d-%b-%y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
     "%b %d, %Y", "%B %d, %Y", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m.%d",
+    "%G-W%V-%u", "%G-%V",
+)  # fmt: skip
+# Parts of a year, which have no clock.
+_PERIODS = (
+    "%YQ%q", "%Y-Q%q", "%Y Q%q", "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%qQ%Y", "Q%q %y", "%qQ%y",
+    "%G-W%V", "%GW%V", "%Y-%b", "%Y %b", "%Y %B", "%Y-%B", "%B-%Y", "%b. %Y", "%b/%Y",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", " %H:%M:%S.%f")
 _SAMPLE = 1000
+# A minus as bookkeepers write it: (12.50) or 12.50-.
+_SIGN_BEHIND = r"\((?:[^()]*\d[^()]*)\)|[^-]*\d[^-]*-"
+_MONEY = "[$€£¥₹₽₩₺]|EUR|USD|GBP|CHF|JPY|CNY|INR"
+# Other letters before digits are the head of a code more often than a unit: S001.
+_WITH_UNIT = (
+    rf"^[-+\u2212]?(?P<before>{_MONEY})?[{_BLANKS}]*(?P<number>[-+\u2212]?\d[\d.,'{_BLANKS}]*?)"
+    rf"(?P<blank>[{_BLANKS}]*)(?P<after>[^\d\s%.,'+\-:]{{1,10}})?$"
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,52 @@ class NumberForm:
         return form.to_plain(pa.array(text.astype("object"), pa.string(), from_pandas=True))
 
 
+def _sign_in_front(text: pd.Series) -> pd.Series:
+    behind = text.str.fullmatch(_SIGN_BEHIND)
+    return text.where(~behind, "-" + text.str.strip("()-"))
+
+
+class _Unit(NamedTuple):
+    """What stands before or behind all numbers of a column.
+
+    Attributes:
+        before: ``$`` of ``$1,234.5``; empty for nothing.
+        blank: What stands between the number and the unit.
+        after: ``€`` of ``1.234,5 €``.
+    """
+
+    before: str
+    blank: str
+    after: str
+
+    @property
+    def is_money(self) -> bool:
+        return re.fullmatch(_MONEY, self.before or self.after) is not None
+
+    def strip(self, text: pd.Series) -> pd.Series:
+        bare = text.str.replace(self.before, "", n=1, regex=False) if self.before else text
+        return bare.str.removesuffix(self.after).str.strip()
+
+    def around(self, form: NumberForm) -> NumberForm:
+        number = form.format or "1234.5"
+        blank = " " if self.blank or len(self.before) > 1 else ""
+        return NumberForm(blank.join(part for part in (self.before, number, self.after) if part))
+
+
+def _unit(sample: pd.Series) -> _Unit | None:
+    """The unit that all numbers of a column have; before a number only that of money."""
+    found = sample.str.extract(_WITH_UNIT)
+    found = found[found["number"].notna()].fillna("")
+    units = found[found["before"] + found["after"] != ""]
+    if units.empty or len(found) < 0.9 * len(sample) or len(units) < 0.5 * len(sample):
+        return None
+    commonest = units.value_counts(["before", "after"])
+    before, after = commonest.index[0]
+    if len(commonest) > 1 or (before and after):
+        return None
+    return _Unit(before, units["blank"].mode()[0], after)
+
+
 def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> NumberForm | None:
     """Find the form that most texts have.
 
@@ -68,6 +131,18 @@ def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> Numb
         The form, or None if fewer than nine tenths of the texts are numbers of one form.
     """
     sample = text.drop_duplicates().head(_SAMPLE)
+    if sample.str.fullmatch(_SIGN_BEHIND).any():
+        bare = find_number_form(_sign_in_front(text), decimal_comma)
+        # The plain form knows no other way of writing a minus; this one reads its numbers too.
+        return NumberForm("1,234.5") if bare == NumberForm() else bare
+    unit = _unit(sample)
+    if unit is not None:
+        bare_text = unit.strip(text)
+        # Money has two decimals: three digits behind a point are thousands.
+        if unit.is_money and bare_text.str.fullmatch(r"-?\d{1,3}(\.\d{3})*").all():
+            decimal_comma = True
+        bare = find_number_form(bare_text, decimal_comma)
+        return None if bare is None else unit.around(bare)
     forms = [NumberForm()]
     if sample.str.contains("%", regex=False).mean() > 0.5:
         comma = sample.str.contains(",", regex=False).any()
@@ -81,8 +156,9 @@ def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> Numb
         # "1,234" is either; "0,5" and "1234,5" are decimal, and a file has one convention.
         grouped = pointed.matches(sample).all() and decimal_comma is not True
         forms += [pointed, decimal] if grouped else [decimal, pointed]
-    elif decimal_comma and sample.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+").all():
-        forms = [NumberForm("1.234,5")]
+    elif decimal_comma and sample.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})*").all():
+        grouped = sample.str.contains(".", regex=False).any()
+        forms = [NumberForm("1.234,5")] if grouped else forms
     for form in forms:
         if form.matches(sample).mean() >= 0.9 and form.matches(text).mean() >= 0.9:
             return form
@@ -91,7 +167,9 @@ def find_number_form(text: pd.Series, decimal_comma: bool | None = None) -> Numb
 
 def uses_decimal_comma(text: pd.Series) -> bool:
     """Return whether a column is full of numbers that only a decimal comma explains."""
-    sample = text.drop_duplicates().head(_SAMPLE)
+    sample = _sign_in_front(text.drop_duplicates().head(_SAMPLE))
+    unit = _unit(sample)
+    sample = sample if unit is None else unit.strip(sample)
     if sample.empty or not sample.str.contains(",", regex=False).any():
         return False
     pointed, decimal = NumberForm("1,234.5"), NumberForm("1.234,5")
@@ -128,7 +206,7 @@ class DateForm:
     """How a column spells its dates.
 
     Attributes:
-        format: ``strptime`` format; None for ISO 8601.
+        format: A format of ``moment_formats``; None for ISO 8601.
         other: A second format that reads every value too, with another meaning.
     """
 
@@ -137,7 +215,8 @@ class DateForm:
 
     def read(self, text: pd.Series) -> pd.Series:
         """Read texts; missing where one has another form. Zoned times are turned into UTC."""
-        found = pd.to_datetime(text, errors="coerce", format=self.format or "ISO8601", utc=True)
+        text, form = (text, "ISO8601") if self.format is None else to_strptime(text, self.format)
+        found = pd.to_datetime(text, errors="coerce", format=form, utc=True)
         return found.dt.tz_localize(None).astype("datetime64[us]")
 
 
@@ -159,12 +238,9 @@ def find_date_form(text: pd.Series) -> DateForm | None:
         return None
     if _share(DateForm(), sample) >= 0.9:
         return DateForm()
-    fitting = [
-        DateForm(day + clock)
-        for day in _DATES
-        for clock in _CLOCKS
-        if _share(DateForm(day + clock), sample.head(20)) >= 0.7
-    ]
+    forms = [DateForm(day + clock) for day in _DATES for clock in _CLOCKS]
+    forms += [DateForm(period) for period in _PERIODS]
+    fitting = [form for form in forms if _share(form, sample.head(20)) >= 0.7]
     fitting = [form for form in fitting if _share(form, sample) >= 0.9]
     best = max((_share(form, sample) for form in fitting), default=0.0)
     fitting = [form for form in fitting if _share(form, sample) == best]

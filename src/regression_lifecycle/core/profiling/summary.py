@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from regression_lifecycle.core.data.weekdays import WEEKDAYS
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.profiling.profile import TableProfile
 
@@ -72,4 +73,6 @@ def _time(profile: TableProfile) -> str:
     parts = " and ".join(profile.time.parts.values())
     if not profile.frequency.regular:
         return f"{parts}, at no fixed distance (about {profile.frequency.text})"
-    return f"{parts}, every {profile.frequency.text} ({profile.frequency.share:.0%} of the rows)"
+    found = f"{parts}, every {profile.frequency.text} ({profile.frequency.share:.0%} of the rows)"
+    missed = [day for day in WEEKDAYS if day not in (profile.frequency.weekdays or WEEKDAYS)]
+    return f"{found}, never on {' and '.join(missed)}" if missed else found

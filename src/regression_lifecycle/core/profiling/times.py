@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.data.moment_formats import UNIX, from_unix
+from regression_lifecycle.core.data.weekdays import Weekday, count_on_weekdays, find_weekdays
 from regression_lifecycle.core.durations import duration_text
-from regression_lifecycle.core.profiling.columns import ReadColumn
+from regression_lifecycle.core.profiling.columns import ReadColumn, words_of
 
 _TIME_WORDS = frozenset(
     {
@@ -34,7 +35,7 @@ _PART_RANGES = {
     "month": (1, 12),
     "week": (1, 53),
     "day": (1, 31),
-    "hour": (0, 23),
+    "hour": (0, 24),
 }
 # What stands within a year, and how the whole is read.
 _WITHIN_A_YEAR = {
@@ -43,6 +44,10 @@ _WITHIN_A_YEAR = {
     ("week",): "%G-%V-%u",
     ("month", "day"): "%Y-%m-%d",
 }
+# Counts from 1970 that lie in the years 1973 to 2103, and a minute of each.
+_UNIX_FROM, _UNIX_UNTIL, _MINUTE = 10**14, 42 * 10**14, 60 * 10**6
+_UNIX_WORDS = _TIME_WORDS | {"epoch", "unix", "at", "utc"}
+_CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 # What a column of whole numbers may be, by the number of its digits.
 _DIGIT_FORMATS = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
 _STEPS = (
@@ -59,8 +64,9 @@ class TimeProfile:
 
     Attributes:
         parts: Raw columns by the key of ``problem.timestamp`` that takes them: ``date``, ``hour``,
-            ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without a time.
-        format: ``strptime`` format of whole numbers that are dates; None otherwise.
+            ``time``, ``year``, ``quarter``, ``month``, ``week``, ``day``. Empty for a table without
+            a time.
+        format: How whole numbers are a moment (``moment_formats``); None otherwise.
         moments: The time of every row; empty for a table without a time.
     """
 
@@ -82,22 +88,29 @@ class Frequency:
         text: As the configuration writes it.
         regular: Whether most rows keep it.
         share: Share of the distances that are this long (calendar months of any length).
+        weekdays: Days of the week that have rows; empty if all have, or no day comes twice a week.
+        missing: Share of the rows that are not there, of those that it asks for.
     """
 
     text: str
     regular: bool
     share: float
+    weekdays: tuple[Weekday, ...] = ()
+    missing: float = 0.0
 
 
 WITHOUT_TIME = TimeProfile({}, pd.Series(dtype="datetime64[us]"))
 
 
-def find_times(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfile]:
+def find_times(
+    columns: Mapping[str, ReadColumn], target: str, *, named: bool = False
+) -> list[TimeProfile]:
     """Find the ways in which the columns of a table make a time.
 
     Args:
         columns: All columns of the table.
         target: The target, which is none.
+        named: Whether a person says that these columns are the time, whatever they are called.
 
     Returns:
         The ways, the likeliest first; a column that misses values or holds what is no date makes
@@ -112,10 +125,13 @@ def find_times(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfi
             if values.isna().mean() <= 0.01:
                 found.append(TimeProfile({"date": name}, values))
         elif profile.type == "integer" and not profile.n_missing:
-            found += _of_digits(name, values)
+            found += _of_digits(name, values, named) + _of_counts(name, values, named)
     found += _of_parts(columns, target)
     hours = _columns_of_part(columns, "hour", target)
-    found += [_with_hour(time, hours, columns) for time in found if _may_have_hour(time, hours)]
+    days = [time for time in found if _is_of_days(time)]
+    found += [_with_hour(time, hours[0], columns) for time in days if hours]
+    clocks = [name for name in columns if name != target and clock_format(columns[name])]
+    found += [_with_clock(time, clocks[0], columns) for time in days if clocks]
     return sorted(found, key=_likelihood, reverse=True)
 
 
@@ -130,10 +146,40 @@ def time_of(columns: Mapping[str, ReadColumn], names: tuple[str, ...]) -> TimePr
         The time, or None if these columns make none.
     """
     chosen = {name: columns[name] for name in names}
-    for time in find_times(chosen, target=""):
+    for time in find_times(chosen, target="", named=True):
         if set(time.parts.values()) == set(names):
             return time
     return None
+
+
+def read_as_time(columns: Mapping[str, ReadColumn], time: TimeProfile) -> dict[str, ReadColumn]:
+    """Read whole numbers that are moments, and times of day, as what they are.
+
+    Args:
+        columns: All columns of the table.
+        time: The time that was found.
+
+    Returns:
+        The columns by name; empty if the time is made of no such column.
+    """
+    found = {}
+    if "time" in time.parts:
+        clock, values = columns[time.parts["time"]]
+        form = str(clock_format(columns[clock.name]))
+        read = replace(clock, type="datetime", format=form)
+        found[clock.name] = ReadColumn(read, _times_of_day(values, form))
+    if time.format is None:
+        return found
+    profile, _ = columns[time.parts["date"]]
+    moments = time.moments.dt.normalize() if len(time.parts) > 1 else time.moments
+    read = replace(
+        profile,
+        type="date" if (moments == moments.dt.normalize()).all() else "datetime",
+        format=time.format,
+        minimum=None,
+        zoned=time.format in UNIX,
+    )
+    return {**found, profile.name: ReadColumn(read, moments)}
 
 
 def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequency:
@@ -160,9 +206,16 @@ def find_frequency(moments: pd.Series, series: pd.Series | None = None) -> Frequ
     counts = distances.value_counts(normalize=True)
     commonest, share = counts.index[0], float(counts.iloc[0])
     if share >= _REGULAR:
-        return Frequency(duration_text(commonest), True, share)
+        within_a_day = not pd.Timedelta("1 day") % commonest
+        weekdays = find_weekdays(table["moment"]) if within_a_day else ()
+        spans = table.groupby("series")["moment"].agg(["min", "max", "size"])
+        asked = (spans["max"] - spans["min"]) // commonest + 1
+        asked = count_on_weekdays(spans["min"], asked, commonest, weekdays)
+        missing = max(1 - float(spans["size"].sum() / asked.sum()), 0.0)
+        return Frequency(duration_text(commonest), True, share, weekdays, missing)
     median = distances.median()
-    usual = next((step for step in _STEPS if pd.Timedelta(step) >= median), _STEPS[-1])
+    # A clock that wavers by a few seconds leaves hours hours.
+    usual = next((step for step in _STEPS if 1.02 * pd.Timedelta(step) >= median), _STEPS[-1])
     return Frequency(usual, False, share)
 
 
@@ -188,7 +241,17 @@ def _near_month_ends(day: pd.Series, last: pd.Series) -> bool:
     return bool(((last - day) <= 3).mean() > 0.95)
 
 
-def _of_digits(name: str, values: pd.Series) -> list[TimeProfile]:
+def _of_counts(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
+    """Seconds, or thousandths of them and smaller, since 1970: by name, or all of whole minutes."""
+    for form, size in UNIX.items():
+        counts = (values * size).round()
+        if counts.between(_UNIX_FROM, _UNIX_UNTIL).all():
+            evident = sure or words_of(name) & _UNIX_WORDS or not (counts % _MINUTE).any()
+            return [TimeProfile({"date": name}, from_unix(values, form), form)] if evident else []
+    return []
+
+
+def _of_digits(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
     """Whole numbers such as 20120131, 201201 or 2012, where the name or the digits say dates."""
     digits = np.floor(np.log10(values.where(values > 0))) + 1
     if digits.isna().any() or digits.nunique() != 1:
@@ -196,11 +259,11 @@ def _of_digits(name: str, values: pd.Series) -> list[TimeProfile]:
     count = int(digits.iloc[0])
     if count not in _DIGIT_FORMATS:
         return []
-    words = _words(name)
+    words = words_of(name)
     named = bool(words & (_TIME_WORDS | _PART_WORDS["year"]))
-    if count == 4 and not (words & _PART_WORDS["year"] and len(words) == 1):
+    if count == 4 and not (sure or (words & _PART_WORDS["year"] and len(words) == 1)):
         return []
-    if count == 6 and not named:
+    if count == 6 and not (sure or named):
         return []
     text = values.astype("int64").astype("str")
     moments = pd.to_datetime(text, format=_DIGIT_FORMATS[count], errors="coerce")
@@ -231,16 +294,32 @@ def _of_parts(columns: Mapping[str, ReadColumn], target: str) -> list[TimeProfil
     return found
 
 
-def _may_have_hour(time: TimeProfile, hours: list[str]) -> bool:
-    if set(time.parts) not in ({"date"}, {"year", "month", "day"}) or not hours:
+def clock_format(column: ReadColumn) -> str | None:
+    """Return the ``strptime`` format of times of day, or None if a column holds anything else."""
+    profile, values = column
+    if profile.type != "category" or profile.n_missing:
+        return None
+    labels = pd.Series(values.unique(), dtype="str")
+    return next((form for form in _CLOCKS if _times_of_day(labels, form).notna().all()), None)
+
+
+def _times_of_day(text: pd.Series, form: str) -> pd.Series:
+    return pd.to_datetime(text, format=form, errors="coerce").astype("datetime64[us]")
+
+
+def _is_of_days(time: TimeProfile) -> bool:
+    if set(time.parts) not in ({"date"}, {"year", "month", "day"}):
         return False
     return bool((time.moments.dropna() == time.moments.dropna().dt.normalize()).all())
 
 
-def _with_hour(
-    time: TimeProfile, hours: list[str], columns: Mapping[str, ReadColumn]
-) -> TimeProfile:
-    hour = hours[0]
+def _with_clock(time: TimeProfile, clock: str, columns: Mapping[str, ReadColumn]) -> TimeProfile:
+    read = _times_of_day(columns[clock].values, str(clock_format(columns[clock])))
+    moments = time.moments + (read - read.dt.normalize())
+    return TimeProfile({**time.parts, "time": clock}, moments, time.format)
+
+
+def _with_hour(time: TimeProfile, hour: str, columns: Mapping[str, ReadColumn]) -> TimeProfile:
     moments = time.moments + pd.to_timedelta(columns[hour].values, unit="h")
     return TimeProfile({**time.parts, "hour": hour}, moments, time.format)
 
@@ -253,7 +332,7 @@ def _columns_of_part(columns: Mapping[str, ReadColumn], part: str, target: str) 
         if name != target
         and profile.type == "integer"
         and not profile.n_missing
-        and _words(name) <= _PART_WORDS[part]
+        and words_of(name) <= _PART_WORDS[part]
         and values.between(low, high).all()
     ]
 
@@ -265,12 +344,7 @@ def _likelihood(time: TimeProfile) -> tuple[Any, ...]:
         # A day that stands in 24 rows is no time yet if a column has the hour.
         len(time.parts) if not present.is_unique or len(time.parts) > 1 else 2,
         present.is_unique,
-        bool(_words(name) & _TIME_WORDS),
+        bool(words_of(name) & _TIME_WORDS),
         present.is_monotonic_increasing,
         present.nunique(),
     )
-
-
-def _words(name: str) -> frozenset[str]:
-    parted = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
-    return frozenset(word for word in re.split(r"[\W_\d]+", parted.lower()) if word)

@@ -27,6 +27,7 @@ from regression_lifecycle.core.evaluation.baseline import (
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, mean_or_quantile
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
@@ -39,6 +40,41 @@ from regression_lifecycle.core.windows.windows import (
 
 # What a replay without a start of its own leaves to its first model.
 _TRAINING_SHARE = 0.3
+
+
+def choose_start(
+    observations: pd.DataFrame,
+    as_of: Any,
+    problem: Problem,
+    parameters: BacktestParameters,
+    minimum_training_rows: int,
+) -> BacktestParameters:
+    """Choose where the replay begins, if nobody says it.
+
+    Args:
+        observations: All observations.
+        as_of: The moment at which the replay ends; None for the end of the observations.
+        problem: The table's description.
+        parameters: Where the replay begins and ends.
+        minimum_training_rows: Fewest labelled rows (times, of several series) of a fit.
+
+    Returns:
+        The parameters with a start: after 30 % of the observations, and not before a first model
+        has enough to learn from. None if it never has.
+    """
+    if parameters.start is not None:
+        return parameters
+    known, _ = known_at(as_of, observations, problem, label_delay=False)
+    stamp = known[problem.timestamp.name]
+    labelled = stamp[known[problem.target].notna()].sort_values()
+    if problem.series_columns:
+        labelled = labelled.drop_duplicates()
+    if len(labelled) < minimum_training_rows:
+        return parameters
+    delay = problem.label_delay or pd.Timedelta(0)
+    learnt = labelled.iloc[minimum_training_rows - 1] + problem.frequency + delay
+    start = max(stamp.quantile(_TRAINING_SHARE, interpolation="lower"), learnt)
+    return parameters.model_copy(update={"start": start})
 
 
 def cut_windows(
@@ -55,7 +91,7 @@ def cut_windows(
         as_of: The moment at which the replay ends; None for the end of the observations.
         problem: The table's description.
         window_parameters: How windows are cut.
-        parameters: Where the replay begins and ends.
+        parameters: Where the replay begins and ends, as :func:`choose_start` returns it.
 
     Returns:
         The observations that are known, with ``window_index`` (-1 for rows that only train); and
@@ -109,17 +145,24 @@ def build_history(
         backtest_observations, problem, preprocessing.recipe, keep=kept
     )
     begun = backtest_observations[problem.timestamp.name] < backtest_windows["start"].min()
-    seen = backtest_observations.loc[begun, [problem.timestamp.name, problem.target]]
-    target = seen[problem.target]
-    constants = {"mean": float(target.mean()), "median": float(target.median())}
+    seen = backtest_observations[begun]
+    counted = problem.counting(seen)
+    target, weight = counted[problem.target], problem.weights_of(counted)
+    asked = {"mean": None, "median": 0.5}
     if problem.quantile is not None:
-        constants = {"quantile": float(target.quantile(problem.quantile))}
+        asked = {"quantile": problem.quantile}
+    constants = {name: mean_or_quantile(target, share, weight) for name, share in asked.items()}
     until = seen[problem.timestamp.name].max()
     forecasts = naive_forecasts(backtest_observations, table, constants, problem, baseline, until)
     # One for all windows and policies, chosen by what lies before the first of them.
     before = table[problem.timestamp.name] < backtest_windows["start"].min()
+    earlier = table[before]
     best = choose_baseline(
-        forecasts[before], table.loc[before, problem.target], problem.error_metric, problem.quantile
+        forecasts[before],
+        earlier[problem.target],
+        problem.error_metric,
+        problem.quantile,
+        problem.weights_of(earlier),
     )
     return add_baseline(table, forecasts, best)
 
@@ -234,7 +277,7 @@ def replay_policies(
                 retraining,
             ):
                 steps.append(step)
-                shown(_line(step))
+                shown(_line(step, backtest_models.history.problem.error_metric))
         replays.append(PolicyReplay(name, policy, steps, frozenset(used)))
     return replays
 
@@ -284,13 +327,14 @@ def _oracle(
         np.clip(models(place).predictions, spec.minimum, spec.maximum)
         for place in range(len(history.windows))
     ]
-    target = history.rows[history.problem.target].to_numpy(dtype="float64")
-    errors = backtest_summary.squared_errors(predictions, target, history.bounds)
+    errors = backtest_summary.window_losses(
+        predictions, history.rows, history.problem, history.bounds
+    )
     schedule, _ = backtest_summary.oracle_schedule(errors, retrains)
     best = np.concatenate(
         [predictions[model][history.span(place)] for place, model in enumerate(schedule)]
     )
-    return backtest_summary.oracle_row(best, target, schedule)
+    return backtest_summary.oracle_row(best, history.rows, history.problem, schedule)
 
 
 def _window(row: dict[str, Any]) -> Window:
@@ -305,15 +349,18 @@ def _window(row: dict[str, Any]) -> Window:
     )
 
 
-def _line(step: dict[str, Any]) -> str:
+def _line(step: dict[str, Any], metric: ErrorMetric) -> str:
     gate = f" ({step['gate']})" if step["gate"] else ""
     return (
-        f"{step['window']}  n {step['n']}  RMSE {step['rmse']:.1f}  model {step['model_version']}  "
-        f"{step['decision']}{gate}"
+        f"{step['window']}  n {step['n']}  {ERROR_LABELS[metric]} {step[metric]:.1f}  "
+        f"model {step['model_version']}  {step['decision']}{gate}"
     )
 
 
-_TRACKED = ("rmse", "mae", "rmsle", "bias", "coverage", "retrains", "refused", "fit_cpu_seconds")
+_TRACKED = (
+    *("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage", "coverage"),
+    *("retrains", "refused", "fit_cpu_seconds"),
+)
 
 
 def select_figures(summary: pd.DataFrame) -> dict[str, Any]:

@@ -14,8 +14,20 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
+                nodes.choose_start,
+                [
+                    "observations",
+                    "params:as_of",
+                    _PROBLEM,
+                    _BACKTEST,
+                    "params:retraining.minimum_training_rows",
+                ],
+                "replayed_range",
+                name="choose_start",
+            ),
+            Node(
                 nodes.cut_windows,
-                ["observations", "params:as_of", _PROBLEM, "params:windows", _BACKTEST],
+                ["observations", "params:as_of", _PROBLEM, "params:windows", "replayed_range"],
                 ["backtest_observations", "backtest_windows"],
                 name="cut_windows",
             ),

@@ -106,7 +106,8 @@ def add_best_baseline(
     Returns:
         The rows with ``baseline``, in the target's unit, and ``baseline_source``.
     """
-    best = choose_baseline(forecasts, model_predictions[problem.target], metric, problem.quantile)
+    target, weight = model_predictions[problem.target], problem.weights_of(model_predictions)
+    best = choose_baseline(forecasts, target, metric, problem.quantile, weight)
     return add_baseline(model_predictions, forecasts, best)
 
 
@@ -132,16 +133,17 @@ def measure_errors(
             raise ConfigurationError(
                 f"evaluation.segments: {unknown_name('column', name, known, 40)}"
             )
-    stamp, target = problem.timestamp.name, problem.target
-    overall = gate.metrics_with_fallback(predictions, target, problem.quantile)
+    overall = gate.metrics_with_fallback(predictions, problem)
     windows = list_windows(predictions, problem, parameters.windows)
-    shown = [stamp, target, *evaluation.present_models(predictions), *parameters.segments]
+    weight = [] if problem.weight_column is None else [problem.weight_column]
+    models = evaluation.present_models(predictions)
+    shown = [problem.timestamp.name, problem.target, *weight, *models, *parameters.segments]
     return (
         gate.without_nan(overall),
         overall,
-        evaluation.segment_metrics(predictions, target, parameters.segments, problem.quantile),
+        evaluation.segment_metrics(predictions, problem, parameters.segments),
         evaluation.window_metrics(predictions, windows, problem, parameters.windows),
-        evaluation.worst_rows(predictions[shown], target, parameters.worst_rows),
+        evaluation.worst_rows(predictions[shown], problem, parameters.worst_rows),
     )
 
 
@@ -154,7 +156,7 @@ def measure_series(predictions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     Returns:
         One row per series, the one that makes most of the error first; none without series.
     """
-    return rank_series(sum_series(predictions, CANDIDATE, problem))
+    return rank_series(sum_series(predictions, CANDIDATE, problem), problem.error_metric)
 
 
 def evaluate_gate(

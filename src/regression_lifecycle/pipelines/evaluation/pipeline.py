@@ -133,7 +133,7 @@ def _plots() -> list[Node]:
         ),
         Node(
             plots.plot_error_over_time,
-            "window_metrics",
+            ["window_metrics", _PROBLEM],
             "error_over_time_plot",
             name="plot_error_over_time",
         ),

@@ -11,6 +11,7 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
+from regression_lifecycle.core.metrics import ERROR_LABELS
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import Compute, compute_limits, scoring
 
@@ -102,32 +103,33 @@ def plot_residuals(
     return _laid_out(figure, f"Residuals by {name}", name, "prediction minus actual", legend=False)
 
 
-def plot_error_over_time(window_metrics: pd.DataFrame) -> go.Figure:
-    """Draw the RMSE of every model in each window.
+def plot_error_over_time(window_metrics: pd.DataFrame, problem: Problem) -> go.Figure:
+    """Draw the error of every model in each window.
 
     Args:
         window_metrics: One row per window and model.
+        problem: Its main metric is drawn.
 
     Returns:
         One line per model.
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure()
+    figure, name = go.Figure(), ERROR_LABELS[problem.error_metric]
     for model, part in window_metrics.groupby("model", sort=False):
         figure.add_trace(
             go.Scatter(
                 x=part["start"].astype(str),
-                y=part["rmse"].round(3),
+                y=part[problem.error_metric].round(3),
                 name=str(model),
                 mode="lines+markers",
                 line={"color": COLOURS.get(str(model), _GREY)},
                 text=part["window"],
-                hovertemplate="%{text}<br>RMSE %{y}<extra>%{fullData.name}</extra>",
+                hovertemplate=f"%{{text}}<br>{name} %{{y}}<extra>%{{fullData.name}}</extra>",
             )
         )
     figure.update_yaxes(rangemode="tozero")
-    return _laid_out(figure, "Error over time", "window start", "RMSE", legend=True)
+    return _laid_out(figure, "Error over time", "window start", name, legend=True)
 
 
 def measure_importance(
@@ -139,18 +141,18 @@ def measure_importance(
 ) -> pd.DataFrame:
     """Measure how much the candidate's error grows when a feature is shuffled.
 
-    The error is the RMSE, or of a quantile the pinball loss.
+    The error is the problem's main metric.
 
     Args:
         holdout_set: Rows the candidate was not trained on.
 
     Returns:
         ``feature``, ``error_increase`` and ``standard_deviation`` in the target's unit, the most
-        important first, on rows whose target is known; missing where there is none.
+        important first, on rows that count; missing where there is none.
     """
     from sklearn.inspection import permutation_importance
 
-    labelled = holdout_set[holdout_set[problem.target].notna()]
+    labelled = problem.counting(holdout_set)
     rows = labelled.sample(min(parameters.rows, len(labelled)), random_state=parameters.seed)
     features = rows[list(candidate.metadata.recipe.feature_names)]
     if rows.empty:
@@ -161,7 +163,7 @@ def measure_importance(
             candidate.estimator,
             features,
             rows[problem.target],
-            scoring=scoring(problem.quantile),
+            scoring=scoring(problem.quantile, problem.weights_of(rows)),
             n_repeats=parameters.repeats,
             random_state=parameters.seed,
         )

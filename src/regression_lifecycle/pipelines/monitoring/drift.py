@@ -42,14 +42,15 @@ def join_predictions(
         parameters: Names the compared columns.
 
     Returns:
-        The compared columns, timestamp, target, ``row_key`` and ``prediction``; rows that no
-        model has served have none.
+        The compared columns, timestamp, target, weight where rows have one, ``row_key`` and
+        ``prediction``; rows that no model has served have none.
     """
     roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
     keys = window_rows["row_key"]
     known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
     names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
+    names += [] if roles.weight is None else [roles.weight]
     if window_rows.empty:
         return pd.DataFrame(columns=[*dict.fromkeys(names), "row_key", PREDICTION])
     return window_rows[list(dict.fromkeys(names))].assign(
@@ -204,6 +205,7 @@ def _snapshot(
             "alarms": alarms or "none",
             "reference": reference.kind or "none",
             "page": "yes" if full else "no",
+            **({} if problem.quantile is None else {"quantile": f"{problem.quantile:g}"}),
         },
     )
 

@@ -243,7 +243,7 @@ def compute_window_metrics(
     """
     if window_plan.empty:
         return WINDOW_HISTORY.frame(), SEGMENT_HISTORY.frame()
-    names = list(dict.fromkeys([problem.target, *segments, "row_key"]))
+    names = list(dict.fromkeys([problem.target, *_weight(problem), *segments, "row_key"]))
     table = window_rows[names]
     rows, tables = [], []
     for window in window_plan.to_dict("records"):
@@ -255,12 +255,10 @@ def compute_window_metrics(
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
                 **predicted[["level_factor", "level_shift"]].max().to_dict(),
-                **window_metrics.measure_rows(inside, problem.target, problem.quantile),
+                **window_metrics.measure_rows(inside, problem),
             }
         )
-        by_segment = window_metrics.measure_segments(
-            inside, problem.target, segments, problem.quantile
-        )
+        by_segment = window_metrics.measure_segments(inside, problem, segments)
         place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
         tables.append(SEGMENT_HISTORY.frame(by_segment.assign(problem=problem.name, **place)))
     return WINDOW_HISTORY.frame(rows), pd.concat(tables, ignore_index=True)
@@ -283,7 +281,7 @@ def compute_series_metrics(
         Rows of ``series_history``; none without series.
     """
     tables = [SERIES_HISTORY.frame()]
-    named = window_rows[["row_key", *problem.series_columns]]
+    named = window_rows[["row_key", *problem.series_columns, *_weight(problem)]]
     for window in window_plan.to_dict("records") if problem.series_columns else ():
         predicted = of_window(window_predictions, window)
         inside = predicted.rename(columns={"target": problem.target}).merge(named, on="row_key")
@@ -324,33 +322,49 @@ def compute_data_quality(
     return pd.DataFrame(rows, columns=[*_WINDOW_KEY, *_QUALITY_COLUMNS])
 
 
-def add_quality_and_drift(
+def find_extreme_segments(
+    window_errors: pd.DataFrame, segments: pd.DataFrame, problem: Problem, segment_rows: int
+) -> pd.DataFrame:
+    """Name the worst segment of every planned window, and the most biased one.
+
+    Args:
+        window_errors: Rows of ``window_history`` with the metrics.
+        segments: Rows of ``segment_history``.
+        problem: Its main metric says which one is the worst.
+        segment_rows: Fewest rows of a segment that may be named.
+
+    Returns:
+        ``window``, ``model_version`` and the extremes.
+    """
+    metric = problem.error_metric
+    rows = [
+        {
+            **{name: row[name] for name in _WINDOW_KEY},
+            **window_metrics.segment_extremes(of_window(segments, row), segment_rows, metric),
+        }
+        for row in window_errors.to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def complete_figures(
     window_errors: pd.DataFrame,
-    segments: pd.DataFrame,
+    window_extremes: pd.DataFrame,
     window_quality: pd.DataFrame,
     window_drift: pd.DataFrame,
-    segment_rows: int,
 ) -> pd.DataFrame:
     """Complete the rows of the planned windows but for their alarms.
 
     Args:
         window_errors: Rows of ``window_history`` with the metrics.
-        segments: Rows of ``segment_history``.
+        window_extremes: Worst and most biased segments.
         window_quality: What is missing in the windows.
         window_drift: Rows of ``drift_history``.
-        segment_rows: Fewest rows of a segment that may be named as the worst.
 
     Returns:
         Rows of ``window_history``.
     """
-    extremes = [
-        {
-            **{name: row[name] for name in _WINDOW_KEY},
-            **window_metrics.segment_extremes(of_window(segments, row), segment_rows),
-        }
-        for row in window_errors.to_dict("records")
-    ]
-    parts = [pd.DataFrame(extremes), window_quality, _drift_summaries(window_drift)]
+    parts = [window_extremes, window_quality, _drift_summaries(window_drift)]
     table = window_errors
     for part in parts:
         if len(part):
@@ -499,6 +513,7 @@ def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:
 _TRACKED = (
     *WINDOW_METRICS,
     "baseline_rmse",
+    "baseline_pinball",
     "coverage",
     "drifted_share",
     "level_factor",
@@ -506,6 +521,10 @@ _TRACKED = (
 )
 _QUALITY_COLUMNS = ["n_missing_rows", "n_rejected", "missing_share"]
 _DRIFT_COLUMNS = ["n_drift_columns", "n_drifted", "drifted_share", "drifted_columns"]
+
+
+def _weight(problem: Problem) -> list[str]:
+    return [] if problem.weight_column is None else [problem.weight_column]
 
 
 def _drift_summaries(window_drift: pd.DataFrame) -> pd.DataFrame:

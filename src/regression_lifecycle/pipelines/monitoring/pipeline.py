@@ -204,16 +204,16 @@ def _measuring() -> list[Node]:
 def _recording() -> list[Node]:
     return [
         Node(
-            nodes.add_quality_and_drift,
-            [
-                "window_errors",
-                "segment_history",
-                "window_quality",
-                "drift_history",
-                "params:monitoring.segment_rows",
-            ],
+            nodes.find_extreme_segments,
+            ["window_errors", "segment_history", _PROBLEM, "params:monitoring.segment_rows"],
+            "window_extremes",
+            name="find_extreme_segments",
+        ),
+        Node(
+            nodes.complete_figures,
+            ["window_errors", "window_extremes", "window_quality", "drift_history"],
             "measured_windows",
-            name="add_quality_and_drift",
+            name="complete_figures",
         ),
         Node(
             nodes.add_alarms,

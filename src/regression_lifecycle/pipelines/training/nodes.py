@@ -15,6 +15,7 @@ from regression_lifecycle.core.durations import CalendarDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
+from regression_lifecycle.core.metrics import mean_or_quantile
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
@@ -49,6 +50,7 @@ def search_parameters(
         _times(training_set, problem),
         parameters,
         problem.quantile,
+        problem.weights_of(training_set),
     )
 
 
@@ -75,7 +77,13 @@ def cross_validate(
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
     times = _times(training_set, problem)
     scores, predictions = training.cross_validate(
-        model, features, target, times, parameters, problem.quantile
+        model,
+        features,
+        target,
+        times,
+        parameters,
+        problem.quantile,
+        problem.weights_of(training_set),
     )
     means = {
         name: float(values.mean())
@@ -92,7 +100,7 @@ def train(
     preprocessing: PreprocessingParameters,
     parameters: TrainingParameters,
 ) -> TrainedModel:
-    """Fit the candidate on the whole training set.
+    """Fit the candidate on all rows of the training set that count.
 
     Args:
         training_set: Features and target in the order of time; rows whose target is missing
@@ -101,12 +109,14 @@ def train(
     Returns:
         The candidate with its metadata.
     """
-    training_set = _labelled(training_set, problem)
+    training_set = problem.counting(_labelled(training_set, problem)).reset_index(drop=True)
     features, target = _features_and_target(training_set, problem, preprocessing)
+    weight = problem.weights_of(training_set)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
-    estimator = training.fit(model, features, target, parameters.compute)
+    estimator = training.fit(model, features, target, parameters.compute, weight)
     stamp = training_set[problem.timestamp.name]
-    data = table_fingerprint(pd.concat([stamp, features, target], axis=1))
+    parts = [stamp, features, target, *([] if weight is None else [weight])]
+    data = table_fingerprint(pd.concat(parts, axis=1))
     metadata = ModelMetadata(
         problem=problem.name,
         fingerprint=combined_fingerprint(
@@ -127,11 +137,11 @@ def train(
         trained_from=stamp.min(),
         trained_until=stamp.max(),
         n_rows=len(training_set),
-        target_mean=float(target.mean()),
-        target_median=float(target.median()),
+        target_mean=mean_or_quantile(target, None, weight),
+        target_median=mean_or_quantile(target, 0.5, weight),
         target_quantile=None
         if problem.quantile is None
-        else float(target.quantile(problem.quantile)),
+        else mean_or_quantile(target, problem.quantile, weight),
         parameters={name: str(value) for name, value in best_parameters.items()},
     )
     known = [name for name in problem.columns_known_in_advance if name in training_set]
@@ -147,6 +157,11 @@ def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
         raise DataContractError(
             f"no row of the training set has a value of '{problem.target}', so there is nothing "
             "to learn from; wait for labels, or cut later (preprocessing.split)"
+        )
+    if problem.counting(known).empty:
+        raise DataContractError(
+            f"every row of the training set has the weight 0 in '{problem.weight_column}', so "
+            "there is nothing to learn from"
         )
     return known.reset_index(drop=True)
 

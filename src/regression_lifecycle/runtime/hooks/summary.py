@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from pandas import isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.decisions.wording import line
-from regression_lifecycle.core.metrics import headline_metrics
+from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, headline_metrics
+from regression_lifecycle.runtime.hooks.tracking import problem_of
 
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _WORST_SERIES = 5
+_WIDTH_OF_A_LOG = 200
 # Of these the catalog has more after the run, or nothing.
 _OF_THIS_RUN = (
     "completed_windows",
@@ -52,7 +55,13 @@ class SummaryHook:
         from rich.console import Console
 
         console = Console(highlight=False, soft_wrap=True)
+        # A log is as wide as it has to be; rich would cut names in it at 80 characters.
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = _WIDTH_OF_A_LOG
         written = self._written = set(pipeline.all_outputs())
+        problem = problem_of(catalog)
+        self._error: ErrorMetric = "rmse" if problem is None else problem.error_metric
+        self._error_name = ERROR_LABELS[self._error]
         sections = {
             "rejected_observations": self._ingestion,
             "holdout_metrics": self._metrics,
@@ -108,10 +117,16 @@ class SummaryHook:
         if series.empty:
             return
         worst = series.head(_WORST_SERIES)
-        title = f"Worst {len(worst)} of {len(series):,} series, by their share of the squared error"
-        table = _table(title, ["series", "n", "RMSE", "baseline", "WAPE", "bias", "share"])
+        squared = "squared " if self._error == "rmse" else ""
+        title = (
+            f"Worst {len(worst)} of {len(series):,} series, by their share of the {squared}error"
+        )
+        bias = ["bias"] if self._error == "rmse" else []
+        heads = ["series", "n", self._error_name, "baseline", "WAPE", *bias, "share"]
+        table = _table(title, heads)
+        names = (self._error, f"baseline_{self._error}", "wape", *bias, "error_share")
         for row in worst.to_dict("records"):
-            figures = (row[n] for n in ("rmse", "baseline_rmse", "wape", "bias", "error_share"))
+            figures = (row[name] for name in names)
             table.add_row(
                 escape(str(row["series"])), f"{row['n']:,}", *(_number(value) for value in figures)
             )
@@ -121,10 +136,10 @@ class SummaryHook:
         metrics = catalog.load("window_metrics")
         drift = catalog.load("window_drift") if "window_drift" in self._written else None
         models = list(dict.fromkeys(metrics["model"]))
-        error = _error_of(metrics)
-        names = ["window", "n", error.upper(), "MAE", *models[1:]]
+        error = self._error
+        names = ["window", "n", self._error_name, "MAE", *models[1:]]
         table = _table(
-            f"Windows (of champion and baseline the {error.upper()})",
+            f"Windows (of champion and baseline the {self._error_name})",
             [*names, *(["drifted"] if drift is not None else [])],
         )
         for window, part in metrics.groupby("window", sort=False):
@@ -178,11 +193,11 @@ class SummaryHook:
         title = "Windows looked at"
         if len(shown) > _MOST_WINDOWS:
             title += f", the newest {_MOST_WINDOWS} of {len(shown)}"
-        error = _error_of(shown)
+        error = self._error
         # A quantile has no bias and no interval; what it has is the share at or below it.
         others = ["bias", "coverage"] if error == "rmse" else ["quantile_coverage"]
         heads = {"bias": "bias", "coverage": "cover", "quantile_coverage": "cover"}
-        columns = [error.upper(), "base", *(heads[name] for name in others)]
+        columns = [self._error_name, "base", *(heads[name] for name in others)]
         table = _table(title, ["window", "by", *columns, "drift", "notes"])
         table.columns[0].no_wrap = True
         table.columns[-1].justify = "left"
@@ -207,11 +222,15 @@ class SummaryHook:
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
         summary = catalog.load(name)
         first = summary.iloc[0]
-        columns = ["policy", "RMSE", "MAE", "RMSLE", "bias", "coverage", "retrains", "refused"]
+        names: dict[str, str] = {"rmse": "RMSE", "mae": "MAE", "rmsle": "RMSLE", "bias": "bias"}
+        names |= {"coverage": "coverage"}
+        if self._error == "pinball":
+            names = {"pinball": self._error_name, "mae": "MAE", "quantile_coverage": "coverage"}
+        columns = ["policy", *names.values(), "retrains", "refused"]
         title = f"Backtest, {int(first['n_windows'])} windows, {int(first['n']):,} rows"
         table = _table(title, [*columns, "CPU s of fits"])
         for row in summary.to_dict("records"):
-            figures = (row[name] for name in ("rmse", "mae", "rmsle", "bias", "coverage"))
+            figures = (row[name] for name in names)
             table.add_row(
                 str(row["policy"]),
                 *(_number(value) for value in figures),
@@ -256,17 +275,14 @@ def _table(title: str, columns: list[str]) -> Any:
 
     table = Table(title=title, title_justify="left", title_style="bold")
     for position, name in enumerate(columns):
-        table.add_column(name, justify="left" if position == 0 else "right")
+        # What a row is called is not cut, so that rows can be told apart.
+        first = position == 0
+        table.add_column(name, justify="left" if first else "right", no_wrap=first)
     return table
 
 
 def _labelled(row: dict[str, Any]) -> str:
     return f"{row['n_labelled'] / row['n']:.0%} labelled" if row["n"] else ""
-
-
-def _error_of(rows: Any) -> str:
-    """Return the error that models are compared by: ``pinball`` where a quantile is predicted."""
-    return "pinball" if "pinball" in rows and rows["pinball"].notna().any() else "rmse"
 
 
 def _count(value: Any) -> int:

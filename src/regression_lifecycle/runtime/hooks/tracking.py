@@ -60,7 +60,7 @@ class TrackingHook:
         names = run_params.get("pipeline_names") or ["__default__"]
         self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
         # Read here and not from a node's inputs: a node may be given the observations first.
-        self._problem = _problem_of(catalog)
+        self._problem = problem_of(catalog)
         mlflow.set_tags(
             {
                 **({} if self._problem is None else {"problem": self._problem.name}),
@@ -157,7 +157,8 @@ class TrackingHook:
         return {"as_of": str(moment), "mlflow.runName": f"{self._name} {moment:%Y-%m-%d %H:%M}"}
 
 
-def _problem_of(catalog: DataCatalog) -> Problem | None:
+def problem_of(catalog: DataCatalog) -> Problem | None:
+    """Return the problem of a run; None if its parameters are not those of the project."""
     found = catalog.load(PROBLEM) if PROBLEM in catalog else None
     return found if isinstance(found, Problem) else None
 

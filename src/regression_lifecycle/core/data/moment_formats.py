@@ -1,0 +1,84 @@
+"""How moments are written: what ``strptime`` reads, and what it does not know.
+
+Beside its own directives a format may have ``%q``, the quarter 1 to 4 as pandas writes it, and an
+ISO week (``%G-W%V``) without a weekday; both name the start of their time. ``unix s``, ``unix ms``,
+``unix us`` and ``unix ns`` count from 1970-01-01 00:00 UTC.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.errors import ConfigurationError
+
+UNIX = {"unix s": 10**6, "unix ms": 10**3, "unix us": 1, "unix ns": 1 / 10**3}
+"""Microseconds in one of each count."""
+_DIRECTIVES = frozenset("aAbBdfGHIjmMpqSuUVwWyYzZ%")
+_NOT_WITH_QUARTER = "%q goes with %Y or %y and no other directive, as in '%YQ%q' or 'Q%q/%y'"
+
+
+def check_format(form: str) -> None:
+    """Check that a format can be read.
+
+    Raises:
+        ConfigurationError: With what may be written instead.
+    """
+    if form in UNIX:
+        return
+    named = re.findall("%(.?)", form)
+    if not named or form.startswith("unix"):
+        raise ConfigurationError(
+            f"'{form}' is no format of moments; write for example '%d.%m.%Y', '%YQ%q', or one of "
+            f"{', '.join(UNIX)}"
+        )
+    wrong = [name for name in named if name not in _DIRECTIVES]
+    if wrong:
+        raise ConfigurationError(
+            f"'%{wrong[0]}' in '{form}' is no directive; for example %Y-%m-%d %H:%M:%S, %y, %b "
+            "(Jan), %B (January), %q (quarter), %G-W%V (ISO week)"
+        )
+    if "q" in named and (len(named) != 2 or not {*named} & {"y", "Y"}):
+        raise ConfigurationError(f"'{form}': {_NOT_WITH_QUARTER}")
+
+
+def to_strptime(text: pd.Series, form: str) -> tuple[pd.Series, str]:
+    """Rewrite texts of a format that ``strptime`` does not know.
+
+    Args:
+        text: Texts, some of them missing.
+        form: A format that :func:`check_format` accepts, and no count.
+
+    Returns:
+        Texts and a format that ``strptime`` reads; missing where a text has no quarter.
+    """
+    if "%q" in form:
+        year = "%Y" if "%Y" in form else "%y"
+        parts = {year: r"(?P<year>\d{4}|\d{2})", "%q": "(?P<quarter>[1-4])"}
+        pattern = "".join(parts.get(part, re.escape(part)) for part in re.split("(%.)", form))
+        found = text.str.extract(rf"(?i)^{pattern}$")
+        month = found["quarter"].map({"1": "01", "2": "04", "3": "07", "4": "10"})
+        return found["year"] + "-" + month, f"{year}-%m"
+    if "%V" in form and not re.search("%[aAuw]", form):
+        # ISO weeks begin on a Monday.
+        return text + " 1", f"{form} %u"
+    return text, form
+
+
+def from_unix(numbers: pd.Series, form: str) -> pd.Series:
+    """Read counts from 1970.
+
+    Args:
+        numbers: Counts as float64, some of them missing.
+        form: One of :data:`UNIX`.
+
+    Returns:
+        Moments of UTC without a zone, as ``datetime64[us]``; missing beyond the years 1 to 9999.
+    """
+    microseconds = (numbers * UNIX[form]).round()
+    low, high = (np.datetime64(bound, "us").astype("int64") for bound in ("0001", "10000"))
+    known = (microseconds >= low) & (microseconds < high)
+    moments = microseconds.where(known, 0).astype("int64").to_numpy().astype("datetime64[us]")
+    return pd.Series(np.where(known, moments, np.datetime64("NaT", "us")), numbers.index)
