@@ -6,8 +6,12 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.moments import PART_BOUNDS
+from regression_lifecycle.core.data.problem import MOMENT_PARTS, Problem
 from regression_lifecycle.core.errors import DataContractError, bounded_list
+
+# The day on which a time of day stands that is read by a format such as %H:%M.
+_NO_DAY = datetime(1900, 1, 1)
 
 
 class RowMoments:
@@ -23,6 +27,8 @@ class RowMoments:
         self._stamp = problem.timestamp.name
         self._parts = problem.timestamp.parts
         self._needed = needed
+        hours = problem.columns.get(problem.timestamp.hour or "")
+        self._hours_from_one = hours is not None and (hours.minimum or 0) >= 1
 
     def complete(self, row: MutableMapping[str, Any]) -> None:
         """Add the timestamp to a row that has its parts, and the parts to one that has it.
@@ -42,21 +48,24 @@ class RowMoments:
             row[self._stamp] = stamp
         if not self._parts:
             return
-        parts = parts_of(stamp, self._parts)
+        parts = parts_of(stamp, self._parts, hours_from_one=self._hours_from_one)
         whole = moment_of(parts)
         if whole != stamp:
             raise DataContractError(
                 f"no row stands at {stamp}, since {self._stamp} is made of "
                 f"{bounded_list(self._parts.values())}; the row before it is {whole}"
             )
-        if "hour" in parts and "date" in given:
-            given["date"] = given["date"].replace(hour=0, minute=0, second=0, microsecond=0)
-        differing = {part: value for part, value in given.items() if value != parts[part]}
-        if differing:
+        try:
+            agrees = moment_of({**parts, **given}) == stamp
+        except (ValueError, OverflowError):
+            agrees = False
+        if not agrees:
+            differing = {part: value for part, value in given.items() if value != parts[part]}
             raise DataContractError(
                 f"{self._stamp} is {stamp}, but {self._said(differing)}; correct one of them"
             )
-        row.update({self._parts[part]: value for part, value in parts.items()})
+        # What was sent stays as it was: 24 o'clock is 0 o'clock of the day after.
+        row.update({self._parts[part]: value for part, value in {**parts, **given}.items()})
 
     def _made(self, given: Mapping[str, Any]) -> datetime:
         missing = [name for part, name in self._parts.items() if part not in given]
@@ -88,45 +97,56 @@ def moment_of(parts: Mapping[str, Any]) -> datetime:
     Raises:
         ValueError: If there is no such time, as the 31st of a February.
     """
-    whole = {part: _whole(value) for part, value in parts.items() if part != "date"}
+    whole = {part: _whole(value) for part, value in parts.items() if part not in MOMENT_PARTS}
+    low_and_high = ((whole[part], *PART_BOUNDS[part]) for part in whole)
+    if any(not low <= value <= high for value, low, high in low_and_high):
+        raise ValueError
     if "date" in parts:
         moment: datetime = parts["date"]
-        if "hour" in whole:
-            moment = datetime(moment.year, moment.month, moment.day)
+        if "hour" in whole or "time" in parts:
+            moment = _midnight(moment)
     elif "week" in whole:
         moment = datetime.fromisocalendar(whole["year"], whole["week"], 1)
     else:
         month = whole.get("month", (whole.get("quarter", 1) - 1) * 3 + 1)
         moment = datetime(whole["year"], month, whole.get("day", 1))
-    hour = whole.get("hour", 0)
-    if not 0 <= hour <= 23 or not 1 <= whole.get("quarter", 1) <= 4:
-        raise ValueError
-    return moment + timedelta(hours=hour)
+    if "time" in parts:
+        moment += parts["time"] - _midnight(parts["time"])
+    return moment + timedelta(hours=whole.get("hour", 0))
 
 
-def parts_of(moment: datetime, parts: Mapping[str, str]) -> dict[str, Any]:
+def parts_of(
+    moment: datetime, parts: Mapping[str, str], *, hours_from_one: bool = False
+) -> dict[str, Any]:
     """Take a moment apart into what the raw columns hold.
 
     Args:
         parts: What is asked for.
+        hours_from_one: Whether midnight is 24 o'clock of the day before.
 
     Returns:
-        By part a moment for the date, else a number; a date that stands beside an hour is that
-        of midnight.
+        By part a moment for the date and for the time of day, else a number; a date that stands
+        beside an hour or a time is that of midnight.
     """
-    week = moment.isocalendar()
+    day, hour = moment, moment.hour
+    if hours_from_one and "hour" in parts and hour == 0:
+        day, hour = moment - timedelta(days=1), 24
+    week = day.isocalendar()
     values: dict[str, Any] = {
-        "date": moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        if "hour" in parts
-        else moment,
-        "year": float(week.year if "week" in parts else moment.year),
-        "quarter": float((moment.month - 1) // 3 + 1),
-        "month": float(moment.month),
+        "date": _midnight(day) if {"hour", "time"} & parts.keys() else day,
+        "year": float(week.year if "week" in parts else day.year),
+        "quarter": float((day.month - 1) // 3 + 1),
+        "month": float(day.month),
         "week": float(week.week),
-        "day": float(moment.day),
-        "hour": float(moment.hour),
+        "day": float(day.day),
+        "hour": float(hour),
+        "time": _NO_DAY + (moment - _midnight(moment)),
     }
     return {part: values[part] for part in parts}
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _whole(value: float) -> int:
