@@ -55,8 +55,8 @@ def log_model(model: TrainedModel, name: str, folder: Path) -> dict[str, str]:
     Args:
         model: The model.
         name: Name of the logged model.
-        folder: What :func:`~regression_lifecycle.adapters.mlflow.model_files.write_model` has
-            written of it.
+        folder: A folder called ``model``, in which
+            :func:`~regression_lifecycle.adapters.mlflow.model_files.write_model` has written it.
 
     Returns:
         ``model_uri``, ``model_id``, ``run_id`` and ``digest``, the hash of the model's files.
