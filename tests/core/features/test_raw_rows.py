@@ -91,7 +91,7 @@ def test_the_time_may_be_said_by_the_timestamp_or_by_its_parts_row_by_row() -> N
         ({"hour": None}, r"timestamp cannot be made from the raw columns \(1 .*first in row 2\)"),
         ({"hour": 24}, r"hour is not an hour from 0 to 23 \(1 row\(s\), first in row 2"),
         ({"timestamp": "soon"}, r"timestamp is not a datetime .* row 2: 'soon'"),
-        ({"timestamp": "2021-03-01 09:00"}, r"timestamp is another time than day and hour say"),
+        ({"timestamp": "2021-03-01 09:00"}, r"timestamp is not the time that day and hour make"),
         ({"temp": "warm"}, r"temp is not a number \(1 row\(s\), first in row 2: 'warm'\)"),
         ({"load": "much"}, r"load is not a number .* row 2: 'much'"),
     ],
@@ -104,6 +104,13 @@ def test_what_cannot_be_read_is_named_with_row_and_column(change: Any, message: 
     raw.loc[8, list(change)] = list(change.values())
 
     with pytest.raises(DataContractError, match=message):
+        read_rows(raw, EVERYTHING, PROBLEM)
+
+
+def test_a_timestamp_at_which_no_row_can_stand_is_refused() -> None:
+    raw = pd.DataFrame({"timestamp": ["2021-03-01 09:30"], "temp": [1.0], "sky": ["rain"]})
+
+    with pytest.raises(DataContractError, match=r"not the time that day and hour make .*09:30"):
         read_rows(raw, EVERYTHING, PROBLEM)
 
 

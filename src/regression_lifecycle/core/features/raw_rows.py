@@ -166,13 +166,12 @@ def _read_moments(
     if spec.rows:
         reasons.add(own.isna() & ~reasons.any, f"{spec.name} is missing")
         return own
-    whole = pd.DataFrame({name: typed[name].notna() for name in spec.parts.values()}).all(axis=1)
     for part, name in spec.parts.items():
         typed[name] = typed[name].fillna(_part_of(own, part, problem).astype(typed[name].dtype))
     made = timestamps_of(typed, problem, reasons, len(source))
     reasons.add(
-        whole & own.notna() & (own != made) & ~reasons.any,
-        f"{spec.name} is another time than {' and '.join(spec.parts.values())} say",
+        own.notna() & (own != made) & ~reasons.any,
+        f"{spec.name} is not the time that {' and '.join(spec.parts.values())} make",
         source[spec.name],
     )
     return own.fillna(made)
