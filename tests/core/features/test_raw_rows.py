@@ -17,6 +17,7 @@ from regression_lifecycle.core.features import raw_rows
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.raw_rows import (
     features_of,
+    lay_over,
     make_contract,
     read_rows,
     recent_observations,
@@ -61,6 +62,22 @@ def test_rows_in_any_order_and_number_have_the_features_of_the_whole_table(
 
     assert made.index.equals(raw.index)
     pd.testing.assert_frame_equal(made, expected(positions))
+
+
+def test_what_was_observed_of_a_row_is_read_by_the_rows_after_it() -> None:
+    raw = RAW.iloc[[50, 56, 74]].drop(columns=["cnt", "load"])
+
+    pd.testing.assert_frame_equal(features(raw, OBSERVATIONS), expected([50, 56, 74]))
+
+
+def test_what_is_told_of_a_row_takes_nothing_away_that_was_observed_of_it() -> None:
+    told = OBSERVATIONS.loc[[5, 6]].assign(temp=np.nan, cnt=[-1.0, np.nan])
+
+    laid = lay_over(told, OBSERVATIONS.head(9), PROBLEM, "temp", "cnt").sort_values("timestamp")
+
+    assert laid["temp"].tolist() == OBSERVATIONS["temp"].head(9).tolist()
+    counts = OBSERVATIONS["cnt"].head(9).tolist()
+    assert laid["cnt"].tolist() == [*counts[:5], -1, *counts[6:]]
 
 
 def test_lags_and_days_come_from_the_other_rows_where_nothing_was_observed() -> None:

@@ -77,8 +77,10 @@ def test_a_missing_feature_is_named(model, table):
 def test_lags_come_from_the_rows_then_from_what_is_told_then_from_the_history(
     model, observations, problem, recipe
 ):
-    made = recipe(*FEATURES)
-    metadata = model.metadata.model_copy(update={"contract": make_contract(made, problem)})
+    temp = {"kind": "lag", "name": "temp_before", "column": "temp", "ages": ["1 day"]}
+    made = recipe(*FEATURES, temp)
+    changes = {"recipe": made, "contract": make_contract(made, problem)}
+    metadata = model.metadata.model_copy(update=changes)
     model = replace(model, metadata=metadata, history=observations.iloc[:48])
     raw = pd.DataFrame(
         {"timestamp": ["2021-03-03 00:00", "2021-03-03 01:00", "2021-03-03 02:00"], "temp": 1.0}
@@ -95,8 +97,9 @@ def test_lags_come_from_the_rows_then_from_what_is_told_then_from_the_history(
     assert told["day_ago"].tolist() == [known[0], -1, -2]
     assert given["day_ago"].tolist()[:3] == [known[0], -1, -3]
     # What is told of a row says nothing of its other columns.
+    before = observations["temp"].iloc[24:27].tolist()
+    assert alone["temp_before"].tolist() == told["temp_before"].tolist() == before
     assert given["hour"].tolist() == [0, 1, 2, 2]
-    assert model.predict(alone).notna().all()
     with pytest.raises(DataContractError, match=r"recent observations: cnt is not a number"):
         model.make_features(raw, past.assign(cnt="many"))
 
