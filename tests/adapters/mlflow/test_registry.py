@@ -283,6 +283,13 @@ def test_rows_keep_their_index_and_whatever_dtype_a_reader_gave_them(
         pd.testing.assert_series_equal(predicted["prediction"], expected, check_names=False)
 
 
+def test_no_rows_have_no_predictions(copied: Path) -> None:
+    predicted = mlflow.pyfunc.load_model(copied.as_posix()).predict(raw_rows(3).head(0))
+
+    assert predicted.dtypes.to_dict() == {"prediction": "float64"}
+    assert predicted.empty
+
+
 def test_rows_that_cannot_be_predicted_are_named(copied: Path) -> None:
     model, rows = mlflow.pyfunc.load_model(copied.as_posix()), raw_rows(3)
 

@@ -56,6 +56,8 @@ class RegressionModel(PythonModel):
         Raises:
             UnusableRowsError: If a column is missing or a value cannot be read.
         """
+        if not len(model_input):
+            return pd.DataFrame({"prediction": []}, dtype="float64")
         try:
             recent = _read_history((params or {}).get("history") or "[]")
             features = self._model.make_features(model_input, recent)

@@ -197,7 +197,8 @@ def lay_over(
     Args:
         rows: Rows; of several with one key the last counts.
         observations: Rows with other columns or fewer, unique by key.
-        names: Columns of the rows of which a missing value is taken from the observation of the same key.
+        names: Columns of the rows of which a missing value is taken from the observation of the
+            same key.
 
     Returns:
         One row per key: the observations that no row stands for, then the rows.
