@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,13 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline
 
+from regression_lifecycle.adapters.mlflow.model_files import pack_archive, write_model
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.features.raw_rows import (
+    make_contract,
+    read_rows,
+    recent_observations,
+)
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.boosting import EXTRA, LIBRARIES
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
@@ -112,7 +120,10 @@ def tiny_problem(**columns: dict[str, Any]) -> Problem:
             "timestamp": {"date": "day"},
             "frequency": "1 hour",
             "horizon": "1 hour",
-            "columns": {name: {**spec, **columns.get(name, {})} for name, spec in shipped.items()},
+            "columns": {
+                name: {**shipped.get(name, {}), **columns.get(name, {})}
+                for name in {**shipped, **columns}
+            },
         }
     )
 
@@ -146,6 +157,12 @@ def feature_rows(n_rows: int = 80) -> pd.DataFrame:
     return pd.DataFrame({"hr": hour, "temp": temp})
 
 
+def raw_rows(n_rows: int = 80) -> pd.DataFrame:
+    """The same with the time of each row, as a caller sends them."""
+    moments = pd.date_range("2021-03-01", periods=n_rows, freq="h").astype("str")
+    return feature_rows(n_rows).assign(day=moments)
+
+
 def with_missing_values(table: pd.DataFrame, *columns: str, every: int = 9) -> pd.DataFrame:
     """A copy of the table that lacks these columns in every so many rows, not in the first."""
     rows = np.arange(len(table)) % every == every // 2
@@ -162,8 +179,11 @@ def fitted_model(
     spec = ModelSpec.model_validate({"estimator": estimator or BOOSTED, **model})
     target = 10.0 + rows["hr"] * 3.0 + rows["temp"].fillna(0.0)
     recipe = FeatureRecipe(features=({"kind": "columns", "names": ["hr", "temp"]},))
+    problem = tiny_problem(hr={"type": "integer", "known_in_advance": True})
+    history = read_rows(raw_rows(), recipe, problem)
     metadata = ModelMetadata(
         problem="tiny",
+        contract=make_contract(recipe, problem),
         fingerprint=fingerprint,
         data_fingerprint="f" * 16,
         target="cnt",
@@ -175,7 +195,17 @@ def fitted_model(
         target_median=float(target.median()),
         parameters={"estimator__max_iter": "5"},
     )
-    return TrainedModel(make_pipeline(spec).fit(rows, target), metadata, rows.tail(5))
+    estimator = make_pipeline(spec).fit(rows, target)
+    return TrainedModel(
+        estimator, metadata, rows.tail(5), history=recent_observations(history, recipe, problem)
+    )
+
+
+def write_archive(model: TrainedModel, path: Path, location: dict[str, str]) -> None:
+    """Write a model into one file, as its catalog entry does."""
+    with TemporaryDirectory() as folder:
+        write_model(model, Path(folder))
+        pack_archive(Path(folder), path, location)
 
 
 class Foreign(RegressorMixin, BaseEstimator):

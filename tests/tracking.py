@@ -7,9 +7,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from regression_lifecycle.adapters.mlflow import registry
+from regression_lifecycle.adapters.mlflow.model_files import write_model
+from regression_lifecycle.core.models.trained_model import TrainedModel
 from tests.conftest import built_once
 
 EXPERIMENT = "tiny"
@@ -67,3 +71,14 @@ def tracking_store(factory: pytest.TempPathFactory, folder: Path) -> Iterator[st
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def log_model(model: TrainedModel, name: str, experiment: str) -> dict[str, str]:
+    """Write a model and log it to a run of its own."""
+    import mlflow
+
+    with TemporaryDirectory() as scratch, mlflow.start_run(experiment_id=experiment):
+        folder = Path(scratch, "model")
+        folder.mkdir()
+        write_model(model, folder)
+        return registry.log_model(model, name, folder)

@@ -23,7 +23,7 @@ from regression_lifecycle.datasets.mlflow_models import (
     MlflowTrainedModelDataset,
 )
 from tests.examples import feature_rows, fitted_model
-from tests.tracking import tracking_store
+from tests.tracking import log_model, tracking_store
 
 MODULE = "regression_lifecycle.datasets.mlflow_models"
 
@@ -41,8 +41,7 @@ def locate(experiment: str) -> Callable[[int], dict[str, str]]:
 
     def location(number: int) -> dict[str, str]:
         if number not in known:
-            with mlflow.start_run(experiment_id=experiment):
-                known[number] = mlflow_registry.log_model(fitted_model(f"print-{number}"), "tiny")
+            known[number] = log_model(fitted_model(f"print-{number}"), "tiny", experiment)
         return known[number]
 
     return location
@@ -212,8 +211,7 @@ def test_the_version_behind_an_alias_is_known_where_its_model_cannot_be_read(
     catalog: DataCatalog, experiment: str
 ) -> None:
     assert catalog.load("version") == ""
-    with mlflow.start_run(experiment_id=experiment):
-        location = mlflow_registry.log_model(fitted_model(), "tiny")
+    location = log_model(fitted_model(), "tiny", experiment)
     catalog.save("registration", registration(location, "unreadable"))
     catalog.save("champion", "1")
     artifacts = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
@@ -363,8 +361,7 @@ def test_the_same_model_is_registered_once_though_it_was_logged_twice(
 def test_a_model_that_is_not_promoted_gets_its_reasons_and_no_version(
     catalog: DataCatalog, experiment: str, decision: str
 ) -> None:
-    with mlflow.start_run(experiment_id=experiment):
-        location = mlflow_registry.log_model(fitted_model(), "tiny")
+    location = log_model(fitted_model(), "tiny", experiment)
     tags = {"decision": decision, "reasons": "bias 0.3 is above 0.15", "fingerprint": decision}
 
     catalog.save("registration", registration(location, decision, decision=decision, tags=tags))

@@ -62,7 +62,6 @@ def test_part_of_the_target_reaches_neither_features_nor_signature(finished_proj
 
     assert set(table.columns) & FORBIDDEN == {"cnt"}
     assert not set(signature.inputs.input_names()) & FORBIDDEN
-    assert {str(kind) for kind in signature.inputs.input_types()} == {"DataType.double"}
 
 
 def test_training_and_holdout_do_not_overlap_in_time(finished_project):

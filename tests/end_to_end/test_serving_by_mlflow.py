@@ -11,7 +11,9 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.conftest import open_catalog
@@ -25,7 +27,7 @@ assert importlib.util.find_spec("regression_lifecycle") is None
 import mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("models:/bike_test@champion")
-rows = pd.DataFrame(json.loads(sys.argv[2]), dtype="float64")
+rows = pd.DataFrame(json.loads(sys.argv[2]))
 print(json.dumps(model.predict(rows)["prediction"].tolist()))
 """
 
@@ -34,17 +36,20 @@ def tracking_uri(project: Path) -> str:
     return f"sqlite:///{project}/data/test/mlflow/mlflow.db"
 
 
-def rows_with_blanks(project: Path) -> list[dict[str, float | None]]:
+def rows_with_blanks(project: Path) -> tuple[list[dict[str, Any]], list[float]]:
+    """Three raw rows, one with a blank, and what the champion says to their features."""
     catalog = open_catalog(project)
-    model = catalog.load("champion_model")
-    rows = catalog.load("holdout_set")[list(model.metadata.recipe.feature_names)].head(3)
-    records = rows.to_dict("records")
+    features = catalog.load("holdout_set").head(3)
+    raw = pd.read_csv(project / "data/01_raw/hour.csv")
+    moments = pd.to_datetime(raw["dteday"]) + pd.to_timedelta(raw["hr"], unit="h")
+    records = raw[moments.isin(features["timestamp"])].drop(columns="cnt").to_dict("records")
     records[1]["weathersit"] = None
-    return records
+    features.loc[1, "weathersit"] = float("nan")
+    return records, catalog.load("champion_model").predict(features).tolist()
 
 
 def test_champion_loads_where_the_package_is_not_installed(finished_project):
-    rows = rows_with_blanks(finished_project)
+    rows, expected = rows_with_blanks(finished_project)
     outcome = subprocess.run(
         [
             sys.executable,
@@ -60,18 +65,11 @@ def test_champion_loads_where_the_package_is_not_installed(finished_project):
     assert outcome.returncode == 0, outcome.stderr
     elsewhere = json.loads(outcome.stdout.strip().splitlines()[-1])
 
-    import pandas as pd
-
-    here = (
-        open_catalog(finished_project)
-        .load("champion_model")
-        .predict(pd.DataFrame(rows, dtype="float64"))
-    )
-    assert elsewhere == pytest.approx(list(here))
+    assert elsewhere == pytest.approx(expected, abs=1e-9)
 
 
 def test_mlflow_serves_a_request_with_missing_values(finished_project):
-    rows = rows_with_blanks(finished_project)
+    rows, expected = rows_with_blanks(finished_project)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -111,5 +109,4 @@ def test_mlflow_serves_a_request_with_missing_values(finished_project):
         server.wait(30)
     assert answer is not None
     predictions = [row["prediction"] for row in answer["predictions"]]
-    assert len(predictions) == 3
-    assert all(value >= 0 for value in predictions)
+    assert predictions == pytest.approx(expected, abs=1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,7 @@ def decide(observations: pd.DataFrame, error: float, *moves: tuple[Any, ...]) ->
     return SequentialRunner().run(part, catalog)["challenger_decision"].load()
 
 
-FIT = {"retraining.search_parameters", "retraining.train_candidate"}
+FIT = {f"retraining.{name}" for name in ("search_parameters", "train_candidate", "attach_history")}
 
 
 def test_the_better_model_is_promoted_and_the_worse_one_refused(
@@ -207,7 +208,8 @@ def test_a_refused_challenger_or_one_without_a_refit_stays_as_it_is(
 
 
 def test_a_promoted_challenger_is_fitted_on_everything(observations: pd.DataFrame) -> None:
-    challenger = model("2", "2021-03-04 23:00", 3.0)
+    history = observations.tail(1)
+    challenger = replace(model("2", "2021-03-04 23:00", 3.0), history=history)
     _, _, everything = cut(observations, None)
     plan = nodes.plan_refit(challenger, decide(observations, 3.0), everything, {}, True)
     training = TrainingParameters.model_validate(
@@ -220,6 +222,7 @@ def test_a_promoted_challenger_is_fitted_on_everything(observations: pd.DataFram
     refitted = nodes.refit_challenger(plan, PROBLEM, PREPROCESSING, training)
 
     assert refitted.metadata.trained_until == pd.Timestamp("2021-03-06 23:00")
+    assert refitted.history is history
 
 
 def test_the_very_champion_is_neither_promoted_nor_refused(observations: pd.DataFrame) -> None:

@@ -9,7 +9,12 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.training import TrainingParameters
-from regression_lifecycle.pipelines.training.nodes import cross_validate, search_parameters, train
+from regression_lifecycle.pipelines.training.nodes import (
+    attach_history,
+    cross_validate,
+    search_parameters,
+    train,
+)
 
 PROBLEM = Problem.model_validate(
     {
@@ -134,3 +139,23 @@ def test_rows_of_weight_0_teach_nothing_and_others_count_by_weight(training_set)
 def test_a_training_set_in_which_no_row_counts_is_refused(training_set):
     with pytest.raises(DataContractError, match="every row of the training set has the weight 0"):
         train(training_set.assign(w=0.0), {}, weighted_problem(), PREPROCESSING, TRAINING)
+
+
+def test_the_candidate_carries_the_past_that_is_known_and_no_label_that_comes_later(training_set):
+    problem = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("3 hours")})
+    lag = {"kind": "lag", "name": "y_before", "column": "y", "ages": ["4 hours"]}
+    features = {"features": [*PREPROCESSING.model_dump()["features"], lag]}
+    preprocessing = PreprocessingParameters.model_validate(
+        {**features, "split": {"kind": "share", "holdout_share": 0.2}}
+    )
+    observations = training_set.assign(day=training_set["timestamp"])
+    table = training_set.assign(y_before=training_set["y"].shift(4)).iloc[4:50]
+    fitted = train(table, {}, problem, preprocessing, TRAINING)
+
+    history = attach_history(fitted, observations, "2021-03-03 12:00", problem).history
+
+    assert list(history) == ["timestamp", "day", "x", "y"]
+    hours = pd.date_range("2021-03-03 07:00", "2021-03-03 11:00", freq="h")
+    assert history["timestamp"].tolist() == hours.tolist()
+    assert history["y"].notna().tolist() == [True, True, False, False, False]
+    assert fitted.metadata.contract.columns.keys() == {"day", "x", "y"}

@@ -22,7 +22,6 @@ from regression_lifecycle.adapters.mlflow.model_files import (
     read_archive,
     read_metadata,
     read_model,
-    write_archive,
     write_model,
 )
 from regression_lifecycle.core.errors import ModelError
@@ -35,10 +34,15 @@ from tests.examples import (
     feature_rows,
     fitted_model,
     needs_boosting,
+    raw_rows,
     with_foreign_estimator,
+    write_archive,
 )
 
-MEMBERS = {"estimator.skops", "metadata.json", "example.json", "location.json"}
+MEMBERS = {
+    *("estimator.skops", "metadata.json", "example.json", "history.parquet"),
+    "location.json",
+}
 
 
 def rewrite(archive: Path, change: Callable[[dict[str, bytes]], None]) -> None:
@@ -143,6 +147,7 @@ def test_passport_example_and_location_come_back(archive: Path) -> None:
 
     assert read.metadata == saved.metadata
     pd.testing.assert_frame_equal(read.example, saved.example)
+    pd.testing.assert_frame_equal(read.history, saved.history)
     assert read.location == {"model_uri": "models:/m-1"}
     assert json.loads(read_metadata(archive))["fingerprint"] == saved.metadata.fingerprint
 
@@ -274,6 +279,35 @@ def test_a_folder_without_its_files_says_which_are_missing(tmp_path: Path) -> No
 
     with pytest.raises(ModelError, match=r"metadata\.json missing"):
         read_model(tmp_path, {})
+
+
+def test_a_model_of_an_older_release_has_no_history_and_is_read(archive: Path) -> None:
+    def make_older(members: dict[str, bytes]) -> None:
+        del members["history.parquet"]
+        metadata = json.loads(members["metadata.json"])
+        del metadata["contract"]
+        members["metadata.json"] = json.dumps(metadata).encode()
+
+    rewrite(archive, make_older)
+    model = read_archive(archive)
+
+    assert model.history.empty
+    np.testing.assert_array_equal(
+        model.predict(feature_rows()), fitted_model().predict(feature_rows())
+    )
+    with pytest.raises(ModelError, match="older release takes features and no raw rows; train"):
+        model.make_features(raw_rows())
+
+
+def test_the_digest_sees_a_history_that_is_taken_away_or_changed(tmp_path: Path) -> None:
+    write_model(fitted_model(), tmp_path)
+    before, history = model_digest(tmp_path), tmp_path / "history.parquet"
+
+    history.write_bytes(history.read_bytes() + b" ")
+    changed = model_digest(tmp_path)
+    history.unlink()
+
+    assert len({before, changed, model_digest(tmp_path)}) == 3
 
 
 @pytest.mark.parametrize("name", MODEL_FILES)

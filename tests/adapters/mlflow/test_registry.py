@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -21,8 +22,18 @@ import regression_lifecycle
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.adapters.mlflow.model_files import model_digest
 from regression_lifecycle.adapters.mlflow.registry import RegisteredVersion
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.errors import ModelError
+from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.models.training import TrainingParameters
+from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters, ScoringRows, score
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
+from regression_lifecycle.pipelines.training import nodes
+from tests.conftest import ROOT
 from tests.examples import (
     FOREIGN_NAME,
     MODELS,
@@ -30,9 +41,11 @@ from tests.examples import (
     feature_rows,
     fitted_model,
     needs_boosting,
+    raw_rows,
     with_foreign_estimator,
 )
-from tests.tracking import tracking_store
+from tests.shipped import parameters
+from tests.tracking import log_model, tracking_store
 
 SOURCE = Path(regression_lifecycle.__file__).parents[1]
 NAME = "bikes"
@@ -52,8 +65,7 @@ import pandas as pd
 model = mlflow.pyfunc.load_model(folder)
 shipped = Path(sys.modules["regression_lifecycle"].__file__).resolve()
 assert Path(source) not in shipped.parents, shipped
-frame = pd.DataFrame(json.loads(rows)).astype("float64")
-print(json.dumps(model.predict(frame)["prediction"].tolist()))
+print(json.dumps(model.predict(pd.DataFrame(json.loads(rows)))["prediction"].tolist()))
 """
 
 
@@ -65,10 +77,14 @@ class Logged(NamedTuple):
     folder: Path
 
 
+def as_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON holds them."""
+    values = rows.astype("object")
+    return values.where(values.notna(), None).to_dict("records")
+
+
 def predict_without_the_package(folder: Path, rows: pd.DataFrame, place: Path) -> list[float]:
-    sent = json.dumps(
-        {name: [None if pd.isna(v) else v for v in column] for name, column in rows.items()}
-    )
+    sent = json.dumps(as_records(rows))
     done = subprocess.run(
         [sys.executable, "-c", PREDICT_WITHOUT_THE_PACKAGE, str(SOURCE), str(folder), sent],
         capture_output=True,
@@ -90,8 +106,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def logged(experiment: str) -> Logged:
     """A model of our own estimator: all that has to travel."""
     model = fitted_model(**MODELS["ridge and then boosted trees"])
-    with mlflow.start_run(experiment_id=experiment):
-        location = mlflow_registry.log_model(model, NAME)
+    location = log_model(model, NAME, experiment)
     artifacts = mlflow.get_logged_model(location["model_id"]).artifact_location
     return Logged(model, location, Path(artifacts))
 
@@ -116,66 +131,117 @@ def test_logging_says_where_the_model_is(logged: Logged) -> None:
 def test_logging_leaves_the_import_path_alone(experiment: str) -> None:
     # MLflow puts the shipped part of the package in front of it; workers would import that.
     before = list(sys.path)
-    with mlflow.start_run(experiment_id=experiment):
-        mlflow_registry.log_model(fitted_model(), "path")
+    log_model(fitted_model(), "path", experiment)
 
     assert sys.path == before
 
 
-def test_every_column_of_the_signature_is_a_double_though_the_table_has_whole_numbers(
+def test_the_signature_lists_the_raw_columns_and_the_parameter_with_the_past(
     logged: Logged,
 ) -> None:
     signature = mlflow.models.get_model_info(logged.location["model_uri"]).signature
 
-    assert str(logged.model.example["hr"].dtype) == "int64"
-    assert signature.inputs.input_names() == ["hr", "temp"]
-    assert {str(kind) for kind in signature.inputs.input_types()} == {"DataType.double"}
+    assert signature.inputs.optional_input_names() == ["timestamp", "day"]
+    assert signature.inputs.required_input_names() == ["temp", "hr"]
+    assert [(each.name, each.default) for each in signature.params.params] == [("history", "")]
     assert signature.outputs.input_names() == ["prediction"]
     assert {str(kind) for kind in signature.outputs.input_types()} == {"DataType.double"}
 
 
 def test_requirements_are_the_installed_versions_and_nothing_else(logged: Logged) -> None:
-    names = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+    names = (
+        *("mlflow", "narwhals", "numpy", "pandas", "pyarrow", "pydantic"),
+        *("scikit-learn", "scipy", "skops"),
+    )
 
     lines = (logged.folder / "requirements.txt").read_text().split()
 
     assert lines == [f"{name}=={version(name)}" for name in names]
 
 
-def test_what_is_shipped_is_four_files_of_code_and_three_of_the_model(logged: Logged) -> None:
-    code = logged.folder / "code"
+def test_what_is_shipped_is_a_small_part_of_the_code_and_no_pickle(logged: Logged) -> None:
+    code = logged.folder / "code" / "regression_lifecycle"
     model = logged.folder / "artifacts" / "model"
+    files = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()}
 
-    assert {path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file()} == {
-        "regression_lifecycle/__init__.py",
-        "regression_lifecycle/core/__init__.py",
-        "regression_lifecycle/core/estimators.py",
-        "regression_lifecycle/core/trusted_types.py",
+    assert {"core/estimators.py", "core/trusted_types.py", "core/features/raw_rows.py"} <= files
+    assert len(files) < 35
+    assert {path.name for path in (code / "adapters").rglob("*.py")} == {
+        "__init__.py",
+        "model_files.py",
     }
     assert {path.name for path in model.iterdir()} == {
-        "estimator.skops",
-        "metadata.json",
-        "example.json",
+        *("estimator.skops", "metadata.json", "example.json", "history.parquet")
     }
     assert not [path for path in logged.folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
-def test_the_example_is_small_and_as_it_would_be_sent(logged: Logged) -> None:
-    example = json.loads((logged.folder / "serving_input_example.json").read_text())
+def test_the_example_is_a_row_with_its_time_that_may_be_sent(logged: Logged, copied: Path) -> None:
+    sent = json.loads((logged.folder / "serving_input_example.json").read_text())
 
-    assert example["dataframe_split"]["columns"] == ["hr", "temp"]
-    assert len(example["dataframe_split"]["data"]) == 2
+    assert sent["dataframe_split"]["columns"] == ["timestamp", "temp", "hr"]
+    assert len(sent["dataframe_split"]["data"]) == 1
+    model = mlflow.pyfunc.load_model(copied.as_posix())
+    expected = logged.model.predict(feature_rows().tail(1)).tolist()
+    assert model.predict(model.input_example)["prediction"].tolist() == expected
 
 
-def test_it_predicts_in_a_process_that_does_not_have_this_package(
-    logged: Logged, tmp_path: Path
+BIKE_FEATURES = (
+    {"kind": "columns", "names": ["hr", "workingday", "weathersit", "temp", "hum"]},
+    {"kind": "day", "name": "temp_day", "column": "temp"},
+    {"kind": "lag", "name": "hum_before", "column": "hum", "ages": ["1 hour"]},
+    {"kind": "lag", "name": "cnt_before", "column": "cnt", "ages": ["7 days"]},
+    {"kind": "calendar", "parts": ["weekday"]},
+)
+
+
+def fit_bikes(problem: Problem, known: pd.DataFrame) -> TrainedModel:
+    """A model of our own estimator as the training pipeline makes it: all that has to travel."""
+    estimator = MODELS["ridge and then boosted trees"]["estimator"]
+    preprocessing = PreprocessingParameters.model_validate(
+        {"features": BIKE_FEATURES, "split": {"kind": "share", "holdout_share": 0.2}}
+    )
+    training = TrainingParameters.model_validate({"model": {"estimator": estimator}})
+    table = build_features(known, problem, preprocessing.recipe)
+    model = nodes.train(table, {}, problem, preprocessing, training)
+    return nodes.attach_history(model, known, None, problem)
+
+
+def test_raw_rows_of_bikes_are_predicted_without_this_package_as_scoring_predicts_them(
+    experiment: str, tmp_path: Path
 ) -> None:
-    rows = feature_rows(20)
-    assert rows["temp"].isna().sum() >= 2
+    content = parameters()["problem"]
+    content["columns"]["weathersit"]["missing"] = True
+    problem = Problem.model_validate(content)
+    raw = pd.read_csv(ROOT / "data/01_raw/hour.csv", nrows=1040)
+    past, coming = raw.iloc[:1000], raw.iloc[1000:]
+    known = enforce_contract(past, problem, IngestionParameters()).observations
+    model = fit_bikes(problem, known)
+    coming = coming.drop(columns=["cnt", "casual", "registered", "instant"]).astype("object")
+    coming.loc[1003, "weathersit"] = None
+    location = log_model(model, "bikes with lags", experiment)
+    folder = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
 
-    predicted = predict_without_the_package(logged.folder, rows, tmp_path)
+    mixed = coming.sample(frac=1, random_state=0)
+    predicted = predict_without_the_package(folder, mixed, tmp_path)
 
-    np.testing.assert_array_equal(predicted, logged.model.predict(rows))
+    rows = ScoringRows(coming, known, model, problem, ScoringParameters())
+    pieces = score(rows, ADJUSTMENTS.frame(), AdjustmentParameters())
+    expected = pd.concat([piece.rows["raw_prediction"] for piece in pieces])
+    # By time, as scoring sorts them.
+    found = pd.Series(predicted, index=mixed.index).sort_index()
+    assert len(expected) == 40
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    # The lags and the day of the first rows reach back before them.
+    later = json.dumps(as_records(past.tail(200).assign(cnt=0)))
+    loaded = mlflow.pyfunc.load_model(folder.as_posix())
+    other = loaded.predict(coming, params={"history": later})["prediction"]
+    assert (other - found).abs().max() > 1
+    with pytest.raises(ValueError, match=r"recent observations: .*no time: give 'timestamp', or"):
+        loaded.predict(coming, params={"history": '[{"cnt": 1}]'})
+    for text, message in (("[", "not JSON"), ("{}", "no list of records")):
+        with pytest.raises(ValueError, match=f"'history' is {message}"):
+            loaded.predict(coming, params={"history": text})
 
 
 @needs_boosting
@@ -183,10 +249,9 @@ def test_models_of_the_boosting_libraries_predict_without_this_package_and_say_w
     experiment: str, tmp_path: Path
 ) -> None:
     model = fitted_model("of libraries", estimator=blend_of_every_library())
-    with mlflow.start_run(experiment_id=experiment):
-        location = mlflow_registry.log_model(model, "libraries")
+    location = log_model(model, "libraries", experiment)
     folder = Path(mlflow.get_logged_model(location["model_id"]).artifact_location)
-    rows = feature_rows(20)
+    rows = raw_rows(20)
 
     predicted = predict_without_the_package(folder, rows, tmp_path)
 
@@ -202,22 +267,67 @@ def test_an_artifact_that_holds_a_foreign_type_is_not_loaded(copied: Path) -> No
         with_foreign_estimator().estimator, copied / "artifacts" / "model" / "estimator.skops"
     )
 
-    with pytest.raises(Exception, match=f"refusing to load untrusted types: .*{FOREIGN_NAME}"):
+    with pytest.raises(Exception, match=f"types that are not trusted: .*{FOREIGN_NAME}"):
         mlflow.pyfunc.load_model(copied.as_posix())
 
 
-def test_an_artifact_that_was_left_alone_is_loaded(copied: Path, logged: Logged) -> None:
-    rows = feature_rows(12).astype("float64")
+def test_rows_keep_their_index_and_whatever_dtype_a_reader_gave_them(
+    copied: Path, logged: Logged
+) -> None:
+    model, rows = mlflow.pyfunc.load_model(copied.as_posix()), raw_rows(12).iloc[::-1]
+    expected = logged.model.predict(rows)
 
-    predicted = mlflow.pyfunc.load_model(copied.as_posix()).predict(rows)
+    for sent in (rows, rows.astype("object"), rows.astype("str"), rows.assign(note="x")):
+        predicted = model.predict(sent)
+        assert list(predicted.columns) == ["prediction"]
+        pd.testing.assert_series_equal(predicted["prediction"], expected, check_names=False)
 
-    np.testing.assert_array_equal(predicted["prediction"], logged.model.predict(rows))
-    assert list(predicted.columns) == ["prediction"]
+
+def test_no_rows_have_no_predictions(copied: Path) -> None:
+    predicted = mlflow.pyfunc.load_model(copied.as_posix()).predict(raw_rows(3).head(0))
+
+    assert predicted.dtypes.to_dict() == {"prediction": "float64"}
+    assert predicted.empty
 
 
-def test_a_row_without_one_of_its_features_is_refused(copied: Path) -> None:
+def test_rows_that_cannot_be_predicted_are_named(copied: Path) -> None:
+    model, rows = mlflow.pyfunc.load_model(copied.as_posix()), raw_rows(3)
+
     with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs.*temp"):
-        mlflow.pyfunc.load_model(copied.as_posix()).predict(pd.DataFrame({"hr": [1.0]}))
+        model.predict(rows.drop(columns="temp"))
+    with pytest.raises(ValueError, match=r"temp is not a number .*first in row 1: 'warm'"):
+        model.predict(rows.assign(temp="warm"))
+    with pytest.raises(ValueError, match="rows say no time: give 'timestamp', or day"):
+        model.predict(rows.drop(columns="day"))
+
+
+def test_the_server_of_mlflow_takes_a_missing_value_and_says_what_it_cannot_read(
+    copied: Path, logged: Logged
+) -> None:
+    from fastapi.testclient import TestClient
+    from mlflow.pyfunc.scoring_server import init
+
+    client = TestClient(init(mlflow.pyfunc.load_model(copied.as_posix())))
+    rows = as_records(raw_rows(10))
+    assert rows[0]["temp"] is None
+
+    answer = client.post("/invocations", json={"dataframe_records": rows})
+    refused = client.post("/invocations", json={"dataframe_records": [{**rows[0], "hr": "x"}]})
+
+    predicted = [row["prediction"] for row in answer.json()["predictions"]]
+    np.testing.assert_array_equal(predicted, logged.model.predict(raw_rows(10)))
+    assert refused.status_code == 400
+    assert "hr is not a number (1 row(s), first in row 1: 'x')" in refused.json()["message"]
+
+
+def test_a_model_of_an_older_release_is_not_logged_anew(experiment: str) -> None:
+    model = fitted_model()
+    older = dataclasses.replace(
+        model, metadata=model.metadata.model_copy(update={"contract": None})
+    )
+
+    with pytest.raises(ModelError, match="an older release trained the model; train it again"):
+        log_model(older, "older", experiment)
 
 
 def load_champion(name: str) -> TrainedModel | None:
@@ -272,8 +382,7 @@ def test_long_reasons_are_cut_and_not_refused(logged: Logged) -> None:
 def test_a_champion_that_cannot_be_read_is_named_with_the_mend(
     experiment: str, damage: Any, message: str
 ) -> None:
-    with mlflow.start_run(experiment_id=experiment):
-        location = mlflow_registry.log_model(fitted_model(), "damaged")
+    location = log_model(fitted_model(), "damaged", experiment)
     number = mlflow_registry.register_version(
         "damaged", location["model_uri"], "", {"fingerprint": location["model_id"]}
     )
@@ -289,8 +398,7 @@ def test_a_champion_that_cannot_be_read_is_named_with_the_mend(
 
 
 def test_files_that_were_changed_are_not_loaded(experiment: str) -> None:
-    with mlflow.start_run(experiment_id=experiment):
-        location = mlflow_registry.log_model(fitted_model(), "changed")
+    location = log_model(fitted_model(), "changed", experiment)
     tags = {"fingerprint": "changed", "digest": location["digest"]}
     number = mlflow_registry.register_version("changed", location["model_uri"], "", tags)
     mlflow_registry.set_alias("changed", "champion", number)

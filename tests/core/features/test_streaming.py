@@ -11,8 +11,9 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.feature import Reach
+from regression_lifecycle.core.features.raw_rows import columns_read
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.features.streaming import BatchReader, columns_read
+from regression_lifecycle.core.features.streaming import BatchReader
 from tests.core.conftest import _tiny_problem, _tiny_raw
 from tests.examples import with_missing_values
 
@@ -209,7 +210,7 @@ def test_the_reach_is_that_of_the_features() -> None:
 
 
 def test_only_what_the_model_reads_is_looked_at() -> None:
-    read_columns = set(columns_read(recipe_of(LOAD), PROBLEM).columns) - {"__position"}
+    read_columns = set(columns_read(recipe_of(LOAD), PROBLEM))
 
     assert read_columns == {"day", "hour", "load"}
 
@@ -259,4 +260,4 @@ def test_rows_to_be_predicted_need_no_weight(make_problem, recipe):
     wanted = recipe({"kind": "columns", "names": ["temp"]})
 
     assert "load" in weighted.columns
-    assert "load" not in columns_read(wanted, weighted).columns
+    assert "load" not in columns_read(wanted, weighted)

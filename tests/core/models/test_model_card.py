@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
+from regression_lifecycle.core.features.raw_rows import make_contract
 from regression_lifecycle.core.models.model_card import write_model_card
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
@@ -39,15 +40,18 @@ DECISION = GateDecision(
 
 @pytest.fixture
 def card(make_problem, recipe):
+    problem = make_problem(horizon="36 hours", caveats=["The weather counts as known."])
+    features = recipe(
+        {"kind": "columns", "names": ["temp"]},
+        {"kind": "lag", "name": "day_ago", "column": "cnt", "ages": ["2 days"]},
+    )
     metadata = ModelMetadata(
         problem="tiny",
+        contract=make_contract(features, problem),
         fingerprint="fingerprint-f",
         data_fingerprint="fingerprint-d",
         target="cnt",
-        recipe=recipe(
-            {"kind": "columns", "names": ["temp"]},
-            {"kind": "lag", "name": "day_ago", "column": "cnt", "ages": ["1 day"]},
-        ),
+        recipe=features,
         trained_from="2021-01-01 05:00",
         trained_until="2021-03-01 11:00",
         n_rows=12345,
@@ -55,7 +59,7 @@ def card(make_problem, recipe):
         target_median=1.0,
     )
     return write_model_card(
-        make_problem(horizon="36 hours", caveats=["The weather counts as known."]),
+        problem,
         metadata,
         "sklearn.linear_model.Ridge",
         DECISION,
@@ -76,6 +80,9 @@ def card(make_problem, recipe):
         "## Features\n\n`temp`, `day_ago`.",
         "Never features: `part_a` (a part of the target), `part_b` (the other part).",
         "- The weather counts as known.",
+        "The model takes raw rows: `timestamp`, or `day` and `hour`; `temp`.",
+        "Lags of `cnt` are looked up in the rows themselves, in the parameter `history`",
+        'mlflow.pyfunc.load_model("models:/tiny@champion")',
     ],
 )
 def test_the_card_says_what_the_model_is_and_where_it_comes_from(card, expected):

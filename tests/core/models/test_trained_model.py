@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from regression_lifecycle.core.errors import ConfigurationError, ModelError
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError, ModelError
 from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.raw_rows import make_contract
 from regression_lifecycle.core.models.trained_model import (
     ModelMetadata,
     TrainedModel,
@@ -71,6 +72,36 @@ def test_the_model_has_seen_its_features_alone(model):
 def test_a_missing_feature_is_named(model, table):
     with pytest.raises(ModelError, match="the feature table lacks hour, day_ago"):
         model.predict(table.drop(columns=["day_ago", "hour"]))
+
+
+def test_lags_come_from_the_rows_then_from_what_is_told_then_from_the_history(
+    model, observations, problem, recipe
+):
+    temp = {"kind": "lag", "name": "temp_before", "column": "temp", "ages": ["1 day"]}
+    made = recipe(*FEATURES, temp)
+    changes = {"recipe": made, "contract": make_contract(made, problem)}
+    metadata = model.metadata.model_copy(update=changes)
+    model = replace(model, metadata=metadata, history=observations.iloc[:48])
+    raw = pd.DataFrame(
+        {"timestamp": ["2021-03-03 00:00", "2021-03-03 01:00", "2021-03-03 02:00"], "temp": 1.0}
+    )
+    past = pd.DataFrame({"timestamp": ["2021-03-02 01:00", "2021-03-02 02:00"], "cnt": [-1, -2]})
+    also = pd.DataFrame({"timestamp": ["2021-03-02 02:00"], "temp": [0.0], "cnt": ["-3"]})
+
+    alone = model.make_features(raw)
+    told = model.make_features(raw, past)
+    given = model.make_features(pd.concat([raw, also], ignore_index=True), past)
+
+    known = observations["cnt"].iloc[24:27].tolist()
+    assert alone["day_ago"].tolist() == known
+    assert told["day_ago"].tolist() == [known[0], -1, -2]
+    assert given["day_ago"].tolist()[:3] == [known[0], -1, -3]
+    # What is told of a row says nothing of its other columns.
+    before = observations["temp"].iloc[24:27].tolist()
+    assert alone["temp_before"].tolist() == told["temp_before"].tolist() == before
+    assert given["hour"].tolist() == [0, 1, 2, 2]
+    with pytest.raises(DataContractError, match=r"recent observations: cnt is not a number"):
+        model.make_features(raw, past.assign(cnt="many"))
 
 
 def test_a_passport_comes_back_from_json_as_it_was(model):

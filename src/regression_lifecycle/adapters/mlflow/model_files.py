@@ -1,7 +1,10 @@
-"""A trained model as a folder of three files, or the same in one archive; none is a pickle.
+"""A trained model as a folder of files, or the same in one archive; none is a pickle.
 
-``estimator.skops`` holds the fitted Pipeline, ``metadata.json`` where it comes from, and
-``example.json`` a few rows of features.
+``estimator.skops`` holds the fitted Pipeline, ``metadata.json`` where it comes from,
+``example.json`` a few rows of features, and ``history.parquet`` the newest observations. Models of
+older releases lack the last one.
+
+The file is shipped beside every registered model, with all that it imports.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 
 ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE = "estimator.skops", "metadata.json", "example.json"
 MODEL_FILES = (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
-LOCATION_FILE = "location.json"
+HISTORY_FILE, LOCATION_FILE = "history.parquet", "location.json"
 
 
 def write_model(model: TrainedModel, folder: Path) -> None:
@@ -47,10 +50,12 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     (folder / PASSPORT_FILE).write_text(model.metadata.model_dump_json(indent=2) + "\n")
     example = model.example.to_json(orient="split", date_format="iso", date_unit="s")
     (folder / EXAMPLE_FILE).write_text(example + "\n")
+    if len(model.history):
+        model.history.to_parquet(folder / HISTORY_FILE, index=False)
 
 
 def model_digest(folder: Path) -> str:
-    """Hash the three files of a model, so that a change of any of them is seen.
+    """Hash the files of a model, so that a change of any of them is seen.
 
     Args:
         folder: The model's folder.
@@ -63,7 +68,7 @@ def model_digest(folder: Path) -> str:
     """
     _refuse_incomplete(folder)
     whole = hashlib.sha256()
-    for name in MODEL_FILES:
+    for name in _present(folder):
         # Hashes of one length each: nothing can move from the end of one file into the next.
         whole.update(hashlib.sha256(name.encode()).digest())
         with (folder / name).open("rb") as file:
@@ -98,6 +103,7 @@ def read_model(folder: Path, location: dict[str, str]) -> TrainedModel:
 
 def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
     example = json.loads((folder / EXAMPLE_FILE).read_text())
+    history = folder / HISTORY_FILE
     return TrainedModel(
         estimator=_load_estimator(folder / ESTIMATOR_FILE),
         metadata=ModelMetadata.model_validate_json((folder / PASSPORT_FILE).read_text()),
@@ -105,28 +111,12 @@ def _read_files(folder: Path, location: dict[str, str]) -> TrainedModel:
             io.StringIO(json.dumps(example)), orient="split", dtype=False, precise_float=True
         ),
         location=dict(location),
+        history=pd.read_parquet(history) if history.is_file() else pd.DataFrame(),
     )
 
 
-def write_archive(model: TrainedModel, path: Path, location: dict[str, str]) -> None:
-    """Write a model and its location into one file, which replaces the old one in one step.
-
-    Args:
-        model: The model.
-        path: The file, ending in ``.zip``.
-        location: Where else the model is, for instance in MLflow.
-
-    Raises:
-        ModelError: If the model holds a type that loading would refuse.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        write_model(model, folder)
-        pack_archive(folder, path, location)
-
-
 def pack_archive(folder: Path, path: Path, location: dict[str, str]) -> None:
-    """Put the files of a model and its location into one file, as :func:`write_archive` does.
+    """Put the files of a model and its location into one file, which replaces the old one at once.
 
     Args:
         folder: What :func:`write_model` wrote.
@@ -138,7 +128,7 @@ def pack_archive(folder: Path, path: Path, location: dict[str, str]) -> None:
     try:
         # The estimator is compressed already; the archive only holds the files together.
         with zipfile.ZipFile(staged, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(MODEL_FILES):
+            for name in sorted(_present(folder)):
                 archive.write(folder / name, name)
             archive.writestr(LOCATION_FILE, json.dumps(location, indent=2) + "\n")
         staged.replace(path)
@@ -147,7 +137,7 @@ def pack_archive(folder: Path, path: Path, location: dict[str, str]) -> None:
 
 
 def read_archive(path: Path) -> TrainedModel:
-    """Read what :func:`write_archive` wrote.
+    """Read what :func:`pack_archive` wrote.
 
     Args:
         path: The file.
@@ -158,12 +148,12 @@ def read_archive(path: Path) -> TrainedModel:
     Raises:
         ModelError: If the file is no model archive or holds a type that is not trusted.
     """
-    names = (*MODEL_FILES, LOCATION_FILE)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         try:
             with zipfile.ZipFile(path) as archive:
-                for name in names:
+                names = [HISTORY_FILE] if HISTORY_FILE in archive.namelist() else []
+                for name in (*MODEL_FILES, LOCATION_FILE, *names):
                     (folder / name).write_bytes(archive.read(name))
             location = json.loads((folder / LOCATION_FILE).read_text())
         except (zipfile.BadZipFile, KeyError, ValueError) as error:
@@ -186,6 +176,11 @@ def read_metadata(path: Path) -> str:
     """
     with zipfile.ZipFile(path) as archive:
         return archive.read(PASSPORT_FILE).decode()
+
+
+def _present(folder: Path) -> list[str]:
+    """Return the names of a model's files, in the order in which they are hashed."""
+    return [*MODEL_FILES, *(name for name in (HISTORY_FILE,) if (folder / name).is_file())]
 
 
 def _refuse_incomplete(folder: Path) -> None:

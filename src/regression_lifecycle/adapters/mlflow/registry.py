@@ -6,7 +6,6 @@ registration, aliases, model cards) is here and nowhere else.
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,16 +13,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model, write_model
+from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model
+from regression_lifecycle.adapters.mlflow.raw_signature import example_row, make_signature
+from regression_lifecycle.adapters.mlflow.shipped_code import copy_shipped_code
 from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import TrainedModel
 
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-_SHIPPED = ("__init__.py", "core/__init__.py", "core/estimators.py", "core/trusted_types.py")
-_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+_REQUIREMENTS = (
+    *("mlflow", "narwhals", "numpy", "pandas", "pyarrow", "pydantic"),
+    *("scikit-learn", "scipy", "skops"),
+)
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 FINGERPRINT_TAG = "fingerprint"
 DIGEST_TAG = "digest"
@@ -48,35 +49,31 @@ class RegisteredVersion:
         return self.tags.get(DIGEST_TAG, "")
 
 
-def log_model(model: TrainedModel, name: str, written: Path | None = None) -> dict[str, str]:
+def log_model(model: TrainedModel, name: str, folder: Path) -> dict[str, str]:
     """Log a model to the active run, ready to be loaded and served anywhere.
 
     Args:
         model: The model.
         name: Name of the logged model.
-        written: The folder in which :func:`write_model` has written it; None to write it.
+        folder: A folder called ``model``, in which
+            :func:`~regression_lifecycle.adapters.mlflow.model_files.write_model` has written it.
 
     Returns:
         ``model_uri``, ``model_id``, ``run_id`` and ``digest``, the hash of the model's files.
+
+    Raises:
+        ModelError: If an older release trained the model.
     """
     import mlflow
-    from mlflow.models import infer_signature
 
-    example = _as_floats(model.example[list(model.metadata.recipe.feature_names)])
-    prediction = model.predict(example).to_frame("prediction")
     with tempfile.TemporaryDirectory() as scratch, _unchanged_path():
-        folder = Path(scratch, "model") if written is None else written
-        if written is None:
-            folder.mkdir()
-            write_model(model, folder)
-        digest = model_digest(folder)
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={"model": str(folder)},
-            code_paths=[str(_shipped_code(Path(scratch)))],
-            signature=infer_signature(example, prediction),
-            input_example=example.head(2),
+            code_paths=[str(copy_shipped_code(Path(scratch)))],
+            signature=make_signature(model.metadata),
+            input_example=example_row(model),
             # Left out, MLflow infers them in a second process, which takes half a minute.
             pip_requirements=_requirements(model),
             tags={FINGERPRINT_TAG: model.metadata.fingerprint},
@@ -85,7 +82,7 @@ def log_model(model: TrainedModel, name: str, written: Path | None = None) -> di
         "model_uri": info.model_uri,
         "model_id": str(info.model_id),
         "run_id": str(info.run_id),
-        DIGEST_TAG: digest,
+        DIGEST_TAG: model_digest(folder),
     }
 
 
@@ -285,18 +282,3 @@ def _requirements(model: TrainedModel) -> list[str]:
     versions = {name: metadata.version(name) for name in _REQUIREMENTS}
     versions |= distribution_versions(used_libraries(model.estimator))
     return [f"{name}=={found}" for name, found in versions.items()]
-
-
-def _as_floats(example: Any) -> Any:
-    # An integer column in a signature refuses NaN and decimals when it is served.
-    numeric = list(example.select_dtypes("number").columns)
-    return example.astype(dict.fromkeys(numeric, "float64"))
-
-
-def _shipped_code(scratch: Path) -> Path:
-    package = scratch / "code" / _PACKAGE_ROOT.name
-    for name in _SHIPPED:
-        target = package / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_PACKAGE_ROOT / name, target)
-    return package

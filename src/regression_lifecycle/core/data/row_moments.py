@@ -10,8 +10,8 @@ from regression_lifecycle.core.data.moments import PART_BOUNDS
 from regression_lifecycle.core.data.problem import MOMENT_PARTS, Problem
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
-# The day on which a time of day stands that is read by a format such as %H:%M.
-_NO_DAY = datetime(1900, 1, 1)
+NO_DAY = datetime(1900, 1, 1)
+"""The day on which a time of day stands that is read by a format such as ``%H:%M``."""
 
 
 class RowMoments:
@@ -27,8 +27,7 @@ class RowMoments:
         self._stamp = problem.timestamp.name
         self._parts = problem.timestamp.parts
         self._needed = needed
-        hours = problem.columns.get(problem.timestamp.hour or "")
-        self._hours_from_one = hours is not None and (hours.minimum or 0) >= 1
+        self._hours_from_one = counts_hours_from_one(problem)
 
     def complete(self, row: MutableMapping[str, Any]) -> None:
         """Add the timestamp to a row that has its parts, and the parts to one that has it.
@@ -83,6 +82,12 @@ class RowMoments:
             f"{self._parts[part]} {value if isinstance(value, datetime) else f'{value:g}'}"
             for part, value in parts.items()
         )
+
+
+def counts_hours_from_one(problem: Problem) -> bool:
+    """Return whether midnight is 24 o'clock of the day before, as the contract bounds the hour."""
+    hours = problem.columns.get(problem.timestamp.hour or "")
+    return hours is not None and (hours.minimum or 0) >= 1
 
 
 def moment_of(parts: Mapping[str, Any]) -> datetime:
@@ -140,7 +145,7 @@ def parts_of(
         "week": float(week.week),
         "day": float(day.day),
         "hour": float(hour),
-        "time": _NO_DAY + (moment - _midnight(moment)),
+        "time": NO_DAY + (moment - _midnight(moment)),
     }
     return {part: values[part] for part in parts}
 

@@ -40,6 +40,7 @@ def build_features(
     problem: Problem,
     recipe: FeatureRecipe,
     keep: Iterable[str] = (),
+    rows: IntoFrameT | None = None,
 ) -> IntoFrameT:
     """Make the feature table of a recipe.
 
@@ -47,6 +48,8 @@ def build_features(
         observations: Observations with the timestamp and every column the recipe reads.
         recipe: The features and their order.
         keep: Further columns to carry along for reports; features win on equal names.
+        rows: The rows that get features, which look at the observations; these themselves if left
+            out.
 
     Returns:
         Key columns, features (numbers as 64-bit floats), kept columns, the weight where rows have
@@ -64,7 +67,8 @@ def build_features(
     # Rows to be predicted have none.
     if weight is not None and weight in base.collect_schema().names():
         carried.append(weight)
-    frame = base
+    own: Any = rows
+    frame = base if own is None else nw.from_native(drop_forbidden(own, problem))
     for feature in recipe.features:
         frame = feature.add_to(frame, base, problem)
     labels = recipe.category_names(problem)

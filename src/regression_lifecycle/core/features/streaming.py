@@ -17,7 +17,7 @@ from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN, ROW_COLUMN
 from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.raw_rows import columns_read, features_of, late_columns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 _DAY = pd.Timedelta(days=1)
@@ -38,28 +38,6 @@ class BatchPiece(NamedTuple):
     rows: pd.DataFrame
     rejected: pd.DataFrame
     rejected_at: pd.Series
-
-
-def columns_read(recipe: FeatureRecipe, problem: Problem) -> Problem:
-    """Cut a contract down to what a model has to know of a row.
-
-    Returns:
-        The columns that make time, key and features. Those that are known after the fact may be
-        missing, as they are in rows that are still to come.
-    """
-    stamp = problem.timestamp
-    named = {*stamp.raw_columns, *problem.key_columns}
-    read = recipe.columns_read
-    columns = {_POSITION: ColumnSpec(type="integer")}
-    for name, column in problem.columns.items():
-        if name in named or (name in read and problem.is_known_in_advance(name)):
-            columns[name] = column
-        elif name in read:
-            # What is wrong with it speaks against the rows that come after it, not against its own.
-            unbounded = {"minimum": None, "maximum": None, "allowed": None, "missing": True}
-            columns[name] = column.model_copy(update=unbounded)
-    # Not validated anew: a row to be predicted needs no target.
-    return problem.model_copy(update={"columns": columns})
 
 
 class BatchReader:
@@ -87,16 +65,13 @@ class BatchReader:
         """
         recipe.check(problem)
         self._recipe = recipe
-        self._problem = columns_read(recipe, problem)
+        columns = {_POSITION: ColumnSpec(type="integer"), **columns_read(recipe, problem)}
+        # Not validated anew: a row to be predicted needs no target.
+        self._problem = problem.model_copy(update={"columns": columns})
         self._reach = recipe.reach
         self._start, self._end, self._maximum_gap = start, end, maximum_gap
         self._stamp = problem.timestamp.name
-        of_the_row = {*problem.timestamp.raw_columns, *problem.key_columns}
-        self._late = [
-            name
-            for name in self._problem.columns
-            if not problem.is_known_in_advance(name) and name not in {_POSITION, *of_the_row}
-        ]
+        self._late = late_columns(recipe, problem)
         known = [name for name in self._problem.columns if name in observations]
         wanted = list(dict.fromkeys([*problem.row_order, *known]))
         self._observations = observations[wanted]
@@ -215,38 +190,5 @@ class BatchReader:
         if self._end is not None:
             until = min(until, self._end)
         asked = held[self._stamp].between(first, until, inclusive="left")
-        names = dict.fromkeys([*self._problem.row_order, *self._recipe.feature_names])
-        if not asked.any():
-            return pd.DataFrame(columns=list(names))
-        table = self._with_observations(held, first, until)
-        target = self._problem.target
-        if target not in table:
-            table = table.assign(**{target: np.nan})
-        made = build_features(table, self._problem, self._recipe, keep=[_POSITION])
-        own = made[_POSITION].notna()
-        in_time = made[self._stamp].between(first, until, inclusive="left")
-        return made.loc[own & in_time, list(names)].reset_index(drop=True)
-
-    def _with_observations(
-        self, held: pd.DataFrame, first: pd.Timestamp, until: pd.Timestamp
-    ) -> pd.DataFrame:
-        """Add what the features read and the batch does not hold."""
-        stamps = self._observations[self._stamp]
-        low = stamps.searchsorted(first - self._reach.back)
-        high = stamps.searchsorted(until + self._reach.days_ahead * _DAY)
-        past = self._observations.iloc[low:high]
-        if past.empty:
-            return held
-        key = list(self._problem.key_columns)
-        late = [name for name in self._late if name in past]
-        if late:
-            seen = held[key].merge(past[[*key, *late]], on=key, how="left")
-            held = held.assign(
-                **{
-                    name: held[name].where(held[name].notna(), seen[name].to_numpy())
-                    for name in late
-                }
-            )
-        index = pd.MultiIndex.from_frame(past[key])
-        others = past[~index.isin(pd.MultiIndex.from_frame(held[key]))]
-        return pd.concat([others, held], ignore_index=True)
+        made = features_of(held, self._observations, self._recipe, self._problem, asked)
+        return made.reset_index(drop=True)

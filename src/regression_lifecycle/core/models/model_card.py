@@ -6,6 +6,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.decisions.wording import check_name, line
 from regression_lifecycle.core.durations import duration_text
+from regression_lifecycle.core.features.raw_rows import asked_columns, late_columns
 from regression_lifecycle.core.metrics import headline_metrics
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
@@ -62,6 +63,7 @@ def write_model_card(
             for check in decision.checks
         ),
         "",
+        *_use(metadata),
         "## Features",
         "",
         ", ".join(f"`{name}`" for name in metadata.recipe.feature_names) + ".",
@@ -72,6 +74,35 @@ def write_model_card(
     if problem.caveats:
         lines += ["", *(f"- {caveat}" for caveat in problem.caveats)]
     return "\n".join(lines) + "\n"
+
+
+def _use(metadata: ModelMetadata) -> list[str]:
+    """Say how the model is called."""
+    contract, recipe = metadata.contract, metadata.recipe
+    if contract is None:
+        return []
+    stamp, late = contract.timestamp, late_columns(recipe, contract)
+    parts = " and ".join(f"`{name}`" for name in stamp.raw_columns)
+    ways = [f"`{stamp.name}`" + (f", or {parts}" if parts else "")] if not stamp.rows else []
+    asked = [f"`{name}`" for name in asked_columns(recipe, contract) if name != stamp.name]
+    inputs = "; ".join([*ways, ", ".join(asked)] if asked else ways)
+    told = [
+        f"Lags of {', '.join(f'`{name}`' for name in late)} are looked up in the rows themselves, "
+        "in the parameter `history` and in the observations that the model carries.",
+        "",
+    ]
+    return [
+        "## Use",
+        "",
+        f"The model takes raw rows: {inputs}.",
+        "",
+        *(told if late else []),
+        "```python",
+        f'model = mlflow.pyfunc.load_model("models:/{metadata.problem}@champion")',
+        'model.predict(model.input_example)  # a table with the column "prediction"',
+        "```",
+        "",
+    ]
 
 
 def _judged(decision: GateDecision, problem: Problem) -> str:

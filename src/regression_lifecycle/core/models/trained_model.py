@@ -10,7 +10,13 @@ import pandas as pd
 
 from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError, ModelError, bounded_list
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    DataContractError,
+    ModelError,
+    bounded_list,
+)
+from regression_lifecycle.core.features.raw_rows import features_of, lay_over, read_rows
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
 
@@ -32,6 +38,8 @@ class ModelMetadata(StrictModel):
         target_median: Median of the training target.
         target_quantile: Its quantile, where a quantile is predicted.
         parameters: Best parameters of a search, as text.
+        contract: What it has to know of the problem to take raw rows; None for a model of an older
+            release, which takes features alone.
     """
 
     problem: str
@@ -47,6 +55,7 @@ class ModelMetadata(StrictModel):
     target_median: float
     target_quantile: float | None = None
     parameters: dict[str, str] = {}
+    contract: Problem | None = None
 
     @property
     def constants(self) -> dict[str, float]:
@@ -65,10 +74,10 @@ class TrainedModel:
         metadata: Where it comes from.
         example: Rows of features with key and raw columns, spread over the training set: what
             documentation shows, and what explanations compare with.
-        history: Recent observations, that features of later rows look back at; without a row
-            where none does, or an older release made the model.
         location: Where a dataset found or put it (``model_uri``, ``version`` and the like), and
             the ``baseline`` that it was promoted against; empty for a model that was never stored.
+        history: The newest observations that were known when it was trained, as far back as
+            features of coming rows look; empty for a model of an older release.
     """
 
     estimator: Any
@@ -100,6 +109,47 @@ class TrainedModel:
             raise ModelError(f"the feature table lacks {bounded_list(missing)}")
         values = self.estimator.predict(features[names])
         return pd.Series(np.asarray(values, dtype="float64"), index=features.index)
+
+    def make_features(self, raw: pd.DataFrame, recent: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Make the features of raw rows, as the pipelines do.
+
+        Lags and statistics of days are read from the rows, from ``recent`` and from the model's
+        history; of one key the first of these counts.
+
+        Args:
+            raw: Rows as :func:`~regression_lifecycle.core.features.raw_rows.read_rows` takes them.
+            recent: Raw rows of the past, with what was observed; any column but time and key may
+                be left out.
+
+        Returns:
+            Timestamp, rest of the key and features, in the same order on the same index.
+
+        Raises:
+            DataContractError: If a column is missing or a value cannot be read.
+            ModelError: If an older release trained the model.
+        """
+        contract, recipe = self.metadata.contract, self.metadata.recipe
+        if contract is None:
+            raise ModelError(
+                "a model of an older release takes features and no raw rows; train and promote one "
+                "with this release: kedro run"
+            )
+        past = self.history
+        if recent is not None and len(recent):
+            try:
+                known = read_rows(recent, recipe, contract, self._newest(past), observed=True)
+            except DataContractError as error:
+                raise DataContractError(f"recent observations: {error}") from None
+            past = lay_over(known, past, contract, *contract.columns)
+            past = past.sort_values(list(contract.row_order), ignore_index=True)
+        rows = read_rows(raw, recipe, contract, self._newest(past))
+        return features_of(rows, past, recipe, contract)
+
+    def _newest(self, past: pd.DataFrame) -> pd.Timestamp:
+        contract, until = self.metadata.contract, self.metadata.trained_until
+        if contract is None or past.empty:
+            return until
+        return max(until, past[contract.timestamp.name].max())
 
 
 def version_of(model: TrainedModel | None) -> str:

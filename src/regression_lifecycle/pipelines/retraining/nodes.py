@@ -195,11 +195,13 @@ def refit_challenger(
     """Fit the configuration that passed on everything up to ``as_of``.
 
     Returns:
-        The refitted model; the challenger itself if nothing is to be fitted again.
+        The refitted model, with the challenger's history, which ends at ``as_of`` too; the
+        challenger itself if nothing is to be fitted again.
     """
     if refit.rows is None:
         return refit.challenger
-    return train(refit.rows, refit.best_parameters, problem, preprocessing, training)
+    refitted = train(refit.rows, refit.best_parameters, problem, preprocessing, training)
+    return replace(refitted, history=refit.challenger.history)
 
 
 def finalize_decision(

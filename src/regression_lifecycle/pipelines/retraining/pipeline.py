@@ -20,6 +20,7 @@ def create_pipeline(**_: object) -> Pipeline:
         outputs={
             "best_parameters": "challenger_parameters",
             "search_results": "challenger_search_results",
+            "fitted_model": "fitted_challenger",
             "candidate_model": "challenger_model",
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 import regression_lifecycle
+from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import CalendarDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.features.raw_rows import make_contract, recent_observations
 from regression_lifecycle.core.fingerprints import combined_fingerprint, table_fingerprint
 from regression_lifecycle.core.metrics import mean_or_quantile
 from regression_lifecycle.core.models import training
@@ -143,12 +146,30 @@ def train(
         if problem.quantile is None
         else mean_or_quantile(target, problem.quantile, weight),
         parameters={name: str(value) for name, value in best_parameters.items()},
+        contract=make_contract(preprocessing.recipe, problem),
     )
     known = [name for name in problem.columns_known_in_advance if name in training_set]
     names = dict.fromkeys([*problem.row_order, *features, *known])
     spread = np.unique(np.linspace(0, len(training_set) - 1, EXAMPLE_ROWS).astype(int))
     example = training_set[[name for name in names if name in training_set]].iloc[spread]
     return TrainedModel(estimator, metadata, example.reset_index(drop=True))
+
+
+def attach_history(
+    fitted_model: TrainedModel, observations: pd.DataFrame, as_of: Any, problem: Problem
+) -> TrainedModel:
+    """Give the candidate the past that features of coming rows look back at.
+
+    Args:
+        observations: All observations.
+        as_of: The moment at which we stand; None for the end of the observations.
+
+    Returns:
+        The candidate with the newest observations that are known by then.
+    """
+    known, _ = known_at(as_of, observations, problem)
+    history = recent_observations(known, fitted_model.metadata.recipe, problem)
+    return replace(fitted_model, history=history)
 
 
 def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.pipelines.training.nodes import cross_validate, search_parameters, train
+from regression_lifecycle.pipelines.training.nodes import (
+    attach_history,
+    cross_validate,
+    search_parameters,
+    train,
+)
 
 _PARAMETERS = ["params:problem", "params:preprocessing", "params:training"]
 
@@ -38,8 +43,14 @@ def create_fit_pipeline() -> Pipeline:
             Node(
                 train,
                 ["training_set", "best_parameters", *_PARAMETERS],
-                "candidate_model",
+                "fitted_model",
                 name="train_candidate",
+            ),
+            Node(
+                attach_history,
+                ["fitted_model", "observations", "params:as_of", "params:problem"],
+                "candidate_model",
+                name="attach_history",
             ),
         ]
     )
