@@ -27,10 +27,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from project import KEDRO, PROBLEM, ROOT, own_configuration, workspace
+import pandas as pd
 
-OURS, THEIRS = "kedro serve", "mlflow models serve"
+from project import KEDRO, PROBLEM, RAW_TABLE, ROOT, own_configuration, workspace
+
+OURS, THEIRS, EXPLAINED = "kedro serve", "mlflow models serve", "kedro serve, explained"
+RAW_ROWS = 1000
+NOT_SENT = ["instant", "casual", "registered", "cnt"]
 # Rows per request, and clients that ask at the same time.
 LOADS = ((1, 1), (1, 16), (1000, 1), (1000, 4))
 WARM_UP_REQUESTS = 20
@@ -262,18 +267,10 @@ def require_same_numbers(servers: dict[str, Server]) -> None:
                 raise SystemExit(f"not the same numbers: {left} and {right}")
 
 
-def rows_of(port: int) -> list[dict[str, float | None]]:
-    """Take the rows that the service gives as an example.
-
-    Args:
-        port: Port of the service.
-
-    Returns:
-        Rows of features.
-    """
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=10) as response:
-        content = json.load(response)["paths"]["/predict"]["post"]["requestBody"]["content"]
-    rows: list[dict[str, float | None]] = content["application/json"]["example"]["rows"]
+def raw_rows() -> list[dict[str, Any]]:
+    """Take the newest rows of the raw table, without the target and its parts."""
+    table = pd.read_csv(RAW_TABLE).tail(RAW_ROWS).drop(columns=NOT_SENT)
+    rows: list[dict[str, Any]] = table.iloc[::-1].to_dict("records")
     return rows
 
 
@@ -305,7 +302,7 @@ def measure(conf: Path, scratch: Path, rounds: int, seconds: float) -> dict[str,
             MLFLOW_TRACKING_URI=f"sqlite:///{database}",
         ),
     ):
-        example = rows_of(ours)
+        example = raw_rows()
         tables = {
             n_rows: (example * n_rows)[:n_rows] for n_rows in sorted({rows for rows, _ in LOADS})
         }
@@ -325,21 +322,25 @@ def measure(conf: Path, scratch: Path, rounds: int, seconds: float) -> dict[str,
             ),
         }
         require_same_numbers(servers)
+        one = json.dumps({"rows": example[:1]}).encode()
+        servers[EXPLAINED] = Server(ours, "/predict?explain=true", {1: one})
         found: dict[str, list[list[Round]]] = {name: [[] for _ in LOADS] for name in servers}
         for number in range(rounds):
             for place, (n_rows, clients) in enumerate(LOADS):
                 for name, server in servers.items():
+                    if n_rows not in server.bodies:
+                        continue
                     done = asyncio.run(load(server, n_rows, clients, seconds))
                     found[name][place].append(done)
             print(f"round {number + 1} of {rounds} is over", flush=True)
     return found
 
 
-def split(rows: list[dict[str, float | None]]) -> dict[str, object]:
+def split(rows: list[dict[str, Any]]) -> dict[str, object]:
     """Write rows in MLflow's shortest form.
 
     Args:
-        rows: Rows of features.
+        rows: Raw rows.
 
     Returns:
         Columns and data.
@@ -365,9 +366,11 @@ def show(found: dict[str, list[list[Round]]]) -> list[float]:
         rates = {
             name: median(len(r.latencies) / r.seconds for r in rounds[place])
             for name, rounds in found.items()
+            if rounds[place]
         }
         times.append(rates[OURS] / rates[THEIRS])
-        for name, rounds in found.items():
+        for name in rates:
+            rounds = found[name]
             latencies = [value for r in rounds[place] for value in r.latencies]
             print(
                 f"{name:<22}{n_rows:>6}{clients:>9}{rates[name]:>12.1f}"

@@ -1,8 +1,9 @@
-"""Nothing lost, nothing twice: the service under load, its store taken away and itself killed.
+"""Nothing lost, nothing twice: the service under load, while everything around it changes.
 
 Clients ask for a minute. Meanwhile the PostgreSQL server of the store is stopped and started
-again, and the service is killed (``kill -9``) and started again. Then every row whose answer said
-``"logged": true`` must be in the store, and no row may be there twice.
+again, the service is killed (``kill -9``) and started again, and another version is promoted and
+taken back. Then every row whose answer said ``"logged": true`` must be in the store, no row may be
+there twice, and the rows of a request must have one version.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from project import KEDRO, ROOT
-from serving import environment, free_port, make_champion, rows_of, wait_for
+from serving import PROBLEM, database_of, environment, free_port, make_champion, raw_rows, wait_for
 
 # Shares of the time at which something happens.
-STOP_STORE, KILL_SERVICE, START_STORE = 0.2, 0.45, 0.7
+PROMOTE, STOP_STORE, KILL_SERVICE, START_STORE, ROLL_BACK = 0.1, 0.2, 0.45, 0.7, 0.85
 DRAIN_SECONDS = 120
 
 
@@ -177,13 +178,13 @@ async def run(
     Returns:
         What the clients were told.
     """
-    heard, rows, over = Heard(), rows_of(port), asyncio.Event()
+    heard, rows, over = Heard(), raw_rows(), asyncio.Event()
     asking: list[Awaitable[None]] = [client(port, rows, heard, over) for _ in range(clients)]
     await asyncio.gather(in_time(seconds, events, over), *asking)
     return heard
 
 
-def compare(url: str, heard: Heard) -> tuple[int, int, int]:
+def compare(url: str, heard: Heard) -> tuple[int, int, int, int]:
     """Hold the store against what the clients were told.
 
     Args:
@@ -191,7 +192,8 @@ def compare(url: str, heard: Heard) -> tuple[int, int, int]:
         heard: What they were told.
 
     Returns:
-        Rows in the store, rows that are lost, and rows that are there twice or were never asked.
+        Rows in the store, rows that are lost, rows that are there twice or were never asked, and
+        the number of versions, 0 if a request was answered by two.
     """
     from regression_lifecycle.adapters import database as database
     from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
@@ -205,7 +207,31 @@ def compare(url: str, heard: Heard) -> tuple[int, int, int]:
     )
     twice = sum(count - 1 for count in places.values())
     strange = sum(name not in heard.asked for name, _ in places)
-    return len(stored), lost, twice + strange
+    by_request = stored.groupby("request_id")["model_version"].nunique()
+    versions = 0 if (by_request > 1).any() else stored["model_version"].nunique()
+    return len(stored), lost, twice + strange, versions
+
+
+def second_version(conf: Path) -> tuple[str, str]:
+    """Register the champion's files once more, unless that was done before.
+
+    Returns:
+        The champion's version, and the other one.
+    """
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{database_of(conf).as_posix()}")
+    client = mlflow.MlflowClient()
+    champion = client.get_model_version_by_alias(PROBLEM, "champion")
+    others = [
+        version
+        for version in client.search_model_versions(f"name = '{PROBLEM}'")
+        if version.version != champion.version
+    ]
+    other = (others or [client.create_model_version(PROBLEM, champion.source, tags=champion.tags)])[
+        0
+    ]
+    return str(champion.version), str(other.version)
 
 
 def main() -> int:
@@ -250,8 +276,17 @@ def examine(conf: Path, database: Any, url: str, options: argparse.Namespace, lo
     Returns:
         0 if nothing is lost and nothing is there twice, 1 if not.
     """
+    from mlflow import MlflowClient
+
     port = free_port()
+    champion, other = second_version(conf)
     service = Service(conf, port, log)
+
+    def another_version_is_promoted() -> None:
+        MlflowClient().set_registered_model_alias(PROBLEM, "champion", other)
+
+    def it_is_taken_back() -> None:
+        MlflowClient().set_registered_model_alias(PROBLEM, "champion", champion)
 
     def the_store_is_stopped() -> None:
         database.stop()
@@ -264,16 +299,18 @@ def examine(conf: Path, database: Any, url: str, options: argparse.Namespace, lo
         database.start()
 
     events = {
+        PROMOTE: another_version_is_promoted,
+        ROLL_BACK: it_is_taken_back,
         STOP_STORE: the_store_is_stopped,
         KILL_SERVICE: the_service_is_killed_and_started,
         START_STORE: the_store_is_started,
     }
     heard = asyncio.run(run(port, options.clients, options.seconds, events))
     deadline = time.monotonic() + DRAIN_SECONDS
-    rows, lost, twice = compare(url, heard)
+    rows, lost, twice, versions = compare(url, heard)
     while lost and time.monotonic() < deadline:
         time.sleep(1)
-        rows, lost, twice = compare(url, heard)
+        rows, lost, twice, versions = compare(url, heard)
     code = service.end()
     acknowledged = sum(heard.logged.values())
     print(f"\nrequests by status (0: connection broke): {dict(sorted(heard.statuses.items()))}")
@@ -282,8 +319,9 @@ def examine(conf: Path, database: Any, url: str, options: argparse.Namespace, lo
         f"{heard.unlogged_rows}"
     )
     print(f"rows in the store: {rows}; lost: {lost}; twice or never asked: {twice}")
+    print(f"versions that answered, each request one of them: {versions}")
     print(f"exit code of the service: {code}")
-    kept = acknowledged > 0 and lost == 0 and twice == 0 and code == 0
+    kept = acknowledged > 0 and lost == 0 and twice == 0 and code == 0 and versions == 2
     print(f"nothing lost, nothing twice: {'kept' if kept else 'MISSED'}")
     return 0 if kept else 1
 
