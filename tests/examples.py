@@ -99,7 +99,7 @@ def blend_of_every_library() -> dict[str, Any]:
 
 
 def tiny_problem(**columns: dict[str, Any]) -> Problem:
-    """Hourly counts that one temperature explains, with more keys for some of its columns."""
+    """Hourly counts that one temperature explains, with more keys for its columns, or more columns."""
     shipped = {
         "day": {"type": "datetime", "known_in_advance": True},
         "temp": {"type": "float", "known_in_advance": True},
@@ -112,7 +112,10 @@ def tiny_problem(**columns: dict[str, Any]) -> Problem:
             "timestamp": {"date": "day"},
             "frequency": "1 hour",
             "horizon": "1 hour",
-            "columns": {name: {**spec, **columns.get(name, {})} for name, spec in shipped.items()},
+            "columns": {
+                name: {**shipped.get(name, {}), **columns.get(name, {})}
+                for name in {**shipped, **columns}
+            },
         }
     )
 
