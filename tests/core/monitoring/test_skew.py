@@ -16,6 +16,7 @@ from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS, WINDOW_HI
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.monitoring import skew as module
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.skew import SKEW_COLUMNS, add_skew, describe_skew
 from tests.examples import tiny_model, tiny_problem
@@ -298,7 +299,17 @@ def test_windows_are_judged_by_themselves_and_only_their_rows_are_read() -> None
     second, third = skew(answers(pd.concat([ROWS[:24], wrong])), of=windows(1, 2), reads=reads)
 
     assert (second["features_skew"], third["features_skew"]) == (0, 1)
-    assert [len(part) for part in reads] == [24, 24]
+    assert [len(part) for part in reads] == [48]
+
+
+def test_many_windows_are_read_a_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 50)
+    reads: list[pd.DataFrame] = []
+
+    found = skew(answers(ROWS), of=windows(0, 1, 2, 3), reads=reads)
+
+    assert [row["n_skew_rows"] for row in found] == [24] * 4
+    assert [len(part) for part in reads] == [48, 48]
 
 
 def test_without_a_window_or_a_row_nothing_is_read() -> None:

@@ -359,7 +359,7 @@ class SkewRule(WindowRule):
 
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The window's share."""
-        return float(row[self.bounded_column])
+        return _number(row[self.bounded_column])
 
     def details(self, row: WindowRow) -> dict[str, Any]:
         """The column that differs most."""

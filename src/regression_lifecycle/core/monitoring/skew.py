@@ -8,7 +8,7 @@ the one it was trained on, and no error of a window says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 # Relative and absolute: sums are made in another order, JSON keeps all digits.
 TOLERANCE = 1e-6
+_ROWS_AT_ONCE = 20_000
 SKEW_COLUMNS = (
     "n_skew_rows",
     "features_skew",
@@ -68,33 +69,51 @@ def add_skew(
     """
     if champion is None or windows.empty:
         return windows
-    problem, deployed, recipe = logged.problem, version_of(champion), champion.metadata.recipe
+    problem, recipe = logged.problem, champion.metadata.recipe
     own = recorded_windows[recorded_windows["problem"] == problem.name]
     recorded = newest_revisions(own).set_index(_WINDOW_KEY)[list(SKEW_COLUMNS)].to_dict("index")
+    planned = {
+        (row.window_index, row.model_version): (row.window, row.model_version)
+        for row in windows.itertuples(index=False)
+    }
+    found = {key: dict(recorded.get(key, {})) for key in planned.values()}
     inside = window_rows[window_rows["window_index"].isin(windows["window_index"])]
-    by_window = dict(list(inside.groupby("window_index")))
-    digest, found = recipe.digest(), []
-    for index, versions in windows.groupby("window_index", sort=False):
-        rows = by_window.get(index, inside.iloc[:0])
-        rows = rows[_is_final(rows, versions["seen_as_of"].max(), recipe, problem)]
-        answers = logged.answers_with_features(rows)
-        observed = rows.set_index("row_key")
-        for key in versions[_WINDOW_KEY].itertuples(index=False):
-            mine = answers[answers["model_version"] == key.model_version]
-            if key.model_version != deployed:
-                mine = mine[mine["recipe"] == digest]
-            figures = recorded.get(tuple(key), {})
-            if len(mine):
+    inside = inside[_is_final(inside, windows["seen_as_of"].max(), recipe, problem)]
+    for rows in _batches(inside):
+        answers, observed = logged.answers_with_features(rows), rows.set_index("row_key")
+        places = observed["window_index"].loc[answers["row_key"]].to_numpy()
+        for place, mine in answers.groupby([places, "model_version"], sort=False):
+            if place in planned:
                 now = observed.loc[mine["row_key"]]
-                figures = {**figures, **compare_features(mine, now, recipe, problem)}
-                if key.model_version == deployed:
-                    said = mine["raw_prediction"].to_numpy(dtype="float64")
-                    differs = _differ(said, champion.predict(now).to_numpy())
-                    figures["predictions_skew"] = float(differs.mean())
-            found.append({**key._asdict(), **figures})
-    table = pd.DataFrame(found, columns=[*_WINDOW_KEY, *SKEW_COLUMNS])
+                found[planned[place]] |= _compare_version(mine, now, champion, problem)
+    table = pd.DataFrame(
+        [{**dict(zip(_WINDOW_KEY, key, strict=True)), **row} for key, row in found.items()],
+        columns=[*_WINDOW_KEY, *SKEW_COLUMNS],
+    )
     rest = windows.drop(columns=list(SKEW_COLUMNS))
     return WINDOW_HISTORY.frame(rest.merge(table, on=_WINDOW_KEY, how="left"))
+
+
+def _compare_version(
+    answers: pd.DataFrame, observed: pd.DataFrame, champion: TrainedModel, problem: Problem
+) -> dict[str, Any]:
+    """Compare what one version answered in one window, as far as the champion can."""
+    recipe = champion.metadata.recipe
+    if (answers["model_version"] == version_of(champion)).all():
+        said = answers["raw_prediction"].to_numpy(dtype="float64")
+        differs = _differ(said, champion.predict(observed).to_numpy())
+        figures = compare_features(answers, observed, recipe, problem)
+        return {**figures, "predictions_skew": float(differs.mean())}
+    same = (answers["recipe"] == recipe.digest()).all()
+    return compare_features(answers, observed, recipe, problem) if same else {}
+
+
+def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield rows by whole windows, few at once, since the log of a row takes a few kilobytes."""
+    sizes = rows["window_index"].value_counts(sort=False).sort_index()
+    batch = (sizes.cumsum() - 1) // _ROWS_AT_ONCE
+    for _, part in rows.groupby(rows["window_index"].map(batch)):
+        yield part
 
 
 def compare_features(
