@@ -99,7 +99,7 @@ def blend_of_every_library() -> dict[str, Any]:
 
 
 def tiny_problem(**columns: dict[str, Any]) -> Problem:
-    """Hourly counts that one temperature explains, with more keys for its columns, or more columns."""
+    """Hourly counts that one temperature explains, with more keys or more columns."""
     shipped = {
         "day": {"type": "datetime", "known_in_advance": True},
         "temp": {"type": "float", "known_in_advance": True},

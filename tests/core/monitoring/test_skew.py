@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import numpy as np
@@ -170,6 +169,9 @@ def test_without_a_difference_every_share_is_zero() -> None:
     assert found["lacking_share"] == 0
     assert pd.isna(found["most_skewed_column"])
     assert describe_skew(found) == ""
+    # What the table lacks too makes no difference.
+    (lacking,) = skew(answers(SECOND, missing='["temp of the day: 23 of 24 rows"]'))
+    assert (lacking["lacking_share"], describe_skew(lacking)) == (1, "")
 
 
 def test_a_caller_who_sends_celsius_is_named_before_the_features_made_of_it() -> None:

@@ -310,7 +310,7 @@ class DataQualityRule(WindowRule):
 class SkewRule(WindowRule):
     """The service predicts from other features than the observations give: mend callers or delays.
 
-    It needs neither labels nor a whole window, and looks at rows that the service answered alone.
+    It needs neither labels nor a whole window, and is not computed where the service is not asked.
 
     Attributes:
         compare: ``predictions``: the model's own prediction of a row, as it was served and as it
@@ -363,14 +363,23 @@ class SkewRule(WindowRule):
 
     def details(self, row: WindowRow) -> dict[str, Any]:
         """The column that differs most."""
-        column = row["most_skewed_column"]
-        return {
-            "column": "" if pd.isna(column) else str(column),
-            **{name: finite(_number(row[f"most_skewed_{name}"])) for name in _OF_COLUMN},
-        }
+        return most_skewed(row)
 
 
-_OF_COLUMN = ("share", "served", "observed")
+def most_skewed(row: WindowRow) -> dict[str, Any]:
+    """Take the column that differs most, as :func:`skewed_column` needs it.
+
+    Returns:
+        ``column``, empty if none differs; ``share``, ``served`` and ``observed``.
+    """
+    column = row["most_skewed_column"]
+    return {
+        "column": "" if pd.isna(column) else str(column),
+        **{
+            name: finite(_number(row[f"most_skewed_{name}"]))
+            for name in ("share", "served", "observed")
+        },
+    }
 
 
 def skewed_column(figures: Mapping[str, Any]) -> str:

@@ -19,9 +19,7 @@ from pydantic_core import from_json
 
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, Problem
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
-from regression_lifecycle.core.decisions.records import finite
-from regression_lifecycle.core.decisions.rule_kinds import skewed_column
-from regression_lifecycle.core.features.column_features import RawColumns
+from regression_lifecycle.core.decisions.rule_kinds import most_skewed, skewed_column
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
@@ -43,6 +41,11 @@ SKEW_COLUMNS = (
     "most_skewed_observed",
 )
 _WINDOW_KEY = ["window", "model_version"]
+_SAID = {
+    "predictions_skew": "are predicted otherwise from what was observed",
+    "features_skew": "have other features",
+    "lacking_share": "lacked something",
+}
 
 
 def add_skew(
@@ -159,30 +162,15 @@ def describe_skew(window: Mapping[str, Any]) -> str:
         window: A row of ``window_history``.
 
     Returns:
-        A sentence without a full stop; empty if nothing was served, or nothing differs or lacks.
+        A sentence without a full stop; empty if nothing was served or nothing differs.
     """
-    shares = [
-        (_number(window[name]), words)
-        for name, words in (
-            ("predictions_skew", "are predicted otherwise from what was observed"),
-            ("features_skew", "have other features"),
-            ("lacking_share", "lacked something"),
-        )
-    ]
-    told = [f"{100 * share:.3g}% {words}" for share, words in shares if share > 0]
-    if not told:
+    shares = {name: window[name] for name in _SAID if not pd.isna(window[name])}
+    if not any(shares.get(name, 0) > 0 for name in ("predictions_skew", "features_skew")):
         return ""
+    told = [f"{100 * share:.3g}% {_SAID[name]}" for name, share in shares.items() if share > 0]
     said = f"{window['window']}: of {window['n_skew_rows']:,} served rows {', '.join(told)}"
-    column = window["most_skewed_column"]
-    if pd.isna(column):
-        return said
-    names = ("share", "served", "observed")
-    figures = {name: finite(_number(window[f"most_skewed_{name}"])) for name in names}
-    return f"{said}; {skewed_column({'column': column, **figures})}"
-
-
-def _number(value: Any) -> float:
-    return math.nan if pd.isna(value) else float(value)
+    figures = most_skewed(window)
+    return f"{said}; {skewed_column(figures)}" if figures["column"] else said
 
 
 @dataclass(frozen=True)
@@ -238,9 +226,9 @@ def _named_first(
     explained = {
         name
         for feature in recipe.features
-        if not isinstance(feature, RawColumns) and causes & {*feature.columns_read}
+        if causes & {*feature.columns_read}
         for name in feature.output_names()
-    }
+    } & {*recipe.made_names}
     return sorted(differing, key=lambda column: (column.name in explained, -column.share))
 
 
