@@ -152,6 +152,7 @@ def skew(
 
 
 SECOND = ROWS[ROWS["window_index"] == 1].reset_index(drop=True)
+BACKWARDS = np.arange(DAY) * pd.Timedelta("1 min")
 
 
 def assert_nothing(found: dict[str, Any]) -> None:
@@ -162,7 +163,8 @@ def test_without_a_difference_every_share_is_zero() -> None:
     # The last digits of a sum, or of another engine, are no difference.
     noisy = SECOND.assign(temp=SECOND["temp"] * (1 + 1e-9))
 
-    (found,) = skew(answers(noisy))
+    # Asked for in any order.
+    (found,) = skew(answers(noisy, served_at=pd.Timestamp("2021-02-01") - BACKWARDS))
 
     assert (found["n_skew_rows"], found["skewed_columns"]) == (24, "")
     assert [found[f"{name}_skew"] for name in ("features", "predictions")] == [0, 0]
@@ -236,9 +238,15 @@ def test_a_raw_column_that_only_a_made_feature_reads_is_named_and_is_no_feature(
     recipe = FeatureRecipe.model_validate({"features": RECIPE.model_dump()["features"][1:]})
     log = answers(SECOND.assign(temp=30.0), recipe=recipe.digest())
 
+    made = SECOND[list(recipe.feature_names)].to_dict("records")
+    log = log.assign(features=[json.dumps(row) for row in made])
+
     (found,) = skew(log, model=champion(recipe=recipe))
 
     assert (found["features_skew"], found["skewed_columns"]) == (0, "temp")
+    # The day may be known from rows that were sent ahead.
+    (left_out,) = skew(log.assign(row="{}"), model=champion(recipe=recipe))
+    assert left_out["skewed_columns"] == ""
 
 
 def test_the_newest_answer_about_a_row_counts() -> None:
@@ -311,6 +319,8 @@ def test_many_windows_are_read_a_few_at_once(monkeypatch: pytest.MonkeyPatch) ->
     found = skew(answers(ROWS), of=windows(0, 1, 2, 3), reads=reads)
 
     assert [row["n_skew_rows"] for row in found] == [24] * 4
+    # On the first day nothing was known of the day before, neither then nor now.
+    assert [row["features_skew"] for row in found] == [0] * 4
     assert [len(part) for part in reads] == [48, 48]
 
 
