@@ -107,7 +107,7 @@ def blend_of_every_library() -> dict[str, Any]:
 
 
 def tiny_problem(**columns: dict[str, Any]) -> Problem:
-    """Hourly counts that one temperature explains, with more keys for some of its columns."""
+    """Hourly counts that one temperature explains, with more keys or more columns."""
     shipped = {
         "day": {"type": "datetime", "known_in_advance": True},
         "temp": {"type": "float", "known_in_advance": True},

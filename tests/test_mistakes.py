@@ -348,7 +348,7 @@ SECTIONS = [
         "a rule has no kind",
         "policy: {rules: {level: {maximum: 0.1}}}",
         "policy.rules.level: 'kind' is missing; allowed: performance, bias, coverage, schedule, "
-        "drift, data_quality",
+        "drift, data_quality, skew",
     ),
     (
         "a rule that is not there is removed",

@@ -272,3 +272,17 @@ def test_raw_rows_hour_by_hour_are_predicted_as_the_pipelines_would(looking_back
     no_week_before = ~(moments - pd.Timedelta("7 days")).isin(moments)
     lacks_label = served["missing"].map(lambda texts: "cnt 7 days before" in texts)
     assert lacks_label.tolist() == no_week_before.tail(len(served)).tolist()
+    assert_no_skew(project, served["missing"].map(bool).to_numpy())
+
+
+def assert_no_skew(project: Path, lacking: Any) -> None:
+    """Monitoring finds what was served and what was observed to be the same."""
+    monitor(project, str(LAST))
+    first, second = open_catalog(project).load("window_history").to_dict("records")[-2:]
+    # The 23 hours of the last day wait for the day after it, which a feature reads.
+    n_first = first["n"]
+    assert (first["n_skew_rows"], second["n_skew_rows"]) == (n_first, len(lacking) - n_first - 23)
+    assert first["lacking_share"] == pytest.approx(lacking[:n_first].mean())
+    for window in (first, second):
+        assert (window["features_skew"], window["predictions_skew"]) == (0, 0)
+        assert (window["skewed_columns"], "skew" in window["alarms"]) == ("", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from regression_lifecycle.core.data.tables import (
 )
 from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
@@ -94,12 +96,44 @@ def observations() -> pd.DataFrame:
     return pd.DataFrame({"timestamp": moments, "day": moments, "temp": 5.0, "cnt": level})
 
 
+class Warmth:
+    """Says twice the temperature."""
+
+    def predict(self, features: pd.DataFrame) -> Any:
+        return 2 * features["temp"].to_numpy()
+
+
+def answers(observations: pd.DataFrame, **sent: Any) -> pd.DataFrame:
+    """What the service keeps of hours that it was asked for with some temperature."""
+    rows = observations.assign(**sent)
+    texts = [json.dumps({"temp": temp}) for temp in rows["temp"]]
+    said = 2 * rows["temp"]
+    return SERVICE_PREDICTIONS.frame(
+        pd.DataFrame(
+            {
+                "problem": PROBLEM.name,
+                "request_id": "r",
+                "row_number": range(len(rows)),
+                "served_at": pd.Timestamp("2021-02-28"),
+                "row_key": rows["timestamp"].astype("str"),
+                "timestamp": rows["timestamp"],
+                "model_version": "1",
+                "raw_prediction": said,
+                "prediction": said,
+                "row": texts,
+                "features": texts,
+            }
+        )
+    )
+
+
 class Loop:
     """Runs the nodes one after the other and keeps what they leave behind."""
 
     def __init__(self) -> None:
         self.windows = WINDOW_HISTORY.frame()
         self.predictions = PREDICTIONS.frame()
+        self.answers = SERVICE_PREDICTIONS.frame()
 
     def tick(
         self, observations: pd.DataFrame, as_of: str, champion: TrainedModel | None = FIRST
@@ -112,7 +146,7 @@ class Loop:
             "current_champion": champion,
             "recorded_windows": self.windows,
             "recorded_predictions": reader(self.predictions),
-            "service_predictions": reader(SERVICE_PREDICTIONS.frame()),
+            "service_predictions": reader(self.answers),
             "recorded_batches": [],
             "recorded_decisions": pd.DataFrame(columns=list(LEDGER), dtype="str"),
             "drift_history": DRIFT_HISTORY.frame(),
@@ -300,6 +334,40 @@ def test_windows_hold_a_model_against_the_baseline_that_it_had_to_beat(
     rows = Loop().tick(observations, "2021-03-04", champion).sort_values("window")
 
     assert rows["baseline_rmse"].tolist() == pytest.approx(errors)
+
+
+def test_a_caller_who_sends_another_unit_is_found_once_the_rows_are_observed(
+    observations: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = {"kind": "skew", "maximum_share": 0.01}
+    policy = PolicyParameters.model_validate({"rules": {"units": rule}})
+    monkeypatch.setitem(PARAMETERS, "params:policy", policy)
+    champion = replace(FIRST, estimator=Warmth())
+    loop = Loop()
+
+    loop.tick(observations, "2021-03-02", champion)
+    nobody = loop.found["policy_decision"]
+    # One of four rows of the second day came from the caller with the other unit.
+    mixed = np.where(np.arange(24) % 4 == 0, 41.0, 5.0)
+    loop.answers = answers(observations[24:48], temp=mixed)
+    (second,) = loop.tick(observations, "2021-03-03", champion).to_dict("records")
+    fired = loop.found["policy_decision"]
+    loop.answers = pd.concat([loop.answers, answers(observations[48:72]).assign(request_id="s")])
+    (third,) = loop.tick(observations, "2021-03-04", champion).to_dict("records")
+
+    assert (nobody.decision, nobody.rules[0].verdict) == ("keep", "not computed")
+    assert (second["n_skew_rows"], second["predictions_skew"], second["alarms"]) == (
+        24,
+        0.25,
+        "units",
+    )
+    assert fired.decision == "alert"
+    assert "temp differs in 25% of the served rows (on average 41 as served, 5 as observed)" in (
+        line(fired.reasons)
+    )
+    assert (third["n_skew_rows"], third["predictions_skew"], third["alarms"]) == (24, 0, "")
+    assert loop.found["policy_decision"].decision == "keep"
+    assert loop.found["window_metrics_tracking"]["predictions_skew"].tolist()[1:] == [0.25, 0]
 
 
 def test_a_segment_may_be_a_feature_that_the_champion_lacks(

@@ -63,6 +63,7 @@ class LoadedModel:
         self.loaded_at = datetime.now(UTC)
         self.inputs = ModelInputs(model.metadata.recipe, problem)
         recipe = model.metadata.recipe
+        self.recipe_digest = recipe.digest()
         self.reader = BodyReader(
             {
                 "rows": row_fields(recipe, problem, enforce_bounds=enforce_bounds),

@@ -172,6 +172,7 @@ class Predictor:
             return {}
         features = dict(zip(model.inputs.names, values, strict=True))
         return {
+            "recipe": model.recipe_digest,
             "row": to_json(row).decode(),
             "features": to_json(features).decode(),
             "missing": to_json(missing).decode() if missing else None,

@@ -293,6 +293,24 @@ def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:
     assert draw_picture(tables).startswith(b"\x89PNG")
 
 
+def test_skew_is_shown_where_the_service_is_asked(page: Page) -> None:
+    of = windows()
+    of.loc[9:10, ["n_skew_rows", "features_skew", "predictions_skew"]] = [168, 0.25, 0.125]
+    column = {"column": ATTACK, "share": 0.25, "served": 21.3, "observed": 0.45}
+    named = of.assign(**{f"most_skewed_{name}": value for name, value in column.items()})
+
+    html = render_page(full_tables(window_history=named))
+    quiet = of.assign(features_skew=0.0, predictions_skew=0.0)
+
+    assert "2011-04-16: of 168 served rows 12.5% are predicted otherwise" in Page(html).text
+    assert "(on average 21.3 as served, 0.45 as observed)" in Page(html).text
+    assert ATTACK not in html
+    assert "Skewed predictions" in Page(html).text
+    calm = Page(render_page(full_tables(window_history=quiet))).text
+    assert "none of 168 served rows differs from what was observed" in calm
+    assert "Skew" not in page.text
+
+
 def test_nothing_from_the_tables_is_markup(html: str) -> None:
     plain = {tag for tag, _ in Page(html).tags}
     of = windows().assign(

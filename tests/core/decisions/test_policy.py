@@ -21,6 +21,7 @@ COVERAGE = {"kind": "coverage", "minimum": 0.75}
 SCHEDULE = {"kind": "schedule", "maximum_age": "84 days"}
 DRIFT = {"kind": "drift", "maximum_share": 0.5}
 QUALITY = {"kind": "data_quality", "maximum_share": 0.2}
+SKEW = {"kind": "skew", "maximum_share": 0.01}
 
 
 def window(index=0, **changes):
@@ -46,6 +47,12 @@ def window(index=0, **changes):
         "n_missing_rows": 0,
         "n_rejected": 0,
         "missing_share": 0.0,
+        "features_skew": 0.0,
+        "predictions_skew": 0.0,
+        "most_skewed_column": None,
+        "most_skewed_share": math.nan,
+        "most_skewed_served": math.nan,
+        "most_skewed_observed": math.nan,
         **changes,
     }
 
@@ -90,6 +97,15 @@ FIRING = [
     ),
     pytest.param(COVERAGE, {"coverage": 0.7}, 0.3, id="coverage"),
     pytest.param(DRIFT, {"drifted_share": 0.6}, 0.6, id="drift"),
+    pytest.param(
+        {**SKEW, "violations": 2, "of": 3}, {"predictions_skew": 0.02}, 0.02, id="predictions"
+    ),
+    pytest.param(
+        {**SKEW, "compare": "features", "violations": 2, "of": 3},
+        {"features_skew": 0.4},
+        0.4,
+        id="features",
+    ),
     pytest.param({**QUALITY, "violations": 2, "of": 3}, {"missing_share": 0.3}, 0.3, id="blanks"),
     pytest.param(
         {**QUALITY, "violations": 2, "of": 3}, {"n": 50, "n_missing_rows": 50}, 0.5, id="lost rows"
@@ -180,6 +196,37 @@ def test_drift_and_quality_need_no_labels():
 
     assert ask(DRIFT, windows(waiting, waiting)).verdict == "fired"
     assert ask(QUALITY, windows(waiting)).verdict == "fired"
+
+
+def test_skew_needs_neither_labels_nor_a_whole_window_and_names_the_column():
+    temp = {
+        "status": "partial",
+        "predictions_skew": 0.12,
+        "most_skewed_column": "temp",
+        "most_skewed_share": 0.12,
+        "most_skewed_served": 21.3,
+        "most_skewed_observed": 0.45,
+    }
+    found = ask(SKEW, windows({}, temp))
+
+    assert (found.verdict, found.value, found.figures["window"]) == ("fired", 0.12, "w1")
+    assert evidence(found) == (
+        "share of served rows whose predictions differ from those made afterwards is 0.12 in "
+        "window w1; above 0.01 in 1 of the newest 1 window(s), 1 of 1 with the newest are asked "
+        "for; temp differs in 12% of the served rows (on average 21.3 as served, 0.45 as observed)"
+    )
+    assert ask(SKEW, windows(temp, {})).verdict == "quiet"
+
+
+def test_where_nobody_asks_the_service_no_word_is_lost_about_it():
+    nobody = {"features_skew": math.nan, "predictions_skew": pd.NA}
+    policy = policy_of(SKEW, BIAS)
+
+    decision = decide(state(windows(nobody)), policy)
+
+    assert decision.rules[0].obstacle == Reason("no_served_row")
+    assert decision.reasons == (Reason("no_rule_fired", {"not_computed": []}),)
+    assert decide(state([]), policy).reasons == (Reason("no_rule_computed"),)
 
 
 def test_an_empty_window_is_a_matter_of_quality_and_one_that_is_not_over_is_not():
@@ -413,6 +460,8 @@ def test_a_kind_of_rule_without_words_cannot_be_used():
 
 
 def test_every_kind_of_rule_is_tested_here():
-    tested = {rule["kind"] for rule in (BIAS, PERFORMANCE, COVERAGE, SCHEDULE, DRIFT, QUALITY)}
+    tested = {
+        rule["kind"] for rule in (BIAS, PERFORMANCE, COVERAGE, SCHEDULE, DRIFT, QUALITY, SKEW)
+    }
 
     assert tested == set(PolicyRule.kinds)

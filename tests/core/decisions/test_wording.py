@@ -156,6 +156,19 @@ MESSAGES = [
     ),
     ("coverage", {**BIAS, **LASTING}, f"share of rows outside the interval is 0.2 {LASTED}"),
     ("drift", {**BIAS, **LASTING}, f"share of drifted columns is 0.2 {LASTED}"),
+    (
+        "skew",
+        {**BIAS, **LASTING, "compare": "predictions", "column": ""},
+        f"served rows whose predictions differ from those made afterwards is 0.2 {LASTED}",
+    ),
+    (
+        "skew",
+        {
+            **{**BIAS, **LASTING, "compare": "features", "column": "sky"},
+            **{"share": 0.004, "served": None, "observed": None},
+        },
+        "are asked for; sky differs in 0.4% of the served rows",
+    ),
     ("data_quality", {**BIAS, **LASTING}, f"missing or rejected data is 0.2 {LASTED}"),
     (
         "schedule",
@@ -163,6 +176,7 @@ MESSAGES = [
         "the newest training row is 84.0 days old, 84 days are the limit",
     ),
     ("no_labelled_window", {}, "no labelled window since the training"),
+    ("no_served_row", {}, "the service answered no row since the training"),
     ("too_few_windows", {"n_windows": 1, "of": 2}, "1 window(s), 2 are asked for"),
     ("bias_undefined", {}, "the bias is not defined"),
     ("no_champion", {}, "there is no champion yet"),

@@ -12,6 +12,7 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
@@ -329,3 +330,37 @@ def test_a_quantile_is_shown_by_its_loss(capsys: Any) -> None:
     assert table["policy"][:3] == ["pinball loss", "MAE", "coverage"]
     assert table["never"][:3] == ["7.500", "30.00", "0.875"]
     assert "RMSE" not in text
+
+
+def test_skew_of_the_newest_window_that_has_some_is_told_in_one_line(capsys: Any) -> None:
+    looked_at = WINDOW_HISTORY.frame(
+        pd.DataFrame(
+            {
+                "window": ["w1", "w2", "w3"],
+                "model_version": "1",
+                "window_index": range(3),
+                "revision": 0,
+                "status": "complete",
+                "n": 168,
+                "n_labelled": 168,
+                "n_skew_rows": [1200, 1200, 10],
+                "features_skew": [0.5, 0.12, 0.0],
+                "predictions_skew": [0.5, 0.115, 0.0],
+                "lacking_share": 0.0,
+                "most_skewed_column": ["temp", "hum[%]", None],
+                "most_skewed_share": [0.5, 0.12, None],
+                "most_skewed_served": [21.3, 45.0, None],
+                "most_skewed_observed": [0.45, 0.45, None],
+            }
+        )
+    )
+
+    text = summary(capsys, completed_windows=looked_at)
+
+    (line,) = (line for line in text.splitlines() if line.startswith("Skew"))
+    assert line == (
+        "Skew w2: of 1,200 served rows 11.5% are predicted otherwise from what was observed, 12% "
+        "have other features; hum[%] differs in 12% of the served rows (on average 45 as served, "
+        "0.45 as observed)"
+    )
+    assert "Skew" not in summary(capsys, completed_windows=looked_at[2:])

@@ -19,10 +19,18 @@ from regression_lifecycle.adapters.dashboard.charts import (
     waiting,
     with_unit,
 )
-from regression_lifecycle.adapters.dashboard.formatting import count, figure, percent, signed, text
+from regression_lifecycle.adapters.dashboard.formatting import (
+    count,
+    figure,
+    is_number,
+    percent,
+    signed,
+    text,
+)
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 from regression_lifecycle.core.decisions.records import PolicyDecision, RuleFinding
 from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
+from regression_lifecycle.core.monitoring.skew import describe_skew
 
 _HERO_HEIGHT = 300
 _HEIGHT = 170
@@ -38,9 +46,15 @@ _IN_THE_UNIT = ("error", "baseline_error", "mae")
 def windows_section(tables: PageTables) -> Section:
     """Return the charts over time and every window's figures, the newest window first."""
     windows, limit = tables.windows, bias_limit(tables.deployment.decision)
-    shown = windows.assign(t_n=row_counts(windows))
+    shown = windows.assign(
+        t_n=row_counts(windows),
+        t_skew=[describe_skew(row) for row in windows.to_dict("records")],
+    )
+    rows = shown.iloc[::-1].to_dict("records")
     content = {
-        "rows": shown.iloc[::-1].to_dict("records"),
+        "rows": rows,
+        # The newest window that answers of the service were held against; empty without one.
+        "skew": next((row for row in rows if is_number(row["n_skew_rows"])), {}),
         "n_hidden": len(tables.all_windows) - len(windows),
         "limit": limit,
         "nominal": tables.nominal_coverage,

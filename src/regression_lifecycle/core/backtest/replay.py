@@ -212,11 +212,14 @@ class _Run:
             "model_age_windows": position - self._champion,
             "level_factor": adjustment.level_factor,
             "level_shift": adjustment.level_shift,
-            # What is missing or was rejected is not replayed, so the rules about it are silent.
+            # What is missing, was rejected or asked of the service is not replayed, so the rules
+            # about it are silent.
             "n_missing_rows": math.nan,
             "n_rejected": math.nan,
             "missing_share": math.nan,
             "drifted_share": math.nan,
+            "features_skew": math.nan,
+            "predictions_skew": math.nan,
             **figures,
             **extras,
             **decided,

@@ -142,6 +142,20 @@ WINDOW_HISTORY = HistoryTable(
         "n_rejected": "integer",
         # Share of blank cells among the columns that are watched.
         "missing_share": "float",
+        # Rows that the service answered and that could be held against the observation; shares of
+        # them whose features, and whose predictions, are others when made of what was observed, and
+        # that had to do without something.
+        "n_skew_rows": "integer",
+        "features_skew": "float",
+        "predictions_skew": "float",
+        "lacking_share": "float",
+        # Raw columns and features that differ, a column before the features made of it; and of the
+        # first one the share of rows, with the means as served and as observed over these rows.
+        "skewed_columns": "text",
+        "most_skewed_column": "text",
+        "most_skewed_share": "float",
+        "most_skewed_served": "float",
+        "most_skewed_observed": "float",
         # Series with rows in the window, and names of those that were never there before, and of
         # those that were there in the window before and are not in this one.
         "n_series": "integer",
@@ -270,6 +284,8 @@ SERVICE_PREDICTIONS = HistoryTable(
         "prediction": "float",
         "lower": "float",
         "upper": "float",
+        # Hash of the recipe that the features were made by.
+        "recipe": "text",
         # What was sent, by raw column, and what was made of it, by feature, as JSON; what the
         # features had to do without, as a JSON list. Missing if that is not kept.
         "row": "text",

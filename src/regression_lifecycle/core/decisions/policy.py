@@ -84,7 +84,9 @@ def _found(name: str, rule: PolicyRule, state: PolicyState) -> RuleFinding:
 
 
 def _all_quiet(rules: Sequence[RuleFinding]) -> Reason:
-    open_rules = [rule.name for rule in rules if rule.verdict == NOT_COMPUTED]
-    if len(open_rules) == len(rules):
+    silent = [rule for rule in rules if rule.verdict == NOT_COMPUTED]
+    if len(silent) == len(rules):
         return Reason("no_rule_computed")
+    # Where nobody asks the service there is nothing to miss.
+    open_rules = [r.name for r in silent if r.obstacle != Reason("no_served_row")]
     return Reason("no_rule_fired", {"not_computed": open_rules})

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 from pydantic import Field
 
-from regression_lifecycle.core.decisions.records import Finding, Reason
+from regression_lifecycle.core.decisions.records import Finding, Reason, finite
 from regression_lifecycle.core.decisions.rules import (
     Action,
     PolicyRule,
@@ -305,6 +305,96 @@ class DataQualityRule(WindowRule):
         rows = float(row["n"]) + sum(count for count in counts if math.isfinite(count))
         shares = [*(_ratio(count, rows) for count in counts), _number(row["missing_share"])]
         return max((share for share in shares if math.isfinite(share)), default=math.nan)
+
+
+class SkewRule(WindowRule):
+    """The service predicts from other features than the observations give: mend callers or delays.
+
+    It needs neither labels nor a whole window, and is not computed where the service is not asked.
+
+    Attributes:
+        compare: ``predictions``: the model's own prediction of a row, as it was served and as it
+            is made of what was observed; ``features``: any feature of the row.
+        maximum_share: Share of the answered rows that differ, above which a window is in trouble.
+    """
+
+    kind: Literal["skew"]
+    action: Action = "alert"
+    compare: Literal["predictions", "features"] = "predictions"
+    maximum_share: float = Field(ge=0, lt=1)
+    violations: int = Field(1, ge=1)
+    of: int = Field(1, ge=1)
+    undefined: ClassVar[str] = "no_served_row"
+    without_window: ClassVar[str] = "no_served_row"
+
+    @classmethod
+    def subject(cls, figures: Mapping[str, Any]) -> str:
+        """The share that differs."""
+        return f"share of served rows whose {figures['compare']} differ from those made afterwards"
+
+    @classmethod
+    def evidence(cls, figures: Mapping[str, Any]) -> str:
+        """The windows in trouble, and the column that differs most."""
+        found = super().evidence(figures)
+        return f"{found}; {skewed_column(figures)}" if figures["column"] else found
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is compared."""
+        return {"compare": self.compare}
+
+    @property
+    def limit(self) -> float:
+        """The configured share."""
+        return self.maximum_share
+
+    @property
+    def bounded_column(self) -> str:
+        """The share as it is stored."""
+        return f"{self.compare}_skew"
+
+    def windows(self, state: PolicyState) -> list[WindowRow]:
+        """What differs differs, however few rows a window has yet."""
+        return list(state.windows)
+
+    def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+        """The window's share."""
+        return _number(row[self.bounded_column])
+
+    def details(self, row: WindowRow) -> dict[str, Any]:
+        """The column that differs most."""
+        return most_skewed(row)
+
+
+def most_skewed(row: WindowRow) -> dict[str, Any]:
+    """Take the column that differs most, as :func:`skewed_column` needs it.
+
+    Returns:
+        ``column``, empty if none differs; ``share``, ``served`` and ``observed``.
+    """
+    column = row["most_skewed_column"]
+    return {
+        "column": "" if pd.isna(column) else str(column),
+        **{
+            name: finite(_number(row[f"most_skewed_{name}"]))
+            for name in ("share", "served", "observed")
+        },
+    }
+
+
+def skewed_column(figures: Mapping[str, Any]) -> str:
+    """Say how a column differs between service and observations.
+
+    Args:
+        figures: ``column``; ``share`` of the served rows; ``served`` and ``observed``, the means
+            over the rows that differ, None where there is no number.
+    """
+    said = f"{figures['column']} differs in {100 * figures['share']:.3g}% of the served rows"
+    served, observed = figures["served"], figures["observed"]
+    if served is None and observed is None:
+        return said
+    first, second = ("missing" if v is None else f"{v:.4g}" for v in (served, observed))
+    return f"{said} (on average {first} as served, {second} as observed)"
 
 
 def _number(value: Any) -> float:

@@ -122,6 +122,7 @@ class WindowRule(PolicyRule):
     violations: int = Field(2, ge=1)
     of: int = Field(3, ge=1)
     undefined: ClassVar[str] = "no_labelled_window"
+    without_window: ClassVar[str] = "no_labelled_window"
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
@@ -149,13 +150,17 @@ class WindowRule(PolicyRule):
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The value of a window, given all that count; NaN where it is not defined."""
 
+    def details(self, row: WindowRow) -> dict[str, Any]:
+        """What else the sentence tells of the newest window."""
+        return {}
+
     def find(self, state: PolicyState) -> Finding:
         """Count the newest windows whose value lies above the limit."""
         windows, limit = self.windows(state), self.limit
         values = [(row, self.value(row, windows)) for row in windows]
         known = [(row, value) for row, value in values if math.isfinite(value)][-self.of :]
         if not known:
-            why = self.undefined if windows else "no_labelled_window"
+            why = self.undefined if windows else self.without_window
             return self._finding(None, obstacle=Reason(why))
         newest_row, newest = known[-1]
         n_bad = sum(value > limit for _, value in known)
@@ -167,4 +172,5 @@ class WindowRule(PolicyRule):
             n_windows=len(known),
             violations=self.violations,
             of=self.of,
+            **self.details(newest_row),
         )

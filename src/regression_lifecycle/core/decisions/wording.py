@@ -189,6 +189,7 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     **{kind: rule.evidence for kind, rule in PolicyRule.kinds.items()},
     # Why a rule could not be computed
     "no_labelled_window": "no labelled window since the training",
+    "no_served_row": "the service answered no row since the training that was observed later",
     "too_few_windows": "{n_windows} window(s), {of} are asked for",
     "bias_undefined": "the bias is not defined: every target is 0, or a quantile is predicted, "
     "which is above or below the target by design",

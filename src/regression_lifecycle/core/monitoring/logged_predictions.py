@@ -20,13 +20,16 @@ from regression_lifecycle.core.prediction.batch_predictions import (
 )
 
 IS_NEW = "is_new"
-_ANSWER = [
+_IDENTITY = [
     "request_id",
     "row_number",
     "served_at",
     "row_key",
     "model_version",
     "trained_until",
+]
+_ANSWER = [
+    *_IDENTITY,
     "raw_prediction",
     "level_factor",
     "level_shift",
@@ -34,6 +37,7 @@ _ANSWER = [
     "lower",
     "upper",
 ]
+_MADE = ["timestamp", "recipe", "row", "features", "missing"]
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,25 @@ class LoggedPredictions:
             self.answered({**self._own, "row_key": keys}, ["problem", *_ANSWER])
         )
         scored = batch_predictions_of(self.batches, rows, self.problem)
-        made = pd.concat([answered, scored], ignore_index=True)
-        made = made.sort_values("served_at", kind="stable")
-        return made.drop_duplicates(["row_key", "model_version"], keep="last")
+        return _newest(pd.concat([answered, scored], ignore_index=True))
+
+    def answers_with_features(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Read what the service made of some rows.
+
+        Args:
+            rows: Rows with ``row_key``.
+
+        Returns:
+            Rows of ``service_predictions`` whose ``features`` were kept, of several answers about
+            a row by one model version the newest alone; none whose model was trained on the row.
+        """
+        if rows.empty:
+            return SERVICE_PREDICTIONS.frame()
+        where = {**self._own, "row_key": rows["row_key"].tolist()}
+        found = _newest(self.answered(where, [*_IDENTITY, "raw_prediction", *_MADE]))
+        # No comparison with a missing moment holds: a model of unknown age is believed.
+        found = found[~(found["timestamp"] <= found["trained_until"])]
+        return found[found["features"].notna()]
 
     def has_arrived_since(self, moment: pd.Timestamp | None, rows: pd.DataFrame) -> pd.Series:
         """Mark rows for which a prediction may have arrived since a moment.
@@ -175,6 +195,12 @@ def merge_logged_predictions(
         ],
         ignore_index=True,
     )
+
+
+def _newest(made: pd.DataFrame) -> pd.DataFrame:
+    """Keep of several predictions of a row by one model version the newest."""
+    made = made.sort_values("served_at", kind="stable")
+    return made.drop_duplicates(["row_key", "model_version"], keep="last")
 
 
 def _utc_text(moment: pd.Timestamp) -> str:

@@ -353,7 +353,7 @@ def complete_figures(
     window_quality: pd.DataFrame,
     window_drift: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Complete the rows of the planned windows but for their alarms.
+    """Complete the rows of the planned windows but for their skew and alarms.
 
     Args:
         window_errors: Rows of ``window_history`` with the metrics.
@@ -374,7 +374,7 @@ def complete_figures(
 
 
 def add_alarms(
-    measured_windows: pd.DataFrame,
+    compared_windows: pd.DataFrame,
     recorded_windows: pd.DataFrame,
     champion: TrainedModel | None,
     problem: Problem,
@@ -383,7 +383,7 @@ def add_alarms(
     """Mark the windows on which rules of the policy fire.
 
     Args:
-        measured_windows: Rows of ``window_history`` for the planned windows.
+        compared_windows: Rows of ``window_history`` for the planned windows.
         recorded_windows: ``window_history`` as it is before this run.
         champion: The deployed model.
         policy: The rules.
@@ -394,9 +394,9 @@ def add_alarms(
     """
     own = WINDOW_HISTORY.frame(recorded_windows[recorded_windows["problem"] == problem.name])
     if champion is None:
-        return measured_windows, WINDOW_HISTORY.frame()
+        return compared_windows, WINDOW_HISTORY.frame()
     version = version_of(champion)
-    everything = newest_revisions(pd.concat([own, measured_windows], ignore_index=True))
+    everything = newest_revisions(pd.concat([own, compared_windows], ignore_index=True))
     champion_windows = everything[everything["model_version"] == version].reset_index(drop=True)
     champion_windows["alarms"] = alarms.mark_alarms(
         champion_windows, version, champion.metadata.trained_until, policy
@@ -404,7 +404,7 @@ def add_alarms(
     # The marks of a former champion's windows stay as they are.
     marks = pd.concat([newest_revisions(own), champion_windows])[[*_WINDOW_KEY, "alarms"]]
     marks = marks.drop_duplicates(_WINDOW_KEY, keep="last")
-    completed = measured_windows.drop(columns="alarms").merge(marks, on=_WINDOW_KEY, how="left")
+    completed = compared_windows.drop(columns="alarms").merge(marks, on=_WINDOW_KEY, how="left")
     return WINDOW_HISTORY.frame(completed), champion_windows
 
 
@@ -516,6 +516,7 @@ _TRACKED = (
     "baseline_pinball",
     "coverage",
     "drifted_share",
+    "predictions_skew",
     "level_factor",
     "n",
 )

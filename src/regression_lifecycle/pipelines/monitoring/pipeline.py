@@ -8,6 +8,7 @@ from regression_lifecycle.core.decisions import policy
 from regression_lifecycle.core.monitoring import backfill
 from regression_lifecycle.core.monitoring.logged_predictions import merge_logged_predictions
 from regression_lifecycle.core.monitoring.reference_predictions import read_reference_predictions
+from regression_lifecycle.core.monitoring.skew import add_skew
 from regression_lifecycle.core.monitoring.window_plan import find_changed_windows, plan_windows
 from regression_lifecycle.pipelines.monitoring import drift, nodes
 
@@ -216,8 +217,20 @@ def _recording() -> list[Node]:
             name="complete_figures",
         ),
         Node(
+            add_skew,
+            [
+                "measured_windows",
+                "window_rows",
+                "logged_predictions",
+                "current_champion",
+                "recorded_windows",
+            ],
+            "compared_windows",
+            name="add_skew",
+        ),
+        Node(
             nodes.add_alarms,
-            ["measured_windows", "recorded_windows", "current_champion", _PROBLEM, _POLICY],
+            ["compared_windows", "recorded_windows", "current_champion", _PROBLEM, _POLICY],
             ["completed_windows", "champion_windows"],
             name="add_alarms",
         ),

@@ -186,6 +186,8 @@ class SummaryHook:
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
 
+        from regression_lifecycle.core.monitoring.skew import describe_skew
+
         shown = self._saved[name].sort_values(["window_index", "revision"])
         if shown.empty:
             console.print("[bold]Windows[/] nothing new")
@@ -218,6 +220,9 @@ class SummaryHook:
                 escape("; ".join(note for note in (status, labelled, alarms, *moved) if note)),
             )
         console.print(table)
+        skewed = [said for row in shown.to_dict("records") if (said := describe_skew(row))]
+        if skewed:
+            console.print(f"[bold]Skew[/] {escape(skewed[-1])}")
 
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
         summary = catalog.load(name)
