@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.moments import assemble_moments
+from regression_lifecycle.core.calendar.moments import assemble_moments
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.row_moments import RowMoments, moment_of, parts_of
 from regression_lifecycle.core.errors import DataContractError

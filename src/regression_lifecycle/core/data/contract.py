@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from regression_lifecycle.core.calendar.moments import find_stray_moments
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.data.moments import find_stray_moments
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column

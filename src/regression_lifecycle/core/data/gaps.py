@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from regression_lifecycle.core.calendar.weekdays import count_on_weekdays, move_to_weekday
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.weekdays import count_on_weekdays, move_to_weekday
 from regression_lifecycle.core.durations import (
     AnyDuration,
     CalendarDuration,

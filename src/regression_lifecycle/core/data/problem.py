@@ -14,10 +14,10 @@ from zoneinfo import available_timezones
 import pandas as pd
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
+from regression_lifecycle.core.calendar.moment_formats import check_format
+from regression_lifecycle.core.calendar.weekdays import Weekday
 from regression_lifecycle.core.config import StrictModel, to_timestamp
-from regression_lifecycle.core.data.moment_formats import check_format
 from regression_lifecycle.core.data.values import NumberFormat
-from regression_lifecycle.core.data.weekdays import Weekday
 from regression_lifecycle.core.durations import (
     AnyDuration,
     CalendarDuration,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.moments import PART_BOUNDS, assemble_moments
+from regression_lifecycle.core.calendar.moments import PART_BOUNDS, assemble_moments
 from regression_lifecycle.core.data.problem import MOMENT_PARTS, ColumnSpec, Problem, bound_text
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.values import (

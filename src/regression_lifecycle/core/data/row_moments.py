@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from regression_lifecycle.core.data.moments import PART_BOUNDS
+from regression_lifecycle.core.calendar.moments import PART_BOUNDS
 from regression_lifecycle.core.data.problem import MOMENT_PARTS, Problem
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from regression_lifecycle.core.data.moment_formats import UNIX, from_unix, to_strptime
+from regression_lifecycle.core.calendar.moment_formats import UNIX, from_unix, to_strptime
 from regression_lifecycle.core.errors import ConfigurationError
 
 # Spellings of a missing number or moment, in any case. Among labels they are labels.

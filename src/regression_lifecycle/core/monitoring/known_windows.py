@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from regression_lifecycle.core.calendar.weekdays import count_on_weekdays
 from regression_lifecycle.core.data.as_of import known_rows
 from regression_lifecycle.core.data.keys import row_keys, series_names
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.weekdays import count_on_weekdays
 from regression_lifecycle.core.durations import whole_steps
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.windows.parameters import WindowParameters

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from regression_lifecycle.core.data.moment_formats import to_strptime
+from regression_lifecycle.core.calendar.moment_formats import to_strptime
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
     MISSING_WORDS,

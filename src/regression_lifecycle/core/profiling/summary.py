@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from regression_lifecycle.core.data.weekdays import WEEKDAYS
+from regression_lifecycle.core.calendar.weekdays import WEEKDAYS
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.profiling.profile import TableProfile
 

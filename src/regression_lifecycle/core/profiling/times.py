@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.moment_formats import UNIX, from_unix
-from regression_lifecycle.core.data.weekdays import Weekday, count_on_weekdays, find_weekdays
+from regression_lifecycle.core.calendar.moment_formats import UNIX, from_unix
+from regression_lifecycle.core.calendar.weekdays import Weekday, count_on_weekdays, find_weekdays
 from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.profiling.columns import ReadColumn, words_of
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from regression_lifecycle.core.data.moments import moment_text
+from regression_lifecycle.core.calendar.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import (
     AnyDuration,

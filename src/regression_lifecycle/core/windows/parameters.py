@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from regression_lifecycle.core.calendar.moments import moment_text
 from regression_lifecycle.core.config import Moment, StrictModel
-from regression_lifecycle.core.data.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import AnyDuration, Duration, steps_to_cover
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name

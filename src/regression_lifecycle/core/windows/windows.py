@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from regression_lifecycle.core.data.moments import moment_text
+from regression_lifecycle.core.calendar.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.windows.bounds import rows_label

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.calendar.moments import assemble_moments, find_stray_moments
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.moments import assemble_moments, find_stray_moments
 from regression_lifecycle.core.errors import DataContractError
 
 YEAR = pd.Timedelta("366 days")

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from regression_lifecycle.core.data.defaults import derive_defaults
-from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.weekdays import (
+from regression_lifecycle.core.calendar.weekdays import (
     WEEKDAYS,
     count_on_weekdays,
     find_weekdays,
     move_to_weekday,
 )
+from regression_lifecycle.core.data.defaults import derive_defaults
+from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
