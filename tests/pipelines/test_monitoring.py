@@ -276,12 +276,12 @@ def test_a_promotion_that_a_killed_run_left_is_finished_and_told() -> None:
     kept = replace(POLICY, decision="keep")
 
     version, moves = nodes.finish_interrupted_promotion(ledger, model("3", "2021-03-01"), PROBLEM)
-    (alert,) = nodes.build_alerts(kept, moves, PROBLEM, AlertParameters())
+    (alert,) = nodes.build_alerts(kept, moves, WINDOW_HISTORY.frame(), PROBLEM, AlertParameters())
 
     assert (version, alert.details["event"], alert.window) == ("4", "promote", promoted.as_of)
     done = nodes.finish_interrupted_promotion(ledger, model("4", "2021-03-01"), PROBLEM)
     assert done == ("", [])
-    assert nodes.build_alerts(kept, [], PROBLEM, AlertParameters()) == []
+    assert nodes.build_alerts(kept, [], WINDOW_HISTORY.frame(), PROBLEM, AlertParameters()) == []
 
 
 def test_a_champion_that_is_gone_changes_nothing(observations: pd.DataFrame) -> None:

@@ -85,7 +85,8 @@ class Variant(StrictModel):
     ) -> JsonSchemaValue:
         if not cls.is_family():
             return handler(schema)
-        kinds = [handler(kind.__pydantic_core_schema__) for kind in cls.kinds.values()]
+        # Whichever module was imported first, the schema is the same.
+        kinds = [handler(cls.kinds[kind].__pydantic_core_schema__) for kind in sorted(cls.kinds)]
         return {"oneOf": kinds}
 
 

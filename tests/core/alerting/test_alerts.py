@@ -81,6 +81,15 @@ def test_a_rule_that_fired_is_one_alert_with_its_evidence(problem):
     assert (alert.details["value"], alert.details["threshold"]) == (0.31, 0.22)
 
 
+def test_an_alert_says_what_moved_the_predictions(problem):
+    decision = policy()
+    plain = made(decision, None, problem)
+    told = make_alerts(decision, None, problem, AlertParameters(), "its predictions lie 3 above")
+
+    lines = [alert[0].text.split("\n") for alert in (plain, told)]
+    assert lines[1] == [lines[0][0], "In this window its predictions lie 3 above", *lines[0][1:]]
+
+
 def test_a_new_champion_makes_the_same_rule_another_alert(problem):
     keys = {made(policy(version=v), None, problem)[0].key for v in ("3", "4")}
 

@@ -30,6 +30,7 @@ from regression_lifecycle.adapters.dashboard.formatting import (
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 from regression_lifecycle.core.decisions.records import PolicyDecision, RuleFinding
 from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
+from regression_lifecycle.core.monitoring.contributions import describe_contributions
 from regression_lifecycle.core.monitoring.skew import describe_skew
 
 _HERO_HEIGHT = 300
@@ -49,12 +50,15 @@ def windows_section(tables: PageTables) -> Section:
     shown = windows.assign(
         t_n=row_counts(windows),
         t_skew=[describe_skew(row) for row in windows.to_dict("records")],
+        t_moved=[describe_contributions(row) for row in windows.to_dict("records")],
     )
     rows = shown.iloc[::-1].to_dict("records")
     content = {
         "rows": rows,
         # The newest window that answers of the service were held against; empty without one.
         "skew": next((row for row in rows if is_number(row["n_skew_rows"])), {}),
+        # The newest alarmed window; empty without one.
+        "moved": next((row for row in rows if row["t_moved"]), {}),
         "n_hidden": len(tables.all_windows) - len(windows),
         "limit": limit,
         "nominal": tables.nominal_coverage,

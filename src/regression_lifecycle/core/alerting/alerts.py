@@ -115,12 +115,15 @@ def make_alerts(
     gate_decision: GateDecision | RollbackDecision | None,
     problem: Problem,
     parameters: AlertParameters,
+    moved: str = "",
 ) -> list[Alert]:
     """Turn decisions into alerts.
 
     Args:
         policy_decision: What the policy decided, or None.
         gate_decision: What the gate or a person decided, or None where no candidate was judged.
+        moved: What moved the predictions of the window that the policy looked at; empty if that
+            was not looked at.
 
     Returns:
         One alert per rule that fired and had its way, and one for the gate's answer; none where
@@ -128,7 +131,7 @@ def make_alerts(
     """
     made: list[tuple[str, Alert]] = []
     if policy_decision is not None:
-        made += _policy_alerts(policy_decision, problem.name)
+        made += _policy_alerts(policy_decision, problem.name, moved)
     if gate_decision is not None:
         made += _gate_alerts(gate_decision, policy_decision, problem.name)
     least = LEVELS.index(parameters.minimum_level)
@@ -139,7 +142,9 @@ def make_alerts(
     ]
 
 
-def _policy_alerts(decision: PolicyDecision, problem: str) -> Iterator[tuple[str, Alert]]:
+def _policy_alerts(
+    decision: PolicyDecision, problem: str, moved: str
+) -> Iterator[tuple[str, Alert]]:
     event, version = decision.decision, decision.champion_version
     if event == KEEP:
         return
@@ -158,7 +163,7 @@ def _policy_alerts(decision: PolicyDecision, problem: str) -> Iterator[tuple[str
                 (problem, rule.name, version),
                 "warning",
                 f"rule {rule.name} {asks}",
-                [evidence(rule)],
+                [evidence(rule), *([f"In this window {moved}"] if moved else [])],
                 moment,
                 {
                     "event": rule.action,

@@ -163,6 +163,9 @@ WINDOW_HISTORY = HistoryTable(
         "vanished_series": "text",
         # Names of the policy's rules that fired on this window, separated by commas.
         "alarms": "text",
+        # Where one fired: what every raw column added to the raw predictions on average, beside
+        # those of training rows, as JSON by column, the largest first.
+        "contributions": "text",
     },
 )
 

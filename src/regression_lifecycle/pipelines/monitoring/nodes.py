@@ -48,6 +48,7 @@ from regression_lifecycle.core.models.trained_model import (
 )
 from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
+from regression_lifecycle.core.monitoring.contributions import describe_contributions
 from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
@@ -409,7 +410,7 @@ def add_alarms(
 
 
 def commit_windows(
-    completed_windows: pd.DataFrame,
+    explained_windows: pd.DataFrame,
     segments: pd.DataFrame,
     series: pd.DataFrame,
     drawn_windows: list[str],
@@ -417,7 +418,7 @@ def commit_windows(
     """Hand the windows over to the store, once everything else about them is stored.
 
     Args:
-        completed_windows: Rows of ``window_history``.
+        explained_windows: Rows of ``window_history``.
         segments: ``segment_history``, stored.
         series: ``series_history``, stored.
         drawn_windows: Windows whose reports are stored.
@@ -425,7 +426,7 @@ def commit_windows(
     Returns:
         The rows; a window that has one is done.
     """
-    return completed_windows
+    return explained_windows
 
 
 def describe_policy_state(
@@ -481,6 +482,7 @@ def record_decision(
 def build_alerts(
     policy_decision: PolicyDecision,
     finished_moves: Sequence[GateDecision | RollbackDecision],
+    explained_windows: pd.DataFrame,
     problem: Problem,
     parameters: AlertParameters,
 ) -> list[Alert]:
@@ -489,13 +491,21 @@ def build_alerts(
     Args:
         policy_decision: The decision.
         finished_moves: What was put in place in this run; that run may not have told it.
+        explained_windows: Rows of ``window_history`` for the planned windows: of the one that the
+            policy looked at last, what moved its predictions is told.
         parameters: Which events and levels are wanted.
 
     Returns:
         Alerts; saving them sends those that are due, and earlier ones that failed.
     """
     told = [make_alerts(None, move, problem, parameters) for move in finished_moves]
-    return [*chain(*told), *make_alerts(policy_decision, None, problem, parameters)]
+    newest = explained_windows[
+        (explained_windows["window"] == policy_decision.window)
+        & (explained_windows["model_version"] == policy_decision.champion_version)
+    ]
+    moved = [describe_contributions(row) for row in newest.to_dict("records")]
+    alerts = make_alerts(policy_decision, None, problem, parameters, "".join(moved))
+    return [*chain(*told), *alerts]
 
 
 def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.core.decisions import policy
 from regression_lifecycle.core.monitoring import backfill
+from regression_lifecycle.core.monitoring.contributions import add_contributions
 from regression_lifecycle.core.monitoring.logged_predictions import merge_logged_predictions
 from regression_lifecycle.core.monitoring.reference_predictions import read_reference_predictions
 from regression_lifecycle.core.monitoring.skew import add_skew
@@ -235,6 +236,12 @@ def _recording() -> list[Node]:
             name="add_alarms",
         ),
         Node(
+            add_contributions,
+            ["completed_windows", "window_rows", "current_champion"],
+            "explained_windows",
+            name="add_contributions",
+        ),
+        Node(
             drift.draw_reports,
             [
                 "window_plan",
@@ -249,7 +256,7 @@ def _recording() -> list[Node]:
         # Last of all that belongs to a window: its row says that everything else is there.
         Node(
             nodes.commit_windows,
-            ["completed_windows", "segment_history", "series_history", "drawn_windows"],
+            ["explained_windows", "segment_history", "series_history", "drawn_windows"],
             "window_history",
             name="commit_windows",
         ),
@@ -279,7 +286,13 @@ def _deciding() -> list[Node]:
         ),
         Node(
             nodes.build_alerts,
-            ["policy_decision", "finished_moves", _PROBLEM, "params:alerts"],
+            [
+                "policy_decision",
+                "finished_moves",
+                "explained_windows",
+                _PROBLEM,
+                "params:alerts",
+            ],
             "alerts",
             name="build_alerts",
         ),

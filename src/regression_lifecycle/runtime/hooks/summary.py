@@ -186,6 +186,7 @@ class SummaryHook:
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
         from rich.markup import escape
 
+        from regression_lifecycle.core.monitoring.contributions import describe_contributions
         from regression_lifecycle.core.monitoring.skew import describe_skew
 
         shown = self._saved[name].sort_values(["window_index", "revision"])
@@ -223,6 +224,10 @@ class SummaryHook:
         skewed = [said for row in shown.to_dict("records") if (said := describe_skew(row))]
         if skewed:
             console.print(f"[bold]Skew[/] {escape(skewed[-1])}")
+        alarmed = [row for row in shown.to_dict("records") if describe_contributions(row)]
+        if alarmed:
+            said = f"In {alarmed[-1]['window']} {describe_contributions(alarmed[-1])}"
+            console.print(f"[bold]Moved[/] {escape(said)}")
 
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
         summary = catalog.load(name)

@@ -92,6 +92,7 @@ def upgrade() -> None:
         Column("new_series", Text),
         Column("vanished_series", Text),
         Column("alarms", Text),
+        Column("contributions", Text),
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "window", "model_version", "revision"),
     )

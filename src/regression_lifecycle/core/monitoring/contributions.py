@@ -1,0 +1,86 @@
+"""What moved the predictions of an alarmed window, column by column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regression_lifecycle.core.data.tables import WINDOW_HISTORY
+from regression_lifecycle.core.models.explanation import Explainer
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+
+# Rows that are explained in one run, and fewest per window: each costs two thousand predictions.
+_ROWS, _FEWEST_ROWS = 96, 8
+_MOST_TOLD = 4
+
+
+def add_contributions(
+    windows: pd.DataFrame, window_rows: pd.DataFrame, champion: TrainedModel | None
+) -> pd.DataFrame:
+    """Say of every alarmed window what each raw column added to its predictions on average.
+
+    Args:
+        windows: Rows of ``window_history`` for the planned windows, with their alarms.
+        window_rows: Known rows with ``window_index`` and the champion's features.
+        champion: The deployed model, which explains its own windows alone.
+
+    Returns:
+        The windows with ``contributions``: JSON by raw column, the largest first, of at most 96
+        rows in all, evenly spread over each window.
+    """
+    if champion is None or windows.empty:
+        return windows
+    alarmed = windows["alarms"].fillna("").ne("")
+    mine = alarmed & windows["model_version"].eq(version_of(champion))
+    n_rows = max(_FEWEST_ROWS, _ROWS // max(1, int(mine.sum())))
+    said: dict[int, str] = {}
+    explainer: Explainer | None = None
+    for index, number in windows.loc[mine, "window_index"].items():
+        rows = window_rows[window_rows["window_index"] == number]
+        if rows.empty or champion.metadata.contract is None:
+            continue
+        if explainer is None:
+            explainer = Explainer(
+                champion.metadata.recipe,
+                champion.metadata.contract,
+                champion.example,
+                lambda features: champion.predict(features).to_numpy(),
+            )
+        spread = np.unique(np.linspace(0, len(rows) - 1, n_rows).astype(int))
+        means = explainer.explain(rows.iloc[spread]).mean()
+        order = means.abs().sort_values(ascending=False, kind="stable").index
+        said[index] = json.dumps({name: round(float(means[name]), 9) for name in order})
+    told = pd.Series(said, dtype="str").reindex(windows.index)
+    return WINDOW_HISTORY.frame(windows.assign(contributions=told))
+
+
+def describe_contributions(window: Mapping[str, Any]) -> str:
+    """Say in a sentence what moved the predictions of a window.
+
+    Args:
+        window: A row of ``window_history``.
+
+    Returns:
+        The columns that moved them most, with those that drifted marked; empty if that was not
+        looked at.
+    """
+    text = window.get("contributions")
+    if not isinstance(text, str) or not text:
+        return ""
+    parts: dict[str, float] = json.loads(text)
+    drifted = window.get("drifted_columns")
+    marked = {*map(str.strip, drifted.split(","))} if isinstance(drifted, str) else set()
+    moved = sum(parts.values())
+    named = [
+        f"{name} {value:+.4g}{' (drifted)' if name in marked else ''}"
+        for name, value in list(parts.items())[:_MOST_TOLD]
+    ]
+    side = "above" if moved >= 0 else "below"
+    return (
+        f"its predictions lie {abs(moved):.4g} {side} those of the training rows: "
+        f"{', '.join(named)}"
+    )
