@@ -65,13 +65,13 @@ def variants(family: type[Variant]) -> Iterator[str]:
     """Write a table of the kinds of a family, and one of their keys."""
     yield "| kind | what it is |"
     yield "| --- | --- |"
-    for kind, model in family.kinds.items():
+    for kind, model in sorted(family.kinds.items()):
         yield f"| `{kind}` | {model_meaning(model)} |"
     yield ""
     yield "| name | kinds | type | default | effect |"
     yield "| --- | --- | --- | --- | --- |"
     rows: dict[tuple[str, str, str, str], list[str]] = {}
-    for kind, model in family.kinds.items():
+    for kind, model in sorted(family.kinds.items()):
         for name, field in model.model_fields.items():
             if name != "kind":
                 row = (name, _type(field), _default(field), attribute_meaning(model, name))
