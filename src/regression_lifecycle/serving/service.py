@@ -16,7 +16,7 @@ from regression_lifecycle.serving.prediction_queue import PredictionQueue
 from regression_lifecycle.serving.predictor import Answers, Predictor, explain
 from regression_lifecycle.serving.store_intake import known_row_intake, label_intake
 
-# A row takes as long as two thousand predictions.
+# A row takes as long as a thousand predictions.
 MOST_EXPLAINED = 100
 
 

@@ -54,6 +54,16 @@ def test_alarmed_windows_say_what_moved_them_and_no_others() -> None:
     )
 
 
+def test_of_many_alarmed_windows_the_newest_are_explained() -> None:
+    rows = [
+        {"problem": "tiny", "window": f"w{n}", "window_index": n, "model_version": "3"}
+        for n in range(6)
+    ]
+    given = WINDOW_HISTORY.frame(pd.DataFrame(rows).assign(alarms="age"))
+    found = add_contributions(given, rows_of(*[1.0] * 6), CHAMPION)
+    assert found["contributions"].notna().tolist() == [False] * 2 + [True] * 4
+
+
 def test_windows_of_another_version_are_not_explained() -> None:
     given = windows(alarms="bias", model_version=["2", "3", "2"])
     found = add_contributions(given, rows_of(1.0, 1.0, 1.0), CHAMPION)

@@ -355,7 +355,7 @@ def test_skew_of_the_newest_window_that_has_some_is_told_in_one_line(capsys: Any
         )
     )
 
-    text = summary(capsys, completed_windows=looked_at)
+    text = summary(capsys, explained_windows=looked_at)
 
     (line,) = (line for line in text.splitlines() if line.startswith("Skew"))
     assert line == (
@@ -363,4 +363,21 @@ def test_skew_of_the_newest_window_that_has_some_is_told_in_one_line(capsys: Any
         "have other features; hum[%] differs in 12% of the served rows (on average 45 as served, "
         "0.45 as observed)"
     )
-    assert "Skew" not in summary(capsys, completed_windows=looked_at[2:])
+    assert "Skew" not in summary(capsys, explained_windows=looked_at[2:])
+
+
+def test_what_moved_the_newest_alarmed_window_is_told(capsys):
+    moved = {"contributions": '{"temp": -30.5, "hr": 2.0}', "drifted_columns": "temp"}
+    looked_at = pd.DataFrame(
+        [
+            {"window": "w1", "window_index": 1, "revision": 0, **moved},
+            {"window": "w2", "window_index": 2, "revision": 0},
+        ]
+    )
+
+    text = summary(capsys, explained_windows=WINDOW_HISTORY.frame(looked_at))
+
+    assert (
+        "Moved In w1 its predictions lie 28.5 below those of the training rows: temp -30.5 "
+        "(drifted), hr +2" in " ".join(text.split())
+    )

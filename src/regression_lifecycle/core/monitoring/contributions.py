@@ -13,8 +13,8 @@ from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.models.explanation import Explainer
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 
-# Rows that are explained in one run, and fewest per window: each costs two thousand predictions.
-_ROWS, _FEWEST_ROWS = 96, 8
+# Rows that are explained of a window, and windows of one run: a row costs a thousand predictions.
+_ROWS, _MOST_WINDOWS = 48, 4
 _MOST_TOLD = 4
 
 
@@ -29,17 +29,17 @@ def add_contributions(
         champion: The deployed model, which explains its own windows alone.
 
     Returns:
-        The windows with ``contributions``: JSON by raw column, the largest first, of at most 96
-        rows in all, evenly spread over each window.
+        The windows with ``contributions``: JSON by raw column, the largest first, of at most 48
+        rows, evenly spread over the window. Of many alarmed windows the newest four have it.
     """
     if champion is None or windows.empty:
         return windows
     alarmed = windows["alarms"].fillna("").ne("")
     mine = alarmed & windows["model_version"].eq(version_of(champion))
-    n_rows = max(_FEWEST_ROWS, _ROWS // max(1, int(mine.sum())))
     said: dict[int, str] = {}
     explainer: Explainer | None = None
-    for index, number in windows.loc[mine, "window_index"].items():
+    newest = windows.loc[mine, "window_index"].sort_values().tail(_MOST_WINDOWS)
+    for index, number in newest.items():
         rows = window_rows[window_rows["window_index"] == number]
         if rows.empty or champion.metadata.contract is None:
             continue
@@ -50,7 +50,7 @@ def add_contributions(
                 champion.example,
                 lambda features: champion.predict(features).to_numpy(),
             )
-        spread = np.unique(np.linspace(0, len(rows) - 1, n_rows).astype(int))
+        spread = np.unique(np.linspace(0, len(rows) - 1, _ROWS).astype(int))
         means = explainer.explain(rows.iloc[spread]).mean()
         order = means.abs().sort_values(ascending=False, kind="stable").index
         said[index] = json.dumps({name: round(float(means[name]), 9) for name in order})

@@ -22,7 +22,7 @@ _WORST_SERIES = 5
 _WIDTH_OF_A_LOG = 200
 # Of these the catalog has more after the run, or nothing.
 _OF_THIS_RUN = (
-    "completed_windows",
+    "explained_windows",
     "current_champion",
     "labels",
     "rejected_labels",
@@ -70,7 +70,7 @@ class SummaryHook:
             "drift_verdict": self._drift,
             "gate_decision": self._decision,
             "current_champion": self._finished,
-            "completed_windows": self._monitored,
+            "explained_windows": self._monitored,
             "policy_decision": self._decision,
             "retraining_decision": self._decision,
             "rollback_decision": self._decision,
