@@ -174,6 +174,20 @@ def test_two_rows_of_one_key_keep_their_own_columns_and_double_no_other() -> Non
     assert made["cnt_before"].iloc[0] == made["cnt_before"].iloc[1]
 
 
+def test_what_is_told_of_many_series_is_laid_over_each_of_them() -> None:
+    columns = PROBLEM.model_dump(mode="json", exclude_unset=True)["columns"]
+    shop = {"type": "category", "known_in_advance": True}
+    problem = _tiny_problem(columns={**columns, "shop": shop}, key=["timestamp", "shop"])
+    known = pd.concat([OBSERVATIONS.head(2).assign(shop=name) for name in ("a", "b")])
+    told = known.iloc[[3]].assign(cnt=-1.0, temp=np.nan)
+
+    laid = lay_over(told, known, problem, *problem.columns).sort_values(["shop", "timestamp"])
+
+    counts = OBSERVATIONS["cnt"].head(2).tolist()
+    assert laid["cnt"].tolist() == [*counts, counts[0], -1]
+    assert laid["temp"].tolist() == OBSERVATIONS["temp"].head(2).tolist() * 2
+
+
 def test_series_of_a_key_are_kept_apart() -> None:
     shop = {"type": "category", "known_in_advance": True}
     columns = {name: spec.model_dump(mode="json") for name, spec in PROBLEM.columns.items()}

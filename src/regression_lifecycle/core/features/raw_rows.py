@@ -221,7 +221,7 @@ def lay_over(
     rows = rows.drop_duplicates(key, keep="last")
     if observations.empty:
         return rows
-    filled = [name for name in names if name in observations]
+    filled = [name for name in names if name in observations and name not in key]
     if filled:
         known = rows[key].merge(observations[[*key, *filled]], on=key, how="left")
         rows = rows.assign(
