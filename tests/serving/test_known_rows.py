@@ -155,6 +155,7 @@ def test_labels_from_before_the_history_take_no_memory(
     registry: Models, start: Start, problem: Problem
 ) -> None:
     running = start(observations=StoredFrame(make_observations(problem)))
+    running.client.post("/labels", json={"labels": [{"timestamp": YESTERDAY, "cnt": 26}]})
     long_ago = [
         {"timestamp": f"2001-01-{day:02d}T07:00:00", "cnt": 1} for day in range(1, 32)
     ]

@@ -31,6 +31,13 @@ MOMENT_PATTERN = (
 # PostgreSQL holds no text with the character 0.
 TEXT_PATTERN = r"^[^\x00]*$"
 NOT_BLANK_PATTERN = r"^[^\x00]*[^\x00\s][^\x00]*$"
+# What a caller is told in place of a pattern.
+PATTERNS = {
+    MOMENT_PATTERN: "should be a moment like 2023-12-31T08:00:00: local time without a zone, of "
+    f"the years {FIRST_YEAR} to {LAST_YEAR}",
+    TEXT_PATTERN: "should not hold the character 0",
+    NOT_BLANK_PATTERN: "should not be blank, nor hold the character 0",
+}
 # Whole numbers that name a row are kept in 64 bits; the first float beyond is refused.
 _SMALLEST, _LARGEST = -(2.0**63), 2.0**63 - 1024
 
@@ -228,8 +235,8 @@ def _number_reader(spec: ColumnSpec, *, missing: bool) -> Callable[[Any], Any] |
     standing_for_missing = frozenset(numbers.dropna())
     words: dict[str, float] = {}
     if truths:
-        words = dict.fromkeys((*FALSE_WORDS, *map(_folded, spec.false_values)), 0.0)
-        words |= dict.fromkeys((*TRUE_WORDS, *map(_folded, spec.true_values)), 1.0)
+        words = dict.fromkeys(("0", *FALSE_WORDS, *map(_folded, spec.false_values)), 0.0)
+        words |= dict.fromkeys(("1", *TRUE_WORDS, *map(_folded, spec.true_values)), 1.0)
 
     def read(value: Any) -> Any:
         if isinstance(value, bool):
@@ -240,6 +247,8 @@ def _number_reader(spec: ColumnSpec, *, missing: bool) -> Callable[[Any], Any] |
             if formatted:
                 found, _ = read_numbers(pd.Series([value], dtype="str"), spec.number_format)
                 return value if found.isna().any() else float(found.iloc[0])
+            if truths and _folded(value) not in words:
+                raise ValueError(f"'{value[:100]}' is none of {bounded_list(sorted(words))}")
             return words.get(_folded(value), value)
         known = isinstance(value, int | float) and value in standing_for_missing
         return None if known else value
@@ -275,8 +284,23 @@ def _moments(form: str | None = None, zone: str | None = None) -> CoreSchema:
                 return _bounded_year(found.iloc[0].to_pydatetime())
         raise ValueError(f"'{text}' is not a moment" + (f" like {form}" if form else ""))
 
-    text = core_schema.str_schema(strict=True, max_length=100)
-    return core_schema.no_info_after_validator_function(read, text)
+    if form is None:
+        text = core_schema.str_schema(strict=True, max_length=100)
+        return core_schema.no_info_after_validator_function(read, text)
+    # Tables hold 20231231, or seconds since 1970, as numbers.
+    text = core_schema.str_schema(
+        strict=True,
+        max_length=100,
+        metadata={"pydantic_js_updates": {"type": ["string", "integer"]}},
+    )
+    digits = core_schema.no_info_before_validator_function(_with_digits_as_text, text)
+    return core_schema.no_info_after_validator_function(read, digits)
+
+
+def _with_digits_as_text(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
+        return value
+    return str(int(value))
 
 
 def _row_numbers(problem: Problem) -> CoreSchema:

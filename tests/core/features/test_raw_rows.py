@@ -222,8 +222,13 @@ def test_rows_without_a_time_stand_behind_the_newest() -> None:
 
     coming = read_rows(pd.DataFrame({"x": [1, 2]}), recipe, problem, past["timestamp"].max())
     made = features_of(coming, past, recipe, problem)
+    named = read_rows(pd.DataFrame({"timestamp": [11, "10"], "x": [2, 1]}), recipe, problem)
 
     assert made["y_before"].tolist() == [16.0, 18.0]
+    # Who knows the number of a row may say it, as to the service and in labels.
+    assert named["timestamp"].tolist() == coming["timestamp"].tolist()[::-1]
+    with pytest.raises(DataContractError, match="timestamp is not a datetime"):
+        read_rows(pd.DataFrame({"timestamp": [-1], "x": 1.0}), recipe, problem)
 
 
 @pytest.mark.parametrize(

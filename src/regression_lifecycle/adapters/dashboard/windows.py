@@ -51,10 +51,13 @@ def windows_section(tables: PageTables) -> Section:
         t_skew=[describe_skew(row) for row in windows.to_dict("records")],
     )
     rows = shown.iloc[::-1].to_dict("records")
+    held = [row for row in rows if is_number(row["n_skew_rows"])]
+    # A window that has only begun says nothing yet, and the rule does not look at it.
+    held.sort(key=lambda row: row["status"] != "complete")
     content = {
         "rows": rows,
         # The newest window that answers of the service were held against; empty without one.
-        "skew": next((row for row in rows if is_number(row["n_skew_rows"])), {}),
+        "skew": next(iter(held), {}),
         "n_hidden": len(tables.all_windows) - len(windows),
         "limit": limit,
         "nominal": tables.nominal_coverage,

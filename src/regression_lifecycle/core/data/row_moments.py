@@ -1,14 +1,17 @@
-"""The time of a single row: as one moment and as the raw columns that it is made of."""
+"""The time of a row: as one moment, as the raw columns that it is made of, and as its number."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+import pandas as pd
+
 from regression_lifecycle.core.data.moments import PART_BOUNDS
 from regression_lifecycle.core.data.problem import MOMENT_PARTS, Problem
-from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError, bounded_list
 
 NO_DAY = datetime(1900, 1, 1)
 """The day on which a time of day stands that is read by a format such as ``%H:%M``."""
@@ -82,6 +85,31 @@ class RowMoments:
             f"{self._parts[part]} {value if isinstance(value, datetime) else f'{value:g}'}"
             for part, value in parts.items()
         )
+
+
+def read_row_numbers(table: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Turn the numbers of rows into the moments that stand for them.
+
+    Args:
+        table: Rows as they were handed in.
+
+    Returns:
+        The same where the table has a time, or the timestamp is not given. What is no number of a
+        row stays as it is.
+    """
+    stamp = problem.timestamp
+    if not stamp.rows or stamp.name not in table:
+        return table
+    given = table[stamp.name]
+    numbered = given.astype("str").str.strip().str.fullmatch(r"\d{1,12}").fillna(False)
+    if not numbered.any():
+        return table
+    moments = given.astype("object")
+    # What is no row stays, and is told to be no moment.
+    for place in numbered[numbered].index:
+        with suppress(ConfigurationError):
+            moments[place] = str(problem.moment_of_row(int(given[place])))
+    return table.assign(**{stamp.name: moments})
 
 
 def counts_hours_from_one(problem: Problem) -> bool:

@@ -12,7 +12,11 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
-from regression_lifecycle.core.data.row_moments import NO_DAY, counts_hours_from_one
+from regression_lifecycle.core.data.row_moments import (
+    NO_DAY,
+    counts_hours_from_one,
+    read_row_numbers,
+)
 from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.features.builders import build_features
@@ -122,7 +126,7 @@ def read_rows(
         DataContractError: If a column is missing, or a value cannot be read: with row (1 for the
             first), column and value.
     """
-    source, reasons = raw.reset_index(drop=True), Reasons(len(raw))
+    source, reasons = read_row_numbers(raw.reset_index(drop=True), problem), Reasons(len(raw))
     asked, key = asked_columns(recipe, problem), {*problem.key_columns}
     needed = [name for name in asked if name in key or not observed]
     lacking = [name for name in needed if name not in source and name != problem.timestamp.name]
