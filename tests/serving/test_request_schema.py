@@ -160,8 +160,12 @@ def test_without_a_time_a_row_is_named_by_its_number() -> None:
         body = json.dumps({"rows": [{"x": 1.0, "timestamp": sent}]}).encode()
         return reader.read(body)[1][0]["timestamp"]
 
-    assert moment(90) == moment("1970-01-01 00:01:30") == datetime(1970, 1, 1, 0, 1, 30)
+    assert moment(90) == moment("90") == moment("1970-01-01 00:01:30")
+    assert moment(90) == datetime(1970, 1, 1, 0, 1, 30)
     assert moment(None) is None
     for sent in (-1, 1.5, True, 10**11):
-        with pytest.raises(RefusedError):
+        with pytest.raises(RefusedError) as caught:
             moment(sent)
+        assert [mistake.column for mistake in caught.value.mistakes] == ["timestamp"]
+    row = reader.json_schema["properties"]["rows"]["items"]["properties"]
+    assert row["timestamp"]["anyOf"][0]["type"] == ["string", "integer"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -161,7 +162,7 @@ def _key(name: str, problem: Problem, *, missing: bool = False) -> tuple[CoreSch
         zone = None if date is None else date.zone
         moments, note = _moments(zone=zone), f"local time of the row{_zone_note(zone)}"
         if problem.timestamp.rows:
-            moments = core_schema.union_schema([_row_numbers(problem), moments])
+            moments = _or_row_numbers(moments, problem)
             note = "number of the row in the file, from 0"
         stamp = core_schema.nullable_schema(moments) if missing else moments
         return stamp, f"{note}; with the key it names the row"
@@ -303,16 +304,18 @@ def _with_digits_as_text(value: Any) -> Any:
     return str(int(value))
 
 
-def _row_numbers(problem: Problem) -> CoreSchema:
-    def read(number: int) -> datetime:
+def _or_row_numbers(moments: CoreSchema, problem: Problem) -> CoreSchema:
+    def read(value: Any) -> Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number and not (isinstance(value, str) and re.fullmatch("[0-9]{1,12}", value)):
+            return value
         try:
-            moment = problem.moment_of_row(number).to_pydatetime()
+            return problem.moment_of_row(int(value)).isoformat()
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
-        return _bounded_year(moment)
 
-    numbers = core_schema.int_schema(strict=True, ge=0)
-    return core_schema.no_info_after_validator_function(read, numbers)
+    shown = {"pydantic_js_updates": {"type": ["string", "integer"]}}
+    return core_schema.no_info_before_validator_function(read, moments, metadata=shown)
 
 
 def _number(

@@ -16,6 +16,7 @@ from regression_lifecycle.core.data.row_moments import (
     NO_DAY,
     counts_hours_from_one,
     read_row_numbers,
+    row_starts,
 )
 from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import DataContractError, bounded_list
@@ -200,7 +201,10 @@ def _part_of(moments: pd.Series, part: str, problem: Problem) -> pd.Series:
     clock = moments.dt
     if part == "date":
         is_day = {"hour", "time"} & parts.keys() or problem.columns[parts[part]].type == "date"
-        return clock.normalize() if is_day else moments
+        if is_day:
+            return clock.normalize()
+        starts = row_starts(problem)
+        return moments if starts is None else moments.map(starts, na_action="ignore")
     if part == "week" or (part == "year" and "week" in parts):
         return clock.isocalendar()[part]
     found: pd.Series = getattr(clock, part)
