@@ -83,7 +83,7 @@ def test_observations_that_cannot_be_read_are_told_and_change_nothing(
     registry: Models, start: Start, problem: Problem
 ) -> None:
     class Broken(StoredFrame):
-        def load(self) -> pd.DataFrame:
+        def load_newest(self, *_: Any) -> pd.DataFrame:
             if len(self.table) == 1:
                 raise OSError("/secret/place")
             return self.table
@@ -96,6 +96,19 @@ def test_observations_that_cannot_be_read_are_told_and_change_nothing(
     assert lacking(running) == []
     (warning,) = running.client.get("/ready").json()["warnings"]
     assert warning == "observations cannot be read: OSError"
+
+
+def test_observations_that_are_gone_are_told_and_change_nothing(
+    registry: Models, start: Start, problem: Problem
+) -> None:
+    stored = StoredFrame(make_observations(problem, 24 * 8))
+    running = start(observations=stored)
+    stored.state = lambda: None  # type: ignore[method-assign]
+    running.service.following.look_at_store()
+
+    assert lacking(running) == []
+    (warning,) = running.client.get("/ready").json()["warnings"]
+    assert warning == "the stored observations are gone; what was read of them stays"
 
 
 def test_rows_sent_ahead_are_kept_once_per_key_and_predicted_by_key(
@@ -156,9 +169,7 @@ def test_labels_from_before_the_history_take_no_memory(
 ) -> None:
     running = start(observations=StoredFrame(make_observations(problem)))
     running.client.post("/labels", json={"labels": [{"timestamp": YESTERDAY, "cnt": 26}]})
-    long_ago = [
-        {"timestamp": f"2001-01-{day:02d}T07:00:00", "cnt": 1} for day in range(1, 32)
-    ]
+    long_ago = [{"timestamp": f"2001-01-{day:02d}T07:00:00", "cnt": 1} for day in range(1, 32)]
 
     answer = running.client.post("/labels", json={"labels": long_ago})
 

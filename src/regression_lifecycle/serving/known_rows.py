@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
@@ -30,8 +30,10 @@ _MARGIN = pd.Timedelta(days=2)
 class StoredTable(Protocol):
     """A table of the catalog, and whether it changed."""
 
-    def load(self) -> pd.DataFrame:
-        """Read it."""
+    def load_newest(
+        self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
+    ) -> pd.DataFrame:
+        """Read at least the rows of the time ``back`` before the newest, and ``nrows``."""
         ...
 
     def state(self) -> object:
@@ -99,9 +101,15 @@ class KnownRowsReader:
             state = None if self._observations is None else self._observations.state()
             if state is not None and state != self._state:
                 assert self._observations is not None
-                self._take(self._observations.load())
+                newest = self._observations.load_newest(
+                    self._columns, self._problem.timestamp.name, self._back, HISTORY_ROWS
+                )
+                self._take(newest)
                 self._state = state
-            self.trouble = None
+            if state is None and self._state is not None:
+                self._is_troubled("the stored observations are gone; what was read of them stays")
+            else:
+                self.trouble = None
         except Exception as error:  # a file, an object store or a database, in many words
             self._is_troubled(f"observations cannot be read: {type(error).__name__}")
         self._read_new(KNOWN_ROWS, history)
