@@ -148,6 +148,7 @@ def test_a_row_may_have_no_time_where_nothing_asks_for_it() -> None:
         ("1 year", {"type": "date", "format": "%Y"}, "2021-01-01 00:00"),
         ("1 hour", {"type": "datetime", "format": "%d.%m.%Y %H Uhr"}, "2021-03-09 07:00"),
         ("1 day", {"type": "date", "format": "%Y-%j"}, "2021-03-09 00:00"),
+        ("7 days", {"type": "date", "format": "%G-W%V"}, "2021-03-08 00:00"),
         ("1 second", {"type": "datetime", "format": "unix s"}, "2021-03-09 07:45:30"),
     ],
 )

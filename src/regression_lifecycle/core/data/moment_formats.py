@@ -8,7 +8,7 @@ ISO week (``%G-W%V``) without a weekday; both name the start of their time. ``un
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -106,4 +106,7 @@ def start_of(moment: datetime, form: str | None) -> datetime:
     for name, signs in (("hour", "HI"), ("minute", "M"), ("second", "S"), ("microsecond", "f")):
         if not named & set(signs):
             left_out[name] = 0
-    return moment.replace(**left_out)  # type: ignore[arg-type]
+    moment = moment.replace(**left_out)  # type: ignore[arg-type]
+    if "V" in named and not named & set("uwaA"):
+        moment -= timedelta(days=moment.weekday())  # an ISO week begins on a Monday
+    return moment
