@@ -294,3 +294,36 @@ def test_a_text_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
 
     dataset.save("let a = 1\n")
     assert dataset.load() == "let a = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("back", "nrows", "first"),
+    [("30 minutes", 1, 90), ("30 minutes", 11, 80), ("25 hours", 1, 70), ("9 days", 1, 0)],
+)
+def test_the_newest_rows_are_read_without_the_older_pieces(
+    tmp_path: Path, back: str, nrows: int, first: int
+) -> None:
+    stamps = pd.date_range("2021-03-01", periods=100, freq="h").astype("datetime64[us]")
+    table = pd.DataFrame({"timestamp": stamps, "x": range(100), "y": 1.0, "z": "a"})
+    path = tmp_path / "table.parquet"
+    table.to_parquet(path, row_group_size=10)
+    dataset = AtomicParquetDataset(filepath=path.as_posix())
+
+    found = dataset.load_newest(["timestamp", "x", "w"], "timestamp", pd.Timedelta(back), nrows)
+
+    pd.testing.assert_frame_equal(
+        found, table[["timestamp", "x"]].iloc[first:], check_index=False
+    ) if False else pd.testing.assert_frame_equal(
+        found.reset_index(drop=True),
+        table[["timestamp", "x"]].iloc[first:].reset_index(drop=True),
+    )
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame({"timestamp": []}), pd.DataFrame({"x": [1, 2]})])
+def test_a_table_without_moments_is_read_as_a_whole(tmp_path: Path, table: pd.DataFrame) -> None:
+    dataset = AtomicParquetDataset(filepath=(tmp_path / "table.parquet").as_posix())
+    dataset.save(table)
+
+    found = dataset.load_newest(["timestamp", "x"], "timestamp", pd.Timedelta("1 day"), 5)
+
+    pd.testing.assert_frame_equal(found, table)

@@ -221,7 +221,7 @@ class StoredFrame:
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
 
-    def load(self) -> pd.DataFrame:
+    def load_newest(self, *_: Any) -> pd.DataFrame:
         return self.table
 
     def state(self) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS
+from regression_lifecycle.serving import known_rows
 from tests.serving.conftest import (
     CONTENT,
+    STAMP,
     Models,
     Running,
     Start,
@@ -80,7 +83,7 @@ def test_observations_that_cannot_be_read_are_told_and_change_nothing(
     registry: Models, start: Start, problem: Problem
 ) -> None:
     class Broken(StoredFrame):
-        def load(self) -> pd.DataFrame:
+        def load_newest(self, *_: Any) -> pd.DataFrame:
             if len(self.table) == 1:
                 raise OSError("/secret/place")
             return self.table
@@ -93,6 +96,19 @@ def test_observations_that_cannot_be_read_are_told_and_change_nothing(
     assert lacking(running) == []
     (warning,) = running.client.get("/ready").json()["warnings"]
     assert warning == "observations cannot be read: OSError"
+
+
+def test_observations_that_are_gone_are_told_and_change_nothing(
+    registry: Models, start: Start, problem: Problem
+) -> None:
+    stored = StoredFrame(make_observations(problem, 24 * 8))
+    running = start(observations=stored)
+    stored.state = lambda: None  # type: ignore[method-assign]
+    running.service.following.look_at_store()
+
+    assert lacking(running) == []
+    (warning,) = running.client.get("/ready").json()["warnings"]
+    assert warning == "the stored observations are gone; what was read of them stays"
 
 
 def test_rows_sent_ahead_are_kept_once_per_key_and_predicted_by_key(
@@ -120,6 +136,56 @@ def test_rows_sent_ahead_are_kept_once_per_key_and_predicted_by_key(
     assert logged["row_key"].nunique() == 1
     first, second = logged["row"].map(json.loads)
     assert first == second
+
+
+def test_a_row_sent_ahead_again_stands_for_the_former_one_now_and_after_a_restart(
+    registry: Models, start: Start
+) -> None:
+    running = start()
+    running.client.post("/rows", json={"rows": [row()]})
+    running.client.post("/labels", json={"labels": [{"timestamp": STAMP, "cnt": 26}]})
+    running.client.post("/rows", json={"rows": [{"timestamp": STAMP, "temp": 1.0}]})
+    again = start()
+    tomorrow = row(timestamp="2021-03-10T07:00:00")
+
+    for service in (running, again):
+        answer = service.client.post("/predict", json={"keys": [{"timestamp": STAMP}]})
+        assert answer.status_code == 422, answer.text
+        assert "the row that was sent to /rows lacks holiday" in answer.text
+        assert service.predict(tomorrow).json()["predictions"][0]["missing"] == []
+
+
+def test_rows_older_than_the_newest_find_their_past(
+    registry: Models, start: Start, problem: Problem
+) -> None:
+    running = start(observations=StoredFrame(make_observations(problem, 24 * 60)))
+
+    assert lacking(running, timestamp="2021-03-05T07:00:00") == []
+    assert running.client.get("/ready").json()["history_until"] == "2021-04-29T23:00:00"
+
+
+def test_labels_from_before_the_history_take_no_memory(
+    registry: Models, start: Start, problem: Problem
+) -> None:
+    running = start(observations=StoredFrame(make_observations(problem)))
+    running.client.post("/labels", json={"labels": [{"timestamp": YESTERDAY, "cnt": 26}]})
+    long_ago = [{"timestamp": f"2001-01-{day:02d}T07:00:00", "cnt": 1} for day in range(1, 32)]
+
+    answer = running.client.post("/labels", json={"labels": long_ago})
+
+    assert answer.json() == {"stored": 31, "received": 31}
+    history = running.service.deployed().history
+    assert history.values("cnt", "", datetime(2001, 1, 1), datetime(2001, 2, 1)) == []
+
+
+def test_of_many_observations_the_newest_are_kept(
+    registry: Models, start: Start, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_rows, "HISTORY_ROWS", 24 * 10)
+    running = start(observations=StoredFrame(make_observations(problem, 24 * 60)))
+
+    assert lacking(running, timestamp="2021-04-21T07:00:00") == []
+    assert lacking(running, timestamp="2021-04-20T07:00:00") == ["cnt 1 day before"]
 
 
 def test_a_row_that_was_not_sent_ahead_is_named(registry: Models, start: Start) -> None:

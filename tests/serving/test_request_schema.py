@@ -69,6 +69,7 @@ def read(**changes: Any) -> dict[str, Any]:
         ("open", False, 0.0),
         ("open", 1, 1.0),
         ("open", "yes", 1.0),
+        ("open", "0", 0.0),
         ("open", " False", 0.0),
         ("price", -999, None),
         ("price", None, None),
@@ -87,7 +88,10 @@ def test_a_value_is_taken_as_its_column_is_declared(column: str, sent: Any, take
         ("zone", True, "must be text: in quotes"),
         ("shop", "001", "'01' or '1'"),
         ("shop", " ", "is missing"),
-        ("open", "perhaps", "valid number"),
+        ("open", "perhaps", "'perhaps' is none of 0, 1, f, false, n, no, t, true, y, yes"),
+        ("timestamp", "2023-12-31T08:00Z", "like 2023-12-31T08:00:00: local time without a zone"),
+        ("timestamp", 20231231, "valid string"),
+        ("zone", "a\0b", "should not hold the character 0"),
         ("open", 2, "allowed: 0, 1"),
         ("price", True, "valid number"),
         ("price", "1,5", "valid number"),
@@ -115,6 +119,35 @@ def test_the_page_says_what_is_taken() -> None:
     assert list(label_fields(PROBLEM)) == ["timestamp", "id", "day", "units"]
 
 
+@pytest.mark.parametrize(
+    ("form", "sent"),
+    [
+        ("unix s", 1704009600),
+        ("unix s", 1704009600.0),
+        ("unix s", "1704009600"),
+        ("%Y%m%d%H", 2023123108),
+        ("%d.%m.%Y %H:%M", "31.12.2023 08:00"),
+        ("%d.%m.%Y %H:%M", "2023-12-31T08:00:00"),
+    ],
+)
+def test_a_moment_is_sent_as_its_table_holds_it(form: str, sent: Any) -> None:
+    at = {"at": {"type": "datetime", "format": form, **AHEAD}}
+    content = {**PROBLEM.model_dump(mode="json", exclude_unset=True), "timestamp": {"date": "at"}}
+    content["columns"] = at | {k: v for k, v in content["columns"].items() if k != "day"}
+    problem = Problem.model_validate(content)
+    reader = reader_of(RECIPE, problem)
+
+    def moment(value: Any) -> Any:
+        return reader.read(json.dumps({"rows": [ROW | {"at": value}]}).encode())[1][0]["at"]
+
+    assert moment(sent) == datetime(2023, 12, 31, 8)
+    for wrong in (True, 0.5, "soon", [1]):
+        with pytest.raises(RefusedError):
+            moment(wrong)
+    row = reader.json_schema["properties"]["rows"]["items"]["properties"]
+    assert "integer" in row["at"]["anyOf"][0]["type"]
+
+
 def test_without_a_time_a_row_is_named_by_its_number() -> None:
     columns = {"x": {"type": "float", **AHEAD}, "y": {"type": "float"}}
     problem = Problem.model_validate(
@@ -127,8 +160,12 @@ def test_without_a_time_a_row_is_named_by_its_number() -> None:
         body = json.dumps({"rows": [{"x": 1.0, "timestamp": sent}]}).encode()
         return reader.read(body)[1][0]["timestamp"]
 
-    assert moment(90) == moment("1970-01-01 00:01:30") == datetime(1970, 1, 1, 0, 1, 30)
+    assert moment(90) == moment("90") == moment("1970-01-01 00:01:30")
+    assert moment(90) == datetime(1970, 1, 1, 0, 1, 30)
     assert moment(None) is None
     for sent in (-1, 1.5, True, 10**11):
-        with pytest.raises(RefusedError):
+        with pytest.raises(RefusedError) as caught:
             moment(sent)
+        assert [mistake.column for mistake in caught.value.mistakes] == ["timestamp"]
+    row = reader.json_schema["properties"]["rows"]["items"]["properties"]
+    assert row["timestamp"]["anyOf"][0]["type"] == ["string", "integer"]

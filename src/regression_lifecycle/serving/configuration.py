@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from regression_lifecycle.runtime.tracking_server import read_tracking_server
 from regression_lifecycle.serving.known_rows import StoredTable
 
 CHAMPION, OBSERVATIONS = "champion_model", "observations"
+# Of observations that are no file.
+SECONDS_BETWEEN_READINGS = 60
 SPOOL = Path("07_model_output", "spool.db")
 
 
@@ -109,9 +112,12 @@ class CatalogTable:
 
     dataset: Any
 
-    def load(self) -> pd.DataFrame:
-        """Read it."""
-        table: pd.DataFrame = self.dataset.load()
+    def load_newest(
+        self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
+    ) -> pd.DataFrame:
+        """Read the newest rows where the dataset can, or the table as a whole."""
+        part = getattr(self.dataset, "load_newest", None)
+        table: pd.DataFrame = part(columns, by, back, nrows) if part else self.dataset.load()
         return table
 
     def state(self) -> object:
@@ -120,8 +126,8 @@ class CatalogTable:
             return None
         files, path = getattr(self.dataset, "_fs", None), getattr(self.dataset, "_filepath", None)
         if files is None or path is None:
-            # A table without a file is read each time.
-            return object()
+            # Nothing tells; to read it at each look would be to read it all the time.
+            return int(time.monotonic() // SECONDS_BETWEEN_READINGS)
         files.invalidate_cache()
         return files.ukey(str(path))
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.keys import series_of_key
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, Problem
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, Between, HistoryTable
+from regression_lifecycle.core.features.raw_rows import HISTORY_ROWS
 from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import TrainedModel
@@ -28,8 +30,10 @@ _MARGIN = pd.Timedelta(days=2)
 class StoredTable(Protocol):
     """A table of the catalog, and whether it changed."""
 
-    def load(self) -> pd.DataFrame:
-        """Read it."""
+    def load_newest(
+        self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
+    ) -> pd.DataFrame:
+        """Read at least the rows of the time ``back`` before the newest, and ``nrows``."""
         ...
 
     def state(self) -> object:
@@ -97,22 +101,32 @@ class KnownRowsReader:
             state = None if self._observations is None else self._observations.state()
             if state is not None and state != self._state:
                 assert self._observations is not None
-                self._take(self._observations.load())
+                newest = self._observations.load_newest(
+                    self._columns, self._problem.timestamp.name, self._back, HISTORY_ROWS
+                )
+                self._take(newest)
                 self._state = state
-            self.trouble = None
+            if state is None and self._state is not None:
+                self._is_troubled("the stored observations are gone; what was read of them stays")
+            else:
+                self.trouble = None
         except Exception as error:  # a file, an object store or a database, in many words
             self._is_troubled(f"observations cannot be read: {type(error).__name__}")
         self._read_new(KNOWN_ROWS, history)
         self._read_new(LABELS, history)
 
     def _take(self, observations: pd.DataFrame) -> None:
-        """Keep those rows of a table that a feature may look back at."""
+        """Keep the rows that features of coming rows look back at, and of older ones the newest.
+
+        So rows that are late, or asked for again, find their past too.
+        """
         history, stamp = self._history, self._problem.timestamp.name
         if history is None or stamp not in observations or observations.empty:
             return
         table = observations[[name for name in self._columns if name in observations]]
-        young = table[stamp] >= table[stamp].max() - self._back
-        history.replace_table(table[young])
+        stamps, n_kept = table[stamp], min(len(table), HISTORY_ROWS)
+        first = pd.Timestamp(np.partition(stamps.to_numpy(), -n_kept)[-n_kept])
+        history.replace_table(table[stamps >= min(first, stamps.max() - self._back)])
 
     def _read_new(self, table: HistoryTable, history: RowHistory) -> None:
         where: dict[str, Any] = {"problem": self._problem.name}
@@ -120,7 +134,8 @@ class KnownRowsReader:
         if seen is not None:
             # Later than what was seen: of two texts the longer one comes second.
             where[database.RECORDED_AT] = Between(f"{seen} ")
-        elif history.oldest is not None:
+        # Whoever hands in the labels of years must not fill the memory with them.
+        if history.oldest is not None:
             where["timestamp"] = Between(history.oldest)
         rows = database.read_rows(self._url, table, where)
         if rows.empty:
@@ -134,7 +149,9 @@ class KnownRowsReader:
                 if table is LABELS
                 else read_known_row(row.row, self._problem)
             )
-            history.add(row.row_key, series, row.timestamp.to_pydatetime(), values)
+            moment = row.timestamp.to_pydatetime()
+            # The store keeps one row per key, the newest: so does the memory.
+            history.add(row.row_key, series, moment, values, is_whole=table is KNOWN_ROWS)
         self._seen[table.name] = str(rows[database.RECORDED_AT].max())
 
     def _is_troubled(self, reason: str) -> None:

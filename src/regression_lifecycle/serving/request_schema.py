@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,13 @@ MOMENT_PATTERN = (
 # PostgreSQL holds no text with the character 0.
 TEXT_PATTERN = r"^[^\x00]*$"
 NOT_BLANK_PATTERN = r"^[^\x00]*[^\x00\s][^\x00]*$"
+# What a caller is told in place of a pattern.
+PATTERNS = {
+    MOMENT_PATTERN: "should be a moment like 2023-12-31T08:00:00: local time without a zone, of "
+    f"the years {FIRST_YEAR} to {LAST_YEAR}",
+    TEXT_PATTERN: "should not hold the character 0",
+    NOT_BLANK_PATTERN: "should not be blank, nor hold the character 0",
+}
 # Whole numbers that name a row are kept in 64 bits; the first float beyond is refused.
 _SMALLEST, _LARGEST = -(2.0**63), 2.0**63 - 1024
 
@@ -154,7 +162,7 @@ def _key(name: str, problem: Problem, *, missing: bool = False) -> tuple[CoreSch
         zone = None if date is None else date.zone
         moments, note = _moments(zone=zone), f"local time of the row{_zone_note(zone)}"
         if problem.timestamp.rows:
-            moments = core_schema.union_schema([_row_numbers(problem), moments])
+            moments = _or_row_numbers(moments, problem)
             note = "number of the row in the file, from 0"
         stamp = core_schema.nullable_schema(moments) if missing else moments
         return stamp, f"{note}; with the key it names the row"
@@ -228,8 +236,8 @@ def _number_reader(spec: ColumnSpec, *, missing: bool) -> Callable[[Any], Any] |
     standing_for_missing = frozenset(numbers.dropna())
     words: dict[str, float] = {}
     if truths:
-        words = dict.fromkeys((*FALSE_WORDS, *map(_folded, spec.false_values)), 0.0)
-        words |= dict.fromkeys((*TRUE_WORDS, *map(_folded, spec.true_values)), 1.0)
+        words = dict.fromkeys(("0", *FALSE_WORDS, *map(_folded, spec.false_values)), 0.0)
+        words |= dict.fromkeys(("1", *TRUE_WORDS, *map(_folded, spec.true_values)), 1.0)
 
     def read(value: Any) -> Any:
         if isinstance(value, bool):
@@ -240,6 +248,8 @@ def _number_reader(spec: ColumnSpec, *, missing: bool) -> Callable[[Any], Any] |
             if formatted:
                 found, _ = read_numbers(pd.Series([value], dtype="str"), spec.number_format)
                 return value if found.isna().any() else float(found.iloc[0])
+            if truths and _folded(value) not in words:
+                raise ValueError(f"'{value[:100]}' is none of {bounded_list(sorted(words))}")
             return words.get(_folded(value), value)
         known = isinstance(value, int | float) and value in standing_for_missing
         return None if known else value
@@ -275,20 +285,37 @@ def _moments(form: str | None = None, zone: str | None = None) -> CoreSchema:
                 return _bounded_year(found.iloc[0].to_pydatetime())
         raise ValueError(f"'{text}' is not a moment" + (f" like {form}" if form else ""))
 
-    text = core_schema.str_schema(strict=True, max_length=100)
-    return core_schema.no_info_after_validator_function(read, text)
+    if form is None:
+        text = core_schema.str_schema(strict=True, max_length=100)
+        return core_schema.no_info_after_validator_function(read, text)
+    # Tables hold 20231231, or seconds since 1970, as numbers.
+    text = core_schema.str_schema(
+        strict=True,
+        max_length=100,
+        metadata={"pydantic_js_updates": {"type": ["string", "integer"]}},
+    )
+    digits = core_schema.no_info_before_validator_function(_with_digits_as_text, text)
+    return core_schema.no_info_after_validator_function(read, digits)
 
 
-def _row_numbers(problem: Problem) -> CoreSchema:
-    def read(number: int) -> datetime:
+def _with_digits_as_text(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
+        return value
+    return str(int(value))
+
+
+def _or_row_numbers(moments: CoreSchema, problem: Problem) -> CoreSchema:
+    def read(value: Any) -> Any:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number and not (isinstance(value, str) and re.fullmatch("[0-9]{1,12}", value)):
+            return value
         try:
-            moment = problem.moment_of_row(number).to_pydatetime()
+            return problem.moment_of_row(int(value)).isoformat()
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
-        return _bounded_year(moment)
 
-    numbers = core_schema.int_schema(strict=True, ge=0)
-    return core_schema.no_info_after_validator_function(read, numbers)
+    shown = {"pydantic_js_updates": {"type": ["string", "integer"]}}
+    return core_schema.no_info_before_validator_function(read, moments, metadata=shown)
 
 
 def _number(

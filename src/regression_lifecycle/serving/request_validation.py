@@ -10,7 +10,7 @@ from pydantic_core import SchemaValidator, ValidationError
 
 from regression_lifecycle.core.errors import DataContractError, bounded_list, unknown_name
 from regression_lifecycle.serving.errors import Mistake, RefusedError
-from regression_lifecycle.serving.request_schema import Fields, body_schema
+from regression_lifecycle.serving.request_schema import PATTERNS, Fields, body_schema
 
 # Listing more would take longer than the answer that was asked for.
 MAXIMUM_LISTED = 1000
@@ -107,5 +107,7 @@ class BodyReader:
             return Mistake("is missing", row, column)
         if kind in ("too_long", "too_short") and len(place) == 1:
             return Mistake(f"must hold from 1 to {self._maximum_rows} rows", None, column)
+        if kind == "string_pattern_mismatch":
+            return Mistake(PATTERNS[entry["ctx"]["pattern"]], row, column)
         text = entry["msg"].removeprefix("Input ").removeprefix("Value error, ")
         return Mistake(text.replace("String should", "should"), row, column)

@@ -301,6 +301,8 @@ def test_skew_is_shown_where_the_service_is_asked(page: Page) -> None:
 
     html = render_page(full_tables(window_history=named))
     quiet = of.assign(features_skew=0.0, predictions_skew=0.0)
+    begun = named.assign(status=[*["complete"] * (len(of) - 1), "partial"])
+    begun.loc[len(of) - 1, ["n_skew_rows", "features_skew", "predictions_skew"]] = [48, 0.0, 0.0]
 
     assert "2011-04-16: of 168 served rows 12.5% are predicted otherwise" in Page(html).text
     assert "(on average 21.3 as served, 0.45 as observed)" in Page(html).text
@@ -309,6 +311,9 @@ def test_skew_is_shown_where_the_service_is_asked(page: Page) -> None:
     calm = Page(render_page(full_tables(window_history=quiet))).text
     assert "none of 168 served rows differs from what was observed" in calm
     assert "Skew" not in page.text
+    # A window that has only begun does not hide what the newest complete one says.
+    still = Page(render_page(full_tables(window_history=begun))).text
+    assert "of 168 served rows 12.5% are predicted otherwise" in still
 
 
 def test_nothing_from_the_tables_is_markup(html: str) -> None:

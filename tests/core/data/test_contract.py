@@ -14,6 +14,7 @@ from regression_lifecycle.core.data.contract import (
     sort_rows,
 )
 from regression_lifecycle.core.data.gaps import find_gaps
+from regression_lifecycle.core.data.keys import row_keys, series_names
 from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from tests.examples import with_missing_values
@@ -218,6 +219,33 @@ def test_keys_differ_in_their_last_digit_however_large_they_are(make_problem):
         observations, rejected = enforce_contract(table, problem, LENIENT)
         assert rejected.empty
         assert observations["id"].tolist() == ids
+
+
+def test_keys_that_read_alike_are_told_and_others_may_hold_the_sign(make_problem):
+    text = {"type": "category"}
+    columns = {"at": {"type": "date"}, "shop": text, "item": text, "cnt": {"type": "integer"}}
+    problem = make_problem(
+        timestamp={"date": "at"},
+        columns=columns,
+        forbidden_columns={},
+        key=["timestamp", "shop", "item"],
+    )
+    shops, items = ["a|b", "a", "a|b", "x|y"], ["c", "b|c", "d", "c"]
+    days = ["2021-03-01", "2021-03-02"]
+    table = pd.DataFrame(
+        [(d, s, i, 1) for d in days for s, i in zip(shops, items, strict=True)],
+        columns=list(columns),
+    )
+
+    observations, rejected = enforce_contract(table, problem, LENIENT)
+
+    assert rejected[["shop", "item"]].drop_duplicates().values.tolist() == [["a", "b|c"]]
+    assert (
+        "reads like another one, since a text in it holds the sign '|'"
+        in set(rejected["rejection_reason"]).pop()
+    )
+    assert row_keys(observations, problem).is_unique
+    assert series_names(observations, problem).nunique() == 3
 
 
 def test_of_two_good_rows_with_one_key_the_first_is_kept(raw, problem):

@@ -134,3 +134,41 @@ def test_a_row_may_have_no_time_where_nothing_asks_for_it() -> None:
     assert completed(problem_of(date="d"), needed=False) == {}
     with pytest.raises(DataContractError, match="h is missing"):
         completed(problem_of(date="d", hour="h"), needed=False, d=AT_7)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "date", "row_stands_at"),
+    [
+        ("1 day", {"type": "date"}, "2021-03-09 00:00"),
+        ("1 hour", {"type": "date"}, "2021-03-09 07:45:30"),
+        ("1 day", {"type": "datetime"}, "2021-03-09 07:45:30"),
+        ("1 day", {"type": "date", "format": "%d.%m.%Y"}, "2021-03-09 00:00"),
+        ("1 month", {"type": "date", "format": "%Y-%m"}, "2021-03-01 00:00"),
+        ("1 quarter", {"type": "date", "format": "%YQ%q"}, "2021-01-01 00:00"),
+        ("1 year", {"type": "date", "format": "%Y"}, "2021-01-01 00:00"),
+        ("1 hour", {"type": "datetime", "format": "%d.%m.%Y %H Uhr"}, "2021-03-09 07:00"),
+        ("1 day", {"type": "date", "format": "%Y-%j"}, "2021-03-09 00:00"),
+        ("7 days", {"type": "date", "format": "%G-W%V"}, "2021-03-08 00:00"),
+        ("1 second", {"type": "datetime", "format": "unix s"}, "2021-03-09 07:45:30"),
+    ],
+)
+def test_a_moment_at_which_no_row_can_stand_is_told(
+    frequency: str, date: dict[str, str], row_stands_at: str
+) -> None:
+    problem = Problem.model_validate(
+        {
+            **problem_of(date="d").model_dump(mode="json", exclude_unset=True),
+            "frequency": frequency,
+            "horizon": frequency,
+            "columns": {"d": {**date, "known_in_advance": True}, "target": {"type": "float"}},
+        }
+    )
+    given = datetime(2021, 3, 9, 7, 45, 30)
+    stands_at = datetime.fromisoformat(row_stands_at)
+
+    assert completed(problem, timestamp=stands_at)["d"] == stands_at
+    if stands_at == given:
+        return
+    for row in ({"timestamp": given}, {"d": given}):
+        with pytest.raises(DataContractError, match=f"the row before it is {stands_at}"):
+            completed(problem, **row)

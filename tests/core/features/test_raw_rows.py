@@ -174,6 +174,20 @@ def test_two_rows_of_one_key_keep_their_own_columns_and_double_no_other() -> Non
     assert made["cnt_before"].iloc[0] == made["cnt_before"].iloc[1]
 
 
+def test_what_is_told_of_many_series_is_laid_over_each_of_them() -> None:
+    columns = PROBLEM.model_dump(mode="json", exclude_unset=True)["columns"]
+    shop = {"type": "category", "known_in_advance": True}
+    problem = _tiny_problem(columns={**columns, "shop": shop}, key=["timestamp", "shop"])
+    known = pd.concat([OBSERVATIONS.head(2).assign(shop=name) for name in ("a", "b")])
+    told = known.iloc[[3]].assign(cnt=-1.0, temp=np.nan)
+
+    laid = lay_over(told, known, problem, *problem.columns).sort_values(["shop", "timestamp"])
+
+    counts = OBSERVATIONS["cnt"].head(2).tolist()
+    assert laid["cnt"].tolist() == [*counts, counts[0], -1]
+    assert laid["temp"].tolist() == OBSERVATIONS["temp"].head(2).tolist() * 2
+
+
 def test_series_of_a_key_are_kept_apart() -> None:
     shop = {"type": "category", "known_in_advance": True}
     columns = {name: spec.model_dump(mode="json") for name, spec in PROBLEM.columns.items()}
@@ -208,8 +222,13 @@ def test_rows_without_a_time_stand_behind_the_newest() -> None:
 
     coming = read_rows(pd.DataFrame({"x": [1, 2]}), recipe, problem, past["timestamp"].max())
     made = features_of(coming, past, recipe, problem)
+    named = read_rows(pd.DataFrame({"timestamp": [11, "10"], "x": [2, 1]}), recipe, problem)
 
     assert made["y_before"].tolist() == [16.0, 18.0]
+    # Who knows the number of a row may say it, as to the service and in labels.
+    assert named["timestamp"].tolist() == coming["timestamp"].tolist()[::-1]
+    with pytest.raises(DataContractError, match="timestamp is not a datetime"):
+        read_rows(pd.DataFrame({"timestamp": [-1], "x": 1.0}), recipe, problem)
 
 
 @pytest.mark.parametrize(

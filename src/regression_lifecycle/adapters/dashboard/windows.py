@@ -53,10 +53,13 @@ def windows_section(tables: PageTables) -> Section:
         t_moved=[describe_contributions(row) for row in windows.to_dict("records")],
     )
     rows = shown.iloc[::-1].to_dict("records")
+    held = [row for row in rows if is_number(row["n_skew_rows"])]
+    # A window that has only begun says nothing yet, and the rule does not look at it.
+    held.sort(key=lambda row: row["status"] != "complete")
     content = {
         "rows": rows,
         # The newest window that answers of the service were held against; empty without one.
-        "skew": next((row for row in rows if is_number(row["n_skew_rows"])), {}),
+        "skew": next(iter(held), {}),
         # The newest alarmed window; empty without one.
         "moved": next((row for row in rows if row["t_moved"]), {}),
         "n_hidden": len(tables.all_windows) - len(windows),

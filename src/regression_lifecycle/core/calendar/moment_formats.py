@@ -8,6 +8,7 @@ ISO week (``%G-W%V``) without a weekday; both name the start of their time. ``un
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -82,3 +83,30 @@ def from_unix(numbers: pd.Series, form: str) -> pd.Series:
     known = (microseconds >= low) & (microseconds < high)
     moments = microseconds.where(known, 0).astype("int64").to_numpy().astype("datetime64[us]")
     return pd.Series(np.where(known, moments, np.datetime64("NaT", "us")), numbers.index)
+
+
+def start_of(moment: datetime, form: str | None) -> datetime:
+    """Return the moment that is read again where a moment was written in a format.
+
+    Args:
+        form: A format that :func:`check_format` accepts, or None for ISO 8601, which leaves
+            nothing out.
+
+    Returns:
+        The start of the month for ``%Y-%m``, midnight for ``%d.%m.%Y``, and so on.
+    """
+    if form is None or form in UNIX:
+        return moment
+    named = {*re.findall("%(.)", form)}
+    left_out: dict[str, int] = {}
+    if not named & set("djVUW"):
+        left_out["day"] = 1
+        if not named & set("mbB"):
+            left_out["month"] = (moment.month - 1) // 3 * 3 + 1 if "q" in named else 1
+    for name, signs in (("hour", "HI"), ("minute", "M"), ("second", "S"), ("microsecond", "f")):
+        if not named & set(signs):
+            left_out[name] = 0
+    moment = moment.replace(**left_out)  # type: ignore[arg-type]
+    if "V" in named and not named & set("uwaA"):
+        moment -= timedelta(days=moment.weekday())  # an ISO week begins on a Monday
+    return moment

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from regression_lifecycle.core.calendar.moments import find_stray_moments
 from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.data.keys import find_confused_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
@@ -164,6 +165,13 @@ def sort_rows(
     # Only among good rows: a broken row must not push out the good one that corrects it.
     repeated[~reasons.any] = table.loc[~reasons.any].duplicated(key, keep="first")
     reasons.add(repeated, repeated_key(problem))
+    confused = np.zeros(len(table), dtype=bool)
+    confused[~reasons.any] = find_confused_keys(table.loc[~reasons.any], problem)
+    reasons.add(
+        confused,
+        f"the key ({', '.join(key)}) reads like another one, since a text in it holds the sign '|' "
+        "that joins its parts; replace the sign",
+    )
     if maximum_gap is not None:
         far = find_stray_moments(stamp, ~reasons.any, maximum_gap, known)
         reasons.add(

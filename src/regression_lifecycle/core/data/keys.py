@@ -24,6 +24,33 @@ def row_keys(table: pd.DataFrame, problem: Problem) -> pd.Series:
     return keys.rename("row_key")
 
 
+def find_confused_keys(rows: pd.DataFrame, problem: Problem) -> np.ndarray:
+    """Return which rows have the name of others since a text of their key holds the sign ``|``.
+
+    ``a|b`` beside ``c`` is joined as ``a`` beside ``b|c`` is, and their labels and lags would be
+    taken for each other's.
+
+    Args:
+        rows: Rows with the key.
+
+    Returns:
+        One truth per row, true for those of the later of two such keys. Its times are left aside,
+        since a series is confused with another at any time.
+    """
+    times = {problem.timestamp.name, *problem.timestamp.raw_columns}
+    names = [name for name in problem.key_columns if name not in times]
+    texts = [name for name in names if problem.columns[name].type == "category"]
+    confused = np.zeros(len(rows), dtype="bool")
+    if len(texts) < 2 or not any("|" in str(text) for n in texts for text in rows[n].unique()):
+        return confused
+    first = rows.loc[~rows.duplicated(names), names]
+    joined = first.astype("str").agg("|".join, axis=1)
+    wrong = first[joined.duplicated().to_numpy()]
+    if len(wrong):
+        confused = pd.MultiIndex.from_frame(rows[names]).isin(pd.MultiIndex.from_frame(wrong))
+    return confused
+
+
 def find_vanished(before: pd.DataFrame, now: pd.DataFrame, problem: Problem) -> pd.Series:
     """Return the times of rows that were there before and no longer are.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import pandas as pd
 
 from regression_lifecycle.core.config import StrictModel
@@ -12,8 +10,9 @@ from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
+from regression_lifecycle.core.data.row_moments import read_row_numbers
 from regression_lifecycle.core.data.tables import LABELS
-from regression_lifecycle.core.errors import ConfigurationError, DataContractError, bounded_list
+from regression_lifecycle.core.errors import DataContractError, bounded_list
 
 
 class LabelParameters(StrictModel):
@@ -46,7 +45,7 @@ def accept_labels(
     Raises:
         DataContractError: If a column is missing or too many rows are bad.
     """
-    source = _with_moments(table.reset_index(drop=True), problem)
+    source = read_row_numbers(table.reset_index(drop=True), problem)
     reasons = Reasons(len(source))
     stamped = problem.timestamp.name in source
     names = label_columns(problem, stamped=stamped)
@@ -126,23 +125,6 @@ def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Probl
         given.notna().to_numpy(), target.astype("float64")
     )
     return observations.assign(**{problem.target: joined.astype(target.dtype)})
-
-
-def _with_moments(table: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    """Turn the numbers of rows into the moments that stand for them."""
-    stamp = problem.timestamp
-    if not stamp.rows or stamp.name not in table:
-        return table
-    given = table[stamp.name]
-    numbered = given.astype("str").str.strip().str.fullmatch(r"\d{1,12}").fillna(False)
-    if not numbered.any():
-        return table
-    moments = given.astype("object")
-    # What is no row stays, and is set aside as no moment.
-    for place in numbered[numbered].index:
-        with suppress(ConfigurationError):
-            moments[place] = str(problem.moment_of_row(int(given[place])))
-    return table.assign(**{stamp.name: moments})
 
 
 def _spec(name: str, problem: Problem) -> ColumnSpec:

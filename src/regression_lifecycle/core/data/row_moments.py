@@ -1,17 +1,24 @@
-"""The time of a single row: as one moment and as the raw columns that it is made of."""
+"""The time of a row: as one moment, as the raw columns that it is made of, and as its number."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+import pandas as pd
+
+from regression_lifecycle.core.calendar.moment_formats import start_of
 from regression_lifecycle.core.calendar.moments import PART_BOUNDS
 from regression_lifecycle.core.data.problem import MOMENT_PARTS, Problem
-from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.durations import shortest
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError, bounded_list
 
 NO_DAY = datetime(1900, 1, 1)
 """The day on which a time of day stands that is read by a format such as ``%H:%M``."""
+_DAY = timedelta(days=1)
 
 
 class RowMoments:
@@ -28,6 +35,7 @@ class RowMoments:
         self._parts = problem.timestamp.parts
         self._needed = needed
         self._hours_from_one = counts_hours_from_one(problem)
+        self._stands_at = row_starts(problem)
 
     def complete(self, row: MutableMapping[str, Any]) -> None:
         """Add the timestamp to a row that has its parts, and the parts to one that has it.
@@ -49,6 +57,8 @@ class RowMoments:
             return
         parts = parts_of(stamp, self._parts, hours_from_one=self._hours_from_one)
         whole = moment_of(parts)
+        if self._stands_at is not None:
+            whole = self._stands_at(whole)
         if whole != stamp:
             raise DataContractError(
                 f"no row stands at {stamp}, since {self._stamp} is made of "
@@ -82,6 +92,49 @@ class RowMoments:
             f"{self._parts[part]} {value if isinstance(value, datetime) else f'{value:g}'}"
             for part, value in parts.items()
         )
+
+
+def read_row_numbers(table: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Turn the numbers of rows into the moments that stand for them.
+
+    Args:
+        table: Rows as they were handed in.
+
+    Returns:
+        The same where the table has a time, or the timestamp is not given. What is no number of a
+        row stays as it is.
+    """
+    stamp = problem.timestamp
+    if not stamp.rows or stamp.name not in table:
+        return table
+    given = table[stamp.name]
+    numbered = given.astype("str").str.strip().str.fullmatch(r"\d{1,12}").fillna(False)
+    if not numbered.any():
+        return table
+    moments = given.astype("object")
+    # What is no row stays, and is told to be no moment.
+    for place in numbered[numbered].index:
+        with suppress(ConfigurationError):
+            moments[place] = str(problem.moment_of_row(int(given[place])))
+    return table.assign(**{stamp.name: moments})
+
+
+def row_starts(problem: Problem) -> Callable[[datetime], datetime] | None:
+    """Return what finds the start of what a date column names, where it names no moment.
+
+    Returns:
+        From a moment to the row that it falls into; None where any moment may have a row, or more
+        columns than the date make it.
+    """
+    stamp = problem.timestamp
+    if set(stamp.parts) != {"date"}:
+        return None
+    date = problem.columns[stamp.parts["date"]]
+    if date.format is not None:
+        return partial(start_of, form=date.format)
+    # Declared as a date and read of rows by the hour, it holds the hour all the same.
+    is_day = date.type == "date" and shortest(problem.frequency) >= _DAY
+    return _midnight if is_day else None
 
 
 def counts_hours_from_one(problem: Problem) -> bool:

@@ -12,7 +12,12 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
-from regression_lifecycle.core.data.row_moments import NO_DAY, counts_hours_from_one
+from regression_lifecycle.core.data.row_moments import (
+    NO_DAY,
+    counts_hours_from_one,
+    read_row_numbers,
+    row_starts,
+)
 from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.features.builders import build_features
@@ -122,7 +127,7 @@ def read_rows(
         DataContractError: If a column is missing, or a value cannot be read: with row (1 for the
             first), column and value.
     """
-    source, reasons = raw.reset_index(drop=True), Reasons(len(raw))
+    source, reasons = read_row_numbers(raw.reset_index(drop=True), problem), Reasons(len(raw))
     asked, key = asked_columns(recipe, problem), {*problem.key_columns}
     needed = [name for name in asked if name in key or not observed]
     lacking = [name for name in needed if name not in source and name != problem.timestamp.name]
@@ -196,7 +201,10 @@ def _part_of(moments: pd.Series, part: str, problem: Problem) -> pd.Series:
     clock = moments.dt
     if part == "date":
         is_day = {"hour", "time"} & parts.keys() or problem.columns[parts[part]].type == "date"
-        return clock.normalize() if is_day else moments
+        if is_day:
+            return clock.normalize()
+        starts = row_starts(problem)
+        return moments if starts is None else moments.map(starts, na_action="ignore")
     if part == "week" or (part == "year" and "week" in parts):
         return clock.isocalendar()[part]
     found: pd.Series = getattr(clock, part)
@@ -221,7 +229,7 @@ def lay_over(
     rows = rows.drop_duplicates(key, keep="last")
     if observations.empty:
         return rows
-    filled = [name for name in names if name in observations]
+    filled = [name for name in names if name in observations and name not in key]
     if filled:
         known = rows[key].merge(observations[[*key, *filled]], on=key, how="left")
         rows = rows.assign(

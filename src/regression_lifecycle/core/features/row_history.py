@@ -106,13 +106,21 @@ class NewRows:
         for at in known.moments[start : bisect_left(known.moments, high, start)]:
             yield at, known.rows[at]
 
+    def drop(self, key: str) -> Row:
+        """Forget a row, and return what was known of it."""
+        place = self._places.pop(key, None)
+        if place is None:
+            return {}
+        row = self._series[place[0]].rows[place[1]][key]
+        self._drop(key, *place)
+        return row
+
     def drop_before(self, moment: datetime) -> None:
         """Forget rows that are older."""
         limit = microseconds(moment)
         for key, place in list(self._places.items()):
             if place[1] < limit:
-                self._drop(key, *place)
-                del self._places[key]
+                self.drop(key)
 
     def _drop(self, key: str, series: str, at: int) -> None:
         known = self._series[series]
@@ -191,11 +199,20 @@ class RowHistory:
                 self.oldest = observations[stamp].min()
                 self._new.drop_before(self.oldest.to_pydatetime())
 
-    def add(self, key: str, series: str, moment: datetime, row: Row) -> None:
-        """Add a row, or columns of it; see :meth:`NewRows.add`."""
+    def add(
+        self, key: str, series: str, moment: datetime, row: Row, *, is_whole: bool = False
+    ) -> None:
+        """Add a row, or columns of it; see :meth:`NewRows.add`.
+
+        Args:
+            is_whole: Whether it stands for what was known before under its key, but for the label.
+        """
+        target = self._problem.target
         with self.lock:
+            if is_whole and (label := self._new.drop(key).get(target)) is not None:
+                row = {target: label, **row}
             self._new.add(key, series, moment, row)
-            if row.get(self._problem.target) is not None:
+            if row.get(target) is not None:
                 stamp = pd.Timestamp(moment)
                 self.newest = max(stamp, self.newest or stamp)
 
