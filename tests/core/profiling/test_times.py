@@ -19,6 +19,16 @@ from regression_lifecycle.core.profiling.times import (
 )
 
 
+GERMAN = (
+    "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+).split()
+FRENCH = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()
+
+
+def written(moments, names):
+    return [f"{names[moment.month - 1]} {moment.year}" for moment in moments]
+
+
 def first_time(**columns):
     found = find_times(read_columns(pd.DataFrame(columns)), "y")
     return found[0] if found else None
@@ -187,6 +197,8 @@ def quarters(form):
         ("when", quarters("Q{q} {y}"), QUARTERS, {"type": "date", "format": "Q%q %Y"}),
         ("when", MONTHS.strftime("%b %Y"), MONTHS, {"type": "date", "format": "%b %Y"}),
         ("when", MONTHS.strftime("%B %Y"), MONTHS, {"type": "date", "format": "%B %Y"}),
+        ("Monat", written(MONTHS, GERMAN), MONTHS, {"type": "date", "format": "%B %Y"}),
+        ("mois", written(MONTHS, FRENCH), MONTHS, {"type": "date", "format": "%b %Y"}),
         ("when", MONTHS.strftime("%Y-%b"), MONTHS, {"type": "date", "format": "%Y-%b"}),
         ("when", MONTHS.strftime("%Y-%m"), MONTHS, {"type": "date"}),
         ("when", WEEKS.strftime("%G-W%V"), WEEKS, {"type": "date", "format": "%G-W%V"}),

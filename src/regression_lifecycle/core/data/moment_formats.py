@@ -1,8 +1,9 @@
 """How moments are written: what ``strptime`` reads, and what it does not know.
 
 Beside its own directives a format may have ``%q``, the quarter 1 to 4 as pandas writes it, and an
-ISO week (``%G-W%V``) without a weekday; both name the start of their time. ``unix s``, ``unix ms``,
-``unix us`` and ``unix ns`` count from 1970-01-01 00:00 UTC.
+ISO week (``%G-W%V``) without a weekday; both name the start of their time. ``%B`` and ``%b`` also
+read the months of German, French, Spanish, Italian, Portuguese and Dutch, whatever the machine's
+language. ``unix s``, ``unix ms``, ``unix us`` and ``unix ns`` count from 1970-01-01 00:00 UTC.
 """
 
 from __future__ import annotations
@@ -16,6 +17,25 @@ from regression_lifecycle.core.errors import ConfigurationError
 
 UNIX = {"unix s": 10**6, "unix ms": 10**3, "unix us": 1, "unix ns": 1 / 10**3}
 """Microseconds in one of each count."""
+# Names and abbreviations other than the English ones. No word stands for two months.
+_MONTH_WORDS = {
+    "January": "januar jänner janvier janv enero ene gennaio gen janeiro januari",
+    "February": "februar feber février fevrier févr fevr febrero febbraio fevereiro fev februari",
+    "March": "märz maerz mär mrz mars marzo março marco maart mrt",
+    "April": "avril avr abril abr aprile",
+    "May": "mai mayo maggio mag maio mei",
+    "June": "juni juin junio giugno giu junho",
+    "July": "juli juillet juil julio luglio lug julho",
+    "August": "août aout agosto ago augustus",
+    "September": "sept septembre septiembre settembre set setembro",
+    "October": "oktober okt octobre octubre ottobre ott outubro out",
+    "November": "novembre noviembre novembro",
+    "December": "dezember dez décembre decembre déc diciembre dic dicembre dezembro",
+}
+_MONTHS = {word: month for month, words in _MONTH_WORDS.items() for word in words.split()}
+_ABBREVIATIONS = {word: month[:3] for word, month in _MONTHS.items() if len(word) <= 4} | {
+    month[:3].lower(): month[:3] for month in _MONTH_WORDS
+}
 _DIRECTIVES = frozenset("aAbBdfGHIjmMpqSuUVwWyYzZ%")
 _NOT_WITH_QUARTER = "%q goes with %Y or %y and no other directive, as in '%YQ%q' or 'Q%q/%y'"
 
@@ -64,7 +84,21 @@ def to_strptime(text: pd.Series, form: str) -> tuple[pd.Series, str]:
     if "%V" in form and not re.search("%[aAuw]", form):
         # ISO weeks begin on a Monday.
         return text + " 1", f"{form} %u"
+    if "%B" in form:
+        return _translated(text, r"[^\W\d_]+", _MONTHS), form
+    if "%b" in form:
+        # Most languages put a point behind an abbreviation, and none behind May.
+        return _translated(text, r"[^\W\d_]+\.?", _ABBREVIATIONS), form.replace("%b.", "%b")
     return text, form
+
+
+def _translated(text: pd.Series, pattern: str, words: dict[str, str]) -> pd.Series:
+    def translate(found: re.Match[str]) -> str:
+        return words.get(found[0].rstrip(".").lower(), found[0])
+
+    codes, distinct = pd.factorize(text)
+    written = [re.sub(pattern, translate, str(value)) for value in distinct]
+    return pd.Series(pd.array([*written, None], dtype="str").take(codes), text.index)
 
 
 def from_unix(numbers: pd.Series, form: str) -> pd.Series:
