@@ -119,9 +119,15 @@ def _asked(share: float, at_most: str) -> str:
 
 def _metric_bound(figures: Figures) -> str:
     bound = _BOUNDS[figures["bound"]]
+    noise = (
+        f", and either way up to {figures['standard_errors']:g} standard errors "
+        f"({figures['noise']:.2g}) may be chance"
+        if figures.get("noise")
+        else ""
+    )
     return (
         f"{_metric(figures)} is {figures['value']:.4g}, {bound} {figures['threshold']:g} is asked "
-        "for"
+        f"for{noise}"
     )
 
 
