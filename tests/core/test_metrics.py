@@ -88,7 +88,9 @@ def test_the_standard_error_of_a_bias_is_how_far_it_varies_from_draw_to_draw(uni
     random = np.random.default_rng(3)
     target = random.pareto(3, (2000, 80)) + 1
     weight = unit * random.choice([0.5, 1.0, 2.0, 5.0], target.shape)
-    found = [compute_metrics(y, np.full(80, 1.5), weight=w) for y, w in zip(target, weight)]
+    found = [
+        compute_metrics(y, np.full(80, 1.5), weight=w) for y, w in zip(target, weight, strict=True)
+    ]
 
     spread = np.std([figures["bias"] for figures in found])
 

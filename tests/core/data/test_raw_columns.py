@@ -140,6 +140,9 @@ def at(*moments):
          at("2020-03-29 01:59:59.999", "2020-03-29 03:00")),
         (DATETIME | {"format": "unix ns"}, pd.Series([1585443600123456789]),
          at("2020-03-29 01:00:00.123457")),
+        # A spreadsheet's days are those of its place, to the second.
+        (DATETIME | {"format": "excel"}, text("44927", "44927.416666666664", ""),
+         at("2023-01-01", "2023-01-01 10:00", NOTHING)),
         (DATETIME | {"format": "Q%q/%y"}, text("Q1/20", "q4/68"), at("2020-01-01", "2068-10-01")),
         (DATETIME | {"format": "%G-W%V"}, text("2020-W53"), at("2020-12-28")),
         (BERLIN, text("2021-07-01T10:00Z", "2021-12-01T10:00+00:00", "2021-12-01 11:00"),
@@ -200,8 +203,13 @@ def test_a_value_is_read_as_declared(spec, values, expected):
 @pytest.mark.parametrize("others", [0, 2])
 def test_what_cannot_be_read_is_named(spec, value, reason, others):
     good = {"category": "a", "datetime": "2021-03-01"}.get(spec["type"], "1")
-    written = {"12 %": "1 %", "%d.%m.%Y": "01.02.2020", "unix s": "1.5e9", "%YQ%q": "2020q1",
-               "%B %Y": "Mai 2020"}
+    written = {
+        "12 %": "1 %",
+        "%d.%m.%Y": "01.02.2020",
+        "unix s": "1.5e9",
+        "%YQ%q": "2020q1",
+        "%B %Y": "Mai 2020",
+    }
     good = written.get(spec.get("format"), good)
     typed, reasons = read([value, *[good] * others], **spec)
     assert set(reasons) == {1}

@@ -319,9 +319,29 @@ def test_age_is_counted_from_the_newest_training_row():
     assert ask(SCHEDULE, windows({}), age="83 days").verdict == "quiet"
     found = ask(SCHEDULE, windows({}), age="84 days")
     assert (found.verdict, found.value, found.threshold) == ("fired", 84.0, 84.0)
+    assert evidence(found) == "the newest training row is 84.0 days old, 84 days are the limit"
     nobody = PolicyState(START, "", None, [])
     (found,) = decide(nobody, policy_of(SCHEDULE)).rules
     assert found.verdict == "not computed"
+
+
+def test_an_age_is_told_in_what_the_table_counts():
+    monthly = ask({**SCHEDULE, "maximum_age": "24 months"}, windows({}), age="1037 days")
+    assert evidence(monthly) == (
+        "the newest training row is 34.1 months old, 24 months are the limit"
+    )
+    rows = PolicyState(
+        pd.Timestamp(4200, unit="s"), "1", pd.Timestamp(3039, unit="s"), [], counts_rows=True
+    )
+    (found,) = decide(rows, policy_of({**SCHEDULE, "maximum_age": "1000 seconds"})).rules
+    assert evidence(found) == (
+        "the newest training row lies 1,161 rows back, 1,000 rows are the limit"
+    )
+
+
+def test_a_window_of_rows_is_named_as_people_say_it():
+    bad = window(0, window="rows=4800-4899", sum_raw_prediction=1200.0)
+    assert "in window rows 4800 to 4899;" in evidence(ask(BIAS, [bad]))
 
 
 # --- the decision -------------------------------------------------------------------------------

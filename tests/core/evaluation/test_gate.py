@@ -75,7 +75,7 @@ def test_a_bias_that_may_be_chance_refuses_nobody(bias, error, verdict):
 
 def test_standard_errors_are_those_of_a_bias():
     checks = {"rmse": {"maximum": 80, "standard_errors": 2}}
-    with pytest.raises(ValidationError, match="checks.rmse: standard_errors is for bias alone"):
+    with pytest.raises(ValidationError, match=r"checks\.rmse: standard_errors is for bias alone"):
         GateParameters(checks=checks)
 
 

@@ -21,10 +21,17 @@ from regression_lifecycle.core.decisions.rules import (
     WindowRow,
     WindowRule,
 )
-from regression_lifecycle.core.durations import Duration, usual_length
+from regression_lifecycle.core.durations import CalendarDuration, Duration, usual_length
 from regression_lifecycle.core.metrics import ErrorMetric, relative_bias
 
 _DAY = pd.Timedelta("1 day")
+# Without a time a second is a row.
+_IN_DAYS = {
+    "days": 1.0,
+    "months": usual_length(CalendarDuration(1)) / _DAY,
+    "rows": 1 / 86_400,
+    "seconds": 1 / 86_400,
+}
 
 
 class PerformanceRule(WindowRule):
@@ -252,12 +259,19 @@ class ScheduleRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Both ages."""
-        age, limit = figures["value"], figures["threshold"]
-        if limit >= 1:
-            return f"the newest training row is {age:.1f} days old, {limit:,.4g} days are the limit"
-        # Without a time seconds count rows.
-        age, limit = (f"{days * 86_400:,.0f} seconds" for days in (age, limit))
-        return f"the newest training row is {age} old, {limit} are the limit"
+        # Decisions of older releases count seconds where the limit is below a day.
+        unit = figures.get("counted_in", "days" if figures["threshold"] >= 1 else "seconds")
+        age, limit = (figures[name] / _IN_DAYS[unit] for name in ("value", "threshold"))
+        if unit == "rows":
+            return (
+                f"the newest training row lies {age:,.0f} rows back, {limit:,.0f} rows are the "
+                "limit"
+            )
+        digits = 0 if unit == "seconds" else 1
+        return (
+            f"the newest training row is {age:,.{digits}f} {unit} old, {limit:,.4g} {unit} are "
+            "the limit"
+        )
 
     @property
     def limit(self) -> float:
@@ -269,7 +283,13 @@ class ScheduleRule(PolicyRule):
         if state.trained_until is None:
             return self._finding(None, obstacle=Reason("no_champion"))
         age = (state.as_of - state.trained_until) / _DAY
-        return self._finding(age, fired=age >= self.limit)
+        if state.counts_rows:
+            unit = "rows"
+        elif isinstance(self.maximum_age, CalendarDuration):
+            unit = "months"
+        else:
+            unit = "days" if self.limit >= 1 else "seconds"
+        return self._finding(age, fired=age >= self.limit, counted_in=unit)
 
 
 class DriftRule(WindowRule):

@@ -23,6 +23,7 @@ from regression_lifecycle.core.decisions.records import (
     Finding,
     Reason,
 )
+from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.variants import Variant
 
@@ -48,6 +49,7 @@ class PolicyState:
         windows: The windows it served since then, the oldest first.
         windows_since_attempt: Windows that ended since a retraining was last tried; None if none
             was tried since the deployed model was trained.
+        counts_rows: Whether the table has no time, so that a second is a row.
     """
 
     as_of: pd.Timestamp
@@ -55,6 +57,7 @@ class PolicyState:
     trained_until: pd.Timestamp | None
     windows: Sequence[WindowRow]
     windows_since_attempt: int | None = None
+    counts_rows: bool = False
 
 
 class PolicyRule(Variant):
@@ -140,7 +143,8 @@ class WindowRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Say how many of the newest windows are in trouble."""
-        words = _PERSISTENCE.format_map({**figures, "bound": cls.bound(figures)})
+        window, bound = rows_label(figures["window"]), cls.bound(figures)
+        words = _PERSISTENCE.format_map({**figures, "window": window, "bound": bound})
         return f"{cls.subject(figures)} {words}"
 
     @classmethod
