@@ -622,7 +622,10 @@ DATA = [
     (
         "a row ends too early",
         ("707,207", "707"),
-        TOO_MANY.format("units is missing (1 row(s), first in row 7)"),
+        TOO_MANY.format(
+            "units is missing (1 row(s), first in row 7); if targets come later than their rows, "
+            "say missing: true of units"
+        ),
     ),
     (
         "a label is misspelt",
@@ -635,7 +638,7 @@ DATA = [
         "all targets are missing",
         (None, re.sub(r",\d+\n", ",\n", DAYS)),
         "raw table: 30 of 30 rows (100.0%) break the contract, ...: units is missing (30 row(s), "
-        "first in row 1). Nothing of it was written",
+        "first in row 1); if targets come later than their rows, say missing: true of units. Nothing of it was written",
     ),
 ]
 
