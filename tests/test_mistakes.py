@@ -638,7 +638,8 @@ DATA = [
         "all targets are missing",
         (None, re.sub(r",\d+\n", ",\n", DAYS)),
         "raw table: 30 of 30 rows (100.0%) break the contract, ...: units is missing (30 row(s), "
-        "first in row 1); if targets come later than their rows, say missing: true of units. Nothing of it was written",
+        "first in row 1); if targets come later than their rows, say missing: true of units. "
+        "Nothing of it was written",
     ),
 ]
 

@@ -103,8 +103,8 @@ class ColumnSpec(StrictModel):
         true_values: Further spellings of true, in any case, besides true, t, yes, y and 1.
         false_values: Further spellings of false, in any case, besides false, f, no, n and 0.
         format: Of a date or datetime, ISO 8601 if left out: ``strptime`` format, with ``%q`` for
-            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``, ``excel``. Of
-            numbers how they are written, by example: ``1.234,5``, ``12 %``.
+            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``, or
+            ``excel``. Of numbers how they are written, by example: ``1.234,5``, ``12 %``.
         zone: Time zone into whose local time moments with a zone are brought; a moment without
             one is local already.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-revision = "1"
+revision = "2"
 down_revision = None
 
 _INDEXES = (
