@@ -44,6 +44,12 @@ WHERE = "(conf/shop/parameters.yml)"
 # What is written in the place of what, and what is printed (without the name of the file).
 PROBLEM = [
     (
+        "a part of the description is derived from it",
+        ("1 day", "${derived:block}"),
+        "problem.frequency: ${derived:block} follows from the section problem and cannot be a part "
+        "of it; write a value",
+    ),
+    (
         "a key is misspelt",
         ("horizon: 7", "horizn: 7"),
         "problem: unknown key 'horizn'; did you mean 'horizon'? Allowed: caveats, columns, ...",
@@ -144,7 +150,7 @@ PROBLEM = [
         "dates are described as in a spreadsheet",
         ("{type: date", "{type: date, format: dd.mm.yyyy"),
         "problem.columns.day: 'dd.mm.yyyy' is no format of moments; write for example '%d.%m.%Y', "
-        "'%YQ%q', or one of unix s, unix ms, unix us, unix ns",
+        "'%YQ%q', or one of unix s, unix ms, unix us, unix ns, excel",
     ),
     (
         "a date's format has a directive that is none",
@@ -392,6 +398,11 @@ SECTIONS = [
         "monitoring.missing_predictions: unknown value 'simulate'. Allowed: backfill, ignore",
     ),
     (
+        "a section that no pipeline reads has a wrong value",
+        "serving: {port: 99999}",
+        "serving.port: 99999 is above 65535, the largest value allowed",
+    ),
+    (
         "a derived value is misspelt",
         "evaluation: {gate: {minimum_rows: '${derived:gate_row}'}}",
         "evaluation.gate.minimum_rows: unknown derived value 'gate_row'; did you mean "
@@ -611,7 +622,10 @@ DATA = [
     (
         "a row ends too early",
         ("707,207", "707"),
-        TOO_MANY.format("units is missing (1 row(s), first in row 7)"),
+        TOO_MANY.format(
+            "units is missing (1 row(s), first in row 7); if targets come later than their rows, "
+            "say missing: true of units"
+        ),
     ),
     (
         "a label is misspelt",
@@ -624,7 +638,8 @@ DATA = [
         "all targets are missing",
         (None, re.sub(r",\d+\n", ",\n", DAYS)),
         "raw table: 30 of 30 rows (100.0%) break the contract, ...: units is missing (30 row(s), "
-        "first in row 1). Nothing of it was written",
+        "first in row 1); if targets come later than their rows, say missing: true of units. "
+        "Nothing of it was written",
     ),
 ]
 

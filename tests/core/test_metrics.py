@@ -83,6 +83,21 @@ def test_bias_of_signed_targets_is_the_error_over_their_size(target):
     assert compute_metrics(target, np.array(target) - 1)["bias"] == pytest.approx(-2 / size)
 
 
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+def test_the_standard_error_of_a_bias_is_how_far_it_varies_from_draw_to_draw(unit):
+    random = np.random.default_rng(3)
+    target = random.pareto(3, (2000, 80)) + 1
+    weight = unit * random.choice([0.5, 1.0, 2.0, 5.0], target.shape)
+    found = [
+        compute_metrics(y, np.full(80, 1.5), weight=w) for y, w in zip(target, weight, strict=True)
+    ]
+
+    spread = np.std([figures["bias"] for figures in found])
+
+    errors = [figures["bias_standard_error"] for figures in found]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(spread, rel=0.25)
+
+
 def test_a_perfect_forecast_has_the_best_value_of_each_metric():
     target = np.array([1.0, 5.0, 2.0])
     found = compute_metrics(target, target)
@@ -123,9 +138,9 @@ def test_the_mean_of_the_rows_explains_nothing():
     [
         ([], [], OF_THE_MIDDLE),
         ([np.nan], [1.0], OF_THE_MIDDLE),
-        ([3.0], [4.0], {"r2"}),
+        ([3.0], [4.0], {"r2", "bias_standard_error"}),
         ([3.0, 3.0], [3.0, 4.0], {"r2"}),
-        ([0.0, 0.0], [0.0, 1.0], {"r2", "wape", "bias"}),
+        ([0.0, 0.0], [0.0, 1.0], {"r2", "wape", "bias", "bias_standard_error"}),
         ([-1.0, 4.0], [1.0, 4.0], {"rmsle"}),
         ([-4.0, 1.0], [1.0, 4.0], {"rmsle"}),
         ([1.0, -1.0], [1.0, 4.0], {"rmsle"}),
@@ -195,6 +210,9 @@ def test_a_weight_of_0_leaves_a_row_out_and_a_whole_one_repeats_it(quantile):
     # The rows that count, whatever they weigh.
     assert weighted.pop("n") == 30
     repeated.pop("n")
+    # But for chance: a row that stands there twice was drawn once.
+    error = weighted.pop("bias_standard_error", 0.0)
+    assert error >= repeated.pop("bias_standard_error", 0.0)
     assert weighted == pytest.approx(repeated)
     assert all(np.isfinite(value) for value in weighted.values())
 

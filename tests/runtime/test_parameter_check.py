@@ -142,7 +142,7 @@ def policy(**rules: Any) -> dict[str, Any]:
             "monitoring",
             policy(level={**RULE, "maximun": 0.1}),
             "policy.rules.level: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
-            "action, kind, maximum, of, prediction, statistic, violations",
+            "action, kind, maximum, of, prediction, standard_errors, statistic, violations",
             id="key of a rule",
         ),
         pytest.param(

@@ -45,6 +45,7 @@ _OTHER_WORDS = {
     **dict.fromkeys(("q", "qs", "qe", "qtr", "qtrs", "quarterly"), ("quarter",)),
     **dict.fromkeys(("y", "ys", "ye", "yr", "yrs", "a", "yearly", "annual", "annually"), ("year",)),
 }
+_ROWS = re.compile(r"rows=(\d+)-(\d+)")
 _ISO = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
 )
@@ -335,6 +336,15 @@ def shift_rows(
         [moment + count * step for moment, count in pairs], moments.index, "datetime64[us]"
     )
     return later + pd.offsets.MonthEnd(0) if month_ends else later
+
+
+def rows_label(key: str) -> str:
+    """Write the name of a window of rows for people, ``rows 0 to 499`` for ``rows=0-499``.
+
+    Any other name stays as it is.
+    """
+    found = _ROWS.fullmatch(key)
+    return f"rows {found[1]} to {found[2]}" if found else key
 
 
 def period_start(moment: pd.Timestamp, length: CalendarDuration) -> pd.Timestamp:

@@ -3,7 +3,7 @@
 A metric that is undefined on the given rows is NaN, never zero and never an exception, so that
 a gate can see that it could not be computed. Target and prediction are finite and of shape (n,);
 so are weights, where rows count more or less, and they are above 0. Twice the weight is the same
-as the row standing there twice.
+as the row standing there twice, but for a standard error.
 """
 
 from __future__ import annotations
@@ -143,6 +143,24 @@ def relative_bias(sum_prediction: float, sum_target: float, sum_absolute_target:
     return error / sum_absolute_target if sum_absolute_target > 0 else math.nan
 
 
+def bias_standard_error(
+    target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None
+) -> float:
+    """Standard error of the bias, if the errors of the rows are independent.
+
+    A row that counts twice is one draw of chance, not two: uneven weights make it larger.
+    """
+    size = weighted_sum(np.abs(target), weight)
+    if target.size < 2 or not size > 0:
+        return math.nan
+    error = prediction - target
+    deviation = error - weighted_mean(error, weight)
+    if weight is not None:
+        deviation = weight * deviation
+    spread = np.sum(deviation**2) * target.size / (target.size - 1)
+    return math.sqrt(spread) / size
+
+
 def mean_error(
     target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None
 ) -> float:
@@ -229,6 +247,16 @@ _METRICS = (
         better="zero",
         undefined="every target is 0, a quantile",
         unit="relative",
+        asks="mean",
+    ),
+    Metric(
+        bias_standard_error,
+        best=0,
+        better="zero",
+        undefined="fewer than two rows, every target is 0, a quantile",
+        unit="relative",
+        gates=False,
+        headline=False,
         asks="mean",
     ),
     Metric(

@@ -14,7 +14,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import MarkedYAMLError, YAMLError
@@ -178,7 +178,13 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             return derive_defaults(problem)
         return derive_defaults(problem, recipe.feature_names)
 
-    def _derived(self, name: str) -> Any:
+    def _derived(self, name: str, *, _node_: Node) -> Any:
+        place = _node_._get_full_key(None)
+        if place.startswith("problem.") and place != "problem.label_deadline":
+            raise ConfigurationError(
+                f"${{derived:{name}}} follows from the section problem and cannot be a part of it; "
+                "write a value"
+            )
         # Nothing is derived from a description that is wrong.
         if self.derived and name not in self.derived:
             raise ConfigurationError(unknown_name("derived value", name, self.derived, 40))

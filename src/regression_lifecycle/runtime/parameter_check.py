@@ -103,13 +103,9 @@ def check_parameters(
         for name in runtime
         if name in known and name not in used
     ]
-    models, wrong = _read(raw, [name for name in SECTIONS if name in used], origin)
+    # What is wrong in a section that only the next tick reads is told by day, not by night.
+    models, wrong = _read(raw, [name for name in SECTIONS if name in used or name in raw], origin)
     mistakes += wrong
-    mistakes += [
-        f"{name}: write keys and values under it{_in_file(origin(name))}"
-        for name in SECTIONS.keys() & raw.keys() - used
-        if not isinstance(raw[name], Mapping)
-    ]
     if AS_OF in used and AS_OF not in raw:
         mistakes.append(f"{AS_OF} is not configured; add it to parameters.yml")
     if AS_OF in used:
@@ -117,6 +113,7 @@ def check_parameters(
             read_as_of(raw.get(AS_OF))
         except ConfigurationError as error:
             mistakes.append(f"{AS_OF}: {error}{_in_file(origin(AS_OF))}")
+    models = {name: model for name, model in models.items() if name in used}
     if not mistakes:
         found = _contradictions(models, {**_readable(raw), **models})
         mistakes = [f"{line}{_in_file(_origin_of(line, origin))}" for line in found]

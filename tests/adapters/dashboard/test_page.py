@@ -451,6 +451,10 @@ def test_without_a_time_the_page_counts_rows() -> None:
         render_page(page_tables(problem=rows, window_history=shown, champion=model), library="x")
     )
     assert "Trained on row 0 to row 1599" in page.text
+    assert "Predicts cnt, 1 row ahead" in page.text
+    assert "Last complete window: rows 2000 to 2099" in page.text
+    assert page.rows("windows")["window"].tolist() == ["rows 2000 to 2099", "rows 2100 to 2199"]
+    assert "rows=" not in page.text
     assert "1970" not in page.text
     axis = str(page.blocks["specifications"]["bias"])
     assert "utcFormat" not in axis

@@ -45,3 +45,9 @@ def test_a_quantile_is_headed_by_its_loss() -> None:
     assert kinds == {"MAE", "AbsMaxError"}
     assert "RMSE" in {type(m).__name__ for m, _ in error_results(error_figures(ROWS, roles()))}
     assert np.isfinite(list(figures.values())).all()
+
+
+def test_large_figures_are_written_out() -> None:
+    figures = {"rmse": 22671.81, "mae": 999.96, "mean_error": -1161.2}
+    assert error_headline(figures) == {"RMSE": "22,672", "MAE": "1000", "Mean error": "-1,161"}
+    assert error_headline(figures, "Reference")["Reference RMSE"] == "22,672"

@@ -127,6 +127,11 @@ def at(*moments):
         (DATETIME | {"format": "%G-W%V"}, text("2023-W05", "2020-W53", "2024-W01"),
          at("2023-01-30", "2020-12-28", "2024-01-01")),
         (DATETIME | {"format": "%G-W%V-%u"}, text("2023-W05-3"), at("2023-02-01")),
+        # Months in other languages than English, whatever the machine's.
+        (DATETIME | {"format": "%d. %B %Y"}, text("3. März 2021", "1. mai 2021", "2. June 2021"),
+         at("2021-03-03", "2021-05-01", "2021-06-02")),
+        (DATETIME | {"format": "%b %Y"}, text("Okt. 2021", "Mai 2021", "DEZ 2021", "Jan 2022"),
+         at("2021-10-01", "2021-05-01", "2021-12-01", "2022-01-01")),
         # Moments with a zone become local, summer and winter; those without one are local already.
         # Counts from 1970 are of UTC, and may be brought to a place.
         (DATETIME | {"format": "unix s"}, text("1585443600", "1585443600.5", "NA"),
@@ -135,6 +140,9 @@ def at(*moments):
          at("2020-03-29 01:59:59.999", "2020-03-29 03:00")),
         (DATETIME | {"format": "unix ns"}, pd.Series([1585443600123456789]),
          at("2020-03-29 01:00:00.123457")),
+        # A spreadsheet's days are those of its place, to the second.
+        (DATETIME | {"format": "excel"}, text("44927", "44927.416666666664", ""),
+         at("2023-01-01", "2023-01-01 10:00", NOTHING)),
         (DATETIME | {"format": "Q%q/%y"}, text("Q1/20", "q4/68"), at("2020-01-01", "2068-10-01")),
         (DATETIME | {"format": "%G-W%V"}, text("2020-W53"), at("2020-12-28")),
         (BERLIN, text("2021-07-01T10:00Z", "2021-12-01T10:00+00:00", "2021-12-01 11:00"),
@@ -183,6 +191,7 @@ def test_a_value_is_read_as_declared(spec, values, expected):
         (DATETIME | {"format": "%d.%m.%Y"}, "2020-12-31", "x is not a datetime like %d.%m.%Y"),
         (DATETIME | {"format": "unix s"}, "soon", "x is not a datetime like unix s"),
         (DATETIME | {"format": "unix s"}, 1e15, "x is not a datetime like unix s"),
+        (DATETIME | {"format": "%B %Y"}, "Brumaire 2020", "x is not a datetime like %B %Y"),
         (DATETIME | {"format": "%YQ%q"}, "2020Q5", "x is not a datetime like %YQ%q"),
         (DATETIME, pd.Timedelta("1 day"), "x is not a datetime"),
         (DATETIME, "2021-03-01T05:00Z", "x has a time zone"),
@@ -194,7 +203,13 @@ def test_a_value_is_read_as_declared(spec, values, expected):
 @pytest.mark.parametrize("others", [0, 2])
 def test_what_cannot_be_read_is_named(spec, value, reason, others):
     good = {"category": "a", "datetime": "2021-03-01"}.get(spec["type"], "1")
-    written = {"12 %": "1 %", "%d.%m.%Y": "01.02.2020", "unix s": "1.5e9", "%YQ%q": "2020q1"}
+    written = {
+        "12 %": "1 %",
+        "%d.%m.%Y": "01.02.2020",
+        "unix s": "1.5e9",
+        "%YQ%q": "2020q1",
+        "%B %Y": "Mai 2020",
+    }
     good = written.get(spec.get("format"), good)
     typed, reasons = read([value, *[good] * others], **spec)
     assert set(reasons) == {1}

@@ -282,13 +282,66 @@ def test_biases_add_up_since_the_training_or_over_the_newest_windows():
     assert (alone.verdict, alone.figures["statistic"]) == ("not computed", "pooled")
 
 
+NOISY = {"sum_raw_prediction": 1300.0, "bias_standard_error": 0.16}
+
+
+@pytest.mark.parametrize("statistic", ["window", "cumulative", "pooled"])
+def test_a_bias_that_may_be_chance_counts_for_nothing(statistic):
+    # 100 rows with heavy tails: 0.3 either way is what they give without any fault.
+    rule = {**BIAS, "statistic": statistic, "violations": 1, "of": 1}
+    assert ask({**rule, "standard_errors": 0}, windows(NOISY)).verdict == "fired"
+
+    found = ask(rule, windows(NOISY))
+
+    assert (found.verdict, found.value) == ("quiet", pytest.approx(0.3))
+    assert "0.1" in evidence(found)
+    assert "and 2 standard errors (0.32)" in evidence(found)
+    known = {**NOISY, "bias_standard_error": 0.14}
+    assert ask(rule, windows(known)).verdict == "fired"
+
+
+def test_chance_evens_out_over_the_windows():
+    pooled = {**BIAS, "statistic": "pooled", "of": 4}
+    assert ask(pooled, windows(*[NOISY] * 4)).figures["noise"] == pytest.approx(0.16)
+    assert ask(pooled, windows(*[NOISY] * 4)).verdict == "fired"
+    summed = ask({**BIAS, "statistic": "cumulative"}, windows(*[NOISY] * 4))
+    assert summed.figures["noise"] == pytest.approx(0.64)
+    assert summed.verdict == "fired"
+
+
+@pytest.mark.parametrize("error", [{}, {"bias_standard_error": math.nan}])
+def test_a_window_of_an_older_release_counts_as_it_is(error):
+    old = {"sum_raw_prediction": 1300.0, **error}
+    assert ask({**BIAS, "violations": 1}, windows(old)).verdict == "fired"
+
+
 def test_age_is_counted_from_the_newest_training_row():
     assert ask(SCHEDULE, windows({}), age="83 days").verdict == "quiet"
     found = ask(SCHEDULE, windows({}), age="84 days")
     assert (found.verdict, found.value, found.threshold) == ("fired", 84.0, 84.0)
+    assert evidence(found) == "the newest training row is 84.0 days old, 84 days are the limit"
     nobody = PolicyState(START, "", None, [])
     (found,) = decide(nobody, policy_of(SCHEDULE)).rules
     assert found.verdict == "not computed"
+
+
+def test_an_age_is_told_in_what_the_table_counts():
+    monthly = ask({**SCHEDULE, "maximum_age": "24 months"}, windows({}), age="1037 days")
+    assert evidence(monthly) == (
+        "the newest training row is 34.1 months old, 24 months are the limit"
+    )
+    rows = PolicyState(
+        pd.Timestamp(4200, unit="s"), "1", pd.Timestamp(3039, unit="s"), [], counts_rows=True
+    )
+    (found,) = decide(rows, policy_of({**SCHEDULE, "maximum_age": "1000 seconds"})).rules
+    assert evidence(found) == (
+        "the newest training row lies 1,161 rows back, 1,000 rows are the limit"
+    )
+
+
+def test_a_window_of_rows_is_named_as_people_say_it():
+    bad = window(0, window="rows=4800-4899", sum_raw_prediction=1200.0)
+    assert "in window rows 4800 to 4899;" in evidence(ask(BIAS, [bad]))
 
 
 # --- the decision -------------------------------------------------------------------------------

@@ -243,3 +243,10 @@ def test_a_check_has_a_name_computed_or_not(kind, figures, name):
 
     assert check_name(found).startswith(name)
     assert evidence(found) == "not computed: the improvement is not defined"
+
+
+def test_the_constant_of_a_quantile_is_named_as_that_of_a_mean() -> None:
+    figures = {"value": 0.0, "threshold": 0.2, "baseline": "quantile"}
+    assert sentence(Reason("baseline_fallback", figures)) == (
+        "the baseline is the training quantile, which no row lacks"
+    )

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.decisions.records import Finding, Reason
+from regression_lifecycle.core.decisions.wording import evidence
 from regression_lifecycle.core.evaluation.baseline import (
     BaselineParameters,
     add_baseline,
@@ -55,6 +56,27 @@ def verdicts(checks, metrics=METRICS, minimum_rows=1):
 )
 def test_a_metric_is_held_against_its_bound(check, verdict):
     assert verdicts(check) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("bias", "error", "verdict"),
+    [(0.23, 0.12, "pass"), (-0.23, 0.12, "pass"), (0.25, 0.12, "fail"), (0.2, math.nan, "fail")],
+)
+def test_a_bias_that_may_be_chance_refuses_nobody(bias, error, verdict):
+    candidate = {**METRICS["candidate"], "bias": bias, "bias_standard_error": error}
+    checks = {"bias": {"minimum": -0.15, "maximum": 0.15, "standard_errors": 2}}
+
+    found = absolute_checks({**METRICS, "candidate": candidate}, GateParameters(checks=checks))[1:]
+
+    assert {check.verdict for check in found} == {"pass", verdict}
+    chance = "2 standard errors (0.24) may be chance" in evidence(found[0])
+    assert chance == math.isfinite(error)
+
+
+def test_standard_errors_are_those_of_a_bias():
+    checks = {"rmse": {"maximum": 80, "standard_errors": 2}}
+    with pytest.raises(ValidationError, match=r"checks\.rmse: standard_errors is for bias alone"):
+        GateParameters(checks=checks)
 
 
 def test_each_bound_is_a_check_of_its_own():

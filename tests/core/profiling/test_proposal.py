@@ -50,6 +50,27 @@ def test_a_small_table_is_judged_on_more_rows_in_shorter_blocks(freq, periods, f
     assert found["evaluation"]["gate"] == gate
 
 
+@pytest.mark.parametrize(
+    ("freq", "periods", "parts"),
+    [("15min", 12_000, ["hour", "weekday"]), ("D", 450, ["weekday"]), ("7D", 60, [])],
+)
+def test_a_year_that_was_not_seen_is_no_feature(freq, periods, parts):
+    found = proposed(table(pd.date_range("2025-08-01", periods=periods, freq=freq)))
+
+    features = found["preprocessing"]["features"]
+    assert [feature["parts"] for feature in features if feature["kind"] == "calendar"] == (
+        [parts] if parts else []
+    )
+    assert {"columns", "time_index"} <= {feature["kind"] for feature in features}
+    longer = proposed(table(pd.date_range("2025-08-01", periods=600)))
+    assert "features" not in longer.get("preprocessing", {})
+
+
+def test_rows_of_tomorrow_come_without_a_target_that_is_late():
+    frame = table(pd.date_range("2020-01-01", periods=1000))
+    assert proposed(frame, label_delay="2 days")["problem"]["columns"]["y"]["missing"] is True
+
+
 def test_many_series_of_few_times_are_judged_on_times():
     months = pd.date_range("2019-01-01", periods=60, freq="MS")
     shops = [f"s{number:02d}" for number in range(30)]

@@ -18,6 +18,39 @@ from regression_lifecycle.core.profiling.times import (
     time_of,
 )
 
+GERMAN = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+]
+FRENCH = [
+    "janv.",
+    "févr.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+]
+
+
+def in_words(moments, names):
+    return [f"{names[moment.month - 1]} {moment.year}" for moment in moments]
+
 
 def first_time(**columns):
     found = find_times(read_columns(pd.DataFrame(columns)), "y")
@@ -171,6 +204,7 @@ def test_a_time_that_a_person_names_is_taken_as_a_whole():
 MONTHS = pd.date_range("2015-01-01", periods=60, freq="MS")
 QUARTERS = pd.date_range("2005-01-01", periods=60, freq="QS")
 HOURS = pd.date_range("2020-03-28 00:00", periods=60, freq="h")
+DAYS_OF_2023 = pd.date_range("2023-01-01", periods=60)
 WEEKS = pd.date_range("2019-12-02", periods=60, freq="7D")
 
 
@@ -187,6 +221,8 @@ def quarters(form):
         ("when", quarters("Q{q} {y}"), QUARTERS, {"type": "date", "format": "Q%q %Y"}),
         ("when", MONTHS.strftime("%b %Y"), MONTHS, {"type": "date", "format": "%b %Y"}),
         ("when", MONTHS.strftime("%B %Y"), MONTHS, {"type": "date", "format": "%B %Y"}),
+        ("Monat", in_words(MONTHS, GERMAN), MONTHS, {"type": "date", "format": "%B %Y"}),
+        ("mois", in_words(MONTHS, FRENCH), MONTHS, {"type": "date", "format": "%b %Y"}),
         ("when", MONTHS.strftime("%Y-%b"), MONTHS, {"type": "date", "format": "%Y-%b"}),
         ("when", MONTHS.strftime("%Y-%m"), MONTHS, {"type": "date"}),
         ("when", WEEKS.strftime("%G-W%V"), WEEKS, {"type": "date", "format": "%G-W%V"}),
@@ -214,6 +250,13 @@ def quarters(form):
             MONTHS.astype("datetime64[ns]").astype("int64"),
             MONTHS,
             {"type": "date", "format": "unix ns", "zone": "UTC"},
+        ),
+        ("Datum", np.arange(44927, 44987), DAYS_OF_2023, {"type": "date", "format": "excel"}),
+        (
+            "Zeit",
+            [f"{44927 + hour / 24:.10f}" for hour in range(60)],
+            pd.date_range("2023-01-01", periods=60, freq="h"),
+            {"type": "datetime", "format": "excel"},
         ),
     ],
 )

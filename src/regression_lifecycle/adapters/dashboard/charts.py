@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from regression_lifecycle.adapters.dashboard.formatting import text
+from regression_lifecycle.adapters.dashboard.formatting import text, window_name
 from regression_lifecycle.core.data.problem import Problem
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def numbers(values: pd.Series) -> list[float | None]:
 def texts(values: pd.Series, limit: int = 400) -> list[str]:
     """Write any column as texts of bounded length; empty where there is nothing."""
     return [text(value, limit) for value in values]
+
+
+def window_names(values: pd.Series) -> list[str]:
+    """Write the names of windows for people."""
+    return [window_name(value) for value in values]
 
 
 def time(field: str = "start", *, axis: bool = True) -> alt.X:

@@ -15,6 +15,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
     texts,
     time,
     tooltip,
+    window_names,
 )
 from regression_lifecycle.adapters.dashboard.formatting import figure, text
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
@@ -67,7 +68,7 @@ def drift_data(drift: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "column": texts(drift["column"], NAME_LENGTH),
-            "window": texts(drift["window"]),
+            "window": window_names(drift["window"]),
             "start": milliseconds(drift["start"]),
             "end": milliseconds(drift["end"].fillna(drift["start"])),
             "step": [

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import rows_label
 
 NOTHING = "\u2013"
 _MINUS = "\u2212"
@@ -62,6 +63,11 @@ def _percent(value: Any, plus: str) -> str:
         return NOTHING
     rounded = round(100 * float(value), 1) or 0.0  # no minus before a zero
     return f"{rounded:{plus if rounded else ''}.1f}%".replace("-", _MINUS)
+
+
+def window_name(value: Any) -> str:
+    """Write the name of a window: ``rows 0 to 499`` for ``rows=0-499``, any other as it is."""
+    return rows_label(text(value))
 
 
 def moment_filter(problem: Problem) -> Callable[[Any], str]:

@@ -10,7 +10,6 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import is_number
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
 from regression_lifecycle.adapters.dashboard.windows import alarm_names
-from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.metrics import relative_bias
 
 _PREVIOUS = 4
@@ -28,7 +27,7 @@ def head_section(tables: PageTables) -> Section:
             "unit": tables.unit,
             "error_name": tables.error_name,
             "error_title": tables.error_name[0].upper() + tables.error_name[1:],
-            "horizon": duration_text(problem.horizon),
+            "horizon": problem.span_text(problem.horizon),
             "as_of": newest if decision is None else decision.as_of,
             "champion": tables.deployment.champion,
             "decision": decision,

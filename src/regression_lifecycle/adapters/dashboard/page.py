@@ -46,7 +46,8 @@ _SECTIONS = {
 }
 _FILTERS = {
     **{
-        name: getattr(formatting, name) for name in ("figure", "count", "percent", "signed", "text")
+        name: getattr(formatting, name)
+        for name in ("figure", "count", "percent", "signed", "text", "window_name")
     },
     "listed": bounded_list,
     **{

@@ -15,6 +15,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
     texts,
     time,
     tooltip,
+    window_names,
     with_unit,
 )
 from regression_lifecycle.adapters.dashboard.formatting import NOTHING, count, figure
@@ -96,7 +97,7 @@ def _line_data(history: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
         {
             "letter": [letters.get(name, NOTHING) for name in history["policy"]],
             "policy": texts(history["policy"], NAME_LENGTH),
-            "window": texts(history["window"]),
+            "window": window_names(history["window"]),
             "start": milliseconds(history["start"]),
             "error": numbers(history["error"]),
             "t_error": list(history["error"].map(figure)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from regression_lifecycle.adapters.dashboard.formatting import text
+from regression_lifecycle.adapters.dashboard.formatting import text, window_name
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 
 
@@ -30,7 +30,11 @@ def _link(row: dict[str, Any]) -> dict[str, str]:
     href = quote(str(row["path"]), safe="/.-_~")
     if not window:
         return {"name": name.replace("_", " ").capitalize(), "note": "", "href": href}
-    return {"name": window, "note": name.removeprefix(window).strip("_ "), "href": href}
+    return {
+        "name": window_name(window),
+        "note": name.removeprefix(window).strip("_ "),
+        "href": href,
+    }
 
 
 def _is_relative(path: Any) -> bool:

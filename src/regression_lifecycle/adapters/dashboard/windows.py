@@ -17,6 +17,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
     texts,
     time,
     waiting,
+    window_names,
     with_unit,
 )
 from regression_lifecycle.adapters.dashboard.formatting import (
@@ -108,7 +109,7 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
     own_bias = bias_of_sums(windows, "sum_raw_prediction")
     return pd.DataFrame(
         {
-            "window": texts(windows["window"]),
+            "window": window_names(windows["window"]),
             "start": milliseconds(windows["start"]),
             "end": milliseconds(windows["end"].fillna(windows["start"])),
             "middle": milliseconds(windows["start"] + (windows["end"] - windows["start"]) / 2),
@@ -175,9 +176,7 @@ def error_chart(
         _champions(champion_changes(windows)),
         baseline.mark_line(style="baseline"),
         line.mark_line(style="deployed"),
-        line.transform_filter("datum.whole").mark_point(
-            style="deployed-point", filled=True, size=26, opacity=1
-        ),
+        _points(line.transform_filter("datum.whole")),
         line.transform_filter("!datum.whole").mark_point(
             style="open-point", filled=True, size=34, opacity=1
         ),
@@ -207,12 +206,17 @@ def error_chart(
     )
 
 
+def _points(chart: Any) -> Any:
+    """Draw the windows themselves: a line of one window is nothing to see."""
+    return chart.mark_point(style="deployed-point", filled=True, size=26, opacity=1)
+
+
 def _bias_chart(limit: float | None) -> dict[str, Any]:
     """Draw the bias as served and of the model alone, with the policy's limit either way."""
     import altair as alt
 
     base = alt.Chart(named_windows()).encode(x=time("middle"))
-    bias = alt.Y("bias:Q", title="bias", axis=alt.Axis(format="+.0%"))
+    bias = alt.Y("bias:Q", title="bias", axis=alt.Axis(format="+.0%", tickMinStep=0.01))
     layers: list[Any] = [waiting()]
     if limit is not None:
         layers += [
@@ -224,6 +228,7 @@ def _bias_chart(limit: float | None) -> dict[str, Any]:
         constant(0).mark_rule(style="level"),
         base.mark_line(style="own").encode(y="own_bias:Q"),
         base.mark_line(style="deployed").encode(y=bias),
+        _points(base.encode(y=bias)),
         hover(
             ("status", "status"),
             ("t_bias", "bias as served"),
@@ -242,7 +247,7 @@ def _coverage_chart(nominal: float | None, title: str) -> dict[str, Any]:
     share = alt.Y(
         "coverage:Q",
         title=title,
-        axis=alt.Axis(format=".0%"),
+        axis=alt.Axis(format=".0%", tickMinStep=0.01),
         scale=alt.Scale(zero=False, nice=True),
     )
     layers: list[Any] = [waiting()]
@@ -250,6 +255,7 @@ def _coverage_chart(nominal: float | None, title: str) -> dict[str, Any]:
         layers.append(constant(nominal).mark_rule(style="level"))
     layers += [
         base.mark_line(style="deployed").encode(y=share),
+        _points(base.encode(y=share)),
         hover(("status", "status"), ("t_n", "rows"), ("t_coverage", "coverage")),
     ]
     return finished(alt.layer(*layers), _HEIGHT, "Coverage by window")

@@ -157,9 +157,14 @@ def error_headline(figures: Mapping[str, float], side: str = "") -> dict[str, st
             "MAE": "mae",
         }
     return {
-        (f"{side} {label}" if side else f"{label[0].upper()}{label[1:]}"): f"{figures[key]:.4g}"
+        (f"{side} {label}" if side else f"{label[0].upper()}{label[1:]}"): _brief(figures[key])
         for label, key in labels.items()
     }
+
+
+def _brief(value: float) -> str:
+    """Four digits, and of a large number all before the point, since 2.267e+04 is hard to read."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def drift_results(

@@ -120,7 +120,7 @@ def enforce_contract(
         len(rejected),
         len(raw),
         parameters.maximum_rejected_share,
-        reasons.counts(),
+        [_with_mend(reason, problem) for reason in reasons.counts()],
         "raw table",
         "ingestion",
     )
@@ -130,6 +130,13 @@ def enforce_contract(
             f"= {parameters.minimum_rows}. Nothing was written"
         )
     return ContractResult(observations, rejected)
+
+
+def _with_mend(reason: str, problem: Problem) -> str:
+    """Say of missing targets what is to be declared: a label fills in none that is refused."""
+    if not reason.startswith(f"{problem.target} is missing"):
+        return reason
+    return f"{reason}; if targets come later than their rows, say missing: true of {problem.target}"
 
 
 def sort_rows(

@@ -103,8 +103,8 @@ class ColumnSpec(StrictModel):
         true_values: Further spellings of true, in any case, besides true, t, yes, y and 1.
         false_values: Further spellings of false, in any case, besides false, f, no, n and 0.
         format: Of a date or datetime, ISO 8601 if left out: ``strptime`` format, with ``%q`` for
-            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``. Of numbers
-            how they are written, by example: ``1.234,5``, ``12 %``.
+            a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``, or
+            ``excel``. Of numbers how they are written, by example: ``1.234,5``, ``12 %``.
         zone: Time zone into whose local time moments with a zone are brought; a moment without
             one is local already.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,
@@ -467,6 +467,13 @@ class Problem(StrictModel):
         if self.timestamp.rows:
             return f"row {(pd.Timestamp(moment) - pd.Timestamp(0)) // self.frequency}"
         return str(moment)
+
+    def span_text(self, span: AnyDuration) -> str:
+        """Write a length of time for people: ``25 rows`` where rows stand for the time."""
+        if self.timestamp.rows and isinstance(span, pd.Timedelta):
+            count = span / self.frequency
+            return f"{count:,g} row" if count == 1 else f"{count:,g} rows"
+        return duration_text(span)
 
     def moment_of_row(self, number: int) -> pd.Timestamp:
         """Return the moment at which a row stands that is named by its number.

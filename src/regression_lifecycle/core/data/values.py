@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from regression_lifecycle.core.calendar.moment_formats import UNIX, from_unix, to_strptime
+from regression_lifecycle.core.calendar.moment_formats import EXCEL, UNIX, from_count, to_strptime
 from regression_lifecycle.core.errors import ConfigurationError
 
 # Spellings of a missing number or moment, in any case. Among labels they are labels.
@@ -282,8 +282,10 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
     if pd.api.types.is_datetime64_dtype(values):
         return values.astype("datetime64[us]"), pd.Series(False, values.index)
     if form in UNIX:
-        moments = from_unix(read_numbers(values, PLAIN)[0], form)
+        moments = from_count(read_numbers(values, PLAIN)[0], form)
         return _local(moments.dt.tz_localize("UTC"), zone or "UTC"), pd.Series(False, values.index)
+    if form == EXCEL:
+        return from_count(read_numbers(values, PLAIN)[0], form), pd.Series(False, values.index)
     text = as_text(values)
     own = pd.Series(True, values.index)
     if values.dtype == object and form is not None:

@@ -21,10 +21,17 @@ from regression_lifecycle.core.decisions.rules import (
     WindowRow,
     WindowRule,
 )
-from regression_lifecycle.core.durations import Duration, usual_length
+from regression_lifecycle.core.durations import CalendarDuration, Duration, usual_length
 from regression_lifecycle.core.metrics import ErrorMetric, relative_bias
 
 _DAY = pd.Timedelta("1 day")
+# Without a time a second is a row.
+_IN_DAYS = {
+    "days": 1.0,
+    "months": usual_length(CalendarDuration(1)) / _DAY,
+    "rows": 1 / 86_400,
+    "seconds": 1 / 86_400,
+}
 
 
 class PerformanceRule(WindowRule):
@@ -97,6 +104,8 @@ class BiasRule(WindowRule):
         prediction: ``model``: of the model itself, before the level correction hides it;
             ``served``: of what was served.
         maximum: Absolute bias (a share of the sum of absolute targets) above which it fires.
+        standard_errors: How many of its standard errors a bias must exceed as well, so that few
+            rows with large errors either way count for nothing. 0 takes every bias as it is.
     """
 
     kind: Literal["bias"]
@@ -104,12 +113,18 @@ class BiasRule(WindowRule):
     statistic: Literal["window", "cumulative", "pooled"] = "window"
     prediction: Literal["model", "served"] = "model"
     maximum: float = Field(gt=0)
+    standard_errors: float = Field(2, ge=0)
     undefined: ClassVar[str] = "bias_undefined"
 
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:
         """The size of the bias."""
         return "absolute bias"
+
+    @classmethod
+    def bound(cls, figures: Mapping[str, Any]) -> str:
+        """The limit, and what may be noise."""
+        return super().bound(figures) + _noise(figures)
 
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
@@ -124,13 +139,13 @@ class BiasRule(WindowRule):
                 what = f"bias over the newest {n_windows} window(s) together"
         return (
             f"{what} is {figures['value']:+.3f}, at most {figures['threshold']:g} either way is "
-            "tolerated"
+            f"tolerated{_noise(figures)}"
         )
 
     @property
     def about(self) -> dict[str, Any]:
         """How the biases of the windows are joined."""
-        return {"statistic": self.statistic}
+        return {"statistic": self.statistic, "standard_errors": self.standard_errors}
 
     @property
     def limit(self) -> float:
@@ -146,6 +161,14 @@ class BiasRule(WindowRule):
         """The size of the window's bias."""
         return abs(self._bias([row]))
 
+    def limit_of(self, row: WindowRow) -> float:
+        """The configured share, or more where that may be noise."""
+        return max(self.maximum, self._noise_of([row]))
+
+    def details(self, row: WindowRow) -> dict[str, Any]:
+        """How much of the newest bias may be noise."""
+        return {"noise": self._noise_of([row])}
+
     def find(self, state: PolicyState) -> Finding:
         """Judge the windows one by one, or all of them at once."""
         if self.statistic == "window":
@@ -154,9 +177,11 @@ class BiasRule(WindowRule):
         if self.statistic == "cumulative":
             known = [bias for row in windows if math.isfinite(bias := self._bias([row]))]
             value, n_windows = sum(known) if known else math.nan, len(known)
+            noise = math.hypot(*(self._noise_of([row]) for row in windows))
         else:
             newest = windows[-self.of :]
             value, n_windows = self._bias(newest), len(newest)
+            noise = self._noise_of(newest)
         obstacle = None
         if not windows:
             obstacle = Reason("no_labelled_window")
@@ -166,12 +191,30 @@ class BiasRule(WindowRule):
             obstacle = Reason("bias_undefined")
         if obstacle is not None:
             return self._finding(None, obstacle=obstacle, n_windows=n_windows)
-        return self._finding(value, fired=abs(value) > self.maximum, n_windows=n_windows)
+        fired = abs(value) > max(self.maximum, noise)
+        return self._finding(value, fired=fired, n_windows=n_windows, noise=noise)
 
     def _bias(self, windows: Sequence[WindowRow]) -> float:
         column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
         names = (column, "sum_target", "sum_absolute_target")
         return relative_bias(*(sum(float(row[name]) for row in windows) for name in names))
+
+    def _noise_of(self, windows: Sequence[WindowRow]) -> float:
+        """How large a bias of some windows together may be by chance.
+
+        The standard error is that of what was served: a level moves all errors alike.
+        """
+        sizes = [float(row["sum_absolute_target"]) for row in windows]
+        # Windows of older releases have no standard error, and count as they are.
+        errors = [_number(row.get("bias_standard_error")) for row in windows]
+        known = [e * size for e, size in zip(errors, sizes, strict=True) if math.isfinite(e)]
+        share = _ratio(math.hypot(*known), sum(sizes))
+        return self.standard_errors * share if math.isfinite(share) else 0.0
+
+
+def _noise(figures: Mapping[str, Any]) -> str:
+    noise = figures.get("noise")
+    return f" and {figures['standard_errors']:g} standard errors ({noise:.2g})" if noise else ""
 
 
 class CoverageRule(WindowRule):
@@ -216,12 +259,19 @@ class ScheduleRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Both ages."""
-        age, limit = figures["value"], figures["threshold"]
-        if limit >= 1:
-            return f"the newest training row is {age:.1f} days old, {limit:,.4g} days are the limit"
-        # Without a time seconds count rows.
-        age, limit = (f"{days * 86_400:,.0f} seconds" for days in (age, limit))
-        return f"the newest training row is {age} old, {limit} are the limit"
+        # Decisions of older releases count seconds where the limit is below a day.
+        unit = figures.get("counted_in", "days" if figures["threshold"] >= 1 else "seconds")
+        age, limit = (figures[name] / _IN_DAYS[unit] for name in ("value", "threshold"))
+        if unit == "rows":
+            return (
+                f"the newest training row lies {age:,.0f} rows back, {limit:,.0f} rows are the "
+                "limit"
+            )
+        digits = 0 if unit == "seconds" else 1
+        return (
+            f"the newest training row is {age:,.{digits}f} {unit} old, {limit:,.4g} {unit} are "
+            "the limit"
+        )
 
     @property
     def limit(self) -> float:
@@ -233,7 +283,13 @@ class ScheduleRule(PolicyRule):
         if state.trained_until is None:
             return self._finding(None, obstacle=Reason("no_champion"))
         age = (state.as_of - state.trained_until) / _DAY
-        return self._finding(age, fired=age >= self.limit)
+        if state.counts_rows:
+            unit = "rows"
+        elif isinstance(self.maximum_age, CalendarDuration):
+            unit = "months"
+        else:
+            unit = "days" if self.limit >= 1 else "seconds"
+        return self._finding(age, fired=age >= self.limit, counted_in=unit)
 
 
 class DriftRule(WindowRule):

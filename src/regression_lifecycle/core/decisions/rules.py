@@ -23,6 +23,7 @@ from regression_lifecycle.core.decisions.records import (
     Finding,
     Reason,
 )
+from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.variants import Variant
 
@@ -32,7 +33,7 @@ WindowRow = Mapping[str, Any]
 """One window as :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY` describes it."""
 
 _PERSISTENCE = (
-    "is {value:.3g} in window {window}; above {threshold:g} in {n_bad} of the newest {n_windows} "
+    "is {value:.3g} in window {window}; above {bound} in {n_bad} of the newest {n_windows} "
     "window(s), {violations} of {of} with the newest are asked for"
 )
 
@@ -48,6 +49,7 @@ class PolicyState:
         windows: The windows it served since then, the oldest first.
         windows_since_attempt: Windows that ended since a retraining was last tried; None if none
             was tried since the deployed model was trained.
+        counts_rows: Whether the table has no time, so that a second is a row.
     """
 
     as_of: pd.Timestamp
@@ -55,6 +57,7 @@ class PolicyState:
     trained_until: pd.Timestamp | None
     windows: Sequence[WindowRow]
     windows_since_attempt: int | None = None
+    counts_rows: bool = False
 
 
 class PolicyRule(Variant):
@@ -140,7 +143,14 @@ class WindowRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Say how many of the newest windows are in trouble."""
-        return f"{cls.subject(figures)} {_PERSISTENCE.format_map(figures)}"
+        window, bound = rows_label(figures["window"]), cls.bound(figures)
+        words = _PERSISTENCE.format_map({**figures, "window": window, "bound": bound})
+        return f"{cls.subject(figures)} {words}"
+
+    @classmethod
+    def bound(cls, figures: Mapping[str, Any]) -> str:
+        """Return what a window in trouble lies above."""
+        return f"{figures['threshold']:g}"
 
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """The windows that count: those whose figures are final, unless a rule says otherwise."""
@@ -150,25 +160,29 @@ class WindowRule(PolicyRule):
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The value of a window, given all that count; NaN where it is not defined."""
 
+    def limit_of(self, row: WindowRow) -> float:
+        """The value above which a window is in trouble."""
+        return self.limit
+
     def details(self, row: WindowRow) -> dict[str, Any]:
         """What else the sentence tells of the newest window."""
         return {}
 
     def find(self, state: PolicyState) -> Finding:
-        """Count the newest windows whose value lies above the limit."""
-        windows, limit = self.windows(state), self.limit
+        """Count the newest windows whose value lies above their limit."""
+        windows = self.windows(state)
         values = [(row, self.value(row, windows)) for row in windows]
         known = [(row, value) for row, value in values if math.isfinite(value)][-self.of :]
         if not known:
             why = self.undefined if windows else self.without_window
             return self._finding(None, obstacle=Reason(why))
         newest_row, newest = known[-1]
-        n_bad = sum(value > limit for _, value in known)
+        bad = [value > self.limit_of(row) for row, value in known]
         return self._finding(
             newest,
-            fired=n_bad >= self.violations and newest > limit,
+            fired=sum(bad) >= self.violations and bad[-1],
             window=str(newest_row["window"]),
-            n_bad=n_bad,
+            n_bad=sum(bad),
             n_windows=len(known),
             violations=self.violations,
             of=self.of,

@@ -71,6 +71,7 @@ _BASELINES = {
     "series_quantile": "training quantile of the series",
     "mean": "training mean",
     "median": "training median",
+    "quantile": "training quantile",
 }
 _BOUNDS = {"minimum": "at least", "maximum": "at most"}
 
@@ -93,7 +94,7 @@ def baseline_name(baseline: str) -> str:
 
 
 def _baseline_fallback(figures: Figures) -> str:
-    if figures["baseline"] in ("mean", "median"):
+    if figures["baseline"] in ("mean", "median", "quantile"):
         return f"the baseline is the {baseline_name(figures['baseline'])}, which no row lacks"
     return (
         f"the baseline ({baseline_name(figures['baseline'])}) has no value in "
@@ -119,9 +120,15 @@ def _asked(share: float, at_most: str) -> str:
 
 def _metric_bound(figures: Figures) -> str:
     bound = _BOUNDS[figures["bound"]]
+    noise = (
+        f", and either way up to {figures['standard_errors']:g} standard errors "
+        f"({figures['noise']:.2g}) may be chance"
+        if figures.get("noise")
+        else ""
+    )
     return (
         f"{_metric(figures)} is {figures['value']:.4g}, {bound} {figures['threshold']:g} is asked "
-        "for"
+        f"for{noise}"
     )
 
 

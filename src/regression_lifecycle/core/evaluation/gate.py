@@ -8,7 +8,7 @@ whatever else is configured, and with the model in use if there is one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -62,11 +62,14 @@ class AbsoluteCheck(StrictModel):
         maximum: The metric must not be above it.
         of_baseline: The bounds are shares of the baseline's value, not values. Only for
             metrics of which less is better: a share of a negative value means the opposite.
+        standard_errors: For ``bias`` alone: a bias beyond its bound still passes if it is within
+            this many of its standard errors, as on few rows with large errors either way.
     """
 
     minimum: float | None = None
     maximum: float | None = None
     of_baseline: bool = False
+    standard_errors: float = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
@@ -98,6 +101,10 @@ class GateParameters(StrictModel):
     @model_validator(mode="after")
     def _shares_make_sense(self) -> Self:
         for metric, check in self.checks.items():
+            if check.standard_errors and metric != "bias":
+                raise ConfigurationError(
+                    f"checks.{metric}: standard_errors is for bias alone; leave it out"
+                )
             if check.of_baseline and metric not in ERROR_METRICS:
                 raise ConfigurationError(
                     f"checks.{metric}: of_baseline is for {bounded_list(ERROR_METRICS)}; leave it "
@@ -283,14 +290,23 @@ def absolute_checks(
             unit = metrics[BASELINE][metric]
             value = value / unit if unit and math.isfinite(unit) else math.nan
         about = {"metric": metric, "of_baseline": check.of_baseline}
+        noise = _noise(metrics[CANDIDATE], check)
+        if noise:
+            about |= {"noise": noise, "standard_errors": check.standard_errors}
         for name, bound, sign in (("minimum", check.minimum, 1), ("maximum", check.maximum, -1)):
             if bound is not None:
-                passed = sign * (value - bound) >= 0
+                passed = sign * (value - bound) >= 0 or abs(value) <= noise
                 undefined = Reason("metric_undefined", about)
                 findings.append(
                     _finding("metric", value, bound, passed, undefined, **about, bound=name)
                 )
     return findings
+
+
+def _noise(metrics: Mapping[str, float], check: AbsoluteCheck) -> float:
+    """How large a bias may be by chance; 0 where a check does not ask."""
+    error = metrics.get("bias_standard_error", math.nan) if check.standard_errors else math.nan
+    return check.standard_errors * error if math.isfinite(error) else 0.0
 
 
 def improvement_checks(

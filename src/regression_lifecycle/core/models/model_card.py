@@ -5,7 +5,6 @@ from __future__ import annotations
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.decisions.wording import check_name, line
-from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.features.raw_rows import asked_columns, late_columns
 from regression_lifecycle.core.metrics import headline_metrics
 from regression_lifecycle.core.models.trained_model import ModelMetadata
@@ -29,7 +28,7 @@ def write_model_card(
         "",
         problem.description,
         "",
-        f"- **Predicts** {predicted}, up to {duration_text(problem.horizon)} ahead",
+        f"- **Predicts** {predicted}, up to {problem.span_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
         *(
             []

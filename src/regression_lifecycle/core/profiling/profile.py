@@ -434,7 +434,8 @@ def _notes(
         if profile.zoned and not profile.left_out:
             notes.append(
                 f"times of '{name}' are counted or offset from UTC and read as UTC; if days and "
-                "hours matter, name the place's own zone in the column, such as zone: Europe/Berlin"
+                "hours matter, name the place's own zone in the column, such as zone: "
+                "Europe/Berlin, which sets aside the hour that autumn repeats"
             )
         if profile.n_unreadable and not profile.left_out:
             notes.append(

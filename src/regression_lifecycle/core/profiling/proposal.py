@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import (
@@ -23,6 +25,8 @@ _SHARE, _LARGER_SHARE = 0.2, 0.3
 _GATE_BLOCKS = 8
 _FOLDS, _FEWEST_FOLD_ROWS = 5, 5
 _REJECTED = 0.01
+_YEAR = pd.Timedelta("365 days")
+_PARTS_OF_YEAR = ("day_of_year", "month")
 
 
 def propose_parameters(profile: TableProfile, description: str = "") -> dict[str, Any]:
@@ -41,7 +45,7 @@ def propose_parameters(profile: TableProfile, description: str = "") -> dict[str
     sections = {
         "problem": problem,
         "ingestion": _ingestion(profile),
-        "preprocessing": _preprocessing(holdout),
+        "preprocessing": _preprocessing(profile, problem, holdout),
         "training": _training(profile, holdout),
         "evaluation": _evaluation(profile, holdout),
         "policy": _policy(profile),
@@ -90,6 +94,9 @@ def _column(profile: TableProfile, name: str) -> dict[str, Any]:
         spec["minimum"] = 0
         if not profile.nonnegative:
             del spec["minimum"]
+        if profile.label_delay is not None:
+            # The rows of tomorrow come without it, even if those of this table all have it.
+            spec["missing"] = True
     if name in {*parts.values(), profile.weight}:
         spec.pop("missing", None)
     if name in {*parts.values(), *profile.key, *profile.known_in_advance}:
@@ -155,10 +162,30 @@ def _holdout(profile: TableProfile, problem: dict[str, Any]) -> _Holdout:
     )
 
 
-def _preprocessing(holdout: _Holdout) -> dict[str, Any]:
-    if holdout.share == _SHARE:
-        return {}
-    return {"split": {"kind": "share", "holdout_share": holdout.share}}
+def _preprocessing(
+    profile: TableProfile, problem: dict[str, Any], holdout: _Holdout
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if holdout.share != _SHARE:
+        found["split"] = {"kind": "share", "holdout_share": holdout.share}
+    moments = profile.time.moments.dropna()
+    if len(moments) and (1 - holdout.share) * (moments.max() - moments.min()) < _YEAR:
+        found |= _features_without_year(problem)
+    return found
+
+
+def _features_without_year(problem: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what counts the days of a year: in less than one it is a second trend."""
+    described = Problem.model_validate({"name": "table", **problem})
+    features = derive_defaults(described)["features"]
+    kept = [
+        {**feature, "parts": [part for part in feature["parts"] if part not in _PARTS_OF_YEAR]}
+        if feature["kind"] == "calendar"
+        else feature
+        for feature in features
+    ]
+    kept = [feature for feature in kept if feature.get("parts") != []]
+    return {"features": kept} if kept != features else {}
 
 
 def _training(profile: TableProfile, holdout: _Holdout) -> dict[str, Any]:

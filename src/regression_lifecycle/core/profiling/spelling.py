@@ -31,7 +31,7 @@ _DATES = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%d %b %Y", "%d %B %Y",
     "%d-%b-%Y", "%d-%b-%y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
     "%b %d, %Y", "%B %d, %Y", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m.%d",
-    "%G-W%V-%u", "%G-%V",
+    "%d. %B %Y", "%d. %b %Y", "%G-W%V-%u", "%G-%V",
 )  # fmt: skip
 # Parts of a year, which have no clock.
 _PERIODS = (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.calendar.moment_formats import UNIX, from_unix
+from regression_lifecycle.core.calendar.moment_formats import EXCEL, UNIX, from_count
 from regression_lifecycle.core.calendar.weekdays import Weekday, count_on_weekdays, find_weekdays
 from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.profiling.columns import ReadColumn, words_of
@@ -47,6 +47,8 @@ _WITHIN_A_YEAR = {
 # Counts from 1970 that lie in the years 1973 to 2103, and a minute of each.
 _UNIX_FROM, _UNIX_UNTIL, _MINUTE = 10**14, 42 * 10**14, 60 * 10**6
 _UNIX_WORDS = _TIME_WORDS | {"epoch", "unix", "at", "utc"}
+# The days of spreadsheets in the years 1954 to 2119.
+_EXCEL_DAYS = (20_000, 80_000)
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 # What a column of whole numbers may be, by the number of its digits.
 _DIGIT_FORMATS = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
@@ -126,6 +128,8 @@ def find_times(
                 found.append(TimeProfile({"date": name}, values))
         elif profile.type == "integer" and not profile.n_missing:
             found += _of_digits(name, values, named) + _of_counts(name, values, named)
+        if profile.type in ("integer", "float") and profile.format is None:
+            found += _of_spreadsheets(name, values, named)
     found += _of_parts(columns, target)
     hours = _columns_of_part(columns, "hour", target)
     days = [time for time in found if _is_of_days(time)]
@@ -247,8 +251,17 @@ def _of_counts(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
         counts = (values * size).round()
         if counts.between(_UNIX_FROM, _UNIX_UNTIL).all():
             evident = sure or words_of(name) & _UNIX_WORDS or not (counts % _MINUTE).any()
-            return [TimeProfile({"date": name}, from_unix(values, form), form)] if evident else []
+            return [TimeProfile({"date": name}, from_count(values, form), form)] if evident else []
     return []
+
+
+def _of_spreadsheets(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:
+    """Days as spreadsheets count them, by name alone: they look like any other number."""
+    if values.isna().any() or not values.between(*_EXCEL_DAYS).all():
+        return []
+    if not (sure or words_of(name) & _TIME_WORDS):
+        return []
+    return [TimeProfile({"date": name}, from_count(values, EXCEL), EXCEL)]
 
 
 def _of_digits(name: str, values: pd.Series, sure: bool) -> list[TimeProfile]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -21,7 +20,6 @@ from regression_lifecycle.core.errors import ConfigurationError
 
 Period = Literal["day", "week", "month", "quarter", "year"]
 
-_ROWS = re.compile(r"rows=(\d+)-(\d+)")
 PERIOD_LENGTHS: dict[Period, AnyDuration] = {
     "day": pd.Timedelta("1 day"),
     "week": pd.Timedelta("7 days"),
@@ -110,12 +108,6 @@ def _first_row(moment: pd.Timestamp, problem: Problem) -> int:
 def rows_key(first: int, last: int) -> str:
     """Name a window by its first and its last row: ``rows=0-499``."""
     return f"rows={first}-{last}"
-
-
-def rows_label(key: str) -> str:
-    """Write such a name for people, ``rows 0 to 499``; any other one stays as it is."""
-    found = _ROWS.fullmatch(key)
-    return f"rows {found[1]} to {found[2]}" if found else key
 
 
 def value_text(value: object) -> str:

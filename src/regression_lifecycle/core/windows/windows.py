@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from regression_lifecycle.core.calendar.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.windows.bounds import rows_label
 from regression_lifecycle.core.windows.parameters import RowWindows, WindowParameters
 
 Status = Literal["complete", "partial", "underpopulated", "empty", "pending labels"]

@@ -456,6 +456,7 @@ def describe_policy_state(
         trained_until=None if champion is None else champion.metadata.trained_until,
         windows=known.to_dict("records"),
         windows_since_attempt=alarms.windows_since(tried, known),
+        counts_rows=problem.timestamp.rows,
     )
 
 

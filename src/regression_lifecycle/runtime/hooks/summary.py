@@ -13,6 +13,7 @@ from pandas import isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.decisions.wording import line
+from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, headline_metrics
 from regression_lifecycle.runtime.hooks.tracking import problem_of
 
@@ -214,7 +215,7 @@ class SummaryHook:
                 if not isna(row[name]) and row[name]
             ]
             table.add_row(
-                escape(str(row["window"])),
+                escape(rows_label(str(row["window"]))),
                 f"v{row['model_version']}",
                 *(_number(row[name]) for name in (error, f"baseline_{error}", *others)),
                 f"{_count(row['n_drifted'])}/{_count(row['n_drift_columns'])}",

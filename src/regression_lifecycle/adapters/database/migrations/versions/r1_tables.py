@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-revision = "1"
+revision = "2"
 down_revision = None
 
 _INDEXES = (
@@ -55,6 +55,7 @@ def upgrade() -> None:
         Column("r2", Double),
         Column("rmsle", Double),
         Column("bias", Double),
+        Column("bias_standard_error", Double),
         Column("mean_error", Double),
         Column("pinball", Double),
         Column("quantile_coverage", Double),
