@@ -412,11 +412,29 @@ def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistake
         windows = {"kind": "length", "length": "1 day", "minimum_rows": 10}
         return mistakes("retraining", windows=windows, retraining=retraining)
 
-    gate = {"minimum_rows": 100, "comparison": {"block": "1 day", "minimum_blocks": 4}}
+    gate = {"minimum_rows": 100, "comparison": {"block": "1 day", "minimum_blocks": 5}}
     (line,) = said(measured_windows=2, gate=gate)
     assert line.startswith("retraining.measured_windows: 2 window(s) can never judge")
     assert line.endswith("use 5, or change the gate")
     assert said(measured_windows=5, gate=gate) == []
+
+    # The baseline has to be beaten with a confidence of 0.95, which needs 5 blocks.
+    unsure = {"block": "1 day", "confidence": 0.6, "minimum_blocks": 2}
+    (line,) = said(measured_windows=3, gate={"minimum_rows": 10, "comparison": unsure})
+    assert "in 5 blocks" in line
+    assert line.endswith("use 4, or change the gate")
+
+
+def test_blocks_too_few_for_the_confidence_are_refused(mistakes: Mistakes) -> None:
+    def said(**comparison: Any) -> list[str]:
+        return mistakes("retraining", retraining={"gate": {"comparison": comparison}})
+
+    (line,) = said(minimum_blocks=2)
+    assert line.startswith("retraining.gate.comparison: minimum_blocks 2 is too small")
+    assert "25 % of all cases" in line
+    assert line.endswith("use at least 5")
+    (line,) = said(confidence=0.99, minimum_blocks=5)
+    assert line.endswith("use at least 7")
 
 
 def test_a_quantile_is_compared_by_pinball_loss_and_nothing_else_is(mistakes: Mistakes) -> None:

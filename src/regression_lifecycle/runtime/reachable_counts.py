@@ -73,8 +73,8 @@ def _of_retraining(
     def enough(count: int) -> bool:
         if capacity is not None and count * capacity < gate.minimum_rows:
             return False
-        return longest is None or _blocks(count * longest, gate.comparison.block) >= (
-            gate.comparison.minimum_blocks
+        return longest is None or (
+            _blocks(count * longest, gate.comparison.block) >= gate.minimum_blocks
         )
 
     if enough(retraining.measured_windows):
@@ -84,7 +84,7 @@ def _of_retraining(
     yield (
         f"retraining.measured_windows: {retraining.measured_windows} window(s) can never judge a "
         f"challenger, since retraining.gate asks for {gate.minimum_rows} rows in "
-        f"{gate.comparison.minimum_blocks} blocks of {duration_text(gate.comparison.block)}; "
+        f"{gate.minimum_blocks} blocks of {duration_text(gate.comparison.block)}; "
         f"{mend}, or change the gate"
     )
 

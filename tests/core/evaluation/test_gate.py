@@ -319,6 +319,16 @@ def test_no_configuration_lets_the_baseline_win(problem, champion):
         assert (answer.decision == "promote") == (verdict == "pass")
 
 
+def test_a_lax_comparison_does_not_let_the_baseline_be_beaten_by_luck(problem):
+    comparison = {"confidence": 0.51, "block": "30 days", "minimum_blocks": 2}
+    lax = GateParameters(minimum_rows=1, comparison=comparison)
+    check = against_baseline(evaluate_gate(rows(1), Contestant(), None, problem, lax))
+
+    assert check.verdict == "not computed"
+    assert check.obstacle.kind == "too_few_blocks"
+    assert check.obstacle.figures["minimum_blocks"] == lax.minimum_blocks == 5
+
+
 def test_more_may_be_asked_against_the_baseline(problem):
     strict = GateParameters(
         minimum_rows=1,

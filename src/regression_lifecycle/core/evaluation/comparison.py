@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.durations import Duration, duration_text, period_number
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
 
@@ -30,7 +32,8 @@ class Comparison(StrictModel):
             ``minimum_improvement`` it refuses candidates that are worse or equal.
         confidence: How sure the comparison must be, one-sided.
         block: Length of the blocks of time that are resampled together.
-        minimum_blocks: With fewer blocks the uncertainty is not known and the gate refuses.
+        minimum_blocks: With fewer blocks the uncertainty is not known and the gate refuses; at
+            least :func:`fewest_blocks`.
         resamples: Number of bootstrap samples.
         seed: Seed of the bootstrap.
     """
@@ -43,6 +46,32 @@ class Comparison(StrictModel):
     minimum_blocks: int = Field(8, ge=2)
     resamples: int = Field(2000, ge=100, le=100_000)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _blocks_can_be_so_sure(self) -> Self:
+        fewest = fewest_blocks(self.confidence)
+        if self.minimum_blocks < fewest:
+            raise ConfigurationError(
+                f"minimum_blocks {self.minimum_blocks} is too small for a confidence of "
+                f"{self.confidence:g}: of equal models one is better in every block in "
+                f"{100 * 2.0**-self.minimum_blocks:.3g} % of all cases; use at least {fewest}"
+            )
+        return self
+
+
+def fewest_blocks(confidence: float) -> int:
+    """Return how many blocks a comparison needs to be so sure.
+
+    Of two equal models one is better in all of n blocks once in 2^n cases, and then every resample
+    says so: no bound can be surer than that.
+
+    Args:
+        confidence: One-sided, above 0.5 and below 1.
+
+    Returns:
+        The smallest n with 2^-n < 1 - ``confidence``.
+    """
+    return math.floor(-math.log2(1 - confidence)) + 1
 
 
 @dataclass(frozen=True)

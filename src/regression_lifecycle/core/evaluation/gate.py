@@ -37,6 +37,7 @@ from regression_lifecycle.core.evaluation.comparison import (
     Comparison,
     PairedComparison,
     compare_paired,
+    fewest_blocks,
 )
 from regression_lifecycle.core.evaluation.holdout import (
     BASELINE,
@@ -87,7 +88,8 @@ class GateParameters(StrictModel):
             of its own, so that the training mean stands in: beyond it, it is no yardstick.
         comparison: With the model in use, or with the baseline as long as there is none. The
             candidate has to beat the baseline in any case: its error has to be more than
-            0.01 lower with a confidence of at least 0.95, whatever is configured.
+            0.01 lower with a confidence of at least 0.95, in at least 5 blocks, whatever is
+            configured.
     """
 
     minimum_rows: int = Field(168, ge=1)
@@ -104,6 +106,11 @@ class GateParameters(StrictModel):
                     "out"
                 )
         return self
+
+    @property
+    def minimum_blocks(self) -> int:
+        """Fewest blocks of any of its comparisons: the baseline's may need more."""
+        return _baseline_floor(self.comparison, configured=False).minimum_blocks
 
 
 @dataclass(frozen=True)
@@ -233,11 +240,13 @@ def _baseline_floor(parameters: Comparison, *, configured: bool) -> Comparison:
     Args:
         configured: Whether more may be asked for: the comparison is meant for the baseline.
     """
+    confidence = max(parameters.confidence, _SURE)
     least = {
         "minimum_improvement": max(parameters.minimum_improvement, _WORTH)
         if configured
         else _WORTH,
-        "confidence": max(parameters.confidence, _SURE),
+        "confidence": confidence,
+        "minimum_blocks": max(parameters.minimum_blocks, fewest_blocks(confidence)),
         "observed_improvement": parameters.observed_improvement if configured else None,
     }
     return parameters.model_copy(update=least)
