@@ -231,6 +231,8 @@ class Lag(Feature):
         }[self.statistic]
         value = combine(*made)
         if self.statistic == "mean" and len(made) > 1:
+            # Engines sum in different orders. Decimals and not significant digits: these would
+            # take a logarithm and a power, whose last bit differs between engines as well.
             value = value.round(9)
         return frame.with_columns(value.alias(self.name)).drop(made)
 
