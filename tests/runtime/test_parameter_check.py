@@ -407,6 +407,24 @@ def test_a_count_that_no_window_reaches_is_refused(
     assert line.endswith(end)
 
 
+def test_windows_that_can_never_give_an_interval_are_refused(mistakes: Mistakes) -> None:
+    def said(**interval: Any) -> list[str]:
+        windows = {"kind": "length", "length": "1 day", "minimum_rows": 10}
+        found = mistakes("monitoring", windows=windows, adjustment={"interval": interval})
+        return [line for line in found if "interval" in line]
+
+    (line,) = said(windows=3, minimum_rows=80)
+    assert line == (
+        "adjustment.interval.windows: 3 window(s) never have the 80 rows that minimum_rows asks "
+        "for, since 1 day hold 24 at most, one every 1 hour, so there would be no interval; "
+        "use windows: 4, or minimum_rows: 72"
+    )
+    assert said(windows=4, minimum_rows=80) == said(windows=3, minimum_rows=72) == []
+    # A level of 0.99 needs 99 rows, so fewer are no way out.
+    (line,) = said(windows=3, level=0.99, minimum_rows=100)
+    assert line.endswith("use windows: 5")
+
+
 def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistakes) -> None:
     def said(**retraining: Any) -> list[str]:
         windows = {"kind": "length", "length": "1 day", "minimum_rows": 10}

@@ -178,7 +178,9 @@ def test_no_comparison_is_surer_than_its_blocks_allow(confidence, fewest):
     assert fewest_blocks(confidence) == fewest
     assert Comparison(confidence=confidence, minimum_blocks=fewest).minimum_blocks == fewest
     if fewest > 2:
-        with pytest.raises(ValidationError, match=f"minimum_blocks {fewest - 1} is .* least {fewest} "):
+        with pytest.raises(
+            ValidationError, match=f"minimum_blocks {fewest - 1} is .* least {fewest} "
+        ):
             Comparison(confidence=confidence, minimum_blocks=fewest - 1)
 
 

@@ -171,10 +171,10 @@ class Lag(Feature):
     """A column's value some time ago.
 
     A time without an observation gives a missing value: nothing is filled. A mean of several ages
-    is rounded to 9 digits, since engines add up in different orders. Where the problem's frequency
-    is in months, quarters or years, a row is looked up by its month, quarter or year, whatever day
-    it stands at; elsewhere a month ago is the same day and time of the month before, or its last
-    day.
+    is rounded to 9 decimals, since engines add up in different orders; give a column whose values
+    are below a millionth in another unit. Where the problem's frequency is in months, quarters or
+    years, a row is looked up by its month, quarter or year, whatever day it stands at; elsewhere a
+    month ago is the same day and time of the month before, or its last day.
 
     Attributes:
         name: What the feature is called.
