@@ -443,6 +443,14 @@ def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistake
     assert line.endswith("use 4, or change the gate")
 
 
+@pytest.mark.parametrize("place", ["evaluation", "retraining"])
+def test_segments_of_a_gate_are_columns(mistakes: Mistakes, place: str) -> None:
+    gate = {"gate": {"segments": ["hr", "wethersit"]}}
+    (line,) = mistakes(*(["retraining"] if place == "retraining" else []), **{place: gate})
+    assert line.startswith(f"{place}.gate.segments: ")
+    assert "'weathersit'" in line
+
+
 def test_blocks_too_few_for_the_confidence_are_refused(mistakes: Mistakes) -> None:
     def said(**comparison: Any) -> list[str]:
         return mistakes("retraining", retraining={"gate": {"comparison": comparison}})

@@ -58,6 +58,11 @@ class Comparison(StrictModel):
             )
         return self
 
+    @property
+    def power(self) -> int:
+        """What mean losses are the error to the power of."""
+        return 2 if self.metric == "rmse" else 1
+
 
 def fewest_blocks(confidence: float) -> int:
     """Return how many blocks a comparison needs to be so sure.
@@ -123,21 +128,11 @@ def compare_paired(
     """
     from scipy.special import ndtr, stdtrit
 
-    power = 2 if parameters.metric == "rmse" else 1
-    # Counted from one moment for all time, so that the same row is always in the same block.
-    block = period_number(moments, parameters.block)
-    known = target.notna() if weight is None else target.notna() & (weight > 0)
-    losses = pd.DataFrame(
-        {
-            "candidate": row_losses(target, candidate, parameters.metric, quantile),
-            "other": row_losses(target, other, parameters.metric, quantile),
-        }
-    )[known]
-    if weight is not None:
-        losses = losses.mul(weight[known], axis=0)
+    power = parameters.power
+    losses = paired_losses(moments, target, candidate, other, parameters, quantile, weight)
     # A sum leaves NaN out, so a model would be best where it has no answer at all.
-    unanswered = int((~np.isfinite(losses)).any(axis=1).sum())
-    sums = losses.groupby(block[known].to_numpy()).sum().to_numpy()
+    unanswered = int((~np.isfinite(losses[["candidate", "other"]])).any(axis=1).sum())
+    sums = losses.groupby("block")[["candidate", "other"]].sum().to_numpy()
     n_blocks = len(sums)
     if unanswered:
         lacking = Reason("missing_forecasts", {"n_missing": unanswered, "n_rows": len(losses)})
@@ -163,6 +158,43 @@ def compare_paired(
     )
     lower = float(np.quantile(resampled, tail))
     return PairedComparison(improvement, lower, n_blocks)
+
+
+def paired_losses(
+    moments: pd.Series,
+    target: pd.Series,
+    candidate: pd.Series,
+    other: pd.Series,
+    parameters: Comparison,
+    quantile: float | None = None,
+    weight: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Compute what every row adds to the errors of two forecasts.
+
+    Args:
+        moments: Timestamps, shape (n,), as are the other columns.
+        target: Observed values; missing where unknown.
+        candidate: The first forecast.
+        other: The second one.
+        parameters: Metric and blocks.
+        quantile: The quantile that is predicted; None for a mean.
+        weight: How much each row counts; None weighs all alike.
+
+    Returns:
+        ``candidate``, ``other`` and ``block``, the number of the row's block, for the rows that
+        count and whose target is known.
+    """
+    known = target.notna() if weight is None else target.notna() & (weight > 0)
+    losses = pd.DataFrame(
+        {
+            "candidate": row_losses(target, candidate, parameters.metric, quantile),
+            "other": row_losses(target, other, parameters.metric, quantile),
+        }
+    )
+    if weight is not None:
+        losses = losses.mul(weight, axis=0)
+    # Counted from one moment for all time, so that the same row is always in the same block.
+    return losses.assign(block=period_number(moments, parameters.block))[known]
 
 
 def _improvement(sums: np.ndarray, power: int) -> np.ndarray:
