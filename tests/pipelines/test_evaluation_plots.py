@@ -11,6 +11,7 @@ from regression_lifecycle.pipelines.evaluation.plots import (
     measure_importance,
     plot_error_over_time,
     plot_predicted_against_actual,
+    plot_residuals,
 )
 from tests.examples import feature_rows, fitted_model
 
@@ -66,6 +67,16 @@ def test_importance_is_that_of_the_rows_that_count(holdout):
     other = measure_importance(heavy, fitted_model(), weighted, *OPTIONS)
     plain = measure_importance(holdout, fitted_model(), PROBLEM, *OPTIONS)
     assert other["error_increase"].tolist() != pytest.approx(plain["error_increase"].tolist())
+
+
+def test_a_small_target_is_drawn_too(holdout):
+    small = holdout.assign(y=1e-11 * holdout["y"], candidate=1.5e-11 * holdout["y"])
+
+    assert len(set(plot_predicted_against_actual(small, PROBLEM).data[0].x)) == 60
+    medians = plot_residuals(small, PROBLEM, ["hr"]).data[0].median
+    assert (medians > 0).all()
+    errors = pd.DataFrame({"start": ["2021"], "window": ["w1"], "model": ["m"], "rmse": [2e-11]})
+    assert plot_error_over_time(errors, PROBLEM).data[0].y.tolist() == [2e-11]
 
 
 def test_the_error_over_time_of_a_quantile_is_its_loss():

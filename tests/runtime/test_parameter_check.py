@@ -407,16 +407,60 @@ def test_a_count_that_no_window_reaches_is_refused(
     assert line.endswith(end)
 
 
+def test_windows_that_can_never_give_an_interval_are_refused(mistakes: Mistakes) -> None:
+    def said(**interval: Any) -> list[str]:
+        windows = {"kind": "length", "length": "1 day", "minimum_rows": 10}
+        found = mistakes("monitoring", windows=windows, adjustment={"interval": interval})
+        return [line for line in found if "interval" in line]
+
+    (line,) = said(windows=3, minimum_rows=80)
+    assert line == (
+        "adjustment.interval.windows: 3 window(s) never have the 80 rows that minimum_rows asks "
+        "for, since 1 day hold 24 at most, one every 1 hour, so there would be no interval; "
+        "use windows: 4, or minimum_rows: 72"
+    )
+    assert said(windows=4, minimum_rows=80) == said(windows=3, minimum_rows=72) == []
+    # A level of 0.99 needs 99 rows, so fewer are no way out.
+    (line,) = said(windows=3, level=0.99, minimum_rows=100)
+    assert line.endswith("use windows: 5")
+
+
 def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistakes) -> None:
     def said(**retraining: Any) -> list[str]:
         windows = {"kind": "length", "length": "1 day", "minimum_rows": 10}
         return mistakes("retraining", windows=windows, retraining=retraining)
 
-    gate = {"minimum_rows": 100, "comparison": {"block": "1 day", "minimum_blocks": 4}}
+    gate = {"minimum_rows": 100, "comparison": {"block": "1 day", "minimum_blocks": 5}}
     (line,) = said(measured_windows=2, gate=gate)
     assert line.startswith("retraining.measured_windows: 2 window(s) can never judge")
     assert line.endswith("use 5, or change the gate")
     assert said(measured_windows=5, gate=gate) == []
+
+    # The baseline has to be beaten with a confidence of 0.95, which needs 5 blocks.
+    unsure = {"block": "1 day", "confidence": 0.6, "minimum_blocks": 2}
+    (line,) = said(measured_windows=3, gate={"minimum_rows": 10, "comparison": unsure})
+    assert "in 5 blocks" in line
+    assert line.endswith("use 4, or change the gate")
+
+
+@pytest.mark.parametrize("place", ["evaluation", "retraining"])
+def test_segments_of_a_gate_are_columns(mistakes: Mistakes, place: str) -> None:
+    gate = {"gate": {"segments": ["hr", "wethersit"]}}
+    (line,) = mistakes(*(["retraining"] if place == "retraining" else []), **{place: gate})
+    assert line.startswith(f"{place}.gate.segments: ")
+    assert "'weathersit'" in line
+
+
+def test_blocks_too_few_for_the_confidence_are_refused(mistakes: Mistakes) -> None:
+    def said(**comparison: Any) -> list[str]:
+        return mistakes("retraining", retraining={"gate": {"comparison": comparison}})
+
+    (line,) = said(minimum_blocks=2)
+    assert line.startswith("retraining.gate.comparison: minimum_blocks 2 is too small")
+    assert "25 % of all cases" in line
+    assert line.endswith("use at least 5")
+    (line,) = said(confidence=0.99, minimum_blocks=5)
+    assert line.endswith("use at least 7")
 
 
 def test_a_quantile_is_compared_by_pinball_loss_and_nothing_else_is(mistakes: Mistakes) -> None:

@@ -20,6 +20,8 @@ from pydantic import AfterValidator, WithJsonSchema
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 
 FloatArray = npt.NDArray[np.float64]
+# Values that lie no further apart, as a share of their size, are equal but for rounding.
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def wape(target: FloatArray, prediction: FloatArray, weight: FloatArray | None =
 
 def r2(target: FloatArray, prediction: FloatArray, weight: FloatArray | None = None) -> float:
     """Share of the variance that is explained; 0 for the mean of the rows."""
-    if target.size < 2:
+    # The mean of 0.1 three times is not 0.1, so the sum of squares alone does not tell.
+    if target.size < 2 or np.ptp(target) <= _ROUNDING * np.abs(target).max():
         return math.nan
     total = weighted_sum((target - weighted_mean(target, weight)) ** 2, weight)
     return 1.0 - weighted_sum((prediction - target) ** 2, weight) / total if total > 0 else math.nan

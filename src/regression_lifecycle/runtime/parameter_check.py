@@ -293,6 +293,10 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
             f"preprocessing.features: {line}" for line in _of_features(preprocessing, problem)
         ]
     ahead = set(problem.columns_known_in_advance) | set(features)
+    for name in ("evaluation", "retraining"):
+        if name in models:
+            place = f"{name}.gate.segments"
+            found += _unknown(models[name].gate.segments, ahead, place, features)
     evaluation = models.get("evaluation")
     if isinstance(evaluation, EvaluationParameters):
         found += _unknown(evaluation.segments, ahead, "evaluation.segments", features)

@@ -11,9 +11,15 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.durations import AnyDuration, duration_text, steps_to_cover
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
+from regression_lifecycle.core.prediction.level_and_interval import (
+    AdjustmentParameters,
+    PredictionInterval,
+)
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
 _MOST_WINDOWS = 1000
+# As minimum_rows of an interval is bounded.
+_FEWEST_ERRORS = 10
 
 
 def unreachable_counts(
@@ -35,7 +41,9 @@ def unreachable_counts(
         return
     if "windows" in used:
         yield from _of_windows(windows, "windows", problem)
-    drift, retraining = used.get("drift"), used.get("retraining")
+    adjustment, drift, retraining = map(used.get, ("adjustment", "drift", "retraining"))
+    if isinstance(adjustment, AdjustmentParameters) and problem.quantile is None:
+        yield from _of_interval(adjustment.interval, windows, problem)
     if isinstance(drift, DriftParameters) and "windows" in used:
         yield from _of_drift(drift, windows, problem)
     if isinstance(retraining, RetrainingParameters):
@@ -52,6 +60,23 @@ def _of_windows(windows: WindowParameters, place: str, problem: Problem) -> Iter
     yield (
         f"{place}.minimum_rows: no window ever has {windows.minimum_rows} rows, since "
         f"{_holds(windows, capacity, problem)}; use {mend}{longer}"
+    )
+
+
+def _of_interval(
+    interval: PredictionInterval, windows: WindowParameters, problem: Problem
+) -> Iterator[str]:
+    capacity = windows.capacity(problem)
+    if capacity is None or interval.windows * capacity >= interval.minimum_rows:
+        return
+    rows = interval.windows * capacity
+    mend = f"windows: {-(-interval.minimum_rows // capacity)}"
+    if rows >= max(interval.fewest_rows, _FEWEST_ERRORS):
+        mend += f", or minimum_rows: {rows}"
+    yield (
+        f"adjustment.interval.windows: {interval.windows} window(s) never have the "
+        f"{interval.minimum_rows} rows that minimum_rows asks for, since "
+        f"{_holds(windows, capacity, problem)}, so there would be no interval; use {mend}"
     )
 
 
@@ -73,8 +98,8 @@ def _of_retraining(
     def enough(count: int) -> bool:
         if capacity is not None and count * capacity < gate.minimum_rows:
             return False
-        return longest is None or _blocks(count * longest, gate.comparison.block) >= (
-            gate.comparison.minimum_blocks
+        return longest is None or (
+            _blocks(count * longest, gate.comparison.block) >= gate.minimum_blocks
         )
 
     if enough(retraining.measured_windows):
@@ -84,7 +109,7 @@ def _of_retraining(
     yield (
         f"retraining.measured_windows: {retraining.measured_windows} window(s) can never judge a "
         f"challenger, since retraining.gate asks for {gate.minimum_rows} rows in "
-        f"{gate.comparison.minimum_blocks} blocks of {duration_text(gate.comparison.block)}; "
+        f"{gate.minimum_blocks} blocks of {duration_text(gate.comparison.block)}; "
         f"{mend}, or change the gate"
     )
 

@@ -43,6 +43,10 @@ def proven(improvement, lower, asked):
 
 FELL_BACK = {"value": 0.25, "threshold": 0.2}
 
+SEGMENT = {
+    **{"metric": "rmse", "segment": "hr=8", "n_segments": 24, "value": 0.012, "threshold": 0.05},
+    **CHAMPION,
+}
 MESSAGES = [
     (
         "baseline_fallback",
@@ -109,6 +113,13 @@ MESSAGES = [
         "rmse is 1.0% lower than the champion version 3's, with 95% confidence up to 2.0% higher; "
         "at most 5.0% higher is asked for",
     ),
+    (
+        "segment",
+        {**SEGMENT, "increase": 0.25},
+        "rmse in hr=8 is 25.0% higher than the champion version 3's; of equal models one of 24 "
+        "segment(s) is as much worse in 1.2% of cases, at least 5.0% is asked for",
+    ),
+    ("segment", {**SEGMENT, "increase": None}, "rmse in hr=8 differs from the champion version 3"),
     ("no_check", {}, "no check was made"),
     ("same_model", CHAMPION, "this is champion version 3 again"),
     ("rolled_back", {"version": "2"}, "version 2 was promoted on this very evidence and rolled"),
@@ -234,6 +245,7 @@ def test_a_reason_that_holds_a_semicolon_is_still_one():
         ("rows", {}, "rows"),
         ("metric", METRIC, "candidate rmse as a share of the baseline's, at most"),
         ("observed_improvement", {"metric": "rmse", **BASELINE}, "rmse observed against the base"),
+        ("segment", {"metric": "mae", **CHAMPION}, "mae of every segment against the champion v"),
         ("proven_improvement", {"metric": "mae", **CHAMPION}, "mae better than the champion versi"),
     ],
 )

@@ -203,6 +203,27 @@ def test_a_rise_and_a_fall_are_seen_even_behind_an_outlier(
     assert bool(row["drifted"])
 
 
+@pytest.mark.parametrize("size", [1e-11, 1e-5, 1.0, 1e7])
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_distance_does_not_depend_on_the_unit(size: float, constant: bool) -> None:
+    random = np.random.default_rng(1)
+    before = np.full(400, 2.0) if constant else random.normal(0, 1, 400)
+    now = random.normal(1, 1, 150)
+
+    plain = _by_method("wasserstein", reference=before, current=now)
+    row = _by_method("wasserstein", reference=size * before, current=size * now)
+
+    assert bool(row["drifted"])
+    assert row["score"] == pytest.approx(plain["score"], rel=1e-9)
+
+
+def test_a_constant_that_differs_by_rounding_alone_has_not_drifted() -> None:
+    before, now = (pd.DataFrame({"x": np.full(200, x)}) for x in (0.3, 0.1 + 0.2))
+    parameters = DriftParameters.model_validate({"numerical": {"method": "wasserstein"}})
+    columns = ColumnRoles(numerical=("x",)).columns()
+    assert not compare_tables(before, now, columns, parameters)["drifted"].item()
+
+
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_one_value_on_both_sides_is_compared_and_is_no_drift(name: str) -> None:
     row = _by_method(name, reference=[3.0] * 60, current=[3.0] * 50)

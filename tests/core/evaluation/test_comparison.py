@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.evaluation.comparison import (
     Comparison,
     PairedComparison,
     compare_paired,
+    fewest_blocks,
 )
 from regression_lifecycle.core.evaluation.gate import decide, improvement_checks
 
@@ -166,6 +168,31 @@ def test_too_few_blocks_refuse():
     assert check.obstacle == Reason(
         "too_few_blocks", {"n_blocks": 3, "block": "7 days", "minimum_blocks": 8}
     )
+
+
+# Of two equal models one is better in all of n blocks once in 2^n, and no resample contradicts.
+@pytest.mark.parametrize(
+    ("confidence", "fewest"), [(0.51, 2), (0.75, 3), (0.9, 4), (0.9375, 5), (0.95, 5), (0.99, 7)]
+)
+def test_no_comparison_is_surer_than_its_blocks_allow(confidence, fewest):
+    assert fewest_blocks(confidence) == fewest
+    assert Comparison(confidence=confidence, minimum_blocks=fewest).minimum_blocks == fewest
+    if fewest > 2:
+        with pytest.raises(
+            ValidationError, match=f"minimum_blocks {fewest - 1} is .* least {fewest} "
+        ):
+            Comparison(confidence=confidence, minimum_blocks=fewest - 1)
+
+
+def test_equal_models_pass_in_as_few_cases_as_stated_with_the_fewest_blocks():
+    passed = 0
+    for seed in range(400):
+        weeks = fewest_blocks(0.95)
+        candidate, other = errors(2 * seed, weeks=weeks), errors(2 * seed + 1, weeks=weeks)
+        result, _ = compare(candidate, other, weeks=weeks, minimum_blocks=weeks)
+        passed += result.lower > 0
+    # Two blocks passed in 25 % of such cases.
+    assert passed / 400 < 0.08
 
 
 # A sum leaves NaN out: a model without an answer once looked perfect on those rows.

@@ -298,6 +298,37 @@ def test_the_champion_itself_is_neither_promoted_nor_refused(ask, errors_of_cand
     assert answer.checks
 
 
+def test_a_segment_that_became_worse_refuses_a_better_candidate(problem, gate):
+    asked = gate.model_copy(update={"segments": ("hr",)})
+    better = rows(20, 30).assign(hr=lambda table: table["timestamp"].dt.hour)
+    worse = better["candidate"].where(better["hr"] != 8, better["cnt"] + 70)
+    mixed = better.assign(candidate=worse)
+
+    def decide_on(table, parameters, version="3"):
+        champion = Contestant(version=version) if version else None
+        return evaluate_gate(table, Contestant(), champion, problem, parameters)
+
+    assert decide_on(better, asked).decision == "promote"
+    assert decide_on(mixed, gate).decision == "promote"
+    # Without a model in use there is none that a segment could be worse than.
+    assert decide_on(mixed, asked, "").decision == "promote"
+    answer = decide_on(mixed, asked)
+    assert answer.decision == "refuse"
+    (reason,) = answer.reasons
+    assert (reason.kind, reason.figures["segment"]) == ("segment", "hr=8")
+    assert reason.figures["increase"] > 0.9
+
+
+def test_segments_of_few_blocks_are_not_computed(problem, gate):
+    table = rows(20, 30).assign(hr=lambda table: table["timestamp"].astype(str))
+    asked = gate.model_copy(update={"segments": ("hr",)})
+    answer = evaluate_gate(table, Contestant(), Contestant(version="3"), problem, asked)
+    assert answer.decision == "refuse"
+    assert [(reason.kind, reason.figures["n_blocks"]) for reason in answer.reasons] == [
+        ("too_few_blocks", 1)
+    ]
+
+
 def test_models_without_a_fingerprint_are_not_taken_for_the_same(problem, gate):
     answer = evaluate_gate(rows(20, 30), Contestant(), Contestant(version="3"), problem, gate)
 
@@ -339,6 +370,16 @@ def test_no_configuration_lets_the_baseline_win(problem, champion):
         assert check.verdict == verdict
         assert (check.threshold, check.figures["confidence"]) == (0.01, 0.95)
         assert (answer.decision == "promote") == (verdict == "pass")
+
+
+def test_a_lax_comparison_does_not_let_the_baseline_be_beaten_by_luck(problem):
+    comparison = {"confidence": 0.51, "block": "30 days", "minimum_blocks": 2}
+    lax = GateParameters(minimum_rows=1, comparison=comparison)
+    check = against_baseline(evaluate_gate(rows(1), Contestant(), None, problem, lax))
+
+    assert check.verdict == "not computed"
+    assert check.obstacle.kind == "too_few_blocks"
+    assert check.obstacle.figures["minimum_blocks"] == lax.minimum_blocks == 5
 
 
 def test_more_may_be_asked_against_the_baseline(problem):

@@ -54,6 +54,18 @@ def test_alarmed_windows_say_what_moved_them_and_no_others() -> None:
     )
 
 
+class Tiny(Doubled):
+    def predict(self, features):
+        return 1e-11 * super().predict(features)
+
+
+def test_a_small_target_keeps_its_contributions() -> None:
+    model = tiny_model(Tiny(), "3", "2021-03-02", contract=_tiny_problem())
+    found = add_contributions(windows(alarms="bias"), rows_of(5.0, 7.0, 1 / 3), model)
+    told = [json.loads(text)["temp"] for text in found["contributions"]]
+    assert told == [1e-10, 1.4e-10, 6.66666667e-12]
+
+
 def test_of_many_alarmed_windows_the_newest_are_explained() -> None:
     rows = [
         {"problem": "tiny", "window": f"w{n}", "window_index": n, "model_version": "3"}

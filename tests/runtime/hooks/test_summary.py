@@ -142,6 +142,8 @@ def test_the_series_that_make_most_of_the_error_are_shown(capsys: Any) -> None:
     table = rows(text)
     assert table["shop 0"] == ["1,200", "20.00", "30.00", "0.100", "-0.050", "0.400"]
     assert "shop 5" not in table
+    small = rows(summary(capsys, series_metrics=series.assign(error_share=0.1, rmse=2.5e-5)))
+    assert small["shop 0"][1] == "2.5e-05"
     assert "series" not in summary(capsys, series_metrics=series.iloc[:0]).split("Look")[0]
 
 

@@ -54,6 +54,8 @@ def check_name(finding: Finding) -> str:
         return f"{figures['metric']} better than the {_opponent(figures)}'s"
     if finding.kind == "observed_improvement":
         return f"{figures['metric']} observed against the {_opponent(figures)}'s"
+    if finding.kind == "segment":
+        return f"{figures['metric']} of every segment against the {_opponent(figures)}'s"
     if finding.kind == "baseline_fallback":
         return "rows without a value of the baseline"
     return finding.kind
@@ -155,6 +157,16 @@ def _proven_improvement(figures: Figures) -> str:
     )
 
 
+def _segment(figures: Figures) -> str:
+    increase = figures["increase"]
+    changed = "differs from" if increase is None else f"is {_signed(-increase)} than"
+    return (
+        f"{figures['metric']} in {figures['segment']} {changed} {_error_of(figures)}; of equal "
+        f"models one of {figures['n_segments']} segment(s) is as much worse in "
+        f"{figures['value']:.1%} of cases, at least {figures['threshold']:.1%} is asked for"
+    )
+
+
 def _nothing_to_judge(figures: Figures) -> str:
     if figures["champion_version"]:
         return (
@@ -177,6 +189,7 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "baseline_fallback": _baseline_fallback,
     "observed_improvement": _observed_improvement,
     "proven_improvement": _proven_improvement,
+    "segment": _segment,
     "no_check": "no check was made",
     "same_model": "same data, same configuration: this is champion version {champion_version} "
     "again, so nothing was registered and no alias moved",

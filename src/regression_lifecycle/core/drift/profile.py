@@ -171,7 +171,8 @@ def score_window(
 
     Scores equal those of Evidently's registered tests to a relative 1e-9, or to an absolute 1e-12
     where that is more. Hellinger's distance is the square root of a difference from 1, so near
-    0 it is certain to 1e-7 only, in both places.
+    0 it is certain to 1e-7 only, in both places. Where the reference spreads by less than 0.001
+    ``wasserstein`` is no longer Evidently's, which depends on the column's unit there.
 
     Args:
         profile: The reference.

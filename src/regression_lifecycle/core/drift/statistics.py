@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Counts = NDArray[Any]
 
-# Below it Evidently calls a spread zero.
-SMALLEST_STD = 0.001
+# What stands in for the spread of one value: this share of the range of both samples. Evidently
+# takes 0.001 itself as the smallest spread, in which a column of size 1e-5 never drifts.
+_SHARE_OF_RANGE = 0.001
+# Values that lie no further apart, as a share of their size, are equal but for rounding.
+_ROUNDING = 1e-12
 # The share that psi gives to a category which one side does not have.
 EMPTY_SHARE = 0.0001
 
@@ -46,6 +49,23 @@ def gaps(reference: Counts, current: Counts) -> Floats:
     """Return the distance of the two distribution functions at each value, shape (..., k)."""
     below, above = (np.cumsum(shares(counts), axis=-1) for counts in (reference, current))
     return np.asarray(np.abs(below - above))
+
+
+def spread_of_reference(values: Floats, reference: Counts, std: float | Floats) -> Floats:
+    """Return the standard deviation of a reference, or what stands in for one that is zero.
+
+    Args:
+        values: Distinct values of both samples in order, shape (k,), at least one.
+        reference: How often each occurs in the reference, shape (..., k).
+        std: Standard deviation of the reference, shape (...).
+
+    Returns:
+        In the unit of the values and above 0, shape (...): in another unit it is the same spread.
+    """
+    alone = np.count_nonzero(reference, axis=-1) == 1
+    spread = np.where(alone, _SHARE_OF_RANGE * (values[-1] - values[0]), std)
+    smallest = max(_ROUNDING * float(np.abs(values).max()), float(np.finfo(np.float64).tiny))
+    return np.asarray(np.maximum(spread, smallest))
 
 
 def ks_p_value(below: int, below_current: int, n_reference: int, n_current: int) -> float:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.durations import Duration, duration_text, period_number
+from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
 
@@ -30,7 +32,8 @@ class Comparison(StrictModel):
             ``minimum_improvement`` it refuses candidates that are worse or equal.
         confidence: How sure the comparison must be, one-sided.
         block: Length of the blocks of time that are resampled together.
-        minimum_blocks: With fewer blocks the uncertainty is not known and the gate refuses.
+        minimum_blocks: With fewer blocks the uncertainty is not known and the gate refuses; at
+            least :func:`fewest_blocks`.
         resamples: Number of bootstrap samples.
         seed: Seed of the bootstrap.
     """
@@ -43,6 +46,37 @@ class Comparison(StrictModel):
     minimum_blocks: int = Field(8, ge=2)
     resamples: int = Field(2000, ge=100, le=100_000)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _blocks_can_be_so_sure(self) -> Self:
+        fewest = fewest_blocks(self.confidence)
+        if self.minimum_blocks < fewest:
+            raise ConfigurationError(
+                f"minimum_blocks {self.minimum_blocks} is too small for a confidence of "
+                f"{self.confidence:g}: of equal models one is better in every block in "
+                f"{100 * 2.0**-self.minimum_blocks:.3g} % of all cases; use at least {fewest}"
+            )
+        return self
+
+    @property
+    def power(self) -> int:
+        """What mean losses are the error to the power of."""
+        return 2 if self.metric == "rmse" else 1
+
+
+def fewest_blocks(confidence: float) -> int:
+    """Return how many blocks a comparison needs to be so sure.
+
+    Of two equal models one is better in all of n blocks once in 2^n cases, and then every resample
+    says so: no bound can be surer than that.
+
+    Args:
+        confidence: One-sided, above 0.5 and below 1.
+
+    Returns:
+        The smallest n with 2^-n < 1 - ``confidence``.
+    """
+    return math.floor(-math.log2(1 - confidence)) + 1
 
 
 @dataclass(frozen=True)
@@ -94,21 +128,11 @@ def compare_paired(
     """
     from scipy.special import ndtr, stdtrit
 
-    power = 2 if parameters.metric == "rmse" else 1
-    # Counted from one moment for all time, so that the same row is always in the same block.
-    block = period_number(moments, parameters.block)
-    known = target.notna() if weight is None else target.notna() & (weight > 0)
-    losses = pd.DataFrame(
-        {
-            "candidate": row_losses(target, candidate, parameters.metric, quantile),
-            "other": row_losses(target, other, parameters.metric, quantile),
-        }
-    )[known]
-    if weight is not None:
-        losses = losses.mul(weight[known], axis=0)
+    power = parameters.power
+    losses = paired_losses(moments, target, candidate, other, parameters, quantile, weight)
     # A sum leaves NaN out, so a model would be best where it has no answer at all.
-    unanswered = int((~np.isfinite(losses)).any(axis=1).sum())
-    sums = losses.groupby(block[known].to_numpy()).sum().to_numpy()
+    unanswered = int((~np.isfinite(losses[["candidate", "other"]])).any(axis=1).sum())
+    sums = losses.groupby("block")[["candidate", "other"]].sum().to_numpy()
     n_blocks = len(sums)
     if unanswered:
         lacking = Reason("missing_forecasts", {"n_missing": unanswered, "n_rows": len(losses)})
@@ -134,6 +158,43 @@ def compare_paired(
     )
     lower = float(np.quantile(resampled, tail))
     return PairedComparison(improvement, lower, n_blocks)
+
+
+def paired_losses(
+    moments: pd.Series,
+    target: pd.Series,
+    candidate: pd.Series,
+    other: pd.Series,
+    parameters: Comparison,
+    quantile: float | None = None,
+    weight: pd.Series | None = None,
+) -> pd.DataFrame:
+    """Compute what every row adds to the errors of two forecasts.
+
+    Args:
+        moments: Timestamps, shape (n,), as are the other columns.
+        target: Observed values; missing where unknown.
+        candidate: The first forecast.
+        other: The second one.
+        parameters: Metric and blocks.
+        quantile: The quantile that is predicted; None for a mean.
+        weight: How much each row counts; None weighs all alike.
+
+    Returns:
+        ``candidate``, ``other`` and ``block``, the number of the row's block, for the rows that
+        count and whose target is known.
+    """
+    known = target.notna() if weight is None else target.notna() & (weight > 0)
+    losses = pd.DataFrame(
+        {
+            "candidate": row_losses(target, candidate, parameters.metric, quantile),
+            "other": row_losses(target, other, parameters.metric, quantile),
+        }
+    )
+    if weight is not None:
+        losses = losses.mul(weight, axis=0)
+    # Counted from one moment for all time, so that the same row is always in the same block.
+    return losses.assign(block=period_number(moments, parameters.block))[known]
 
 
 def _improvement(sums: np.ndarray, power: int) -> np.ndarray:

@@ -31,12 +31,15 @@ from regression_lifecycle.core.decisions.records import (
     Reason,
     finite,
 )
+from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 from regression_lifecycle.core.evaluation.baseline import CONSTANTS
 from regression_lifecycle.core.evaluation.comparison import (
     Comparison,
     PairedComparison,
     compare_paired,
+    fewest_blocks,
+    paired_losses,
 )
 from regression_lifecycle.core.evaluation.holdout import (
     BASELINE,
@@ -45,6 +48,7 @@ from regression_lifecycle.core.evaluation.holdout import (
     CHAMPION,
     overall_metrics,
 )
+from regression_lifecycle.core.evaluation.segments import find_worst_segment
 from regression_lifecycle.core.metrics import ERROR_METRICS, QUANTILE_METRICS, GateMetric
 from regression_lifecycle.core.variants import Overridable
 
@@ -90,13 +94,17 @@ class GateParameters(StrictModel):
             of its own, so that the training mean stands in: beyond it, it is no yardstick.
         comparison: With the model in use, or with the baseline as long as there is none. The
             candidate has to beat the baseline in any case: its error has to be more than
-            0.01 lower with a confidence of at least 0.95, whatever is configured.
+            0.01 lower with a confidence of at least 0.95, in at least 5 blocks, whatever is
+            configured.
+        segments: Columns of which no value may have become worse than with the model in use, as
+            far as chance does not explain it; raw columns or features.
     """
 
     minimum_rows: int = Field(168, ge=1)
     checks: Overridable[dict[GateMetric, AbsoluteCheck]] = {}
     maximum_fallback_share: float = Field(0.2, ge=0, le=1)
     comparison: Comparison = Comparison()
+    segments: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _shares_make_sense(self) -> Self:
@@ -111,6 +119,11 @@ class GateParameters(StrictModel):
                     "out"
                 )
         return self
+
+    @property
+    def minimum_blocks(self) -> int:
+        """Fewest blocks of any of its comparisons: the baseline's may need more."""
+        return _baseline_floor(self.comparison, configured=False).minimum_blocks
 
 
 @dataclass(frozen=True)
@@ -170,6 +183,8 @@ def evaluate_gate(
         opponent = {"opponent": CHAMPION, "champion_version": version}
         # Without a row there is nothing to add to what the first comparison said.
         checks = checks if len(rows) else []
+        if parameters.segments and not isinstance(compared, Reason):
+            checks.append(_segment_check(newer, version, problem, parameters))
         checks += improvement_checks(compared, opponent, parameters.comparison)
     metrics: dict[str, dict[str, float]] = {}
     if len(rows):
@@ -240,11 +255,13 @@ def _baseline_floor(parameters: Comparison, *, configured: bool) -> Comparison:
     Args:
         configured: Whether more may be asked for: the comparison is meant for the baseline.
     """
+    confidence = max(parameters.confidence, _SURE)
     least = {
         "minimum_improvement": max(parameters.minimum_improvement, _WORTH)
         if configured
         else _WORTH,
-        "confidence": max(parameters.confidence, _SURE),
+        "confidence": confidence,
+        "minimum_blocks": max(parameters.minimum_blocks, fewest_blocks(confidence)),
         "observed_improvement": parameters.observed_improvement if configured else None,
     }
     return parameters.model_copy(update=least)
@@ -260,6 +277,35 @@ def _compare(
     forecasts = rows[CANDIDATE], rows[opponent]
     weight = problem.weights_of(rows)
     return compare_paired(moments, target, *forecasts, parameters, problem.quantile, weight)
+
+
+def _segment_check(
+    rows: pd.DataFrame, version: str, problem: Problem, parameters: GateParameters
+) -> Finding:
+    """Ask whether chance explains the segment in which the candidate is worst."""
+    asked = parameters.comparison
+    columns = rows[problem.timestamp.name], rows[problem.target], rows[CANDIDATE], rows[CHAMPION]
+    losses = paired_losses(*columns, asked, problem.quantile, problem.weights_of(rows))
+    worst = find_worst_segment(losses, rows, parameters.segments, asked.minimum_blocks, asked.power)
+    few = {
+        "n_blocks": worst.n_blocks,
+        "block": duration_text(asked.block),
+        "minimum_blocks": asked.minimum_blocks,
+    }
+    limit = 1 - asked.confidence
+    return _finding(
+        "segment",
+        worst.p_value,
+        limit,
+        worst.p_value >= limit,
+        Reason("too_few_blocks", few),
+        metric=asked.metric,
+        segment=worst.name,
+        increase=finite(worst.increase),
+        n_segments=worst.n_segments,
+        opponent=CHAMPION,
+        champion_version=version,
+    )
 
 
 def absolute_checks(

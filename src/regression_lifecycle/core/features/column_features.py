@@ -171,10 +171,10 @@ class Lag(Feature):
     """A column's value some time ago.
 
     A time without an observation gives a missing value: nothing is filled. A mean of several ages
-    is rounded to 9 digits, since engines add up in different orders. Where the problem's frequency
-    is in months, quarters or years, a row is looked up by its month, quarter or year, whatever day
-    it stands at; elsewhere a month ago is the same day and time of the month before, or its last
-    day.
+    is rounded to 9 decimals, since engines add up in different orders; give a column whose values
+    are below a millionth in another unit. Where the problem's frequency is in months, quarters or
+    years, a row is looked up by its month, quarter or year, whatever day it stands at; elsewhere a
+    month ago is the same day and time of the month before, or its last day.
 
     Attributes:
         name: What the feature is called.
@@ -231,6 +231,8 @@ class Lag(Feature):
         }[self.statistic]
         value = combine(*made)
         if self.statistic == "mean" and len(made) > 1:
+            # Engines sum in different orders. Decimals and not significant digits: these would
+            # take a logarithm and a power, whose last bit differs between engines as well.
             value = value.round(9)
         return frame.with_columns(value.alias(self.name)).drop(made)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.models.explanation import Explainer
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.rounding import round_to_largest
 
 # Rows that are explained of a window, and windows of one run: a row costs a thousand predictions.
 _ROWS, _MOST_WINDOWS = 48, 4
@@ -52,8 +53,9 @@ def add_contributions(
             )
         spread = np.unique(np.linspace(0, len(rows) - 1, _ROWS).astype(int))
         means = explainer.explain(rows.iloc[spread]).mean()
+        means[:] = round_to_largest(means, 9)
         order = means.abs().sort_values(ascending=False, kind="stable").index
-        said[index] = json.dumps({name: round(float(means[name]), 9) for name in order})
+        said[index] = json.dumps({name: float(means[name]) for name in order})
     told = pd.Series(said, dtype="str").reindex(windows.index)
     return WINDOW_HISTORY.frame(windows.assign(contributions=told))
 

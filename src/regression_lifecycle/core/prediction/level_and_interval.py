@@ -69,13 +69,17 @@ class PredictionInterval(StrictModel):
 
     @model_validator(mode="after")
     def _level_can_be_reached(self) -> Self:
-        if _rank(self.minimum_rows, self.level) > self.minimum_rows:
-            fewest = math.ceil(round(self.level / (1 - self.level), 9))
+        if self.minimum_rows < self.fewest_rows:
             raise ConfigurationError(
                 f"minimum_rows {self.minimum_rows} is too small for a level of {self.level:g}; "
-                f"use at least {fewest}"
+                f"use at least {self.fewest_rows}"
             )
         return self
+
+    @property
+    def fewest_rows(self) -> int:
+        """Smallest number of errors of which one can have the rank that the level asks for."""
+        return math.ceil(round(self.level / (1 - self.level), 9))
 
 
 class AdjustmentParameters(StrictModel):

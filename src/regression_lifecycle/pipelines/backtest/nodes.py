@@ -351,8 +351,10 @@ def _window(row: dict[str, Any]) -> Window:
 
 def _line(step: dict[str, Any], metric: ErrorMetric) -> str:
     gate = f" ({step['gate']})" if step["gate"] else ""
+    error = step[metric]
+    shown = f"{error:.3g}" if abs(error) < 10 else f"{error:.1f}"
     return (
-        f"{step['window']}  n {step['n']}  {ERROR_LABELS[metric]} {step[metric]:.1f}  "
+        f"{step['window']}  n {step['n']}  {ERROR_LABELS[metric]} {shown}  "
         f"model {step['model_version']}  {step['decision']}{gate}"
     )
 

@@ -14,6 +14,7 @@ from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
 from regression_lifecycle.core.metrics import ERROR_LABELS
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import Compute, compute_limits, scoring
+from regression_lifecycle.core.rounding import round_to_largest
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -40,11 +41,11 @@ def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -
     bottom, top = float(both.min()), float(both.max())
     edges = np.linspace(bottom, top, 61)
     counts, _, _ = np.histogram2d(predicted, actual, bins=(edges, edges))
-    middle = (edges[:-1] + edges[1:]) / 2
+    middle = round_to_largest((edges[:-1] + edges[1:]) / 2, 9)
     figure = go.Figure(
         go.Heatmap(
-            x=np.round(middle, 2),
-            y=np.round(middle, 2),
+            x=middle,
+            y=middle,
             # Empty cells stay blank, and a logarithm keeps the dense corner from hiding the rest.
             z=np.where(counts > 0, np.round(np.log10(np.maximum(counts, 1)), 3), np.nan),
             customdata=counts,
@@ -87,7 +88,8 @@ def plot_residuals(
         groups = predictions[name]
     else:
         name, groups = "hour", predictions[problem.timestamp.name].dt.hour
-    quantiles = error.groupby(groups).quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack().round(2)
+    quantiles = error.groupby(groups).quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
+    quantiles[:] = round_to_largest(quantiles)
     figure = go.Figure(
         go.Box(
             x=[f"{value:g}" if isinstance(value, float) else value for value in quantiles.index],
@@ -120,7 +122,7 @@ def plot_error_over_time(window_metrics: pd.DataFrame, problem: Problem) -> go.F
         figure.add_trace(
             go.Scatter(
                 x=part["start"].astype(str),
-                y=part[problem.error_metric].round(3),
+                y=round_to_largest(part[problem.error_metric]),
                 name=str(model),
                 mode="lines+markers",
                 line={"color": COLOURS.get(str(model), _GREY)},
@@ -192,9 +194,9 @@ def plot_importance(importance: pd.DataFrame) -> go.Figure:
     table = importance.iloc[::-1]
     figure = go.Figure(
         go.Bar(
-            x=table["error_increase"].round(3),
+            x=round_to_largest(table["error_increase"]),
             y=table["feature"],
-            error_x={"array": table["standard_deviation"].round(3)},
+            error_x={"array": round_to_largest(table["standard_deviation"])},
             orientation="h",
             marker_color=COLOURS[CANDIDATE],
         )

@@ -303,4 +303,6 @@ def _count(value: Any) -> int:
 def _number(value: float | None) -> str:
     if value is None or value != value:
         return "-"
+    if 0 < abs(value) < 0.001:
+        return f"{value:.2g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
