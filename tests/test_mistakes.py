@@ -226,7 +226,7 @@ SECTIONS = [
     (
         "a key of a feature is misspelt",
         "preprocessing: {features: [{kind: columns, name: [price]}]}",
-        "preprocessing.features.0: unknown key 'name' (it goes with kind time_index, ...); did "
+        "preprocessing.features.0: unknown key 'name' (it goes with kind annual_period, ...); did "
         "you mean 'names'? Allowed: kind, names",
     ),
     (

@@ -52,7 +52,7 @@ class Variant(StrictModel):
     @classmethod
     def _unknown_key(cls, key: str, known: Iterable[str]) -> str:
         text = super()._unknown_key(key, known)
-        others = [kind for kind, other in cls.kinds.items() if key in other.model_fields]
+        others = sorted(kind for kind, other in cls.kinds.items() if key in other.model_fields)
         hint = f"'{key}' (it goes with kind {bounded_list(others)})"
         return text.replace(f"'{key}'", hint, 1) if others else text
 

@@ -25,7 +25,8 @@ _SHARE, _LARGER_SHARE = 0.2, 0.3
 _GATE_BLOCKS = 8
 _FOLDS, _FEWEST_FOLD_ROWS = 5, 5
 _REJECTED = 0.01
-_YEAR = pd.Timedelta("365 days")
+# With most of a year seen, its days say more than a second trend takes away.
+_HALF_A_YEAR = pd.Timedelta("183 days")
 _PARTS_OF_YEAR = ("day_of_year", "month")
 
 
@@ -169,13 +170,13 @@ def _preprocessing(
     if holdout.share != _SHARE:
         found["split"] = {"kind": "share", "holdout_share": holdout.share}
     moments = profile.time.moments.dropna()
-    if len(moments) and (1 - holdout.share) * (moments.max() - moments.min()) < _YEAR:
+    if len(moments) and (1 - holdout.share) * (moments.max() - moments.min()) < _HALF_A_YEAR:
         found |= _features_without_year(problem)
     return found
 
 
 def _features_without_year(problem: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what counts the days of a year: in less than one it is a second trend."""
+    """Leave out what counts the days of a year: in less than half a one it is a second trend."""
     described = Problem.model_validate({"name": "table", **problem})
     features = derive_defaults(described)["features"]
     kept = [
