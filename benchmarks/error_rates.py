@@ -16,7 +16,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.evaluation.comparison import Comparison, compare_paired
+from regression_lifecycle.core.evaluation.comparison import (
+    Comparison,
+    compare_paired,
+    paired_losses,
+)
 
 ROWS_OF_A_WEEK = 42
 WEEKS = (26, 52)
@@ -59,7 +63,8 @@ def rate_of_equal_candidates(memory: float, weeks: int, runs: int, parameters: C
     passed = 0
     for _ in range(runs):
         candidate, other = (pd.Series(_errors(random, memory, weeks)) for _ in range(2))
-        passed += compare_paired(moments, target, candidate, other, parameters).lower > 0
+        losses = paired_losses(moments, target, candidate, other, parameters)
+        passed += compare_paired(losses, parameters).lower > 0
     return passed / runs
 
 

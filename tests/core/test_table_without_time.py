@@ -22,7 +22,11 @@ from regression_lifecycle.core.evaluation.baseline import (
     choose_baseline,
     naive_forecasts,
 )
-from regression_lifecycle.core.evaluation.gate import Comparison, compare_paired
+from regression_lifecycle.core.evaluation.comparison import (
+    Comparison,
+    compare_paired,
+    paired_losses,
+)
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
@@ -83,13 +87,15 @@ def test_from_the_file_to_the_gate(raw, recipe):
     # The order says nothing here, so the last value is no forecast.
     assert choose_baseline(forecasts, holdout["strength"], "rmse") == "mean"
     slope, level = np.polyfit(training["weight"], training["strength"], 1)
-    found = compare_paired(
+    comparison = Comparison(block="25 seconds")
+    losses = paired_losses(
         holdout["row_time"],
         holdout["strength"],
         level + slope * holdout["weight"],
         forecasts["mean"],
-        Comparison(block="25 seconds"),
+        comparison,
     )
+    found = compare_paired(losses, comparison)
     # Rows 499 to 999, without 700: blocks of 25 rows are counted from the first row of the file.
     assert found.n_blocks == 21
     assert 0.5 < found.lower < found.improvement < 1

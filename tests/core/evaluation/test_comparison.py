@@ -17,6 +17,7 @@ from regression_lifecycle.core.evaluation.comparison import (
     PairedComparison,
     compare_paired,
     fewest_blocks,
+    paired_losses,
 )
 from regression_lifecycle.core.evaluation.gate import decide, improvement_checks
 
@@ -39,10 +40,15 @@ def errors(seed, spread=10.0, weeks=WEEKS):
     return level + random.normal(0, spread / 4, weeks * PER_WEEK)
 
 
+def compare_forecasts(moments, target, candidate, other, settings, quantile=None, weight=None):
+    columns = moments, target, candidate, other
+    return compare_paired(paired_losses(*columns, settings, quantile, weight), settings)
+
+
 def compare(candidate, other, *, weeks=WEEKS, **parameters):
     moments, target = holdout(weeks=weeks)
     settings = Comparison(resamples=500, **parameters)
-    result = compare_paired(moments, target, target + candidate, target + other, settings)
+    result = compare_forecasts(moments, target, target + candidate, target + other, settings)
     return result, improvement_checks(result, CHAMPION, settings)[-1]
 
 
@@ -126,7 +132,7 @@ def test_equal_skill_is_promoted_about_as_seldom_as_the_confidence_says():
     def promoted(block, pairs):
         parameters = Comparison(confidence=0.95, block=block, resamples=200)
         results = (
-            compare_paired(
+            compare_forecasts(
                 moments, target, target + errors(2 * i), target + errors(2 * i + 1), parameters
             )
             for i in range(pairs)
@@ -142,7 +148,7 @@ def test_the_same_rows_and_seed_give_the_same_bound_in_any_order_of_rows():
     table = pd.DataFrame({"at": moments, "y": target, "a": errors(1), "b": errors(2)})
 
     def bound(rows, **parameters):
-        return compare_paired(
+        return compare_forecasts(
             rows["at"], rows["y"], rows["y"] + rows["a"], rows["y"] + rows["b"],
             Comparison(resamples=300, **parameters),
         ).lower  # fmt: skip
@@ -214,10 +220,10 @@ def test_a_row_without_a_target_is_left_out_for_both():
     candidate, other = target + 0.5 * errors(1), target + errors(1)
     known = target.index % 10 != 0
     settings = Comparison(resamples=200)
-    expected = compare_paired(
+    expected = compare_forecasts(
         moments[known], target[known], candidate[known], other[known], settings
     )
-    assert compare_paired(moments, target.where(known), candidate, other, settings) == expected
+    assert compare_forecasts(moments, target.where(known), candidate, other, settings) == expected
 
 
 def test_nothing_can_be_a_share_of_no_error():
@@ -284,7 +290,7 @@ def test_weights_count_rows_in_the_comparison_and_0_leaves_them_out():
     def compared(weight, rows=slice(None)):
         columns = (moments, target, candidate, other)
         parts = [column[rows] for column in columns]
-        return compare_paired(*parts, settings, None, weight)
+        return compare_forecasts(*parts, settings, None, weight)
 
     assert compared(pd.Series(half * 5.0)) == compared(None, half)
     # Nobody asks for a forecast of a row that counts nothing.

@@ -96,25 +96,13 @@ class PairedComparison:
     obstacle: Reason | None = None
 
 
-def compare_paired(
-    moments: pd.Series,
-    target: pd.Series,
-    candidate: pd.Series,
-    other: pd.Series,
-    parameters: Comparison,
-    quantile: float | None = None,
-    weight: pd.Series | None = None,
-) -> PairedComparison:
+def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedComparison:
     """Compare two forecasts of the same rows by a block bootstrap over time.
 
     Args:
-        moments: Timestamps, shape (n,), as are the other columns.
-        target: Observed values; missing where unknown.
-        candidate: The forecast that should be better.
-        other: The forecast that it is compared with.
+        losses: What :func:`paired_losses` gives: of the forecast that should be better, and of the
+            other one.
         parameters: Metric, blocks and confidence.
-        quantile: The quantile that is predicted; None for a mean.
-        weight: How much each row counts; None weighs all alike. A row of weight 0 is not judged.
 
     Returns:
         The improvement and its lower bound on the rows whose target is known; the bound is NaN
@@ -129,7 +117,6 @@ def compare_paired(
     from scipy.special import ndtr, stdtrit
 
     power = parameters.power
-    losses = paired_losses(moments, target, candidate, other, parameters, quantile, weight)
     # A sum leaves NaN out, so a model would be best where it has no answer at all.
     unanswered = int((~np.isfinite(losses[["candidate", "other"]])).any(axis=1).sum())
     sums = losses.groupby("block")[["candidate", "other"]].sum().to_numpy()
@@ -174,11 +161,11 @@ def paired_losses(
     Args:
         moments: Timestamps, shape (n,), as are the other columns.
         target: Observed values; missing where unknown.
-        candidate: The first forecast.
-        other: The second one.
+        candidate: The forecast that should be better.
+        other: The forecast that it is compared with.
         parameters: Metric and blocks.
         quantile: The quantile that is predicted; None for a mean.
-        weight: How much each row counts; None weighs all alike.
+        weight: How much each row counts; None weighs all alike. A row of weight 0 is not judged.
 
     Returns:
         ``candidate``, ``other`` and ``block``, the number of the row's block, for the rows that

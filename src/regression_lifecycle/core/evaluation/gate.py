@@ -273,10 +273,14 @@ def _compare(
     """Compare the candidate with another forecast, or return why nothing can be compared."""
     if rows.empty:
         return Reason("nothing_to_judge", {"champion_version": version})
-    moments, target = rows[problem.timestamp.name], rows[problem.target]
-    forecasts = rows[CANDIDATE], rows[opponent]
-    weight = problem.weights_of(rows)
-    return compare_paired(moments, target, *forecasts, parameters, problem.quantile, weight)
+    return compare_paired(_losses(rows, opponent, problem, parameters), parameters)
+
+
+def _losses(
+    rows: pd.DataFrame, opponent: str, problem: Problem, parameters: Comparison
+) -> pd.DataFrame:
+    columns = rows[problem.timestamp.name], rows[problem.target], rows[CANDIDATE], rows[opponent]
+    return paired_losses(*columns, parameters, problem.quantile, problem.weights_of(rows))
 
 
 def _segment_check(
@@ -284,8 +288,7 @@ def _segment_check(
 ) -> Finding:
     """Ask whether chance explains the segment in which the candidate is worst."""
     asked = parameters.comparison
-    columns = rows[problem.timestamp.name], rows[problem.target], rows[CANDIDATE], rows[CHAMPION]
-    losses = paired_losses(*columns, asked, problem.quantile, problem.weights_of(rows))
+    losses = _losses(rows, CHAMPION, problem, asked)
     worst = find_worst_segment(losses, rows, parameters.segments, asked.minimum_blocks, asked.power)
     few = {
         "n_blocks": worst.n_blocks,
