@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.row_history import RowHistory
-from regression_lifecycle.core.models.explanation import Explainer
+from regression_lifecycle.core.models.explanation import Explainer, explainer_of
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, FloatArray
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
@@ -74,8 +74,6 @@ class LoadedModel:
             elsewhere=belongs_elsewhere(problem),
         )
         self._problem = problem
-        self._explainer: Explainer | None = None
-        self._explaining = threading.Lock()
         self._sendable = (*problem.row_order, *problem.columns_known_in_advance)
         self._compiled = self._compile(problem)
 
@@ -161,17 +159,14 @@ class LoadedModel:
         Returns:
             What a prediction is before any column is known, and per row what each column adds.
         """
-        with self._explaining:
-            if self._explainer is None:
-                self._explainer = Explainer(
-                    self.model.metadata.recipe,
-                    self._problem,
-                    self.model.example,
-                    lambda rows: self.model.predict(rows).to_numpy(),
-                )
         found = self._explainer.explain(self.inputs.table(inputs.values))
         rows: list[dict[str, float]] = found.to_dict("records")
         return self._explainer.base, rows
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        # Costs a prediction of the background rows, so it waits until somebody asks.
+        return explainer_of(self.model, self._problem)
 
     def predict(self, values: Sequence[Sequence[Any]]) -> FloatArray:
         """Predict rows.

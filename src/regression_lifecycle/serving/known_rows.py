@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
@@ -160,19 +160,8 @@ class KnownRowsReader:
         self.trouble = reason
 
 
-def write_known_row(row: Mapping[str, Any]) -> str:
-    """Write a row as ``known_rows`` keeps it."""
-    return json.dumps(
-        {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in row.items()
-        },
-        separators=(",", ":"),
-    )
-
-
 def read_known_row(text: str, problem: Problem) -> dict[str, Any]:
-    """Read what :func:`write_known_row` wrote: moments as ``datetime``."""
+    """Read a row as ``known_rows`` keeps it: moments as ``datetime``."""
     row: dict[str, Any] = json.loads(text)
     for name, value in row.items():
         spec = problem.columns.get(name)

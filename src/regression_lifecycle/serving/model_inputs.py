@@ -33,10 +33,12 @@ class Inputs:
     Attributes:
         values: Per row the features in the order of the model; None for a missing value.
         lacking: Per row, by name of the feature, what it had to do without.
+        keys: Names of the rows; None where a part of the key was not sent.
     """
 
     values: list[list[Any]]
     lacking: Sequence[Mapping[str, list[str]]]
+    keys: Sequence[str | None]
 
 
 class ModelInputs:
@@ -60,6 +62,10 @@ class ModelInputs:
             if spec.columns_read and not isinstance(spec, RawColumns)
             for name in spec.output_names()
         )
+        # What comes after the fact is not a row's own to say.
+        self._seen_by_others = frozenset(
+            name for name in recipe.columns_read if problem.is_known_in_advance(name)
+        )
         self._features = recipe.features
         self._problem = problem
         self._stamp = problem.timestamp.name
@@ -76,10 +82,11 @@ class ModelInputs:
             Their features.
         """
         request = RequestRows(history)
+        keys = [self.row_names.of(row) for row in rows]
         places = []
-        for number, row in enumerate(rows):
+        for number, (row, name) in enumerate(zip(rows, keys, strict=True)):
             # A row without a key is known to itself alone.
-            key = self.row_names.of(row) or f"\0{number}"
+            key = name or f"\0{number}"
             moment = row.get(self._stamp) or _NO_MOMENT
             places.append((key, self.row_names.series_of(row), moment))
             if self.looked_up:
@@ -93,7 +100,7 @@ class ModelInputs:
                 single = SingleRow(row, moment, series, request, self._problem)
                 values.append([v for feature in self._features for v in feature.of_row(single)])
                 lacking.append(single.lacking)
-        return Inputs(values, lacking)
+        return Inputs(values, lacking, keys)
 
     def matrix(self, values: Sequence[Sequence[Any]]) -> FloatArray:
         """Return features as numbers, for a model without text features.
@@ -127,10 +134,8 @@ class ModelInputs:
         )
 
     def _known_of(self, row: Row) -> Row:
-        """Keep what may be known of a row: what comes after the fact is not its own to say."""
-        return {
-            name: value for name, value in row.items() if self._problem.is_known_in_advance(name)
-        }
+        """Keep what features of other rows may look at."""
+        return {name: row[name] for name in self._seen_by_others if name in row}
 
 
 class RowNames:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from pydantic_core import to_json
@@ -19,7 +20,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.errors import Mistake, RefusedError
-from regression_lifecycle.serving.model_inputs import Inputs, RowNames
+from regression_lifecycle.serving.model_inputs import Inputs
 from regression_lifecycle.serving.request_validation import Row
 
 SOURCE = "service"
@@ -39,7 +40,7 @@ class Answers:
     raw: list[float]
     served: list[tuple[float, float, float]]
 
-    @property
+    @cached_property
     def missing(self) -> list[list[str]]:
         """What was looked for and is not there, per row."""
         return [
@@ -71,7 +72,6 @@ class Predictor:
         self._problem = problem
         self._adjustment = adjustment
         self._serving = serving
-        self._row_names = RowNames(problem)
 
     def answer(self, deployed: ActiveModel, requests: Sequence[list[Row]]) -> list[Answers]:
         """Predict the rows of several requests in one call of the model.
@@ -145,7 +145,7 @@ class Predictor:
             {
                 **shared,
                 "row_number": number,
-                "row_key": self._row_names.of(row),
+                "row_key": key,
                 "timestamp": row.get(stamp),
                 "raw_prediction": raw,
                 "prediction": prediction,
@@ -153,9 +153,10 @@ class Predictor:
                 "upper": upper,
                 **self._inputs(model, row, values, missing),
             }
-            for number, (row, raw, (prediction, lower, upper), values, missing) in enumerate(
+            for number, (row, key, raw, (prediction, lower, upper), values, missing) in enumerate(
                 zip(
                     rows,
+                    answers.inputs.keys,
                     answers.raw,
                     answers.served,
                     answers.inputs.values,

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pandas as pd
+from pydantic_core import to_json
 
 from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.labels import LabelParameters, accept_labels
@@ -17,7 +18,6 @@ from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, HistoryTable
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.serving.errors import Mistake, RefusedError, overloaded, shorten
-from regression_lifecycle.serving.known_rows import write_known_row
 from regression_lifecycle.serving.model_inputs import RowNames
 from regression_lifecycle.serving.request_schema import (
     belongs_elsewhere,
@@ -162,6 +162,7 @@ def known_row_intake(
 ) -> StoreIntake:
     """Make the intake of rows that are known in advance."""
     names, stamp = RowNames(problem), problem.timestamp.name
+    kept_columns = tuple(dict.fromkeys([*problem.row_order, *problem.columns_known_in_advance]))
 
     def accept(rows: list[Row]) -> pd.DataFrame:
         by_key: dict[str | None, Row] = {names.of(row): row for row in rows}
@@ -170,13 +171,7 @@ def known_row_intake(
                 "problem": problem.name,
                 "row_key": key,
                 "timestamp": row[stamp],
-                "row": write_known_row(
-                    {
-                        name: value
-                        for name, value in row.items()
-                        if name in problem.row_order or problem.is_known_in_advance(name)
-                    }
-                ),
+                "row": to_json({name: row[name] for name in kept_columns if name in row}).decode(),
             }
             for key, row in by_key.items()
         ]

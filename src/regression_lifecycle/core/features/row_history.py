@@ -246,8 +246,6 @@ class RowHistory:
                     else:
                         newer.setdefault(name, np.nan)
         stored = self._stored(column, series, low, high)
-        if not newer:
-            return list(stored.values())
         for name, value in newer.items():
             if value == value or name not in stored:
                 stored[name] = value

@@ -17,6 +17,7 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.column_features import RawColumns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.models.trained_model import TrainedModel
 
 BACKGROUND_ROWS = 32
 METHOD = (
@@ -104,6 +105,16 @@ class Explainer:
         by_column = np.take_along_axis(steps, rank[None, :, :], axis=2)
         mean: np.ndarray = by_column.mean(axis=1)
         return mean
+
+
+def explainer_of(model: TrainedModel, problem: Problem) -> Explainer:
+    """Make the explainer of a trained model, against rows of its own training set."""
+    return Explainer(
+        model.metadata.recipe,
+        problem,
+        model.example,
+        lambda features: model.predict(features).to_numpy(),
+    )
 
 
 def _owners(recipe: FeatureRecipe, stamp: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
-from regression_lifecycle.core.models.explanation import Explainer
+from regression_lifecycle.core.models.explanation import explainer_of
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.rounding import round_to_largest
 
@@ -33,24 +33,20 @@ def add_contributions(
         The windows with ``contributions``: JSON by raw column, the largest first, of at most 48
         rows, evenly spread over the window. Of many alarmed windows the newest four have it.
     """
-    if champion is None or windows.empty:
+    contract = None if champion is None else champion.metadata.contract
+    if champion is None or contract is None or windows.empty:
         return windows
     alarmed = windows["alarms"].fillna("").ne("")
     mine = alarmed & windows["model_version"].eq(version_of(champion))
-    said: dict[int, str] = {}
-    explainer: Explainer | None = None
     newest = windows.loc[mine, "window_index"].sort_values().tail(_MOST_WINDOWS)
+    if newest.empty:
+        return windows
+    explainer = explainer_of(champion, contract)
+    said: dict[int, str] = {}
     for index, number in newest.items():
         rows = window_rows[window_rows["window_index"] == number]
-        if rows.empty or champion.metadata.contract is None:
+        if rows.empty:
             continue
-        if explainer is None:
-            explainer = Explainer(
-                champion.metadata.recipe,
-                champion.metadata.contract,
-                champion.example,
-                lambda features: champion.predict(features).to_numpy(),
-            )
         spread = np.unique(np.linspace(0, len(rows) - 1, _ROWS).astype(int))
         means = explainer.explain(rows.iloc[spread]).mean()
         means[:] = round_to_largest(means, 9)

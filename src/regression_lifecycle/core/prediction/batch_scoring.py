@@ -30,7 +30,7 @@ from regression_lifecycle.core.errors import (
     ModelError,
 )
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
-from regression_lifecycle.core.models.explanation import Explainer
+from regression_lifecycle.core.models.explanation import Explainer, explainer_of
 from regression_lifecycle.core.models.trained_model import (
     TrainedModel,
     require_same_problem,
@@ -302,13 +302,7 @@ class ScoringRun:
 
     @cached_property
     def _explainer(self) -> Explainer:
-        champion = self.source.champion
-        return Explainer(
-            champion.metadata.recipe,
-            self.problem,
-            champion.example,
-            lambda features: champion.predict(features).to_numpy(),
-        )
+        return explainer_of(self.source.champion, self.problem)
 
 
 @dataclass
