@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.charts import (
@@ -18,8 +19,9 @@ from regression_lifecycle.adapters.dashboard.charts import (
     window_names,
     with_unit,
 )
-from regression_lifecycle.adapters.dashboard.formatting import NOTHING, count, figure
+from regression_lifecycle.adapters.dashboard.formatting import NOTHING, figure
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
+from regression_lifecycle.core.backtest.comparison import conclusions, price_range
 from regression_lifecycle.core.backtest.summary import ORACLE
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 
@@ -29,18 +31,25 @@ if TYPE_CHECKING:
 _HEIGHT = 260
 # Errors that differ more than this are unreadable on a linear scale.
 _WIDE = 3.0
+# Shares of the axes: points this near to each other would share one label, and beyond the middle
+# there is no room to the right.
+_NEAR_X, _NEAR_Y, _MIDDLE = 0.25, 0.08, 0.6
 
 
 def policies_section(tables: PageTables) -> Section:
     """Return the most accurate policies, over the newest windows of the backtest."""
-    summary = tables.with_errors(BACKTEST_SUMMARY.frame(tables.backtest.summary))
-    summary = summary.sort_values("error", kind="stable").head(tables.parameters.maximum_policies)
-    summary = summary.reset_index(drop=True).assign(
+    everyone = BACKTEST_SUMMARY.frame(tables.backtest.summary)
+    summary = tables.with_errors(everyone).sort_values("error", kind="stable")
+    summary = summary.head(tables.parameters.maximum_policies).reset_index(drop=True)
+    summary = summary.assign(
         letter=[chr(ord("A") + place) for place in range(len(summary))],
-        frontier=_frontier(summary),
+        best_at=[price_range(row, figure) for row in summary.to_dict("records")],
         hindsight=list(summary["policy"] == ORACLE),
+        chosen=list(summary["kind"] == "configured"),
+        several=list((summary["phases"] > 1).fillna(False)),
     )
-    content = {"rows": summary.to_dict("records")}
+    said = conclusions(everyone, tables.problem.error_metric, figure)
+    content = {"rows": summary.to_dict("records"), "conclusions": said}
     if summary.empty:
         return Section(content)
     history = tables.with_errors(BACKTEST_HISTORY.frame(tables.backtest.history))
@@ -49,54 +58,67 @@ def policies_section(tables: PageTables) -> Section:
     history = history[history["window_index"].isin(newest)]
     letters = list(summary["letter"])
     name = tables.error_name
+    wide = _is_wide(summary["error"])
     axis = partial(_error_axis, name=name, unit=tables.unit)
-    charts = {"policies": _scatter(letters, name, axis(summary["error"]))}
-    data = {"policies": _points(summary)}
+    charts = {"policies": _scatter(letters, name, axis(wide=wide))}
+    data = {"policies": _points(summary, wide=wide)}
     if len(history):
-        charts["policy_windows"] = _lines(letters, name, axis(history["error"]))
+        axis_of_windows = axis(wide=_is_wide(history["error"]))
+        charts["policy_windows"] = _lines(letters, name, axis_of_windows)
         data["policy_windows"] = _line_data(history, summary)
     return Section(content, charts, data)
 
 
-def _frontier(summary: pd.DataFrame) -> list[bool]:
-    """Mark the policies that no other one beats with as few retrainings.
-
-    The oracle is what hindsight could have done and no policy.
-    """
-    pairs_of_numbers = zip(numbers(summary["error"]), numbers(summary["retrains"]), strict=True)
-    pairs = [
-        None if error is None or n is None or policy == ORACLE else (error, n)
-        for (error, n), policy in zip(pairs_of_numbers, summary["policy"], strict=True)
-    ]
-    known = [pair for pair in pairs if pair is not None]
-    return [
-        pair is not None
-        and not any(error <= pair[0] and n <= pair[1] and (error, n) != pair for error, n in known)
-        for pair in pairs
-    ]
-
-
-def _points(summary: pd.DataFrame) -> pd.DataFrame:
+def _points(summary: pd.DataFrame, *, wide: bool) -> pd.DataFrame:
+    places, errors = numbers(summary["retrains"]), numbers(summary["error"])
+    phases = summary[["best_phase", "worst_phase"]].where(summary["several"])
     return pd.DataFrame(
         {
             "letter": summary["letter"],
             "policy": texts(summary["policy"], NAME_LENGTH),
-            "retrains": numbers(summary["retrains"]),
-            "error": numbers(summary["error"]),
-            "frontier": summary["frontier"],
+            "retrains": places,
+            "error": errors,
+            "lowest": numbers(phases["best_phase"]),
+            "highest": numbers(phases["worst_phase"]),
+            "best": summary["best_at"] != "",
+            "chosen": summary["chosen"],
             "hindsight": summary["hindsight"],
+            **_label_places(places, errors, wide=wide),
             "t_error": summary["error"].map(figure),
-            "t_retrains": summary["retrains"].map(count),
+            "t_retrains": summary["retrains"].map(figure),
+            "t_best": summary["best_at"].replace("", NOTHING),
         }
     )
 
 
+def _label_places(
+    places: list[float | None], errors: list[float | None], *, wide: bool
+) -> dict[str, list[Any]]:
+    """Write names towards the middle, and apart where two points are next to each other."""
+    x = np.array(places, dtype="float64")
+    y = np.array(errors, dtype="float64")
+    y = np.log(y) if wide else y
+    x, y = ((values - np.nanmin(values)) / (np.ptp(values[~np.isnan(values)]) or 1.0)
+            for values in (x, y))  # fmt: skip
+    near = (np.abs(x[:, None] - x) < _NEAR_X) & (np.abs(y[:, None] - y) < _NEAR_Y)
+    above = (near & (y > y[:, None])).any(axis=1)
+    below = (near & (y < y[:, None])).any(axis=1)
+    left = x > _MIDDLE
+    return {
+        "align": ["right" if is_left else "left" for is_left in left],
+        "dx": [-9 if is_left else 9 for is_left in left],
+        "dy": [10 * (int(up) - int(down)) for up, down in zip(above, below, strict=True)],
+    }
+
+
 def _line_data(history: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     letters = dict(zip(summary["policy"], summary["letter"], strict=True))
+    chosen = set(summary.loc[summary["chosen"], "policy"])
     return pd.DataFrame(
         {
             "letter": [letters.get(name, NOTHING) for name in history["policy"]],
             "policy": texts(history["policy"], NAME_LENGTH),
+            "chosen": history["policy"].isin(chosen),
             "window": window_names(history["window"]),
             "start": milliseconds(history["start"]),
             "error": numbers(history["error"]),
@@ -112,22 +134,33 @@ def _scatter(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     base = alt.Chart(alt.NamedData(name="policies")).encode(
         x=alt.X("retrains:Q", title="retrainings", scale=alt.Scale(zero=True, nice=True)), y=y
     )
+    colour = _letter_colours(letters)
     layers = (
-        base.transform_filter("datum.frontier")
-        .mark_line(style="frontier", interpolate="step-after")
+        base.transform_filter("datum.best")
+        .mark_line(style="hull")
         .encode(order=alt.Order("retrains:Q")),
-        base.mark_point(style="point", filled=True, size=110, opacity=1).encode(
-            color=_letter_colours(letters),
+        # The phases of a calendar, from the best to the worst.
+        base.transform_filter("isValid(datum.lowest)")
+        .mark_rule(strokeWidth=3, opacity=0.4)
+        .encode(y=alt.Y("lowest:Q"), y2="highest:Q", color=colour),
+        base.mark_point(style="point", filled=True, opacity=1).encode(
+            color=colour,
+            size=alt.condition("datum.chosen", alt.value(220), alt.value(100)),
             # A diamond is no policy but what hindsight could have done.
             shape=alt.condition("datum.hindsight", alt.value("diamond"), alt.value("circle")),
-            tooltip=tooltip(("policy", "policy"), ("t_error", name), ("t_retrains", "retrainings")),
+            tooltip=tooltip(
+                ("policy", "policy"),
+                ("t_error", name),
+                ("t_retrains", "retrainings"),
+                ("t_best", "best price of a retraining"),
+            ),
         ),
-        base.transform_filter("!datum.hindsight")
-        .mark_text(style="label", dy=-12)
-        .encode(text="letter:N"),
-        base.transform_filter("datum.hindsight")
-        .mark_text(style="label", dy=14)
-        .encode(text="letter:N"),
+        base.mark_text(
+            style="label",
+            align=alt.expr("datum.align"),
+            dx=alt.expr("datum.dx"),
+            dy=alt.expr("datum.dy"),
+        ).encode(text="policy:N"),
     )
     return finished(alt.layer(*layers), _HEIGHT, "Error against retrainings")
 
@@ -145,7 +178,11 @@ def _lines(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     layers = (
         base.mark_line().encode(
             opacity=alt.condition(near, alt.value(1.0), alt.value(0.55)),
-            strokeWidth=alt.condition(near, alt.value(2.2), alt.value(1.2)),
+            strokeWidth=alt.when(near)
+            .then(alt.value(2.2))
+            .when("datum.chosen")
+            .then(alt.value(2.2))
+            .otherwise(alt.value(1.2)),
         ),
         base.mark_point(filled=True, size=40, opacity=0)
         .encode(tooltip=tooltip(("policy", "policy"), ("window", "window"), ("t_error", name)))
@@ -154,11 +191,15 @@ def _lines(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     return finished(alt.layer(*layers), _HEIGHT, "Error of the policies by window")
 
 
-def _error_axis(values: pd.Series, name: str, unit: str) -> alt.Y:
+def _is_wide(values: pd.Series) -> bool:
+    """Return whether errors differ too much for a linear scale."""
+    known = values.dropna()
+    return len(known) > 0 and known.min() > 0 and bool(known.max() / known.min() > _WIDE)
+
+
+def _error_axis(*, name: str, unit: str, wide: bool) -> alt.Y:
     import altair as alt
 
-    known = values.dropna()
-    wide = len(known) > 0 and known.min() > 0 and known.max() / known.min() > _WIDE
     scale = (
         alt.Scale(type="log", nice=False, padding=14) if wide else alt.Scale(zero=False, padding=14)
     )

@@ -142,7 +142,7 @@ def chart_config(theme: ThemeName, font: str = FONT) -> dict[str, Any]:
             "cell": {"stroke": colour["surface"], "strokeWidth": 0.5},
             "hover": {"color": colour["muted"]},
             "bar": {"color": colour["accent"]},
-            "frontier": {"color": colour["muted"], "strokeWidth": 1, "strokeDash": [3, 3]},
+            "hull": {"color": colour["muted"], "strokeWidth": 1, "strokeDash": [3, 3]},
             "point": {"stroke": colour["surface"], "strokeWidth": 1},
             "label": {"color": colour["ink"], "fontSize": 11, "fontWeight": 600},
             "champion": {"gridColor": colour["good"], "labelColor": colour["good"]},

@@ -72,6 +72,10 @@ class ModelCache:
             self._fitted[position] = _fit(*self._task(position), self.compute)
         return self._fitted[position]
 
+    def missing(self, positions: Iterable[int]) -> list[int]:
+        """Return the positions of windows whose model is not fitted yet."""
+        return [position for position in positions if position not in self._fitted]
+
     def prepare(self, positions: Iterable[int], observe: Callable[[int], None]) -> None:
         """Fit several models at once on the configured joblib backend.
 
@@ -81,7 +85,7 @@ class ModelCache:
         """
         import joblib
 
-        wanted = [position for position in positions if position not in self._fitted]
+        wanted = self.missing(positions)
         # Within a worker, joblib's own context and one set of threads hold.
         alone = self.compute.model_copy(update={"backend": "sequential", "n_jobs": 1})
         with compute_limits(self.compute):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from regression_lifecycle.core.backtest.calendars import Schedule, phases_of
 from regression_lifecycle.core.config import Moment, StrictModel
 from regression_lifecycle.core.decisions.policy import PolicyParameters
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.variants import Overridable, Variant
 
@@ -38,9 +41,17 @@ class BacktestPolicy(Variant):
         """What it does and whether the level is corrected, in words."""
         return self.words if self.level_correction else f"{self.words}, no level correction"
 
-    def is_due(self, age_windows: int) -> bool:
-        """Whether a policy without rules retrains a model of this age."""
-        return False
+    def schedules(self, n_windows: int, retrains: Mapping[str, int]) -> list[Schedule]:
+        """When a policy without rules retrains, once per phase.
+
+        Args:
+            n_windows: How many windows are served.
+            retrains: How often the policies with rules did, by name.
+
+        Returns:
+            One schedule per replay; one empty schedule for whoever has no calendar.
+        """
+        return [frozenset()]
 
     def rules_of(self, configured: PolicyParameters) -> PolicyParameters | None:
         """The rules to replay, given the project's own; None for a policy without rules."""
@@ -66,7 +77,7 @@ class NeverRetrain(BacktestPolicy):
 
 
 class RetrainByCalendar(BacktestPolicy):
-    """A retraining every so many windows, without a gate.
+    """A retraining every so many windows, without a gate; the mean over all phases.
 
     Attributes:
         windows: How many; 1 retrains always.
@@ -82,9 +93,30 @@ class RetrainByCalendar(BacktestPolicy):
             return "retrained before every window"
         return f"retrained every {self.windows} windows"
 
-    def is_due(self, age_windows: int) -> bool:
-        """Whether the model is as old as that."""
-        return age_windows >= self.windows
+    def schedules(self, n_windows: int, retrains: Mapping[str, int]) -> list[Schedule]:
+        """One per window that the first retraining may fall on."""
+        return phases_of(n_windows, Fraction(self.windows))
+
+
+class EqualCostCalendar(BacktestPolicy):
+    """As many retrainings as another policy took, evenly spread, without a gate, over all phases.
+
+    Attributes:
+        as_often_as: Name of that policy, one with rules.
+    """
+
+    kind: Literal["equal_cost"]
+    as_often_as: PolicyName = "configured"
+
+    @property
+    def words(self) -> str:
+        """How often."""
+        return f"retrained as often as {self.as_often_as}, evenly spread"
+
+    def schedules(self, n_windows: int, retrains: Mapping[str, int]) -> list[Schedule]:
+        """One per phase, each with as many retrainings."""
+        wanted = retrains[self.as_often_as]
+        return phases_of(n_windows, Fraction(n_windows - 1, wanted)) if wanted else [frozenset()]
 
 
 class ConfiguredPolicy(BacktestPolicy):
@@ -147,8 +179,20 @@ class BacktestParameters(StrictModel):
     def _in_order(self) -> Self:
         if self.end is not None and self.start is not None and self.end <= self.start:
             raise ConfigurationError("end must lie after start")
+        ruled = [name for name, policy in self.policies.items() if policy.gated]
+        for name, policy in self.policies.items():
+            if isinstance(policy, EqualCostCalendar) and policy.as_often_as not in ruled:
+                wrong = unknown_name("policy with rules", policy.as_often_as, ruled)
+                raise ConfigurationError(
+                    f"policies.{name}.as_often_as: {wrong}; or remove {name} by null"
+                )
         return self
 
     def every_fit_is_needed(self) -> bool:
         """Whether a model is fitted before every window, whatever the rules decide."""
-        return self.oracle or any(policy.is_due(1) for policy in self.policies.values())
+        calendars = (policy for policy in self.policies.values() if policy.kind == "every")
+        return self.oracle or any(calendars)
+
+    def in_order_of_replay(self) -> dict[str, BacktestPolicy]:
+        """The policies by name, first those that another one takes its number from."""
+        return dict(sorted(self.policies.items(), key=lambda item: item[1].kind == "equal_cost"))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.backtest.calendars import Schedule
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions import policy
@@ -39,6 +40,7 @@ from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 from regression_lifecycle.core.prediction.level_and_interval import (
+    Adjustment,
     AdjustmentParameters,
     FloatArray,
     apply_adjustment,
@@ -112,20 +114,31 @@ class FittedPast:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A policy over all windows, once.
+
+    Attributes:
+        steps: What :func:`replay` yielded.
+        models: Positions of the models that it took.
+    """
+
+    steps: Sequence[Mapping[str, Any]]
+    models: frozenset[int]
+
+
+@dataclass(frozen=True)
 class PolicyReplay:
     """One policy over all windows.
 
     Attributes:
         name: Its name among those that compete.
         policy: What was replayed.
-        steps: What :func:`replay` yielded.
-        models: Positions of the models that it took.
+        phases: One replay; of a calendar one per phase.
     """
 
     name: str
     policy: BacktestPolicy
-    steps: Sequence[Mapping[str, Any]]
-    models: frozenset[int]
+    phases: Sequence[Phase]
 
 
 ModelOf = Callable[[int], FittedPast]
@@ -139,6 +152,7 @@ def replay(
     monitored: PolicyParameters,
     deployment: AdjustmentParameters,
     retraining: RetrainingParameters,
+    schedule: Schedule = frozenset(),
 ) -> Iterator[dict[str, Any]]:
     """Replay one policy over all windows.
 
@@ -149,14 +163,17 @@ def replay(
         monitored: The project's own policy, for a candidate of kind ``configured``.
         deployment: Level correction and interval.
         retraining: Judging windows and gate.
+        schedule: When a candidate without rules retrains.
 
     Yields:
         After each window a row of ``backtest_history`` without the policy's name, with the sums
         that a summary needs (``n_known``, ``n_counted``, ``sum_weight``, ``squares``,
         ``absolutes``, ``log_squares``, ``losses``, ``below``, ``sum_target``,
-        ``sum_absolute_target``, ``sum_prediction``, ``covered``).
+        ``sum_absolute_target``, ``sum_prediction``, ``covered``), and in the first window of a new
+        version ``changes``, the weighted sum of absolute differences between what it served and
+        what the one before would have; NaN in all others.
     """
-    run = _Run(history, model_of, candidate, monitored, deployment, retraining)
+    run = _Run(history, model_of, candidate, monitored, deployment, retraining, schedule)
     for position in range(len(history.windows)):
         yield run.step(position)
 
@@ -172,9 +189,11 @@ class _Run:
         monitored: PolicyParameters,
         deployment: AdjustmentParameters,
         retraining: RetrainingParameters,
+        schedule: Schedule,
     ) -> None:
         self._history, self._model_of = history, model_of
         self._candidate, self._retraining = candidate, retraining
+        self._schedule = schedule
         self._rules = candidate.rules_of(monitored)
         self._deployment = candidate.adjustment_of(deployment)
         self._past = AdjustmentHistory(level_kind(history.problem), history.label_delay)
@@ -184,14 +203,11 @@ class _Run:
         self._attempted: int | None = None
 
     def step(self, position: int) -> dict[str, Any]:
-        window = self._history.windows[position]
+        window, predecessor = self._history.windows[position], self._champion
         decided = self._decide(position) if position else _first()
-        model = self._model_of(self._champion)
         rows, version = self._history.span(position), str(self._champion)
         table = self._history.rows[rows].reset_index(drop=True)
-        raw = model.predictions[rows]
-        adjustment = self._past.adjustment(window.start, version, self._deployment)
-        said = apply_adjustment(raw, adjustment, self._history.problem, self._deployment)
+        raw, adjustment, said = self._serve(self._champion, position)
         target = table[self._history.problem.target].to_numpy(dtype="float64")
         prediction = said["prediction"].to_numpy()
         self._past.add(window.start, window.end, version, ServedRows(target, raw, prediction))
@@ -227,14 +243,26 @@ class _Run:
         self._served.append(row)
         weights = self._history.problem.weights_of(table)
         weight = np.ones(len(table)) if weights is None else weights.to_numpy()
-        return {**row, **_sums(target, prediction, weight, figures)}
+        changes = math.nan
+        if self._champion != predecessor:
+            former = self._serve(predecessor, position)[2]["prediction"].to_numpy()
+            changes = float((weight * np.abs(prediction - former))[np.isfinite(target)].sum())
+        return {**row, **_sums(target, prediction, weight, figures), "changes": changes}
+
+    def _serve(self, model: int, position: int) -> tuple[FloatArray, Adjustment, pd.DataFrame]:
+        """What a model says of a window, its level and interval, and what is served of both."""
+        raw = self._model_of(model).predictions[self._history.span(position)]
+        start = self._history.windows[position].start
+        adjustment = self._past.adjustment(start, str(model), self._deployment)
+        said = apply_adjustment(raw, adjustment, self._history.problem, self._deployment)
+        return raw, adjustment, said
 
     def _decide(self, position: int) -> dict[str, Any]:
         """Decide before a window, on what was known when it began."""
         start = self._history.windows[position].start
         if self._rules is None:
             reasons: tuple[Reason, ...] = ()
-            wanted = self._candidate.is_due(position - self._champion)
+            wanted = position in self._schedule
             if wanted:
                 reasons = (Reason("due", {"policy": self._candidate.description}),)
             decided, alarms = RETRAIN if wanted else KEEP, ""

@@ -11,27 +11,23 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.metrics import compute_metrics, relative_bias, row_losses
+from regression_lifecycle.core.metrics import ErrorMetric, compute_metrics, relative_bias, row_losses
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 ORACLE = "oracle"
 _ERRORS = ("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage")
 
 
-def summarise(
-    policy: str, steps: Sequence[Mapping[str, Any]], description: str, fit_cpu_seconds: float
-) -> dict[str, Any]:
-    """Pool the windows of one policy into a row of ``backtest_summary``.
+def summarise(steps: Sequence[Mapping[str, Any]], fit_cpu_seconds: float) -> dict[str, Any]:
+    """Pool the windows of one replay.
 
     Args:
-        policy: Its name.
         steps: What :func:`~regression_lifecycle.core.backtest.replay.replay` yielded.
-        description: What it does, in words.
         fit_cpu_seconds: CPU seconds of the fits that it needed.
 
     Returns:
-        The row; figures are pooled over all rows that count by their weight, not averaged over
-        windows.
+        The figures of a row of ``backtest_summary``; they are pooled over all rows that count by
+        their weight, not averaged over windows.
     """
     total = {
         name: sum(float(step[name]) for step in steps)
@@ -51,9 +47,9 @@ def summarise(
     weight = total["sum_weight"]
     framed = [step for step in steps if math.isfinite(step["covered"])]
     rows = sum(step["n_known"] for step in framed)
+    changed = [step for step in steps if math.isfinite(step["changes"])]
+    size = sum(step["sum_absolute_target"] for step in changed)
     return {
-        "policy": policy,
-        "description": description,
         "n_windows": len(steps),
         "n": int(total["n_counted"]),
         "rmse": math.sqrt(total["squares"] / weight) if weight else math.nan,
@@ -67,8 +63,39 @@ def summarise(
         "coverage": sum(step["covered"] for step in framed) / rows if rows else math.nan,
         "retrains": sum(1 for step in steps[1:] if step["promoted"]),
         "refused": sum(1 for step in steps if step["gate"] == "refuse"),
+        "churn": sum(step["changes"] for step in changed) / size if size else math.nan,
         "fit_cpu_seconds": fit_cpu_seconds,
     }
+
+
+def average_phases(phases: Sequence[Mapping[str, Any]], metric: ErrorMetric) -> dict[str, Any]:
+    """Average what the phases of one calendar were worth.
+
+    Args:
+        phases: What :func:`summarise` returned for each.
+        metric: The problem's main metric, by which the best and the worst phase are found.
+
+    Returns:
+        The mean of every figure over the phases that have it, ``phases``, and ``best_phase`` and
+        ``worst_phase``, the smallest and the largest error of one.
+    """
+    table = pd.DataFrame(phases)
+    same = {name: phases[0][name] for name in ("n_windows", "n")}
+    return {
+        **{name: float(mean) for name, mean in table.mean().items()},
+        **same,
+        "refused": int(table["refused"].sum()),
+        "phases": len(phases),
+        "best_phase": float(table[metric].min()),
+        "worst_phase": float(table[metric].max()),
+    }
+
+
+def typical_phase(phases: Sequence[Mapping[str, Any]], metric: ErrorMetric) -> int:
+    """Return the position of the phase whose error is nearest their mean."""
+    errors = np.array([phase[metric] for phase in phases], dtype="float64")
+    distance = np.abs(errors - errors.mean())
+    return int(np.argmin(distance))
 
 
 def window_losses(
@@ -149,6 +176,7 @@ def oracle_row(
     retrains = len(set(schedule)) - 1
     return {
         "policy": ORACLE,
+        "kind": ORACLE,
         "description": f"best {retrains} retraining(s) in hindsight, no level correction: a bound, "
         "not a policy",
         "n_windows": len(schedule),
@@ -157,5 +185,6 @@ def oracle_row(
         "coverage": math.nan,
         "retrains": retrains,
         "refused": 0,
+        "phases": 1,
         "fit_cpu_seconds": math.nan,
     }

@@ -379,6 +379,7 @@ BACKTEST_SUMMARY = HistoryTable(
     ("policy",),
     {
         "policy": "text",
+        "kind": "text",
         "description": "text",
         "n_windows": "integer",
         "n": "integer",
@@ -389,8 +390,22 @@ BACKTEST_SUMMARY = HistoryTable(
         "pinball": "float",
         "quantile_coverage": "float",
         "coverage": "float",
-        "retrains": "integer",
+        # New versions after the first model; of a calendar the mean over its phases, as all figures.
+        "retrains": "float",
         "refused": "integer",
+        # Replays of a calendar, by the window of the first retraining, and the errors of two.
+        "phases": "integer",
+        "best_phase": "float",
+        "worst_phase": "float",
+        # Of a calendar of equal cost: whose, and how many of its phases had a larger error.
+        "as_often_as": "text",
+        "beaten_phases": "integer",
+        # Mean absolute difference to the predecessor's predictions in the first window of a new
+        # version, over the mean absolute target.
+        "churn": "float",
+        # Prices of a retraining, in errors of one window, between which no other policy is better.
+        "best_from": "float",
+        "best_until": "float",
         # CPU seconds of the fits that this policy needed.
         "fit_cpu_seconds": "float",
     },

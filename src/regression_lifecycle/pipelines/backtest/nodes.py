@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,21 @@ import pandas as pd
 
 from regression_lifecycle.adapters.progress import progress
 from regression_lifecycle.core.backtest import summary as backtest_summary
+from regression_lifecycle.core.backtest.calendars import Schedule
+from regression_lifecycle.core.backtest.comparison import add_price_ranges
 from regression_lifecycle.core.backtest.model_cache import ModelCache
-from regression_lifecycle.core.backtest.parameters import BacktestParameters, BacktestPolicy
-from regression_lifecycle.core.backtest.replay import FittedPast, History, PolicyReplay, replay
+from regression_lifecycle.core.backtest.parameters import (
+    BacktestParameters,
+    BacktestPolicy,
+    EqualCostCalendar,
+)
+from regression_lifecycle.core.backtest.replay import (
+    FittedPast,
+    History,
+    Phase,
+    PolicyReplay,
+    replay,
+)
 from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
@@ -252,21 +264,23 @@ def replay_policies(
     Returns:
         One replay per policy, in the configured order.
     """
-    windows = backtest_models.history.windows
+    n_windows = len(backtest_models.history.windows)
+    metric = backtest_models.history.problem.error_metric
     if parameters.every_fit_is_needed():
-        with progress("models", len(windows)) as shown:
-            backtest_models.prepare(
-                range(len(windows)), lambda place: shown(f"model of {windows[place].key}")
-            )
-    replays = []
-    for name, policy in parameters.policies.items():
-        used: set[int] = set()
+        _prepare(backtest_models, range(n_windows))
+    replays: dict[str, PolicyReplay] = {}
+    retrains: dict[str, int] = {}
+    for name, policy in parameters.in_order_of_replay().items():
 
-        def model_of(position: int, used: set[int] = used) -> FittedPast:
-            used.add(position)
-            return backtest_models(position)
+        def play(
+            schedule: Schedule, told: Callable[[str], None], policy: BacktestPolicy = policy
+        ) -> Phase:
+            used: set[int] = set()
 
-        with progress(name, len(windows)) as shown:
+            def model_of(position: int) -> FittedPast:
+                used.add(position)
+                return backtest_models(position)
+
             steps = []
             for step in replay(
                 backtest_models.history,
@@ -275,11 +289,34 @@ def replay_policies(
                 policy_parameters,
                 adjustment,
                 retraining,
+                schedule,
             ):
                 steps.append(step)
-                shown(_line(step, backtest_models.history.problem.error_metric))
-        replays.append(PolicyReplay(name, policy, steps, frozenset(used)))
-    return replays
+                told(_line(step, metric))
+            return Phase(steps, frozenset(used))
+
+        schedules = policy.schedules(n_windows, retrains)
+        _prepare(backtest_models, sorted({0}.union(*schedules)))
+        if len(schedules) == 1:
+            with progress(name, n_windows) as shown:
+                phases = [play(schedules[0], shown)]
+        else:
+            with progress(f"{name}, every phase", len(schedules)) as shown:
+                phases = []
+                for schedule in schedules:
+                    phases.append(play(schedule, lambda _: None))
+                    shown(f"first retraining before window {min(schedule, default='-')}")
+        replays[name] = PolicyReplay(name, policy, phases)
+        retrains[name] = sum(bool(step["promoted"]) for step in phases[0].steps[1:])
+    return [replays[name] for name in parameters.policies]
+
+
+def _prepare(models: ModelCache, positions: Iterable[int]) -> None:
+    wanted = models.missing(positions)
+    if wanted:
+        windows = models.history.windows
+        with progress("models", len(wanted)) as shown:
+            models.prepare(wanted, lambda place: shown(f"model of {windows[place].key}"))
 
 
 def summarise_policies(
@@ -295,21 +332,39 @@ def summarise_policies(
         parameters: Whether the bound is wanted.
 
     Returns:
-        ``backtest_history`` and ``backtest_summary``.
+        ``backtest_history``, of a calendar the phase whose error is nearest the mean over all, and
+        ``backtest_summary``.
     """
-    summaries = [
-        backtest_summary.summarise(
-            made.name, made.steps, made.policy.description, backtest_models.cpu_seconds(made.models)
-        )
+    metric = backtest_models.history.problem.error_metric
+    figures = {
+        made.name: [
+            backtest_summary.summarise(phase.steps, backtest_models.cpu_seconds(phase.models))
+            for phase in made.phases
+        ]
         for made in policy_replays
-    ]
+    }
+    summaries, tables = [], []
+    for made in policy_replays:
+        phases = figures[made.name]
+        row = {
+            "policy": made.name,
+            "kind": made.policy.kind,
+            "description": made.policy.description,
+            **backtest_summary.average_phases(phases, metric),
+        }
+        if isinstance(made.policy, EqualCostCalendar):
+            error = figures[made.policy.as_often_as][0][metric]
+            row["as_often_as"] = made.policy.as_often_as
+            row["beaten_phases"] = sum(phase[metric] > error for phase in phases)
+        summaries.append(row)
+        shown = made.phases[backtest_summary.typical_phase(phases, metric)]
+        tables.append(
+            BACKTEST_HISTORY.frame([{"policy": made.name, **step} for step in shown.steps])
+        )
     if parameters.oracle:
         summaries.append(_oracle(backtest_models, summaries, parameters.policies))
-    tables = [
-        BACKTEST_HISTORY.frame([{"policy": made.name, **step} for step in made.steps])
-        for made in policy_replays
-    ]
-    return pd.concat(tables, ignore_index=True), BACKTEST_SUMMARY.frame(summaries)
+    summary = add_price_ranges(BACKTEST_SUMMARY.frame(summaries), metric)
+    return pd.concat(tables, ignore_index=True), summary
 
 
 def _oracle(
@@ -320,7 +375,7 @@ def _oracle(
     """The best schedule in hindsight with as many retrainings as the configured policy took."""
     configured = [name for name, policy in policies.items() if policy.kind == "configured"]
     counts = {row["policy"]: row["retrains"] for row in summaries}
-    retrains = counts[configured[0]] if configured else max(counts.values())
+    retrains = round(counts[configured[0]] if configured else max(counts.values()))
     history = models.history
     spec = history.problem.columns[history.problem.target]
     predictions = [
@@ -361,7 +416,8 @@ def _line(step: dict[str, Any], metric: ErrorMetric) -> str:
 
 _TRACKED = (
     *("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage", "coverage"),
-    *("retrains", "refused", "fit_cpu_seconds"),
+    *("retrains", "refused", "phases", "best_phase", "worst_phase", "beaten_phases"),
+    *("churn", "best_from", "best_until", "fit_cpu_seconds"),
 )
 
 
@@ -372,9 +428,13 @@ def select_figures(summary: pd.DataFrame) -> dict[str, Any]:
         summary: ``backtest_summary``.
 
     Returns:
-        Figures by policy.
+        Figures by policy; those that are not defined, or infinite, are left out.
     """
     return {
-        row["policy"]: {name: float(row[name]) for name in _TRACKED if pd.notna(row[name])}
+        row["policy"]: {
+            name: float(row[name])
+            for name in _TRACKED
+            if pd.notna(row[name]) and np.isfinite(row[name])
+        }
         for row in summary.to_dict("records")
     }

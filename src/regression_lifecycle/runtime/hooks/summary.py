@@ -231,25 +231,42 @@ class SummaryHook:
             console.print(f"[bold]Moved[/] {escape(said)}")
 
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
-        summary = catalog.load(name)
+        from regression_lifecycle.core.backtest.comparison import conclusions
+        from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY
+
+        summary = BACKTEST_SUMMARY.frame(catalog.load(name))
         first = summary.iloc[0]
-        names: dict[str, str] = {"rmse": "RMSE", "mae": "MAE", "rmsle": "RMSLE", "bias": "bias"}
-        names |= {"coverage": "coverage"}
+        several = (summary["phases"] > 1).fillna(False)
+        phases = _number_of(summary["best_phase"]) + "-" + _number_of(summary["worst_phase"])
+        columns = {
+            "policy": summary["policy"].astype(str),
+            self._error_name: _number_of(summary[self._error]),
+            "phases": phases.where(several, "-"),
+            "MAE": _number_of(summary["mae"]),
+        }
         if self._error == "pinball":
-            names = {"pinball": self._error_name, "mae": "MAE", "quantile_coverage": "coverage"}
-        columns = ["policy", *names.values(), "retrains", "refused"]
+            columns["cover"] = _number_of(summary["quantile_coverage"])
+        else:
+            names = {"RMSLE": "rmsle", "bias": "bias", "cover": "coverage"}
+            columns |= {title: _number_of(summary[of]) for title, of in names.items()}
+        columns |= {
+            "retrains": summary["retrains"].map("{:.3g}".format),
+            "refused": summary["refused"].map(str),
+            "churn": _number_of(summary["churn"]),
+            "CPU s": _number_of(summary["fit_cpu_seconds"]),
+        }
         title = f"Backtest, {int(first['n_windows'])} windows, {int(first['n']):,} rows"
-        table = _table(title, [*columns, "CPU s of fits"])
-        for row in summary.to_dict("records"):
-            figures = (row[name] for name in names)
-            table.add_row(
-                str(row["policy"]),
-                *(_number(value) for value in figures),
-                str(int(row["retrains"])),
-                str(int(row["refused"])),
-                _number(row["fit_cpu_seconds"]),
-            )
+        # What a small screen has no room for is on the page and in the stored table.
+        for left_out in (None, "CPU s", "RMSLE", "bias", "MAE", "cover", "refused"):
+            columns.pop(left_out, None)
+            table = _table(title, list(columns))
+            for row in zip(*columns.values(), strict=True):
+                table.add_row(*row)
+            if _width(console, table) <= console.width:
+                break
         console.print(table)
+        for sentence in conclusions(summary, self._error, _short):
+            console.print(sentence, markup=False)
 
     def _champion(self, console: Any, catalog: Any, name: str) -> None:
         dataset = catalog.get("champion_version")
@@ -298,6 +315,27 @@ def _labelled(row: dict[str, Any]) -> str:
 
 def _count(value: Any) -> int:
     return 0 if isna(value) else int(value)
+
+
+def _width(console: Any, table: Any) -> int:
+    """How wide a table wants to be, whatever room there is."""
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(max_width=1000), table).maximum
+
+
+def _number_of(values: Any) -> Any:
+    return values.map(_short)
+
+
+def _short(value: float) -> str:
+    """Write a figure with three or four digits, so that a table of many fits a screen."""
+    if isna(value):
+        return "-"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:#.4g}" if size >= 1 else f"{value:.3f}" if size >= 0.1 else f"{value:#.3g}"
 
 
 def _number(value: float | None) -> str:
