@@ -32,7 +32,10 @@ SPARING = {
         "cross_validation": {"n_splits": 2},
     },
     "evaluation": {"importance": {"rows": 100, "repeats": 1}},
-    "backtest": {"policies": dict.fromkeys(("every_6", "every_2", "always")), "oracle": False},
+    "backtest": {
+        "policies": dict.fromkeys(("every_6", "every_2", "always", "equal_cost")),
+        "oracle": False,
+    },
 }
 # Shape, and most rows, for the sake of time.
 KINDS = {

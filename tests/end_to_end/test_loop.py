@@ -129,10 +129,10 @@ def test_a_backtest_runs_from_the_raw_table_and_compares_policies(project):
     summary = catalog.load("backtest_summary").set_index("policy")
     history = catalog.load("backtest_history")
 
-    assert list(summary.index) == ["never", "always", "configured", "oracle"]
+    assert list(summary.index) == ["never", "always", "configured", "equal_cost", "oracle"]
     assert summary.loc["never", "retrains"] == 0
     assert summary.loc["always", "retrains"] == 6
-    assert set(history["policy"]) == {"never", "always", "configured"}
+    assert set(history["policy"]) == {"never", "always", "configured", "equal_cost"}
     assert (history.groupby("policy").size() == 7).all()
     assert summary["n"].nunique() == 1
 

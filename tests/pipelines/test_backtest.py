@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.backtest import summary as backtest_summary
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
@@ -36,7 +37,19 @@ WINDOWS = WindowParameters.model_validate(
 )
 POLICY = PolicyParameters.model_validate({"rules": {"bias": {"kind": "bias", "maximum": 0.1}}})
 DRIFT = DriftParameters.model_validate({"columns": ["temp"], "reference": {"kind": "training"}})
-RETRAINING = RetrainingParameters.model_validate({"minimum_training_rows": 24})
+# A gate that is open, so that the rules alone say when a model is replaced.
+RETRAINING = RetrainingParameters.model_validate(
+    {
+        "minimum_training_rows": 24,
+        "gate": {
+            "minimum_rows": 24,
+            "comparison": {
+                **{"block": "2 hours", "minimum_blocks": 5, "resamples": 100},
+                **{"observed_improvement": -0.9, "minimum_improvement": -0.9},
+            },
+        },
+    }
+)
 PARAMETERS = BacktestParameters.model_validate(
     {
         "start": "2021-03-03",
@@ -68,13 +81,23 @@ def cut(observations: pd.DataFrame, as_of: Any = None, **changes: Any) -> Any:
     return nodes.build_history(known, windows, PROBLEM, PREPROCESSING, BASELINE), windows
 
 
-def play(observations: pd.DataFrame, training: TrainingParameters | None = None) -> Any:
+def play(
+    observations: pd.DataFrame, policies: dict[str, Any] | None = None, *, oracle: bool = True
+) -> Any:
+    return nodes.summarise_policies(*replayed(observations, policies, oracle=oracle))
+
+
+def replayed(
+    observations: pd.DataFrame, policies: dict[str, Any] | None = None, *, oracle: bool = True
+) -> Any:
+    changed = {"oracle": oracle} | ({} if policies is None else {"policies": policies})
+    parameters = PARAMETERS.model_validate({**PARAMETERS.model_dump(), **changed})
     rows, windows = cut(observations)
     drift = pd.DataFrame({"window": windows["window"], "drifted_share": 0.25})
     past = nodes.collect_past(rows, windows, drift, PROBLEM, WINDOWS)
-    models = nodes.make_models(past, rows, PREPROCESSING, training or ridge(), RETRAINING)
-    replays = nodes.replay_policies(models, AdjustmentParameters(), POLICY, RETRAINING, PARAMETERS)
-    return nodes.summarise_policies(replays, models, PARAMETERS)
+    models = nodes.make_models(past, rows, PREPROCESSING, ridge(), RETRAINING)
+    replays = nodes.replay_policies(models, AdjustmentParameters(), POLICY, RETRAINING, parameters)
+    return replays, models, parameters
 
 
 def test_what_lies_before_the_start_trains_and_is_not_served(observations: pd.DataFrame) -> None:
@@ -116,6 +139,50 @@ def test_every_policy_has_its_windows_and_a_row_in_the_summary(observations: pd.
     assert table["n"].unique().tolist() == [144]
 
 
+def test_a_calendar_is_averaged_over_its_phases(observations: pd.DataFrame) -> None:
+    every = {"kind": "every", "windows": 2}
+    replays, models, parameters = replayed(observations, {"every_2": every})
+
+    history, summary = nodes.summarise_policies(replays, models, parameters)
+
+    (made,) = replays
+    versions = [[step["model_version"] for step in phase.steps] for phase in made.phases]
+    assert versions == [list("011335"), list("002244")]
+    row = summary.set_index("policy").loc["every_2"]
+    errors = [backtest_summary.summarise(phase.steps, 0.0)["rmse"] for phase in made.phases]
+    assert row["rmse"] == pytest.approx(np.mean(errors))
+    assert [row["best_phase"], row["worst_phase"]] == pytest.approx(sorted(errors))
+    assert (row["phases"], row["retrains"]) == (2, 2.5)
+    # One phase stands for all in the history.
+    assert history["model_version"].tolist() in versions
+
+
+def test_a_policy_with_rules_is_held_against_a_calendar_of_its_cost(
+    observations: pd.DataFrame,
+) -> None:
+    age = {"rules": {"age": {"kind": "schedule", "maximum_age": "2 days"}}}
+    ruled = {"kind": "rules", "policy": age}
+    policies = {"equal": {"kind": "equal_cost", "as_often_as": "old"}, "old": ruled}
+    replays, models, parameters = replayed(observations, policies, oracle=False)
+
+    _, summary = nodes.summarise_policies(replays, models, parameters)
+
+    assert [made.name for made in replays] == ["equal", "old"]
+    table = summary.set_index("policy")
+    assert table.loc["old", "retrains"] == table.loc["equal", "retrains"] > 0
+    assert table.loc["equal", "as_often_as"] == "old"
+    errors = [backtest_summary.summarise(p.steps, 0.0)["rmse"] for p in replays[0].phases]
+    beaten = sum(error > table.loc["old", "rmse"] for error in errors)
+    assert table.loc["equal", "beaten_phases"] == beaten
+    assert table["best_from"].notna().sum() == 1
+
+
+def test_only_the_models_that_are_asked_for_are_fitted(observations: pd.DataFrame) -> None:
+    _, models, _ = replayed(observations, {"never": {"kind": "never"}}, oracle=False)
+
+    assert models.missing(range(6)) == [1, 2, 3, 4, 5]
+
+
 def test_drift_is_that_of_each_window_against_what_lies_before_it(
     observations: pd.DataFrame,
 ) -> None:
@@ -139,6 +206,9 @@ def test_what_is_tracked_has_no_gaps(observations: pd.DataFrame) -> None:
     assert figures["oracle"]["rmse"] == summary.set_index("policy").loc["oracle", "rmse"]
     assert "coverage" not in figures["oracle"]
     assert "fit_cpu_seconds" not in figures["oracle"]
+    # Nobody retrains less than never: its last price is infinite, which is no figure to plot.
+    assert figures["never"]["best_from"] == 0.0
+    assert "best_until" not in figures["never"]
 
 
 def test_the_bound_is_served_inside_the_contract_as_everyone_is(

@@ -15,8 +15,9 @@ from regression_lifecycle.adapters.dashboard import (
     Monitoring,
     PageTables,
 )
+from regression_lifecycle.core.backtest.comparison import add_price_ranges
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import SERIES_HISTORY
+from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY, SERIES_HISTORY
 from regression_lifecycle.core.decisions.records import Finding, Reason, RuleFinding, to_cell
 
 BIAS_RULE = RuleFinding(
@@ -39,6 +40,7 @@ CHECKS = [
 ]
 # What a person writes may hold what once parted one reason from the next.
 SAID = "it is warm; and it rains"
+_KINDS = {"never": "never", "bias": "configured", "even": "equal_cost", "oracle": "oracle"}
 
 
 def page_problem(name: str = "bikes") -> Problem:
@@ -176,6 +178,7 @@ def backtest(
     summary = pd.DataFrame(
         {
             "policy": policies,
+            "kind": [_KINDS.get(policy, "every") for policy in policies],
             "description": "what it does",
             "n_windows": len(of),
             "n": 168 * len(of),
@@ -186,9 +189,12 @@ def backtest(
             "coverage": 0.9,
             "retrains": [0, 100, 22, *range(30, 30 + len(policies))][: len(policies)],
             "refused": 2,
+            "phases": 1,
+            "churn": 0.125,
             "fit_cpu_seconds": 70.5,
         }
     )
+    summary = add_price_ranges(BACKTEST_SUMMARY.frame(summary), "rmse")
     history = pd.concat(
         [
             of[["window", "window_index", "start", "end", "status", "n"]].assign(

@@ -58,6 +58,7 @@ KINDS = {
         }
     ),
 }
+SCHEDULES = {"always": range(1, N_WINDOWS), "every_4": (4, 8)}
 
 
 def series(seed=0, jump=4):
@@ -104,10 +105,19 @@ class Replay:
         self.asked.append(place)
         return self.bank(place)
 
-    def run(self, candidate):
-        candidate = KINDS[candidate] if isinstance(candidate, str) else candidate
+    def run(self, candidate, schedule=()):
+        if isinstance(candidate, str):
+            candidate, schedule = KINDS[candidate], SCHEDULES.get(candidate, ())
         return list(
-            replay(self.history, self.model_of, candidate, RULES, DEPLOYMENT, self.retraining)
+            replay(
+                self.history,
+                self.model_of,
+                candidate,
+                RULES,
+                DEPLOYMENT,
+                self.retraining,
+                frozenset(schedule),
+            )
         )
 
 
@@ -131,10 +141,13 @@ def test_never_keeps_the_first_model(make):
     assert column(steps, "model_age_windows") == list(range(N_WINDOWS))
     assert column(steps, "decision") == ["retrain", *["keep"] * (N_WINDOWS - 1)]
     assert set(past.asked) == {0}
-    assert summarise("never", steps, "", 0.0)["retrains"] == 0
+    row = summarise(steps, 0.0)
+    assert row["retrains"] == 0
+    # Nothing was replaced.
+    assert np.isnan(row["churn"])
 
 
-def test_every_so_many_windows_a_new_model_serves_without_a_gate(make):
+def test_a_calendar_serves_a_new_model_on_its_days_without_a_gate(make):
     steps = make().run("every_4")
 
     assert column(steps, "model_version") == [*"0000", *"4444", *"88"]
@@ -158,7 +171,7 @@ def test_the_configured_policy_retrains_when_the_level_moved_and_passes_the_gate
     promoted = [place for place, step in enumerate(steps) if step["gate"] == "promote"]
     assert promoted
     assert steps[promoted[0]]["model_version"] == str(promoted[0])
-    row = summarise("configured", steps, "", 1.0)
+    row = summarise(steps, 1.0)
     assert (row["retrains"], row["refused"]) == (
         len(promoted),
         column(steps, "gate").count("refuse"),
@@ -310,7 +323,7 @@ def test_the_summary_pools_rows_and_not_windows(make):
     past = make(table)
     steps = past.run("never")
 
-    row = summarise("never", steps, "the first model for ever", 1.5)
+    row = summarise(steps, 1.5)
 
     said = np.concatenate([past.bank(0).predictions[past.history.span(i)] for i in range(10)])
     factors = np.repeat(column(steps, "level_factor"), np.diff(past.history.bounds))
@@ -326,6 +339,25 @@ def test_the_summary_pools_rows_and_not_windows(make):
     assert list(BACKTEST_SUMMARY.frame([row])["fit_cpu_seconds"]) == [1.5]
 
 
+@pytest.mark.parametrize("level_correction", [True, False])
+def test_churn_is_what_a_new_version_changes_in_its_first_window(make, level_correction):
+    past = make()
+    kept = KINDS["never"].model_copy(update={"level_correction": level_correction})
+    before = past.run(kept)
+    steps = past.run(kept, (8,))
+
+    # The first model would have gone on with the level that it had reached.
+    rows = past.history.span(8)
+    old = past.bank(0).predictions[rows] * before[8]["level_factor"]
+    new = past.bank(8).predictions[rows]
+    assert steps[8]["level_factor"] == 1.0
+    target = past.history.rows["cnt"].to_numpy()[rows]
+    expected = np.abs(new - old).mean() / target.mean()
+    assert summarise(steps, 0.0)["churn"] == pytest.approx(expected)
+    assert (before[8]["level_factor"] > 1) == level_correction
+    assert np.isnan(column(steps[:8] + steps[9:], "changes")).all()
+
+
 def test_the_oracle_is_a_bound_for_every_policy_without_level_correction(make):
     past = make()
     past.bank.prepare(range(N_WINDOWS), lambda _: None)
@@ -333,10 +365,10 @@ def test_the_oracle_is_a_bound_for_every_policy_without_level_correction(make):
     history = past.history
     errors = window_losses(predictions, history.rows, history.problem, history.bounds)
 
-    for candidate in KINDS.values():
-        bare = candidate.model_copy(update={"level_correction": False})
-        steps = past.run(bare)
-        retrains = summarise("any", steps, "", 0.0)["retrains"]
+    for name in KINDS:
+        bare = KINDS[name].model_copy(update={"level_correction": False})
+        steps = past.run(bare, SCHEDULES.get(name, ()))
+        retrains = summarise(steps, 0.0)["retrains"]
         schedule, total = oracle_schedule(errors, retrains)
         assert total <= sum(column(steps, "squares")) * (1 + 1e-12)
         assert len(set(schedule)) - 1 <= retrains

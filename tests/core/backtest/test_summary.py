@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.backtest.summary import oracle_row, oracle_schedule, window_losses
+from regression_lifecycle.core.backtest.summary import (
+    average_phases,
+    oracle_row,
+    oracle_schedule,
+    typical_phase,
+    window_losses,
+)
 from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY
 
 
@@ -83,3 +89,23 @@ def test_hindsight_weighs_rows_and_judges_a_quantile_by_its_loss(make_problem):
     row = oracle_row(said, rows, asked, [0, 0])
     assert row["pinball"] == pytest.approx(2.9 / 4)
     assert row["quantile_coverage"] == pytest.approx(1 / 4)
+
+
+def test_phases_are_averaged_and_the_one_nearest_the_mean_stands_for_them():
+    same = {"n_windows": 4, "n": 40, "refused": 0, "coverage": 0.9}
+    phases = [
+        {**same, "rmse": 10.0, "mae": 9.0, "retrains": 1, "churn": 0.2},
+        {**same, "rmse": 12.0, "mae": 4.0, "retrains": 1, "churn": 0.4},
+        {**same, "rmse": 17.0, "mae": 5.0, "retrains": 0, "churn": math.nan},
+    ]
+
+    row = average_phases(phases, "rmse")
+
+    assert (row["rmse"], row["best_phase"], row["worst_phase"]) == (13.0, 10.0, 17.0)
+    assert (row["mae"], row["phases"], row["n"], row["n_windows"]) == (6.0, 3, 40, 4)
+    assert row["retrains"] == pytest.approx(2 / 3)
+    # Only where something was replaced there is a difference.
+    assert row["churn"] == pytest.approx(0.3)
+    assert average_phases(phases, "mae")["best_phase"] == 4.0
+    assert typical_phase(phases, "rmse") == 1
+    assert typical_phase(phases, "mae") == 2

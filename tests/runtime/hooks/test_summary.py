@@ -189,15 +189,43 @@ def test_policies_are_told_apart_in_a_log_and_on_a_small_screen(
     if columns is not None:
         monkeypatch.setenv("COLUMNS", columns)
     names = ["never", "every_4_windows", "every_12_windows"]
-    figures = dict.fromkeys(("rmse", "mae", "rmsle", "bias", "coverage", "fit_cpu_seconds"), 123.45)
-    counts = {"n_windows": 100, "n": 16761, "retrains": 12, "refused": 0}
-    backtest = pd.DataFrame([{"policy": name, **figures, **counts} for name in names])
+    figures = dict.fromkeys(("rmse", "mae", "rmsle", "bias", "coverage", "fit_cpu_seconds"), 123.4)
+    counts = {"n_windows": 100, "n": 16761, "retrains": [0, 25, 8.25], "refused": 0}
+    phases = {"phases": [1, 4, 12], "best_phase": 100.25, "worst_phase": 1234.5, "churn": 0.0625}
+    backtest = pd.DataFrame({"policy": names, "kind": "every", **figures, **counts, **phases})
 
-    table = rows(summary(capsys, backtest_summary=backtest))
+    text = summary(capsys, backtest_summary=backtest)
 
+    table = rows(text)
     assert set(names) <= set(table)
+    start = ["123.4", "100.2-1,234"]
     if columns is None:
-        assert table["never"] == ["123.45"] * 5 + ["12", "0", "123.45"]
+        last = ["123.4"] * 4 + ["8.25", "0", "0.0625", "123.4"]
+        assert table["every_12_windows"] == [*start, *last]
+        assert table["never"][1] == "-"
+    else:
+        # What there is no room for is left out, and nothing cut.
+        assert table["policy"] == ["RMSE", "phases", "cover", "retrains", "refused", "churn"]
+        assert table["every_12_windows"] == [*start, "123.4", "8.25", "0", "0.0625"]
+        assert "\N{HORIZONTAL ELLIPSIS}" not in text
+
+
+def test_a_backtest_ends_with_what_it_comes_to(capsys: Any) -> None:
+    policies = {"policy": ["always", "configured", "equal"], "rmse": [40.0, 50.0, 60.0]}
+    counts = {"kind": ["every", "configured", "equal_cost"], "retrains": [100.0, 10.0, 10.0]}
+    ends = {"n_windows": 100, "n": 700, "refused": 0, "phases": [1, 1, 10], "best_phase": 45.5}
+    best = {"best_from": [0.0, 11.111, float("nan")], "best_until": [11.111, float("inf"), None]}
+    compared = {"worst_phase": 70.25, "as_often_as": [None, None, "configured"]}
+    backtest = pd.DataFrame({**policies, **counts, **ends, **best, **compared, "beaten_phases": 9})
+
+    text = summary(capsys, backtest_summary=backtest)
+
+    assert (
+        "configured: RMSE 50.00 with 10 retrainings. As many evenly spread: 60.00 on average, "
+        "45.50 to 70.25 by phase; configured beats 9 of 10 phases.\n"
+        "The best where a retraining costs, in RMSE of one window: always below 11.11, "
+        "configured above 11.11.\n"
+    ) in text
 
 
 def test_drift_of_an_older_run_is_not_shown(capsys: Any) -> None:
@@ -329,7 +357,7 @@ def test_a_quantile_is_shown_by_its_loss(capsys: Any) -> None:
     table = rows(text)
     assert table["window"] == ["n", "pinball loss", "MAE", "baseline"]
     assert table["w1"] == ["1,000", "7.250", "30.50", "9.500"]
-    assert table["policy"][:3] == ["pinball loss", "MAE", "coverage"]
+    assert table["policy"][:3] == ["pinball loss", "MAE", "cover"]
     assert table["never"][:3] == ["7.500", "30.00", "0.875"]
     assert "RMSE" not in text
 

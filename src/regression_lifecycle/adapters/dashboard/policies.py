@@ -107,7 +107,8 @@ def _label_places(
     return {
         "align": ["right" if is_left else "left" for is_left in left],
         "dx": [-9 if is_left else 9 for is_left in left],
-        "dy": [10 * (int(up) - int(down)) for up, down in zip(above, below, strict=True)],
+        # Beside the lines that meet in a point, and below a point that has another above it.
+        "dy": [11 if up and not down else -8 for up, down in zip(above, below, strict=True)],
     }
 
 

@@ -115,7 +115,7 @@ def _against_equal_cost(
 ) -> str:
     name, error = policy["policy"], f"{ERROR_LABELS[metric]} {figure(policy[metric])}"
     if not policy["retrains"]:
-        return f"{name}: {error} without a retraining, so no calendar is as cheap but never."
+        return f"{name}: {error} without a retraining."
     phases = int(calendar["phases"])
     spread = ""
     if phases > 1:

@@ -11,7 +11,12 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.metrics import ErrorMetric, compute_metrics, relative_bias, row_losses
+from regression_lifecycle.core.metrics import (
+    ErrorMetric,
+    compute_metrics,
+    relative_bias,
+    row_losses,
+)
 from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 ORACLE = "oracle"

@@ -241,7 +241,7 @@ class SummaryHook:
         columns = {
             "policy": summary["policy"].astype(str),
             self._error_name: _number_of(summary[self._error]),
-            "phases": phases.where(several, "-"),
+            **({"phases": phases.where(several, "-")} if several.any() else {}),
             "MAE": _number_of(summary["mae"]),
         }
         if self._error == "pinball":
