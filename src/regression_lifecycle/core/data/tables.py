@@ -390,7 +390,7 @@ BACKTEST_SUMMARY = HistoryTable(
         "pinball": "float",
         "quantile_coverage": "float",
         "coverage": "float",
-        # New versions after the first model; of a calendar the mean over its phases, as all figures.
+        # New versions after the first model. Figures of a calendar are means over its phases.
         "retrains": "float",
         "refused": "integer",
         # Replays of a calendar, by the window of the first retraining, and the errors of two.

@@ -257,7 +257,7 @@ class SummaryHook:
         }
         title = f"Backtest, {int(first['n_windows'])} windows, {int(first['n']):,} rows"
         # What a small screen has no room for is on the page and in the stored table.
-        for left_out in (None, "CPU s", "RMSLE", "bias", "MAE", "cover", "refused"):
+        for left_out in ("", "CPU s", "RMSLE", "bias", "MAE", "cover", "refused"):
             columns.pop(left_out, None)
             table = _table(title, list(columns))
             for row in zip(*columns.values(), strict=True):
