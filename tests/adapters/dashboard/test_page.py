@@ -311,6 +311,9 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
     assert "The policy has not decided yet: kedro run --pipelines=monitoring" in empty.text
     assert sum(a.get("class") == "empty" for _, a in empty.tags) == 10
+    first = Page(render_page(page_tables(problem=page_problem(), champion=champion("1"))))
+    assert "Version 1 was put into use. The policy decides once it has served" in first.text
+    assert "not decided yet" not in first.text
     assert empty.blocks["specifications"] == {}
 
 

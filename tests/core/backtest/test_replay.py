@@ -13,6 +13,7 @@ from regression_lifecycle.core.backtest.summary import oracle_schedule, summaris
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import Reason, from_cell
+from regression_lifecycle.core.decisions.wording import sentence
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.models.training import Compute, ModelSpec
@@ -199,6 +200,17 @@ def test_rules_of_their_own_and_a_bare_model(make):
     assert column(steps, "decision")[:4] == ["retrain", "keep", "keep", "retrain"]
     assert column(steps, "level_factor") == [1.0] * N_WINDOWS
     assert make().run("never")[8]["level_factor"] > 1.2
+
+
+def test_without_a_time_reasons_count_rows(problem):
+    of_rows = problem.timestamp.model_copy(update={"rows": True})
+    past = Replay(problem.model_copy(update={"timestamp": of_rows}), series())
+
+    (reason, *_) = from_cell(past.run("eager")[3]["reasons"], Reason)
+
+    assert sentence(reason) == (
+        "the newest training row lies 522,000 rows back, 3,600 rows are the limit"
+    )
 
 
 def test_a_refused_challenger_is_not_tried_again_before_the_cooldown(make):

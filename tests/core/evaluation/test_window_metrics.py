@@ -80,6 +80,21 @@ def test_segments_are_judged_by_value(rows, problem):
     assert measure_segments(rows, problem, []).empty
 
 
+def test_truths_are_told_as_the_table_writes_them_or_as_yes_and_no(rows, make_problem):
+    spelt = {"type": "boolean", "true_values": ["offen"], "false_values": ["zu"]}
+    columns = {"open": {"type": "boolean"}, "fair": spelt}
+    problem = make_problem()
+    problem = make_problem(columns={**problem.model_dump()["columns"], **columns})
+    whole = pd.array([1, 0, None, 1, 1], dtype="Int64")
+    truths = rows.assign(open=whole, fair=[1.0, 0.0, 1.0, 0.0, 1.0])
+
+    table = measure_segments(truths, problem, ["open", "fair"])
+
+    assert table[["segment", "value"]].values.tolist() == [
+        ["open", "missing"], ["open", "no"], ["open", "yes"], ["fair", "offen"], ["fair", "zu"],
+    ]  # fmt: skip
+
+
 def test_the_worst_segment_needs_enough_rows(rows, problem):
     table = measure_segments(rows, problem, ["hour", "sky"])
 

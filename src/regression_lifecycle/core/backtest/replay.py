@@ -303,6 +303,7 @@ class _Run:
             trained_until=self._model_of(self._champion).trained_until,
             windows=own,
             windows_since_attempt=since,
+            counts_rows=self._history.problem.timestamp.rows,
         )
 
     def _challenge(self, position: int, start: pd.Timestamp) -> tuple[GateDecision, int]:

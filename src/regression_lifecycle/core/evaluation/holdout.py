@@ -68,7 +68,7 @@ def segment_metrics(
     """
     rows = []
     for segment in segments:
-        labels = predictions[segment].map(segment_label)
+        labels = segment_labels(predictions[segment], problem)
         order = predictions[segment].groupby(labels).first().sort_values(na_position="last")
         for value in order.index:
             part = predictions[labels == value]
@@ -135,15 +135,26 @@ def worst_rows(predictions: pd.DataFrame, problem: Problem, count: int) -> pd.Da
     return table.loc[order].reset_index(drop=True)
 
 
-def segment_label(value: object) -> str:
-    """Write a value of a segment column as text.
+def segment_labels(values: pd.Series, problem: Problem) -> pd.Series:
+    """Write the values of a segment column as text.
 
     Args:
-        value: Number, text or blank.
+        values: Numbers, texts or blanks, named as the column.
+        problem: Says which columns are true or false, and how that is written.
 
     Returns:
-        The text; "missing" for a blank.
+        The texts; "missing" for a blank, ``yes`` and ``no`` or the raw table's words for 1 and 0
+        of a boolean.
     """
+    spec = problem.columns.get(str(values.name))
+    if spec is not None and spec.type == "boolean":
+        words = {0: (*spec.false_values, "no")[0], 1: (*spec.true_values, "yes")[0]}
+        return values.map(lambda value: "missing" if pd.isna(value) else words[int(value)])
+    return values.map(segment_label)
+
+
+def segment_label(value: object) -> str:
+    """Write a value of a segment column as text; "missing" for a blank."""
     if pd.isna(value):
         return "missing"
     # 15 digits: what a float holds, so that large numbers stay apart and 0.1 + 0.2 is 0.3.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.evaluation.holdout import segment_label
+from regression_lifecycle.core.evaluation.holdout import segment_labels
 from regression_lifecycle.core.metrics import (
     WINDOW_METRICS,
     ErrorMetric,
@@ -93,7 +93,7 @@ def measure_segments(rows: pd.DataFrame, problem: Problem, segments: Sequence[st
     )
     tables = []
     for segment in segments:
-        labels = known[segment].map(segment_label).rename("value")
+        labels = segment_labels(known[segment], problem).rename("value")
         made = sums.groupby(labels, sort=True).sum(min_count=1).reset_index()
         made.insert(0, "segment", segment)
         tables.append(made)
