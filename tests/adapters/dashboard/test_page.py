@@ -182,10 +182,11 @@ def test_the_comparison_of_policies_says_who_is_best_at_which_price() -> None:
     assert len(page.rows("policy_windows")) == 5 * len(of)
 
 
-def test_names_of_policies_do_not_cover_each_other() -> None:
+@pytest.mark.parametrize("error", [50.0, 49.0])
+def test_names_of_policies_do_not_cover_each_other(error: float) -> None:
     of = windows()
     history, summary = backtest(of, ("never", "weekly", "bias", "even"))
-    summary.loc[3, ["rmse", "retrains"]] = [50.0, 22.0]
+    summary.loc[3, ["rmse", "retrains"]] = [error, 22.0]
     page = Page(render_page(full_tables(backtest_history=history, backtest_summary=summary)))
     points = page.rows("policies").set_index("policy")
     # The upper one of two neighbours is named above, the lower one below its point.

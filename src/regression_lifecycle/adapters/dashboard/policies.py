@@ -101,8 +101,9 @@ def _label_places(
     x, y = ((values - np.nanmin(values)) / (np.ptp(values[~np.isnan(values)]) or 1.0)
             for values in (x, y))  # fmt: skip
     near = (np.abs(x[:, None] - x) < _NEAR_X) & (np.abs(y[:, None] - y) < _NEAR_Y)
-    above = (near & (y > y[:, None])).any(axis=1)
-    below = (near & (y < y[:, None])).any(axis=1)
+    rank = pd.Series(y).rank(method="first").to_numpy()
+    above = (near & (rank > rank[:, None])).any(axis=1)
+    below = (near & (rank < rank[:, None])).any(axis=1)
     left = x > _MIDDLE
     return {
         "align": ["right" if is_left else "left" for is_left in left],

@@ -124,7 +124,8 @@ def _against_equal_cost(
             f" on average, {lowest} to {highest} by phase; {name} beats "
             f"{int(calendar['beaten_phases'])} of {phases} phases"
         )
+    many = "" if policy["retrains"] == 1 else "s"
     return (
-        f"{name}: {error} with {policy['retrains']:g} retrainings. "
+        f"{name}: {error} with {policy['retrains']:g} retraining{many}. "
         f"As many evenly spread: {figure(calendar[metric])}{spread}."
     )
