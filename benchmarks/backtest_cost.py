@@ -51,7 +51,7 @@ def backtest(kind: str, scratch: Path, end: str | None = None) -> tuple[float, f
     row = pd.read_csv(workspace(conf) / "08_reporting" / "backtest_summary.csv").iloc[0]
     fits = float(row["fit_cpu_seconds"])
     print(
-        f"{kind}: {row['n_windows']} windows, {row['retrains'] + 1} models, RMSE "
+        f"{kind}: {row['n_windows']} windows, {row['retrains'] + 1:g} models, RMSE "
         f"{row['rmse']:.2f}; {total:.1f} s, of which fits {fits:.1f} s",
         flush=True,
     )

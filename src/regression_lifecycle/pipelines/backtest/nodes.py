@@ -265,50 +265,47 @@ def replay_policies(
         One replay per policy, in the configured order.
     """
     n_windows = len(backtest_models.history.windows)
-    metric = backtest_models.history.problem.error_metric
+    given = (policy_parameters, adjustment, retraining)
     if parameters.every_fit_is_needed():
         _prepare(backtest_models, range(n_windows))
     replays: dict[str, PolicyReplay] = {}
     retrains: dict[str, int] = {}
     for name, policy in parameters.in_order_of_replay().items():
-
-        def play(
-            schedule: Schedule, told: Callable[[str], None], policy: BacktestPolicy = policy
-        ) -> Phase:
-            used: set[int] = set()
-
-            def model_of(position: int) -> FittedPast:
-                used.add(position)
-                return backtest_models(position)
-
-            steps = []
-            for step in replay(
-                backtest_models.history,
-                model_of,
-                policy,
-                policy_parameters,
-                adjustment,
-                retraining,
-                schedule,
-            ):
-                steps.append(step)
-                told(_line(step, metric))
-            return Phase(steps, frozenset(used))
-
         schedules = policy.schedules(n_windows, retrains)
         _prepare(backtest_models, sorted({0}.union(*schedules)))
         if len(schedules) == 1:
             with progress(name, n_windows) as shown:
-                phases = [play(schedules[0], shown)]
+                phases = [_play(backtest_models, policy, schedules[0], given, shown)]
         else:
             with progress(f"{name}, every phase", len(schedules)) as shown:
                 phases = []
                 for schedule in schedules:
-                    phases.append(play(schedule, lambda _: None))
+                    phases.append(_play(backtest_models, policy, schedule, given))
                     shown(f"first retraining before window {min(schedule, default='-')}")
         replays[name] = PolicyReplay(name, policy, phases)
         retrains[name] = sum(bool(step["promoted"]) for step in phases[0].steps[1:])
     return [replays[name] for name in parameters.policies]
+
+
+def _play(
+    models: ModelCache,
+    policy: BacktestPolicy,
+    schedule: Schedule,
+    given: tuple[PolicyParameters, AdjustmentParameters, RetrainingParameters],
+    shown: Callable[[str], None] | None = None,
+) -> Phase:
+    used: set[int] = set()
+
+    def model_of(position: int) -> FittedPast:
+        used.add(position)
+        return models(position)
+
+    steps = []
+    for step in replay(models.history, model_of, policy, *given, schedule):
+        steps.append(step)
+        if shown is not None:
+            shown(_line(step, models.history.problem.error_metric))
+    return Phase(steps, frozenset(used))
 
 
 def _prepare(models: ModelCache, positions: Iterable[int]) -> None:
