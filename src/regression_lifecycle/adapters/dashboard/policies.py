@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 _HEIGHT = 260
 # Errors that differ more than this are unreadable on a linear scale.
 _WIDE = 3.0
+# A policy with so many times the lowest error would press all others into one corner.
+_BEYOND = 2.0
 # Shares of the axes: points this near to each other would share one label, and beyond the middle
 # there is no room to the right.
-_NEAR_X, _NEAR_Y, _MIDDLE = 0.25, 0.08, 0.6
+_NEAR_X, _NEAR_Y, _MIDDLE = 0.2, 0.09, 0.6
 
 
 def policies_section(tables: PageTables) -> Section:
@@ -48,8 +50,13 @@ def policies_section(tables: PageTables) -> Section:
         chosen=list(summary["kind"] == "configured"),
         several=list((summary["phases"] > 1).fillna(False)),
     )
+    beyond = summary["error"] > _BEYOND * summary["error"].min()
     said = conclusions(everyone, tables.problem.error_metric, figure)
-    content = {"rows": summary.to_dict("records"), "conclusions": said}
+    content = {
+        "rows": summary.to_dict("records"),
+        "conclusions": said,
+        "beyond": list(summary.loc[beyond, "policy"]),
+    }
     if summary.empty:
         return Section(content)
     history = tables.with_errors(BACKTEST_HISTORY.frame(tables.backtest.history))
@@ -58,32 +65,29 @@ def policies_section(tables: PageTables) -> Section:
     history = history[history["window_index"].isin(newest)]
     letters = list(summary["letter"])
     name = tables.error_name
-    wide = _is_wide(summary["error"])
     axis = partial(_error_axis, name=name, unit=tables.unit)
-    charts = {"policies": _scatter(letters, name, axis(wide=wide))}
-    data = {"policies": _points(summary, wide=wide)}
+    charts = {"policies": _scatter(letters, name, axis(summary.loc[~beyond, "error"]))}
+    data = {"policies": _points(summary[~beyond])}
     if len(history):
-        axis_of_windows = axis(wide=_is_wide(history["error"]))
-        charts["policy_windows"] = _lines(letters, name, axis_of_windows)
+        charts["policy_windows"] = _lines(letters, name, axis(history["error"]))
         data["policy_windows"] = _line_data(history, summary)
     return Section(content, charts, data)
 
 
-def _points(summary: pd.DataFrame, *, wide: bool) -> pd.DataFrame:
-    places, errors = numbers(summary["retrains"]), numbers(summary["error"])
+def _points(summary: pd.DataFrame) -> pd.DataFrame:
     phases = summary[["best_phase", "worst_phase"]].where(summary["several"])
     return pd.DataFrame(
         {
             "letter": summary["letter"],
             "policy": texts(summary["policy"], NAME_LENGTH),
-            "retrains": places,
-            "error": errors,
+            "retrains": numbers(summary["retrains"]),
+            "error": numbers(summary["error"]),
             "lowest": numbers(phases["best_phase"]),
             "highest": numbers(phases["worst_phase"]),
             "best": summary["best_at"] != "",
             "chosen": summary["chosen"],
             "hindsight": summary["hindsight"],
-            **_label_places(places, errors, wide=wide),
+            **_label_places(summary, phases),
             "t_error": summary["error"].map(figure),
             "t_retrains": summary["retrains"].map(figure),
             "t_best": summary["best_at"].replace("", NOTHING),
@@ -91,15 +95,11 @@ def _points(summary: pd.DataFrame, *, wide: bool) -> pd.DataFrame:
     )
 
 
-def _label_places(
-    places: list[float | None], errors: list[float | None], *, wide: bool
-) -> dict[str, list[Any]]:
+def _label_places(summary: pd.DataFrame, phases: pd.DataFrame) -> dict[str, list[Any]]:
     """Write names towards the middle, and apart where two points are next to each other."""
-    x = np.array(places, dtype="float64")
-    y = np.array(errors, dtype="float64")
-    y = np.log(y) if wide else y
-    x, y = ((values - np.nanmin(values)) / (np.ptp(values[~np.isnan(values)]) or 1.0)
-            for values in (x, y))  # fmt: skip
+    drawn = pd.concat([summary["error"], phases["best_phase"], phases["worst_phase"]])
+    x = (summary["retrains"] / (summary["retrains"].max() or 1.0)).to_numpy()
+    y = (summary["error"] / ((drawn.max() - drawn.min()) or 1.0)).to_numpy()
     near = (np.abs(x[:, None] - x) < _NEAR_X) & (np.abs(y[:, None] - y) < _NEAR_Y)
     rank = pd.Series(y).rank(method="first").to_numpy()
     above = (near & (rank > rank[:, None])).any(axis=1)
@@ -193,15 +193,11 @@ def _lines(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     return finished(alt.layer(*layers), _HEIGHT, "Error of the policies by window")
 
 
-def _is_wide(values: pd.Series) -> bool:
-    """Return whether errors differ too much for a linear scale."""
-    known = values.dropna()
-    return len(known) > 0 and known.min() > 0 and bool(known.max() / known.min() > _WIDE)
-
-
-def _error_axis(*, name: str, unit: str, wide: bool) -> alt.Y:
+def _error_axis(values: pd.Series, name: str, unit: str) -> alt.Y:
     import altair as alt
 
+    known = values.dropna()
+    wide = len(known) > 0 and known.min() > 0 and known.max() / known.min() > _WIDE
     scale = (
         alt.Scale(type="log", nice=False, padding=14) if wide else alt.Scale(zero=False, padding=14)
     )
