@@ -35,7 +35,7 @@ PARAMETERS = RetrainingParameters.model_validate(
         "minimum_training_rows": 24,
         "gate": {
             "minimum_rows": 24,
-            "comparison": {"block": "6 hours", "minimum_blocks": 5, "resamples": 200},
+            "comparison": {"block": "6 hours", "minimum_blocks": 5},
         },
     }
 )

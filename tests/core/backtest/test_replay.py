@@ -39,7 +39,7 @@ RETRAINING = RetrainingParameters.model_validate(
         "gate": {
             "minimum_rows": 24,
             "comparison": {
-                **{"block": "6 hours", "minimum_blocks": 5, "resamples": 200},
+                **{"block": "6 hours", "minimum_blocks": 5},
                 **{"observed_improvement": 0.0, "minimum_improvement": -0.5},
             },
         },

@@ -47,7 +47,7 @@ def compare_forecasts(moments, target, candidate, other, settings, quantile=None
 
 def compare(candidate, other, *, weeks=WEEKS, **parameters):
     moments, target = holdout(weeks=weeks)
-    settings = Comparison(resamples=500, **parameters)
+    settings = Comparison(**parameters)
     result = compare_forecasts(moments, target, target + candidate, target + other, settings)
     return result, improvement_checks(result, CHAMPION, settings)[-1]
 
@@ -130,7 +130,7 @@ def test_equal_skill_is_promoted_about_as_seldom_as_the_confidence_says():
     moments, target = holdout()
 
     def promoted(block, pairs):
-        parameters = Comparison(confidence=0.95, block=block, resamples=200)
+        parameters = Comparison(confidence=0.95, block=block)
         results = (
             compare_forecasts(
                 moments, target, target + errors(2 * i), target + errors(2 * i + 1), parameters
@@ -150,7 +150,7 @@ def test_the_same_rows_and_seed_give_the_same_bound_in_any_order_of_rows():
     def bound(rows, **parameters):
         return compare_forecasts(
             rows["at"], rows["y"], rows["y"] + rows["a"], rows["y"] + rows["b"],
-            Comparison(resamples=300, **parameters),
+            Comparison(**parameters),
         ).lower  # fmt: skip
 
     assert bound(table) == bound(table)
@@ -219,7 +219,7 @@ def test_a_row_without_a_target_is_left_out_for_both():
     moments, target = holdout()
     candidate, other = target + 0.5 * errors(1), target + errors(1)
     known = target.index % 10 != 0
-    settings = Comparison(resamples=200)
+    settings = Comparison()
     expected = compare_forecasts(
         moments[known], target[known], candidate[known], other[known], settings
     )
@@ -284,7 +284,7 @@ def test_an_improvement_that_is_not_defined_refuses(improvement):
 def test_weights_count_rows_in_the_comparison_and_0_leaves_them_out():
     moments, target = holdout()
     candidate, other = target + errors(1), target + errors(2)
-    settings = Comparison(resamples=500)
+    settings = Comparison()
     half = np.arange(len(target)) < len(target) / 2
 
     def compared(weight, rows=slice(None)):

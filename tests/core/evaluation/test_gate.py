@@ -478,7 +478,6 @@ def test_noise_is_never_promoted_whatever_checks_are_removed(
                 "confidence": 0.51,
                 "block": derived["short_block"],
                 "minimum_blocks": 2,
-                "resamples": 500,
             },
         )
         # A bad champion makes no candidate good.
