@@ -134,7 +134,7 @@ def test_too_little_to_train_on_is_said_with_the_mend(observations: pd.DataFrame
 
 LEDGER = (
     *("problem", "kind", "decision", "candidate_version", "champion_version_before"),
-    *("challenger_fingerprint", "judged_until"),
+    *("challenger_fingerprint", "judged_until", "judged_from", "candidate_fingerprint", "checks"),
 )
 
 
@@ -187,8 +187,9 @@ def test_what_was_promoted_on_this_evidence_and_rolled_back_is_refused(
     observations: pd.DataFrame,
 ) -> None:
     until = decide(observations, 3.0).judged_until
-    promotion = ("tiny", "promotion", "promote", "2", "1", "print-2", until)
-    rollback = ("tiny", "rollback", "rollback", "1", "2", None, None)
+    nothing = (None, None, None)
+    promotion = ("tiny", "promotion", "promote", "2", "1", "print-2", until, *nothing)
+    rollback = ("tiny", "rollback", "rollback", "1", "2", None, None, *nothing)
 
     assert decide(observations, 3.0, promotion).decision == "promote"
     refused = decide(observations, 3.0, promotion, rollback)

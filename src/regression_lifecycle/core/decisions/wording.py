@@ -158,12 +158,8 @@ def _proven_improvement(figures: Figures) -> str:
 
 
 def _confidence(figures: Figures) -> str:
-    # Further attempts come close to 100 %.
-    return (
-        f"{100 * figures['confidence']:.4g} %"
-        if "attempt" in figures
-        else (f"{figures['confidence']:.0%}")
-    )
+    # That of a further attempt comes close to 100 %.
+    return f"{100 * figures['confidence']:.4g}%"
 
 
 def _memory(figures: Figures) -> str:
@@ -181,14 +177,14 @@ def _attempt(figures: Figures) -> str:
     if "attempt" not in figures:
         return ""
     return (
-        f", surer than usual since the rows judged {figures['attempt'] - 1:.2g} other candidate(s) "
+        f", surer than usual since the rows judged {figures['attempt'] - 1} other candidate(s) "
         "before"
     )
 
 
 def _rows_used_up(figures: Figures) -> str:
     return (
-        f"the rows judged {figures['attempt'] - 1:.2g} other candidate(s) against champion version "
+        f"the rows judged {figures['attempt'] - 1} other candidate(s) against champion version "
         f"{figures['champion_version']} before, so one must be {_confidence(figures)} sure, which "
         f"takes {figures['minimum_blocks']} blocks of {figures['block']}, and there are "
         f"{figures['n_blocks']}; wait for new rows, or judge on more of them"

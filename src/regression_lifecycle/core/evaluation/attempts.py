@@ -1,8 +1,7 @@
 """Who asks often enough is lucky once: attempts on the same rows pay for each other.
 
 Of twenty equal candidates that are judged on the same rows at 95 %, one passes in four cases of
-ten. So each further attempt must be surer than the one before, by as much as its rows are those
-of earlier ones.
+ten. So each further attempt that is judged by rows of earlier ones must be surer than they.
 """
 
 from __future__ import annotations
@@ -33,22 +32,19 @@ def earlier_attempts(
     return attempts[: attempts.index(own)] if own in attempts else attempts
 
 
-def number_of_attempt(attempts: Sequence[Attempt], moments: pd.Series) -> float:
-    """Count the attempts on these rows, the present one among them.
+def number_of_attempt(attempts: Sequence[Attempt], moments: pd.Series) -> int:
+    """Count the attempts on these rows, or on some of them, the present one among them.
 
     Args:
         attempts: Earlier ones.
         moments: Times of the rows that compare.
-
-    Returns:
-        1 and, of each earlier attempt, the share of the rows that judged it too.
     """
-    return 1 + float(
-        sum(moments.between(one.judged_from, one.judged_until).mean() for one in attempts)
+    return 1 + sum(
+        bool(moments.between(one.judged_from, one.judged_until).any()) for one in attempts
     )
 
 
-def surer(parameters: Comparison, number: float) -> Comparison:
+def surer(parameters: Comparison, number: int) -> Comparison:
     """Return what the so-many-th attempt on the same rows must show.
 
     Args:
