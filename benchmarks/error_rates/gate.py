@@ -79,7 +79,9 @@ def _repeated_attempts(runs: int) -> Iterator[Rate]:
         yield share(world, "any of a year, one a week", 0.1, int(passed[-1]), runs)
 
 
-def _passes_so_far(runs: int, weeks: int, attempts: int, step: int, asked: Comparison) -> np.ndarray:
+def _passes_so_far(
+    runs: int, weeks: int, attempts: int, step: int, asked: Comparison
+) -> np.ndarray:
     """Count the runs in which any candidate has passed after each attempt.
 
     Args:
@@ -144,7 +146,7 @@ def _noise(runs: int) -> Iterator[Rate]:
 def _passes(sums: np.ndarray, asked: Comparison) -> np.ndarray:
     """Return of pairs, shape (runs, blocks, 2), in which the first model passes."""
     ratio = log_ratio(sums)
-    passed = np.asarray(is_proven(lower_bound(ratio, asked), asked))
+    passed = is_proven(lower_bound(ratio, asked), asked)
     return passed if asked.observed_improvement is None else passed & (ratio.mean < 0)
 
 

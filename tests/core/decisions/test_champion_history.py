@@ -189,7 +189,10 @@ def test_claims_to_be_better_than_a_champion_are_read_from_the_ledger():
     table = pd.DataFrame(rows, dtype="str")
 
     march = pd.Timestamp("2021-03-01"), pd.Timestamp("2021-03-31 23:00")
-    assert attempts_to_be_better(table, "bikes", "3") == (Attempt("a", *march), Attempt("b", *march))
+    assert attempts_to_be_better(table, "bikes", "3") == (
+        Attempt("a", *march),
+        Attempt("b", *march),
+    )
     assert attempts_to_be_better(table, "bikes", "4") == ()
     assert attempts_to_be_better(table[:0], "bikes", "3") == ()
     assert attempt_of(decisions[0]) == Attempt("a", *march)

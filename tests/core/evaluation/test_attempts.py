@@ -38,7 +38,10 @@ def test_attempts_count_where_they_share_rows() -> None:
 
 
 def test_the_same_candidate_on_the_same_rows_is_no_further_attempt() -> None:
-    other, later = attempt("b", "2021-03-01", "2021-03-20"), attempt("c", "2021-03-01", "2021-03-20")
+    other, later = (
+        attempt("b", "2021-03-01", "2021-03-20"),
+        attempt("c", "2021-03-01", "2021-03-20"),
+    )
     known = (other, SAME, later)
 
     # What came after it is not held against a repeated run, which so gives the same answer.

@@ -367,8 +367,7 @@ def test_each_attempt_on_the_same_rows_must_be_surer(problem, gate):
         assert check.figures["confidence"] == pytest.approx(1 - 0.05 / (len(before) + 1) ** 2)
         assert check.figures.get("attempt", 1) == len(before) + 1
         bounds.append(check.value)
-    assert bounds == sorted(bounds, reverse=True)
-    assert bounds[0] > 0 > bounds[2] or bounds[0] > bounds[1] > bounds[2]
+    assert bounds[0] > bounds[1] > bounds[2]
 
 
 def test_a_repeated_run_asks_for_the_same_as_the_first(problem, gate):

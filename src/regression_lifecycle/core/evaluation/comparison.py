@@ -150,7 +150,8 @@ def block_sums(losses: pd.DataFrame) -> np.ndarray:
     Returns:
         Losses of candidate and other, shape (n_blocks, 2), the oldest block first.
     """
-    return losses.groupby("block")[["candidate", "other"]].sum().to_numpy(dtype="float64")
+    sums: np.ndarray = losses.groupby("block")[["candidate", "other"]].sum().to_numpy("float64")
+    return sums
 
 
 def lower_bound(ratio: BlockMean, parameters: Comparison) -> np.ndarray:
@@ -159,14 +160,12 @@ def lower_bound(ratio: BlockMean, parameters: Comparison) -> np.ndarray:
     return bound
 
 
-def is_proven(lower: np.ndarray | float, parameters: Comparison) -> np.ndarray | bool:
-    """Return whether a lower bound is what is asked for.
-
-    Equal models give exactly zero, which is not better: "above" is strict where nothing is
-    tolerated.
-    """
+def is_proven(lower: np.ndarray, parameters: Comparison) -> np.ndarray:
+    """Return whether lower bounds of the improvement are what is asked for."""
     asked = parameters.minimum_improvement
-    return lower >= asked if asked < 0 else lower > asked
+    # Equal models give exactly zero: not better, so "above" is strict where nothing is tolerated.
+    proven: np.ndarray = (lower >= asked) if asked < 0 else (lower > asked)
+    return proven
 
 
 def paired_losses(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
+import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
@@ -427,7 +428,7 @@ def improvement_checks(
         "memory": finite(compared.memory),
         "n_effective": finite(compared.n_effective),
     }
-    proven = bool(is_proven(bound, parameters))
+    proven = bool(is_proven(np.asarray(bound), parameters))
     findings = [_finding("proven_improvement", bound, asked, proven, obstacle, **about, **sure)]
     if observed is not None:
         seen = _finding("observed_improvement", gain, observed, gain > observed, obstacle, **about)

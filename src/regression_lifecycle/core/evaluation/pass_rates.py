@@ -85,7 +85,7 @@ def pass_rates(
 def _passes(sums: np.ndarray, parameters: Comparison) -> np.ndarray:
     """Return of every drawn past whether the candidate passes."""
     ratio = log_ratio(sums)
-    passed = np.asarray(is_proven(lower_bound(ratio, parameters), parameters))
+    passed = is_proven(lower_bound(ratio, parameters), parameters)
     if parameters.observed_improvement is not None:
         improvement = 1 - np.exp(ratio.mean / parameters.power)
         passed &= improvement > parameters.observed_improvement
@@ -102,12 +102,13 @@ def _equal_models(sums: np.ndarray, n_blocks: int, draws: int) -> np.ndarray:
     drawn = equal[(starts + np.arange(length)) % len(sums)]
     swapped = random.random((draws, n_stretches, 1, 1)) < 0.5
     drawn = np.where(swapped, drawn[..., ::-1], drawn)
-    return drawn.reshape(draws, -1, 2)[:, :n_blocks]
+    pasts: np.ndarray = drawn.reshape(draws, -1, 2)[:, :n_blocks]
+    return pasts
 
 
 def _stretch(memory: float, n_blocks: int) -> int:
     """Return how many neighbouring blocks are drawn together; at most half of all."""
     if memory <= 0:
         return 1
-    best = (math.sqrt(6) * memory / (1 - memory**2)) ** (2 / 3) * n_blocks ** (1 / 3)
+    best = float((math.sqrt(6) * memory / (1 - memory**2)) ** (2 / 3) * n_blocks ** (1 / 3))
     return max(1, min(round(best), n_blocks // 2))
