@@ -54,11 +54,13 @@ def test_without_memory_it_is_the_t_test() -> None:
     assert found.p_value()[nearest] == pytest.approx(alone.pvalue, abs=1e-3)
 
 
-def test_blocks_that_alternate_count_as_little_more_than_they_are() -> None:
-    found = block_mean(np.tile([1.0, -1.0], 10) + 0.1)
-    assert found.memory == -0.1
-    assert 20 < found.n_effective < 25
-    assert found.degrees == 19
+def test_blocks_that_alternate_count_as_what_they_are_or_little_more() -> None:
+    values = np.tile([1.0, -1.0], 10) + 0.1
+    alone, less = block_mean(values), block_mean(values, -0.1)
+    assert (alone.memory, alone.n_effective, alone.degrees) == (0, 20, 19)
+    assert less.memory == -0.1
+    assert 20 < less.n_effective < 25
+    assert less.degrees == 19
 
 
 @pytest.mark.parametrize("n_blocks", [26, 52])
@@ -84,7 +86,7 @@ def test_the_log_ratio_leaves_one_block_out_at_a_time() -> None:
     left = [np.delete(sums, block, axis=0).sum(axis=0) for block in range(12)]
     values = np.array([12 * ratio - 11 * math.log(one / two) for one, two in left])
     assert found.mean == pytest.approx(ratio)
-    assert found.standard_error == pytest.approx(block_mean(values).standard_error)
+    assert found.standard_error == pytest.approx(block_mean(values, -0.1).standard_error)
 
 
 def test_many_pairs_at_once_are_the_pairs_one_by_one() -> None:

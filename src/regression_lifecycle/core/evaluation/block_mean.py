@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# A memory below 0 makes a bound narrower than that of independent blocks, one above 0 wider.
-# Independent blocks show either by chance. Were only the latter believed, bounds would be too wide
-# on average: at a confidence of 95 % only 4 % of equal candidates would pass on 26 independent
-# blocks. With this much of the former it is 5 %.
-_LEAST_MEMORY, _MOST_MEMORY = -0.1, 0.99
+_MOST_MEMORY = 0.99
+# Independent blocks show memories above and below 0 by chance. Were only the former believed, the
+# jackknife's bounds would be too wide: at a confidence of 95 % only 4 % of equal candidates would
+# pass on 26 independent blocks. With this much of the latter it is 5 %.
+_LEAST_OF_RATIO = -0.1
 # Values that differ by less than this share, squared, differ by rounding alone.
 _ROUNDING = 1e-24
 
@@ -55,12 +55,14 @@ class BlockMean:
         return p_value
 
 
-def block_mean(values: np.ndarray) -> BlockMean:
+def block_mean(values: np.ndarray, least_memory: float = 0.0) -> BlockMean:
     """Estimate the mean of values that remember, one for each block.
 
     Args:
         values: Shape (..., n_blocks), in the order of time; at least two blocks. Blocks without
             rows are passed over: neighbours are those that follow each other here.
+        least_memory: A smaller estimate counts as this one. With 0 no block counts as more than
+            one.
 
     Returns:
         Arrays of the leading shape.
@@ -77,7 +79,7 @@ def block_mean(values: np.ndarray) -> BlockMean:
         variance = (rest**2).mean(axis=-1)
         raw = (rest[..., 1:] * rest[..., :-1]).mean(axis=-1) / variance
         varies = variance > _ROUNDING * (values**2).mean(axis=-1)
-    memory = np.clip(raw + (1 + 3 * raw) / n, _LEAST_MEMORY, _MOST_MEMORY)
+    memory = np.clip(raw + (1 + 3 * raw) / n, least_memory, _MOST_MEMORY)
     memory = np.where(varies & np.isfinite(variance), memory, 0.0)
     n_effective = n / _inflation(memory, n)
     error = np.sqrt(np.where(np.isfinite(variance), variance, np.inf) / (n_effective - 1))
@@ -106,7 +108,7 @@ def log_ratio(sums: np.ndarray) -> BlockMean:
         logs, left_out = np.log(totals), np.log(totals[..., None, :] - sums)
         ratio = logs[..., 0] - logs[..., 1]
         values = n * ratio[..., None] - (n - 1) * (left_out[..., 0] - left_out[..., 1])
-        estimated = block_mean(values)
+        estimated = block_mean(values, _LEAST_OF_RATIO)
     perfect = (totals[..., 0] == 0) & (totals[..., 1] > 0)
     return replace(
         estimated,

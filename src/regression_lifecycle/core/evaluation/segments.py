@@ -55,7 +55,7 @@ def find_worst_segment(
 
     Returns:
         The one with the smallest p-value: of a one-sided t-test on the differences of the block
-        sums, whose memory counts as in the gate's comparison, times the number of segments, at
+        sums, for which blocks that remember count as fewer, times the number of segments, at
         most 1.
     """
     found = [
