@@ -11,6 +11,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.records import GateDecision, Reason
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
@@ -19,6 +20,7 @@ from regression_lifecycle.core.features.parameters import PreprocessingParameter
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.pipelines.evaluation import nodes as evaluation
 from regression_lifecycle.pipelines.retraining import create_pipeline, nodes
 from tests.examples import tiny_model, tiny_problem
 
@@ -35,7 +37,7 @@ PARAMETERS = RetrainingParameters.model_validate(
         "minimum_training_rows": 24,
         "gate": {
             "minimum_rows": 24,
-            "comparison": {"block": "6 hours", "minimum_blocks": 5, "resamples": 200},
+            "comparison": {"block": "6 hours", "minimum_blocks": 5},
         },
     }
 )
@@ -134,7 +136,7 @@ def test_too_little_to_train_on_is_said_with_the_mend(observations: pd.DataFrame
 
 LEDGER = (
     *("problem", "kind", "decision", "candidate_version", "champion_version_before"),
-    *("challenger_fingerprint", "judged_until"),
+    *("challenger_fingerprint", "judged_until", "judged_from", "candidate_fingerprint", "checks"),
 )
 
 
@@ -183,12 +185,36 @@ def test_the_better_model_is_promoted_and_the_worse_one_refused(
     assert decide(observations, 9.5).decision == "refuse"
 
 
+def test_the_gate_knows_who_met_this_champion_before(observations: pd.DataFrame) -> None:
+    claim = PARAMETERS.gate.comparison.model_copy(update={"minimum_improvement": 0.0})
+    gate = PARAMETERS.gate.model_copy(update={"comparison": claim})
+    champion, first, second = (model(version, "2021-03-02 23:00", 3.0) for version in "123")
+    rows = observations.assign(champion=observations["cnt"] + 9, baseline=0.0)
+    rows = rows.assign(baseline_source="mean", candidate=observations["cnt"] + 3)[72:]
+    ledger = pd.DataFrame(columns=list(LEDGER), dtype="str")
+
+    def attempt(candidate: TrainedModel) -> Any:
+        contestants = evaluation.describe_contestants(candidate, champion, ledger, PROBLEM)
+        decision = evaluation.evaluate_gate(rows, contestants, PROBLEM, gate)
+        return decision, decision.checks[-1].figures.get("attempt", 1)
+
+    refused, number = attempt(first)
+    ledger = pd.DataFrame([promotion_row(refused, PROBLEM.name, "", "")], dtype="str")
+    ledger["challenger_fingerprint"] = None
+
+    assert (number, attempt(second)[1]) == (1, 2)
+    assert attempt(first)[0] == refused
+    alone, nobody = evaluation.describe_contestants(first, None, ledger, PROBLEM)
+    assert (alone.fingerprint, nobody) == ("print-2", None)
+
+
 def test_what_was_promoted_on_this_evidence_and_rolled_back_is_refused(
     observations: pd.DataFrame,
 ) -> None:
     until = decide(observations, 3.0).judged_until
-    promotion = ("tiny", "promotion", "promote", "2", "1", "print-2", until)
-    rollback = ("tiny", "rollback", "rollback", "1", "2", None, None)
+    nothing = (None, None, None)
+    promotion = ("tiny", "promotion", "promote", "2", "1", "print-2", until, *nothing)
+    rollback = ("tiny", "rollback", "rollback", "1", "2", None, None, *nothing)
 
     assert decide(observations, 3.0, promotion).decision == "promote"
     refused = decide(observations, 3.0, promotion, rollback)

@@ -458,7 +458,7 @@ def test_blocks_too_few_for_the_confidence_are_refused(mistakes: Mistakes) -> No
     (line,) = said(minimum_blocks=2)
     assert line.startswith("retraining.gate.comparison: minimum_blocks 2 is too small")
     assert "25 % of all cases" in line
-    assert line.endswith("use at least 5")
+    assert line.endswith("use at least 4")
     (line,) = said(confidence=0.99, minimum_blocks=5)
     assert line.endswith("use at least 7")
 

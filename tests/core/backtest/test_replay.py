@@ -40,7 +40,7 @@ RETRAINING = RetrainingParameters.model_validate(
         "gate": {
             "minimum_rows": 24,
             "comparison": {
-                **{"block": "6 hours", "minimum_blocks": 5, "resamples": 200},
+                **{"block": "6 hours", "minimum_blocks": 5},
                 **{"observed_improvement": 0.0, "minimum_improvement": -0.5},
             },
         },
@@ -241,6 +241,24 @@ def test_a_window_that_says_nothing_between_two_that_judge_is_left_out(make, pro
     # Windows 0 and 2 judge: 96 rows without the 12 of window 1 between them.
     judged = Reason("rows", {"value": 96.0, "threshold": 97})
     assert judged in from_cell(steps[3]["reasons"], Reason)
+
+
+def test_attempts_at_the_same_champion_pay_for_each_other_as_in_the_pipelines(make):
+    comparison = RETRAINING.gate.comparison.model_copy(update={"minimum_improvement": 0.3})
+    gate = RETRAINING.gate.model_copy(update={"comparison": comparison})
+    past = make(series(jump=99), retraining=RETRAINING.model_copy(update={"gate": gate}))
+
+    steps = past.run("eager")
+
+    asked = {}
+    for place, step in enumerate(steps):
+        for reason in from_cell(step["reasons"], Reason):
+            if reason.kind in ("proven_improvement", "rows_used_up"):
+                asked[place] = reason.figures.get("attempt", 1)
+    # Two windows judge, so an attempt shares rows with the one before it and no other.
+    assert asked[1] == 1
+    assert [asked[place] for place in range(3, N_WINDOWS)] == [2] * (N_WINDOWS - 3)
+    assert column(steps, "gate")[3:] == ["refuse"] * (N_WINDOWS - 3)
 
 
 # --- time ---------------------------------------------------------------------------------------

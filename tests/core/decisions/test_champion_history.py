@@ -4,11 +4,16 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.decisions.champion_history import (
+    Attempt,
+    attempt_of,
     attempts,
+    attempts_to_be_better,
     champion_moves,
     newest_move,
     unfinished_move,
 )
+from regression_lifecycle.core.decisions.ledger import promotion_row
+from regression_lifecycle.core.decisions.records import Finding, GateDecision
 from regression_lifecycle.core.decisions.rollback import plan_rollback, rolled_back_evidence
 from regression_lifecycle.core.errors import StateError
 
@@ -148,3 +153,47 @@ def test_an_attempt_is_a_challenge_of_this_champion_or_its_return():
     assert days("3") == []
     assert attempts(rows.assign(as_of=None), "bikes", "2") == []
     assert attempts(ledger(), "bikes", "1") == []
+
+
+# --- who claimed to be better -------------------------------------------------------------------
+
+
+def judged(fingerprint, asked=0.0, opponent="champion", champion="3", **more):
+    """A refusal on March 2021 by one comparison that asked for so much."""
+    check = Finding(
+        kind="proven_improvement",
+        verdict="fail",
+        value=-0.1,
+        threshold=asked,
+        figures={"opponent": opponent},
+    )
+    span = {"judged_from": "2021-03-01 00:00:00", "judged_until": "2021-03-31 23:00:00"}
+    return GateDecision(
+        decision="refuse", reasons=(), checks=(check,), metrics={}, opponent="champion",
+        baseline="", champion_version=champion, candidate_fingerprint=fingerprint,
+        data_fingerprint="", n_rows=1, **{**span, **more},
+    )  # fmt: skip
+
+
+def test_claims_to_be_better_than_a_champion_are_read_from_the_ledger():
+    decisions = [
+        judged("a"),
+        judged("other champion", champion="2"),
+        judged("may be worse", asked=-0.2),
+        judged("baseline", opponent="baseline"),
+        judged("no row", judged_from="", judged_until=""),
+        judged("refitted", challenger_fingerprint="b"),
+    ]
+    rows = [promotion_row(decision, "bikes", "", "") for decision in decisions]
+    rows.append({**promotion_row(judged("c"), "other", "", ""), "decision_id": "other"})
+    table = pd.DataFrame(rows, dtype="str")
+
+    march = pd.Timestamp("2021-03-01"), pd.Timestamp("2021-03-31 23:00")
+    assert attempts_to_be_better(table, "bikes", "3") == (
+        Attempt("a", *march),
+        Attempt("b", *march),
+    )
+    assert attempts_to_be_better(table, "bikes", "4") == ()
+    assert attempts_to_be_better(table[:0], "bikes", "3") == ()
+    assert attempt_of(decisions[0]) == Attempt("a", *march)
+    assert attempt_of(decisions[2]) is None

@@ -41,6 +41,8 @@ def proven(improvement, lower, asked):
     }
 
 
+REMEMBERING = {"n_blocks": 26, "n_effective": 9.3, "memory": 0.48}
+AGAIN = {"attempt": 3, "confidence": 1 - 0.05 / 9}
 FELL_BACK = {"value": 0.25, "threshold": 0.2}
 
 SEGMENT = {
@@ -114,6 +116,33 @@ MESSAGES = [
         "at most 5.0% higher is asked for",
     ),
     (
+        "proven_improvement",
+        {**proven(0.3, 0.2, 0.0), **REMEMBERING},
+        "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
+        "lower (26 blocks count as 9, since neighbouring ones correlate by 0.48); more than 0.0% "
+        "lower is asked for",
+    ),
+    (
+        "proven_improvement",
+        {**proven(0.3, 0.2, 0.0), "n_blocks": 26, "n_effective": 26.4, "memory": -0.01},
+        "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
+        "lower; more than 0.0% lower is asked for",
+    ),
+    (
+        "proven_improvement",
+        {**proven(0.3, 0.2, 0.0), **AGAIN},
+        "rmse is 30.0% lower than the champion version 3's, with 99.44% confidence at least 20.0% "
+        "lower; more than 0.0% lower is asked for, surer than usual since the rows judged 2 other "
+        "candidate(s) before",
+    ),
+    (
+        "rows_used_up",
+        {**CHAMPION, **AGAIN, "n_blocks": 8, "minimum_blocks": 9, "block": "7 days"},
+        "the rows judged 2 other candidate(s) against champion version 3 before, so one must be "
+        "99.44% sure, which takes 9 blocks of 7 days, and there are 8; wait for new rows, or judge "
+        "on more of them",
+    ),
+    (
         "segment",
         {**SEGMENT, "increase": 0.25},
         "rmse in hr=8 is 25.0% higher than the champion version 3's; of equal models one of 24 "
@@ -130,7 +159,8 @@ MESSAGES = [
         {"n_blocks": 3, "block": "7 days", "minimum_blocks": 8},
         "3 block(s) of 7 days, at least 8 are needed",
     ),
-    ("opponent_without_error", {}, "error is zero in whole blocks"),
+    ("opponent_without_error", {}, "no error outside of one block"),
+    ("candidate_error_in_one_block", {}, "all error of the candidate lies in one block"),
     ("improvement_undefined", {}, "the improvement is not defined"),
     (
         "no_new_rows",

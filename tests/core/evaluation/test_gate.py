@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from regression_lifecycle.core.data.defaults import derive_defaults
+from regression_lifecycle.core.decisions.champion_history import Attempt, attempt_of
 from regression_lifecycle.core.decisions.records import Finding, Reason
 from regression_lifecycle.core.decisions.wording import evidence
 from regression_lifecycle.core.evaluation.baseline import (
@@ -335,6 +336,70 @@ def test_models_without_a_fingerprint_are_not_taken_for_the_same(problem, gate):
     assert answer.decision == "promote"
 
 
+# --- attempts on the same rows ------------------------------------------------------------------
+
+
+def claims(gate, **asked):
+    """The gate, if it asks for candidates that are better, by days."""
+    asked = {"minimum_improvement": 0.0, "confidence": 0.95, "minimum_blocks": 5, **asked}
+    return gate.model_copy(update={"comparison": gate.comparison.model_copy(update=asked)})
+
+
+def attempts_of(*fingerprints, until="2021-03-14 23:00:00"):
+    return tuple(Attempt(name, START, pd.Timestamp(until)) for name in fingerprints)
+
+
+def against_champion(answer):
+    return next(
+        c for c in answer.checks
+        if c.kind == "proven_improvement" and c.figures["opponent"] == "champion"
+    )  # fmt: skip
+
+
+def test_each_attempt_on_the_same_rows_must_be_surer(problem, gate):
+    table = rows(20, 30)
+    table["candidate"] += np.random.default_rng(1).normal(0, 18, len(table))
+    bounds = []
+    for before in ((), attempts_of("a"), attempts_of("a", "b")):
+        champion = Contestant(version="3", attempts=before)
+        answer = evaluate_gate(table, Contestant("", "new"), champion, problem, claims(gate))
+        check = against_champion(answer)
+        assert check.figures["confidence"] == pytest.approx(1 - 0.05 / (len(before) + 1) ** 2)
+        assert check.figures.get("attempt", 1) == len(before) + 1
+        bounds.append(check.value)
+    assert bounds[0] > bounds[1] > bounds[2]
+
+
+def test_a_repeated_run_asks_for_the_same_as_the_first(problem, gate):
+    table, candidate = rows(20, 30), Contestant("", "new")
+    first = evaluate_gate(table, candidate, Contestant(version="3"), problem, claims(gate))
+    known = (attempt_of(first), *attempts_of("later"))
+    again = Contestant(version="3", attempts=known)
+
+    assert evaluate_gate(table, candidate, again, problem, claims(gate)) == first
+
+
+def test_rows_that_judged_too_often_refuse_until_there_are_newer_ones(problem, gate):
+    few, candidate = claims(gate, minimum_blocks=14), Contestant("", "new")
+    # 14 days can be as sure as 1 - 2^-14, which the 29th attempt no longer can.
+    often = Contestant(version="3", attempts=attempts_of(*map(str, range(28))))
+    answer = evaluate_gate(rows(20, 30), candidate, often, problem, few)
+
+    assert answer.decision == "refuse"
+    (reason,) = answer.reasons
+    assert reason.kind == "rows_used_up"
+    assert (reason.figures["n_blocks"], reason.figures["minimum_blocks"]) == (14, 15)
+    assert "wait for new rows" in evidence(against_champion(answer))
+    old = attempts_of(*map(str, range(28)), until="2021-03-01 12:00:00")
+    fresh = rows(20, 30, weeks=3).iloc[168:]
+    newer = Contestant(version="3", attempts=old)
+    assert evaluate_gate(fresh, candidate, newer, problem, few).decision == "promote"
+
+
+def test_who_may_be_a_little_worse_does_not_pay_for_earlier_attempts(ask):
+    assert ask(rows(20, 30), attempts=attempts_of(*"abcdefghij")) == ask(rows(20, 30))
+
+
 # --- the baseline -------------------------------------------------------------------------------
 
 
@@ -478,7 +543,6 @@ def test_noise_is_never_promoted_whatever_checks_are_removed(
                 "confidence": 0.51,
                 "block": derived["short_block"],
                 "minimum_blocks": 2,
-                "resamples": 500,
             },
         )
         # A bad champion makes no candidate good.

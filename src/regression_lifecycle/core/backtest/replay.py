@@ -20,6 +20,7 @@ from regression_lifecycle.core.backtest.calendars import Schedule
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions import policy
+from regression_lifecycle.core.decisions.champion_history import Attempt, attempt_of
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import (
     KEEP,
@@ -201,6 +202,7 @@ class _Run:
         self._champion = 0
         # Since the champion's promotion.
         self._attempted: int | None = None
+        self._attempts: tuple[Attempt, ...] = ()
 
     def step(self, position: int) -> dict[str, Any]:
         window, predecessor = self._history.windows[position], self._champion
@@ -279,7 +281,9 @@ class _Run:
             reasons += answer.reasons
             if promoted:
                 self._champion = position if self._retraining.refit else challenger
-                self._attempted = None
+                self._attempted, self._attempts = None, ()
+            elif attempt := attempt_of(answer):
+                self._attempts += (attempt,)
         return {
             "decision": decided,
             "reasons": to_cell(reasons),
@@ -335,7 +339,11 @@ class _Run:
         answer = evaluate_gate(
             rows,
             Contestant(),
-            Contestant(version=str(self._champion), trained_until=champion.trained_until),
+            Contestant(
+                version=str(self._champion),
+                trained_until=champion.trained_until,
+                attempts=self._attempts,
+            ),
             self._history.problem,
             self._retraining.gate,
         )

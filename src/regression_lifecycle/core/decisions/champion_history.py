@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.decisions.records import PROMOTE, PROMOTION, ROLLBACK
+from regression_lifecycle.core.decisions.records import (
+    PROMOTE,
+    PROMOTION,
+    ROLLBACK,
+    Finding,
+    GateDecision,
+    from_cell,
+)
 
 _MOVES = (PROMOTE, ROLLBACK)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A candidate that claimed to be better than the champion.
+
+    Attributes:
+        fingerprint: The model that was compared; empty where it is not known.
+        judged_from: Oldest row that judged it.
+        judged_until: Newest row that judged it.
+    """
+
+    fingerprint: str
+    judged_from: pd.Timestamp
+    judged_until: pd.Timestamp
 
 
 def champion_moves(ledger: pd.DataFrame, problem: str) -> pd.DataFrame:
@@ -77,6 +101,51 @@ def attempts(ledger: pd.DataFrame, problem: str, champion_version: str) -> list[
         own["candidate_version"].map(version_text) == champion_version
     )
     return [pd.Timestamp(moment) for moment in own.loc[challenged | restored, "as_of"] if moment]
+
+
+def attempts_to_be_better(
+    ledger: pd.DataFrame, problem: str, champion_version: str
+) -> tuple[Attempt, ...]:
+    """Return who claimed to be better than this champion, the oldest attempt first.
+
+    A candidate that may be a little worse, as in a retraining, claims nothing of the kind.
+
+    Args:
+        ledger: Every decision, the oldest first.
+        champion_version: The version in use.
+
+    Raises:
+        LifecycleError: If the row of an attempt holds no checks.
+    """
+    own = ledger[(ledger["problem"] == problem) & (ledger["kind"] == PROMOTION)]
+    own = own[own["champion_version_before"].map(version_text) == champion_version]
+    found = []
+    for row in own.astype(object).where(own.notna(), "").to_dict("records"):
+        fingerprint = row["challenger_fingerprint"] or row["candidate_fingerprint"]
+        span = row["judged_from"], row["judged_until"]
+        found.append(_attempt(from_cell(row["checks"], Finding), fingerprint, *span))
+    return tuple(attempt for attempt in found if attempt is not None)
+
+
+def attempt_of(decision: GateDecision) -> Attempt | None:
+    """Return a decision as an attempt to be better than the champion; None if it is none."""
+    fingerprint = decision.challenger_fingerprint or decision.candidate_fingerprint
+    return _attempt(decision.checks, fingerprint, decision.judged_from, decision.judged_until)
+
+
+def _attempt(
+    checks: Sequence[Finding], fingerprint: str, judged_from: str, judged_until: str
+) -> Attempt | None:
+    claims = any(
+        check.kind == "proven_improvement"
+        and check.figures.get("opponent") == "champion"
+        and check.threshold is not None
+        and check.threshold >= 0
+        for check in checks
+    )
+    if not claims or not judged_from:
+        return None
+    return Attempt(fingerprint, pd.Timestamp(judged_from), pd.Timestamp(judged_until))
 
 
 def version_text(value: Any) -> str:

@@ -152,8 +152,42 @@ def _proven_improvement(figures: Figures) -> str:
     bound = f"at least {lower:.1%} lower" if lower >= 0 else f"up to {-lower:.1%} higher"
     return (
         f"{figures['metric']} is {_signed(figures['improvement'])} than {_error_of(figures)}, "
-        f"with {figures['confidence']:.0%} confidence {bound}; "
-        f"{_asked(figures['threshold'], 'at most')}"
+        f"with {_confidence(figures)} confidence {bound}{_memory(figures)}; "
+        f"{_asked(figures['threshold'], 'at most')}{_attempt(figures)}"
+    )
+
+
+def _confidence(figures: Figures) -> str:
+    # That of a further attempt comes close to 100 %.
+    return f"{100 * figures['confidence']:.4g}%"
+
+
+def _memory(figures: Figures) -> str:
+    """Tell that blocks are alike, where it costs blocks."""
+    blocks, effective = figures.get("n_blocks"), figures.get("n_effective")
+    if effective is None or blocks is None or round(effective) >= blocks:
+        return ""
+    return (
+        f" ({blocks} blocks count as {effective:.0f}, since neighbouring ones correlate by "
+        f"{figures['memory']:.2f})"
+    )
+
+
+def _attempt(figures: Figures) -> str:
+    if "attempt" not in figures:
+        return ""
+    return (
+        f", surer than usual since the rows judged {figures['attempt'] - 1} other candidate(s) "
+        "before"
+    )
+
+
+def _rows_used_up(figures: Figures) -> str:
+    return (
+        f"the rows judged {figures['attempt'] - 1} other candidate(s) against champion version "
+        f"{figures['champion_version']} before, so one must be {_confidence(figures)} sure, which "
+        f"takes {figures['minimum_blocks']} blocks of {figures['block']}, and there are "
+        f"{figures['n_blocks']}; wait for new rows, or judge on more of them"
     )
 
 
@@ -199,8 +233,11 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "metric_undefined": _metric_undefined,
     "missing_forecasts": "{n_missing} of {n_rows} row(s) lack a forecast",
     "too_few_blocks": "{n_blocks} block(s) of {block}, at least {minimum_blocks} are needed",
-    "opponent_without_error": "the other model's error is zero in whole blocks, so there is no "
+    "rows_used_up": _rows_used_up,
+    "opponent_without_error": "the other model has no error outside of one block, so there is no "
     "share of it",
+    "candidate_error_in_one_block": "all error of the candidate lies in one block, so its spread "
+    "is not known",
     "improvement_undefined": "the improvement is not defined",
     "no_new_rows": "the champion was trained until {trained_until}, so none of the holdout rows is "
     "new to it; begin the holdout later",

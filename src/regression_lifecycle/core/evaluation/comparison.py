@@ -1,6 +1,6 @@
 """Two forecasts of the same rows compared, with the uncertainty of the difference.
 
-Errors of neighbouring hours are alike, so whole blocks of time are resampled and not single rows.
+Errors of neighbouring hours are alike, so whole blocks of time are compared and not single rows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.durations import Duration, duration_text, period_number
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.evaluation.block_mean import BlockMean, log_ratio
 from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
 
@@ -31,11 +32,9 @@ class Comparison(StrictModel):
             lower, whatever its uncertainty; None asks for nothing. Beside a negative
             ``minimum_improvement`` it refuses candidates that are worse or equal.
         confidence: How sure the comparison must be, one-sided.
-        block: Length of the blocks of time that are resampled together.
+        block: Length of the blocks of time whose rows count as one fact.
         minimum_blocks: With fewer blocks the uncertainty is not known and the gate refuses; at
             least :func:`fewest_blocks`.
-        resamples: Number of bootstrap samples.
-        seed: Seed of the bootstrap.
     """
 
     metric: ErrorMetric = "rmse"
@@ -44,8 +43,6 @@ class Comparison(StrictModel):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     block: Duration = pd.Timedelta("7 days")
     minimum_blocks: int = Field(8, ge=2)
-    resamples: int = Field(2000, ge=100, le=100_000)
-    seed: int = 0
 
     @model_validator(mode="after")
     def _blocks_can_be_so_sure(self) -> Self:
@@ -67,7 +64,7 @@ class Comparison(StrictModel):
 def fewest_blocks(confidence: float) -> int:
     """Return how many blocks a comparison needs to be so sure.
 
-    Of two equal models one is better in all of n blocks once in 2^n cases, and then every resample
+    Of two equal models one is better in all of n blocks once in 2^n cases, and then every block
     says so: no bound can be surer than that.
 
     Args:
@@ -86,18 +83,23 @@ class PairedComparison:
     Attributes:
         improvement: 1 - candidate / other on all rows; positive means better.
         lower: One-sided lower confidence bound of the improvement.
-        n_blocks: Blocks that were resampled.
+        n_blocks: Blocks that were compared.
+        memory: Correlation of a block's share in the improvement with that of the block before;
+            NaN where there is no bound.
+        n_effective: Independent blocks that would say as much; NaN where there is no bound.
         obstacle: Why there is no bound; None where there is one.
     """
 
     improvement: float
     lower: float
     n_blocks: int
+    memory: float = math.nan
+    n_effective: float = math.nan
     obstacle: Reason | None = None
 
 
 def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedComparison:
-    """Compare two forecasts of the same rows by a block bootstrap over time.
+    """Compare two forecasts of the same rows by blocks of time.
 
     Args:
         losses: What :func:`paired_losses` gives: of the forecast that should be better, and of the
@@ -105,26 +107,21 @@ def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedCompar
         parameters: Metric, blocks and confidence.
 
     Returns:
-        The improvement and its lower bound on the rows whose target is known; the bound is NaN
-        where a forecast is missing, fewer than ``minimum_blocks`` blocks hold rows, or the
-        other's error is zero.
-
-    Source:
-        Non-overlapping block bootstrap, Carlstein (1986), doi:10.1214/aos/1176350057; the
-        bound is the expanded percentile of the resampled improvements, Hesterberg (2015),
-        doi:10.1080/00031305.2015.1089789, section 5.
+        The improvement and its lower bound on the rows whose target is known, by
+        :func:`~regression_lifecycle.core.evaluation.block_mean.log_ratio`; the bound is NaN where
+        a forecast is missing, fewer than ``minimum_blocks`` blocks hold rows, or all error of a
+        model lies in one block.
     """
-    from scipy.special import ndtr, stdtrit
-
-    power = parameters.power
     # A sum leaves NaN out, so a model would be best where it has no answer at all.
     unanswered = int((~np.isfinite(losses[["candidate", "other"]])).any(axis=1).sum())
-    sums = losses.groupby("block")[["candidate", "other"]].sum().to_numpy()
+    sums = block_sums(losses)
     n_blocks = len(sums)
     if unanswered:
         lacking = Reason("missing_forecasts", {"n_missing": unanswered, "n_rows": len(losses)})
-        return PairedComparison(math.nan, math.nan, n_blocks, lacking)
-    improvement = float(_improvement(sums.sum(axis=0)[None, :], power)[0])
+        return PairedComparison(math.nan, math.nan, n_blocks, obstacle=lacking)
+    candidate, other = sums.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        improvement = float(1 - (candidate / other) ** (1 / parameters.power))
     if n_blocks < parameters.minimum_blocks:
         figures = {
             "n_blocks": n_blocks,
@@ -132,19 +129,43 @@ def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedCompar
             "minimum_blocks": parameters.minimum_blocks,
         }
         few = Reason("too_few_blocks", figures)
-        return PairedComparison(improvement, math.nan, n_blocks, few)
-    random = np.random.default_rng(parameters.seed)
-    counts = random.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), parameters.resamples)
-    resampled = _improvement(counts @ sums, power)
-    if not np.isfinite(resampled).all():
-        return PairedComparison(improvement, math.nan, n_blocks, Reason("opponent_without_error"))
-    # A plain percentile is a little too sure of itself with few blocks, as if they were many and
-    # their spread were known; expanded, it has the width of Student's t.
-    tail = ndtr(
-        stdtrit(n_blocks - 1, 1 - parameters.confidence) * math.sqrt(n_blocks / (n_blocks - 1))
+        return PairedComparison(improvement, math.nan, n_blocks, obstacle=few)
+    if (other == sums[:, 1]).any():
+        without = Reason("opponent_without_error")
+        return PairedComparison(improvement, math.nan, n_blocks, obstacle=without)
+    ratio = log_ratio(sums)
+    lower = float(lower_bound(ratio, parameters))
+    if not math.isfinite(lower):
+        return PairedComparison(
+            improvement, math.nan, n_blocks, obstacle=Reason("candidate_error_in_one_block")
+        )
+    return PairedComparison(
+        improvement, lower, n_blocks, float(ratio.memory), float(ratio.n_effective)
     )
-    lower = float(np.quantile(resampled, tail))
-    return PairedComparison(improvement, lower, n_blocks)
+
+
+def block_sums(losses: pd.DataFrame) -> np.ndarray:
+    """Add up what :func:`paired_losses` gives by block.
+
+    Returns:
+        Losses of candidate and other, shape (n_blocks, 2), the oldest block first.
+    """
+    sums: np.ndarray = losses.groupby("block")[["candidate", "other"]].sum().to_numpy("float64")
+    return sums
+
+
+def lower_bound(ratio: BlockMean, parameters: Comparison) -> np.ndarray:
+    """Return the one-sided lower bound of the improvement that a ratio of losses stands for."""
+    bound: np.ndarray = 1 - np.exp(ratio.upper(parameters.confidence) / parameters.power)
+    return bound
+
+
+def is_proven(lower: np.ndarray, parameters: Comparison) -> np.ndarray:
+    """Return whether lower bounds of the improvement are what is asked for."""
+    asked = parameters.minimum_improvement
+    # Equal models give exactly zero: not better, so "above" is strict where nothing is tolerated.
+    proven: np.ndarray = (lower >= asked) if asked < 0 else (lower > asked)
+    return proven
 
 
 def paired_losses(
@@ -182,9 +203,3 @@ def paired_losses(
         losses = losses.mul(weight, axis=0)
     # Counted from one moment for all time, so that the same row is always in the same block.
     return losses.assign(block=period_number(moments, parameters.block))[known]
-
-
-def _improvement(sums: np.ndarray, power: int) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        improvement: np.ndarray = 1 - (sums[:, 0] / sums[:, 1]) ** (1 / power)
-    return improvement

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
+import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import Attempt
 from regression_lifecycle.core.decisions.records import (
     FAIL,
     NOT_COMPUTED,
@@ -33,12 +35,18 @@ from regression_lifecycle.core.decisions.records import (
 )
 from regression_lifecycle.core.durations import duration_text
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
+from regression_lifecycle.core.evaluation.attempts import (
+    earlier_attempts,
+    number_of_attempt,
+    surer,
+)
 from regression_lifecycle.core.evaluation.baseline import CONSTANTS
 from regression_lifecycle.core.evaluation.comparison import (
     Comparison,
     PairedComparison,
     compare_paired,
     fewest_blocks,
+    is_proven,
     paired_losses,
 )
 from regression_lifecycle.core.evaluation.holdout import (
@@ -135,12 +143,14 @@ class Contestant:
         fingerprint: Equal for the same model; empty where it is not known.
         data_fingerprint: Equal for the same training rows.
         trained_until: Newest training row; None where the rows are new to the model anyway.
+        attempts: Of a champion, who claimed to be better before, the oldest attempt first.
     """
 
     version: str = ""
     fingerprint: str = ""
     data_fingerprint: str = ""
     trained_until: pd.Timestamp | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 def evaluate_gate(
@@ -175,17 +185,11 @@ def evaluate_gate(
         newer = rows
         if champion.trained_until is not None:
             newer = rows[rows[problem.timestamp.name] > champion.trained_until]
-        compared = _compare(newer, CHAMPION, version, problem, parameters.comparison)
-        if len(rows) and newer.empty:
-            compared = Reason(
-                "no_new_rows", {"trained_until": problem.moment_text(champion.trained_until)}
-            )
-        opponent = {"opponent": CHAMPION, "champion_version": version}
         # Without a row there is nothing to add to what the first comparison said.
         checks = checks if len(rows) else []
-        if parameters.segments and not isinstance(compared, Reason):
+        if parameters.segments and len(newer):
             checks.append(_segment_check(newer, version, problem, parameters))
-        checks += improvement_checks(compared, opponent, parameters.comparison)
+        checks += _champion_checks(rows, newer, (candidate, champion), problem, parameters)
     metrics: dict[str, dict[str, float]] = {}
     if len(rows):
         metrics = metrics_with_fallback(rows, problem)
@@ -215,6 +219,45 @@ def evaluate_gate(
         judged_until=str(moments.max()) if len(rows) else "",
         n_rows=len(problem.counting(rows)),
     )
+
+
+def _champion_checks(
+    rows: pd.DataFrame,
+    newer: pd.DataFrame,
+    contestants: tuple[Contestant, Contestant],
+    problem: Problem,
+    parameters: GateParameters,
+) -> list[Finding]:
+    """Ask whether the candidate is better than the champion, as sure as its attempt has to be.
+
+    Args:
+        newer: The rows that are new to the champion.
+        contestants: Candidate and champion.
+    """
+    (candidate, champion), asked = contestants, parameters.comparison
+    about: dict[str, Any] = {"opponent": CHAMPION, "champion_version": champion.version}
+    # Who may be a little worse claims nothing that luck could prove.
+    if asked.minimum_improvement >= 0 and len(newer):
+        before = earlier_attempts(
+            champion.attempts, candidate.fingerprint, rows[problem.timestamp.name]
+        )
+        number = number_of_attempt(before, newer[problem.timestamp.name])
+        asked = surer(asked, number)
+        if number > 1:
+            about["attempt"] = number
+    compared = _compare(newer, CHAMPION, champion.version, problem, asked)
+    if len(rows) and newer.empty:
+        trained_until = problem.moment_text(champion.trained_until)
+        compared = Reason("no_new_rows", {"trained_until": trained_until})
+    elif (
+        isinstance(compared, PairedComparison)
+        and compared.obstacle is not None
+        and compared.obstacle.kind == "too_few_blocks"
+        and compared.n_blocks >= parameters.comparison.minimum_blocks
+    ):
+        used_up = {**compared.obstacle.figures, **about, "confidence": asked.confidence}
+        compared = replace(compared, obstacle=Reason("rows_used_up", used_up))
+    return improvement_checks(compared, about, asked)
 
 
 def baseline_of(rows: pd.DataFrame) -> tuple[str, float]:
@@ -378,9 +421,14 @@ def improvement_checks(
         return [_finding("proven_improvement", math.nan, asked, False, compared, **about)]
     obstacle = compared.obstacle or Reason("improvement_undefined")
     gain, bound = compared.improvement, compared.lower
-    # Equal models give exactly zero: not better, so "above" is strict where nothing is tolerated.
-    proven = bound > asked or (asked < 0 and bound >= asked)
-    sure = {"improvement": finite(gain), "confidence": parameters.confidence}
+    sure = {
+        "improvement": finite(gain),
+        "confidence": parameters.confidence,
+        "n_blocks": compared.n_blocks,
+        "memory": finite(compared.memory),
+        "n_effective": finite(compared.n_effective),
+    }
+    proven = bool(is_proven(np.asarray(bound), parameters))
     findings = [_finding("proven_improvement", bound, asked, proven, obstacle, **about, **sure)]
     if observed is not None:
         seen = _finding("observed_improvement", gain, observed, gain > observed, obstacle, **about)

@@ -8,12 +8,13 @@ in 1 - 0.95^24 = 71 % of cases. So the p-value of the worst part is multiplied b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.evaluation.block_mean import block_mean
 from regression_lifecycle.core.evaluation.holdout import segment_label
 
 
@@ -54,33 +55,36 @@ def find_worst_segment(
 
     Returns:
         The one with the smallest p-value: of a one-sided t-test on the differences of the block
-        sums, times the number of segments, at most 1.
+        sums, for which blocks that remember count as fewer, times the number of segments, at
+        most 1.
     """
-    from scipy.special import stdtr
-
-    found = pd.concat([_compare(losses, rows.loc[losses.index, name]) for name in segments])
-    most = int(found["count"].max()) if len(found) else 0
-    tested = found[found["count"] >= minimum_blocks]
-    if tested.empty:
+    found = [
+        segment
+        for column in segments
+        for segment in _sums_by_segment(losses, rows.loc[losses.index, column])
+    ]
+    most = max((len(sums) for _, sums in found), default=0)
+    tested = [(name, sums) for name, sums in found if len(sums) >= minimum_blocks]
+    if not tested:
         return WorstSegment("", math.nan, math.nan, 0, most)
+    p_values = [float(block_mean(sums[:, 0] - sums[:, 1]).p_value()) for _, sums in tested]
+    worst = int(np.argmin(p_values))
+    name, sums = tested[worst]
+    candidate, other = sums.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = tested["mean"] / (tested["std"] / np.sqrt(tested["count"]))
-        increase = (tested["candidate"] / tested["other"]) ** (1 / power) - 1
-    # Equal losses everywhere have neither a difference nor a spread of it.
-    p_values = pd.Series(stdtr(tested["count"] - 1, -statistic.fillna(0.0)), tested.index)
-    name = p_values.idxmin()
+        increase = float((candidate / other) ** (1 / power) - 1)
     return WorstSegment(
-        name=str(name),
-        p_value=min(float(p_values[name]) * len(tested), 1.0),
-        increase=float(increase[name]) if np.isfinite(increase[name]) else math.nan,
+        name=name,
+        p_value=min(p_values[worst] * len(tested), 1.0),
+        increase=increase if math.isfinite(increase) else math.nan,
         n_segments=len(tested),
         n_blocks=most,
     )
 
 
-def _compare(losses: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """Sum the losses of every segment, and describe the differences of its blocks."""
+def _sums_by_segment(losses: pd.DataFrame, values: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield every segment of a column with its losses by block, the oldest block first."""
     labels = (f"{values.name}=" + values.map(segment_label)).rename("segment")
     sums = losses.groupby([labels, "block"])[["candidate", "other"]].sum()
-    difference = (sums["candidate"] - sums["other"]).groupby(level=0)
-    return difference.agg(["mean", "std", "count"]).join(sums.groupby(level=0).sum())
+    for name, part in sums.groupby(level=0):
+        yield str(name), part.to_numpy(dtype="float64")

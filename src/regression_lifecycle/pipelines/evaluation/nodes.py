@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import attempts_to_be_better
 from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation import gate
@@ -159,10 +161,32 @@ def measure_series(predictions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     return rank_series(sum_series(predictions, CANDIDATE, problem), problem.error_metric)
 
 
-def evaluate_gate(
-    predictions: pd.DataFrame,
+def describe_contestants(
     candidate: TrainedModel,
     champion: TrainedModel | None,
+    recorded_decisions: pd.DataFrame,
+    problem: Problem,
+) -> tuple[Contestant, Contestant | None]:
+    """Tell the gate what it has to know of candidate and champion.
+
+    Args:
+        recorded_decisions: The ledger, for earlier attempts at this champion's place.
+
+    Returns:
+        The candidate, and the champion if there is one.
+
+    Raises:
+        LifecycleError: If the ledger cannot be read.
+    """
+    if champion is None:
+        return _contestant(candidate), None
+    attempts = attempts_to_be_better(recorded_decisions, problem.name, version_of(champion))
+    return _contestant(candidate), replace(_contestant(champion), attempts=attempts)
+
+
+def evaluate_gate(
+    predictions: pd.DataFrame,
+    contestants: tuple[Contestant, Contestant | None],
     problem: Problem,
     parameters: GateParameters,
 ) -> GateDecision:
@@ -170,14 +194,9 @@ def evaluate_gate(
 
     Args:
         predictions: Rows with one column per model.
+        contestants: Candidate and champion.
     """
-    return gate.evaluate_gate(
-        predictions,
-        _contestant(candidate),
-        None if champion is None else _contestant(champion),
-        problem,
-        parameters,
-    )
+    return gate.evaluate_gate(predictions, *contestants, problem, parameters)
 
 
 def _contestant(model: TrainedModel) -> Contestant:

@@ -56,14 +56,14 @@ def create_gate_pipeline() -> Pipeline:
                 name="add_best_baseline",
             ),
             Node(
+                nodes.describe_contestants,
+                ["candidate_model", "champion_model", "recorded_decisions", _PROBLEM],
+                "contestants",
+                name="describe_contestants",
+            ),
+            Node(
                 nodes.evaluate_gate,
-                [
-                    "holdout_predictions",
-                    "candidate_model",
-                    "champion_model",
-                    _PROBLEM,
-                    "params:evaluation.gate",
-                ],
+                ["holdout_predictions", "contestants", _PROBLEM, "params:evaluation.gate"],
                 "gate_decision",
                 name="evaluate_gate",
             ),

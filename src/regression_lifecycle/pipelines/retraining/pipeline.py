@@ -31,8 +31,10 @@ def create_pipeline(**_: object) -> Pipeline:
             "candidate_model": "challenger_model",
             "observations": "known_observations",
             "champion_model": "champion_model",
+            "recorded_decisions": "recorded_decisions",
         },
         outputs={
+            "contestants": "challenger_contestants",
             "model_predictions": "challenger_predictions",
             "naive_forecasts": "challenger_naive_forecasts",
             "holdout_predictions": "comparison_predictions",
