@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-PARTS = ("gate",)
+PARTS = ("gate", "policy")
 
 
 def main() -> None:

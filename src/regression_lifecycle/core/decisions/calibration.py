@@ -1,16 +1,15 @@
 """Limits of rules from the windows of the table, for a stated rate of false alarms.
 
-The windows say how the value of a rule varies and remembers (AR(1)) on a model that does not
-change. Years of such a model are simulated, each with a spread and a memory of its own, drawn as
-far as the windows leave them open. The limit is the one at which the rule, by its own code, begins
-to fire as often a year as it says.
+The windows say how the value of a rule varies and remembers on a model that is as good as new
+(:mod:`~regression_lifecycle.core.decisions.variation`). Years of such a model are simulated
+(AR(1)), each with a spread and a memory of its own, drawn as far as the windows leave them open.
+The limit is the one at which the rule, by its own code, begins to fire as often a year as it says.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,11 @@ from regression_lifecycle.core.decisions.rules import (
     FloatArray,
     WindowRow,
 )
+from regression_lifecycle.core.decisions.variation import (
+    LARGEST_MEMORY,
+    Variation,
+    measure_variation,
+)
 
 MINIMUM_WINDOWS = 12
 """Fewest windows that say a limit; with fewer the spread is anybody's guess."""
@@ -32,51 +36,8 @@ _FEWEST_SIMULATED, _MOST_SIMULATED = 26, 400
 _STEP, _HALVINGS, _SMALLEST_LIMIT = 0.8, 8, 1e-4
 # A rule that begins to fire in every tenth window says nothing; windows of a year would ask for it.
 _MOST_PER_WINDOW = 0.1
-_LARGEST_MEMORY = 0.95
 _YEAR = pd.Timedelta(days=365.25)
 _WINDOWS_WITHOUT_TIME = 52.0
-
-
-@dataclass(frozen=True)
-class Memory:
-    """How values of consecutive windows vary.
-
-    Attributes:
-        mean: Their mean; 0 where a right model has none.
-        variance: Around it.
-        correlation: Of a window with the one before, less the bias of a short series.
-        n_windows: How many windows say so.
-        n_pairs: How many pairs of neighbours do.
-    """
-
-    mean: float
-    variance: float
-    correlation: float
-    n_windows: int
-    n_pairs: int
-
-
-def measure_memory(stretches: Sequence[FloatArray], *, mean: float | None = None) -> Memory:
-    """Measure how values of consecutive windows vary.
-
-    The correlation of few values is too small on average; ``(1 + 3 r) / n`` is added, or
-    ``2 r / n`` where the mean is known (Kendall 1954, Note on bias in the estimation of
-    autocorrelation).
-
-    Args:
-        stretches: Values of windows in a row, by one model each; at least two values in all.
-        mean: The mean, if it is known.
-    """
-    values = np.concatenate(stretches)
-    centre = float(values.mean()) if mean is None else mean
-    centred = [stretch - centre for stretch in stretches]
-    n, pairs = len(values), max(sum(len(stretch) - 1 for stretch in centred), 1)
-    variance = sum(float(part @ part) for part in centred) / (n - (mean is None))
-    products = sum(float(part[1:] @ part[:-1]) for part in centred)
-    found = products / pairs / variance if variance > 0 else 0.0
-    correlation = found + (1 + 3 * found if mean is None else 2 * found) / pairs
-    bounded = min(max(correlation, -0.5), _LARGEST_MEMORY)
-    return Memory(centre, variance, bounded, n, pairs)
 
 
 def calibrate_limit(
@@ -100,12 +61,10 @@ def calibrate_limit(
     if sum(map(len, series)) < MINIMUM_WINDOWS:
         return None
     # Shares are skewed, their roots less so.
-    memory = measure_memory(
-        series if rule.signed else [np.sqrt(values) for values in series],
-        mean=0.0 if rule.signed else None,
-    )
+    measured = [values if rule.signed else np.sqrt(values) for values in series]
+    variation = measure_variation(measured, signed=rule.signed)
     count = round(min(max(windows_per_year, _FEWEST_SIMULATED), _MOST_SIMULATED))
-    simulated = _simulate(memory, count, known_mean=rule.signed)
+    simulated = _simulate(variation, count, signed=rule.signed)
     if not rule.signed:
         simulated = np.maximum(simulated, 0) ** 2
     wanted = min(rule.false_alarms_per_year / windows_per_year, _MOST_PER_WINDOW) * count
@@ -115,8 +74,8 @@ def calibrate_limit(
         value=limit,
         false_alarms_per_year=rule.false_alarms_per_year,
         simulated=_firings(rule.fires(simulated, limit)) / count * windows_per_year,
-        memory=memory.correlation,
-        n_windows=memory.n_windows,
+        memory=variation.memory,
+        n_windows=variation.n_windows,
     )
 
 
@@ -173,29 +132,29 @@ def _values(rule: CalibratedRule, windows: Sequence[WindowRow]) -> FloatArray:
     return np.array([value for value in values if math.isfinite(value)])
 
 
-def _simulate(memory: Memory, count: int, *, known_mean: bool) -> FloatArray:
+def _simulate(variation: Variation, count: int, *, signed: bool) -> FloatArray:
     """Simulate values of models that do not change, one per row, window by window.
 
-    Mean, spread and memory of each are drawn from what the windows leave open, as of normal errors
-    with a prior that says nothing; a memory makes fewer windows of them.
+    Mean, variance and memory of each are drawn from what the windows leave open, as of normal
+    values; a memory makes fewer windows of them.
     """
     random = np.random.default_rng(0)
-    n = memory.n_windows
-    spread = math.sqrt((1 - memory.correlation**2) / memory.n_pairs)
-    drawn = memory.correlation + spread * random.normal(size=_PATHS)
-    correlation = np.clip(drawn, -0.5, _LARGEST_MEMORY)
-    freedom = n * (1 - correlation**2) / (1 + correlation**2) - (not known_mean)
+    n = variation.n_independent
+    error = math.sqrt((1 - variation.memory**2) / variation.n_pairs)
+    drawn = variation.memory + error * random.normal(size=_PATHS)
+    memory = np.clip(drawn, -LARGEST_MEMORY, LARGEST_MEMORY)
+    freedom = n * (1 - memory**2) / (1 + memory**2) - (not signed)
     freedom = np.maximum(freedom, 2)
-    variance = memory.variance * freedom / random.chisquare(freedom)
-    mean = np.full(_PATHS, memory.mean)
-    if not known_mean:
-        inflation = (1 + correlation) / (1 - correlation)
+    variance = variation.variance * freedom / random.chisquare(freedom)
+    mean = np.full(_PATHS, variation.mean)
+    if not signed:
+        inflation = (1 + memory) / (1 - memory)
         mean += np.sqrt(variance / n * inflation) * random.normal(size=_PATHS)
     news = random.normal(size=(_PATHS, count))
     values = news.copy()
-    share = np.sqrt(1 - correlation**2)
+    share = np.sqrt(1 - memory**2)
     for place in range(1, count):
-        values[:, place] = correlation * values[:, place - 1] + share * news[:, place]
+        values[:, place] = memory * values[:, place - 1] + share * news[:, place]
     simulated: FloatArray = mean[:, None] + np.sqrt(variance)[:, None] * values
     return simulated
 

@@ -15,10 +15,10 @@ from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.calibration import (
     calibrate_rules,
     count_windows_per_year,
-    measure_memory,
 )
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rules import CalibratedLimit
+from regression_lifecycle.core.decisions.variation import measure_variation
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.core.windows.parameters import WindowParameters
@@ -59,12 +59,12 @@ def measure_out_of_fold_windows(
     """Cut out-of-fold predictions of the training rows into windows, as served ones are cut.
 
     Args:
-        predicted: Rows of the test folds with target, ``prediction`` and ``baseline``.
+        predicted: Rows of the test folds with target, ``prediction``, ``fold`` and ``baseline``.
         observations: All observations, by which windows are cut.
 
     Returns:
-        Rows of ``window_history`` with an empty ``model_version``, the oldest first. What was
-        never served, such as the interval's coverage, is missing.
+        Rows of ``window_history``, the oldest first, with ``fold=1`` and so on as version: every
+        fold has a model of its own. What was never served, such as coverage, is missing.
     """
     if predicted.empty:
         return WINDOW_HISTORY.frame()
@@ -77,7 +77,9 @@ def measure_out_of_fold_windows(
         inside = rows[place == window.index]
         if window.status == "complete" and len(inside) >= _ENOUGH * window.n_labelled:
             about = {name: getattr(window, name) for name in ("start", "end", "status", "n")}
-            named = {"problem": problem.name, "window": window.key, "model_version": ""}
+            # A window in which one fold ends and the next begins is the last of the former.
+            version = f"fold={inside['fold'].min()}"
+            named = {"problem": problem.name, "window": window.key, "model_version": version}
             found.append({**named, **about, **measure_rows(inside, problem)})
     return WINDOW_HISTORY.frame(found)
 
@@ -152,8 +154,8 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
     series = [part for part in series if len(part)]
     if sum(map(len, series)) < _FEWEST_FOR_MEMORY:
         return ERROR_RATES.frame()
-    memory = measure_memory(series)
-    row = {"name": metric, "memory": memory.correlation, "n_windows": memory.n_windows}
+    found = measure_variation([np.sqrt(part) for part in series], signed=False)
+    row = {"name": metric, "memory": found.memory, "n_windows": found.n_windows}
     return make_rates(LOSSES, [row], windows, problem)
 
 
