@@ -1,4 +1,4 @@
-"""The policy: how often rules begin to fire on a model that is right, and how late on one that is not.
+"""The policy: how often rules fire on a model that is right, and how late on one that is not.
 
 Windows are weeks with biases of a law that does not change: independent of each other, or AR(1).
 Limits are calibrated on some of them and held against years of the same law. The delays are those
@@ -134,7 +134,7 @@ def _windows(noise: FloatArray) -> list[WindowRow]:
             "sum_absolute_target": 1.0,
             "rmse": 0.7 * (1 + value),
             "baseline_rmse": 1.0,
-            "coverage": 0.9 - value / 2,
+            "coverage": 0.9 - value / 4,
         }
         for value in noise.tolist()
     ]
