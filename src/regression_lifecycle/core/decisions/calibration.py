@@ -143,7 +143,8 @@ def _simulate(variation: Variation, count: int, *, signed: bool) -> FloatArray:
     error = math.sqrt((1 - variation.memory**2) / variation.n_pairs)
     drawn = variation.memory + error * random.normal(size=_PATHS)
     memory = np.clip(drawn, -LARGEST_MEMORY, LARGEST_MEMORY)
-    freedom = n * (1 - memory**2) / (1 + memory**2) - (not signed)
+    # One for the memory, which was estimated as well, and one for the mean where it was.
+    freedom = n * (1 - memory**2) / (1 + memory**2) - (1 if signed else 2)
     freedom = np.maximum(freedom, 2)
     variance = variation.variance * freedom / random.chisquare(freedom)
     mean = np.full(_PATHS, variation.mean)

@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float64]
 LARGEST_MEMORY = 0.95
 _SMALLEST_MEMORY = -0.5
 # Standard errors that values must grow by before they count as growing.
-_PROOF = 2.0
+_PROOF = 3.0
 _ROUNDS = 20
 
 
@@ -48,7 +48,7 @@ def measure_variation(stretches: Sequence[FloatArray], *, signed: bool) -> Varia
     """Measure how values of windows vary and remember.
 
     Signed values lie around zero, and their squares are a line over the windows since the training
-    if that rises by more than two standard errors; of others the values themselves are. The
+    if that rises by more than three standard errors; of others the values themselves are. The
     correlation of few values is too small on average; ``(1 + 3 r) / n`` is added, or ``2 r / n``
     where the mean is known (Kendall 1954, Note on bias in the estimation of autocorrelation).
 

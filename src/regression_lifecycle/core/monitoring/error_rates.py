@@ -13,6 +13,7 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.calibration import (
+    MINIMUM_WINDOWS,
     calibrate_rules,
     count_windows_per_year,
 )
@@ -30,7 +31,6 @@ LOSSES: Subject = "losses"
 
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
-_FEWEST_FOR_MEMORY = 3
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
     """Measure how the errors of consecutive windows remember.
 
     Returns:
-        A row of ``error_rates`` for the problem's main error; none of fewer than three windows.
+        A row of ``error_rates`` for the problem's main error; none of fewer than 12 windows.
     """
     metric = problem.error_metric
     series = [
@@ -152,7 +152,7 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
         for part in windows.stretches
     ]
     series = [part for part in series if len(part)]
-    if sum(map(len, series)) < _FEWEST_FOR_MEMORY:
+    if sum(map(len, series)) < MINIMUM_WINDOWS:
         return ERROR_RATES.frame()
     found = measure_variation([np.sqrt(part) for part in series], signed=False)
     row = {"name": metric, "memory": found.memory, "n_windows": found.n_windows}
