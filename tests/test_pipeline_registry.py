@@ -84,8 +84,16 @@ def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> No
     cycle = register_pipelines()["__default__"]
 
     inputs = {name for name in cycle.inputs() if not name.startswith("params:")}
-    recorded = {"recorded_observations", "recorded_decisions"}
-    assert inputs == {"raw_observations", "labels", "champion_model", *recorded}
+    assert inputs == {
+        "raw_observations",
+        "labels",
+        "champion_model",
+        "recorded_observations",
+        "recorded_decisions",
+        # Read once the promotion is done, where the training has left the first.
+        "recorded_out_of_fold_predictions",
+        "recorded_windows",
+    }
 
 
 def test_who_takes_the_first_step_of_the_loop_needs_the_raw_table_alone() -> None:

@@ -14,6 +14,7 @@ STAGES = (
     "evaluation",
     "promotion",
     "drift_check",
+    "calibration",
 )
 # What keeps the model healthy afterwards.
 LOOP = ("monitoring", "retraining", "rollback", "backtest", "dashboard")

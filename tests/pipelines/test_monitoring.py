@@ -14,6 +14,7 @@ import pytest
 from regression_lifecycle.core.alerting.alerts import AlertParameters
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
+    ERROR_RATES,
     PREDICTIONS,
     SERVICE_PREDICTIONS,
     WINDOW_HISTORY,
@@ -134,6 +135,7 @@ class Loop:
         self.windows = WINDOW_HISTORY.frame()
         self.predictions = PREDICTIONS.frame()
         self.answers = SERVICE_PREDICTIONS.frame()
+        self.error_rates = ERROR_RATES.frame()
 
     def tick(
         self, observations: pd.DataFrame, as_of: str, champion: TrainedModel | None = FIRST
@@ -148,6 +150,7 @@ class Loop:
             "recorded_predictions": reader(self.predictions),
             "service_predictions": reader(self.answers),
             "recorded_batches": [],
+            "recorded_error_rates": self.error_rates,
             "recorded_decisions": pd.DataFrame(columns=list(LEDGER), dtype="str"),
             "drift_history": DRIFT_HISTORY.frame(),
             "drawn_windows": [],
@@ -267,6 +270,26 @@ def test_marks_of_a_former_champion_stay_when_its_windows_change(
         ["2021-03-03", "2", 0, "bias"],
     ]
     assert loop.found["champion_windows"]["window"].tolist() == ["2021-03-03"]
+
+
+def test_the_limit_that_was_calibrated_for_the_champion_is_the_one_in_use(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    about = {"problem": PROBLEM.name, "subject": "rule", "name": "bias"}
+    found = {"stated": 0.5, "measured": 0.5, "limit": 9.0, "memory": 0.0, "n_windows": 30}
+    loop.error_rates = ERROR_RATES.frame([{**about, "model_version": "1", **found}])
+
+    marked = loop.tick(observations, "2021-03-03")["alarms"].tolist()
+    (rule,) = loop.found["policy_decision"].rules
+
+    # Without it the second window fires.
+    assert marked == ["", ""]
+    assert (rule.verdict, rule.threshold, rule.figures["calibrated_windows"]) == ("quiet", 9, 30)
+    # Another version has limits of its own, or the configured one.
+    loop.tick(observations, "2021-03-04", model("2", "2021-03-02 23:00"))
+    (rule,) = loop.found["policy_decision"].rules
+    assert (rule.verdict, rule.threshold) == ("fired", 0.1)
 
 
 def test_a_promotion_that_a_killed_run_left_is_finished_and_told() -> None:

@@ -20,7 +20,7 @@ from regression_lifecycle.core.decisions.wording import sentence
 
 
 def rule(name="rmse_high", action="retrain", verdict="fired", **values):
-    figures = {"statistic": "cumulative", "n_windows": 2}
+    figures = {"statistic": "cusum", "n_windows": 2, "allowance": 0.1, "violations": 2}
     found = {"kind": "bias", "value": 0.31, "threshold": 0.22, "figures": figures, **values}
     return RuleFinding(name=name, action=action, verdict=verdict, **found)
 
@@ -76,7 +76,7 @@ def test_a_rule_that_fired_is_one_alert_with_its_evidence(problem):
     assert alert.key == f"{problem.name}/rmse_high/3"
     assert alert.level == "warning"
     assert "rmse_high asks for a retraining" in alert.title
-    assert "bias summed over 2 window(s)" in alert.text
+    assert "has added up to 0.31 (too high) over 2 window(s)" in alert.text
     assert "2012-02-27" in alert.text
     assert (alert.details["value"], alert.details["threshold"]) == (0.31, 0.22)
 

@@ -11,6 +11,7 @@ from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.backtest.replay import History, replay
 from regression_lifecycle.core.backtest.summary import oracle_schedule, summarise, window_losses
 from regression_lifecycle.core.data.tables import BACKTEST_HISTORY, BACKTEST_SUMMARY
+from regression_lifecycle.core.decisions import calibration
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.decisions.wording import sentence
@@ -177,6 +178,32 @@ def test_the_configured_policy_retrains_when_the_level_moved_and_passes_the_gate
         len(promoted),
         column(steps, "gate").count("refuse"),
     )
+
+
+def test_limits_come_from_the_windows_that_were_known_at_the_promotion(make, monkeypatch):
+    monkeypatch.setattr(calibration, "MINIMUM_WINDOWS", 4)
+    bias = {"kind": "bias", "maximum": 0.15, "false_alarms_per_year": 0.5}
+    rules = {"bias": bias, "age": {"kind": "schedule", "maximum_age": "10 days"}}
+    candidate = BacktestPolicy.model_validate({"kind": "rules", "policy": {"rules": rules}})
+    seen = []
+
+    def remember(parameters, stretches, per_year):
+        found = calibration.calibrate_rules(parameters, stretches, per_year)
+        seen.append(([len(part) for part in stretches], per_year, found))
+        return found
+
+    monkeypatch.setattr("regression_lifecycle.core.backtest.replay.calibrate_rules", remember)
+    steps = make(label_delay="3 days").run(candidate)
+
+    promoted = [place for place, step in enumerate(steps) if step["gate"] == "promote"]
+    lengths, per_year, limits = seen[0]
+    assert lengths == [promoted[0]]
+    assert per_year == pytest.approx(365.25 / 2)
+    # Labels of three days ago: the newest two windows say nothing yet.
+    assert limits["bias"].n_windows == promoted[0] - 2
+    assert len(seen) == len(promoted)
+    # The level had not moved yet, so little was usual.
+    assert 0 < limits["bias"].value < 0.1
 
 
 def test_without_a_refit_the_challenger_itself_is_deployed(make):

@@ -15,7 +15,8 @@ from tests.shipped import parameters
 START = pd.Timestamp("2021-03-01")
 WEEK = pd.Timedelta("7 days")
 
-BIAS = {"kind": "bias", "maximum": 0.1}
+BIAS = {"kind": "bias", "statistic": "window", "maximum": 0.1}
+CUSUM = {**BIAS, "statistic": "cusum"}
 PERFORMANCE = {"kind": "performance", "maximum": 0.8}
 COVERAGE = {"kind": "coverage", "minimum": 0.75}
 SCHEDULE = {"kind": "schedule", "maximum_age": "84 days"}
@@ -178,8 +179,7 @@ def test_only_complete_windows_say_how_good_a_model_is(rule, status):
         (PERFORMANCE, {"baseline_rmse": 0.0}),
         (PERFORMANCE, {"rmse": math.nan}),
         (BIAS, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
-        ({**BIAS, "statistic": "cumulative"}, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
-        ({**BIAS, "statistic": "pooled"}, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
+        (CUSUM, {"sum_target": 0.0, "sum_absolute_target": 0.0}),
         (COVERAGE, {"coverage": math.nan}),
         (DRIFT, {"drifted_share": math.nan}),
         (QUALITY, {"n_missing_rows": None, "n_rejected": math.nan, "missing_share": pd.NA}),
@@ -262,33 +262,43 @@ def test_an_error_can_be_measured_against_the_first_windows():
     assert ask(rule, windows({"rmse": 999.0})).verdict == "not computed"
 
 
-def test_biases_add_up_since_the_training_or_over_the_newest_windows():
-    summed = {**BIAS, "statistic": "cumulative", "maximum": 0.25}
-    small = {"sum_raw_prediction": 1060.0}
+def biased(*shares):
+    """Windows whose biases are these shares."""
+    return windows(*({"sum_raw_prediction": 1000 * (1 + share)} for share in shares))
 
-    assert ask(summed, windows(*[small] * 4)).verdict == "quiet"
-    found = ask(summed, windows(*[small] * 5))
-    assert (found.verdict, found.value) == ("fired", pytest.approx(0.3))
-    assert (found.figures["statistic"], found.figures["n_windows"]) == ("cumulative", 5)
 
-    pooled = {**BIAS, "statistic": "pooled", "of": 2}
-    large = {"sum_target": 9000.0, "sum_absolute_target": 9000.0, "sum_raw_prediction": 9000.0}
-    bad = {"sum_raw_prediction": 1300.0}
-    # By the rows, not by the windows: 10300 over 10000.
-    assert ask(pooled, windows(bad, large, bad)).value == pytest.approx(0.03)
-    assert ask(pooled, windows(large, bad, bad)).verdict == "fired"
-    alone = ask(pooled, windows(bad))
-    assert alone.obstacle == Reason("too_few_windows", {"n_windows": 1, "of": 2})
-    assert (alone.verdict, alone.figures["statistic"]) == ("not computed", "pooled")
+def test_biases_beyond_the_allowance_add_up_since_the_training():
+    # 0.05 of each is allowed, and 0.1 of what is left fires.
+    found = ask(CUSUM, biased(0.08, 0.08, 0.08))
+    assert (found.verdict, found.value) == ("quiet", pytest.approx(0.09))
+    found = ask(CUSUM, biased(0.08, 0.08, 0.08, 0.08))
+    assert (found.verdict, found.value) == ("fired", pytest.approx(0.12))
+    assert ask(CUSUM, biased(-0.08, -0.08, -0.08, -0.08)).value == pytest.approx(-0.12)
+    assert evidence(found) == (
+        "bias beyond 0.05 a window has added up to 0.12 (too high) over 4 window(s) since the "
+        "training; 0.1 is the limit, to which 2 windows are needed"
+    )
+    # What is below the allowance wears it off, and what is too low does not pay for too high.
+    assert ask(CUSUM, biased(0.08, 0.08, 0.0)).value == pytest.approx(0.01)
+    assert ask(CUSUM, biased(0.08, 0.08, -0.08)).value == pytest.approx(-0.03)
+    assert ask(CUSUM, biased(0.04, 0.04, 0.04, 0.04)).value == 0
+
+
+def test_one_odd_window_cannot_fire_what_adds_up():
+    assert ask(CUSUM, biased(0, 0.9)).verdict == "quiet"
+    assert ask(CUSUM, biased(0, 0.9, 0, 0)).verdict == "quiet"
+    assert ask(CUSUM, biased(0.9, 0.9)).verdict == "fired"
+    assert ask({**CUSUM, "violations": 1}, biased(0.9)).verdict == "fired"
+    three = {**CUSUM, "violations": 3}
+    assert [ask(three, biased(*[0.9] * n)).verdict for n in (2, 3)] == ["quiet", "fired"]
 
 
 NOISY = {"sum_raw_prediction": 1300.0, "bias_standard_error": 0.16}
 
 
-@pytest.mark.parametrize("statistic", ["window", "cumulative", "pooled"])
-def test_a_bias_that_may_be_chance_counts_for_nothing(statistic):
+def test_a_bias_that_may_be_chance_counts_for_nothing():
     # 100 rows with heavy tails: 0.3 either way is what they give without any fault.
-    rule = {**BIAS, "statistic": statistic, "violations": 1, "of": 1}
+    rule = {**BIAS, "violations": 1, "of": 1}
     assert ask({**rule, "standard_errors": 0}, windows(NOISY)).verdict == "fired"
 
     found = ask(rule, windows(NOISY))
@@ -300,13 +310,12 @@ def test_a_bias_that_may_be_chance_counts_for_nothing(statistic):
     assert ask(rule, windows(known)).verdict == "fired"
 
 
-def test_chance_evens_out_over_the_windows():
-    pooled = {**BIAS, "statistic": "pooled", "of": 4}
-    assert ask(pooled, windows(*[NOISY] * 4)).figures["noise"] == pytest.approx(0.16)
-    assert ask(pooled, windows(*[NOISY] * 4)).verdict == "fired"
-    summed = ask({**BIAS, "statistic": "cumulative"}, windows(*[NOISY] * 4))
-    assert summed.figures["noise"] == pytest.approx(0.64)
-    assert summed.verdict == "fired"
+def test_of_a_bias_that_adds_up_what_may_be_chance_is_forgiven():
+    found = ask(CUSUM, windows(NOISY, NOISY))
+    assert (found.verdict, found.value) == ("quiet", 0)
+    assert "bias beyond 0.05 a window and 2 standard errors (0.32)" in evidence(found)
+    known = {**NOISY, "bias_standard_error": 0.1}
+    assert ask(CUSUM, windows(known, known)).verdict == "fired"
 
 
 @pytest.mark.parametrize("error", [{}, {"bias_standard_error": math.nan}])
@@ -431,7 +440,7 @@ def test_one_bad_window_never_retrains_under_the_shipped_policy(shipped):
 def test_two_bad_windows_retrain_under_the_shipped_policy(shipped):
     moved = {"sum_raw_prediction": 1300.0}
 
-    assert decide(state(windows({}, moved, {}, moved)), shipped).decision == "retrain"
+    assert decide(state(windows({}, moved, moved)), shipped).decision == "retrain"
     assert decide(state(windows({}, {}, {}), age="84 days"), shipped).decision == "retrain"
     assert decide(state(windows({}, {}, {})), shipped).decision == "keep"
 
@@ -449,7 +458,7 @@ def test_two_bad_windows_retrain_under_the_shipped_policy(shipped):
         ({"bias": 0.1}, "write {kind: ..., ...}; kinds: performance, bias, coverage"),
         ({"bias": {**BIAS, "kind": "biass"}}, "unknown kind 'biass'; did you mean 'bias'?"),
         ({"bias": {**BIAS, "maximun": 0.1}}, "unknown key 'maximun'; did you mean 'maximum'"),
-        ({"bias": {**BIAS, "statistic": "sum"}}, "'window', 'cumulative' or 'pooled'"),
+        ({"bias": {**BIAS, "statistic": "sum"}}, "'cusum' or 'window'"),
         ({"bias": {**BIAS, "action": "tell"}}, "'retrain' or 'alert'"),
         ({"bias": {**BIAS, "violations": 4}}, "violations 4 of 3 windows can never be met"),
         ({"age": {**SCHEDULE, "maximum_age": 84}}, "'84' has no unit"),
@@ -481,9 +490,8 @@ def test_null_removes_a_rule():
     ("rule", "unit", "column"),
     [
         (BIAS, "share", "bias"),
-        ({**BIAS, "statistic": "pooled"}, "share", "bias"),
         # A sum of biases is none of a window.
-        ({**BIAS, "statistic": "cumulative"}, "share", ""),
+        (CUSUM, "share", ""),
         (PERFORMANCE, "share", ""),
         (DRIFT, "share", "drifted_share"),
         (SCHEDULE, "days", ""),

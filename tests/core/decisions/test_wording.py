@@ -187,13 +187,25 @@ MESSAGES = [
     ("bias", {**BIAS, **LASTING, "statistic": "window"}, f"absolute bias is 0.2 {LASTED}"),
     (
         "bias",
-        {**BIAS, "statistic": "cumulative"},
-        "bias summed over 5 window(s) since the training is +0.200, at most 0.1 either way",
+        {**BIAS, "statistic": "cusum", "allowance": 0.05, "violations": 2},
+        "bias beyond 0.05 a window has added up to 0.2 (too high) over 5 window(s) since the "
+        "training; 0.1 is the limit, to which 2 windows are needed",
     ),
     (
         "bias",
-        {**BIAS, "statistic": "pooled"},
-        "bias over the newest 5 window(s) together is +0.200, at most 0.1 either way is tolerated",
+        {
+            **BIAS,
+            **LASTING,
+            "statistic": "window",
+            "false_alarms_per_year": 0.5,
+            "calibrated_windows": 40,
+        },
+        "above 0.1 (0.5 false alarms a year, from 40 windows) in",
+    ),
+    (
+        "coverage",
+        {**BIAS, **LASTING, "false_alarms_per_year": 0.5, "calibrated_windows": 0},
+        "above 0.1 (configured; 0.5 false alarms a year once enough windows are known) in",
     ),
     ("coverage", {**BIAS, **LASTING}, f"share of rows outside the interval is 0.2 {LASTED}"),
     ("drift", {**BIAS, **LASTING}, f"share of drifted columns is 0.2 {LASTED}"),

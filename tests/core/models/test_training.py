@@ -71,7 +71,7 @@ def test_no_row_is_predicted_from_later_ones(features, gap, moments):
     model = make_pipeline(settings.model)
     time = features["t"]
     scores, out_of_fold = cross_validate(model, features[["t"]], time, moments, settings)
-    tested = out_of_fold.dropna()
+    tested = out_of_fold["prediction"].dropna()
     distance = time[tested.index] - tested
     assert distance.min() == gap + 1
     assert scores["n"].tolist() == [24] * 4
@@ -85,7 +85,8 @@ def test_rows_in_no_test_fold_have_no_prediction(features, target, moments):
         make_pipeline(settings.model), features, target, moments, settings
     )
     assert out_of_fold.index.equals(features.index)
-    assert out_of_fold.isna().tolist() == [True] * 90 + [False] * 30
+    assert out_of_fold["prediction"].isna().tolist() == [True] * 90 + [False] * 30
+    assert out_of_fold["fold"].tolist() == [0] * 90 + [1] * 10 + [2] * 10 + [3] * 10
 
 
 def test_all_series_of_a_time_stand_on_one_side(features, moments):
@@ -100,7 +101,7 @@ def test_all_series_of_a_time_stand_on_one_side(features, moments):
 
     scores, out_of_fold = cross_validate(model, three[["t"]], three["t"], due, settings)
 
-    tested = out_of_fold.dropna()
+    tested = out_of_fold["prediction"].dropna()
     assert (three["t"][tested.index] - tested).min() == 3
     assert scores["n"].tolist() == [60, 80, 90]
     assert scores["n_train"].tolist() == [2 * 28, 2 * 58, 2 * 88 + 18]
@@ -123,7 +124,7 @@ def test_the_scores_are_those_of_the_predictions(features, target, moments):
         make_pipeline(settings.model), features, target, moments, settings
     )
     for fold, (_, test) in enumerate(TimeSeriesSplit(3).split(features)):
-        expected = compute_metrics(target.iloc[test], out_of_fold.iloc[test])
+        expected = compute_metrics(target.iloc[test], out_of_fold["prediction"].iloc[test])
         found = scores.iloc[fold]
         assert found["fold"] == fold + 1
         assert {name: found[name] for name in expected} == pytest.approx(expected)

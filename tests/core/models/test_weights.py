@@ -124,7 +124,7 @@ def test_a_fold_neither_learns_from_rows_of_weight_0_nor_is_judged_on_them(rows,
     pd.testing.assert_frame_equal(scores, same)
     # Two of three rows count; all rows of the test folds are predicted.
     assert scores["n"].tolist() == [40, 40, 40]
-    assert predictions.notna().sum() == 180
+    assert predictions["prediction"].notna().sum() == 180
 
 
 def test_the_search_weighs_fits_and_scores(rows):

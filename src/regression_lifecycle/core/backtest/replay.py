@@ -20,6 +20,11 @@ from regression_lifecycle.core.backtest.calendars import Schedule
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions import policy
+from regression_lifecycle.core.decisions.calibration import (
+    calibrate_rules,
+    count_windows_per_year,
+    with_limits,
+)
 from regression_lifecycle.core.decisions.champion_history import Attempt, attempt_of
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import (
@@ -195,7 +200,9 @@ class _Run:
         self._history, self._model_of = history, model_of
         self._candidate, self._retraining = candidate, retraining
         self._schedule = schedule
-        self._rules = candidate.rules_of(monitored)
+        self._configured = candidate.rules_of(monitored)
+        # With the limits that were calibrated when the champion was promoted.
+        self._rules = self._configured
         self._deployment = candidate.adjustment_of(deployment)
         self._past = AdjustmentHistory(level_kind(history.problem), history.label_delay)
         self._served: list[dict[str, Any]] = []
@@ -282,6 +289,7 @@ class _Run:
             if promoted:
                 self._champion = position if self._retraining.refit else challenger
                 self._attempted, self._attempts = None, ()
+                self._rules = self._calibrated(start)
             elif attempt := attempt_of(answer):
                 self._attempts += (attempt,)
         return {
@@ -292,14 +300,29 @@ class _Run:
             "promoted": promoted,
         }
 
-    def _state(self, position: int, start: pd.Timestamp) -> PolicyState:
-        own = [
+    def _calibrated(self, start: pd.Timestamp) -> PolicyParameters | None:
+        """The rules with the limits that the windows served so far give."""
+        if self._configured is None:
+            return None
+        windows = pd.DataFrame(self._known(start))
+        versions = windows.groupby("model_version", sort=False)
+        stretches = [part.to_dict("records") for _, part in versions]
+        counts_rows = self._history.problem.timestamp.rows
+        per_year = count_windows_per_year(windows["start"], counts_rows=counts_rows)
+        limits = calibrate_rules(self._configured, stretches, per_year)
+        return with_limits(self._configured, limits)
+
+    def _known(self, start: pd.Timestamp) -> list[dict[str, Any]]:
+        """The served windows as they were known at a moment."""
+        return [
             {**row, "status": "pending labels"}
             if row["status"] == "complete" and not self._history.is_final(place, start)
             else row
             for place, row in enumerate(self._served)
-            if row["model_version"] == str(self._champion)
         ]
+
+    def _state(self, position: int, start: pd.Timestamp) -> PolicyState:
+        own = [row for row in self._known(start) if row["model_version"] == str(self._champion)]
         since = None if self._attempted is None else position - self._attempted
         return PolicyState(
             as_of=start,

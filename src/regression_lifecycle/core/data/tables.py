@@ -339,6 +339,29 @@ ADJUSTMENTS = HistoryTable(
     },
 )
 
+ERROR_RATES = HistoryTable(
+    "error_rates",
+    ("problem", "model_version", "subject", "name"),
+    {
+        "problem": "text",
+        "model_version": "text",
+        # What can be wrong: rule, gate, interval; losses, which only say how they vary.
+        "subject": "text",
+        # Which one: the rule's own name, the error's, or what a gate is asked.
+        "name": "text",
+        # How often it is to be wrong, and how often it is as far as the table tells: of a rule
+        # times a year that it begins to fire on a model that does not change, else shares.
+        "stated": "float",
+        "measured": "float",
+        # What a rule fires above; missing where nothing was calibrated.
+        "limit": "float",
+        # Correlation of a window's value with that of the window before.
+        "memory": "float",
+        "n_windows": "integer",
+        "as_of": "datetime",
+    },
+)
+
 BACKTEST_HISTORY = HistoryTable(
     "backtest_history",
     ("policy", "window"),
@@ -462,6 +485,7 @@ STORED_TABLES: Mapping[str, HistoryTable] = {
         KNOWN_ROWS,
         LABELS,
         ADJUSTMENTS,
+        ERROR_RATES,
         BACKTEST_HISTORY,
         BACKTEST_SUMMARY,
         SENT_ALERTS,

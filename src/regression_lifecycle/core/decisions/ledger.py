@@ -68,8 +68,8 @@ def policy_row(
     Args:
         windows: The windows it looked at, as ``window_history`` describes them, the oldest first;
             at least one.
-        policy_digest: Hash of the rules. The same figures, champion and rules are decided upon
-            once.
+        policy_digest: Hash of the rules. The same figures, champion, rules and limits are decided
+            upon once.
     """
     newest = windows.iloc[-1]
     evidence = {
@@ -82,6 +82,7 @@ def policy_row(
         "labels": list(windows["labels_fingerprint"]),
         "features": list(windows["features_fingerprint"]),
         "policy": policy_digest,
+        "limits": [rule.threshold for rule in decision.rules],
         # The same rows may be decided upon anew once the window is over.
         "status": newest["status"],
     }

@@ -9,12 +9,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from regression_lifecycle.core.decisions.records import Finding, Reason, finite
 from regression_lifecycle.core.decisions.rules import (
     Action,
+    BoolArray,
+    CalibratedRule,
+    FloatArray,
     PolicyRule,
     PolicyState,
     Unit,
@@ -34,7 +38,7 @@ _IN_DAYS = {
 }
 
 
-class PerformanceRule(WindowRule):
+class PerformanceRule(CalibratedRule):
     """The error comes near that of the baseline, of the first windows, or of a share of the target.
 
     The model is no longer worth its place.
@@ -44,7 +48,7 @@ class PerformanceRule(WindowRule):
         relative_to: ``baseline``: the naive forecast's error in the same window;
             ``first_windows``: the mean error of the first ``reference_windows`` windows after the
             training; ``target_mean``: the mean size of the target in the window.
-        maximum: Share of it above which a window is in trouble.
+        maximum: Share of it above which a window is in trouble, as long as no limit is calibrated.
         reference_windows: See ``relative_to``.
     """
 
@@ -69,52 +73,74 @@ class PerformanceRule(WindowRule):
     def about(self) -> dict[str, Any]:
         """The error and what it is measured against."""
         names = ("metric", "relative_to", "reference_windows")
-        return {name: getattr(self, name) for name in names}
+        return {**super().about, **{name: getattr(self, name) for name in names}}
 
     @property
-    def limit(self) -> float:
+    def configured_limit(self) -> float:
         """The configured share."""
         return self.maximum
 
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The error's share."""
-        return _ratio(row[self.metric], self._yardstick(row, windows))
+        if self.relative_to != "first_windows":
+            return self.quantity(row)
+        first = [float(window[self.metric]) for window in windows[: self.reference_windows]]
+        if len(first) < self.reference_windows:
+            return math.nan
+        return _ratio(row[self.metric], sum(first) / len(first))
 
-    def _yardstick(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
+    def quantity(self, row: WindowRow) -> float:
+        """The error's share; the error itself where the first windows are the measure."""
         match self.relative_to:
             case "baseline":
-                return float(row[f"baseline_{self.metric}"])
+                return _ratio(row[self.metric], row[f"baseline_{self.metric}"])
             case "target_mean":
-                return _ratio(row["sum_absolute_target"], row["sum_weight"])
+                return _ratio(
+                    row[self.metric], _ratio(row["sum_absolute_target"], row["sum_weight"])
+                )
             case "first_windows":
-                first = [float(window[self.metric]) for window in windows[: self.reference_windows]]
-                return sum(first) / len(first) if len(first) == self.reference_windows else math.nan
+                return _number(row[self.metric])
+
+    def fires(self, quantities: FloatArray, limit: float) -> BoolArray:
+        """Hold the errors against those of the first windows, if these are the measure."""
+        if self.relative_to != "first_windows":
+            return super().fires(quantities, limit)
+        count = self.reference_windows
+        yardstick = quantities[:, :count].mean(axis=1, keepdims=True)
+        fired = super().fires(quantities / yardstick, limit)
+        fired[:, : count - 1] = False
+        return fired
 
 
-class BiasRule(WindowRule):
+class BiasRule(CalibratedRule):
     """The predictions are too high or too low as a whole.
 
     A level that moved is what a retraining mends.
 
     Attributes:
-        statistic: ``window``: the bias of each window, with persistence; ``cumulative``: the sum
-            of the windows' biases since the training, which grows with every week that the level
-            stays away; ``pooled``: the bias over the newest ``of`` windows together. The last two
-            last by themselves, so ``violations`` has no part in them.
+        statistic: ``cusum``: the biases since the training are added up, each less an allowance of
+            half of ``maximum``, separately for either direction and never below zero, so that
+            small troubles that last are found as well as large ones (Page 1954, Continuous
+            inspection schemes). No window counts for more than the limit over ``violations``: a
+            single odd one cannot fire it. ``window``: the bias of each window, ``violations`` of
+            the newest ``of``.
         prediction: ``model``: of the model itself, before the level correction hides it;
             ``served``: of what was served.
-        maximum: Absolute bias (a share of the sum of absolute targets) above which it fires.
-        standard_errors: How many of its standard errors a bias must exceed as well, so that few
-            rows with large errors either way count for nothing. 0 takes every bias as it is.
+        maximum: Absolute bias (a share of the sum of absolute targets) that is worth a retraining:
+            the limit as long as none is calibrated.
+        standard_errors: How many of its standard errors a bias must exceed as well as long as no
+            limit is calibrated, so that few rows with large errors either way count for nothing.
+            0 takes every bias as it is.
     """
 
     kind: Literal["bias"]
     action: Action = "retrain"
-    statistic: Literal["window", "cumulative", "pooled"] = "window"
+    statistic: Literal["cusum", "window"] = "cusum"
     prediction: Literal["model", "served"] = "model"
     maximum: float = Field(gt=0)
     standard_errors: float = Field(2, ge=0)
     undefined: ClassVar[str] = "bias_undefined"
+    signed: ClassVar[bool] = True
 
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:
@@ -128,88 +154,118 @@ class BiasRule(WindowRule):
 
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
-        """The windows in trouble, or the bias of all of them at once."""
-        n_windows = figures["n_windows"]
-        match figures["statistic"]:
-            case "window":
-                return super().evidence(figures)
-            case "cumulative":
-                what = f"bias summed over {n_windows} window(s) since the training"
-            case _:
-                what = f"bias over the newest {n_windows} window(s) together"
+        """The windows in trouble, or what has added up."""
+        if figures["statistic"] == "window":
+            return super().evidence(figures)
+        direction = "high" if figures["value"] >= 0 else "low"
         return (
-            f"{what} is {figures['value']:+.3f}, at most {figures['threshold']:g} either way is "
-            f"tolerated{_noise(figures)}"
+            f"bias beyond {figures['allowance']:g} a window{_noise(figures)} has added up to "
+            f"{abs(figures['value']):.3g} (too {direction}) over {figures['n_windows']} window(s) "
+            f"since the training; {cls.bound({**figures, 'noise': None})} is the limit, to which "
+            f"{figures['violations']} windows are needed"
         )
 
     @property
     def about(self) -> dict[str, Any]:
         """How the biases of the windows are joined."""
-        return {"statistic": self.statistic, "standard_errors": self.standard_errors}
+        more = {"allowance": self.allowance} if self.statistic == "cusum" else {}
+        named = {"statistic": self.statistic, "standard_errors": self.standard_errors}
+        return {**super().about, **named, **more}
 
     @property
-    def limit(self) -> float:
+    def configured_limit(self) -> float:
         """The configured share."""
         return self.maximum
 
     @property
+    def allowance(self) -> float:
+        """Bias of a window that a CUSUM forgives: half of the one to be found."""
+        return self.maximum / 2
+
+    @property
+    def smallest_limit(self) -> float:
+        """Of a CUSUM a tenth of the bias to be found: beyond the allowance little is needed."""
+        return self.maximum / 10 if self.statistic == "cusum" else 0.0
+
+    @property
     def bounded_column(self) -> str:
-        """The bias, unless biases are summed, whose limit is none for a window."""
-        return "" if self.statistic == "cumulative" else "bias"
+        """The bias, unless biases are added up, whose limit is none for a window."""
+        return "" if self.statistic == "cusum" else "bias"
+
+    def quantity(self, row: WindowRow) -> float:
+        """The window's bias."""
+        column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
+        names = (column, "sum_target", "sum_absolute_target")
+        return relative_bias(*(float(row[name]) for name in names))
 
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The size of the window's bias."""
-        return abs(self._bias([row]))
+        return abs(self.quantity(row))
 
     def limit_of(self, row: WindowRow) -> float:
-        """The configured share, or more where that may be noise."""
-        return max(self.maximum, self._noise_of([row]))
+        """The limit, or more where that may be noise."""
+        return max(self.limit, self._noise_of(row))
 
     def details(self, row: WindowRow) -> dict[str, Any]:
         """How much of the newest bias may be noise."""
-        return {"noise": self._noise_of([row])}
+        return {"noise": self._noise_of(row)}
+
+    def fires(self, quantities: FloatArray, limit: float) -> BoolArray:
+        """Judge the sizes of the biases, or what adds up."""
+        if self.statistic == "window":
+            return super().fires(np.abs(quantities), limit)
+        sums = self._sums(quantities, np.full(quantities.shape[1], self.allowance), limit)
+        return _reaches(np.abs(sums), limit)
 
     def find(self, state: PolicyState) -> Finding:
-        """Judge the windows one by one, or all of them at once."""
+        """Judge the windows one by one, or add their biases up."""
         if self.statistic == "window":
             return super().find(state)
         windows = self.windows(state)
-        if self.statistic == "cumulative":
-            known = [bias for row in windows if math.isfinite(bias := self._bias([row]))]
-            value, n_windows = sum(known) if known else math.nan, len(known)
-            noise = math.hypot(*(self._noise_of([row]) for row in windows))
-        else:
-            newest = windows[-self.of :]
-            value, n_windows = self._bias(newest), len(newest)
-            noise = self._noise_of(newest)
-        obstacle = None
-        if not windows:
-            obstacle = Reason("no_labelled_window")
-        elif self.statistic == "pooled" and n_windows < self.of:
-            obstacle = Reason("too_few_windows", {"n_windows": n_windows, "of": self.of})
-        elif not math.isfinite(value):
-            obstacle = Reason("bias_undefined")
-        if obstacle is not None:
-            return self._finding(None, obstacle=obstacle, n_windows=n_windows)
-        fired = abs(value) > max(self.maximum, noise)
-        return self._finding(value, fired=fired, n_windows=n_windows, noise=noise)
+        known = [(row, bias) for row in windows if math.isfinite(bias := self.quantity(row))]
+        if not known:
+            why = self.undefined if windows else self.without_window
+            return self._finding(None, obstacle=Reason(why))
+        noise = [self._noise_of(row) for row, _ in known]
+        allowances = np.maximum(self.allowance, noise)
+        sums = self._sums(np.array([[bias for _, bias in known]]), allowances, self.limit)
+        return self._finding(
+            float(sums[0, -1]),
+            fired=bool(_reaches(np.abs(sums), self.limit)[0, -1]),
+            window=str(known[-1][0]["window"]),
+            n_windows=len(known),
+            violations=self.violations,
+            noise=noise[-1],
+        )
 
-    def _bias(self, windows: Sequence[WindowRow]) -> float:
-        column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
-        names = (column, "sum_target", "sum_absolute_target")
-        return relative_bias(*(sum(float(row[name]) for row in windows) for name in names))
+    def _sums(self, biases: FloatArray, allowances: FloatArray, limit: float) -> FloatArray:
+        """Add biases up in either direction; the larger sum of each window, negative if too low."""
+        most = limit / self.violations
+        high, low = np.zeros(len(biases)), np.zeros(len(biases))
+        sums = np.empty(biases.shape)
+        for place, allowance in enumerate(allowances):
+            bias = biases[:, place]
+            high = np.maximum(high + np.minimum(bias - allowance, most), 0)
+            low = np.maximum(low + np.minimum(-bias - allowance, most), 0)
+            sums[:, place] = np.where(high >= low, high, -low)
+        return sums
 
-    def _noise_of(self, windows: Sequence[WindowRow]) -> float:
-        """How large a bias of some windows together may be by chance.
+    def _noise_of(self, row: WindowRow) -> float:
+        """How large a bias of a window may be by chance; a calibrated limit has seen it.
 
         The standard error is that of what was served: a level moves all errors alike.
         """
-        sizes = [float(row["sum_absolute_target"]) for row in windows]
         # Windows of older releases have no standard error, and count as they are.
-        errors = [_number(row.get("bias_standard_error")) for row in windows]
-        known = [e * size for e, size in zip(errors, sizes, strict=True) if math.isfinite(e)]
-        share = _ratio(math.hypot(*known), sum(sizes))
-        return self.standard_errors * share if math.isfinite(share) else 0.0
+        error = _number(row.get("bias_standard_error"))
+        if self.is_calibrated or not math.isfinite(error):
+            return 0.0
+        return self.standard_errors * error
+
+
+def _reaches(sums: FloatArray, limit: float) -> BoolArray:
+    # Windows that each bring their full share of the limit reach it, whatever is lost by rounding.
+    reached: BoolArray = sums >= limit * (1 - 1e-9)
+    return reached
 
 
 def _noise(figures: Mapping[str, Any]) -> str:
@@ -217,11 +273,12 @@ def _noise(figures: Mapping[str, Any]) -> str:
     return f" and {figures['standard_errors']:g} standard errors ({noise:.2g})" if noise else ""
 
 
-class CoverageRule(WindowRule):
+class CoverageRule(CalibratedRule):
     """The prediction interval holds too little: the model is surer than it should be.
 
     Attributes:
-        minimum: Share of a window's rows inside the interval, below which it is in trouble.
+        minimum: Share of a window's rows inside the interval, below which it is in trouble, as
+            long as no limit is calibrated.
     """
 
     kind: Literal["coverage"]
@@ -234,14 +291,18 @@ class CoverageRule(WindowRule):
         return "share of rows outside the interval"
 
     @property
-    def limit(self) -> float:
+    def configured_limit(self) -> float:
         """The share that may be missed."""
         # Rounded, since 1 - 0.7 is a little more than 0.3.
         return round(1 - self.minimum, 9)
 
+    def quantity(self, row: WindowRow) -> float:
+        """The share that was missed."""
+        return round(1 - _number(row["coverage"]), 9)
+
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The share that was missed."""
-        return round(1 - float(row["coverage"]), 9)
+        return self.quantity(row)
 
 
 class ScheduleRule(PolicyRule):

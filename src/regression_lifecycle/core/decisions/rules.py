@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from regression_lifecycle.core.decisions.records import (
     FIRED,
@@ -32,10 +34,33 @@ Unit = Literal["share", "days"]
 WindowRow = Mapping[str, Any]
 """One window as :data:`~regression_lifecycle.core.data.tables.WINDOW_HISTORY` describes it."""
 
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
 _PERSISTENCE = (
     "is {value:.3g} in window {window}; above {bound} in {n_bad} of the newest {n_windows} "
     "window(s), {violations} of {of} with the newest are asked for"
 )
+
+
+@dataclass(frozen=True)
+class CalibratedLimit:
+    """A limit that the windows of a table gave.
+
+    Attributes:
+        value: The limit.
+        false_alarms_per_year: How often the rule is to begin to fire on a model that does not
+            change.
+        simulated: How often it did so in the simulation that found the limit.
+        memory: Correlation of a window's value with that of the window before.
+        n_windows: Windows that it was learnt from.
+    """
+
+    value: float
+    false_alarms_per_year: float
+    simulated: float
+    memory: float
+    n_windows: int
 
 
 @dataclass(frozen=True)
@@ -177,14 +202,109 @@ class WindowRule(PolicyRule):
             why = self.undefined if windows else self.without_window
             return self._finding(None, obstacle=Reason(why))
         newest_row, newest = known[-1]
-        bad = [value > self.limit_of(row) for row, value in known]
+        bad = np.array([[value > self.limit_of(row) for row, value in known]])
         return self._finding(
             newest,
-            fired=sum(bad) >= self.violations and bad[-1],
+            fired=bool(self._lasting(bad)[0, -1]),
             window=str(newest_row["window"]),
-            n_bad=sum(bad),
+            n_bad=int(bad.sum()),
             n_windows=len(known),
             violations=self.violations,
             of=self.of,
             **self.details(newest_row),
         )
+
+    def _lasting(self, bad: BoolArray) -> BoolArray:
+        """Tell at which windows the trouble has lasted.
+
+        Args:
+            bad: Whether each window is in trouble; one row per series of windows.
+        """
+        counts = np.cumsum(bad, axis=1, dtype=np.int64)
+        newest = counts.copy()
+        newest[:, self.of :] -= counts[:, : -self.of]
+        lasting: BoolArray = bad & (newest >= self.violations)
+        return lasting
+
+
+class CalibratedRule(WindowRule):
+    """A rule whose limit the windows of the table say, for a rate of false alarms.
+
+    Attributes:
+        false_alarms_per_year: How often a year the rule may begin to fire on a model that does
+            not change. As soon as 12 windows of predictions out of sample are known, the limit is
+            the one that gives this rate; until then, and for ever if left out, it is the one that
+            is configured here.
+    """
+
+    false_alarms_per_year: float | None = Field(None, gt=0)
+    signed: ClassVar[bool] = False
+    """Whether values lie around zero on a model that is right; else they are none below zero."""
+    _calibrated: CalibratedLimit | None = PrivateAttr(None)
+
+    @property
+    @abstractmethod
+    def configured_limit(self) -> float:
+        """The limit of the configuration."""
+
+    @property
+    def limit(self) -> float:
+        """The limit that is in use."""
+        return self.configured_limit if self._calibrated is None else self._calibrated.value
+
+    @property
+    def smallest_limit(self) -> float:
+        """What no calibration goes below."""
+        return 0.0
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the limit is that of a calibration."""
+        return self._calibrated is not None
+
+    def with_limit(self, limit: CalibratedLimit | None) -> Self:
+        """Return the rule with a calibrated limit; with the configured one if there is none."""
+        rule = self.model_copy()
+        rule._calibrated = limit
+        return rule
+
+    @abstractmethod
+    def quantity(self, row: WindowRow) -> float:
+        """What the calibration simulates of a window; NaN where it is not defined."""
+
+    def fires(self, quantities: FloatArray, limit: float) -> BoolArray:
+        """Tell at which windows the rule would fire under a limit.
+
+        Args:
+            quantities: By series of windows (rows) and window since the training (columns).
+            limit: The limit.
+        """
+        return self._lasting(quantities > limit)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Where the limit comes from."""
+        known = self._calibrated
+        return {
+            "false_alarms_per_year": self.false_alarms_per_year,
+            "calibrated_windows": 0 if known is None else known.n_windows,
+        }
+
+    @classmethod
+    def bound(cls, figures: Mapping[str, Any]) -> str:
+        """Return the limit and where it comes from."""
+        return super().bound(figures) + origin_of_limit(figures)
+
+
+def origin_of_limit(figures: Mapping[str, Any]) -> str:
+    """Say where the limit of a finding comes from, in brackets; nothing if no rate is asked for.
+
+    Args:
+        figures: ``false_alarms_per_year`` and ``calibrated_windows``, 0 for a configured limit.
+    """
+    stated, windows = figures.get("false_alarms_per_year"), figures.get("calibrated_windows")
+    if not stated:
+        return ""
+    if not windows:
+        return f" (configured; {stated:g} false alarms a year once enough windows are known)"
+    return f" ({stated:g} false alarms a year, from {windows} windows)"

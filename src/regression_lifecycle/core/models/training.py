@@ -30,7 +30,7 @@ from regression_lifecycle.core.models.weights import weight_argument
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-OUT_OF_FOLD = "prediction"
+OUT_OF_FOLD, FOLD = "prediction", "fold"
 
 
 class ObjectSpec(StrictModel):
@@ -235,7 +235,7 @@ def cross_validate(
     parameters: TrainingParameters,
     quantile: float | None = None,
     weight: pd.Series | None = None,
-) -> tuple[pd.DataFrame, pd.Series]:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score a model on later rows than it was fitted on, fold by fold.
 
     Args:
@@ -249,7 +249,8 @@ def cross_validate(
 
     Returns:
         Scores, one row per fold: ``fold``, ``n_train``, ``n`` and the metrics. Out-of-fold
-        predictions on the index of ``features``, NaN for rows that were in no test fold.
+        predictions on the index of ``features``: ``prediction``, NaN for rows that were in no test
+        fold, and ``fold``, 0 there.
 
     Raises:
         DataContractError: If there are too few times for the folds.
@@ -267,10 +268,10 @@ def cross_validate(
             )
             for train, test in folds
         )
-    out_of_fold = pd.Series(np.nan, index=features.index, name=OUT_OF_FOLD)
+    out_of_fold = pd.DataFrame({OUT_OF_FOLD: np.nan, FOLD: 0}, index=features.index)
     rows = []
     for number, ((train, test), values) in enumerate(zip(folds, predicted, strict=True), start=1):
-        out_of_fold.iloc[test] = values
+        out_of_fold.iloc[test, 0], out_of_fold.iloc[test, 1] = values, number
         counted = None if weight is None else weight.iloc[test]
         scores = compute_metrics(target.iloc[test], values, quantile, counted)
         rows.append({"fold": number, "n_train": len(train), **scores})

@@ -19,6 +19,7 @@ from regression_lifecycle.core.data.tables import (
     WINDOW_HISTORY,
     ReadRows,
 )
+from regression_lifecycle.core.decisions.calibration import with_limits
 from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
 from regression_lifecycle.core.decisions.ledger import last_champion_move, policy_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
@@ -49,6 +50,7 @@ from regression_lifecycle.core.models.trained_model import (
 from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
 from regression_lifecycle.core.monitoring.contributions import describe_contributions
+from regression_lifecycle.core.monitoring.error_rates import limits_of
 from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
@@ -374,6 +376,26 @@ def complete_figures(
     return WINDOW_HISTORY.frame(table)
 
 
+def calibrate_policy(
+    policy: PolicyParameters,
+    recorded_error_rates: pd.DataFrame,
+    champion: TrainedModel | None,
+    problem: Problem,
+) -> PolicyParameters:
+    """Put the limits that were calibrated for the champion into the policy.
+
+    Args:
+        policy: The rules as they are configured.
+        recorded_error_rates: ``error_rates``.
+        champion: The deployed model.
+
+    Returns:
+        The policy; a rule without a calibrated limit keeps the configured one.
+    """
+    limits = limits_of(recorded_error_rates, version_of(champion), problem)
+    return with_limits(policy, dict(limits))
+
+
 def add_alarms(
     compared_windows: pd.DataFrame,
     recorded_windows: pd.DataFrame,
@@ -387,7 +409,7 @@ def add_alarms(
         compared_windows: Rows of ``window_history`` for the planned windows.
         recorded_windows: ``window_history`` as it is before this run.
         champion: The deployed model.
-        policy: The rules.
+        policy: The rules with the limits in use.
 
     Returns:
         Rows of ``window_history`` for the planned windows, and the newest revisions of all

@@ -230,8 +230,20 @@ def _recording() -> list[Node]:
             name="add_skew",
         ),
         Node(
+            nodes.calibrate_policy,
+            [_POLICY, "recorded_error_rates", "current_champion", _PROBLEM],
+            "calibrated_policy",
+            name="calibrate_policy",
+        ),
+        Node(
             nodes.add_alarms,
-            ["compared_windows", "recorded_windows", "current_champion", _PROBLEM, _POLICY],
+            [
+                "compared_windows",
+                "recorded_windows",
+                "current_champion",
+                _PROBLEM,
+                "calibrated_policy",
+            ],
             ["completed_windows", "champion_windows"],
             name="add_alarms",
         ),
@@ -277,7 +289,12 @@ def _deciding() -> list[Node]:
             "policy_state",
             name="describe_policy_state",
         ),
-        Node(policy.decide, ["policy_state", _POLICY], "policy_decision", name="decide"),
+        Node(
+            policy.decide,
+            ["policy_state", "calibrated_policy"],
+            "policy_decision",
+            name="decide",
+        ),
         Node(
             nodes.record_decision,
             ["policy_decision", "policy_state", _PROBLEM, _POLICY],

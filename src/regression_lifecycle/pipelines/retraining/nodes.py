@@ -224,6 +224,18 @@ def finalize_decision(
     return decision, decision.metrics
 
 
+def choose_promoted(decision: GateDecision, champion: TrainedModel | None) -> TrainedModel | None:
+    """Choose whose limits are to be calibrated.
+
+    Args:
+        champion: The model in use after the decision was carried out.
+
+    Returns:
+        The new champion; None if the old one stays, whose limits stay too.
+    """
+    return champion if decision.decision == PROMOTE else None
+
+
 def build_alerts(
     decision: GateDecision, ledger: pd.DataFrame, problem: Problem, parameters: AlertParameters
 ) -> list[Alert]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
 from regression_lifecycle.pipelines.evaluation.pipeline import create_gate_pipeline
 from regression_lifecycle.pipelines.promotion.pipeline import create_promotion_pipeline
 from regression_lifecycle.pipelines.retraining import nodes
@@ -13,7 +14,7 @@ _PROBLEM, _PREPROCESSING, _WINDOWS = "params:problem", "params:preprocessing", "
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Everything known at ``as_of`` to a challenger, the gate, a refit and the promotion."""
+    """Everything known at ``as_of`` to a challenger, gate, refit, promotion and calibration."""
     challenger = Pipeline(
         create_fit_pipeline(),
         inputs={"training_set": "challenger_training_set"},
@@ -53,8 +54,11 @@ def create_pipeline(**_: object) -> Pipeline:
             "registration": "retraining_registration",
         },
     )
+    calibration = Pipeline(
+        create_calibration_pipeline(), inputs={"champion_version": "promoted_champion"}
+    )
     return Pipeline(
-        [*_cut(), challenger, gate, *_refit(), promotion, _alerts()],
+        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), _promoted(), calibration],
         namespace="retraining",
         prefix_datasets_with_namespace=False,
         tags=["retraining"],
@@ -131,4 +135,13 @@ def _alerts() -> Node:
         ["retraining_decision", "ledger", _PROBLEM, "params:alerts"],
         "alerts",
         name="build_alerts",
+    )
+
+
+def _promoted() -> Node:
+    return Node(
+        nodes.choose_promoted,
+        ["retraining_decision", "champion_version"],
+        "promoted_champion",
+        name="choose_promoted",
     )

@@ -72,7 +72,7 @@ def cross_validate(
 
     Returns:
         Scores by fold, their means for MLflow, and the rows of all test folds with their
-        out-of-sample ``prediction``.
+        out-of-sample ``prediction`` and the number of the ``fold``, from 1.
     """
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
@@ -92,7 +92,7 @@ def cross_validate(
         name: float(values.mean())
         for name, values in scores.drop(columns=["fold", "n_train"]).items()
     }
-    predicted = training_set.assign(prediction=predictions).dropna(subset=["prediction"])
+    predicted = training_set.assign(**predictions).dropna(subset=["prediction"])
     return scores, means, predicted.reset_index(drop=True)
 
 

@@ -28,6 +28,7 @@ _OF_THIS_RUN = (
     "labels",
     "rejected_labels",
     "rollback_decision",
+    "error_rates",
 )
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
 
@@ -76,6 +77,7 @@ class SummaryHook:
             "retraining_decision": self._decision,
             "rollback_decision": self._decision,
             "champion_version": self._champion,
+            "error_rates": self._rates,
             "labels": self._labels,
             "backtest_summary": self._backtest,
         }
@@ -273,6 +275,20 @@ class SummaryHook:
         version = dataset.state()
         shown = f"version {version}" if version else "none"
         console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
+
+    def _rates(self, console: Any, catalog: Any, name: str) -> None:
+        rates = self._saved[name]
+        if rates.empty:
+            return
+        title = f"Error rates, champion version {rates['model_version'].iloc[0]}"
+        heads = ["about", "name", "stated", "measured", "limit", "memory", "windows"]
+        table = _table(title, heads)
+        names = ("stated", "measured", "limit", "memory")
+        for row in rates.to_dict("records"):
+            figures = (_number(row[name]) for name in names)
+            table.add_row(row["subject"], row["name"], *figures, f"{_count(row['n_windows'])}")
+        console.print(table)
+        console.print("Of rules: times a year that they begin to fire on a model that is right")
 
     def _labels(self, console: Any, catalog: Any, name: str) -> None:
         taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))

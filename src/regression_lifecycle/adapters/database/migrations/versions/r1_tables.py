@@ -333,6 +333,21 @@ def upgrade() -> None:
         PrimaryKeyConstraint("problem", "model_version", "valid_from"),
     )
     op.create_table(
+        "error_rates",
+        Column("problem", Text),
+        Column("model_version", Text),
+        Column("subject", Text),
+        Column("name", Text),
+        Column("stated", Double),
+        Column("measured", Double),
+        Column("limit", Double),
+        Column("memory", Double),
+        Column("n_windows", BigInteger),
+        Column("as_of", DateTime),
+        Column("recorded_at", Text),
+        PrimaryKeyConstraint("problem", "model_version", "subject", "name"),
+    )
+    op.create_table(
         "completed_ticks",
         Column("problem", Text),
         Column("as_of", DateTime),

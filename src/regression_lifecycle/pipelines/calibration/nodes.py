@@ -1,0 +1,77 @@
+"""From predictions out of sample to the limits of the champion's rules, and their error rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from regression_lifecycle.core.data.as_of import read_as_of
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import ERROR_RATES
+from regression_lifecycle.core.evaluation.baseline import (
+    BaselineParameters,
+    add_baseline,
+    naive_forecasts,
+)
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring import error_rates
+from regression_lifecycle.core.monitoring.error_rates import CalibrationWindows
+
+
+def add_champion_baseline(
+    out_of_fold_predictions: pd.DataFrame,
+    champion: TrainedModel | None,
+    observations: pd.DataFrame,
+    problem: Problem,
+    parameters: BaselineParameters,
+) -> pd.DataFrame:
+    """Add the naive forecast that the champion is held against to the rows of the test folds.
+
+    Args:
+        out_of_fold_predictions: Rows of the test folds with target and ``prediction``; without a
+            column if no training has left any.
+        champion: The deployed model.
+        observations: What the naive forecast looks back in.
+        parameters: How far it looks back.
+
+    Returns:
+        The rows with ``baseline``; none without a champion or of another target.
+    """
+    rows = out_of_fold_predictions
+    if champion is None or not {problem.target, "prediction"} <= {*rows.columns}:
+        return pd.DataFrame()
+    known = champion.metadata
+    forecasts = naive_forecasts(
+        observations, rows, known.constants, problem, parameters, known.trained_until
+    )
+    return add_baseline(rows, forecasts, champion.baseline)
+
+
+def collect_windows(
+    out_of_fold_windows: pd.DataFrame,
+    recorded_windows: pd.DataFrame,
+    champion: TrainedModel | None,
+    as_of: Any,
+    problem: Problem,
+) -> CalibrationWindows:
+    """Put windows of training rows and served windows together.
+
+    Args:
+        out_of_fold_windows: Windows of out-of-fold predictions.
+        recorded_windows: ``window_history``.
+        champion: The deployed model.
+        as_of: The moment at which we stand; None for all that is there.
+    """
+    return error_rates.collect_windows(
+        out_of_fold_windows, recorded_windows, version_of(champion), read_as_of(as_of), problem
+    )
+
+
+def join_rates(rule_rates: pd.DataFrame, loss_rates: pd.DataFrame) -> pd.DataFrame:
+    """Join what was found about rules and losses.
+
+    Returns:
+        Rows of ``error_rates``.
+    """
+    return ERROR_RATES.frame(pd.concat([rule_rates, loss_rates], ignore_index=True))

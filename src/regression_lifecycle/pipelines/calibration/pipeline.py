@@ -1,0 +1,79 @@
+"""Wiring of the calibration pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.core.monitoring import error_rates
+from regression_lifecycle.pipelines.calibration import nodes
+
+_PROBLEM = "params:problem"
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Predictions out of sample to the limits of the champion's rules, and their error rates."""
+    return Pipeline(
+        create_calibration_pipeline(),
+        namespace="calibration",
+        prefix_datasets_with_namespace=False,
+        tags=["calibration"],
+    )
+
+
+def create_calibration_pipeline() -> Pipeline:
+    """The same without a namespace; the retraining uses it as well.
+
+    It looks at ``champion_version``, so that it comes after a promotion of the same run.
+    """
+    return Pipeline(
+        [
+            Node(
+                nodes.add_champion_baseline,
+                [
+                    "recorded_out_of_fold_predictions",
+                    "champion_version",
+                    "observations",
+                    _PROBLEM,
+                    "params:evaluation.baseline",
+                ],
+                "out_of_fold_rows",
+                name="add_champion_baseline",
+            ),
+            Node(
+                error_rates.measure_out_of_fold_windows,
+                ["out_of_fold_rows", "observations", _PROBLEM, "params:windows"],
+                "out_of_fold_windows",
+                name="measure_out_of_fold_windows",
+            ),
+            Node(
+                nodes.collect_windows,
+                [
+                    "out_of_fold_windows",
+                    "recorded_windows",
+                    "champion_version",
+                    "params:as_of",
+                    _PROBLEM,
+                ],
+                "calibration_windows",
+                name="collect_windows",
+            ),
+            Node(
+                error_rates.rate_rules,
+                ["calibration_windows", _PROBLEM, "params:policy"],
+                "rule_rates",
+                name="rate_rules",
+            ),
+            Node(
+                error_rates.rate_losses,
+                ["calibration_windows", _PROBLEM],
+                "loss_rates",
+                name="rate_losses",
+            ),
+            Node(
+                nodes.join_rates,
+                ["rule_rates", "loss_rates"],
+                "error_rates",
+                name="join_rates",
+            ),
+        ]
+    )

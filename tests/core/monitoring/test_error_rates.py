@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
+from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.monitoring.error_rates import (
+    CalibrationWindows,
+    collect_windows,
+    limits_of,
+    measure_out_of_fold_windows,
+    rate_losses,
+    rate_rules,
+)
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from tests.core.decisions.test_policy import window
+
+POLICY = PolicyParameters(
+    rules={
+        "level": {"kind": "bias", "maximum": 0.1, "false_alarms_per_year": 0.5},
+        "error": {"kind": "performance", "maximum": 0.8},
+    }
+)
+DAY = WindowParameters.model_validate({"kind": "length", "length": "1 day", "minimum_rows": 10})
+
+
+def history(problem, versions, **changes):
+    """Windows of 24 hours, by the versions that served them."""
+    random = np.random.default_rng(0)
+    rows = [
+        {
+            **window(place, **changes),
+            "problem": problem.name,
+            "model_version": version,
+            "revision": 0,
+            "window_index": place,
+            "sum_raw_prediction": 1000 * (1 + 0.05 * random.normal()),
+            "rmse": 4 + 0.2 * random.normal(),
+        }
+        for place, version in enumerate(versions)
+    ]
+    return WINDOW_HISTORY.frame(rows)
+
+
+def collected(problem, recorded, as_of=None, out_of_fold=None):
+    folds = WINDOW_HISTORY.frame() if out_of_fold is None else out_of_fold
+    return collect_windows(folds, recorded, "2", as_of, problem)
+
+
+def test_training_rows_are_windows_by_what_the_models_of_the_folds_said_of_them(problem):
+    moments = pd.date_range("2021-03-01", periods=5 * 24, freq="h")
+    table = pd.DataFrame({"timestamp": moments, "cnt": 10.0})
+    # The first day trains alone, the last has half of its rows.
+    predicted = table.iloc[24:108].assign(prediction=12.0, baseline=15.0)
+    predicted["fold"] = [1] * 36 + [2] * 48
+
+    found = measure_out_of_fold_windows(predicted, table, problem, DAY)
+
+    assert list(found["window"]) == ["2021-03-02", "2021-03-03", "2021-03-04"]
+    # The day in which a fold ends belongs to that fold.
+    assert list(found["model_version"]) == ["fold=1", "fold=1", "fold=2"]
+    assert found["bias"].tolist() == pytest.approx([0.2] * 3)
+    assert found["sum_raw_prediction"].tolist() == pytest.approx([288.0] * 3)
+    assert (found["rmse"] / found["baseline_rmse"]).tolist() == pytest.approx([0.4] * 3)
+    assert found["coverage"].isna().all()
+    nothing = measure_out_of_fold_windows(pd.DataFrame(), table, problem, DAY)
+    assert list(nothing.columns) == list(WINDOW_HISTORY.columns)
+
+
+def test_only_what_was_over_at_the_moment_counts_and_each_window_once(problem):
+    recorded = history(problem, "11122")
+    corrected = recorded.iloc[[1]].assign(revision=1, sum_raw_prediction=2000.0)
+    other = recorded.assign(problem="another")
+    waiting = history(problem, "11122", status="pending labels").iloc[[4]]
+    everything = pd.concat([recorded.iloc[:4], waiting, corrected, other], ignore_index=True)
+
+    found = collected(problem, everything)
+    earlier = collected(problem, everything, recorded["end"].iloc[1])
+
+    assert [[row["window"] for row in part] for part in found.stretches] == [
+        ["w0", "w1", "w2"],
+        ["w3"],
+    ]
+    assert found.stretches[0][1]["sum_raw_prediction"] == 2000
+    assert found.as_of == recorded["end"].iloc[3]
+    assert found.windows_per_year == pytest.approx(52.18, abs=0.01)
+    assert [len(part) for part in earlier.stretches] == [2]
+    assert earlier.as_of == recorded["end"].iloc[1]
+
+
+def test_the_limits_come_back_as_they_were_stored(problem):
+    windows = collected(problem, history(problem, "1" * 20 + "2" * 5))
+
+    rates = rate_rules(windows, problem, POLICY)
+
+    assert rates["name"].tolist() == ["level"]  # the other states no rate
+    (row,) = rates.to_dict("records")
+    assert (row["subject"], row["model_version"], row["n_windows"]) == ("rule", "2", 25)
+    assert (row["stated"], row["measured"]) == (0.5, pytest.approx(0.5, rel=0.2))
+    stored = pd.concat([rates, rates.assign(model_version="1"), rates.assign(subject="gate")])
+    limits = dict(limits_of(stored, "2", problem))
+    assert limits["level"].value == row["limit"] > 0
+    assert limits["level"].n_windows == 25
+    assert not dict(limits_of(stored, "3", problem))
+
+
+def test_without_windows_or_a_champion_there_are_no_rates(problem):
+    few = collected(problem, history(problem, "11"))
+    nobody = CalibrationWindows("", few.as_of, 52, few.stretches * 10)
+
+    for windows in (few, nobody, collected(problem, WINDOW_HISTORY.frame())):
+        found = rate_rules(windows, problem, POLICY)
+        assert found.empty
+        assert list(found.columns) == list(ERROR_RATES.columns)
+        assert rate_losses(windows, problem).empty
+
+
+def test_the_memory_of_the_errors_is_told(problem):
+    random = np.random.default_rng(1)
+    level = random.normal(size=200)
+    for place in range(1, 200):
+        level[place] = 0.7 * level[place - 1] + 0.7 * level[place]
+    windows = history(problem, "1" * 200).assign(rmse=10 + level)
+
+    (row,) = rate_losses(collected(problem, windows), problem).to_dict("records")
+
+    assert (row["subject"], row["name"], row["n_windows"]) == ("losses", "rmse", 200)
+    assert row["memory"] == pytest.approx(np.corrcoef(level[1:], level[:-1])[0, 1], abs=0.05)
+    assert pd.isna(row["limit"])
