@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.metrics import compute_metrics, relative_bias, row_losses
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
+from regression_lifecycle.core.metrics import FloatArray, compute_metrics, relative_bias, row_losses
 
 ORACLE = "oracle"
 _ERRORS = ("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage")
