@@ -173,15 +173,16 @@ class AdjustmentHistory:
     ) -> Interval:
         """Return the interval that the errors and the coverage of past windows ask for."""
         labelled = (window.rows for window in newest_first if window.is_labelled)
-        served = list(islice(labelled, parameters.windows))
+        served = list(islice(labelled, parameters.windows))[::-1]
         if not served:
             return Interval()
-        target = np.concatenate([rows.target for rows in reversed(served)])
-        prediction = np.concatenate([rows.prediction for rows in reversed(served)])
-        rows = np.isfinite(target).sum() / len(served)
-        coverages = (window.coverage for window in reversed(newest_first))
-        share = adapted_share(coverages, parameters.level, float(rows))
-        return learn_interval(target, prediction, share, _USUAL_EXPONENTS[self.kind], parameters)
+        targets = [rows.target for rows in served]
+        rows = float(np.mean([np.isfinite(target).sum() for target in targets]))
+        share = adapted_share((w.coverage for w in newest_first[::-1]), parameters.level, rows)
+        usual = _USUAL_EXPONENTS[self.kind]
+        return learn_interval(
+            targets, [rows.prediction for rows in served], share, usual, parameters
+        )
 
     def _known_before(self, start: pd.Timestamp) -> list[_ServedWindow]:
         delay = self.label_delay or pd.Timedelta(0)

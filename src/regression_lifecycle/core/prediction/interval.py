@@ -9,11 +9,12 @@ coverage of the windows before.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import StrictModel
@@ -78,8 +79,8 @@ class Interval:
 
 
 def learn_interval(
-    target: FloatArray,
-    prediction: FloatArray,
+    targets: Sequence[FloatArray],
+    predictions: Sequence[FloatArray],
     share: float,
     usual_exponent: float,
     parameters: PredictionInterval,
@@ -87,8 +88,8 @@ def learn_interval(
     """Learn the interval from errors of served predictions.
 
     Args:
-        target: Labels of the newest served windows; NaN where unknown, shape (n,).
-        prediction: What was served, shape (n,).
+        targets: Labels by window, of the newest served ones; NaN where unknown, each of shape (n,).
+        predictions: What was served in these windows, in the same shapes.
         share: Of these errors that the width holds, as :func:`adapted_share` returns it.
         usual_exponent: Kept unless another one is better beyond chance.
         parameters: Level, and fewest rows.
@@ -102,15 +103,19 @@ def learn_interval(
         Lei et al. (2018), Distribution-Free Predictive Inference for Regression,
         doi:10.1080/01621459.2017.1307116, sections 2.2 and 5.2.
     """
-    known = np.isfinite(target) & np.isfinite(prediction)
-    if known.sum() < parameters.minimum_rows:
+    known = [np.isfinite(y) & np.isfinite(p) for y, p in zip(targets, predictions, strict=True)]
+    counts = np.array([rows.sum() for rows in known])
+    if counts.sum() < parameters.minimum_rows:
         return Interval()
-    said = prediction[known]
-    errors = np.abs(target[known] - said)
+    said = np.concatenate([p[rows] for p, rows in zip(predictions, known, strict=True)])
+    errors = np.abs(
+        np.concatenate([y[rows] for y, rows in zip(targets, known, strict=True)]) - said
+    )
     floor = _FLOOR_SHARE * float(np.abs(said).mean())
     exponent = 0.0
     if floor > 0:
-        exponent = _exponent(errors, said, floor, usual_exponent, parameters.level)
+        scores = _interval_scores(errors, said, floor, parameters.level)
+        exponent = _exponent(scores, counts[counts > 0], usual_exponent)
     width = _quantile(errors / _scale(said, exponent, floor), share)
     return Interval(width * _ROUNDING, exponent, floor)
 
@@ -145,22 +150,34 @@ def adapted_share(coverages: Iterable[float], level: float, rows: float) -> floa
     return share
 
 
-def _exponent(
-    errors: FloatArray, said: FloatArray, floor: float, usual: float, level: float
-) -> float:
-    """Find the exponent with the best interval score, or one nearer to the usual one.
-
-    The nearest to the usual one whose mean score is within a standard error of the best: with few
-    rows, or predictions that are all alike, it is the usual one.
-    """
+def _interval_scores(
+    errors: FloatArray, said: FloatArray, floor: float, level: float
+) -> FloatArray:
+    """Compute what each row costs under each exponent: half the interval score."""
     scores = []
     for exponent in EXPONENTS:
         scale = _scale(said, exponent, floor)
         half = _quantile(errors / scale, level) * scale
-        # Half the interval score, of an interval that is as far up as down.
         scores.append(half + np.maximum(errors - half, 0) / (1 - level))
-    worse = np.array(scores) - min(scores, key=np.mean)
-    tied = worse.mean(axis=1) <= worse.std(axis=1) / math.sqrt(len(errors))
+    return np.array(scores)
+
+
+def _exponent(scores: FloatArray, counts: npt.NDArray[np.int64], usual: float) -> float:
+    """Find the exponent with the best score, or one nearer to the usual one.
+
+    The nearest to the usual one whose mean score is within a standard error of the best. The rows
+    of one window are alike, so the error is that of the sums of windows.
+
+    Args:
+        scores: Shape (exponents, rows), window after window.
+        counts: Rows of each window.
+        usual: The exponent that needs no proof.
+    """
+    worse = scores - scores[scores.mean(axis=1).argmin()]
+    sums = np.add.reduceat(worse, np.r_[0, counts.cumsum()[:-1]], axis=1)
+    n = len(counts)
+    errors = sums.std(axis=1, ddof=1) / math.sqrt(n) if n > 1 else np.inf
+    tied = sums.mean(axis=1) <= errors
     candidates = [exponent for exponent, equal in zip(EXPONENTS, tied, strict=True) if equal]
     return min(candidates, key=lambda exponent: abs(exponent - usual))
 

@@ -136,9 +136,9 @@ def proven_share(
     Returns:
         The share from 0 to 1 of the former levels that makes the squared errors of all these
         rows least, :math:`\sum c \sum x e / \sum c^2 \sum x^2`. No window counts for more than
-        the whole level would have gained in it, so that one odd window proves nothing, and what
-        the former levels gained proves no larger one: the denominator is at least what the new
-        one would gain. 0 for fewer than two trials, and where the levels did not help.
+        the whole level would have gained in it, so that one odd window proves nothing; and small
+        levels prove no large one: the denominator is at least half of what the new one would
+        gain. 0 for fewer than two trials, and where the levels did not help.
     """
     if len(trials) < _FEWEST_TRIALS:
         return 0.0
@@ -147,5 +147,5 @@ def proven_share(
         min(former * sums.product, most)
         for (former, sums), most in zip(trials, possible, strict=True)
     ]
-    whole = max(sum(possible), level**2 * newest.square)
+    whole = max(sum(possible), level**2 * newest.square / 2)
     return max(sum(gained) / whole, 0.0) if whole > 0 else 0.0
