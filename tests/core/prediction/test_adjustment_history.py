@@ -177,3 +177,27 @@ def test_a_window_is_served_alike_whatever_comes_later(levels, later, place, del
 
     assert before.level_factor == after.level_factor
     assert half(before) == pytest.approx(half(after), nan_ok=True)
+
+
+def test_windows_that_held_too_little_make_the_interval_wider():
+    def width(coverages):
+        past = AdjustmentHistory("shift")
+        raw = np.zeros(100)
+        for index, coverage in enumerate(coverages):
+            start = START + index * WEEK
+            came = np.arange(1.0, 101)
+            past.add(start, start + WEEK, "1", coverage, ServedRows(came, raw, raw))
+        return past.adjustment(START + 4 * WEEK, "2", PARAMETERS).interval.width
+
+    # Of 200 errors that of rank 181 at first; a tenth of what 100 rows lack is added to the share.
+    assert width([math.nan] * 4) == pytest.approx(91)
+    assert width([0.9] * 4) == pytest.approx(91)
+    assert width([0.5, 0.9, 0.9, 0.9]) == pytest.approx(95)
+    # What is not over yet, and what comes later, says nothing.
+    assert width([0.9] * 4 + [0.0] * 3) == pytest.approx(91)
+
+
+def test_the_correction_can_be_switched_off():
+    off = AdjustmentParameters(level_correction={"windows": 0})
+
+    assert filled([1.5] * 8).adjustment(START + 8 * WEEK, "1", off).level_factor == 1
