@@ -97,15 +97,15 @@ def test_where_nothing_but_zero_is_predicted_the_width_stays():
     assert found.half(np.zeros(1)) == pytest.approx(18, rel=1e-8)
 
 
-def test_rounding_leaves_no_tie_outside():
-    # All errors are the same but for the last bit.
-    said = np.random.default_rng(6).gamma(2, 50, WINDOWS * 100)
-    target = said + 0.1
+def test_of_many_zeros_all_are_inside():
+    # 19 in 20 targets are zero, so the error is what was said, and all of them tie.
+    said = np.random.default_rng(6).gamma(4, 0.05, WINDOWS * 100)
+    target = np.where(np.arange(len(said)) % 20, 0.0, 5.0)
 
-    found = learnt(target, said, windows=WINDOWS)
+    found = learnt(target, said, usual=1.0, windows=WINDOWS)
 
-    assert found.exponent == 0
-    assert (target <= said + found.half(said)).all()
+    assert found.exponent == 1
+    assert (said - found.half(said) <= 0).all()
 
 
 def test_a_bound_is_the_same_alone_and_among_others():

@@ -25,8 +25,6 @@ from regression_lifecycle.core.metrics import FloatArray
 EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Nearer to zero than a tenth of the mean an error does not get smaller with the prediction.
 _FLOOR_SHARE = 0.1
-# A row whose error decided the width is inside; rounding must not leave it out.
-_ROUNDING = 1 + 1e-9
 # How far the coverage of one window moves the next one: half as far at 100 rows.
 _STEP, _STEP_ROWS = 0.2, 100
 
@@ -117,7 +115,7 @@ def learn_interval(
         scores = _interval_scores(errors, said, floor, parameters.level)
         exponent = _exponent(scores, counts[counts > 0], usual_exponent)
     width = _quantile(errors / _scale(said, exponent, floor), share)
-    return Interval(width * _ROUNDING, exponent, floor)
+    return Interval(width, exponent, floor)
 
 
 def adapted_share(coverages: Iterable[float], level: float, rows: float) -> float:
