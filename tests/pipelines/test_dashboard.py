@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
-from regression_lifecycle.core.prediction.level_and_interval import PredictionInterval
+from regression_lifecycle.core.prediction.interval import PredictionInterval
 from regression_lifecycle.datasets.atomic_files import (
     AtomicPictureDataset,
     AtomicTextDataset,

@@ -24,7 +24,6 @@ from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
-    AdjustmentParameters,
     apply_adjustment,
 )
 from regression_lifecycle.serving import request_middleware as http_requests
@@ -88,9 +87,7 @@ def test_answers_are_the_models_own_predictions(
     response = shared.predict(*sent)
 
     assert response.status_code == 200, response.text
-    expected = apply_adjustment(
-        model.predict(table).to_numpy(), Adjustment(), problem, AdjustmentParameters()
-    )
+    expected = apply_adjustment(model.predict(table).to_numpy(), Adjustment(), problem)
     answered = pd.DataFrame(response.json()["predictions"])
     np.testing.assert_array_equal(answered["prediction"], expected["prediction"])
     assert answered["lower"].isna().all()
@@ -104,7 +101,8 @@ def test_a_level_factor_and_an_interval_are_applied(
     url = f"sqlite:///{(tmp_path / 'lifecycle.db').as_posix()}"
     valid_from = pd.Timestamp("2021-03-08")
     rows = {"problem": "tiny", "model_version": "1", "valid_from": [valid_from]}
-    learnt = pd.DataFrame({**rows, "level_factor": [1.5], "interval_width": [2.0]})
+    interval = {"interval_width": [2.0], "interval_exponent": [0.5], "interval_floor": [0.1]}
+    learnt = pd.DataFrame({**rows, "level_factor": [1.5], **interval})
     database.upsert_rows(url, ADJUSTMENTS, learnt)
     running = start()
 
@@ -116,7 +114,8 @@ def test_a_level_factor_and_an_interval_are_applied(
     half = 2.0 * answer["prediction"] ** 0.5
     assert answer["upper"] - answer["prediction"] == pytest.approx(half)
     assert answer["prediction"] - answer["lower"] == pytest.approx(half)
-    assert running.client.get("/model").json()["interval"]["width"] == 2.0
+    shown = running.client.get("/model").json()["interval"]
+    assert shown == {"level": 0.9, "width": 2.0, "exponent": 0.5, "floor": 0.1}
     # Learnt anew by a tick, it holds without a restart.
     changed = learnt.assign(valid_from=pd.Timestamp("2021-03-15"), level_factor=0.5)
     database.upsert_rows(url, ADJUSTMENTS, changed)
@@ -376,7 +375,7 @@ def test_model_tells_where_it_comes_from(registry: Models, start: Start, tmp_pat
     assert told["digest"] == mlflow.MlflowClient().get_model_version("tiny", "1").tags["digest"]
     assert told["trained_until"] == "2021-03-07T23:00:00"
     assert told["level_factor"] == 1.0
-    assert told["interval"] == {"level": 0.9, "scale": "sqrt", "width": None}
+    assert told["interval"] == {"level": 0.9, "width": None, "exponent": 0.0, "floor": 0.0}
     (made,) = told["decisions"]
     assert made["metrics"] == {"candidate": {"rmse": 1.5}}
     assert made["reasons"] == [{"kind": "no_champion", "figures": {}}]

@@ -133,6 +133,22 @@ def bias(target: FloatArray, prediction: FloatArray, weight: FloatArray | None =
     return relative_bias(*sums)
 
 
+def interval_coverage(target: FloatArray, lower: FloatArray, upper: FloatArray) -> float:
+    """Compute the share of targets inside of their interval.
+
+    Args:
+        target: Labels; NaN where unknown, shape (n,).
+        lower: Lower bounds; NaN without an interval, shape (n,).
+        upper: Upper bounds, shape (n,).
+
+    Returns:
+        A share of the labelled rows with an interval; NaN if there is none.
+    """
+    framed = np.isfinite(target) & np.isfinite(lower) & np.isfinite(upper)
+    inside = (target >= lower) & (target <= upper)
+    return float(inside[framed].mean()) if framed.any() else math.nan
+
+
 def relative_bias(sum_prediction: float, sum_target: float, sum_absolute_target: float) -> float:
     """Compute the bias of any number of rows from their sums.
 

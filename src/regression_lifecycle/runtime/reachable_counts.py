@@ -11,10 +11,8 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.durations import AnyDuration, duration_text, steps_to_cover
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
-from regression_lifecycle.core.prediction.level_and_interval import (
-    AdjustmentParameters,
-    PredictionInterval,
-)
+from regression_lifecycle.core.prediction.interval import PredictionInterval
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
 _MOST_WINDOWS = 1000

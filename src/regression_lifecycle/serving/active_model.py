@@ -17,9 +17,10 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.row_history import RowHistory
+from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.core.models.explanation import Explainer, explainer_of
 from regression_lifecycle.core.models.trained_model import TrainedModel
-from regression_lifecycle.core.prediction.level_and_interval import Adjustment, FloatArray
+from regression_lifecycle.core.prediction.level_and_interval import Adjustment
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
 from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
 from regression_lifecycle.serving.model_inputs import Inputs, ModelInputs
@@ -251,7 +252,7 @@ class ActiveModel:
 
     Attributes:
         model: The model version.
-        adjustment: Level factor and interval width.
+        adjustment: Level and interval.
         history: What is known of other rows.
     """
 

@@ -19,7 +19,7 @@ from regression_lifecycle.core.estimators import (
     CategoryEncoder,
     LinearThenBoostingRegressor,
 )
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
+from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.serving.compiled_trees import boosted_trees
 
 ArrayFunction = Callable[[FloatArray], FloatArray]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
+from regression_lifecycle.core.metrics import FloatArray
 
 # Up to so many pairs of row and tree; beyond, the compiled loop of scikit-learn is faster.
 MAXIMUM_PAIRS = 4000

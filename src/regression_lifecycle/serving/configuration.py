@@ -32,7 +32,7 @@ class ServiceConfiguration:
     Attributes:
         problem: The contract.
         serving: How it is reached and how much it takes.
-        adjustment: How level factor and interval are applied.
+        adjustment: Level correction and interval.
         model_name: Registered model.
         alias: The alias that is followed.
         tracking_uri: Where MLflow is.

@@ -19,7 +19,7 @@ from regression_lifecycle.core.features.row_history import (
     RowHistory,
 )
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
+from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.serving.request_validation import Row
 
 # Of a row that says no time, none of whose features asks for one.

@@ -13,10 +13,7 @@ from pydantic_core import to_json
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.prediction.level_and_interval import (
-    AdjustmentParameters,
-    apply_adjustment,
-)
+from regression_lifecycle.core.prediction.level_and_interval import apply_adjustment
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.errors import Mistake, RefusedError
@@ -59,18 +56,14 @@ class Answers:
 class Predictor:
     """Turns rows into answers and into what the prediction log keeps of them."""
 
-    def __init__(
-        self, problem: Problem, adjustment: AdjustmentParameters, serving: ServingParameters
-    ) -> None:
+    def __init__(self, problem: Problem, serving: ServingParameters) -> None:
         """Take what is the same for every model.
 
         Args:
             problem: The contract.
-            adjustment: How level factor and interval are applied.
             serving: What a row may lack, and what the log keeps of it.
         """
         self._problem = problem
-        self._adjustment = adjustment
         self._serving = serving
 
     def answer(self, deployed: ActiveModel, requests: Sequence[list[Row]]) -> list[Answers]:
@@ -90,7 +83,7 @@ class Predictor:
         for inputs in made:
             self._refuse_lacking(deployed.model, inputs)
         raw = deployed.model.predict([row for inputs in made for row in inputs.values])
-        table = apply_adjustment(raw, deployed.adjustment, self._problem, self._adjustment)
+        table = apply_adjustment(raw, deployed.adjustment, self._problem)
         columns = (table[name].tolist() for name in ("prediction", "lower", "upper"))
         answers = list(zip(*columns, strict=True))
         found, start = [], 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 from regression_lifecycle.serving.active_model import ActiveModel
@@ -35,9 +36,7 @@ class Service:
         self.configuration = configuration
         serving, problem = configuration.serving, configuration.problem
         self.log = PredictionLog(configuration.store_url, configuration.spool, serving.log)
-        self.batching = PredictionQueue(
-            Predictor(problem, configuration.adjustment, serving), self.log, serving
-        )
+        self.batching = PredictionQueue(Predictor(problem, serving), self.log, serving)
         self.following = ModelWatcher(configuration)
         place = (configuration.store_url, problem, serving.maximum_rows, self.following.known.look)
         self.labels = label_intake(*place)
@@ -118,11 +117,7 @@ class Service:
             "features": list(model.inputs.names),
             "level_factor": deployed.adjustment.level_factor,
             "level_shift": deployed.adjustment.level_shift,
-            "interval": {
-                "level": interval.level,
-                "scale": interval.scale,
-                "width": deployed.adjustment.interval_width,
-            },
+            "interval": {"level": interval.level, **asdict(deployed.adjustment.interval)},
             "tags": dict(model.registered.tags),
             "decisions": None if decisions is None else [_readable(row) for row in decisions],
             "registry": following.registry_state,

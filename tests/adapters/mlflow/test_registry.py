@@ -31,7 +31,6 @@ from regression_lifecycle.core.features.parameters import PreprocessingParameter
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters, ScoringRows, score
-from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.pipelines.training import nodes
 from tests.conftest import ROOT
 from tests.examples import (
@@ -226,7 +225,7 @@ def test_raw_rows_of_bikes_are_predicted_without_this_package_as_scoring_predict
     predicted = predict_without_the_package(folder, mixed, tmp_path)
 
     rows = ScoringRows(coming, known, model, problem, ScoringParameters())
-    pieces = score(rows, ADJUSTMENTS.frame(), AdjustmentParameters())
+    pieces = score(rows, ADJUSTMENTS.frame())
     expected = pd.concat([piece.rows["raw_prediction"] for piece in pieces])
     # By time, as scoring sorts them.
     found = pd.Series(predicted, index=mixed.index).sort_index()

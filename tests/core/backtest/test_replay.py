@@ -31,9 +31,7 @@ PARAMETERS = WindowParameters.model_validate(
 RULES = PolicyParameters.model_validate(
     {"rules": {"bias": {"kind": "bias", "maximum": 0.15, "violations": 2, "of": 2}}}
 )
-DEPLOYMENT = AdjustmentParameters.model_validate(
-    {"interval": {"windows": 3, "minimum_rows": 20, "scale": "constant"}}
-)
+DEPLOYMENT = AdjustmentParameters.model_validate({"interval": {"windows": 3, "minimum_rows": 20}})
 RETRAINING = RetrainingParameters.model_validate(
     {
         "measured_windows": 2,

@@ -188,18 +188,6 @@ def test_segments_are_columns_that_the_holdout_has(frequency: str) -> None:
     assert set(derived["segments"]) <= known
 
 
-@pytest.mark.parametrize(("minimum", "scale"), [(0, "sqrt"), (-5, "constant"), (None, "constant")])
-def test_the_interval_grows_with_the_prediction_only_where_no_target_is_negative(
-    minimum: float | None, scale: str
-) -> None:
-    columns = problem().model_dump()["columns"]
-    columns["sold"]["minimum"] = minimum
-
-    derived = derive_defaults(problem(columns=columns))
-
-    assert derived["interval_scale"] == scale
-
-
 def test_the_time_index_begins_at_a_moment() -> None:
     (index,) = (s for s in derive_defaults(problem())["features"] if s["kind"] == "time_index")
     assert to_timestamp(index["origin"]) == pd.Timestamp("2000-01-01")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.tables import PREDICTIONS, SERVICE_PREDICTIONS, WINDOW_HISTORY
+from regression_lifecycle.core.metrics import interval_coverage
 from regression_lifecycle.core.monitoring.backfill import (
     backfill_predictions,
     compute_next_adjustment,
@@ -19,7 +20,11 @@ from regression_lifecycle.core.monitoring.logged_predictions import (
     merge_logged_predictions,
 )
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
-from regression_lifecycle.core.monitoring.window_plan import find_changed_windows, plan_windows
+from regression_lifecycle.core.monitoring.window_plan import (
+    find_changed_windows,
+    of_window,
+    plan_windows,
+)
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from tests.examples import tiny_model
@@ -30,8 +35,8 @@ WINDOWS = WindowParameters.model_validate(
 )
 ADJUSTMENT = AdjustmentParameters.model_validate(
     {
-        "level_correction": {"windows": 2, "maximum_factor": 3},
-        "interval": {"windows": 2, "minimum_rows": 20, "scale": "constant"},
+        "level_correction": {"windows": 8},
+        "interval": {"windows": 2, "minimum_rows": 20},
     }
 )
 
@@ -87,7 +92,13 @@ class Store:
         adjuster = prepare_adjuster(self.windows, windows, self.plan, logged, settings.adjustment)
         made = backfill_predictions(self.plan, rows, merged, champion, adjuster)
         self.adjustments = compute_next_adjustment(adjuster, made, windows, champion)
-        done = self.plan.assign(problem=problem.name, seen_as_of=self.plan["as_of"])
+        coverage = [
+            interval_coverage(*of_window(made, window)[["target", "lower", "upper"]].to_numpy().T)
+            for window in self.plan.to_dict("records")
+        ]
+        done = self.plan.assign(
+            problem=problem.name, seen_as_of=self.plan["as_of"], coverage=coverage
+        )
         self.windows = upsert(self.windows, WINDOW_HISTORY.frame(done), WINDOW_HISTORY.key)
         self.predictions = upsert(self.predictions, made, PREDICTIONS.key)
 

@@ -24,10 +24,14 @@ def test_every_row_is_served_with_the_level_of_the_windows_before(table, problem
 
     assert len(served) == 192
     factors = served.groupby("window")["level_factor"].unique().map(list)
-    # It has proven itself in two windows before it is used. Rows 48-95 have a mean of 171.5, rows
-    # 96-143 of 219.5; weights 1 and 0.6.
+    # It has proven itself in two windows before it is used. The first three have means of 123.5,
+    # 171.5 and 219.5; each weighs 0.3 of the next. Levels that proved themselves prove one whose
+    # gain is twice theirs at most.
+    proven = (0.235, (0.715 + 0.3 * 0.235) / 1.3)
+    level = (1.195 + 0.3 * 0.715 + 0.09 * 0.235) / 1.39
+    share = sum(former**2 for former in proven) / (level**2 / 2)
     assert factors.tolist()[:3] == [[1.0]] * 3
-    assert factors.tolist()[3] == [pytest.approx((219.5 + 0.6 * 171.5) / 160, abs=0.02)]
+    assert factors.tolist()[3] == [pytest.approx(1 + level * share)]
     assert served["prediction"].equals(100 * served["level_factor"])
     assert served["lower"].isna().groupby(served["window"]).all().tolist() == [True, *[False] * 3]
     assert served["target"].tolist() == table["cnt"].tolist()
@@ -126,8 +130,8 @@ def test_only_predictions_of_the_windows_that_are_learnt_from_are_read(problem):
     look(table, problem, "2021-04-10", store=store)
 
     read = {window for rows in store.read for window in rows["window"]}
-    # Two that are followed, on the evidence of eight, each of which would have followed two.
-    newest = pd.date_range(end="2021-04-06", periods=10, freq="2D").strftime("%Y-%m-%d")
+    # On the evidence of eight, each of which would have followed the four before.
+    newest = pd.date_range(end="2021-04-06", periods=12, freq="2D").strftime("%Y-%m-%d")
     assert read == set(newest)
     nothing_new = Store(store.windows, store.predictions)
     look(table, problem, "2021-04-10", store=nothing_new)

@@ -14,6 +14,10 @@ from regression_lifecycle.core.monitoring.logged_predictions import (
     merge_logged_predictions,
 )
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
+from regression_lifecycle.core.prediction.level_and_interval import (
+    adjustment_of,
+    apply_adjustment,
+)
 from tests.core.monitoring.look import Settings, Store, look, model
 from tests.readers import reader
 
@@ -193,7 +197,7 @@ def test_the_level_is_learnt_from_what_was_served(table, problem):
     served = look(table, problem, "2021-03-09", asked_for=asked("2021-03-01", 96, prediction=50.0))
 
     (factor,) = served.loc[served["window_index"] == 3, "level_factor"].unique()
-    assert 1.5 < factor < (219.5 + 0.6 * 171.5) / (100 + 0.6 * 50)
+    assert 1.5 < factor < (219.5 + 0.3 * 171.5) / (100 + 0.3 * 50)
     bare = look(table, problem, "2021-03-09")
     assert bare.loc[bare["window_index"] == 3, "level_factor"].unique() != [factor]
 
@@ -206,8 +210,16 @@ def test_the_service_is_told_what_to_answer_in_the_window_that_is_not_over(table
     (adjustment,) = store.adjustments.to_dict("records")
     assert adjustment["model_version"] == "1"
     assert adjustment["valid_from"] == pd.Timestamp("2021-03-07")
-    assert adjustment["level_factor"] == pytest.approx((219.5 + 0.6 * 171.5) / 160, abs=0.02)
+    assert adjustment["level_factor"] > 1.5
     assert adjustment["level_shift"] == 0
+    # To the last bit what monitoring makes of the rows that nobody asked for.
+    told = apply_adjustment(np.array([100.0]), adjustment_of(store.adjustments, "1"), problem)
+    later = look(table, problem, "2021-03-09")
+    made = later[later["window_index"] == 3]
+    assert len(made)
+    assert told["upper"].notna().all()
+    for name in ("prediction", "lower", "upper"):
+        assert (made[name] == told[name].item()).all()
 
 
 def batch(first, n, *, prediction=70.0, scored_at="2021-04-05", judged=True, pieces=2, version="1"):

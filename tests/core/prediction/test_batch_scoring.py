@@ -16,14 +16,12 @@ from regression_lifecycle.core.prediction.batch_scoring import (
     score,
     select_scoring_rows,
 )
-from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from tests.core.conftest import _tiny_problem, _tiny_raw
 from tests.examples import tiny_model
 
 PROBLEM = _tiny_problem()
 RAW = _tiny_raw(24 * 10)
 TRAINED_UNTIL = pd.Timestamp("2021-03-02 23:00")
-DEPLOYMENT = AdjustmentParameters(interval={"minimum_rows": 10, "scale": "constant"})
 
 
 class Doubled:
@@ -40,7 +38,9 @@ def champion(version: str = "3") -> TrainedModel:
 def adjustments(*rows: tuple[str, str, float, float], problem: str = "tiny") -> pd.DataFrame:
     names = ("model_version", "valid_from", "level_factor", "interval_width")
     frame = pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows])
-    return ADJUSTMENTS.frame(frame.assign(problem=problem))
+    return ADJUSTMENTS.frame(
+        frame.assign(problem=problem, interval_exponent=0.0, interval_floor=0.0)
+    )
 
 
 def run_of(raw=RAW, known=None, observations=None, **parameters) -> ScoringRun:
@@ -49,7 +49,7 @@ def run_of(raw=RAW, known=None, observations=None, **parameters) -> ScoringRun:
     rows = select_scoring_rows(
         raw, observations, champion(), PROBLEM, ScoringParameters(**parameters)
     )
-    return score(rows, ADJUSTMENTS.frame() if known is None else known, DEPLOYMENT)
+    return score(rows, ADJUSTMENTS.frame() if known is None else known)
 
 
 def rows_of(run: ScoringRun) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.challenger import training_rows
+from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.core.models.training import (
     Compute,
     ModelSpec,
@@ -22,7 +23,6 @@ from regression_lifecycle.core.models.training import (
     fit,
     make_pipeline,
 )
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 
 class _Training(NamedTuple):

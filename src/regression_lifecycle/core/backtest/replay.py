@@ -44,13 +44,13 @@ from regression_lifecycle.core.evaluation.challenger import (
 from regression_lifecycle.core.evaluation.gate import Contestant, evaluate_gate
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
+from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
+from regression_lifecycle.core.prediction.level import level_kind
 from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
     AdjustmentParameters,
-    FloatArray,
     apply_adjustment,
-    level_kind,
 )
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window
@@ -219,11 +219,12 @@ class _Run:
         raw, adjustment, said = self._serve(self._champion, position)
         target = table[self._history.problem.target].to_numpy(dtype="float64")
         prediction = said["prediction"].to_numpy()
-        self._past.add(window.start, window.end, version, ServedRows(target, raw, prediction))
         figures = measure_rows(
             pd.concat([table, said.assign(raw_prediction=raw)], axis=1),
             self._history.problem,
         )
+        served = ServedRows(target, raw, prediction)
+        self._past.add(window.start, window.end, version, figures["coverage"], served)
         extras = self._history.extras[position] if self._history.extras else {}
         row = {
             "window": window.key,
@@ -263,7 +264,7 @@ class _Run:
         raw = self._model_of(model).predictions[self._history.span(position)]
         start = self._history.windows[position].start
         adjustment = self._past.adjustment(start, str(model), self._deployment)
-        said = apply_adjustment(raw, adjustment, self._history.problem, self._deployment)
+        said = apply_adjustment(raw, adjustment, self._history.problem)
         return raw, adjustment, said
 
     def _decide(self, position: int) -> dict[str, Any]:

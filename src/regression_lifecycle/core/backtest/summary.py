@@ -13,11 +13,11 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.metrics import (
     ErrorMetric,
+    FloatArray,
     compute_metrics,
     relative_bias,
     row_losses,
 )
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 ORACLE = "oracle"
 _ERRORS = ("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage")

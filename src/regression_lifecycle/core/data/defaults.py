@@ -109,8 +109,6 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
         ``segments``: up to three columns known in advance that hold labels, and the weekday if it
         is a feature.
         ``drift_columns``: all columns known in advance.
-        ``interval_scale``: ``sqrt`` where the target cannot be negative, ``constant`` where it
-        can.
         ``error_metric``: by which models are compared: ``rmse``, or ``pinball`` of a quantile.
     """
     step, rows = problem.frequency, problem.timestamp.rows
@@ -135,8 +133,6 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
     parts = _calendar_parts(problem, columns)
     labels = [name for name in columns if problem.columns[name].holds_labels]
     weekday = ["calendar_weekday"] if "weekday" in parts else []
-    minimum = problem.columns[problem.target].minimum
-    signed = minimum is None or minimum < 0
     return {
         "maximum_gap": None
         if rows
@@ -164,7 +160,6 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
             *(weekday if features is None or set(weekday) <= set(features) else []),
         ],
         "drift_columns": columns,
-        "interval_scale": "constant" if signed else "sqrt",
         "error_metric": problem.error_metric,
     }
 

@@ -334,8 +334,11 @@ ADJUSTMENTS = HistoryTable(
         "valid_from": "datetime",
         "level_factor": "float",
         "level_shift": "float",
-        # Conformal quantile of the scaled absolute error; missing without an interval.
+        # Half the interval is width x max(|prediction|, floor) ^ exponent; the width is missing
+        # without an interval.
         "interval_width": "float",
+        "interval_exponent": "float",
+        "interval_floor": "float",
     },
 )
 

@@ -15,6 +15,7 @@ from regression_lifecycle.core.metrics import (
     WINDOW_METRICS,
     ErrorMetric,
     compute_metrics,
+    interval_coverage,
     pinball_losses,
     relative_bias,
 )
@@ -43,7 +44,6 @@ def measure_rows(rows: pd.DataFrame, problem: Problem) -> dict[str, Any]:
     given = None if weights is None else weight
     metrics = compute_metrics(observed, said, problem.quantile, given)
     framed = np.isfinite(lower) & np.isfinite(upper)
-    inside = (observed >= lower) & (observed <= upper)
     naive_metrics = compute_metrics(observed, naive, problem.quantile, given)
     summed = math.nan if problem.quantile is not None else 1.0
     return {
@@ -57,7 +57,7 @@ def measure_rows(rows: pd.DataFrame, problem: Problem) -> dict[str, Any]:
         "sum_absolute_target": float((weight * np.abs(observed)).sum()),
         "sum_prediction": summed * float((weight * said).sum()),
         "sum_raw_prediction": summed * float((weight * raw).sum()),
-        "coverage": float(inside[framed].mean()) if framed.any() else math.nan,
+        "coverage": interval_coverage(observed, lower, upper),
         "interval_width": float((upper - lower)[framed].mean()) if framed.any() else math.nan,
     }
 

@@ -9,16 +9,16 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS, PREDICTIONS
+from regression_lifecycle.core.metrics import FloatArray, interval_coverage
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
+from regression_lifecycle.core.prediction.level import level_kind
 from regression_lifecycle.core.prediction.level_and_interval import (
     Adjustment,
     AdjustmentParameters,
-    FloatArray,
     apply_adjustment,
-    level_kind,
 )
 
 
@@ -42,7 +42,7 @@ class Adjuster:
 
     def apply(self, raw: FloatArray, adjustment: Adjustment) -> pd.DataFrame:
         """Return ``prediction``, ``lower`` and ``upper`` of raw predictions."""
-        return apply_adjustment(raw, adjustment, self.problem, self.parameters)
+        return apply_adjustment(raw, adjustment, self.problem)
 
     def copy(self) -> Adjuster:
         """Return an adjuster that can learn more while this one stays as it is."""
@@ -56,7 +56,9 @@ class Adjuster:
         predictions: pd.DataFrame,
     ) -> None:
         """Remember what a version served in a window, as rows of ``predictions``."""
-        self.history.add(start, end, version, _served_rows(predictions))
+        target, lower, upper = _columns(predictions, "target", "lower", "upper")
+        coverage = interval_coverage(target, lower, upper)
+        self.history.add(start, end, version, coverage, _served_rows(predictions))
 
 
 def prepare_adjuster(
@@ -86,7 +88,7 @@ def prepare_adjuster(
         window, version = str(row["window"]), str(row["model_version"])
         if (window, version) not in planned:
             read = partial(_read_served, logged, window, version)
-            history.add_stored(row["start"], row["end"], version, read)
+            history.add_stored(row["start"], row["end"], version, float(row["coverage"]), read)
     return Adjuster(history, logged.problem, parameters)
 
 
@@ -187,9 +189,7 @@ def compute_next_adjustment(
                 "problem": adjuster.problem.name,
                 "model_version": version,
                 "valid_from": valid_from,
-                "level_factor": adjustment.level_factor,
-                "level_shift": adjustment.level_shift,
-                "interval_width": adjustment.interval_width,
+                **adjustment.as_row(),
             }
         ]
     )
@@ -200,5 +200,8 @@ def _read_served(logged: LoggedPredictions, window: str, version: str) -> Served
 
 
 def _served_rows(predictions: pd.DataFrame) -> ServedRows:
-    names = ("target", "raw_prediction", "prediction")
-    return ServedRows(*(predictions[name].to_numpy(dtype="float64") for name in names))
+    return ServedRows(*_columns(predictions, "target", "raw_prediction", "prediction"))
+
+
+def _columns(predictions: pd.DataFrame, *names: str) -> list[FloatArray]:
+    return [predictions[name].to_numpy(dtype="float64") for name in names]

@@ -21,10 +21,10 @@ from regression_lifecycle.core.data.problem import MOMENT_TYPES, Problem
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.decisions.rule_kinds import most_skewed, skewed_column
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
 
 # Relative and absolute: sums are made in another order, JSON keeps all digits.
 TOLERANCE = 1e-6

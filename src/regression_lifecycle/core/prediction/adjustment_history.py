@@ -12,18 +12,25 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.durations import AnyDuration
-from regression_lifecycle.core.prediction.level_and_interval import (
-    Adjustment,
-    AdjustmentParameters,
-    FloatArray,
-    LevelCorrection,
+from regression_lifecycle.core.metrics import FloatArray
+from regression_lifecycle.core.prediction.interval import (
+    Interval,
+    PredictionInterval,
+    adapted_share,
+    learn_interval,
+)
+from regression_lifecycle.core.prediction.level import (
+    FOLLOWED_WINDOWS,
     LevelKind,
     LevelSums,
-    followed_level,
-    interval_width,
     level_sums,
     proven_share,
+    smoothed_level,
 )
+from regression_lifecycle.core.prediction.level_and_interval import Adjustment, AdjustmentParameters
+
+# Errors of counts grow with the root of what is counted.
+_USUAL_EXPONENTS: dict[LevelKind, float] = {"factor": 0.5, "shift": 0.0}
 
 
 class ServedRows(NamedTuple):
@@ -45,6 +52,7 @@ class _ServedWindow:
     start: pd.Timestamp
     end: pd.Timestamp
     version: str
+    coverage: float
     read: Callable[[], ServedRows]
     kind: LevelKind
 
@@ -82,6 +90,7 @@ class AdjustmentHistory:
         start: pd.Timestamp,
         end: pd.Timestamp,
         version: str,
+        coverage: float,
         rows: ServedRows,
     ) -> None:
         """Remember one window.
@@ -90,15 +99,17 @@ class AdjustmentHistory:
             start: Its start.
             end: Its end.
             version: The model that served it.
+            coverage: Share of its labelled rows inside their interval; NaN if none had one.
             rows: What was served, and what came.
         """
-        self.add_stored(start, end, version, lambda: rows)
+        self.add_stored(start, end, version, coverage, lambda: rows)
 
     def add_stored(
         self,
         start: pd.Timestamp,
         end: pd.Timestamp,
         version: str,
+        coverage: float,
         read: Callable[[], ServedRows],
     ) -> None:
         """Remember one window whose rows are stored.
@@ -107,9 +118,10 @@ class AdjustmentHistory:
             start: Its start.
             end: Its end.
             version: The model that served it.
+            coverage: Share of its labelled rows inside their interval; NaN if none had one.
             read: Reads its rows; called at most once.
         """
-        self._windows.append(_ServedWindow(start, end, version, read, self.kind))
+        self._windows.append(_ServedWindow(start, end, version, coverage, read, self.kind))
 
     def copy(self) -> AdjustmentHistory:
         """Return a history to which more can be added while this one stays as it is."""
@@ -130,52 +142,54 @@ class AdjustmentHistory:
             parameters: Level correction and interval.
 
         Returns:
-            Level and interval width; neither where the level is not followed at all.
+            Level and interval; neither where the level is not followed at all.
         """
         if self.kind == "none":
             return Adjustment()
-        interval = parameters.interval
         newest_first = self._known_before(start)
-        labelled = (window.rows for window in newest_first if window.is_labelled)
-        served = list(islice(labelled, interval.windows))
-        width = float("nan")
-        if served:
-            width = interval_width(
-                np.concatenate([rows.target for rows in reversed(served)]),
-                np.concatenate([rows.prediction for rows in reversed(served)]),
-                interval,
-            )
-        correction = parameters.level_correction
-        level = self._level(newest_first, version, correction)
+        level = self._level(newest_first, version, parameters.level_correction.windows)
+        interval = self._interval(newest_first, parameters.interval)
         if self.kind == "factor":
-            factor = min(max(1 + level, correction.minimum_factor), correction.maximum_factor)
-            return Adjustment(level_factor=factor, interval_width=width)
-        return Adjustment(interval_width=width, level_shift=level)
+            return Adjustment(level_factor=1 + level, interval=interval)
+        return Adjustment(level_shift=level, interval=interval)
 
     def _level(
-        self, newest_first: Sequence[_ServedWindow], version: str, parameters: LevelCorrection
+        self, newest_first: Sequence[_ServedWindow], version: str, evidence_windows: int
     ) -> float:
         """Return the level to follow, as much of it as past windows say that it helps."""
-        if not parameters.windows:
-            return 0.0
-        level = _followed(newest_first, version, parameters)
+        own = _followed(newest_first, version) if evidence_windows else []
+        level = smoothed_level(own)
         if not level:
             return 0.0
         judged = (window for window in newest_first if window.is_labelled)
-        trials = [
-            (_followed(self._known_before(window.start), window.version, parameters), window.sums)
-            for window in islice(judged, parameters.evidence_windows)
-        ]
-        return level * proven_share([trial for trial in trials if trial[0]])
+        trials = []
+        for window in islice(judged, evidence_windows):
+            known = self._known_before(window.start)
+            trials.append((smoothed_level(_followed(known, window.version)), window.sums))
+        return level * proven_share(level, own[0], [trial for trial in trials if trial[0]])
+
+    def _interval(
+        self, newest_first: Sequence[_ServedWindow], parameters: PredictionInterval
+    ) -> Interval:
+        """Return the interval that the errors and the coverage of past windows ask for."""
+        labelled = (window.rows for window in newest_first if window.is_labelled)
+        served = list(islice(labelled, parameters.windows))[::-1]
+        if not served:
+            return Interval()
+        targets = [rows.target for rows in served]
+        rows = float(np.mean([np.isfinite(target).sum() for target in targets]))
+        share = adapted_share((w.coverage for w in newest_first[::-1]), parameters.level, rows)
+        usual = _USUAL_EXPONENTS[self.kind]
+        return learn_interval(
+            targets, [rows.prediction for rows in served], share, usual, parameters
+        )
 
     def _known_before(self, start: pd.Timestamp) -> list[_ServedWindow]:
         delay = self.label_delay or pd.Timedelta(0)
         known = [window for window in self._windows if window.end + delay <= start]
-        return sorted(known, key=lambda window: window.end)[::-1]
+        return sorted(known, key=lambda window: (window.end, window.start, window.version))[::-1]
 
 
-def _followed(
-    newest_first: Iterable[_ServedWindow], version: str, parameters: LevelCorrection
-) -> float:
+def _followed(newest_first: Iterable[_ServedWindow], version: str) -> list[LevelSums]:
     own = (w.sums for w in newest_first if w.version == version and w.is_labelled)
-    return followed_level(list(islice(own, parameters.windows)), parameters)
+    return list(islice(own, FOLLOWED_WINDOWS))

@@ -38,7 +38,6 @@ from regression_lifecycle.core.models.trained_model import (
 )
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.level_and_interval import (
-    AdjustmentParameters,
     adjustment_of,
     apply_adjustment,
 )
@@ -161,12 +160,10 @@ class ScoringRun:
     Attributes:
         source: The rows and the model.
         adjustments: ``adjustments`` of every version.
-        adjustment: Level correction and interval.
     """
 
     source: ScoringRows
     adjustments: pd.DataFrame
-    adjustment: AdjustmentParameters
 
     @property
     def problem(self) -> Problem:
@@ -285,7 +282,7 @@ class ScoringRun:
             inside = period == number
             at = moments.iloc[number - 1] if number else pd.Timestamp.min
             adjustment = adjustment_of(own, self.model_version, at)
-            parts.append(apply_adjustment(raw[inside], adjustment, self.problem, self.adjustment))
+            parts.append(apply_adjustment(raw[inside], adjustment, self.problem))
             levels[inside] = adjustment.level_factor, adjustment.level_shift
         given = rows[list(self.problem.row_order)].assign(
             raw_prediction=raw, level_factor=levels[:, 0], level_shift=levels[:, 1]
@@ -362,20 +359,17 @@ def select_scoring_rows(
     return ScoringRows(scoring_batch, observations, champion, problem, parameters)
 
 
-def score(
-    scoring_rows: ScoringRows, adjustments: pd.DataFrame, parameters: AdjustmentParameters
-) -> ScoringRun:
+def score(scoring_rows: ScoringRows, adjustments: pd.DataFrame) -> ScoringRun:
     """Describe the predictions of a batch; they are made while the batch is written.
 
     Args:
         scoring_rows: The rows and the model.
         adjustments: ``adjustments``.
-        parameters: Level correction and interval.
 
     Returns:
         Pieces of batches.
     """
-    return ScoringRun(scoring_rows, adjustments, parameters)
+    return ScoringRun(scoring_rows, adjustments)
 
 
 def summarize(batch_predictions: Sequence[BatchPredictions]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from regression_lifecycle.adapters.dashboard import (
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.prediction.level_and_interval import PredictionInterval
+from regression_lifecycle.core.prediction.interval import PredictionInterval
 
 
 def collect_monitoring(

@@ -27,12 +27,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "scoring_rows",
                 name="select_scoring_rows",
             ),
-            Node(
-                score,
-                ["scoring_rows", "adjustments", "params:adjustment"],
-                "batch_predictions",
-                name="score",
-            ),
+            Node(score, ["scoring_rows", "adjustments"], "batch_predictions", name="score"),
             Node(summarize, "batch_predictions", "scoring_summary", name="summarize"),
         ],
         namespace="scoring",

@@ -329,6 +329,8 @@ def upgrade() -> None:
         Column("level_factor", Double),
         Column("level_shift", Double),
         Column("interval_width", Double),
+        Column("interval_exponent", Double),
+        Column("interval_floor", Double),
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "model_version", "valid_from"),
     )
