@@ -1,0 +1,222 @@
+"""How long a column remembers, and so how many windows a reference is worth.
+
+Where neighbouring windows are alike, a reference of many windows is worth few independent ones: its
+mean strays further than it seems to, and its windows differ less among each other than from a
+window elsewhere. Both are made good by the variances of means of a process that forgets
+geometrically (AR(1)): see :meth:`Memory.widening`.
+
+Memory is measured on parts of windows, such as the days of a week: the share of a day that is left
+on the next one. Each part is taken relative to the same part of all other windows, so seasons that
+fit into a window, as day and week do, are no memory. That takes some memory away with it; the share
+is the one of which the autocorrelation that was found is expected (indirect inference: Gourieroux,
+Monfort and Renault 1993).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from regression_lifecycle.core.drift.methods import Kind
+
+Floats = NDArray[np.float64]
+
+# Parts of a window: the days of a week.
+MAXIMUM_PARTS = 7
+# A reference must be worth so many independent windows, or what a shorter one has but for a sixth:
+# four windows of a column without memory are found to be worth fewer by chance.
+FEWEST_WINDOWS = 10 / 3
+SHARE_OF_WINDOWS = 5 / 6
+_SHARES = np.concatenate([[0.0], 1 - np.geomspace(0.95, 0.0005, 100)])
+_SEASONS = (pd.Timedelta(days=7), pd.Timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which part of which window each row of a reference lies in.
+
+    Attributes:
+        place: Window times ``n_parts`` plus part, shape (n,); windows without rows are left out.
+        n_windows: Windows with rows.
+        n_parts: Parts of a window.
+    """
+
+    place: NDArray[np.int64]
+    n_windows: int
+    n_parts: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a column remembers.
+
+    Attributes:
+        share: Correlation of the levels of a part and the next one, from 0 to below 1.
+        n_parts: Parts of a window.
+        n_windows: Windows of the reference, one after the other.
+    """
+
+    share: float
+    n_parts: int
+    n_windows: float
+
+    @property
+    def independent_windows(self) -> float:
+        """How many independent windows have a mean as certain as the reference's."""
+        return self._variance(self.n_parts) / self._variance(self.n_parts * self.n_windows)
+
+    @property
+    def fewest_windows(self) -> float:
+        """How many independent windows are needed to say how windows differ."""
+        return min(FEWEST_WINDOWS, SHARE_OF_WINDOWS * self.n_windows)
+
+    @property
+    def outlasts(self) -> bool:
+        """Whether the reference is too short for what the column remembers."""
+        return self.independent_windows < self.fewest_windows
+
+    def widening(self, rate: float, blocks_of_window: float = 1) -> float:
+        """Return how much wider than its resamples the reference and a new window may differ.
+
+        With V(m) for the variance of the mean of m parts, the mean of a window w and that of a
+        reference n differ by V(w) + V(n). Blocks of m parts around their own mean show V(m) - V(n),
+        and resamples of k and K of them (1 / k + 1 / K) times that. The spread of b overlapping
+        blocks has about 1.5 b degrees of freedom (Meketon and Schmeiser 1984, "Overlapping batch
+        means: something for nothing?"), and (1 - r^2) / (1 + r^2) times as many where blocks
+        correlate by r (Bartlett 1946). Without memory all this is
+        ``t(1 - rate / 2; 1.5 b) / z(1 - rate / 2) / sqrt(1 - 1 / b)``: 1.44 for four blocks, and
+        1.03 for 52.
+
+        Args:
+            rate: Share of windows without drift that may alarm.
+            blocks_of_window: Blocks that a window was drawn from.
+        """
+        from scipy import special
+
+        block, whole = self.n_parts / blocks_of_window, self.n_parts * self.n_windows
+        n_blocks = self.n_windows * blocks_of_window
+        spread, lost = self._variance(block), self._variance(whole)
+        drawn = (spread - lost) * (1 / blocks_of_window + 1 / n_blocks)
+        alike = 2 * self._variance(2 * block) / spread - 1
+        freedom = max(1.0, 1.5 * n_blocks * (1 - alike**2) / (1 + alike**2))
+        tail = 1 - rate / 2
+        missed = math.sqrt((self._variance(self.n_parts) + lost) / drawn)
+        return float(special.stdtrit(freedom, tail) / special.ndtri(tail) * missed)
+
+    def _variance(self, n: float) -> float:
+        """Variance of the mean of ``n`` parts, relative to that of one."""
+        rest = 1 - self.share
+        total = (1 + self.share) / rest - 2 * self.share * (1 - self.share**n) / n / rest**2
+        return float(total / n)
+
+
+def cut_parts(moments: Any, window_rows: int) -> Parts:
+    """Cut the time of a reference into windows, and these into parts.
+
+    Args:
+        moments: When each row was observed, in order, shape (n,), datetime64.
+        window_rows: Rows of a window.
+
+    Returns:
+        The parts. Windows are cut from the newest row backwards. They last as long as so many rows
+        usually do, and whole weeks or days where that is not less than half of one, so that a
+        window of few rows does not take the season for memory.
+    """
+    distinct = np.unique(moments)
+    if len(distinct) < 2:
+        return Parts(np.zeros(len(moments), "int64"), 1, 1)
+    usual = pd.Timedelta(np.median(np.diff(distinct)))
+    length = usual * (window_rows * len(distinct) / len(moments))
+    for season in _SEASONS:
+        if length >= season / 2:
+            length = season * round(length / season)
+            break
+    n_parts = max(1, min(MAXIMUM_PARTS, round(length / usual)))
+    age = (moments[-1] - moments) / length.to_timedelta64()
+    window = np.floor(age).astype("int64")
+    part = np.minimum((n_parts * (age - window)).astype("int64"), n_parts - 1)
+    there, window = np.unique(window, return_inverse=True)
+    return Parts(window * n_parts + part, len(there), n_parts)
+
+
+def measure_memory(
+    points: Any, codes: Any, kind: Kind, parts: Parts, n_windows: float, groups: Any
+) -> Memory:
+    """Estimate what a column remembers from one part of a window to the next.
+
+    Args:
+        points: The value of each cell, shape (k,).
+        codes: The cell of each row, in the order of time, shape (n,); -1 for a missing value.
+        kind: Of numbers the means of the parts are looked at, of categories their shares.
+        parts: The part of each row.
+        n_windows: Windows that fit into the reference.
+        groups: The group of each row, shape (n,), -1 for none: rows are taken relative to it.
+
+    Returns:
+        The memory. The longer one of two estimates is taken: that by neighbouring parts knows most
+        of a short reference, and that by all lags up to a window sees behind the noise of single
+        rows.
+    """
+    lags = np.arange(1, parts.n_parts + 1)
+    if parts.n_windows < 2:
+        return Memory(0.0, parts.n_parts, n_windows)
+    levels = _levels(points, codes, kind, parts, groups)
+    levels = levels.reshape(parts.n_windows * parts.n_parts, -1)
+    variance = np.sum(levels**2)
+    if not variance > 0:
+        return Memory(0.0, parts.n_parts, n_windows)
+    found = np.array([np.sum(levels[lag:] * levels[:-lag]) for lag in lags]) / variance
+    misfit = (_expected(parts.n_windows, parts.n_parts, lags) - found) ** 2
+    share = max(_SHARES[misfit[:, 0].argmin()], _SHARES[misfit.sum(axis=1).argmin()])
+    return Memory(float(share), parts.n_parts, n_windows)
+
+
+def _levels(points: Any, codes: Any, kind: Kind, parts: Parts, groups: Any) -> Floats:
+    """Level of each part beyond that of its place in the window, (windows, parts, k or 1)."""
+    known = (codes >= 0) & (groups >= 0)
+    place, group = parts.place[known], groups[known]
+    n_places, n_groups = parts.n_windows * parts.n_parts, int(groups.max(initial=0)) + 1
+    column = codes[known] if kind == "categorical" else np.zeros(len(place), "int64")
+    weights = None if kind == "categorical" else points[codes[known]]
+    width = len(points) if kind == "categorical" else 1
+
+    def sums(rows: Any, n: int) -> Floats:
+        cells = np.bincount(rows * width + column, weights, n * width)
+        return np.asarray(cells.reshape(n, width))
+
+    sizes = np.bincount(place * n_groups + group, minlength=n_places * n_groups)
+    sizes = sizes.reshape(n_places, n_groups)
+    usual = sums(group, n_groups) / np.maximum(sizes.sum(axis=0), 1)[:, None]
+    n = sizes.sum(axis=1)[:, None]
+    levels = np.where(n > 0, (sums(place, n_places) - sizes @ usual) / np.maximum(n, 1), np.nan)
+    levels = levels.reshape(parts.n_windows, parts.n_parts, width)
+    there = np.maximum((~np.isnan(levels)).sum(axis=0), 1)
+    # A part without values stays at the level of its place.
+    return np.asarray(np.nan_to_num(levels - np.nansum(levels, axis=0) / there))
+
+
+def _expected(n_windows: int, n_parts: int, lags: Any) -> Floats:
+    """Expect the autocorrelation of such levels, shape (shares, lags), as a ratio of means."""
+    b, s = n_windows, n_parts
+    apart = np.arange(1 - b, b)
+    phi = _SHARES[:, None, None]
+
+    def across(delta: Any) -> Floats:
+        # Mean covariance of two places that are ``delta`` parts apart, over all pairs of windows.
+        power = phi ** np.abs(s * apart + delta[:, None])
+        return np.asarray((power * (b - np.abs(apart))).sum(axis=-1) / b**2)
+
+    def at_the_end(delta: Any) -> Floats:
+        # The same of one place in the first window with the other in all windows.
+        return np.asarray((phi ** np.abs(s * np.arange(b) - delta[:, None])).sum(axis=-1) / b)
+
+    own = _SHARES[:, None] ** lags
+    inside = (s - lags) * b * (own - across(lags))
+    over = lags - s
+    beyond = lags * ((b - 1) * own - (b + 1) * across(over) + 2 * at_the_end(over))
+    return np.asarray((inside + beyond) / (s * b * (1 - across(np.zeros(1)))))
