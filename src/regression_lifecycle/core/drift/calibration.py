@@ -12,9 +12,10 @@ and alarm too often. One block is then one whole stretch of the reference, with 
 and its own weekend.
 
 Few blocks know the spread badly, and the spread around their own mean is too small; more so where a
-column remembers longer than a window. So differences are widened by
-:meth:`regression_lifecycle.core.drift.memory.Memory.widening`. Where the reference is too short for
-what a column remembers, that column is not judged.
+column remembers longer than a window. So differences are widened by what
+:class:`regression_lifecycle.core.drift.memory.Memory` says: by 1.44 for four windows that forget
+each other, and 1.03 for 52. Where the reference is too short for what a column remembers, that
+column is not judged.
 
 The rate is that of windows which come from the same process as the reference. A season that the
 reference has not seen is drift, and alarms as such.
@@ -109,8 +110,9 @@ def calibrate(
         try:
             if blocks is None:
                 raise _NotCalibratedError(refusal)
-            points, codes = cells(read_column(reference, name, kind)[0][order], kind)
             groups = read_groups(reference, parameters.given_of(name))[1][order]
+            values = read_column(reference, name, kind)[0][order]
+            points, codes = cells(values, kind, is_grouped=bool((groups > 0).any()))
             column = _Column(choice.drift_method, points, codes, groups)
             column.check(blocks, parameters)
             memory = measure_memory(
@@ -206,6 +208,11 @@ class _Column:
     codes: Any
     groups: Any
 
+    @property
+    def is_grouped(self) -> bool:
+        """Whether there is more than one group."""
+        return bool((self.groups > 0).any())
+
     def check(self, blocks: Blocks, parameters: DriftParameters) -> None:
         """Refuse a column that cannot be compared."""
         n_values, fewest = len(self.points), parameters.minimum_rows
@@ -230,7 +237,15 @@ class _Column:
         if usual <= method.lowest_statistic:
             raise _NotCalibratedError("stretches of the reference do not differ")
         sizes = self._sizes(blocks, parameters)
-        factor = memory.widening(rate, blocks.window_rows / blocks.block_rows)
+        blocks_of_window = blocks.window_rows / blocks.block_rows
+        factor = memory.understatement(blocks_of_window)
+        spread = memory.uncertainty(rate, blocks_of_window)
+        if self.is_grouped:
+            # The mean of many small samples is far from 0 without drift, and varies around that.
+            middle = float(np.nanmedian(found))
+            usual = middle + spread * (usual - middle)
+        else:
+            factor *= spread
         widened = method.widen(usual, factor, *sizes)
         threshold = float(f"{method.score_of_statistic(widened, *sizes):.12g}")
         if not method.can_be_crossed(threshold):

@@ -3,7 +3,7 @@
 Where neighbouring windows are alike, a reference of many windows is worth few independent ones: its
 mean strays further than it seems to, and its windows differ less among each other than from a
 window elsewhere. Both are made good by the variances of means of a process that forgets
-geometrically (AR(1)): see :meth:`Memory.widening`.
+geometrically (AR(1)): see :meth:`Memory.understatement`.
 
 Memory is measured on parts of windows, such as the days of a week: the share of a day that is left
 on the next one. Each part is taken relative to the same part of all other windows, so seasons that
@@ -80,17 +80,29 @@ class Memory:
         """Whether the reference is too short for what the column remembers."""
         return self.independent_windows < self.fewest_windows
 
-    def widening(self, rate: float, blocks_of_window: float = 1) -> float:
-        """Return how much wider than its resamples the reference and a new window may differ.
+    def understatement(self, blocks_of_window: float = 1) -> float:
+        """Return how much farther a new window is from the reference than resamples are.
 
         With V(m) for the variance of the mean of m parts, the mean of a window w and that of a
         reference n differ by V(w) + V(n). Blocks of m parts around their own mean show V(m) - V(n),
-        and resamples of k and K of them (1 / k + 1 / K) times that. The spread of b overlapping
-        blocks has about 1.5 b degrees of freedom (Meketon and Schmeiser 1984, "Overlapping batch
-        means: something for nothing?"), and (1 - r^2) / (1 + r^2) times as many where blocks
-        correlate by r (Bartlett 1946). Without memory all this is
-        ``t(1 - rate / 2; 1.5 b) / z(1 - rate / 2) / sqrt(1 - 1 / b)``: 1.44 for four blocks, and
-        1.03 for 52.
+        and resamples of k and K of them (1 / k + 1 / K) times that. Without memory this comes to
+        ``1 / sqrt(1 - 1 / b)`` for b blocks.
+
+        Args:
+            blocks_of_window: Blocks that a window was drawn from.
+        """
+        spread, lost = self._variances(blocks_of_window)
+        n_blocks = self.n_windows * blocks_of_window
+        drawn = (spread - lost) * (1 / blocks_of_window + 1 / n_blocks)
+        return math.sqrt((self._variance(self.n_parts) + lost) / drawn)
+
+    def uncertainty(self, rate: float, blocks_of_window: float = 1) -> float:
+        """Return how much wider than usual is safe, because few blocks know the spread badly.
+
+        The spread of b overlapping blocks has about 1.5 b degrees of freedom (Meketon and Schmeiser
+        1984, "Overlapping batch means: something for nothing?"), and (1 - r^2) / (1 + r^2) times as
+        many where blocks correlate by r (Bartlett 1946); so this is a quantile of Student's t over
+        that of a normal variable.
 
         Args:
             rate: Share of windows without drift that may alarm.
@@ -98,15 +110,16 @@ class Memory:
         """
         from scipy import special
 
-        block, whole = self.n_parts / blocks_of_window, self.n_parts * self.n_windows
+        spread, _ = self._variances(blocks_of_window)
+        alike = 2 * self._variance(2 * self.n_parts / blocks_of_window) / spread - 1
         n_blocks = self.n_windows * blocks_of_window
-        spread, lost = self._variance(block), self._variance(whole)
-        drawn = (spread - lost) * (1 / blocks_of_window + 1 / n_blocks)
-        alike = 2 * self._variance(2 * block) / spread - 1
         freedom = max(1.0, 1.5 * n_blocks * (1 - alike**2) / (1 + alike**2))
-        tail = 1 - rate / 2
-        missed = math.sqrt((self._variance(self.n_parts) + lost) / drawn)
-        return float(special.stdtrit(freedom, tail) / special.ndtri(tail) * missed)
+        return float(special.stdtrit(freedom, 1 - rate / 2) / special.ndtri(1 - rate / 2))
+
+    def _variances(self, blocks_of_window: float) -> tuple[float, float]:
+        """Variance of the mean of a block, and of that of the reference."""
+        whole = self.n_parts * self.n_windows
+        return self._variance(self.n_parts / blocks_of_window), self._variance(whole)
 
     def _variance(self, n: float) -> float:
         """Variance of the mean of ``n`` parts, relative to that of one."""

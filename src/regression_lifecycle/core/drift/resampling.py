@@ -18,6 +18,8 @@ from regression_lifecycle.core.drift.statistics import shares, spread_of_referen
 
 # Numbers with more distinct values than this are put into so many cells of equal counts.
 MAXIMUM_CELLS = 256
+# And so many where they are counted by group.
+MAXIMUM_CELLS_BY_GROUP = 64
 # Blocks begin at so many evenly spaced rows at most, and hold so many rows together.
 MAXIMUM_STARTS = 512
 MAXIMUM_BLOCK_ROWS = 4_000_000
@@ -87,26 +89,28 @@ def draw_blocks(
     )
 
 
-def cells(values: Any, kind: Kind) -> tuple[Any, Any]:
+def cells(values: Any, kind: Kind, *, is_grouped: bool = False) -> tuple[Any, Any]:
     """Put the values of a column into cells.
 
     Args:
         values: Numbers or labels, shape (n,); NaN where one is missing.
         kind: What the column holds.
+        is_grouped: Whether the cells are then counted by group, and fewer will do.
 
     Returns:
         The value that stands for each cell, in order: a number, or the mean of the cell where
-        there are more than :data:`MAXIMUM_CELLS` of them (for categories their position); and
+        there are more of them than cells (for categories their position); and
         the cell of each row, -1 for a missing value.
     """
     codes, distinct = pd.factorize(values, sort=kind == "numerical")
     if kind == "categorical":
         return np.arange(float(len(distinct))), codes
-    if len(distinct) <= MAXIMUM_CELLS:
+    maximum = MAXIMUM_CELLS_BY_GROUP if is_grouped else MAXIMUM_CELLS
+    if len(distinct) <= maximum:
         return np.asarray(distinct, dtype="float64"), codes
     known = codes >= 0
     share = (np.bincount(codes[known]).cumsum() - 1) / np.count_nonzero(known)
-    merged = np.unique((share * MAXIMUM_CELLS).astype("int64"), return_inverse=True)[1]
+    merged = np.unique((share * maximum).astype("int64"), return_inverse=True)[1]
     cell = np.where(known, merged[codes], -1)
     sums = np.bincount(cell[known], weights=values[known])
     return sums / np.bincount(cell[known]), cell
