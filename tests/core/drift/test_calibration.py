@@ -15,6 +15,7 @@ from regression_lifecycle.core.drift.calibration import (
     THRESHOLD_DTYPES,
     calibrate,
     calibrated_parameters,
+    outlasted_columns,
 )
 from regression_lifecycle.core.drift.methods import find_method
 from regression_lifecycle.core.drift.parameters import CalibrationParameters, DriftParameters
@@ -222,6 +223,46 @@ def test_a_column_that_tells_nothing_keeps_its_threshold_and_takes_no_other_with
     assert pd.Series(found.at[column, "reason"]).str.match(f"not calibrated: .*{reason}").all()
     assert found.at[column, "threshold"] == found.at[column, "configured_threshold"]
     pd.testing.assert_frame_equal(found.drop(column), _calibrated(reference).drop(column))
+
+
+@pytest.mark.parametrize(("weeks", "is_judged"), [(5, False), (104, True)])
+def test_a_column_that_remembers_longer_than_the_reference_lasts_is_not_judged(
+    weeks: int, is_judged: bool
+) -> None:
+    n = weeks * WEEK
+    reference = _hours(n, 8).assign(temp=_remembering(_random(), 2 * n, 0.998)[n:])
+
+    found = _calibrated(reference)
+
+    assert found.at["temp", "reason"].startswith("the column remembers longer than") != is_judged
+    assert np.isfinite(found.at["temp", "threshold"]) == is_judged
+    assert np.isfinite(found.at["temp", "false_alarm_rate"]) == is_judged
+    assert found.at["temp", "independent_windows"] < 0.5 * weeks
+    assert found.at["sky", "independent_windows"] > 0.8 * weeks
+    assert found.at["sky", "reason"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "weeks"), [(0.99, 4), (0.99, 13), (0.998, 4), (0.998, 13)])
+def test_memory_makes_no_false_alarms(memory: float, weeks: int) -> None:
+    random = np.random.default_rng([weeks, round(1000 * memory)])
+    n, columns = weeks * WEEK, [(f"c{place}", "numerical", "feature") for place in range(60)]
+
+    def table(rows: int) -> pd.DataFrame:
+        series = {name: _remembering(random, rows + 3000, memory)[3000:] for name, _, _ in columns}
+        return pd.DataFrame(series).assign(at=pd.date_range("2021-01-04", periods=rows, freq="h"))
+
+    reference: Any = table(n)
+    thresholds = calibrate(reference, reference["at"], columns, WEEK, LONE)  # type: ignore[arg-type]
+    profile = make_profile(reference, columns, LONE)  # type: ignore[arg-type]
+    profile = profile.without(outlasted_columns(thresholds))
+    fitted = calibrated_parameters(LONE, thresholds)
+    alarms = [
+        score_window(profile, table(WEEK), fitted)["drifted"].fillna(False).mean() for _ in range(6)
+    ]
+
+    # Without the memory 12, 7, 29 and 20 % of the weeks alarm.
+    assert np.mean(alarms) <= 0.075 + 0.03
 
 
 def test_missing_values_are_left_out_of_the_pretended_windows() -> None:

@@ -5,11 +5,12 @@ mean strays further than it seems to, and its windows differ less among each oth
 window elsewhere. Both are made good by the variances of means of a process that forgets
 geometrically (AR(1)): see :meth:`Memory.understatement`.
 
-Memory is measured on parts of windows, such as the days of a week: the share of a day that is left
-on the next one. Each part is taken relative to the same part of all other windows, so seasons that
-fit into a window, as day and week do, are no memory. That takes some memory away with it; the share
-is the one of which the autocorrelation that was found is expected (indirect inference: Gourieroux,
-Monfort and Renault 1993).
+Memory is measured from one part of a window to the next, such as the days of a week, and where
+there are windows enough from one window to the next, which sees it behind the noise of single rows;
+the longer one counts. Each part is taken relative to the same part of all other windows, so seasons
+that fit into a window, as day and week do, are no memory. That takes some memory away with it; the
+share that is left from one part to the next is the one of which the autocorrelation that was found
+is expected (indirect inference: Gourieroux, Monfort and Renault 1993).
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ MAXIMUM_PARTS = 7
 # four windows of a column without memory are found to be worth fewer by chance.
 FEWEST_WINDOWS = 10 / 3
 SHARE_OF_WINDOWS = 5 / 6
+# Fewer windows tell nothing of how alike they are.
+FEWEST_NEIGHBOURS = 26
 _SHARES = np.concatenate([[0.0], 1 - np.geomspace(0.95, 0.0005, 100)])
 _SEASONS = (pd.Timedelta(days=7), pd.Timedelta(days=1))
 
@@ -150,9 +153,10 @@ def cut_parts(moments: Any, window_rows: int) -> Parts:
             length = season * round(length / season)
             break
     n_parts = max(1, min(MAXIMUM_PARTS, round(length / usual)))
-    age = (moments[-1] - moments) / length.to_timedelta64()
-    window = np.floor(age).astype("int64")
-    part = np.minimum((n_parts * (age - window)).astype("int64"), n_parts - 1)
+    # Whole numbers, since a day is not quite the seventh part of a week.
+    age = (moments[-1] - moments).astype("timedelta64[ns]").astype("int64")
+    window, rest = np.divmod(age, length.value)
+    part = rest * n_parts // length.value
     there, window = np.unique(window, return_inverse=True)
     return Parts(window * n_parts + part, len(there), n_parts)
 
@@ -171,22 +175,29 @@ def measure_memory(
         groups: The group of each row, shape (n,), -1 for none: rows are taken relative to it.
 
     Returns:
-        The memory. The longer one of two estimates is taken: that by neighbouring parts knows most
-        of a short reference, and that by all lags up to a window sees behind the noise of single
-        rows.
+        The memory, of parts or of windows: that to which the reference is worth less.
     """
-    lags = np.arange(1, parts.n_parts + 1)
-    if parts.n_windows < 2:
-        return Memory(0.0, parts.n_parts, n_windows)
-    levels = _levels(points, codes, kind, parts, groups)
-    levels = levels.reshape(parts.n_windows * parts.n_parts, -1)
+    n_parts, sizes = parts.n_parts, [parts.n_parts]
+    if parts.n_windows >= FEWEST_NEIGHBOURS and n_parts > 1:
+        sizes.append(1)
+    found = []
+    for size in sizes:
+        place = parts.place if size == n_parts else parts.place // n_parts
+        cut = Parts(place, parts.n_windows, size)
+        share = _share(_levels(points, codes, kind, cut, groups))
+        found.append(Memory(share, size, n_windows))
+    return min(found, key=lambda memory: memory.independent_windows)
+
+
+def _share(levels: Floats) -> float:
+    """Find the share of which the autocorrelation of levels is expected."""
+    n_windows, n_parts, _ = levels.shape
+    levels = levels.reshape(n_windows * n_parts, -1)
     variance = np.sum(levels**2)
-    if not variance > 0:
-        return Memory(0.0, parts.n_parts, n_windows)
-    found = np.array([np.sum(levels[lag:] * levels[:-lag]) for lag in lags]) / variance
-    misfit = (_expected(parts.n_windows, parts.n_parts, lags) - found) ** 2
-    share = max(_SHARES[misfit[:, 0].argmin()], _SHARES[misfit.sum(axis=1).argmin()])
-    return Memory(float(share), parts.n_parts, n_windows)
+    if n_windows < 2 or not variance > 0:
+        return 0.0
+    found = np.sum(levels[1:] * levels[:-1]) / variance
+    return float(_SHARES[np.abs(_expected(n_windows, n_parts) - found).argmin()])
 
 
 def _levels(points: Any, codes: Any, kind: Kind, parts: Parts, groups: Any) -> Floats:
@@ -213,23 +224,17 @@ def _levels(points: Any, codes: Any, kind: Kind, parts: Parts, groups: Any) -> F
     return np.asarray(np.nan_to_num(levels - np.nansum(levels, axis=0) / there))
 
 
-def _expected(n_windows: int, n_parts: int, lags: Any) -> Floats:
-    """Expect the autocorrelation of such levels, shape (shares, lags), as a ratio of means."""
-    b, s = n_windows, n_parts
+def _expected(n_windows: int, n_parts: int) -> Floats:
+    """Expect the autocorrelation of such levels for each share, as a ratio of means."""
+    b, s, phi = n_windows, n_parts, _SHARES[:, None]
     apart = np.arange(1 - b, b)
-    phi = _SHARES[:, None, None]
 
-    def across(delta: Any) -> Floats:
+    def across(delta: int) -> Floats:
         # Mean covariance of two places that are ``delta`` parts apart, over all pairs of windows.
-        power = phi ** np.abs(s * apart + delta[:, None])
-        return np.asarray((power * (b - np.abs(apart))).sum(axis=-1) / b**2)
+        return np.asarray((phi ** np.abs(s * apart + delta) @ (b - np.abs(apart))) / b**2)
 
-    def at_the_end(delta: Any) -> Floats:
-        # The same of one place in the first window with the other in all windows.
-        return np.asarray((phi ** np.abs(s * np.arange(b) - delta[:, None])).sum(axis=-1) / b)
-
-    own = _SHARES[:, None] ** lags
-    inside = (s - lags) * b * (own - across(lags))
-    over = lags - s
-    beyond = lags * ((b - 1) * own - (b + 1) * across(over) + 2 * at_the_end(over))
-    return np.asarray((inside + beyond) / (s * b * (1 - across(np.zeros(1)))))
+    # The same of the first place of the first window with the last place of all windows.
+    ends = np.mean(phi ** np.abs(s * np.arange(b) + s - 1), axis=1)
+    within = (s - 1) * b * (_SHARES - across(1))
+    between = (b - 1) * _SHARES - (b + 1) * across(1 - s) + 2 * ends
+    return np.asarray((within + between) / (s * b * (1 - across(0))))
