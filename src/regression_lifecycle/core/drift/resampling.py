@@ -99,8 +99,8 @@ def cells(values: Any, kind: Kind, *, is_grouped: bool = False) -> tuple[Any, An
 
     Returns:
         The value that stands for each cell, in order: a number, or the mean of the cell where
-        there are more of them than cells (for categories their position); and
-        the cell of each row, -1 for a missing value.
+        there are more of them than cells (for categories their position); and the cell of each
+        row, -1 for a missing value.
     """
     codes, distinct = pd.factorize(values, sort=kind == "numerical")
     if kind == "categorical":
