@@ -257,6 +257,8 @@ def _score_column(
 
 def _places(groups: Any, codes: Any, known: Any) -> Any:
     """Position of each row's group among the known ones, -1 for another."""
+    if np.array_equal(groups, known):
+        return codes
     place = pd.Index(known).get_indexer(pd.Index(groups))
     return np.append(place, -1)[codes]
 
