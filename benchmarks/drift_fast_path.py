@@ -25,12 +25,12 @@ import pandas as pd
 
 from project import RAW_TABLE
 from regression_lifecycle.adapters.evidently import ColumnRoles
-from regression_lifecycle.core.drift.calibration import calibrate, calibrated_parameters
-from regression_lifecycle.core.drift.parameters import (
-    CalibrationParameters,
-    DriftParameters,
-    ReferenceParameters,
+from regression_lifecycle.core.drift.calibration import (
+    calibrate,
+    calibrated_parameters,
+    outlasted_columns,
 )
+from regression_lifecycle.core.drift.parameters import DriftParameters, ReferenceParameters
 from regression_lifecycle.core.drift.profile import make_profile, score_window
 from regression_lifecycle.core.drift.reference import reference_rows
 from regression_lifecycle.core.drift.verdict import is_table_drifted
@@ -144,7 +144,6 @@ def _compare(
         profile = make_profile(reference, columns, parameters)
         return [score_window(profile, rows, parameters) for rows in windows]
 
-    settings = CalibrationParameters()
     seconds = {
         "profile": cpu_seconds(by_profile, repeat) / len(windows),
         "preset": cpu_seconds(
@@ -152,7 +151,7 @@ def _compare(
         )
         / len(few),
         "calibration": cpu_seconds(
-            lambda: calibrate(reference, reference["at"], columns, WEEK, parameters, settings),
+            lambda: calibrate(reference, reference["at"], columns, WEEK, parameters),
             repeat,
         ),
     }
@@ -197,7 +196,8 @@ def measure_alarms() -> bool:
     columns = list(roles.columns())
     for name, configured in THRESHOLDS.items():
         plain = DriftParameters.model_validate(configured)
-        print(f"\n{name}\n{'reference':<26}{'':>14}{'columns':>9}{'tables':>8}  by column")
+        print(f"\n{name}\n{'reference':<26}", end="")
+        print(f"{'':>14}{'columns':>9}{'tables':>8}{'unjudged':>9}  by column")
         for reference_name, wanted in REFERENCES.items():
             choice = ReferenceParameters.model_validate(wanted)
             until = None
@@ -213,25 +213,29 @@ def measure_alarms() -> bool:
                 )
                 reference = table[chosen.mask]
                 profile = make_profile(reference, columns, plain)
-                own = calibrate(
-                    reference, reference["at"], columns, WEEK, plain, CalibrationParameters()
-                )
-                fitted = calibrated_parameters(plain, own.thresholds, own.drifted_share)
-                for kind, parameters in (("configured", plain), ("calibrated", fitted)):
-                    verdict = score_window(profile, rows, parameters)
+                own = calibrate(reference, reference["at"], columns, WEEK, plain)
+                judged = {
+                    "configured": (profile, plain),
+                    "calibrated": (
+                        profile.without(outlasted_columns(own)),
+                        calibrated_parameters(plain, own),
+                    ),
+                }
+                for kind, (read, parameters) in judged.items():
+                    verdict = score_window(read, rows, parameters)
                     found[kind].append(
                         (
-                            verdict.set_index("column")["drifted"],
+                            verdict.set_index("column")["drifted"].astype("Float64"),
                             is_table_drifted(verdict, parameters),
                         )
                     )
             for kind, verdicts in found.items():
-                flags = pd.DataFrame([flag for flag, _ in verdicts]).astype("float64")
+                flags = pd.DataFrame([flag.astype("float64") for flag, _ in verdicts])
                 tables = np.mean([bool(table_flag) for _, table_flag in verdicts])
                 each = " ".join(f"{column} {share:.0%}" for column, share in flags.mean().items())
                 print(
                     f"{reference_name:<26}{kind:>14}{flags.stack().mean():>9.0%}{tables:>8.0%}"
-                    f"  {each}",
+                    f"{flags.isna().to_numpy().mean():>9.0%}  {each}",
                     flush=True,
                 )
     return True

@@ -378,6 +378,11 @@ SECTIONS = [
         "drift.columns: unknown column 'prize'; did you mean 'price'? Allowed: ...",
     ),
     (
+        "the column that drift is given is none",
+        "drift: {given: prize}",
+        "drift.given: unknown column 'prize'; did you mean 'price'? Allowed: ...",
+    ),
+    (
         "a length of training has no unit",
         "retraining: {training_length: 365}",
         "retraining.training_length: '365' has no unit; write for example '7 days' or '1 month'",

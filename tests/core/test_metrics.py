@@ -169,6 +169,11 @@ def test_rows_where_one_side_is_unknown_do_not_count():
     assert found["mae"] == 1
 
 
+def quantile_error(below: float, until: float, quantile: float) -> float:
+    """How far a quantile is from the stretch of shares that its prediction stands for."""
+    return float(np.clip(quantile, below, until) - quantile)
+
+
 @REPEATABLE
 @given(pair=_pairs, quantile=st.floats(0.01, 0.99))
 def test_a_quantile_is_judged_by_the_pinball_loss_of_scikit_learn(pair, quantile):
@@ -179,9 +184,24 @@ def test_a_quantile_is_judged_by_the_pinball_loss_of_scikit_learn(pair, quantile
     expected = reference.mean_pinball_loss(target, prediction, alpha=quantile)
     assert found["pinball"] == pytest.approx(expected)
     assert row_losses(target, prediction, "pinball", quantile).mean() == pytest.approx(expected)
-    assert found["coverage_error"] == found["quantile_coverage"] - quantile
+    until, below = found["quantile_coverage"], np.mean(np.less(target, prediction))
+    assert found["coverage_error"] == pytest.approx(quantile_error(below, until, quantile))
     # It is above or below the target by design.
     assert {"bias", "mean_error", "r2", "rmsle"}.isdisjoint(found)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "error"), [(0.0, 0.0), (0.5, 0.2), (-0.5, -0.5), (1.0, 0.2), (3.0, 0.5)]
+)
+def test_a_quantile_among_equal_targets_is_right_where_they_are(prediction, error):
+    # Seven of ten are 0, so 0 is the median.
+    target = np.array([0.0] * 7 + [1.0, 2.0, 2.5])
+
+    found = compute_metrics(target, np.full(10, prediction), 0.5)
+
+    assert found["coverage_error"] == pytest.approx(error)
+    twice = compute_metrics(target[6:], np.full(4, prediction), 0.5, weight=[7.0, 1.0, 1.0, 1.0])
+    assert twice["coverage_error"] == pytest.approx(error)
 
 
 def test_coverage_of_a_quantile_is_the_share_at_or_below_it():

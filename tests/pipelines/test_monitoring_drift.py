@@ -102,6 +102,33 @@ def test_a_report_shows_what_is_in_the_table(checked: Any, pages: Any, drawn: li
         assert shown[row["column"]]["drifted"] == row["drifted"]
 
 
+def test_the_column_that_is_given_stands_in_the_rows_and_in_the_name_of_the_method(
+    checked: Any,
+) -> None:
+    plan, _, _, _, _ = checked
+    moments = pd.date_range(FIRST, periods=240, freq="h")
+    rows = pd.DataFrame({"timestamp": moments, "day": moments, "temp": 1.0, "cnt": 1.0})
+    rows = rows.assign(hr=moments.hour // 12, row_key=row_keys(rows, PROBLEM))
+    said = rows[["row_key"]].assign(
+        prediction=1.0,
+        window=moments.strftime("%Y-%m-%d"),
+        window_index=np.arange(240) // 24,
+        model_version="1",
+    )
+    given = PARAMETERS.model_copy(update={"given": "hr"})
+
+    joined = drift.join_predictions(rows, said, said, PROBLEM, given)
+    references, _, _ = drift.find_references(plan, joined, None, PROBLEM, given)
+    history, comparisons = drift.check_drift(plan, joined, said, references, PROBLEM)
+
+    assert set(history["method"]) == {"wasserstein given hr"}
+    assert not history["drifted"].any()
+    alarms = plan[["window", "model_version"]].assign(alarms="drift", revision=0)
+    made, _, names = drift.draw_reports(plan, comparisons, alarms, PROBLEM, ReportParameters())
+    shown = summary(made[names[0]]())
+    assert {row["method"] for row in shown["drift"]} == {"wasserstein given hr"}
+
+
 def test_without_a_planned_window_there_is_nothing(checked: Any) -> None:
     plan, _, _, _, _ = checked
     rows = pd.DataFrame({"timestamp": [FIRST], "temp": [1.0], "cnt": [1.0], "prediction": [1.0]})

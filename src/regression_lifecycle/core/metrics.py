@@ -229,8 +229,17 @@ def coverage_error(
     quantile: float,
     weight: FloatArray | None = None,
 ) -> float:
-    """Share of targets at or below the predicted quantile, minus the quantile."""
-    return quantile_coverage(target, prediction, quantile, weight) - quantile
+    """Share of targets below the predicted quantile, minus the quantile; ties count either way.
+
+    Of a target that is 0 in seven of ten rows the median is 0, with seven of ten rows at or below
+    it and none below: what a quantile asks for lies between the two shares.
+
+    Returns:
+        Above 0 if more rows than that are below it, below 0 if fewer are at or below it, else 0.
+    """
+    below = weighted_mean((target < prediction).astype(np.float64), weight) - quantile
+    until = quantile_coverage(target, prediction, quantile, weight) - quantile
+    return below if below > 0 else float(np.minimum(until, 0.0))
 
 
 _METRICS = (

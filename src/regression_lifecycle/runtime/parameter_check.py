@@ -325,6 +325,8 @@ def _contradictions(models: Mapping[str, Any], known: Mapping[str, Any]) -> list
     drift = models.get("drift")
     if isinstance(drift, DriftParameters):
         found += _unknown(drift.columns, ahead, "drift.columns", features)
+        given = [] if drift.given is None else [drift.given]
+        found += _unknown(given, ahead, "drift.given", features)
     return found
 
 

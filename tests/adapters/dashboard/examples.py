@@ -109,7 +109,7 @@ def drift(of: pd.DataFrame, columns: tuple[str, ...] = ("temp", "cnt")) -> pd.Da
             "score": np.nan if place == len(of) - 1 else 0.1 * (k + 1),
             "threshold": 0.15,
             "drifted": None if place == len(of) - 1 else k >= 1,
-            "reason": "only 3 values" if place == len(of) - 1 else "",
+            "reason": "not computed: only 3 values" if place == len(of) - 1 else "",
         }
         for k, column in enumerate(columns)
         for place, (_, row) in enumerate(of.iterrows())

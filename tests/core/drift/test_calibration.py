@@ -13,14 +13,13 @@ from scipy.signal import lfilter
 
 from regression_lifecycle.core.drift.calibration import (
     THRESHOLD_DTYPES,
-    CalibrationParameters,
     calibrate,
     calibrated_parameters,
+    outlasted_columns,
 )
 from regression_lifecycle.core.drift.methods import find_method
-from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.parameters import CalibrationParameters, DriftParameters
 from regression_lifecycle.core.drift.profile import make_profile, score_window
-from regression_lifecycle.core.drift.verdict import is_table_drifted
 from regression_lifecycle.core.errors import ConfigurationError
 
 WEEK = 168
@@ -48,6 +47,10 @@ PARAMETERS = DriftParameters.model_validate(
 )
 
 LONE = DriftParameters.model_validate({"numerical": {"method": "wasserstein"}})
+
+
+def _random() -> np.random.Generator:
+    return np.random.default_rng(6)
 
 
 def _remembering(random: np.random.Generator, n: int, memory: float) -> Any:
@@ -85,13 +88,20 @@ def _hours(n: int, seed: int) -> pd.DataFrame:
     )
 
 
+def _thresholds(
+    reference: pd.DataFrame, window: int | pd.Timedelta = WEEK, **changes: Any
+) -> pd.DataFrame:
+    settings = CalibrationParameters.model_validate(changes)
+    parameters = PARAMETERS.model_copy(update={"calibration": settings})
+    return calibrate(reference, reference["at"], COLUMNS, window, parameters)
+
+
 @dataclass
 class Alarms:
     """Shares of windows that alarm."""
 
     columns: float
     default: float
-    table: float
     shifted: float
     by_column: dict[str, float]
 
@@ -109,35 +119,26 @@ def _as_configured(verdict: pd.DataFrame) -> list[bool | None]:
 def _simulate(reference_weeks: int, seeds: int, windows: int) -> Alarms:
     """Judge weeks that lie apart from the reference and from each other."""
     n = reference_weeks * WEEK
-    columns, default, table, shifted = [], [], [], []
+    columns, default, shifted = [], [], []
     for seed in range(seeds):
         hours = _hours(n + 2 * windows * WEEK, seed)
         reference = hours.iloc[:n]
-        found = calibrate(
-            reference,
-            reference["at"],
-            COLUMNS,
-            WEEK,
-            PARAMETERS,
-            CalibrationParameters(resamples=300, seed=seed),
-        )
-        promised = found.thresholds["false_alarm_rate"].notna().to_numpy()
-        parameters = calibrated_parameters(PARAMETERS, found.thresholds, found.drifted_share)
+        found = _thresholds(reference, resamples=300, seed=seed)
+        promised = found["false_alarm_rate"].notna().to_numpy()
+        parameters = calibrated_parameters(PARAMETERS, found)
         profile = make_profile(reference, COLUMNS, PARAMETERS)
         lone = make_profile(reference, COLUMNS[:1], parameters)
-        strict = calibrated_parameters(LONE, found.thresholds.iloc[:1])
+        strict = calibrated_parameters(LONE, found.iloc[:1])
         for begin in range(n + WEEK, n + 2 * windows * WEEK, 2 * WEEK):
             week = hours.iloc[begin : begin + WEEK]
             verdict = score_window(profile, week, parameters)
             columns.append(np.where(promised, verdict["drifted"].astype(float), np.nan))
             default.append(np.mean(_as_configured(verdict)))
-            table.append(is_table_drifted(verdict, parameters))
             moved = week.assign(temp=week["temp"] + reference["temp"].std())
             shifted.append(score_window(lone, moved, strict)["drifted"].iloc[0])
     return Alarms(
         float(np.nanmean(columns)),
         float(np.mean(default)),
-        float(np.mean(table)),
         float(np.mean(shifted)),
         dict(zip([name for name, _, _ in COLUMNS], np.nanmean(columns, axis=0), strict=True)),
     )
@@ -152,16 +153,13 @@ def test_a_window_without_drift_alarms_at_the_stated_rate(
 
     # The rate is 5 %; a simulation of this size is uncertain by about 1.2 points.
     assert 0.025 <= alarms.columns <= 0.08
-    assert alarms.table <= 0.09
     # The defaults would flag ten times as many, and a sensor that moved does not get away.
     assert alarms.default > 0.4
     assert alarms.shifted >= 0.9
 
 
 def _calibrated(reference: pd.DataFrame, **changes: Any) -> pd.DataFrame:
-    settings = CalibrationParameters.model_validate(changes)
-    found = calibrate(reference, reference["at"], COLUMNS, WEEK, PARAMETERS, settings)
-    return found.thresholds.set_index("column")
+    return _thresholds(reference, **changes).set_index("column")
 
 
 def test_a_stricter_rate_gives_a_farther_threshold() -> None:
@@ -206,8 +204,12 @@ def test_too_few_blocks_leave_the_configured_threshold_and_say_so() -> None:
         ("temp", lambda n: np.where(np.arange(n) % 10, np.nan, 1.0 * np.arange(n)), "in a window"),
         ("temp", lambda n: ["much"] * n, "not numbers, such as 'much'"),
         ("rain", lambda n: np.arange(n) % 3, "method z compares 2 categories, found 3"),
-        ("rain", lambda n: np.arange(n) // (n // 2), "z comes to 0 without drift.*jensenshannon"),
-        ("wind", lambda n: 1.0 * np.arange(n), "anderson comes to 0.001 .*wasserstein"),
+        ("rain", lambda n: _chain(_random(), n, (0.5, 0.5), 0.94), "z comes to .*jensenshannon"),
+        (
+            "wind",
+            lambda n: _remembering(_random(), n, 0.9),
+            "anderson comes to .*wasserstein",
+        ),
     ],
 )
 def test_a_column_that_tells_nothing_keeps_its_threshold_and_takes_no_other_with_it(
@@ -221,6 +223,46 @@ def test_a_column_that_tells_nothing_keeps_its_threshold_and_takes_no_other_with
     assert pd.Series(found.at[column, "reason"]).str.match(f"not calibrated: .*{reason}").all()
     assert found.at[column, "threshold"] == found.at[column, "configured_threshold"]
     pd.testing.assert_frame_equal(found.drop(column), _calibrated(reference).drop(column))
+
+
+@pytest.mark.parametrize(("weeks", "is_judged"), [(5, False), (104, True)])
+def test_a_column_that_remembers_longer_than_the_reference_lasts_is_not_judged(
+    weeks: int, is_judged: bool
+) -> None:
+    n = weeks * WEEK
+    reference = _hours(n, 8).assign(temp=_remembering(_random(), 2 * n, 0.998)[n:])
+
+    found = _calibrated(reference)
+
+    assert found.at["temp", "reason"].startswith("the column remembers longer than") != is_judged
+    assert np.isfinite(found.at["temp", "threshold"]) == is_judged
+    assert np.isfinite(found.at["temp", "false_alarm_rate"]) == is_judged
+    assert found.at["temp", "independent_windows"] < 0.5 * weeks
+    assert found.at["sky", "independent_windows"] > 0.8 * weeks
+    assert found.at["sky", "reason"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "weeks"), [(0.99, 4), (0.99, 13), (0.998, 4), (0.998, 13)])
+def test_memory_makes_no_false_alarms(memory: float, weeks: int) -> None:
+    random = np.random.default_rng([weeks, round(1000 * memory)])
+    n, columns = weeks * WEEK, [(f"c{place}", "numerical", "feature") for place in range(60)]
+
+    def table(rows: int) -> pd.DataFrame:
+        series = {name: _remembering(random, rows + 3000, memory)[3000:] for name, _, _ in columns}
+        return pd.DataFrame(series).assign(at=pd.date_range("2021-01-04", periods=rows, freq="h"))
+
+    reference: Any = table(n)
+    thresholds = calibrate(reference, reference["at"], columns, WEEK, LONE)  # type: ignore[arg-type]
+    profile = make_profile(reference, columns, LONE)  # type: ignore[arg-type]
+    profile = profile.without(outlasted_columns(thresholds))
+    fitted = calibrated_parameters(LONE, thresholds)
+    alarms = [
+        score_window(profile, table(WEEK), fitted)["drifted"].fillna(False).mean() for _ in range(6)
+    ]
+
+    # Without the memory 12, 7, 29 and 20 % of the weeks alarm.
+    assert np.mean(alarms) <= 0.075 + 0.03
 
 
 def test_missing_values_are_left_out_of_the_pretended_windows() -> None:
@@ -237,12 +279,7 @@ def test_a_window_may_be_given_as_a_length_of_time_whatever_gaps_the_reference_h
     hours = _hours(12 * WEEK, 6)
     reference = pd.concat([hours.iloc[: 3 * WEEK], hours.iloc[8 * WEEK :]])
 
-    by_rows, by_time = (
-        calibrate(
-            reference, reference["at"], COLUMNS, window, PARAMETERS, CalibrationParameters()
-        ).thresholds
-        for window in (WEEK, pd.Timedelta("7 days"))
-    )
+    by_rows, by_time = (_thresholds(reference, window) for window in (WEEK, pd.Timedelta("7 days")))
 
     pd.testing.assert_frame_equal(by_rows, by_time)
 
@@ -251,41 +288,21 @@ def test_missing_hours_thin_the_pretended_windows_out() -> None:
     hours = _hours(8 * WEEK, 6)
     reference = hours[np.random.default_rng(2).random(len(hours)) > 0.1]
 
-    found = calibrate(
-        reference,
-        reference["at"],
-        COLUMNS,
-        pd.Timedelta("7 days"),
-        PARAMETERS,
-        CalibrationParameters(),
-    ).thresholds
+    found = _thresholds(reference, pd.Timedelta("7 days"))
 
     assert (found["n_blocks"] == 8).all()
 
 
 def test_a_report_can_be_given_the_calibrated_numbers() -> None:
     reference = _hours(6 * WEEK, 7)
-    found = calibrate(
-        reference, reference["at"], COLUMNS, WEEK, PARAMETERS, CalibrationParameters()
-    )
+    found = _thresholds(reference)
 
-    parameters = calibrated_parameters(PARAMETERS, found.thresholds, found.drifted_share)
+    parameters = calibrated_parameters(PARAMETERS, found)
 
-    for row in found.thresholds.itertuples():
+    for row in found.itertuples():
         choice = parameters.choice(str(row.column), row.kind)  # type: ignore[arg-type]
         assert (choice.method, choice.threshold) == (row.method, row.threshold)
-    assert parameters.drifted_share == found.drifted_share
-    assert calibrated_parameters(PARAMETERS, found.thresholds).drifted_share == 0.5
     assert PARAMETERS.per_column["felt"].threshold == 0.05
-
-
-def test_without_a_calibrated_column_the_table_has_no_limit_either() -> None:
-    reference = _hours(2 * WEEK, 7)
-    found = calibrate(
-        reference, reference["at"], COLUMNS, WEEK, PARAMETERS, CalibrationParameters()
-    )
-
-    assert found.drifted_share is None
 
 
 @pytest.mark.parametrize(
@@ -307,12 +324,9 @@ def test_a_calibration_that_makes_no_sense_is_refused(change: dict[str, Any]) ->
 
 def test_a_reference_without_its_moments_or_a_window_without_rows_is_refused() -> None:
     reference = _hours(6 * WEEK, 7)
-    settings = CalibrationParameters()
 
     for moments in (reference["at"].iloc[1:], reference["at"].where(reference.index > 3)):
         with pytest.raises(ConfigurationError, match="one moment for each row"):
-            calibrate(reference, moments, COLUMNS, WEEK, PARAMETERS, settings)
+            calibrate(reference, moments, COLUMNS, WEEK, PARAMETERS)
     with pytest.raises(ConfigurationError, match="has no row; take a longer one"):
-        calibrate(
-            reference, reference["at"], COLUMNS, pd.Timedelta("1 minute"), PARAMETERS, settings
-        )
+        _thresholds(reference, pd.Timedelta("1 minute"))

@@ -32,8 +32,8 @@ def _samples(method: DriftMethod, moved: float, n_values: int = 2) -> Samples:
     current = reference.copy()
     current[0] -= round(moved * reference[0])
     current[-1] += round(moved * reference[0])
-    std = 0.5 if method.kind == "numerical" else math.nan
-    return Samples(np.arange(float(n_values)), reference, current, std)
+    spread = 0.5 if method.kind == "numerical" else math.nan
+    return Samples(np.arange(float(n_values)), reference[None], current[None], spread)
 
 
 @BOTH
@@ -61,14 +61,14 @@ def test_a_method_is_the_one_evidently_has_under_this_name(method: DriftMethod) 
 @BOTH
 def test_a_statistic_grows_with_the_difference_and_is_one_of_many(method: DriftMethod) -> None:
     moved = [0.0, 0.3, 0.6, 0.9]
-    alone = [float(method.statistic(_samples(method, share))) for share in moved]
+    alone = [float(method.statistic_within(_samples(method, share))) for share in moved]
     pairs = [_samples(method, share) for share in moved]
-    together = method.statistic(
+    together = method.statistic_within(
         Samples(
             pairs[0].values,
             np.array([pair.reference for pair in pairs]),
             np.array([pair.current for pair in pairs]),
-            np.array([pair.std for pair in pairs]),
+            np.array([[pair.spread] for pair in pairs]),
         )
     )
 
@@ -79,7 +79,7 @@ def test_a_statistic_grows_with_the_difference_and_is_one_of_many(method: DriftM
 
 @BOTH
 def test_a_wider_difference_is_no_smaller_statistic(method: DriftMethod) -> None:
-    statistic = float(method.statistic(_samples(method, 0.3)))
+    statistic = float(method.statistic_within(_samples(method, 0.3)))
 
     assert method.widen(statistic, 1.0, 40, 40) == pytest.approx(statistic)
     assert method.widen(statistic, 1.5, 40, 40) > statistic
@@ -92,7 +92,7 @@ def test_a_score_moves_to_the_side_of_drift_and_equal_samples_are_none(method: D
     assert (far < near) == method.is_p_value
     assert method.is_drifted(far, method.default_threshold) is True
     assert method.is_drifted(method.identical_score, method.default_threshold) is False
-    assert method.score(Samples(np.array([3.0]), np.array([9]), np.array([7]))) == (
+    assert method.score(Samples(np.array([3.0]), np.array([[9]]), np.array([[7]]))) == (
         method.identical_score
     )
 

@@ -86,3 +86,20 @@ def test_a_reference_without_rows_is_a_reference_all_the_same(n_rows: int) -> No
 
     assert (len(reference.rows), reference.kind) == (0, "")
     assert reference.verdict(pd.DataFrame({"temp": [1.0]}))["drifted"].isna().all()
+
+
+def test_a_column_that_outlasts_its_reference_is_not_computed_in_words() -> None:
+    found = monitor(served_from=START)
+    found.table["temp"] = np.linspace(0, 1, 480)
+    window = pd.DataFrame({"temp": np.zeros(24), "prediction": np.linspace(3, 7, 24)})
+
+    reference = reference_of(found, 10)
+    verdict = reference.verdict(window).set_index("column")
+
+    assert verdict.at["temp", "reason"].startswith(
+        "not computed: the column remembers longer than the reference lasts: of its 4 windows 1"
+    )
+    assert verdict.at["temp", "drifted"] is pd.NA
+    assert np.isnan(verdict.at["temp", "score"])
+    assert verdict.at["prediction", "drifted"] in (True, False)
+    assert "remembers longer" in reference.profile.to_frame()["reason"].iloc[0]

@@ -77,7 +77,7 @@ def drift_data(drift: pd.DataFrame) -> pd.DataFrame:
             ],
             "drifted": drift["drifted"].fillna(False).astype(bool),
             "t_score": [
-                figure(score) if known else f"{NOT_COMPUTED}: {text(reason)}"
+                figure(score) if known else text(reason) or NOT_COMPUTED
                 for score, reason, known in shown
             ],
             "t_threshold": drift["threshold"].map(figure),

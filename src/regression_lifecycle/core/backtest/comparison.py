@@ -11,7 +11,7 @@ import pandas as pd
 
 from regression_lifecycle.core.backtest.summary import ORACLE
 from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric
-from regression_lifecycle.core.prediction.level_and_interval import FloatArray
+from regression_lifecycle.core.metrics import FloatArray
 
 
 def price_ranges(errors: FloatArray, rates: FloatArray) -> tuple[FloatArray, FloatArray]:

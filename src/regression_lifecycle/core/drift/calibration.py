@@ -11,11 +11,11 @@ Blocks are as long as the window unless told otherwise: shorter ones cut correla
 and alarm too often. One block is then one whole stretch of the reference, with its own daily cycle
 and its own weekend.
 
-Few blocks know the spread badly, and the spread around their own mean is too small. So differences
-are widened by ``t(1 - rate / 2; 1.5 b) / z(1 - rate / 2) / sqrt(1 - 1 / b)`` for ``b`` blocks: the
-spread of overlapping blocks has about 1.5 degrees of freedom for each (Meketon and Schmeiser
-1984, "Overlapping batch means: something for nothing?"). This is 1.44 for four blocks and 1.03
-for 52.
+Few blocks know the spread badly, and the spread around their own mean is too small; more so where a
+column remembers longer than a window. So differences are widened by what
+:class:`regression_lifecycle.core.drift.memory.Memory` says: by 1.44 for four windows that forget
+each other, and 1.03 for 52. Where the reference is too short for what a column remembers, that
+column is not judged.
 
 The rate is that of windows which come from the same process as the reference. A season that the
 reference has not seen is drift, and alarms as such.
@@ -31,13 +31,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.drift.columns import ColumnError, ColumnRole, read_column
-from regression_lifecycle.core.drift.methods import DriftMethod, Kind, methods_for
-from regression_lifecycle.core.drift.parameters import (
-    CalibrationParameters,
-    DriftParameters,
-    MethodChoice,
+from regression_lifecycle.core.drift.columns import (
+    ColumnError,
+    ColumnRole,
+    read_column,
+    read_groups,
 )
+from regression_lifecycle.core.drift.memory import Memory, cut_parts, measure_memory
+from regression_lifecycle.core.drift.methods import DriftMethod, Kind, methods_for
+from regression_lifecycle.core.drift.parameters import DriftParameters, MethodChoice
 from regression_lifecycle.core.drift.resampling import Blocks, cells, draw_blocks, resampled
 from regression_lifecycle.core.durations import AnyDuration, usual_length
 from regression_lifecycle.core.errors import ConfigurationError
@@ -51,24 +53,12 @@ THRESHOLD_DTYPES: dict[str, str] = {
     "configured_threshold": "float64",
     "false_alarm_rate": "float64",
     "n_blocks": "int64",
+    "independent_windows": "float64",
     "reason": "str",
 }
-"""Columns of calibrated thresholds. Where ``reason`` is not empty, the configured threshold stayed
-and ``false_alarm_rate`` is missing: no rate is promised."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What the reference says about harmless windows.
-
-    Attributes:
-        thresholds: One row per column, as in :data:`THRESHOLD_DTYPES`.
-        drifted_share: Share of drifted columns that a harmless window reaches at most at the
-            stated rate; it knows how the columns move together. None if no column was calibrated.
-    """
-
-    thresholds: pd.DataFrame
-    drifted_share: float | None
+"""Columns of calibrated thresholds. ``independent_windows`` is what the reference is worth to a
+column that remembers. Where ``reason`` is not empty ``false_alarm_rate`` is missing: no rate is
+promised. Then the configured threshold stayed; or it is missing, and the column is not judged."""
 
 
 def calibrate(
@@ -77,9 +67,8 @@ def calibrate(
     columns: Iterable[ColumnRole],
     window: int | pd.Timedelta,
     parameters: DriftParameters,
-    calibration: CalibrationParameters,
-) -> Calibration:
-    """Find the thresholds of the columns and of the share of drifted columns.
+) -> pd.DataFrame:
+    """Find the thresholds of the columns.
 
     All columns are drawn together, so a resample is a whole pretended window.
 
@@ -88,11 +77,10 @@ def calibrate(
         moments: When each row was observed; they give the order and the density of the rows.
         columns: Name, kind and role of each column.
         window: Size of the windows to be compared: rows, or a length of time.
-        parameters: Methods and configured thresholds.
-        calibration: Rate, blocks and draws.
+        parameters: Methods, configured thresholds, and how to calibrate.
 
     Returns:
-        The thresholds, and the limit of the share.
+        One row per column, as in :data:`THRESHOLD_DTYPES`.
 
     Raises:
         ConfigurationError: If moments are missing or do not fit the reference, or the window has
@@ -100,60 +88,74 @@ def calibrate(
     """
     if len(reference) != len(moments) or moments.isna().any():
         raise ConfigurationError("a calibration needs one moment for each row of the reference")
+    settings = parameters.calibration
     order = np.argsort(moments.to_numpy(), kind="stable")
-    window_rows, block_rows = _sizes(moments, window, calibration.block)
+    window_rows, block_rows = _sizes(moments, window, settings.block)
     n_blocks = round(len(reference) / block_rows)
-    blocks = None
-    if n_blocks >= calibration.minimum_blocks:
-        blocks = draw_blocks(
-            len(reference), window_rows, block_rows, calibration.resamples, calibration.seed
+    refusal, blocks = "", None
+    if n_blocks < settings.minimum_blocks:
+        refusal = (
+            f"{n_blocks} blocks of {block_rows} rows in the reference, "
+            f"minimum_blocks is {settings.minimum_blocks}"
         )
-    rows, alarms = [], []
+    else:
+        blocks = draw_blocks(
+            len(reference), window_rows, block_rows, settings.resamples, settings.seed
+        )
+        parts = cut_parts(moments.to_numpy()[order], window_rows)
+    rows = []
     for name, kind, role in columns:
         choice = parameters.choice(name, kind)
-        threshold, reason = choice.threshold, ""
+        threshold, rate, worth, reason = choice.threshold, math.nan, math.nan, ""
         try:
             if blocks is None:
-                raise _NotCalibratedError(
-                    f"{n_blocks} blocks of {block_rows} rows in the reference, "
-                    f"minimum_blocks is {calibration.minimum_blocks}"
-                )
+                raise _NotCalibratedError(refusal)
+            groups = read_groups(reference, parameters.given_of(name))[1][order]
             values = read_column(reference, name, kind)[0][order]
-            threshold, alarmed = _threshold(
-                values, choice.drift_method, blocks, parameters, calibration
+            points, codes = cells(values, kind, is_grouped=bool((groups > 0).any()))
+            column = _Column(choice.drift_method, points, codes, groups)
+            column.check(blocks, parameters)
+            memory = measure_memory(
+                points, codes, kind, parts, blocks.n_rows / blocks.window_rows, groups
             )
-            alarms.append(alarmed)
+            worth = memory.independent_windows
+            if memory.outlasts:
+                threshold, reason = math.nan, _too_short(memory)
+            else:
+                threshold = column.threshold(blocks, memory, parameters)
+                rate = settings.false_alarm_rate
         except (_NotCalibratedError, ColumnError) as error:
             reason = f"not calibrated: {error}".removesuffix(",")
-        rate = math.nan if reason else calibration.false_alarm_rate
-        rows.append(
-            (name, kind, role, choice.method, threshold, choice.threshold, rate, n_blocks, reason)
-        )
-    thresholds = pd.DataFrame(rows, columns=list(THRESHOLD_DTYPES)).astype(THRESHOLD_DTYPES)
-    return Calibration(thresholds, _share_limit(alarms, calibration.false_alarm_rate))
+        row = (name, kind, role, choice.method, threshold, choice.threshold, rate, n_blocks)
+        rows.append((*row, worth, reason))
+    return pd.DataFrame(rows, columns=list(THRESHOLD_DTYPES)).astype(THRESHOLD_DTYPES)
 
 
-def calibrated_parameters(
-    parameters: DriftParameters, thresholds: pd.DataFrame, drifted_share: float | None = None
-) -> DriftParameters:
+def calibrated_parameters(parameters: DriftParameters, thresholds: pd.DataFrame) -> DriftParameters:
     """Put calibrated thresholds into parameters, so that a report judges by the same numbers.
 
     Args:
         parameters: The configured parameters.
-        thresholds: Those of a :class:`Calibration`.
-        drifted_share: The calibrated limit of the table; None keeps the configured one.
+        thresholds: As :func:`calibrate` makes them.
 
     Returns:
-        New parameters with a choice per column.
+        New parameters with a choice per column that has a threshold.
     """
     own = {
         str(row.column): MethodChoice(method=str(row.method), threshold=float(row.threshold))
-        for row in thresholds.itertuples()
+        for row in thresholds.dropna(subset="threshold").itertuples()
     }
-    changes: dict[str, Any] = {"per_column": {**parameters.per_column, **own}}
-    if drifted_share is not None:
-        changes["drifted_share"] = drifted_share
-    return parameters.model_copy(update=changes)
+    return parameters.model_copy(update={"per_column": {**parameters.per_column, **own}})
+
+
+def outlasted_columns(thresholds: pd.DataFrame) -> dict[str, str]:
+    """Name the columns that are not judged, and say why.
+
+    Args:
+        thresholds: As :func:`calibrate` makes them.
+    """
+    missing = thresholds[thresholds["threshold"].isna()]
+    return dict(zip(missing["column"], missing["reason"], strict=True))
 
 
 def _sizes(
@@ -189,66 +191,80 @@ class _NotCalibratedError(Exception):
     """A column keeps its configured threshold; the message says why."""
 
 
-def _threshold(
-    values: Any,
-    method: DriftMethod,
-    blocks: Blocks,
-    parameters: DriftParameters,
-    calibration: CalibrationParameters,
-) -> tuple[float, Any]:
-    """Find the threshold of one column, and which resamples go beyond the plain quantile."""
-    rate, fewest = calibration.false_alarm_rate, parameters.minimum_rows
-    points, codes = cells(values, method.kind)
-    if len(points) < 2:
-        raise _NotCalibratedError(f"{'one value' if len(points) else 'no value'} in the reference")
-    if refusal := method.refusal(len(points)):
-        raise _NotCalibratedError(refusal)
-    known = float(np.mean(codes >= 0))
-    n_reference = round(min(blocks.n_rows, parameters.maximum_rows) * known)
-    n_current = round(min(blocks.window_rows, parameters.maximum_rows) * known)
-    if min(n_reference, n_current) < fewest:
-        raise _NotCalibratedError(
-            f"{n_reference} values in the reference and {n_current} in a window, "
-            f"minimum_rows is {fewest}"
+def _too_short(memory: Memory) -> str:
+    return (
+        "the column remembers longer than the reference lasts: of its "
+        f"{memory.n_windows:.3g} windows {memory.independent_windows:.1f} count as independent, "
+        f"at least {memory.fewest_windows:.1f} are needed"
+    )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the reference in cells and groups, and what it is compared by."""
+
+    method: DriftMethod
+    points: Any
+    codes: Any
+    groups: Any
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether there is more than one group."""
+        return bool((self.groups > 0).any())
+
+    def check(self, blocks: Blocks, parameters: DriftParameters) -> None:
+        """Refuse a column that cannot be compared."""
+        n_values, fewest = len(self.points), parameters.minimum_rows
+        if n_values < 2:
+            raise _NotCalibratedError(f"{'one' if n_values else 'no'} value in the reference")
+        if refusal := self.method.refusal(n_values):
+            raise _NotCalibratedError(refusal)
+        n_reference, n_current = self._sizes(blocks, parameters)
+        if min(n_reference, n_current) < fewest:
+            raise _NotCalibratedError(
+                f"{n_reference} values in the reference and {n_current} in a window, "
+                f"minimum_rows is {fewest}"
+            )
+
+    def threshold(self, blocks: Blocks, memory: Memory, parameters: DriftParameters) -> float:
+        """Find the score that windows without drift pass at the stated rate."""
+        method, rate = self.method, parameters.calibration.false_alarm_rate
+        found = resampled(
+            method, self.points, self.codes, self.groups, blocks, parameters.minimum_rows
         )
-    found = resampled(method, points, codes, blocks, fewest)
-    usual = float(np.nanquantile(found, 1 - rate, method="higher"))
-    if usual <= method.lowest_statistic:
-        raise _NotCalibratedError("stretches of the reference do not differ")
-    widened = method.widen(usual, _widening(blocks, rate), n_reference, n_current)
-    threshold = float(f"{method.score_of_statistic(widened, n_reference, n_current):.12g}")
-    if not method.can_be_crossed(threshold):
-        raise _NotCalibratedError(
-            f"{method.name} comes to {threshold:g} without drift, where no threshold fits; "
-            f"{_distance_for(method.kind).name} can be calibrated"
+        usual = float(np.nanquantile(found, 1 - rate, method="higher"))
+        if usual <= method.lowest_statistic:
+            raise _NotCalibratedError("stretches of the reference do not differ")
+        sizes = self._sizes(blocks, parameters)
+        blocks_of_window = blocks.window_rows / blocks.block_rows
+        factor = memory.understatement(blocks_of_window)
+        spread = memory.uncertainty(rate, blocks_of_window)
+        if self.is_grouped:
+            # The mean of many small samples is far from 0 without drift, and varies around that.
+            middle = float(np.nanmedian(found))
+            usual = middle + spread * (usual - middle)
+        else:
+            factor *= spread
+        widened = method.widen(usual, factor, *sizes)
+        threshold = float(f"{method.score_of_statistic(widened, *sizes):.12g}")
+        if not method.can_be_crossed(threshold):
+            raise _NotCalibratedError(
+                f"{method.name} comes to {threshold:g} without drift, where no threshold fits; "
+                f"{_distance_for(method.kind).name} can be calibrated"
+            )
+        return threshold
+
+    def _sizes(self, blocks: Blocks, parameters: DriftParameters) -> tuple[int, int]:
+        """Values that are known in the reference and in a window."""
+        known = float(np.mean((self.codes >= 0) & (self.groups >= 0)))
+        sides = (blocks.n_rows, blocks.window_rows)
+        n_reference, n_current = (
+            round(min(rows, parameters.maximum_rows) * known) for rows in sides
         )
-    return threshold, np.where(np.isnan(found), np.nan, found > usual)
+        return n_reference, n_current
 
 
 def _distance_for(kind: Kind) -> DriftMethod:
     """The first method whose score does not end where samples differ much."""
     return next(method for method in methods_for(kind) if not method.is_p_value)
-
-
-def _widening(blocks: Blocks, rate: float) -> float:
-    """How much wider than the resamples a new window may differ: see the module."""
-    from scipy import special
-
-    n_blocks, tail = blocks.n_blocks, 1 - rate / 2
-    spread = special.stdtrit(1.5 * n_blocks, tail) / special.ndtri(tail)
-    return float(spread / math.sqrt(1 - 1 / n_blocks))
-
-
-def _share_limit(alarms: list[Any], rate: float) -> float | None:
-    """Find the share of columns above which at most ``rate`` of the resamples are.
-
-    The limit lies halfway to the next smaller share, so that a column which cannot be compared
-    does not shift a share of equal numbers across it.
-    """
-    if not alarms:
-        return None
-    flags = np.array(alarms, dtype="float64")
-    compared = np.maximum(np.sum(~np.isnan(flags), axis=0), 1)
-    shares = np.nansum(flags, axis=0) / compared
-    usual = float(np.quantile(shares, 1 - rate, method="higher"))
-    return min(1.0, usual + 0.5 / len(alarms))

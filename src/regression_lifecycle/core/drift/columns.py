@@ -13,6 +13,9 @@ import pandas as pd
 
 from regression_lifecycle.core.drift.methods import Kind
 
+# More groups leave a window too few rows in each.
+MAXIMUM_GROUPS = 100
+
 Role = Literal["feature", "target", "prediction"]
 ColumnRole = tuple[str, Kind, Role]
 """Name, kind and role of a column."""
@@ -65,6 +68,32 @@ def read_column(
     if kind == "categorical":
         return _labels(values), ""
     return _numbers(values, lenient)
+
+
+def read_groups(frame: pd.DataFrame, given: str | None) -> tuple[Any, Any]:
+    """Read the groups within which a column is compared.
+
+    Args:
+        frame: The table; it is not changed.
+        given: The column whose values are the groups; None for one group of all rows.
+
+    Returns:
+        The groups as text, in order; and the position of each row's, -1 where it is missing.
+
+    Raises:
+        ColumnError: If the column is absent, there twice, or has more than
+            :data:`MAXIMUM_GROUPS` values.
+    """
+    if given is None:
+        return np.array([""], dtype=object), np.zeros(len(frame), "int64")
+    try:
+        labels = read_column(frame, given, "categorical")[0]
+    except ColumnError as error:
+        raise ColumnError(f"given {given}: {error}") from None
+    codes, groups = pd.factorize(labels, sort=True)
+    if len(groups) > MAXIMUM_GROUPS:
+        raise ColumnError(f"given {given}: {len(groups)} values, at most {MAXIMUM_GROUPS} fit,")
+    return np.asarray(groups, dtype=object), codes
 
 
 def _numbers(values: pd.Series, lenient: bool) -> tuple[Any, str]:

@@ -40,17 +40,19 @@ _NOT_FOR_NUMBERS = "its bins span both samples, so one outlier hides a shift"
 class Samples:
     """Two samples of one column, both with at least one value, or many such pairs at once.
 
+    To be scored they are counted by group, shape (groups, k), where all rows may be one group.
+
     Attributes:
         values: Distinct values in order, shape (k,); their spacing matters to numbers only.
         reference: How often each occurs in the reference, shape (..., k).
         current: How often each occurs in the current sample, shape (..., k).
-        std: Standard deviation of the reference, shape (...); NaN for categories.
+        spread: What differences of numbers are divided by, shape (...); NaN for categories.
     """
 
     values: Any
     reference: NDArray[Any]
     current: NDArray[Any]
-    std: float | Floats = math.nan
+    spread: float | Floats = math.nan
 
 
 class DriftMethod(ABC):
@@ -86,6 +88,20 @@ class DriftMethod(ABC):
     def statistic(self, samples: Samples) -> Floats:
         """Compute what the method measures, larger the more the samples differ; shape (...)."""
 
+    def statistic_within(self, samples: Samples) -> Floats:
+        """Average the statistic over groups, each as heavy as its current sample.
+
+        Args:
+            samples: Counts of shape (..., groups, k); groups that one side lacks are left out.
+
+        Returns:
+            Shape (...); NaN where the two sides share no group.
+        """
+        weight = samples.current.sum(axis=-1) * (samples.reference.sum(axis=-1) > 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = np.where(weight > 0, self.statistic(samples), 0.0)
+            return np.asarray(np.sum(weight * found, axis=-1) / weight.sum(axis=-1))
+
     def score_of_statistic(self, statistic: float, n_reference: int, n_current: int) -> float:
         """Turn the statistic of two samples of these sizes into a score."""
         return statistic
@@ -95,7 +111,7 @@ class DriftMethod(ABC):
         return factor * statistic
 
     def score(self, samples: Samples) -> float:
-        """Score one pair of samples, to twelve digits."""
+        """Score one pair of samples, counted by group, to twelve digits."""
         if len(samples.values) == 1:
             return self.identical_score
         # Sums in another order end in other digits; a stored score must not.
@@ -103,7 +119,7 @@ class DriftMethod(ABC):
 
     def _score(self, samples: Samples) -> float:
         sizes = int(samples.reference.sum()), int(samples.current.sum())
-        return self.score_of_statistic(float(self.statistic(samples)), *sizes)
+        return self.score_of_statistic(float(self.statistic_within(samples)), *sizes)
 
     @property
     def identical_score(self) -> float:
@@ -154,7 +170,7 @@ class KolmogorovSmirnov(DriftMethod):
 
     def _score(self, samples: Samples) -> float:
         # Whole counts at the gap keep the p-value exact, which D alone does not.
-        below, above = np.cumsum(samples.reference), np.cumsum(samples.current)
+        below, above = np.cumsum(samples.reference[0]), np.cumsum(samples.current[0])
         place = int(np.argmax(np.abs(below / below[-1] - above / above[-1])))
         return statistics.ks_p_value(
             int(below[place]), int(above[place]), int(below[-1]), int(above[-1])
@@ -198,8 +214,7 @@ class Wasserstein(DriftMethod):
     def statistic(self, samples: Samples) -> Floats:
         """The distance."""
         gap = statistics.gaps(samples.reference, samples.current)[..., :-1]
-        spread = statistics.spread_of_reference(samples.values, samples.reference, samples.std)
-        return np.asarray(gap @ np.diff(samples.values) / spread)
+        return np.asarray(gap @ np.diff(samples.values) / samples.spread)
 
 
 class TwoProportions(DriftMethod):

@@ -10,6 +10,7 @@ import pandas as pd
 from regression_lifecycle.core.drift.calibration import (
     calibrate,
     calibrated_parameters,
+    outlasted_columns,
 )
 from regression_lifecycle.core.drift.columns import ColumnRole
 from regression_lifecycle.core.drift.parameters import DriftParameters, ReferenceParameters
@@ -46,7 +47,7 @@ class DriftReference:
         usable = {
             column.name: column
             for column in other.profile.columns
-            if column.can_be_compared(other.parameters)
+            if column.has_values(other.parameters)
         }
         if not usable:
             return self
@@ -125,7 +126,7 @@ class DriftMonitor:
         lacking = {
             column.name
             for column in found.profile.columns
-            if column.role == "prediction" and not column.can_be_compared(self.parameters)
+            if column.role == "prediction" and not column.has_values(self.parameters)
         }
         if not lacking:
             return found
@@ -148,14 +149,14 @@ class DriftMonitor:
             rows = self.table[chosen.mask].reset_index(drop=True)
             moments = self.moments[chosen.mask].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
+            profile = make_profile(rows, columns, self.parameters)
             if len(rows) and n_rows:
-                limits = calibrate(
-                    rows, moments, columns, n_rows, self.parameters, self.parameters.calibration
-                ).thresholds
+                limits = calibrate(rows, moments, columns, n_rows, self.parameters)
                 found = calibrated_parameters(self.parameters, limits)
+                profile = profile.without(outlasted_columns(limits))
             self._known[key] = DriftReference(
                 rows=rows,
-                profile=make_profile(rows, columns, self.parameters),
+                profile=profile,
                 thresholds=limits,
                 parameters=found,
                 kind=chosen.kind or "",

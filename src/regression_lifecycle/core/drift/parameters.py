@@ -10,7 +10,13 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.drift.methods import DriftMethod, Kind, find_method, methods_for
+from regression_lifecycle.core.drift.methods import (
+    METHODS,
+    DriftMethod,
+    Kind,
+    find_method,
+    methods_for,
+)
 from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
@@ -126,6 +132,8 @@ class DriftParameters(StrictModel):
         numerical: Method and threshold of the numerical columns, the target and the prediction.
         categorical: Method and threshold of the categorical columns.
         per_column: Method and threshold of single columns, by name.
+        given: Column within whose values the others are compared, one score for all of them; so
+            that a day whose hours have moved is seen. None compares whole columns.
         drifted_share: Share of drifted columns from which the whole table counts as drifted.
         minimum_rows: Usable values that a column must have on each side to be compared.
         maximum_rows: Rows per side that are looked at; beyond it a seeded sample is drawn.
@@ -141,6 +149,7 @@ class DriftParameters(StrictModel):
     numerical: MethodChoice = MethodChoice(method="ks", threshold=0.05)
     categorical: MethodChoice = MethodChoice(method="jensenshannon", threshold=0.1)
     per_column: dict[str, MethodChoice] = Field(default_factory=dict)
+    given: str | None = None
     drifted_share: float = Field(default=0.5, gt=0, le=1)
     minimum_rows: int = Field(default=30, ge=2)
     maximum_rows: int = Field(default=20_000, ge=2)
@@ -157,7 +166,27 @@ class DriftParameters(StrictModel):
                 f"maximum_rows ({self.maximum_rows}) is below minimum_rows ({self.minimum_rows}): "
                 "no column could ever be compared"
             )
+        if self.given is not None:
+            choices = {"numerical": self.numerical, "categorical": self.categorical}
+            own = {f"per_column.{name}": choice for name, choice in self.per_column.items()}
+            own.pop(f"per_column.{self.given}", None)
+            for place, choice in (choices | own).items():
+                if choice.drift_method.is_p_value:
+                    distances = [name for name, method in METHODS.items() if not method.is_p_value]
+                    raise ConfigurationError(
+                        f"{place}: drift method '{choice.method}' has no mean over the values of "
+                        f"{self.given}, which given asks for. Allowed: {bounded_list(distances)}"
+                    )
         return self
+
+    def given_of(self, column: str) -> str | None:
+        """Return the column within whose values another is compared; nothing divides itself."""
+        return None if column == self.given else self.given
+
+    def name_of_method(self, column: str, kind: Kind) -> str:
+        """Name what a column is compared by, such as ``wasserstein given hr``."""
+        given = self.given_of(column)
+        return self.choice(column, kind).method + ("" if given is None else f" given {given}")
 
     def choice(self, column: str, kind: Kind) -> MethodChoice:
         """Find the method and threshold of one column.

@@ -8,9 +8,8 @@ rows.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,12 @@ from regression_lifecycle.core.drift.columns import (
     ColumnRole,
     Role,
     read_column,
+    read_groups,
     sample_rows,
 )
 from regression_lifecycle.core.drift.methods import Kind, Samples
 from regression_lifecycle.core.drift.parameters import DriftParameters
+from regression_lifecycle.core.drift.statistics import spread_of_reference
 from regression_lifecycle.core.drift.verdict import ColumnDrift, verdict_frame
 from regression_lifecycle.core.errors import ConfigurationError
 
@@ -35,12 +36,14 @@ PROFILE_DTYPES: dict[str, str] = {
     "reason": "str",
     "n": "int64",
     "std": "float64",
+    "group": "str",
     "value": "float64",
     "label": "str",
     "count": "int64",
 }
-"""Columns of a stored profile: one row per column and value. ``value`` belongs to numerical
-columns, ``label`` to categorical ones; a column without values has one row with ``count`` 0."""
+"""Columns of a stored profile: one row per column, group and value that occurs. ``group`` is empty
+of a column that is compared as a whole. ``value`` belongs to numerical columns, ``label`` to
+categorical ones; a column without values has one row with ``count`` 0."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class ColumnProfile:
         kind: What it holds.
         role: What it is for.
         values: The distinct values, sorted: numbers, or the categories as text.
-        counts: How often each of them occurs.
+        groups: The groups within which it is compared, as text, sorted; one of no name for all.
+        counts: How often each value occurs in each group, shape (groups, values).
         std: Standard deviation of the values (not of a sample: divided by n); NaN for categories.
         reason: Why the column cannot be used, empty if it can.
     """
@@ -61,6 +65,7 @@ class ColumnProfile:
     kind: Kind
     role: Role
     values: Any
+    groups: Any
     counts: Any
     std: float = math.nan
     reason: str = ""
@@ -70,9 +75,9 @@ class ColumnProfile:
         """Values that are not missing."""
         return int(self.counts.sum())
 
-    def can_be_compared(self, parameters: DriftParameters) -> bool:
+    def has_values(self, parameters: DriftParameters) -> bool:
         """Whether it can be read and has enough values."""
-        return not self.reason and self.n >= parameters.minimum_rows
+        return self.n >= parameters.minimum_rows
 
 
 @dataclass(frozen=True)
@@ -81,50 +86,36 @@ class ReferenceProfile:
 
     columns: tuple[ColumnProfile, ...]
 
+    def without(self, reasons: Mapping[str, str]) -> ReferenceProfile:
+        """Return the profile with columns that are not to be compared, and why.
+
+        Args:
+            reasons: By name of the column.
+        """
+        columns = (
+            replace(column, reason=reasons[column.name]) if column.name in reasons else column
+            for column in self.columns
+        )
+        return ReferenceProfile(tuple(columns))
+
     def to_frame(self) -> pd.DataFrame:
         """Write the profile as a table that Parquet can hold.
 
         Returns:
-            One row per column and value, as in :data:`PROFILE_DTYPES`.
+            As in :data:`PROFILE_DTYPES`.
         """
         records = []
         for column in self.columns:
             shared = (column.name, column.kind, column.role, column.reason, column.n, column.std)
             numerical = column.kind == "numerical"
-            for value, count in zip(column.values, column.counts, strict=True):
+            for group, place in zip(*np.nonzero(column.counts), strict=True):
+                value = column.values[place]
                 where = (float(value), "") if numerical else (math.nan, value)
-                records.append((*shared, *where, int(count)))
-            if not len(column.values):
-                records.append((*shared, math.nan, "", 0))
+                count = int(column.counts[group, place])
+                records.append((*shared, column.groups[group], *where, count))
+            if not column.n:
+                records.append((*shared, "", math.nan, "", 0))
         return pd.DataFrame(records, columns=list(PROFILE_DTYPES)).astype(PROFILE_DTYPES)
-
-    @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> ReferenceProfile:
-        """Read a profile from its table.
-
-        Args:
-            frame: What :meth:`to_frame` wrote.
-
-        Returns:
-            The same profile.
-        """
-        columns = []
-        for name, rows in frame.groupby("column", sort=False):
-            first, filled = rows.iloc[0], rows[rows["count"] > 0]
-            numerical = first["kind"] == "numerical"
-            values = filled["value"].to_numpy("float64") if numerical else filled["label"]
-            columns.append(
-                ColumnProfile(
-                    name=str(name),
-                    kind=first["kind"],
-                    role=first["role"],
-                    values=values if numerical else np.array(values.to_list(), dtype=object),
-                    counts=filled["count"].to_numpy("int64"),
-                    std=float(first["std"]),
-                    reason=first["reason"],
-                )
-            )
-        return cls(tuple(columns))
 
 
 def make_profile(
@@ -153,14 +144,18 @@ def make_profile(
         if name in profiles:
             raise ConfigurationError(f"more than one role for column {name}")
         try:
-            values, counts, std = _count(read_column(rows, name, kind)[0], kind)
+            read = read_column(rows, name, kind)[0]
+            groups, place = read_groups(rows, parameters.given_of(name))
         except ColumnError as error:
             nothing = np.array([], dtype="float64" if kind == "numerical" else object)
+            counts = np.zeros((1, 0), "int64")
+            groups = np.array([""], dtype=object)
             profiles[name] = ColumnProfile(
-                name, kind, role, nothing, np.array([], "int64"), reason=f"{error} in reference"
+                name, kind, role, nothing, groups, counts, reason=f"{error} in reference"
             )
             continue
-        profiles[name] = ColumnProfile(name, kind, role, values, counts, std)
+        values, counts, std = _count(read, kind, place, len(groups))
+        profiles[name] = ColumnProfile(name, kind, role, values, groups, counts, std)
     return ReferenceProfile(tuple(profiles.values()))
 
 
@@ -222,7 +217,7 @@ def _score_column(
             column=column.name,
             kind=column.kind,
             role=column.role,
-            method=method.name,
+            method=parameters.name_of_method(column.name, column.kind),
             score=found,
             threshold=choice.threshold,
             drifted=None if reason else method.is_drifted(found, choice.threshold),
@@ -236,9 +231,13 @@ def _score_column(
     if column.reason:
         return answer(reason=column.reason)
     try:
-        values, counts, _ = _count(read_column(rows, column.name, column.kind)[0], column.kind)
+        read = read_column(rows, column.name, column.kind)[0]
+        groups, codes = read_groups(rows, parameters.given_of(column.name))
     except ColumnError as error:
         return answer(reason=f"{error} in current")
+    values, counts, _ = _count(
+        read, column.kind, _places(groups, codes, column.groups), len(column.groups)
+    )
     unread = False
     n_current = int(counts.sum())
     for side, size in (("reference", column.n), ("current", n_current)):
@@ -248,20 +247,34 @@ def _score_column(
     both, before, after = _side_by_side(column, values, counts)
     if refusal := method.refusal(len(both)):
         return answer(reason=refusal, n_current=n_current)
-    found = method.score(Samples(both, before, after, column.std))
+    spread = math.nan
+    if column.kind == "numerical":
+        spread = float(spread_of_reference(both, before.sum(axis=0), column.std))
+    found = method.score(Samples(both, before, after, spread))
     undefined = f"{method.name} is undefined for these values" if math.isnan(found) else ""
     return answer(found, undefined, n_current)
 
 
-def _count(values: Any, kind: Kind) -> tuple[Any, Any, float]:
-    """Distinct values in order, their counts, and the standard deviation of numbers."""
-    present = values[~pd.isna(values)]
-    if kind == "categorical":
-        counted = sorted(Counter(present.tolist()).items())
-        labels = np.array([label for label, _ in counted], dtype=object)
-        return labels, np.array([count for _, count in counted], "int64"), math.nan
-    distinct, counts = np.unique(present, return_counts=True)
-    return distinct, counts, float(present.std()) if len(present) else math.nan
+def _places(groups: Any, codes: Any, known: Any) -> Any:
+    """Position of each row's group among the known ones, -1 for another."""
+    if np.array_equal(groups, known):
+        return codes
+    place = pd.Index(known).get_indexer(pd.Index(groups))
+    return np.append(place, -1)[codes]
+
+
+def _count(values: Any, kind: Kind, place: Any, n_groups: int) -> tuple[Any, Any, float]:
+    """Distinct values in order, their counts by group, and the standard deviation of numbers.
+
+    Rows of no group (-1) are left out.
+    """
+    present = ~pd.isna(values) & (place >= 0)
+    found = values[present]
+    codes, distinct = pd.factorize(found, sort=True)
+    cells = place[present] * len(distinct) + codes
+    counts = np.bincount(cells, minlength=n_groups * len(distinct))
+    std = float(found.std()) if kind == "numerical" and len(found) else math.nan
+    return np.asarray(distinct), counts.reshape(n_groups, len(distinct)), std
 
 
 def _side_by_side(column: ColumnProfile, values: Any, counts: Any) -> tuple[Any, Any, Any]:
@@ -270,7 +283,7 @@ def _side_by_side(column: ColumnProfile, values: Any, counts: Any) -> tuple[Any,
     place = np.searchsorted(known, values)
     new = known[np.minimum(place, len(known) - 1)] != values
     both = np.insert(known, place[new], values[new])
-    before = np.insert(column.counts, place[new], 0)
-    after = np.zeros(len(both), "int64")
-    after[np.searchsorted(both, values)] = counts
+    before = np.insert(column.counts, place[new], 0, axis=1)
+    after = np.zeros(before.shape, "int64")
+    after[:, np.searchsorted(both, values)] = counts
     return both, before, after

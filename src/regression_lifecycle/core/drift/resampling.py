@@ -14,13 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift.methods import DriftMethod, Kind, Samples
-from regression_lifecycle.core.drift.statistics import shares
+from regression_lifecycle.core.drift.statistics import shares, spread_of_reference
 
 # Numbers with more distinct values than this are put into so many cells of equal counts.
 MAXIMUM_CELLS = 256
+# And so many where they are counted by group.
+MAXIMUM_CELLS_BY_GROUP = 64
 # Blocks begin at so many evenly spaced rows at most, and hold so many rows together.
 MAXIMUM_STARTS = 512
 MAXIMUM_BLOCK_ROWS = 4_000_000
+# Cells of all groups and resamples that are compared at a time.
+MAXIMUM_COUNTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -85,33 +89,35 @@ def draw_blocks(
     )
 
 
-def cells(values: Any, kind: Kind) -> tuple[Any, Any]:
+def cells(values: Any, kind: Kind, *, is_grouped: bool = False) -> tuple[Any, Any]:
     """Put the values of a column into cells.
 
     Args:
         values: Numbers or labels, shape (n,); NaN where one is missing.
         kind: What the column holds.
+        is_grouped: Whether the cells are then counted by group, and fewer will do.
 
     Returns:
         The value that stands for each cell, in order: a number, or the mean of the cell where
-        there are more than :data:`MAXIMUM_CELLS` of them (for categories their position); and
-        the cell of each row, -1 for a missing value.
+        there are more of them than cells (for categories their position); and the cell of each
+        row, -1 for a missing value.
     """
     codes, distinct = pd.factorize(values, sort=kind == "numerical")
     if kind == "categorical":
         return np.arange(float(len(distinct))), codes
-    if len(distinct) <= MAXIMUM_CELLS:
+    maximum = MAXIMUM_CELLS_BY_GROUP if is_grouped else MAXIMUM_CELLS
+    if len(distinct) <= maximum:
         return np.asarray(distinct, dtype="float64"), codes
     known = codes >= 0
     share = (np.bincount(codes[known]).cumsum() - 1) / np.count_nonzero(known)
-    merged = np.unique((share * MAXIMUM_CELLS).astype("int64"), return_inverse=True)[1]
+    merged = np.unique((share * maximum).astype("int64"), return_inverse=True)[1]
     cell = np.where(known, merged[codes], -1)
     sums = np.bincount(cell[known], weights=values[known])
     return sums / np.bincount(cell[known]), cell
 
 
 def resampled(
-    method: DriftMethod, points: Any, codes: Any, blocks: Blocks, minimum_rows: int
+    method: DriftMethod, points: Any, codes: Any, groups: Any, blocks: Blocks, minimum_rows: int
 ) -> Any:
     """Compare each pretended window with its pretended reference.
 
@@ -119,26 +125,37 @@ def resampled(
         method: What compares them.
         points: The value of each cell, shape (k,).
         codes: The cell of each row of the reference, in the order of time.
+        groups: The group of each of these rows, within which they are compared; -1 for none.
         blocks: The draws.
         minimum_rows: Values that both must have.
 
     Returns:
         The statistic of each resample; NaN where values are too few.
     """
-    width = len(points)
-    n_starts = len(blocks.members)
+    width, n_groups = len(points), int(groups.max()) + 1
+    n_starts, n_cells = len(blocks.members), n_groups * width
     # Missing values are counted in a cell of their own, which is then left out.
-    place = np.where(codes >= 0, codes, width)[blocks.members]
-    place += np.arange(n_starts)[:, None] * (width + 1)
-    counts = np.bincount(place.ravel(), minlength=n_starts * (width + 1))
-    per_block = counts.reshape(-1, width + 1)[:, :width].astype("float32")
-    reference = (blocks.references @ per_block).astype("float64")
-    current = (blocks.windows @ per_block).astype("float64")
-    enough = (reference.sum(axis=1) >= minimum_rows) & (current.sum(axis=1) >= minimum_rows)
-    found = np.full(len(enough), np.nan)
-    reference, current = reference[enough], current[enough]
-    std = _std(points, reference) if method.kind == "numerical" else np.nan
-    found[enough] = method.statistic(Samples(points, reference, current, std))
+    cell = np.where((codes >= 0) & (groups >= 0), groups * width + codes, n_cells)
+    place = cell[blocks.members]
+    place += np.arange(n_starts)[:, None] * (n_cells + 1)
+    counts = np.bincount(place.ravel(), minlength=n_starts * (n_cells + 1))
+    per_block = counts.reshape(-1, n_cells + 1)[:, :n_cells].astype("float32")
+    found = np.full(len(blocks.windows), np.nan)
+    step = max(1, MAXIMUM_COUNTS // n_cells)
+    for begin in range(0, len(found), step):
+        drawn = slice(begin, begin + step)
+        reference = (blocks.references[drawn] @ per_block).astype("float64")
+        current = (blocks.windows[drawn] @ per_block).astype("float64")
+        enough = (reference.sum(axis=1) >= minimum_rows) & (current.sum(axis=1) >= minimum_rows)
+        reference, current = (
+            side[enough].reshape(-1, n_groups, width) for side in (reference, current)
+        )
+        spread: Any = np.nan
+        if method.kind == "numerical":
+            whole = reference.sum(axis=1)
+            spread = spread_of_reference(points, whole, _std(points, whole))[:, None]
+        statistic = method.statistic_within(Samples(points, reference, current, spread))
+        found[np.flatnonzero(enough) + begin] = statistic
     return found
 
 

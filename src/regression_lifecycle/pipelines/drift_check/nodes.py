@@ -113,9 +113,11 @@ def check_window_drift(
 def _roles(
     predictions: pd.DataFrame, problem: Problem, parameters: DriftParameters
 ) -> evidently.ColumnRoles:
-    for name in parameters.columns:
+    named = [("columns", name) for name in parameters.columns]
+    named += [] if parameters.given is None else [("given", parameters.given)]
+    for key, name in named:
         if name not in predictions.columns:
             raise ConfigurationError(
-                f"drift.columns: {unknown_name('column', name, predictions.columns, 40)}"
+                f"drift.{key}: {unknown_name('column', name, predictions.columns, 40)}"
             )
     return column_roles(problem, parameters.columns, prediction=PREDICTION)

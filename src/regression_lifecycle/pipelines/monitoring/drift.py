@@ -39,10 +39,10 @@ def join_predictions(
         reference_predictions: Served predictions of the rows of the references: out of sample by
             nature.
         problem: The table's description.
-        parameters: Names the compared columns.
+        parameters: Names the compared columns, and the one within whose values they are compared.
 
     Returns:
-        The compared columns, timestamp, target, weight where rows have one, ``row_key`` and
+        These columns, timestamp, target, weight where rows have one, ``row_key`` and
         ``prediction``; rows that no model has served have none.
     """
     roles = column_roles(problem, parameters.columns, prediction=PREDICTION)
@@ -50,7 +50,7 @@ def join_predictions(
     known = pd.concat([reference_predictions, window_predictions])[["row_key", PREDICTION]]
     known = known.drop_duplicates("row_key", keep="last").set_index("row_key")[PREDICTION]
     names = [*roles.numerical, *roles.categorical, problem.target, problem.timestamp.name]
-    names += [] if roles.weight is None else [roles.weight]
+    names += [name for name in (roles.weight, parameters.given) if name is not None]
     if window_rows.empty:
         return pd.DataFrame(columns=[*dict.fromkeys(names), "row_key", PREDICTION])
     return window_rows[list(dict.fromkeys(names))].assign(
