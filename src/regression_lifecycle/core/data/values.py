@@ -29,6 +29,8 @@ FALSE_WORDS = frozenset({"false", "f", "no", "n"})
 # From here on a float skips whole numbers.
 FLOAT_DIGITS = 2**53
 _LARGEST = 2**63
+# Trees compute with 32-bit floats, and errors are squared and summed.
+LARGEST_NUMBER = 1e38
 _NANOSECONDS = r"\.\d{7}"
 _ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 

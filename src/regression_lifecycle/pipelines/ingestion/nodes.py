@@ -11,8 +11,9 @@ from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.keys import find_vanished
-from regression_lifecycle.core.data.labels import join_labels
+from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.pipelines.roles import column_roles
 
 LOGGER = logging.getLogger(__name__)
@@ -24,10 +25,11 @@ def ingest(
     problem: Problem,
     parameters: IngestionParameters,
     recorded_observations: pd.DataFrame,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Sort rows into observations and rejected ones, fill in labels, and list what is missing.
 
-    Warns of observations that were there before and no longer are.
+    Warns of labels that are of no use, and of observations that were there before and no longer
+    are.
 
     Args:
         raw: The table as it was read.
@@ -37,15 +39,17 @@ def ingest(
         recorded_observations: The observations as the last run left them; no columns if none did.
 
     Returns:
-        Observations, rejected rows with their reasons, gaps.
+        Observations, rejected rows with their reasons, labels that fill in nothing with the
+        reason, gaps.
 
     Raises:
         DataContractError: If the table as a whole cannot be used.
     """
     observations, rejected = enforce_contract(raw, problem, parameters)
     _warn_of_vanished(find_vanished(recorded_observations, observations, problem), problem)
-    observations = join_labels(observations, labels, problem)
-    return observations, rejected, find_gaps(observations, problem)
+    observations, unused = join_labels(observations, labels, problem)
+    _warn_of_unused(unused[unused["reason"] != WAITS])
+    return observations, rejected, unused, find_gaps(observations, problem)
 
 
 def report_data_quality(
@@ -72,6 +76,20 @@ def report_data_quality(
         timestamp=observations[problem.timestamp.name].max(),
         maximum_rows=parameters.report_rows,
         seed=0,
+    )
+
+
+def _warn_of_unused(unused: pd.DataFrame) -> None:
+    if unused.empty:
+        return
+    counts = unused.groupby("reason", sort=False)["row_key"].agg(["size", "first"])
+    said = (f"{reason} ({n:,}, such as {first})" for reason, n, first in counts.itertuples())
+    LOGGER.warning(
+        "%s label(s) of the table 'labels' of the store are not used: %s. The rows keep what the "
+        "raw table says. unused_labels lists them; a label that is sent again takes the place of "
+        "the stored one",
+        f"{len(unused):,}",
+        bounded_list(said, 5),
     )
 
 
