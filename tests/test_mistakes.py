@@ -581,8 +581,9 @@ DATA = [
         "a date is centuries ahead",
         ("2024-01-07", "2203-01-07"),
         TOO_MANY.format(
-            "timestamp is more than 1 year away from the rest of the table; correct it, or raise "
-            "maximum_gap (1 row(s), first in row 7: '2203-01-07 00:00:00')"
+            "timestamp is more than 1 year, or a tenth of the table's length, away from all other "
+            "rows; correct it, or set maximum_gap to null (1 row(s), first in row 7: "
+            "'2203-01-07 00:00:00')"
         ),
     ),
     (

@@ -38,8 +38,9 @@ class IngestionParameters(StrictModel):
             a column of numbers. ``refuse``: the file is broken and is refused as a whole.
             ``quarantine``: the row is set aside like any other that breaks the contract.
         maximum_gap: Longest gap that is believed between the table and the few rows (1 % of its
-            moments) at either end of it. Behind a longer one they are set aside, unless a tenth
-            of it also stands elsewhere in the table. None believes every gap.
+            moments) at either end of it. Behind a longer one they are set aside, and so are 0.1 %
+            (or one) behind one that is longer than a tenth of the table; unless a tenth of it also
+            stands elsewhere in the table. None believes every gap.
         minimum_rows: Fewest accepted rows worth going on with.
         report_rows: Most rows handed to the data-quality report; a seeded sample beyond.
     """
@@ -183,8 +184,8 @@ def sort_rows(
         far = find_stray_moments(stamp, ~reasons.any, maximum_gap, known)
         reasons.add(
             far,
-            f"{problem.timestamp.name} is more than {duration_text(maximum_gap)} away from the "
-            "rest of the table; correct it, or raise maximum_gap",
+            f"{problem.timestamp.name} is more than {duration_text(maximum_gap)}, or a tenth of "
+            "the table's length, away from all other rows; correct it, or set maximum_gap to null",
             stamp,
         )
     bad = reasons.any
