@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -89,7 +89,7 @@ class RawCSVDataset(CSVDataset):
         with self._in_words():
             found = super().load()
         if isinstance(found, pd.DataFrame):
-            self._check_header(found.columns)
+            self._check_header(found)
             return found
         return self._pieces(found)
 
@@ -97,11 +97,12 @@ class RawCSVDataset(CSVDataset):
         with self._in_words():
             for number, piece in enumerate(pieces):
                 if not number:
-                    self._check_header(piece.columns)
+                    self._check_header(piece)
                 yield piece
 
-    def _check_header(self, columns: pd.Index) -> None:
+    def _check_header(self, found: pd.DataFrame) -> None:
         """Refuse a first line that pandas reads as something else than was meant."""
+        columns = found.columns
         first, name = str(columns[0]), self._filepath.name
         if first.startswith("PK\x03\x04"):
             raise DataContractError(f"{name} is an Excel or zip file; save it as CSV or Parquet")
@@ -111,20 +112,13 @@ class RawCSVDataset(CSVDataset):
                 f"the columns of {name} are separated by {separator!r}; say so in globals.yml, by "
                 f"raw_load_args: {{sep: {json.dumps(separator)}}}"
             )
-        # pandas calls the second one of two "price" "price.1".
-        if not any(re.fullmatch(r".+\.\d+", str(column)) for column in columns):
-            return
-        if {"names", "header"} & set(self._load_args):
-            return
-        line = copy.copy(self)
-        line._load_args = {**self._load_args, "header": None, "nrows": 1}
-        line._load_args.pop("chunksize", None)
-        written = CSVDataset.load(line).iloc[0]
-        twice = sorted(set(written[written.duplicated()]))
-        if twice:
-            raise DataContractError(
-                f"column(s) that stand twice in the first line of {name}: {bounded_list(twice)}"
-            )
+
+        def read(arguments: dict[str, Any]) -> pd.DataFrame:
+            line = copy.copy(self)
+            line._load_args = arguments
+            return CSVDataset.load(line)
+
+        refuse_renamed(found, self._load_args, name, read)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -150,6 +144,49 @@ class RawCSVDataset(CSVDataset):
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
+
+
+def refuse_renamed(
+    found: pd.DataFrame,
+    load_args: Mapping[str, Any],
+    name: str,
+    read: Callable[[dict[str, Any]], pd.DataFrame],
+) -> None:
+    """Refuse a CSV file whose columns pandas calls otherwise than the file does.
+
+    The second of two columns ``price`` would be ``price.1``; where the first line is shorter than
+    the others, its names would move to other columns.
+
+    Args:
+        found: The table, or its first piece.
+        load_args: What it was read with.
+        name: Of the file.
+        read: Reads the file with other arguments.
+
+    Raises:
+        DataContractError: Naming the columns.
+    """
+    header = load_args.get("header", 0)
+    if "names" in load_args or not isinstance(header, int):
+        return
+    if "index_col" not in load_args and not isinstance(found.index, pd.RangeIndex):
+        raise DataContractError(
+            f"the first line of {name} has {len(found.columns)} names and the second one more "
+            f"values; the names are {bounded_list(found.columns)}. Name every column"
+        )
+    renamed = any(re.fullmatch(r".+\.\d+", str(column)) for column in found.columns)
+    if not renamed and "usecols" not in load_args:
+        return
+    left = ("chunksize", "usecols", "index_col", "skipfooter", "nrows")
+    how = {key: value for key, value in load_args.items() if key not in left}
+    # Room for as many columns as there may be, since lines before the header may be shorter.
+    room = range(max(1000, 2 * len(found.columns)))
+    line = read({**how, "header": None, "names": room, "nrows": header + 1}).iloc[header].dropna()
+    twice = sorted({text for text in line[line.duplicated()] if text})
+    if twice:
+        raise DataContractError(
+            f"column(s) that stand twice in the first line of {name}: {bounded_list(twice)}"
+        )
 
 
 def _likely(error: Exception) -> str:

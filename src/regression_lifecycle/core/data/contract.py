@@ -78,7 +78,12 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
         raise DataContractError(
             f"missing column(s): {named}. The file has: {bounded_list(raw.columns, 20)}. {mend}"
         )
-    twice = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
+    # Who writes one of them with a blank cannot have meant two.
+    plain = raw.columns.astype("str").str.strip()
+    doubtful = raw.columns.duplicated() | (
+        plain.duplicated(keep=False) & plain.isin(list(problem.columns))
+    )
+    twice = sorted({str(name).strip() for name in raw.columns[doubtful]})
     if twice:
         raise DataContractError(f"column(s) that stand twice in the file: {bounded_list(twice)}")
     if raw.empty:
