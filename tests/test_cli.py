@@ -214,6 +214,7 @@ def test_the_older_form_of_the_option_does_the_same(
     assert written_data(project) == [
         f"data/test/02_intermediate/{name}.parquet"
         for name in (
+            "observation_changes",
             "observation_gaps",
             "observations",
             "rejected_observations",

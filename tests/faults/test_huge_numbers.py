@@ -37,7 +37,7 @@ SPECS: dict[str, dict[str, Any]] = {
 
 
 def table(good: int, kind: str) -> pd.DataFrame:
-    """The numbers among good ones, as a reader of text, of mixed objects or of floats gives them."""
+    """The numbers among good ones, as a reader of texts, objects or floats gives them."""
     values: list[Any] = [*HUGE, *[good] * N]
     moments = pd.date_range("2021-03-01", periods=len(values), freq="h").astype(str)
     read = {"text": str, "objects": lambda one: one, "decimal": lambda one: Decimal(str(one))}

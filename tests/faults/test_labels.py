@@ -46,7 +46,7 @@ def run_with(labels: pd.DataFrame, problem: Problem) -> tuple[pd.DataFrame, pd.D
     """Observations of a table of tens, and the labels that were of no use."""
     raw = pd.DataFrame({"day": HOURS.astype(str), "temp": 5.0, "cnt": 10})
     before = pd.DataFrame()
-    observations, _, unused, _ = ingest(raw, labels, problem, IngestionParameters(), before)
+    observations, _, unused, *_ = ingest(raw, labels, problem, IngestionParameters(), before)
     return observations, unused
 
 

@@ -7,16 +7,19 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kedro.io import DatasetError
 from kedro_datasets.pandas import SQLQueryDataset
 
-from regression_lifecycle.core.data.contract import check_structure
+from regression_lifecycle.core.data.contract import IngestionParameters, check_structure
+from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
+from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from regression_lifecycle.runtime.table_source import DATABASE_VARIABLE, read_file, read_query
 from tests.examples import tiny_problem
 
@@ -108,3 +111,86 @@ def test_a_table_is_not_described_by_a_renamed_column(tmp_path: Path) -> None:
 
     with pytest.raises(DataContractError, match=STANDS_TWICE):
         read_file(path)
+
+
+# --- files that were cut, and tables that were changed ----------------------------------------
+
+
+def load_text(path: Path, content: str) -> pd.DataFrame:
+    path.write_text(content)
+    return RawCSVDataset(filepath=path.as_posix()).load()
+
+
+def test_a_file_that_was_cut_in_its_last_number_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = "day,temp,cnt\n2021-03-01 00:00,5,156\n"
+    for whole in (content, content.replace("\n", "\r\n")):
+        load_text(tmp_path / "shop.csv", whole)
+    assert caplog.records == []
+
+    assert load_text(tmp_path / "shop.csv", content[:-2])["cnt"].tolist() == ["15"]
+
+    assert "The last line of shop.csv does not end with a line break" in caplog.text
+
+
+def test_a_compressed_file_that_was_cut_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv.gz"
+    path.write_bytes(gzip.compress(("day,temp,cnt\n" + ROWS * 500).encode())[:-20])
+
+    with pytest.raises(DatasetError, match=r"shop\.csv\.gz ends in the middle"):
+        RawCSVDataset(filepath=path.as_posix()).load()
+
+
+def observe(raw: pd.DataFrame, before: pd.DataFrame, labels: Any = None) -> Any:
+    taken = LABELS.frame(labels)
+    observations, _, _, _, changes = ingest(raw, taken, PROBLEM, IngestionParameters(), before)
+    return observations, changes
+
+
+def table(n_rows: int = 48) -> pd.DataFrame:
+    days = pd.date_range("2021-03-01", periods=n_rows, freq="h")
+    return pd.DataFrame({"day": days.astype(str), "temp": 5.0, "cnt": 10.0})
+
+
+def test_ingestion_says_what_is_new_changed_and_gone(caplog: pytest.LogCaptureFixture) -> None:
+    before, first = observe(table(40), pd.DataFrame())
+    assert first.empty
+    assert observe(table(40), before)[1].empty
+    assert caplog.records == []
+
+    raw = table().drop(index=[3, 4])
+    raw.loc[7, "cnt"], raw.loc[9, "temp"], raw.loc[9, "cnt"] = 1.0, 6.0, 2.0
+    _, changes = observe(raw, before)
+
+    hour = [pd.Timestamp("2021-03-01") + pd.Timedelta(hours=n) for n in range(48)]
+    assert changes.values.tolist() == [
+        ["new", 8, hour[40], hour[47], ""],
+        ["changed", 2, hour[7], hour[9], "temp in 1, cnt in 2"],
+        ["gone", 2, hour[3], hour[4], ""],
+    ]
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith("2 observation(s) of the last run, from 2021-03-01 07:00:00 to ")
+    assert "other values now (temp in 1, cnt in 2)" in said[0]
+    assert "have vanished" in said[1]
+
+
+def test_a_target_that_comes_is_no_change_and_a_value_that_goes_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = tiny_problem(cnt={"type": "float", "missing": True})
+    monkeypatch.setitem(globals(), "PROBLEM", late)
+    blank = table().assign(cnt=[None, *[10.0] * 47])
+    before, _ = observe(blank, pd.DataFrame())
+
+    assert observe(table(), before)[1].empty
+    came, _ = observe(table(), before)
+    assert observe(blank, came)[1]["change"].tolist() == ["changed"]
+
+
+def test_a_label_that_is_corrected_is_no_change_of_the_table() -> None:
+    label = {"problem": "tiny", "row_key": "2021-03-01 07:00:00", "timestamp": "2021-03-01 07:00"}
+    before, _ = observe(table(), pd.DataFrame(), [{**label, "target": 3.0}])
+    assert before["cnt"].iloc[7] == 3
+
+    assert observe(table(), before, [{**label, "target": 4.0}])[1].empty

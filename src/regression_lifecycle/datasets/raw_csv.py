@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import logging
+import lzma
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import pandas as pd
-from kedro.io.core import DatasetError
+from kedro.io.core import DatasetError, get_filepath_str
 from kedro_datasets.pandas import CSVDataset
 
 from regression_lifecycle.core.errors import (
@@ -21,6 +25,9 @@ from regression_lifecycle.core.errors import (
     unknown_name,
 )
 
+LOGGER = logging.getLogger(__name__)
+_COMPRESSED = frozenset({".gz", ".bz2", ".zip", ".xz", ".zst", ".tar"})
+
 # Arguments by which pandas would decide what a value means, and what says so instead.
 _DECIDED_BY_THE_CONTRACT = {
     **dict.fromkeys(("dtype", "converters", "dtype_backend", "low_memory"), "type"),
@@ -29,6 +36,9 @@ _DECIDED_BY_THE_CONTRACT = {
     "true_values": "true_values",
     "false_values": "false_values",
 }
+
+# What a compressed file raises that was cut.
+_CUT = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 _KNOWN = frozenset(inspect.signature(pd.read_csv).parameters) - {"filepath_or_buffer", "chunksize"}
 
@@ -88,10 +98,28 @@ class RawCSVDataset(CSVDataset):
         """
         with self._in_words():
             found = super().load()
+        self._warn_of_a_cut()
         if isinstance(found, pd.DataFrame):
             self._check_header(found)
             return found
         return self._pieces(found)
+
+    def _warn_of_a_cut(self) -> None:
+        """Warn if the last line does not end: its last number may be a part of what it was."""
+        how = {"compression", "lineterminator"} & set(self._load_args)
+        if how or self._filepath.suffix.lower() in _COMPRESSED:
+            # What is compressed has an end of its own.
+            return
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        with self._fs.open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 2))
+            end = file.read()
+        if not {*b"\r\n"} & {*end}:
+            LOGGER.warning(
+                "The last line of %s does not end with a line break; if the file was cut while it "
+                "was written or copied, its last value is wrong",
+                self._filepath.name,
+            )
 
     def _pieces(self, pieces: Any) -> Iterator[pd.DataFrame]:
         with self._in_words():
@@ -124,10 +152,12 @@ class RawCSVDataset(CSVDataset):
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except (DatasetError, pd.errors.ParserError, UnicodeError) as error:
+        except (DatasetError, pd.errors.ParserError, UnicodeError, *_CUT) as error:
             cause = error.__cause__ if isinstance(error, DatasetError) else error
             if isinstance(cause, pd.errors.EmptyDataError):
                 wrong = "is empty; it needs a first line with the names of the columns"
+            elif isinstance(cause, _CUT):
+                wrong = f"ends in the middle ({cause}); copy it anew"
             elif isinstance(cause, UnicodeError | pd.errors.ParserError):
                 wrong = (
                     f"cannot be read as a CSV file ({str(cause).strip()}); say how it is written "

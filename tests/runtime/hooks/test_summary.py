@@ -127,11 +127,13 @@ def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
         observation_gaps=pd.DataFrame(
             {"kind": ["gap", "gap", "ended", "begins later"], "n_missing": [3, 1000, 7, 8]}
         ),
+        observation_changes=pd.DataFrame({"change": ["new", "gone"], "n_rows": [1024, 3]}),
         unused_labels=pd.DataFrame({"reason": [WAITS, "cnt is below 0", WAITS]}),
     )
 
     counted = "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps"
     assert f"{counted}, 1 series begin later, 1 series have ended" in text
+    assert "Since the last run 1,024 new, 3 gone" in text
     assert "Labels 2 wait for their observation, 1 cannot be used" in text
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.keys import find_vanished
+from regression_lifecycle.core.data.keys import find_changes
 from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list
@@ -25,11 +25,11 @@ def ingest(
     problem: Problem,
     parameters: IngestionParameters,
     recorded_observations: pd.DataFrame,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, ...]:
     """Sort rows into observations and rejected ones, fill in labels, and list what is missing.
 
-    Warns of labels that are of no use, and of observations that were there before and no longer
-    are.
+    Warns of labels that are of no use, and of observations that were there before and are gone or
+    have other values.
 
     Args:
         raw: The table as it was read.
@@ -40,16 +40,18 @@ def ingest(
 
     Returns:
         Observations, rejected rows with their reasons, labels that fill in nothing with the
-        reason, gaps.
+        reason, gaps, and what is new, changed and gone since the last run.
 
     Raises:
         DataContractError: If the table as a whole cannot be used.
     """
-    observations, rejected = enforce_contract(raw, problem, parameters)
-    _warn_of_vanished(find_vanished(recorded_observations, observations, problem), problem)
-    observations, unused = join_labels(observations, labels, problem)
+    accepted, rejected = enforce_contract(raw, problem, parameters)
+    observations, unused = join_labels(accepted, labels, problem)
     _warn_of_unused(unused[unused["reason"] != WAITS])
-    return observations, rejected, unused, find_gaps(observations, problem)
+    told = accepted[problem.target]
+    changes = find_changes(recorded_observations, observations, told, problem)
+    _warn_of_changes(changes, problem)
+    return observations, rejected, unused, find_gaps(observations, problem), changes
 
 
 def report_data_quality(
@@ -93,15 +95,20 @@ def _warn_of_unused(unused: pd.DataFrame) -> None:
     )
 
 
-def _warn_of_vanished(vanished: pd.Series, problem: Problem) -> None:
-    if vanished.empty:
-        return
-    first, last = (problem.moment_text(moment) for moment in (vanished.min(), vanished.max()))
-    LOGGER.warning(
-        "%s observation(s) of the last run, from %s to %s, have vanished from the raw table. What "
-        "was judged on them stays recorded. If the table was cut by mistake, put it right and run "
-        "again",
-        f"{len(vanished):,}",
-        first,
-        last,
-    )
+_WORDS = {
+    "gone": "have vanished from the raw table. What was judged on them stays recorded",
+    "changed": "have other values now (%s). Windows that hold them are judged again",
+}
+
+
+def _warn_of_changes(changes: pd.DataFrame, problem: Problem) -> None:
+    for row in changes[changes["change"].isin(list(_WORDS))].to_dict("records"):
+        first, last = (problem.moment_text(row[side]) for side in ("first", "last"))
+        LOGGER.warning(
+            "%s observation(s) of the last run, from %s to %s, %s. If the table was cut or edited "
+            "by mistake, put it right and run again",
+            f"{row['n_rows']:,}",
+            first,
+            last,
+            _WORDS[row["change"]].replace("%s", row["columns"]),
+        )

@@ -25,6 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "rejected_observations",
                     "unused_labels",
                     "observation_gaps",
+                    "observation_changes",
                 ],
                 name="enforce_contract",
             ),

@@ -100,6 +100,10 @@ class SummaryHook:
             f"\n[bold]Observations[/] {len(observations):,} accepted, {len(rejected):,} rejected, "
             f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps{''.join(ends)}"
         )
+        changes = catalog.load("observation_changes")
+        if len(changes):
+            said = (f"{row['n_rows']:,} {row['change']}" for row in changes.to_dict("records"))
+            console.print(f"[bold]Since the last run[/] {', '.join(said)}")
         unused = catalog.load("unused_labels")
         if len(unused):
             waiting = int((unused["reason"] == WAITS).sum())
