@@ -598,7 +598,10 @@ DATA = [
     (
         "a day stands twice",
         ("2024-01-07", "2024-01-06"),
-        TOO_MANY.format("the key (timestamp) stands in an earlier row already (1 row(s), ...)"),
+        TOO_MANY.format(
+            "the key (timestamp) stands in an earlier row already, with other values (1 row(s), "
+            "...)"
+        ),
     ),
     (
         "a number is negative where none may be",

@@ -14,9 +14,18 @@ import pytest
 from kedro.io import DatasetError
 from kedro_datasets.pandas import SQLQueryDataset
 
-from regression_lifecycle.core.data.contract import IngestionParameters, check_structure
+from regression_lifecycle.core.data.contract import (
+    REPETITION,
+    IngestionParameters,
+    check_structure,
+    enforce_contract,
+    repeated_key,
+)
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.evaluation.gate import AbsoluteCheck
+from regression_lifecycle.core.prediction.level_and_interval import LevelCorrection
+from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 from regression_lifecycle.pipelines.ingestion.nodes import ingest
@@ -194,3 +203,81 @@ def test_a_label_that_is_corrected_is_no_change_of_the_table() -> None:
     assert before["cnt"].iloc[7] == 3
 
     assert observe(table(), before, [{**label, "target": 4.0}])[1].empty
+
+
+# --- rows that stand twice, and columns that nobody declared -------------------------------------
+
+
+def reasons(raw: pd.DataFrame, **parameters: Any) -> list[str]:
+    found = enforce_contract(raw, PROBLEM, IngestionParameters(**parameters))
+    assert len(found.observations) == 48
+    return found.rejected["rejection_reason"].tolist()
+
+
+def test_a_row_that_is_repeated_as_it_is_costs_nothing_however_often() -> None:
+    assert reasons(pd.concat([table()] * 3)) == [REPETITION] * 96
+
+
+def test_a_row_that_says_two_things_is_told_apart_and_refused_above_the_share() -> None:
+    two = pd.concat([table(), table(2), table(2).assign(cnt=11.0)])
+
+    told = reasons(two, maximum_rejected_share=0.1)
+
+    assert told[:2] == [REPETITION] * 2
+    assert told[2:] == [repeated_key(PROBLEM)] * 2
+    with pytest.raises(DataContractError, match=r"2 of 52 rows .*with other values \(2 row"):
+        reasons(two)
+
+
+def test_a_blank_that_is_repeated_is_a_repetition() -> None:
+    problem = tiny_problem(temp={"missing": True}, zone={"type": "category", "missing": True})
+    raw = table(2).assign(temp=None, zone="")
+
+    rejected = enforce_contract(
+        pd.concat([raw, raw.assign(zone=None), raw.assign(zone="a")]),
+        problem,
+        IngestionParameters(maximum_rejected_share=0.5),
+    ).rejected
+
+    assert (rejected["rejection_reason"] == REPETITION).tolist() == [True, True, False, False]
+
+
+def test_a_column_that_nobody_declared_is_left_aside_told_once_and_recorded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = AtomicParquetDataset(filepath=(tmp_path / "observations.parquet").as_posix())
+    told = []
+    for raw in (table(), table().assign(note="x"), table().assign(note="y"), table()):
+        before = stored.load() if stored.exists() else pd.DataFrame()
+        observations, changes = observe(raw, before)
+        assert "note" not in observations
+        told.append(changes.loc[changes["change"] == "unknown columns", "columns"].tolist())
+        stored.save(observations)
+
+    assert told == [[], ["note"], [], [""]]
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.rpartition(": ")[2] for text in said] == ["note", "none"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"minimum": float("nan")},
+        {"maximum": float("inf")},
+        {"minimum": "nan"},
+        {"allowed": [1, float("nan")]},
+    ],
+)
+def test_a_bound_that_bounds_nothing_is_refused(column: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"bounds nothing|cannot be allowed"):
+        tiny_problem(temp=column)
+
+
+def test_a_limit_of_nan_is_refused_in_every_section() -> None:
+    for kind, key in (
+        (AbsoluteCheck, "minimum"),
+        (IngestionParameters, "maximum_rejected_share"),
+        (LevelCorrection, "maximum_factor"),
+    ):
+        with pytest.raises(ValueError, match="finite number"):
+            kind.model_validate({key: float("nan")})

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from regression_lifecycle.core.data.problem import Problem
 
+NEW, CHANGED, GONE, COLUMNS = "new", "changed", "gone", "unknown columns"
 CHANGES = {
     "change": "str",
     "n_rows": "int64",
@@ -75,7 +76,8 @@ def find_changes(
     Returns:
         One row per kind of change that there is, as :data:`CHANGES` lists the columns: ``new``,
         ``changed`` or ``gone``, how many rows, the first and the last of them by time, and of those
-        that changed in which columns, with counts.
+        that changed in which columns, with counts. ``unknown columns`` where the raw table has
+        others than before that the contract does not know (``attrs`` of both), with all of them.
     """
     key = list(problem.row_order)
     is_known = set(key) <= set(before.columns) and not before.duplicated(key).any()
@@ -98,15 +100,18 @@ def find_changes(
     gone[place[met]] = False
     stamp = problem.timestamp.name
     found = {
-        "new": now.loc[~met, stamp],
-        "changed": same.loc[changed, stamp],
-        "gone": before.loc[gone, stamp],
+        NEW: now.loc[~met, stamp],
+        CHANGED: same.loc[changed, stamp],
+        GONE: before.loc[gone, stamp],
     }
     rows = [
-        (kind, len(times), times.min(), times.max(), ", ".join(columns) * (kind == "changed"))
+        (kind, len(times), times.min(), times.max(), ", ".join(columns) * (kind == CHANGED))
         for kind, times in found.items()
         if len(times)
     ]
+    unknown = now.attrs.get(COLUMNS)
+    if before.attrs.get(COLUMNS, unknown) != unknown:
+        rows.append((COLUMNS, len(now), pd.NaT, pd.NaT, ", ".join(unknown or ())))
     return pd.DataFrame(rows, columns=list(CHANGES)).astype(CHANGES)
 
 

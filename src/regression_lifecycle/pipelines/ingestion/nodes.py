@@ -10,7 +10,7 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.keys import find_changes
+from regression_lifecycle.core.data.keys import CHANGED, COLUMNS, GONE, find_changes
 from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list
@@ -48,6 +48,8 @@ def ingest(
     accepted, rejected = enforce_contract(raw, problem, parameters)
     observations, unused = join_labels(accepted, labels, problem)
     _warn_of_unused(unused[unused["reason"] != WAITS])
+    # Kept with the table, so that the next run sees what is other about its columns.
+    observations.attrs[COLUMNS] = [str(name) for name in raw if name not in problem.columns]
     told = accepted[problem.target]
     changes = find_changes(recorded_observations, observations, told, problem)
     _warn_of_changes(changes, problem)
@@ -96,12 +98,18 @@ def _warn_of_unused(unused: pd.DataFrame) -> None:
 
 
 _WORDS = {
-    "gone": "have vanished from the raw table. What was judged on them stays recorded",
-    "changed": "have other values now (%s). Windows that hold them are judged again",
+    GONE: "have vanished from the raw table. What was judged on them stays recorded",
+    CHANGED: "have other values now (%s). Windows that hold them are judged again",
 }
 
 
 def _warn_of_changes(changes: pd.DataFrame, problem: Problem) -> None:
+    for unknown in changes.loc[changes["change"] == COLUMNS, "columns"]:
+        LOGGER.warning(
+            "The raw table has other columns than in the last run. Those that problem.columns does "
+            "not declare are left aside: %s",
+            unknown or "none",
+        )
     for row in changes[changes["change"].isin(list(_WORDS))].to_dict("records"):
         first, last = (problem.moment_text(row[side]) for side in ("first", "last"))
         LOGGER.warning(

@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from pandas import isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
+from regression_lifecycle.core.data.keys import COLUMNS
 from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.durations import rows_label
@@ -101,8 +102,9 @@ class SummaryHook:
             f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps{''.join(ends)}"
         )
         changes = catalog.load("observation_changes")
-        if len(changes):
-            said = (f"{row['n_rows']:,} {row['change']}" for row in changes.to_dict("records"))
+        rows = changes[changes["change"] != COLUMNS]
+        if len(rows):
+            said = (f"{row['n_rows']:,} {row['change']}" for row in rows.to_dict("records"))
             console.print(f"[bold]Since the last run[/] {', '.join(said)}")
         unused = catalog.load("unused_labels")
         if len(unused):
