@@ -58,6 +58,22 @@ def test_who_looks_back_in_time_takes_nothing_back() -> None:
     pd.testing.assert_frame_equal(store.windows, before)
 
 
+def test_who_looks_back_in_time_gives_no_level_to_a_model_that_did_not_exist() -> None:
+    store, newer = Store(), model("2", "2021-03-05 23:00")
+    look(hours(8), PROBLEM, "2021-03-09", store=store)
+    before = store.adjustments["valid_from"].tolist()
+    assert before == [pd.Timestamp("2021-03-09")]
+
+    for as_of in ("2021-03-03 12:00", "2021-03-05 23:00"):
+        look(hours(8), PROBLEM, as_of, store=store, champions=[newer])
+        assert store.adjustments.empty
+        assert "2" not in set(store.windows["model_version"])
+        assert "2" not in set(store.predictions["model_version"])
+
+    look(hours(8), PROBLEM, "2021-03-06 00:00", store=store, champions=[newer])
+    assert store.adjustments["model_version"].tolist() == ["2"]
+
+
 def test_labels_that_come_are_seen_though_a_later_look_lacked_them() -> None:
     store = Store()
     blank = hours(8, "2021-03-20 00:00").assign(cnt=float("nan"))
