@@ -16,7 +16,7 @@ from tests.conftest import ROOT, open_catalog
 RAW = "data/01_raw/hour.csv"
 
 
-def tick(project: Path, as_of: str, env: str = "test", **params: Any) -> int:
+def tick(project: Path, as_of: str | None, env: str = "test", **params: Any) -> int:
     """Run one tick as ``kedro tick`` does, in this process."""
     from kedro.framework.startup import bootstrap_project
 

@@ -213,7 +213,13 @@ def test_the_older_form_of_the_option_does_the_same(
     assert "199 accepted, 1 rejected" in result.output
     assert written_data(project) == [
         f"data/test/02_intermediate/{name}.parquet"
-        for name in ("observation_gaps", "observations", "rejected_observations")
+        for name in (
+            "observation_changes",
+            "observation_gaps",
+            "observations",
+            "rejected_observations",
+            "unused_labels",
+        )
     ]
     rejected = pd.read_parquet(project / "data/test/02_intermediate/rejected_observations.parquet")
     assert list(rejected["rejection_reason"]) == ["hum is above 1"]

@@ -586,8 +586,9 @@ DATA = [
         "a date is centuries ahead",
         ("2024-01-07", "2203-01-07"),
         TOO_MANY.format(
-            "timestamp is more than 1 year away from the rest of the table; correct it, or raise "
-            "maximum_gap (1 row(s), first in row 7: '2203-01-07 00:00:00')"
+            "timestamp is more than 1 year, or a tenth of the table's length, away from all other "
+            "rows; correct it, or set maximum_gap to null (1 row(s), first in row 7: "
+            "'2203-01-07 00:00:00')"
         ),
     ),
     (
@@ -602,7 +603,10 @@ DATA = [
     (
         "a day stands twice",
         ("2024-01-07", "2024-01-06"),
-        TOO_MANY.format("the key (timestamp) stands in an earlier row already (1 row(s), ...)"),
+        TOO_MANY.format(
+            "the key (timestamp) stands in an earlier row already, with other values (1 row(s), "
+            "...)"
+        ),
     ),
     (
         "a number is negative where none may be",

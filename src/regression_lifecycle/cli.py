@@ -154,6 +154,26 @@ def tick(
 
 @cli.command()
 @click.option("--env", "-e", default=None, help=_ENV_HELP)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.pass_obj
+def check(metadata: Any, env: str | None, conf_source: str | None) -> None:
+    """Hold the tables of the store against each other; nothing is changed.
+
+    Windows against the predictions that they were made from, the champion against the ledger. The
+    exit code is 1 if they contradict each other. A tick does the same with its newest windows.
+    """
+    from regression_lifecycle.runtime.tick import check_store
+
+    with _in_words_or_as_it_is():
+        found = check_store(metadata.project_path, env, conf_source=conf_source)
+    for contradiction in found:
+        click.echo(contradiction)
+    click.echo(f"Check: {len(found) or 'no'} contradiction(s)")
+    raise SystemExit(1 if found else 0)
+
+
+@cli.command()
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option("--host", default=None, help="Address to listen on, in place of serving.host.")
 @click.option(
     "--port",

@@ -225,7 +225,7 @@ def test_a_label_names_its_row_by_the_number(raw):
 
     labels = accept_labels(given, problem, LabelParameters()).observations
 
-    joined = join_labels(observations, labels, problem)["strength"]
+    joined = join_labels(observations, labels, problem).observations["strength"]
     assert joined.iloc[[995, 996]].tolist() == [7.5, 8.5]
     assert joined.iloc[[994, 997]].isna().all()
 

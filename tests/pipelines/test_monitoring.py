@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.alerting.alerts import AlertParameters
+from regression_lifecycle.core.data.contract import REPETITION
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     ERROR_RATES,
@@ -70,7 +71,12 @@ LEFT_OUT = {
     "build_alerts",
 }
 LEDGER = ("problem", "kind", "champion_version_before", "candidate_version", "as_of")
-REJECTED = pd.DataFrame({"day": ["2021-03-02 05:00", "2021-03-09", "broken"]})
+REJECTED = pd.DataFrame(
+    {
+        "day": ["2021-03-02 05:00", "2021-03-09", "broken", "2021-03-01 03:00"],
+        "rejection_reason": [*["temp is missing"] * 3, REPETITION],
+    }
+)
 
 
 class Constant:

@@ -122,9 +122,10 @@ def test_rows_sent_ahead_are_kept_once_per_key_and_predicted_by_key(
     assert send(row(temp=1.0), row(day="2021-03-09", hr=8, timestamp=None)) == {
         "stored": 2,
         "received": 2,
+        "replaced": 0,
     }
-    assert send(row(temp=1.0)) == {"stored": 0, "received": 1}
-    assert send(row()) == {"stored": 1, "received": 1}
+    assert send(row(temp=1.0)) == {"stored": 0, "received": 1, "replaced": 0}
+    assert send(row()) == {"stored": 1, "received": 1, "replaced": 0}
     stored = database.read_rows(running.service.configuration.store_url, KNOWN_ROWS)
     assert list(stored["row_key"]) == ["2021-03-09 07:00:00", "2021-03-09 08:00:00"]
 
@@ -173,7 +174,7 @@ def test_labels_from_before_the_history_take_no_memory(
 
     answer = running.client.post("/labels", json={"labels": long_ago})
 
-    assert answer.json() == {"stored": 31, "received": 31}
+    assert answer.json() == {"stored": 31, "received": 31, "replaced": 0}
     history = running.service.deployed().history
     assert history.values("cnt", "", datetime(2001, 1, 1), datetime(2001, 2, 1)) == []
 

@@ -33,9 +33,21 @@ def test_the_newest_word_counts_and_repeating_it_changes_nothing(
 ) -> None:
     running = start(wait=False)
 
-    assert hand_in(running, label(7, 12), label(8, 3)).json() == {"stored": 2, "received": 2}
-    assert hand_in(running, label(7, 12), label(8, 3)).json() == {"stored": 0, "received": 2}
-    assert hand_in(running, label(8, 1), label(8, 4)).json() == {"stored": 1, "received": 2}
+    assert hand_in(running, label(7, 12), label(8, 3)).json() == {
+        "stored": 2,
+        "received": 2,
+        "replaced": 0,
+    }
+    assert hand_in(running, label(7, 12), label(8, 3)).json() == {
+        "stored": 0,
+        "received": 2,
+        "replaced": 0,
+    }
+    assert hand_in(running, label(8, 1), label(8, 4)).json() == {
+        "stored": 1,
+        "received": 2,
+        "replaced": 1,
+    }
 
     assert stored(running) == {"2021-03-09 07:00:00": 12.0, "2021-03-09 08:00:00": 4.0}
 
@@ -130,3 +142,18 @@ def test_a_label_is_named_by_the_problems_own_key(registry: Models, start: Start
     assert hand_in(running, named).json()["stored"] == 1
     assert stored(running) == {"north|7|2021-03-09 07:00:00": 12.0}
     assert hand_in(running, label(7, 12)).status_code == 422
+
+
+@pytest.mark.parametrize("kind", ["integer", "float"])
+@pytest.mark.parametrize("value", [1e308, 1e39, -(10**19), 10**400])
+def test_the_service_refuses_a_label_that_nothing_could_compute_with(
+    registry: Models, start: Start, kind: str, value: Any
+) -> None:
+    columns = {**CONTENT["columns"], "cnt": {"type": kind, "minimum": 0}}
+    running = start(wait=False, problem=Problem.model_validate({**CONTENT, "columns": columns}))
+    label = {"timestamp": "2021-03-09T07:00:00", "cnt": value}
+
+    answer = running.client.post("/labels", json={"labels": [label]})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["row"] == 0

@@ -31,7 +31,10 @@ from regression_lifecycle.core.mistakes import in_words
 class StrictModel(BaseModel):
     """A frozen parameter model that refuses unknown keys and says which ones it knows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    # No comparison with NaN holds, so that a limit of NaN would limit nothing.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="wrap")
     @classmethod

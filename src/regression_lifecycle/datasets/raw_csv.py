@@ -5,13 +5,17 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import logging
+import lzma
 import re
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import pandas as pd
-from kedro.io.core import DatasetError
+from kedro.io.core import DatasetError, get_filepath_str
 from kedro_datasets.pandas import CSVDataset
 
 from regression_lifecycle.core.errors import (
@@ -21,6 +25,9 @@ from regression_lifecycle.core.errors import (
     unknown_name,
 )
 
+LOGGER = logging.getLogger(__name__)
+_COMPRESSED = frozenset({".gz", ".bz2", ".zip", ".xz", ".zst", ".tar"})
+
 # Arguments by which pandas would decide what a value means, and what says so instead.
 _DECIDED_BY_THE_CONTRACT = {
     **dict.fromkeys(("dtype", "converters", "dtype_backend", "low_memory"), "type"),
@@ -29,6 +36,9 @@ _DECIDED_BY_THE_CONTRACT = {
     "true_values": "true_values",
     "false_values": "false_values",
 }
+
+# What a compressed file raises that was cut.
+_CUT = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 _KNOWN = frozenset(inspect.signature(pd.read_csv).parameters) - {"filepath_or_buffer", "chunksize"}
 
@@ -88,20 +98,39 @@ class RawCSVDataset(CSVDataset):
         """
         with self._in_words():
             found = super().load()
+        self._warn_of_a_cut()
         if isinstance(found, pd.DataFrame):
-            self._check_header(found.columns)
+            self._check_header(found)
             return found
         return self._pieces(found)
+
+    def _warn_of_a_cut(self) -> None:
+        """Warn if the last line does not end: its last number may be a part of what it was."""
+        how = {"compression", "lineterminator"} & set(self._load_args)
+        if how or self._filepath.suffix.lower() in _COMPRESSED:
+            # What is compressed has an end of its own.
+            return
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        with self._fs.open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 2))
+            end = file.read()
+        if not {*b"\r\n"} & {*end}:
+            LOGGER.warning(
+                "The last line of %s does not end with a line break; if the file was cut while it "
+                "was written or copied, its last value is wrong",
+                self._filepath.name,
+            )
 
     def _pieces(self, pieces: Any) -> Iterator[pd.DataFrame]:
         with self._in_words():
             for number, piece in enumerate(pieces):
                 if not number:
-                    self._check_header(piece.columns)
+                    self._check_header(piece)
                 yield piece
 
-    def _check_header(self, columns: pd.Index) -> None:
+    def _check_header(self, found: pd.DataFrame) -> None:
         """Refuse a first line that pandas reads as something else than was meant."""
+        columns = found.columns
         first, name = str(columns[0]), self._filepath.name
         if first.startswith("PK\x03\x04"):
             raise DataContractError(f"{name} is an Excel or zip file; save it as CSV or Parquet")
@@ -111,29 +140,24 @@ class RawCSVDataset(CSVDataset):
                 f"the columns of {name} are separated by {separator!r}; say so in globals.yml, by "
                 f"raw_load_args: {{sep: {json.dumps(separator)}}}"
             )
-        # pandas calls the second one of two "price" "price.1".
-        if not any(re.fullmatch(r".+\.\d+", str(column)) for column in columns):
-            return
-        if {"names", "header"} & set(self._load_args):
-            return
-        line = copy.copy(self)
-        line._load_args = {**self._load_args, "header": None, "nrows": 1}
-        line._load_args.pop("chunksize", None)
-        written = CSVDataset.load(line).iloc[0]
-        twice = sorted(set(written[written.duplicated()]))
-        if twice:
-            raise DataContractError(
-                f"column(s) that stand twice in the first line of {name}: {bounded_list(twice)}"
-            )
+
+        def read(arguments: dict[str, Any]) -> pd.DataFrame:
+            line = copy.copy(self)
+            line._load_args = arguments
+            return CSVDataset.load(line)
+
+        refuse_renamed(found, self._load_args, name, read)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except (DatasetError, pd.errors.ParserError, UnicodeError) as error:
+        except (DatasetError, pd.errors.ParserError, UnicodeError, *_CUT) as error:
             cause = error.__cause__ if isinstance(error, DatasetError) else error
             if isinstance(cause, pd.errors.EmptyDataError):
                 wrong = "is empty; it needs a first line with the names of the columns"
+            elif isinstance(cause, _CUT):
+                wrong = f"ends in the middle ({cause}); copy it anew"
             elif isinstance(cause, UnicodeError | pd.errors.ParserError):
                 wrong = (
                     f"cannot be read as a CSV file ({str(cause).strip()}); say how it is written "
@@ -150,6 +174,49 @@ class RawCSVDataset(CSVDataset):
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
+
+
+def refuse_renamed(
+    found: pd.DataFrame,
+    load_args: Mapping[str, Any],
+    name: str,
+    read: Callable[[dict[str, Any]], pd.DataFrame],
+) -> None:
+    """Refuse a CSV file whose columns pandas calls otherwise than the file does.
+
+    The second of two columns ``price`` would be ``price.1``; where the first line is shorter than
+    the others, its names would move to other columns.
+
+    Args:
+        found: The table, or its first piece.
+        load_args: What it was read with.
+        name: Of the file.
+        read: Reads the file with other arguments.
+
+    Raises:
+        DataContractError: Naming the columns.
+    """
+    header = load_args.get("header", 0)
+    if "names" in load_args or not isinstance(header, int):
+        return
+    if "index_col" not in load_args and not isinstance(found.index, pd.RangeIndex):
+        raise DataContractError(
+            f"the first line of {name} has {len(found.columns)} names and the second one more "
+            f"values; the names are {bounded_list(found.columns)}. Name every column"
+        )
+    renamed = any(re.fullmatch(r".+\.\d+", str(column)) for column in found.columns)
+    if not renamed and "usecols" not in load_args:
+        return
+    left = ("chunksize", "usecols", "index_col", "skipfooter", "nrows")
+    how = {key: value for key, value in load_args.items() if key not in left}
+    # Room for as many columns as there may be, since lines before the header may be shorter.
+    room = range(max(1000, 2 * len(found.columns)))
+    line = read({**how, "header": None, "names": room, "nrows": header + 1}).iloc[header].dropna()
+    twice = sorted({text for text in line[line.duplicated()] if text})
+    if twice:
+        raise DataContractError(
+            f"column(s) that stand twice in the first line of {name}: {bounded_list(twice)}"
+        )
 
 
 def _likely(error: Exception) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
-from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError, bounded_list
 from regression_lifecycle.core.profiling.csv_format import sniff_csv
 from regression_lifecycle.core.profiling.description import escaped
+from regression_lifecycle.datasets.raw_csv import refuse_renamed
 
 DATABASE_VARIABLE = "LIFECYCLE_RAW_URL"
 _HEAD_BYTES = 256_000
@@ -67,7 +70,9 @@ def read_file(path: Path) -> TableSource:
     try:
         found = sniff_csv(_head(path))
         # As it is written: the contract decides what a value is, not the reader.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, **found.load_args)
+        how = {**found.load_args, "dtype": "str", "keep_default_na": False}
+        table = pd.read_csv(path, **how)
+        refuse_renamed(table, how, str(path), lambda given: pd.read_csv(path, **given))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError) as error:
         message = str(error).splitlines()[0]
         raise DataContractError(f"{path} cannot be read as a CSV file: {message}") from error
@@ -101,6 +106,7 @@ def read_query(query: str) -> TableSource:
     except DatasetError as error:
         cause = error.__cause__ or error
         raise ConfigurationError(f"  the query fails: {str(cause).splitlines()[0]}") from error
+    _refuse_repeated(table.columns, "the query")
     _refuse_empty(table, "the query")
     meaning = "the database of the raw table"
     entry = {
@@ -128,6 +134,7 @@ def guess_name(path: Path | None) -> str | None:
 
 def _read_parquet(path: Path) -> TableSource:
     try:
+        _refuse_repeated(pq.read_schema(path).names, str(path))
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         message = str(error).splitlines()[0]
@@ -166,6 +173,12 @@ def _suffix(path: Path) -> str:
     # A name such as sales.2024.csv has no suffix of two parts.
     kept = parts[-2:] if parts and parts[-1].lower() in ("gz", "zip", "bz2", "xz") else parts[-1:]
     return "".join(f".{part}" for part in kept)
+
+
+def _refuse_repeated(names: Sequence[str], place: str) -> None:
+    twice = sorted({name for name, count in Counter(names).items() if count > 1})
+    if twice:
+        raise DataContractError(f"column(s) that stand twice in {place}: {bounded_list(twice)}")
 
 
 def _refuse_empty(table: pd.DataFrame, place: str) -> None:

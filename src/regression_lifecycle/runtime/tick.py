@@ -30,6 +30,29 @@ EXIT_CODES = {
     REFUSED: "a challenger was refused, nothing changed",
 }
 
+# Of all windows `kedro check` reads every prediction; a tick looks at those that it may have made.
+CHECKED_WINDOWS = 3
+
+
+def check_store(project: Path, env: str | None, *, conf_source: str | None = None) -> list[str]:
+    """Hold the tables of the store against each other.
+
+    Args:
+        project: The project's folder, bootstrapped already.
+        env: Environment under ``conf/``; None for the default.
+        conf_source: Another configuration folder or archive.
+
+    Returns:
+        One sentence per contradiction.
+
+    Raises:
+        ConfigurationError: If the configuration cannot be read.
+        LockedError: If a run is at work in the workspace and did not end in time.
+    """
+    inputs = _Step(project, env, {}, conf_source).inputs()
+    with workspace_lock(inputs.lock_path):
+        return inputs.contradictions()
+
 
 def run_tick(
     project: Path, env: str | None, params: Mapping[str, Any], *, conf_source: str | None = None
@@ -73,6 +96,8 @@ def run_tick(
             answer = step.run(RETRAINING, "retraining_decision").decision
             code = {PROMOTE: PROMOTED, REFUSE: REFUSED}.get(answer, NOTHING)
         code = PROMOTED if moved else code
+        for contradiction in inputs.contradictions(CHECKED_WINDOWS):
+            LOGGER.error("The store contradicts itself: %s (kedro check)", contradiction)
         now = inputs.states()
         if not (now and last and last.page_fingerprint == inputs.page_fingerprint(now)):
             step.run(DASHBOARD)

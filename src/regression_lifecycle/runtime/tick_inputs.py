@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.runtime.parameter_check import read_sections
@@ -66,7 +67,7 @@ class TickInputs:
         self._page = sorted(page)
         self._names = sorted({*read, *self._page} - set(IMPLIED))
         sections = read_sections(loader["parameters"], ("problem", "alerts"), loader.origin)
-        self._problem: str = sections["problem"].name
+        self._problem: Problem = sections["problem"]
         self._maximum_attempts: int = sections["alerts"].maximum_attempts
         self._configuration = combined_fingerprint(
             {
@@ -113,7 +114,7 @@ class TickInputs:
         """Read the last tick that came to its end."""
         from regression_lifecycle.adapters.database import read_rows
 
-        rows = read_rows(self._loader.store_url, COMPLETED_TICKS, {"problem": self._problem})
+        rows = read_rows(self._loader.store_url, COMPLETED_TICKS, {"problem": self._problem.name})
         if rows.empty:
             return None
         last = rows.iloc[0]
@@ -136,13 +137,24 @@ class TickInputs:
 
         seen = {**after, **{name: before[name] for name in WRITTEN_BY_OTHERS}}
         row = {
-            "problem": self._problem,
+            "problem": self._problem.name,
             "as_of": pd.Timestamp(as_of),
             "exit_code": exit_code,
             "fingerprint": self.fingerprint(seen),
             "page_fingerprint": self.page_fingerprint(seen),
         }
         upsert_rows(self._loader.store_url, COMPLETED_TICKS, pd.DataFrame([row]))
+
+    def contradictions(self, newest: int | None = None) -> list[str]:
+        """Return what the store says in two ways.
+
+        Args:
+            newest: How many windows are looked at, the newest ones; None for all.
+        """
+        from regression_lifecycle.runtime.store_check import find_contradictions
+
+        url = self._loader.store_url
+        return find_contradictions(url, self._problem, self.champion(), newest)
 
     def has_failed_alerts(self) -> bool:
         """Return whether an alert waits to be sent again."""
@@ -151,7 +163,7 @@ class TickInputs:
         failed = read_rows(
             self._loader.store_url,
             SENT_ALERTS,
-            {"problem": self._problem, "status": "failed"},
+            {"problem": self._problem.name, "status": "failed"},
             ["attempts"],
         )
         return bool((failed["attempts"] < self._maximum_attempts).any())

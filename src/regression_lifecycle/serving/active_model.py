@@ -13,9 +13,14 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters.mlflow.registry import RegisteredVersion
+from regression_lifecycle.core.calendar.calendar_columns import (
+    CalendarColumn,
+    find_calendar_columns,
+    refuse_other_calendar,
+)
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.row_moments import RowMoments
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.metrics import FloatArray
 from regression_lifecycle.core.models.explanation import Explainer, explainer_of
@@ -65,16 +70,18 @@ class LoadedModel:
         self.inputs = ModelInputs(model.metadata.recipe, problem)
         recipe = model.metadata.recipe
         self.recipe_digest = recipe.digest()
+        self._problem = problem
+        self._moments = RowMoments(problem, needed=recipe.needs_moment)
+        self._calendar = self._calendar_columns() if enforce_bounds else {}
         self.reader = BodyReader(
             {
                 "rows": row_fields(recipe, problem, enforce_bounds=enforce_bounds),
                 "keys": key_fields(problem),
             },
             maximum_rows,
-            finish=RowMoments(problem, needed=recipe.needs_moment).complete,
+            finish=self._complete,
             elsewhere=belongs_elsewhere(problem),
         )
-        self._problem = problem
         self._sendable = (*problem.row_order, *problem.columns_known_in_advance)
         self._compiled = self._compile(problem)
 
@@ -123,6 +130,24 @@ class LoadedModel:
             for name, value in values.items()
         }
 
+    def _complete(self, row: Row) -> None:
+        self._moments.complete(row)
+        refuse_other_calendar(row, self._problem.timestamp.name, self._calendar)
+
+    def _calendar_columns(self) -> dict[str, CalendarColumn]:
+        """Find the raw columns that only repeat the calendar, in the rows that the model shows."""
+        problem, example = self._problem, self.model.example
+        stamp = problem.timestamp
+        if stamp.rows or stamp.name not in example:
+            return {}
+        names = [
+            name
+            for name in problem.columns_known_in_advance
+            if name in example and name not in stamp.raw_columns
+            if problem.columns[name].type in ("integer", "category")
+        ]
+        return find_calendar_columns(example, stamp.name, names)
+
     def rows_of(self, keys: Sequence[Row], history: RowHistory) -> list[Row]:
         """Return the rows that were sent ahead of time.
 
@@ -146,7 +171,12 @@ class LoadedModel:
             elif lacking:
                 text = f"the row that was sent to /rows lacks {bounded_list(lacking)}"
                 mistakes.append(Mistake(text, number))
-            rows.append({name: found[name] for name in self._sendable if name in found} | dict(key))
+            row = {name: found[name] for name in self._sendable if name in found} | dict(key)
+            try:
+                refuse_other_calendar(row, self._problem.timestamp.name, self._calendar)
+            except DataContractError as error:
+                mistakes.append(Mistake(str(error), number))
+            rows.append(row)
         if mistakes:
             raise RefusedError(422, mistakes)
         return rows

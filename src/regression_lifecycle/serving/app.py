@@ -122,7 +122,7 @@ def make_app(service: Service) -> FastAPI:
 
     async def take(intake: StoreIntake, request: Request) -> Response:
         _, rows = intake.reader.read(await read_body(request, maximum_bytes))
-        return json_response({"stored": await intake.save(rows), "received": len(rows)})
+        return json_response(await intake.save(rows))
 
     @app.get(
         "/model",

@@ -77,6 +77,7 @@ class IntakeAnswer(_Answer):
 
     stored: int = Field(description="rows that were new or changed")
     received: int
+    replaced: int = Field(description="rows that a later one of the request takes the place of")
 
 
 class Refusal(_Answer):

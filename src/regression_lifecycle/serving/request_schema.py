@@ -14,6 +14,7 @@ from pydantic_core.core_schema import TypedDictField
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, ColumnSpec, Problem
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
+    LARGEST_NUMBER,
     PLAIN,
     TRUE_WORDS,
     read_moments,
@@ -324,8 +325,8 @@ def _number(
     return core_schema.float_schema(
         strict=True,
         allow_inf_nan=False,
-        ge=minimum,
-        le=maximum,
+        ge=-LARGEST_NUMBER if minimum is None else minimum,
+        le=LARGEST_NUMBER if maximum is None else maximum,
         multiple_of=1 if whole else None,
     )
 

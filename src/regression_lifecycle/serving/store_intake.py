@@ -12,8 +12,9 @@ import pandas as pd
 from pydantic_core import to_json
 
 from regression_lifecycle.adapters import database
-from regression_lifecycle.core.data.labels import LabelParameters, accept_labels
+from regression_lifecycle.core.data.labels import REPLACED, LabelParameters, accept_labels
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.quarantine import REASON_COLUMN
 from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, HistoryTable
 from regression_lifecycle.core.errors import DataContractError
@@ -69,14 +70,15 @@ class StoreIntake:
         self._waiting = 0
         self._closing = False
 
-    async def save(self, rows: list[Row]) -> int:
+    async def save(self, rows: list[Row]) -> dict[str, int]:
         """Save rows.
 
         Args:
             rows: What the reader gave.
 
         Returns:
-            How many are new or changed.
+            ``stored``: how many are new or changed; ``received``; ``replaced``: how many are
+            followed by another row of the same key, which counts.
 
         Raises:
             RefusedError: Status 422 naming the rows that cannot be used, 503 if the store is away.
@@ -99,13 +101,13 @@ class StoreIntake:
         self._closing = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, future: asyncio.Future[int]) -> None:
+    def _done(self, future: asyncio.Future[dict[str, int]]) -> None:
         self._waiting -= 1
         # Somebody has to look at an error that comes after the time was over.
         if not future.cancelled():
             future.exception()
 
-    def _save(self, rows: list[Row]) -> int:
+    def _save(self, rows: list[Row]) -> dict[str, int]:
         accepted = self._accept(rows)
         try:
             stored = database.upsert_rows(self._url, self._table, accepted)
@@ -118,7 +120,8 @@ class StoreIntake:
         # The next request may ask for what was just sent. It is stored, whatever happens here.
         with suppress(Exception):
             self._saved()
-        return stored
+        replaced = len(rows) - len(accepted)
+        return {"stored": stored, "received": len(rows), "replaced": replaced}
 
 
 def label_intake(
@@ -134,12 +137,13 @@ def label_intake(
             result = accept_labels(frame, problem, LabelParameters(maximum_rejected_share=1))
         except DataContractError as error:
             raise RefusedError(422, shorten(str(error))) from error
-        if len(result.rejected):
+        wrong = result.rejected[result.rejected[REASON_COLUMN] != REPLACED]
+        if len(wrong):
             raise RefusedError(
                 422,
                 [
                     Mistake(str(row["rejection_reason"]), int(row["raw_row"]) - 1)
-                    for row in result.rejected.to_dict("records")
+                    for row in wrong.to_dict("records")
                 ],
             )
         return result.observations

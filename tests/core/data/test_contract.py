@@ -254,7 +254,7 @@ def test_of_two_good_rows_with_one_key_the_first_is_kept(raw, problem):
     assert observations.loc[7, "cnt"] == raw.loc[7, "cnt"]
     assert rejected["raw_row"].tolist() == [len(raw) + 1]
     assert rejected["rejection_reason"].item() == (
-        "the key (timestamp) stands in an earlier row already"
+        "the key (timestamp) stands in an earlier row already, with other values"
     )
 
 

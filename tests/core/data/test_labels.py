@@ -134,7 +134,7 @@ def test_labels_fill_and_correct_the_rows_they_belong_to(problem, observations):
     table = labels_of(("2021-03-01 05:00", 1000), ("2021-03-02 00:00", 2000), ("2031-01-01", 3))
     labels = accepted(table, problem).observations
 
-    joined = join_labels(observations, labels, problem)
+    joined = join_labels(observations, labels, problem).observations
 
     changed = joined[joined["cnt"] != observations["cnt"]]
     assert changed["cnt"].tolist() == [1000, 2000]
@@ -150,7 +150,7 @@ def test_a_table_whose_targets_come_late_gets_them_from_the_labels(make_problem,
     unknown = enforce_contract(raw.assign(cnt=None), problem, IngestionParameters()).observations
     labels = accepted(labels_of(("2021-03-01 05:00", 12)), problem).observations
 
-    joined = join_labels(unknown, labels, problem)
+    joined = join_labels(unknown, labels, problem).observations
 
     assert joined["cnt"].notna().sum() == 1
     assert joined["cnt"].iloc[5] == 12
@@ -159,7 +159,9 @@ def test_a_table_whose_targets_come_late_gets_them_from_the_labels(make_problem,
 def test_labels_of_another_problem_are_left_alone(problem, observations):
     labels = accepted(labels_of(("2021-03-01 05:00", 1000)), problem).observations
 
-    assert join_labels(observations, labels.assign(problem="huge"), problem) is observations
+    joined = join_labels(observations, labels.assign(problem="huge"), problem)
+    assert joined.observations is observations
+    assert joined.unused.empty
 
 
 def test_keys_of_several_parts_find_each_other_whatever_type_the_file_gave_them(make_problem, raw):
@@ -168,6 +170,7 @@ def test_keys_of_several_parts_find_each_other_whatever_type_the_file_gave_them(
     # As a reader gives them where another row of the file is blank.
     table = pd.DataFrame({"timestamp": ["2021-03-01 05:00"], "hour": [5.0], "cnt": ["1000"]})
 
-    joined = join_labels(observations, accepted(table, problem).observations, problem)
+    labels = accepted(table, problem).observations
+    joined = join_labels(observations, labels, problem).observations
 
     assert joined["cnt"].iloc[5] == 1000

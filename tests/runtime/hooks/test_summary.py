@@ -12,6 +12,7 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
+from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
 from regression_lifecycle.core.decisions.wording import sentences
@@ -126,10 +127,14 @@ def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
         observation_gaps=pd.DataFrame(
             {"kind": ["gap", "gap", "ended", "begins later"], "n_missing": [3, 1000, 7, 8]}
         ),
+        observation_changes=pd.DataFrame({"change": ["new", "gone"], "n_rows": [1024, 3]}),
+        unused_labels=pd.DataFrame({"reason": [WAITS, "cnt is below 0", WAITS]}),
     )
 
     counted = "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps"
     assert f"{counted}, 1 series begin later, 1 series have ended" in text
+    assert "Since the last run 1,024 new, 3 gone" in text
+    assert "Labels 2 wait for their observation, 1 cannot be used" in text
 
 
 def test_the_series_that_make_most_of_the_error_are_shown(capsys: Any) -> None:

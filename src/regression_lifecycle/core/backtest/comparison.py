@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.backtest.summary import ORACLE
-from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric
-from regression_lifecycle.core.metrics import FloatArray
+from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, FloatArray
 
 
 def price_ranges(errors: FloatArray, rates: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -24,6 +24,10 @@ PART_BOUNDS = {
 _FEWEST_GAPS = 20
 _SHARE = 0.01
 _TIMES_LONGER = 10
+# Of a whole table: a row that stands a tenth of its length ahead of all others moves its end, and
+# is a mistake sooner than a pause. Few, so that a table that goes on is soon believed.
+_JUMP = 0.1
+_JUMP_SHARE = 0.001
 
 
 def assemble_moments(parts: Mapping[str, pd.Series]) -> pd.Series:
@@ -102,8 +106,10 @@ def find_stray_moments(
 
     Returns:
         Shape (n,): which rows stand behind a gap that is longer than ``maximum_gap`` and than ten
-        times every gap of the rest, with at most 1 % of all moments (or one) at that end. None
-        where the rest has fewer than 20 gaps.
+        times every gap of the rest, with at most 1 % of all moments (or one) at that end; of a
+        table that is seen whole also those, of at most 0.1 % of all moments (or one), behind one
+        that is longer than a tenth of the rest of the table. None where the rest has fewer than 20
+        gaps.
     """
     seconds = stamps.to_numpy().astype("datetime64[s]")
     beyond_doubt = [] if known is None else [known.to_numpy().astype("datetime64[s]")]
@@ -113,10 +119,15 @@ def find_stray_moments(
     inner = gaps[few:-few]
     if len(inner) < _FEWEST_GAPS:
         return np.zeros(len(stamps), dtype=bool)
-    limit = max(int(longest(maximum_gap).total_seconds()), _TIMES_LONGER * int(inner.max()))
-    long = np.flatnonzero(gaps > limit)
-    first = moments[long[long < few].max(initial=-1) + 1]
-    last = moments[long[long >= len(gaps) - few].min(initial=len(gaps))]
+    usual = _TIMES_LONGER * int(inner.max())
+    rules = [(few, int(longest(maximum_gap).total_seconds()))]
+    if known is None:
+        rules.append((max(1, int(len(moments) * _JUMP_SHARE)), int(_JUMP * inner.sum())))
+    first, last = moments[0], moments[-1]
+    for few, limit in rules:
+        long = np.flatnonzero(gaps > max(limit, usual))
+        first = max(first, moments[long[long < few].max(initial=-1) + 1])
+        last = min(last, moments[long[long >= len(gaps) - few].min(initial=len(gaps))])
     return np.asarray(good & ((seconds < first) | (seconds > last)))
 
 

@@ -18,7 +18,12 @@ from regression_lifecycle.core.calendar.moments import find_stray_moments
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.keys import find_confused_keys
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
+from regression_lifecycle.core.data.quarantine import (
+    REASON_COLUMN,
+    Reasons,
+    RejectedShare,
+    refuse_bad_share,
+)
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
 from regression_lifecycle.core.durations import (
     AnyDuration,
@@ -27,19 +32,23 @@ from regression_lifecycle.core.durations import (
 )
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
+REPETITION = "an exact repetition of an earlier row"
+"""What speaks against a row that is no fault of the table, and counts in no share."""
+
 
 class IngestionParameters(StrictModel):
     """How strict ingestion is.
 
     Attributes:
-        maximum_rejected_share: Share of rows (0 to 1) that may be quarantined. Above it the
-            whole table is refused and nothing is written.
+        maximum_rejected_share: Share of rows (0 to 1) that may be quarantined, without exact
+            repetitions of others. Above it the whole table is refused and nothing is written.
         unreadable: What a value does that cannot be read as its column's type, such as a text in
             a column of numbers. ``refuse``: the file is broken and is refused as a whole.
             ``quarantine``: the row is set aside like any other that breaks the contract.
         maximum_gap: Longest gap that is believed between the table and the few rows (1 % of its
-            moments) at either end of it. Behind a longer one they are set aside, unless a tenth
-            of it also stands elsewhere in the table. None believes every gap.
+            moments) at either end of it. Behind a longer one they are set aside, and so are 0.1 %
+            (or one) behind one that is longer than a tenth of the table; unless a tenth of it also
+            stands elsewhere in the table. None believes every gap.
         minimum_rows: Fewest accepted rows worth going on with.
         report_rows: Most rows handed to the data-quality report; a seeded sample beyond.
     """
@@ -77,7 +86,12 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
         raise DataContractError(
             f"missing column(s): {named}. The file has: {bounded_list(raw.columns, 20)}. {mend}"
         )
-    twice = sorted({str(name) for name in raw.columns[raw.columns.duplicated()]})
+    # Who writes one of them with a blank cannot have meant two.
+    plain = raw.columns.astype("str").str.strip()
+    doubtful = raw.columns.duplicated() | (
+        plain.duplicated(keep=False) & plain.isin(list(problem.columns))
+    )
+    twice = sorted({str(name).strip() for name in raw.columns[doubtful]})
     if twice:
         raise DataContractError(f"column(s) that stand twice in the file: {bounded_list(twice)}")
     if raw.empty:
@@ -117,10 +131,11 @@ def enforce_contract(
             "file, or set ingestion.unreadable to quarantine. Nothing was written"
         )
     refuse_bad_share(
-        len(rejected),
+        # What is said twice costs nothing.
+        int((rejected[REASON_COLUMN] != REPETITION).sum()),
         len(raw),
         parameters.maximum_rejected_share,
-        [_with_mend(reason, problem) for reason in reasons.counts()],
+        [_with_mend(reason, problem) for reason in reasons.counts(but=REPETITION)],
         "raw table",
         "ingestion",
     )
@@ -171,7 +186,13 @@ def sort_rows(
     repeated = np.zeros(len(table), dtype=bool)
     # Only among good rows: a broken row must not push out the good one that corrects it.
     repeated[~reasons.any] = table.loc[~reasons.any].duplicated(key, keep="first")
-    reasons.add(repeated, repeated_key(problem))
+    # An hour that the clock repeats is written in two ways.
+    zoned = {
+        f"{name} as written": source[name] for name, spec in problem.columns.items() if spec.zone
+    }
+    same = _repeat_exactly(table.assign(**zoned), repeated, ~reasons.any, key)
+    reasons.add(same, REPETITION)
+    reasons.add(repeated & ~same, repeated_key(problem))
     confused = np.zeros(len(table), dtype=bool)
     confused[~reasons.any] = find_confused_keys(table.loc[~reasons.any], problem)
     reasons.add(
@@ -183,8 +204,8 @@ def sort_rows(
         far = find_stray_moments(stamp, ~reasons.any, maximum_gap, known)
         reasons.add(
             far,
-            f"{problem.timestamp.name} is more than {duration_text(maximum_gap)} away from the "
-            "rest of the table; correct it, or raise maximum_gap",
+            f"{problem.timestamp.name} is more than {duration_text(maximum_gap)}, or a tenth of "
+            "the table's length, away from all other rows; correct it, or set maximum_gap to null",
             stamp,
         )
     bad = reasons.any
@@ -205,9 +226,31 @@ def _refuse_weights(
         reasons.add(negative, f"{name}, the weight of the row, is negative", source[name])
 
 
+def _repeat_exactly(
+    table: pd.DataFrame, repeated: np.ndarray, good: np.ndarray, key: list[str]
+) -> np.ndarray:
+    """Return which rows with the key of an earlier one say nothing else than it does."""
+    same = np.zeros(len(table), dtype=bool)
+    if not repeated.any():
+        return same
+    first = table[good & ~repeated]
+    again = table[repeated]
+    names = pd.MultiIndex.from_frame
+    met = first.iloc[names(first[key]).get_indexer(names(again[key]))]
+    equal = np.ones(len(again), dtype=bool)
+    for name in table.columns.difference(key):
+        one, other = again[name].reset_index(drop=True), met[name].reset_index(drop=True)
+        equal &= ((one == other).fillna(False) | (one.isna() & other.isna())).to_numpy("bool")
+    same[repeated] = equal
+    return same
+
+
 def repeated_key(problem: Problem) -> str:
-    """Return what speaks against a row whose key an earlier row has."""
-    reason = f"the key ({', '.join(problem.key_columns)}) stands in an earlier row already"
+    """Return what speaks against a row whose key an earlier row has, with other values."""
+    reason = (
+        f"the key ({', '.join(problem.key_columns)}) stands in an earlier row already, with other "
+        "values"
+    )
     date = problem.timestamp.date
     if date is None or problem.columns[date].zone is None:
         return reason

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from regression_lifecycle.core.data.problem import Problem
+
+NEW, CHANGED, GONE, COLUMNS = "new", "changed", "gone", "unknown columns"
+CHANGES = {
+    "change": "str",
+    "n_rows": "int64",
+    "first": "datetime64[us]",
+    "last": "datetime64[us]",
+    "columns": "str",
+}
+"""Columns of what an ingestion found other than the last one, with their dtypes."""
 
 
 def row_keys(table: pd.DataFrame, problem: Problem) -> pd.Series:
@@ -51,18 +62,64 @@ def find_confused_keys(rows: pd.DataFrame, problem: Problem) -> np.ndarray:
     return confused
 
 
-def find_vanished(before: pd.DataFrame, now: pd.DataFrame, problem: Problem) -> pd.Series:
-    """Return the times of rows that were there before and no longer are.
+def find_changes(
+    before: pd.DataFrame, now: pd.DataFrame, told: pd.Series, problem: Problem
+) -> pd.DataFrame:
+    """Hold observations against those of an earlier run, row by row.
 
     Args:
         before: Earlier observations. If they have another key, nothing is known of any.
-        now: Observations.
+        now: Observations. A target that was missing before and is known now is no change.
+        told: Their targets as the raw table says them; where a label says another one, it is no
+            change of the table either.
+
+    Returns:
+        One row per kind of change that there is, as :data:`CHANGES` lists the columns: ``new``,
+        ``changed`` or ``gone``, how many rows, the first and the last of them by time, and of those
+        that changed in which columns, with counts. ``unknown columns`` where the raw table has
+        others than before that the contract does not know (``attrs`` of both), with all of them.
     """
-    key = [problem.timestamp.name, *problem.key_columns]
-    if not set(key) <= set(before.columns):
-        return pd.Series(dtype="datetime64[us]")
+    key = list(problem.row_order)
+    is_known = set(key) <= set(before.columns) and not before.duplicated(key).any()
+    if before.empty or not is_known:
+        return pd.DataFrame(columns=list(CHANGES)).astype(CHANGES)
     known, there = (pd.MultiIndex.from_frame(rows[key]) for rows in (before, now))
-    return before.loc[~known.isin(there), problem.timestamp.name]
+    place = known.get_indexer(there)
+    met = place >= 0
+    old, same = before.iloc[place[met]], now[met]
+    labelled = _differ(told, now[problem.target])
+    changed, columns = np.zeros(len(same), dtype="bool"), []
+    for name in problem.columns:
+        if name in old and old[name].dtype == same[name].dtype:
+            differs = _differ(old[name], same[name])
+            if name == problem.target:
+                differs &= old[name].notna().to_numpy() & ~labelled[met]
+            changed |= differs
+            columns += [f"{name} in {differs.sum():,}"] if differs.any() else []
+    gone = np.ones(len(before), dtype="bool")
+    gone[place[met]] = False
+    stamp = problem.timestamp.name
+    found = {
+        NEW: now.loc[~met, stamp],
+        CHANGED: same.loc[changed, stamp],
+        GONE: before.loc[gone, stamp],
+    }
+    rows = [
+        (kind, len(times), times.min(), times.max(), ", ".join(columns) * (kind == CHANGED))
+        for kind, times in found.items()
+        if len(times)
+    ]
+    unknown = now.attrs.get(COLUMNS)
+    if before.attrs.get(COLUMNS, unknown) != unknown:
+        rows.append((COLUMNS, len(now), pd.NaT, pd.NaT, ", ".join(unknown or ())))
+    return pd.DataFrame(rows, columns=list(CHANGES)).astype(CHANGES)
+
+
+def _differ(one: pd.Series, other: pd.Series) -> NDArray[np.bool_]:
+    """Compare values by position; two that are missing are equal."""
+    differs = (one.reset_index(drop=True) != other.reset_index(drop=True)).to_numpy("bool")
+    both: NDArray[np.bool_] = differs & ~(one.isna().to_numpy() & other.isna().to_numpy())
+    return both
 
 
 def _as_text(values: pd.Series) -> pd.Series:

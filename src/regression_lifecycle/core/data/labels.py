@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.config import StrictModel
@@ -12,7 +15,32 @@ from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, re
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
 from regression_lifecycle.core.data.row_moments import read_row_numbers
 from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.data.values import FLOAT_DIGITS
 from regression_lifecycle.core.errors import DataContractError, bounded_list
+
+REPLACED = "a later row of the same delivery has another value, which counts"
+WAITS = "its observation has not come yet"
+NO_OBSERVATION = "no observation has this key"
+OFF_GRID = "no row comes at such a time"
+_UNUSED_DTYPES = {
+    "row_key": "str",
+    "timestamp": "datetime64[us]",
+    "target": "float64",
+    "reason": "str",
+}
+_UNUSED = list(_UNUSED_DTYPES)
+
+
+class JoinedLabels(NamedTuple):
+    """Observations with the targets that came later.
+
+    Attributes:
+        observations: In the same order and dtypes as before.
+        unused: Labels that fill in nothing: ``row_key``, ``timestamp``, ``target`` and ``reason``.
+    """
+
+    observations: pd.DataFrame
+    unused: pd.DataFrame
 
 
 class LabelParameters(StrictModel):
@@ -35,7 +63,7 @@ def accept_labels(
         table: One row per label: the target, and the key of its observation. The timestamp stands
             under its own name, or as the raw columns that it is made of; without a time it may be
             the number of the row. Further columns are left aside. If an observation stands there
-            more than once, the last row counts.
+            more than once, the last row counts, and those with another value are set aside.
         problem: Names key and target, and gives the target's bounds.
 
     Returns:
@@ -65,6 +93,10 @@ def accept_labels(
         stamp = timestamps_of(typed, problem, reasons, len(source))
     else:
         stamp = pd.Series(pd.NaT, index=source.index, dtype="datetime64[us]")
+    if problem.columns[problem.target].type == "integer":
+        # The store keeps them as floats, for targets of every type.
+        lost = (typed[problem.target].abs() >= FLOAT_DIGITS).fillna(False).astype("bool")
+        reasons.add(lost, f"{problem.target} has more digits than a label keeps")
     bad = reasons.any
     refuse_bad_share(
         int(bad.sum()),
@@ -83,8 +115,10 @@ def accept_labels(
             "target": typed[problem.target].astype("float64").to_numpy(),
         }
     ).loc[~bad]
-    good = good.drop_duplicates("row_key", keep="last")
-    return ContractResult(LABELS.frame(good), reasons.set_aside(source))
+    last = good.drop_duplicates("row_key", keep="last")
+    counts = good["row_key"].map(last.set_index("row_key")["target"])
+    reasons.add((good["target"] != counts).reindex(source.index, fill_value=False), REPLACED)
+    return ContractResult(LABELS.frame(last), reasons.set_aside(source))
 
 
 def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
@@ -106,25 +140,47 @@ def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
     return list(dict.fromkeys([*parts, problem.target]))
 
 
-def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Problem) -> JoinedLabels:
     """Fill in the targets that came later.
 
     Args:
         labels: ``labels``. A label replaces what the table says; one without an observation waits
-            for it.
+            for it. One that breaks the contract of today, which may be another than that of the
+            day on which it came, leaves the table's own target.
 
     Returns:
-        The observations with their targets, in the same order and dtypes.
+        The observations with their targets, and the labels that were of no use.
     """
-    own = labels[labels["problem"] == problem.name]
+    own = labels[labels["problem"] == problem.name].reset_index(drop=True)
     if own.empty:
-        return observations
-    given = own.set_index("row_key")["target"].reindex(row_keys(observations, problem))
-    target = observations[problem.target]
-    joined = pd.Series(given.to_numpy(), index=target.index).where(
-        given.notna().to_numpy(), target.astype("float64")
-    )
-    return observations.assign(**{problem.target: joined.astype(target.dtype)})
+        return JoinedLabels(observations, pd.DataFrame(columns=_UNUSED).astype(_UNUSED_DTYPES))
+    reasons = Reasons(len(own))
+    values = typed_column(own["target"], problem.target, _spec(problem.target, problem), reasons)
+    keys = row_keys(observations, problem)
+    _find_lonely(own, keys, observations[problem.timestamp.name], problem, reasons)
+    used = pd.Series(values[~reasons.any].to_numpy(), own.loc[~reasons.any, "row_key"])
+    target = observations[problem.target].copy()
+    filled = keys.isin(used.index).to_numpy()
+    target[filled] = used.reindex(keys[filled]).astype(target.dtype).to_numpy()
+    unused = own[reasons.any].assign(reason=reasons.text(reasons.any))
+    unused = unused[_UNUSED].astype(_UNUSED_DTYPES).reset_index(drop=True)
+    return JoinedLabels(observations.assign(**{problem.target: target}), unused)
+
+
+def _find_lonely(
+    labels: pd.DataFrame, keys: pd.Series, stamps: pd.Series, problem: Problem, reasons: Reasons
+) -> None:
+    """Tell labels without an observation: some wait for it, the others have a wrong key."""
+    lonely = ~labels["row_key"].isin(keys)
+    moments = labels["timestamp"]
+    off = np.zeros(len(labels), dtype=bool)
+    if isinstance(problem.frequency, pd.Timedelta) and not problem.irregular:
+        phases = ((stamps - pd.Timestamp(0)) % problem.frequency).unique()
+        off = moments.notna() & ~((moments - pd.Timestamp(0)) % problem.frequency).isin(phases)
+    waits = lonely & ~off & (moments > stamps.max())
+    reasons.add(lonely & off, OFF_GRID)
+    reasons.add(waits, WAITS)
+    reasons.add(lonely & ~off & ~waits, NO_OBSERVATION)
 
 
 def _spec(name: str, problem: Problem) -> ColumnSpec:

@@ -7,6 +7,7 @@ and no line of Python.
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
@@ -54,9 +55,13 @@ def _bound(value: Any) -> Any:
     if isinstance(value, bool):
         raise ConfigurationError(f"a number is needed, not {str(value).lower()}")
     try:
-        return value if isinstance(value, pd.Timestamp) else float(value)
+        bound = value if isinstance(value, pd.Timestamp) else float(value)
     except (TypeError, ValueError):
-        pass
+        bound = None
+    if isinstance(bound, float) and not math.isfinite(bound):
+        raise ConfigurationError(f"{bound} bounds nothing; leave it out, or write a finite number")
+    if bound is not None:
+        return bound
     try:
         return to_timestamp(value)
     except ConfigurationError:
@@ -155,7 +160,7 @@ class ColumnSpec(StrictModel):
                 raise ConfigurationError(
                     f"a column of type '{kind}' has minimum and maximum, and no list of values"
                 )
-            elif isinstance(item, bool | str) or not isinstance(item, Real):
+            elif isinstance(item, bool | str) or not isinstance(item, Real) or item != item:
                 raise ConfigurationError(
                     f"a column of type '{kind}' holds numbers, so '{item}' cannot be allowed"
                 )

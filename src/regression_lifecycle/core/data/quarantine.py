@@ -115,9 +115,9 @@ class Reasons:
         """Return in one text which reasons there are, how often, and where first."""
         return bounded_list(self.counts(), 5)
 
-    def counts(self) -> list[str]:
-        """Return every reason with the number of its rows and the first of them."""
-        return [f"{reason} ({whereabouts})" for reason, _, whereabouts in self._found]
+    def counts(self, but: str = "") -> list[str]:
+        """Return every reason but one with the number of its rows and the first of them."""
+        return [f"{reason} ({where})" for reason, _, where in self._found if reason != but]
 
 
 def _whereabouts(rows: np.ndarray, values: pd.Series | None) -> str:

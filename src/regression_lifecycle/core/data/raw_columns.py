@@ -14,6 +14,7 @@ from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.values import (
     FALSE_WORDS,
     FLOAT_DIGITS,
+    LARGEST_NUMBER,
     MISSING_WORDS,
     PLAIN,
     TRUE_WORDS,
@@ -104,6 +105,9 @@ def _labels(column: _Column) -> pd.Series:
     labels = labels.where(~column.blank)
     unread = (labels.isna() & ~column.blank).to_numpy()
     column.reasons.add_unreadable(unread, f"{column.name} is not a label", column.raw)
+    # PostgreSQL holds no such text.
+    broken = labels.str.contains("\0", regex=False, na=False)
+    column.refuse(broken, f"{column.name} holds the character 0")
     return labels
 
 
@@ -123,7 +127,9 @@ def _numbers_and_digits(column: _Column) -> tuple[pd.Series, pd.Series]:
         mend = "; say by 'format' how numbers are written, for example '1.234,5', '12 %' or '12 €'"
     column.refuse_unreadable(numbers, f"is not a number{mend}")
     column.refuse(np.isinf(numbers), f"{name} is infinite")
-    numbers = numbers.where(~np.isinf(numbers))
+    huge = (numbers.abs() > LARGEST_NUMBER) & ~np.isinf(numbers)
+    column.refuse(huge, f"{name} is beyond {LARGEST_NUMBER:g}, the largest number that is computed")
+    numbers = numbers.where(numbers.abs() <= LARGEST_NUMBER)
     column.refuse_out_of_bounds(numbers)
     return numbers, digits
 
@@ -228,6 +234,12 @@ def timestamps_of(
         }
     )
     reasons.add(stamp.isna() & ~reasons.any, f"{spec.name} cannot be made from the raw columns")
+    first, last = PART_BOUNDS["year"]
+    reasons.add(
+        (stamp.dt.year < first) | (stamp.dt.year > last),
+        f"{spec.name} is not of the years {first} to {last}",
+        stamp,
+    )
     return stamp
 
 

@@ -29,6 +29,8 @@ FALSE_WORDS = frozenset({"false", "f", "no", "n"})
 # From here on a float skips whole numbers.
 FLOAT_DIGITS = 2**53
 _LARGEST = 2**63
+# Trees compute with 32-bit floats, and errors are squared and summed.
+LARGEST_NUMBER = 1e38
 _NANOSECONDS = r"\.\d{7}"
 _ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
@@ -221,7 +223,9 @@ def read_numbers(values: pd.Series, form: NumberFormat) -> tuple[pd.Series, pd.S
         return pd.Series(values.to_numpy("float64", na_value=np.nan), values.index), values
     mixed = values.dtype == object
     if mixed:
-        values = values.map(lambda v: int(v) if isinstance(v, bool | np.bool_) else v)
+        # Not by map, which would make floats of whole numbers, and fails where none can hold them.
+        plain_values = [int(v) if isinstance(v, bool | np.bool_) else v for v in values]
+        values = pd.Series(plain_values, values.index, dtype="object")
     text = pa.array(as_text(values), pa.large_string())
     plain = form.to_plain(text)
     if mixed:

@@ -167,9 +167,13 @@ def compute_next_adjustment(
         champion: The deployed model.
 
     Returns:
-        One row of ``adjustments``; none without a champion or a window.
+        One row of ``adjustments``; none without a champion or a window, and none where one looks
+        from a moment at which the champion's newest training row was not known yet: nothing was
+        served by it.
     """
     if champion is None or windows.empty:
+        return ADJUSTMENTS.frame()
+    if windows["as_of"].max() <= champion.metadata.trained_until:
         return ADJUSTMENTS.frame()
     adjuster = adjuster.copy()
     bounds = windows.set_index("window")[["start", "end"]]

@@ -43,6 +43,8 @@ PLAN_COLUMNS = (
 # Clocks of several machines differ, a batch is written for hours, a run may be a long one: what
 # arrived so long before the last look is looked at again.
 _GRACE = pd.Timedelta("1 day")
+# A pause is told by its first windows; one mistyped year would otherwise plan thousands.
+_EMPTY_IN_A_ROW = 10
 
 
 def of_window(predictions: pd.DataFrame, window: Mapping[str, Any]) -> pd.DataFrame:
@@ -94,7 +96,8 @@ def find_changed_windows(
     Returns:
         The windows that begin after the champion's training and were never recorded, whose rows,
         labels or state differ from what was recorded, or of which predictions came since; with
-        ``features_fingerprint`` and ``labels_fingerprint``.
+        ``features_fingerprint`` and ``labels_fingerprint``. Of windows without a row that follow
+        each other, the first ten are new; the others are once rows come.
     """
     table = windows.assign(**_fingerprints(known_rows, windows["window_index"], logged.problem))
     if champion is None:
@@ -102,12 +105,17 @@ def find_changed_windows(
     own = recorded_windows[recorded_windows["problem"] == logged.problem.name]
     arrived = known_rows[logged.has_arrived_since(_last_look(own), known_rows)]
     changed = table["window_index"].isin(arrived["window_index"])
-    changed |= ~table["window"].isin(own["window"]) & (
-        table["start"] > champion.metadata.trained_until
+    pause = (table["n"] == 0).groupby((table["n"] > 0).cumsum()).cumsum() > _EMPTY_IN_A_ROW
+    changed |= (
+        ~table["window"].isin(own["window"])
+        & ~pause
+        & (table["start"] > champion.metadata.trained_until)
     )
     seen = newest_revisions(own).merge(table, on="window", suffixes=("_seen", ""))
-    # Who looks from an earlier moment sees less, which is no news.
-    seen = seen[~(seen["as_of"] < seen["seen_as_of"])]
+    # Who looks from an earlier moment sees less, which is no news; who sees more there, does so
+    # since a row that was dated ahead had moved the later look.
+    grown = (seen["n"] > seen["n_seen"]) | (seen["n_labelled"] > seen["n_labelled_seen"])
+    seen = seen[~(seen["as_of"] < seen["seen_as_of"]) | grown]
     whole = seen["n"] == seen["n_seen"].astype("float64")
     differs = (
         (seen["features_fingerprint"] != seen["features_fingerprint_seen"])
@@ -184,10 +192,11 @@ def _plan_window(
         versions.add(deployed)
     plan = [planned(version, 0, NEW) for version in sorted(versions)]
     for row in known.to_dict("records"):
-        if pd.notna(row["seen_as_of"]) and window["as_of"] < row["seen_as_of"]:
-            continue
         version, revision = str(row["model_version"]), int(row["revision"])
         found = planned(version, revision, REFRESH)
+        grown = any(found[name] > row[name] for name in ("n", "n_labelled"))
+        if pd.notna(row["seen_as_of"]) and window["as_of"] < row["seen_as_of"] and not grown:
+            continue
         compared = ("features_fingerprint", "labels_fingerprint", "status")
         same = all(row[column] == found[column] for column in compared)
         if same and not coverage.has_news(name, version):

@@ -10,9 +10,10 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.keys import find_vanished
-from regression_lifecycle.core.data.labels import join_labels
+from regression_lifecycle.core.data.keys import CHANGED, COLUMNS, GONE, find_changes
+from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.pipelines.roles import column_roles
 
 LOGGER = logging.getLogger(__name__)
@@ -24,10 +25,11 @@ def ingest(
     problem: Problem,
     parameters: IngestionParameters,
     recorded_observations: pd.DataFrame,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, ...]:
     """Sort rows into observations and rejected ones, fill in labels, and list what is missing.
 
-    Warns of observations that were there before and no longer are.
+    Warns of labels that are of no use, and of observations that were there before and are gone or
+    have other values.
 
     Args:
         raw: The table as it was read.
@@ -37,15 +39,21 @@ def ingest(
         recorded_observations: The observations as the last run left them; no columns if none did.
 
     Returns:
-        Observations, rejected rows with their reasons, gaps.
+        Observations, rejected rows with their reasons, labels that fill in nothing with the
+        reason, gaps, and what is new, changed and gone since the last run.
 
     Raises:
         DataContractError: If the table as a whole cannot be used.
     """
-    observations, rejected = enforce_contract(raw, problem, parameters)
-    _warn_of_vanished(find_vanished(recorded_observations, observations, problem), problem)
-    observations = join_labels(observations, labels, problem)
-    return observations, rejected, find_gaps(observations, problem)
+    accepted, rejected = enforce_contract(raw, problem, parameters)
+    observations, unused = join_labels(accepted, labels, problem)
+    _warn_of_unused(unused[unused["reason"] != WAITS])
+    # Kept with the table, so that the next run sees what is other about its columns.
+    observations.attrs[COLUMNS] = [str(name) for name in raw if name not in problem.columns]
+    told = accepted[problem.target]
+    changes = find_changes(recorded_observations, observations, told, problem)
+    _warn_of_changes(changes, problem)
+    return observations, rejected, unused, find_gaps(observations, problem), changes
 
 
 def report_data_quality(
@@ -75,15 +83,40 @@ def report_data_quality(
     )
 
 
-def _warn_of_vanished(vanished: pd.Series, problem: Problem) -> None:
-    if vanished.empty:
+def _warn_of_unused(unused: pd.DataFrame) -> None:
+    if unused.empty:
         return
-    first, last = (problem.moment_text(moment) for moment in (vanished.min(), vanished.max()))
+    counts = unused.groupby("reason", sort=False)["row_key"].agg(["size", "first"])
+    said = (f"{reason} ({n:,}, such as {first})" for reason, n, first in counts.itertuples())
     LOGGER.warning(
-        "%s observation(s) of the last run, from %s to %s, have vanished from the raw table. What "
-        "was judged on them stays recorded. If the table was cut by mistake, put it right and run "
-        "again",
-        f"{len(vanished):,}",
-        first,
-        last,
+        "%s label(s) of the table 'labels' of the store are not used: %s. The rows keep what the "
+        "raw table says. unused_labels lists them; a label that is sent again takes the place of "
+        "the stored one",
+        f"{len(unused):,}",
+        bounded_list(said, 5),
     )
+
+
+_WORDS = {
+    GONE: "have vanished from the raw table. What was judged on them stays recorded",
+    CHANGED: "have other values now (%s). Windows that hold them are judged again",
+}
+
+
+def _warn_of_changes(changes: pd.DataFrame, problem: Problem) -> None:
+    for unknown in changes.loc[changes["change"] == COLUMNS, "columns"]:
+        LOGGER.warning(
+            "The raw table has other columns than in the last run. Those that problem.columns does "
+            "not declare are left aside: %s",
+            unknown or "none",
+        )
+    for row in changes[changes["change"].isin(list(_WORDS))].to_dict("records"):
+        first, last = (problem.moment_text(row[side]) for side in ("first", "last"))
+        LOGGER.warning(
+            "%s observation(s) of the last run, from %s to %s, %s. If the table was cut or edited "
+            "by mistake, put it right and run again",
+            f"{row['n_rows']:,}",
+            first,
+            last,
+            _WORDS[row["change"]].replace("%s", row["columns"]),
+        )

@@ -20,7 +20,13 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:ingestion",
                     "recorded_observations",
                 ],
-                ["observations", "rejected_observations", "observation_gaps"],
+                [
+                    "observations",
+                    "rejected_observations",
+                    "unused_labels",
+                    "observation_gaps",
+                    "observation_changes",
+                ],
                 name="enforce_contract",
             ),
             Node(

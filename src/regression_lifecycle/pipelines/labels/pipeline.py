@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.data.labels import accept_labels
+from regression_lifecycle.pipelines.labels.nodes import take_labels
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -12,7 +12,7 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
-                accept_labels,
+                take_labels,
                 ["raw_labels", "params:problem", "params:labels"],
                 ["labels", "rejected_labels"],
                 name="accept_labels",

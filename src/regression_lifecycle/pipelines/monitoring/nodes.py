@@ -11,7 +11,9 @@ import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import moment_of
+from regression_lifecycle.core.data.contract import REPETITION
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.quarantine import REASON_COLUMN
 from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.data.tables import (
     SEGMENT_HISTORY,
@@ -314,7 +316,8 @@ def compute_data_quality(
     Returns:
         ``window``, ``model_version``, ``n_missing_rows``, ``n_rejected`` and ``missing_share``.
     """
-    rejected = rejected_moments(rejected_observations, problem)
+    broken = rejected_observations[rejected_observations[REASON_COLUMN] != REPETITION]
+    rejected = rejected_moments(broken, problem)
     rows = []
     for window in window_plan.to_dict("records"):
         came = window_rows[window_rows["window_index"] == window["window_index"]]

@@ -12,6 +12,8 @@ from kedro.pipeline import Pipeline
 from pandas import isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
+from regression_lifecycle.core.data.keys import COLUMNS
+from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, headline_metrics
@@ -101,6 +103,18 @@ class SummaryHook:
             f"\n[bold]Observations[/] {len(observations):,} accepted, {len(rejected):,} rejected, "
             f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps{''.join(ends)}"
         )
+        changes = catalog.load("observation_changes")
+        rows = changes[changes["change"] != COLUMNS]
+        if len(rows):
+            said = (f"{row['n_rows']:,} {row['change']}" for row in rows.to_dict("records"))
+            console.print(f"[bold]Since the last run[/] {', '.join(said)}")
+        unused = catalog.load("unused_labels")
+        if len(unused):
+            waiting = int((unused["reason"] == WAITS).sum())
+            console.print(
+                f"[bold]Labels[/] {waiting:,} wait for their observation, "
+                f"{len(unused) - waiting:,} cannot be used"
+            )
 
     def _metrics(self, console: Any, catalog: Any, name: str) -> None:
         metrics = catalog.load("holdout_metrics")

@@ -1,0 +1,58 @@
+"""The tables of the store held against each other: ``kedro check``, and the end of each tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import PREDICTIONS, SEGMENT_HISTORY, WINDOW_HISTORY
+
+# Windows whose predictions are in memory at a time.
+_AT_ONCE = 20
+_FIGURES = ["problem", "window", "window_index", "model_version", "revision", "n", "n_labelled"]
+
+
+def find_contradictions(
+    url: str, problem: Problem, champion: str, newest: int | None = None
+) -> list[str]:
+    """Find what the store says in two ways.
+
+    Args:
+        url: SQLAlchemy URL of the store.
+        problem: Whose rows are looked at.
+        champion: Where the alias points; empty if nowhere.
+        newest: How many windows are looked at, the newest ones; None for all.
+
+    Returns:
+        One sentence per contradiction, those of the oldest window first.
+    """
+    from regression_lifecycle.adapters import database
+    from regression_lifecycle.core.monitoring.consistency import (
+        find_wrong_champion,
+        find_wrong_figures,
+    )
+    from regression_lifecycle.core.monitoring.window_plan import newest_revisions
+
+    own = {"problem": problem.name}
+    windows = newest_revisions(database.read_rows(url, WINDOW_HISTORY, own, [*_FIGURES, "rmse"]))
+    said = []
+    for names in _in_parts(windows["window"].drop_duplicates().iloc[-(newest or len(windows)) :]):
+        where = {**own, "window": names}
+        columns = ["window", "model_version", "target", "prediction"]
+        said += find_wrong_figures(
+            windows[windows["window"].isin(names)],
+            database.read_rows(url, PREDICTIONS, where, columns),
+            database.read_rows(
+                url, SEGMENT_HISTORY, where, ["window", "model_version", "segment", "n"]
+            ),
+            problem,
+        )
+    return [*said, *find_wrong_champion(database.read_decisions(url), champion, problem)]
+
+
+def _in_parts(names: pd.Series) -> Iterator[list[str]]:
+    listed = names.tolist()
+    for start in range(0, len(listed), _AT_ONCE):
+        yield listed[start : start + _AT_ONCE]
