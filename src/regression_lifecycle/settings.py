@@ -14,7 +14,10 @@ from regression_lifecycle.runtime.hooks import (  # noqa: E402
     SummaryHook,
     TrackingHook,
 )
+from regression_lifecycle.runtime.outgoing import scrub_what_leaves  # noqa: E402
 from regression_lifecycle.runtime.session import LifecycleSession  # noqa: E402
+
+scrub_what_leaves()
 
 SESSION_CLASS = LifecycleSession
 CONTEXT_CLASS = LifecycleContext

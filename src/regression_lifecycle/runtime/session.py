@@ -22,7 +22,7 @@ from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
 from regression_lifecycle.runtime.tracking_server import (
     read_tracking_server,
-    refuse_damaged_databases,
+    require_tracking_server,
 )
 
 LOGGER = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class LifecycleSession(KedroSession):
         runtime = self.store.get("runtime_params") or {}
         loader.typed_sections |= check_configuration(loader, runtime, known)
         _print_derived(loader.derived_parameters, sections_of(known.values()))
-        refuse_damaged_databases(read_tracking_server(loader, self._project_path))
+        require_tracking_server(read_tracking_server(loader, self._project_path))
         with workspace_lock(self.lock_path), _terminated_is_an_exit(), _no_advice_on_refusals():
             try:
                 outputs: dict[str, Any] = super().run(

@@ -18,7 +18,7 @@ from regression_lifecycle.runtime.run_lock import LOCK_NAME
 from regression_lifecycle.runtime.tracking_server import (
     read_section,
     read_tracking_server,
-    refuse_damaged_databases,
+    require_tracking_server,
 )
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -162,7 +162,7 @@ class TickInputs:
         from kedro.io import DataCatalog
 
         server = read_tracking_server(self._loader, self._project)
-        refuse_damaged_databases(server)
+        require_tracking_server(server)
         mlflow.set_tracking_uri(server.tracking_uri)
         if server.registry_uri:
             mlflow.set_registry_uri(server.registry_uri)
