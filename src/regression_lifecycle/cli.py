@@ -199,6 +199,20 @@ def serve(
     listen(configuration, click.echo)
 
 
+@cli.command()
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.pass_obj
+def relocate(metadata: Any, env: str | None, conf_source: str | None) -> None:
+    """Tell MLflow where its models are, after the project was moved or copied.
+
+    Its SQLite database keeps whole paths. Every other command refuses to run until they fit.
+    """
+    from regression_lifecycle.runtime.relocation import relocate as write_new_place
+
+    click.echo(write_new_place(metadata.project_path, env, conf_source))
+
+
 @cli.command("new-table")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option("--target", default=None, help="The column to predict.")

@@ -48,11 +48,12 @@ def test_values_of_variables_that_are_named_like_secrets_are_known_everywhere(
     monkeypatch.setenv("LIFECYCLE_SERVE_TOKEN", "tok/en-123")
     monkeypatch.setenv("LIFECYCLE_STORE_URL", "postgresql+psycopg://u:hidden77@h/db")
     monkeypatch.setenv("SOME_PLACE", "somewhere")
+    monkeypatch.setenv("PWD", "/home/me/project")
     monkeypatch.setenv("A_PASSWORD", "short")
 
-    told = scrub("tok/en-123 tok%2Fen-123 hidden77 somewhere short")
+    told = scrub("tok/en-123 tok%2Fen-123 hidden77 somewhere short /home/me/project")
 
-    assert told == "*** *** *** somewhere short"
+    assert told == "*** *** *** somewhere short /home/me/project"
 
 
 def test_values_of_credentials_are_known_once_they_were_read(

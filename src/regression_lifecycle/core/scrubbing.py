@@ -29,6 +29,8 @@ _IN_SETTING = re.compile(
     re.I,
 )
 _IN_HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[A-Za-z0-9._~+/=-]{6,}")
+# The shell's working folders.
+_NO_SECRETS = frozenset({"PWD", "OLDPWD"})
 _REMEMBERED: set[str] = set()
 
 
@@ -81,7 +83,8 @@ def _secrets_in(tree: Mapping[str, Any]) -> Iterator[str]:
             yield from _secrets_in(value)
         elif isinstance(value, str):
             whole = value.strip()
-            if _SECRET_NAME.search(str(name)) and len(whole) >= SHORTEST_SECRET:
+            is_secret = name not in _NO_SECRETS and _SECRET_NAME.search(str(name))
+            if is_secret and len(whole) >= SHORTEST_SECRET:
                 yield whole
             if "://" in whole:
                 for found in _IN_ADDRESS.findall(whole):

@@ -77,20 +77,30 @@ def give_login(section: dict[str, Any]) -> dict[str, Any]:
     return {**section, "server": {**server, **bare}}
 
 
-def require_tracking_server(server: TrackingServer) -> None:
-    """Refuse a SQLite file that holds something else, and a server that does not answer.
+def require_tracking_server(loader: Any, project: Path) -> TrackingServer:
+    """Refuse what MLflow would answer with a traceback after minutes, or with a wrong place.
 
-    MLflow itself would ask a server that is away for minutes, and end in a traceback.
+    Args:
+        loader: The configuration loader.
+        project: The project's folder.
+
+    Returns:
+        The addresses: no SQLite file among them holds something else, no server is away, and the
+        artifacts are in this project.
 
     Raises:
         LifecycleError: Naming the file or the address, and the mend.
     """
     from regression_lifecycle.adapters.database import refuse_foreign_file
+    from regression_lifecycle.runtime.relocation import refuse_moved
 
+    server = read_tracking_server(loader, project)
     for uri in filter(None, server):
         refuse_foreign_file(uri)
         if uri.startswith(("http://", "https://")):
             _require_answer(uri)
+    refuse_moved(loader, project, server.tracking_uri)
+    return server
 
 
 def _require_answer(uri: str) -> None:
