@@ -219,7 +219,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         """Folder on a disk of this machine: the lock, the spool, a SQLite database.
 
         Raises:
-            ConfigurationError: If it is on no disk.
+            ConfigurationError: If it is on no disk, or no SQLite database can be in it.
         """
         named = str(self["globals"].get("local_folder") or "data")
         if "://" in named:
@@ -227,7 +227,14 @@ class LifecycleConfigLoader(OmegaConfigLoader):
                 f"  the workspace {named} is on no disk of this machine, so globals.yml has to "
                 "name a local_folder for what cannot be elsewhere: the lock and the spool"
             )
-        return self._root / named
+        folder = self._root / named
+        if "?" in str(folder) or "%" in str(folder):
+            raise ConfigurationError(
+                f"  the folder {folder} has a '?' or '%' in its name. The URL of a SQLite database "
+                "cannot say that, and the database would be made elsewhere; rename the folder, or "
+                "name another local_folder in globals.yml"
+            )
+        return folder
 
     @property
     def store_url(self) -> str:
