@@ -248,6 +248,15 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             check_url(str(named))
         return str(named or f"sqlite:///{(self.local_folder / 'lifecycle.db').as_posix()}")
 
+    def check_addresses(self) -> None:
+        """Refuse addresses that cannot be meant, before anything is opened.
+
+        Raises:
+            ConfigurationError: As :attr:`local_folder` and :attr:`store_url` do.
+        """
+        assert self.local_folder
+        assert self.store_url
+
     def written(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Walk the files of one kind, base first.
 

@@ -68,7 +68,8 @@ def no_answer_of_mlflow(uri: str, error: BaseException) -> str:
         error: What asking it raised.
     """
     reasons = re.findall(
-        r"\[Errno -?\d+\] ([^'\")]+)|(timed out|certificate verify failed)", str(error)
+        r"\[Errno -?\d+\] ([^'\")]+)|(timed out|certificate verify failed|too many 5\d\d error responses)",
+        str(error),
     )
     reason = next((one or other for one, other in reversed(reasons)), _first_line(error))
     return scrub(f"MLflow at {uri} does not answer: {reason.strip()}. Start it, or mend {_MLFLOW}")

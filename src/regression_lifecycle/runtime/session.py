@@ -67,9 +67,15 @@ class LifecycleSession(KedroSession):
         if unknown:
             pipelines.set_requested(None)
             raise ConfigurationError(f"  {unknown_name('pipeline', unknown[0], pipelines)}")
+        if getattr(kwargs.get("runner"), "_is_async", False):
+            raise ConfigurationError(
+                "  --async (is_async) loads and saves in threads, in which MLflow begins runs of "
+                "its own and loses the figures of this one; leave it out"
+            )
         known = {name: pipelines[name] for name in names}
         loader: Any = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
+        loader.check_addresses()
         loader.typed_sections |= check_configuration(loader, runtime, known)
         _print_derived(loader.derived_parameters, sections_of(known.values()))
         require_tracking_server(loader, self._project_path)
