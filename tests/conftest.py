@@ -38,6 +38,21 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
+def copy_project(source: Path, folder: Path) -> Path:
+    """Copy a project that has run, with all that MLflow knows of its place."""
+    shutil.copytree(source, folder)
+    relocate_project(folder, source)
+    return folder
+
+
+def relocate_project(folder: Path, source: Path) -> None:
+    """Let MLflow's databases under a folder know it in the place of another one."""
+    from regression_lifecycle.adapters.mlflow.relocation import move_artifacts
+
+    for database in folder.glob("data/*/mlflow/mlflow.db"):
+        move_artifacts(database, source.as_uri(), folder.as_uri())
+
+
 def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
     """Run pipelines of a project as ``kedro run`` does, in this process."""
     from kedro.framework.startup import bootstrap_project
@@ -130,8 +145,8 @@ def finished_project(finished_project_once: Path, in_folder: Callable[[Path], Pa
 def finished_copy(
     finished_project_once: Path, tmp_path: Path, in_folder: Callable[[Path], Path]
 ) -> Path:
-    """A finished project of one's own; MLflow's artifacts stay where they were made."""
-    return in_folder(Path(shutil.copytree(finished_project_once, tmp_path / "project")))
+    """A finished project of one's own."""
+    return in_folder(copy_project(finished_project_once, tmp_path / "project"))
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +166,7 @@ def running_project(
     running_project_once: Path, tmp_path: Path, in_folder: Callable[[Path], Path]
 ) -> Path:
     """A project of one's own in which the loop has begun."""
-    return in_folder(Path(shutil.copytree(running_project_once, tmp_path / "project")))
+    return in_folder(copy_project(running_project_once, tmp_path / "project"))
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +177,7 @@ def promoted_project_once(
     from tests.loop import PROMOTED_AT, PROMOTING, tick
 
     def build(folder: Path) -> None:
-        shutil.copytree(running_project_once, folder)
+        copy_project(running_project_once, folder)
         with chdir(folder):
             assert tick(folder, PROMOTED_AT, **PROMOTING) == 20
 

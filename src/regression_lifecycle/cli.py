@@ -1,11 +1,8 @@
-"""Project commands: Kedro's own ``run``, with errors in words."""
+"""Project commands: Kedro's own ``run`` and the project's, with errors in words."""
 
 from __future__ import annotations
 
-import copy
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +10,11 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 
-from regression_lifecycle.core.errors import LockedError
+from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, LockedError
 
 _ENV_HELP = "Environments under conf/, laid over one another: bike_daily,production."
 # How Kedro begins what it says of --nodes, --tags and the like that select nothing.
 _WRONG_SELECTION = ("Pipeline does not contain", "Pipeline contains no nodes")
-
-
-@click.group(name="regression-lifecycle")
-def cli() -> None:
-    """Commands of the Regression Lifecycle project."""
 
 
 class _TemporaryFailure(click.ClickException):
@@ -31,24 +23,38 @@ class _TemporaryFailure(click.ClickException):
     exit_code = LockedError.exit_code
 
 
-def _run_in_words(*args: Any, **kwargs: Any) -> Any:
-    """Run, and answer what the user can mend with one message instead of a traceback."""
-    callback = kedro_run.callback
-    assert callback is not None
-    with _in_words_or_as_it_is():
-        return callback(*args, **kwargs)
+class _Command(click.Command):
+    """A command that answers what the user can mend with one message instead of a traceback."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        text = "Show what led to an error, too."
+        self.params.append(click.Option(["--verbose", "-v"], is_flag=True, help=text))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        is_verbose = ctx.params.pop("verbose", False)
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            message = _in_words(error)
+            if message is None:
+                raise
+            from regression_lifecycle.core.scrubbing import scrub
+            from regression_lifecycle.runtime.outgoing import scrubbed_traceback
+
+            if is_verbose:
+                click.echo(scrubbed_traceback(error), err=True)
+            kind = _TemporaryFailure if isinstance(error, LockedError) else click.ClickException
+            raise kind(scrub(message)) from error
 
 
-@contextmanager
-def _in_words_or_as_it_is() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        message = _in_words(error)
-        if message is None:
-            raise
-        kind = _TemporaryFailure if isinstance(error, LockedError) else click.ClickException
-        raise kind(message) from error
+class _Group(click.Group):
+    command_class = _Command
+
+
+@click.group(name="regression-lifecycle", cls=_Group)
+def cli() -> None:
+    """Commands of the Regression Lifecycle project."""
 
 
 def _in_words(error: Exception) -> str | None:
@@ -57,28 +63,33 @@ def _in_words(error: Exception) -> str | None:
     from kedro.io import DatasetError
     from kedro.validation.exceptions import ParameterValidationError
 
-    from regression_lifecycle.core.errors import ConfigurationError, LifecycleError
+    from regression_lifecycle.runtime.outside import explain_outside
 
-    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-    cause = _root_cause(error)
-    if isinstance(error, ConfigurationError):
-        return f"the configuration cannot be used, and nothing was run:\n{error}"
-    if isinstance(error, DatasetError) and isinstance(cause, FileNotFoundError):
-        name = str(error).partition(":")[0]
-        return (
-            f"{name}: there is no file {cause.filename}. Put it there, or run the pipeline that "
-            "writes it first"
-        )
-    said = _in_chain(error, LifecycleError)
-    if isinstance(error, DatasetError) and said is not None:
-        return f"{said}{notes}"
-    if isinstance(
-        error, LifecycleError | DatasetError | ParameterValidationError | MissingConfigException
-    ):
-        return f"{error}{notes}"
     if isinstance(error, KedroCliError):
         # Kedro would print "NoneType: None" in its place.
         return error.message
+    if isinstance(error, click.ClickException | click.Abort | click.exceptions.Exit):
+        return None
+    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+    if isinstance(error, ConfigurationError):
+        return f"the configuration cannot be used, and nothing was run:\n{error}"
+    if isinstance(error, LifecycleError):
+        return f"{error}{notes}"
+    entry = f"{str(error).partition(':')[0]}: " if isinstance(error, DatasetError) else ""
+    cause = _root_cause(error)
+    if entry and isinstance(cause, FileNotFoundError):
+        return (
+            f"{entry}there is no file {cause.filename}. Put it there, or run the pipeline that "
+            "writes it first"
+        )
+    said = _in_chain(error, LifecycleError) if entry else None
+    if said is not None:
+        return f"{said}{notes}"
+    outside = explain_outside(error)
+    if outside is not None:
+        return f"{entry}{outside} (--verbose shows the cause)"
+    if isinstance(error, DatasetError | ParameterValidationError | MissingConfigException):
+        return f"{error}{notes}"
     if isinstance(error, ValueError) and str(error).startswith(_WRONG_SELECTION):
         return str(error)
     return None
@@ -98,8 +109,13 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-run = copy.copy(kedro_run)
-run.callback = _run_in_words
+run = _Command(
+    "run",
+    context_settings=kedro_run.context_settings,
+    callback=kedro_run.callback,
+    params=list(kedro_run.params),
+    help=kedro_run.help,
+)
 cli.add_command(run)
 
 
@@ -116,8 +132,7 @@ def config(metadata: Any, env: str | None, conf_source: str | None, key: str) ->
     """
     from regression_lifecycle.runtime.shown_config import show_config
 
-    with _in_words_or_as_it_is():
-        click.echo(show_config(metadata.project_path, env, conf_source, key))
+    click.echo(show_config(metadata.project_path, env, conf_source, key))
 
 
 @cli.command()
@@ -146,8 +161,7 @@ def tick(
     from regression_lifecycle.runtime.tick import EXIT_CODES, run_tick
 
     given = {**params, **({} if as_of is None else {"as_of": as_of})}
-    with _in_words_or_as_it_is():
-        code = run_tick(metadata.project_path, env, given, conf_source=conf_source)
+    code = run_tick(metadata.project_path, env, given, conf_source=conf_source)
     click.echo(f"Tick: {EXIT_CODES[code]} (exit code {code})")
     raise SystemExit(code)
 
@@ -164,8 +178,7 @@ def check(metadata: Any, env: str | None, conf_source: str | None) -> None:
     """
     from regression_lifecycle.runtime.tick import check_store
 
-    with _in_words_or_as_it_is():
-        found = check_store(metadata.project_path, env, conf_source=conf_source)
+    found = check_store(metadata.project_path, env, conf_source=conf_source)
     for contradiction in found:
         click.echo(contradiction)
     click.echo(f"Check: {len(found) or 'no'} contradiction(s)")
@@ -194,16 +207,29 @@ def serve(
     from regression_lifecycle.runtime.session import LifecycleSession
     from regression_lifecycle.serving.configuration import read_configuration
 
-    with _in_words_or_as_it_is():
-        session: Any = LifecycleSession.create(
-            project_path=metadata.project_path, env=env, conf_source=conf_source
-        )
-        loader = session._get_config_loader()
-        configuration = read_configuration(loader, metadata.project_path, host, port)
-        # What listens is imported only now: mistakes in the configuration are answered at once.
-        from regression_lifecycle.serving.server import serve as listen
+    session: Any = LifecycleSession.create(
+        project_path=metadata.project_path, env=env, conf_source=conf_source
+    )
+    loader = session._get_config_loader()
+    configuration = read_configuration(loader, metadata.project_path, host, port)
+    # What listens is imported only now: mistakes in the configuration are answered at once.
+    from regression_lifecycle.serving.server import serve as listen
 
-        listen(configuration, click.echo)
+    listen(configuration, click.echo)
+
+
+@cli.command()
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.pass_obj
+def relocate(metadata: Any, env: str | None, conf_source: str | None) -> None:
+    """Tell MLflow where its models are, after the project was moved or copied.
+
+    Its SQLite database keeps whole paths. Every other command refuses to run until they fit.
+    """
+    from regression_lifecycle.runtime.relocation import relocate as write_new_place
+
+    click.echo(write_new_place(metadata.project_path, env, conf_source))
 
 
 @cli.command("new-table")
@@ -242,20 +268,16 @@ def new_table(
     terminal what is not given is asked for. A folder that is there is never changed: the
     difference is shown, and the exit code is 3.
     """
-    from regression_lifecycle.core.errors import ConfigurationError
     from regression_lifecycle.runtime.new_table import create_problem
 
     asks = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     try:
-        with _in_words_or_as_it_is():
-            code = create_problem(
-                metadata.project_path, file, query, given, _ask if asks else None, click.echo
-            )
-    except click.ClickException as error:
+        code = create_problem(
+            metadata.project_path, file, query, given, _ask if asks else None, click.echo
+        )
+    except ConfigurationError as error:
         # What is wrong here is what was typed, not a configuration.
-        if isinstance(error.__cause__, ConfigurationError):
-            raise click.ClickException(str(error.__cause__).strip()) from error
-        raise
+        raise click.ClickException(str(error).strip()) from error
     raise SystemExit(code)
 
 

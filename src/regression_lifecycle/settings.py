@@ -10,12 +10,16 @@ from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # 
 from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402
     ErrorHook,
+    KilledRunHook,
     NodeProgressHook,
     ProjectRunHook,
     SummaryHook,
     TrackingHook,
 )
+from regression_lifecycle.runtime.outgoing import scrub_what_leaves  # noqa: E402
 from regression_lifecycle.runtime.session import LifecycleSession  # noqa: E402
+
+scrub_what_leaves()
 
 SESSION_CLASS = LifecycleSession
 CONTEXT_CLASS = LifecycleContext
@@ -27,4 +31,11 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
 }
 # The summary comes last: it is what a person reads.
-HOOKS = (SummaryHook(), TrackingHook(), ErrorHook(), ProjectRunHook(), NodeProgressHook())
+HOOKS = (
+    SummaryHook(),
+    TrackingHook(),
+    ErrorHook(),
+    KilledRunHook(),
+    ProjectRunHook(),
+    NodeProgressHook(),
+)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 from contextlib import chdir
-from pathlib import Path
 
 import pytest
 from kedro.io import DatasetError
 
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.core.errors import ModelError
-from tests.conftest import open_catalog, run_project
+from tests.conftest import copy_project, open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests, registry_state
 from tests.loop import champion_of
 
@@ -29,7 +28,7 @@ OTHER_MODEL = {
 @pytest.fixture(scope="module")
 def challenged_once(finished_project_once, tmp_path_factory):
     """A project in which another model has passed the gate; shared, not to be changed."""
-    project = Path(shutil.copytree(finished_project_once, tmp_path_factory.mktemp("c") / "project"))
+    project = copy_project(finished_project_once, tmp_path_factory.mktemp("c") / "project")
     with chdir(project):
         run_project(project, pipeline_names=["training", "evaluation"], params=OTHER_MODEL)
     return project
@@ -38,7 +37,7 @@ def challenged_once(finished_project_once, tmp_path_factory):
 @pytest.fixture
 def challenged(challenged_once, tmp_path, in_folder):
     """The same, of one's own."""
-    return in_folder(Path(shutil.copytree(challenged_once, tmp_path / "project")))
+    return in_folder(copy_project(challenged_once, tmp_path / "project"))
 
 
 def promote(project):

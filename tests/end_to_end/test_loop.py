@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
-from tests.conftest import open_catalog, run_project
+from tests.conftest import copy_project, open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests
 from tests.loop import PROMOTED_AT, PROMOTING, champion_of, state_of, tick, windows_of
 
@@ -22,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 @pytest.fixture
 def promoted(promoted_project_once, tmp_path, in_folder):
     """A project of one's own whose second tick promoted version 2."""
-    return in_folder(Path(shutil.copytree(promoted_project_once, tmp_path / "project")))
+    return in_folder(copy_project(promoted_project_once, tmp_path / "project"))
 
 
 def test_the_loop_begins_without_a_champion_and_makes_one(running_project):

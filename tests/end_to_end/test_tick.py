@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
@@ -16,6 +15,7 @@ from regression_lifecycle.adapters.database import read_rows, upsert_rows
 from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS, SERVICE_PREDICTIONS
 from regression_lifecycle.runtime import tick as tick_module
 from regression_lifecycle.runtime.tick import NOTHING
+from tests.conftest import copy_project
 from tests.loop import plant, tick
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
@@ -28,7 +28,7 @@ PAGE = "data/test/08_reporting/index.html"
 def settled_once(running_project_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after a tick that kept the champion; shared, not to be changed."""
     copy = tmp_path_factory.mktemp("settled") / "project"
-    shutil.copytree(running_project_once, copy)
+    copy_project(running_project_once, copy)
     with chdir(copy):
         assert tick(copy, AS_OF) == NOTHING
     return copy
@@ -63,7 +63,7 @@ def ran(pretend: Ran) -> list[str]:
 @pytest.fixture
 def known(settled_once: Path, tmp_path: Path, in_folder, ran: list[str]) -> Path:
     """A settled project of one's own, which a tick has seen in the folder where it is now."""
-    project = in_folder(Path(shutil.copytree(settled_once, tmp_path / "project")))
+    project = in_folder(copy_project(settled_once, tmp_path / "project"))
     tick(project, AS_OF)
     ran.clear()
     return project

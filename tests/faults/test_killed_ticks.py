@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 from contextlib import chdir
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from kedro.framework.hooks import hook_impl
 
+from tests.conftest import copy_project
 from tests.loop import PROMOTED_AT, PROMOTING, state_of, tick
 
 pytestmark = [
@@ -85,7 +85,7 @@ def _state(project: Path) -> dict[str, Any]:
 def test_a_killed_tick_leaves_the_old_or_the_new_state_and_the_next_one_completes(
     point, whole, running_project_once, tmp_path
 ):
-    project = Path(shutil.copytree(running_project_once, tmp_path / "project"))
+    project = copy_project(running_project_once, tmp_path / "project")
 
     assert in_a_child(project, point) == -signal.SIGKILL
 

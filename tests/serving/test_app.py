@@ -489,3 +489,30 @@ def test_many_rows_are_not_explained_at_once(registry: Models, start: Start) -> 
     response = running.client.post("/predict?explain=true", json={"rows": [row()] * 101})
     assert response.status_code == 422
     assert "at most 100 rows" in details(response)[0]["message"]
+
+
+def test_who_has_no_token_is_told_what_is_wrong_and_not_where(
+    registry: Models, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start(token="s3cret")
+    where = "http://lucy:topsecret@10.0.0.5:5000"
+
+    def unreachable(*_: Any) -> None:
+        raise ConnectionError(f"no route to {where}")
+
+    monkeypatch.setattr(mlflow_registry, "registered_by_alias", unreachable)
+    running.service.following.look_at_registry()
+    running.service.log._store_state = "down: OperationalError: no route to 10.0.0.6"
+    known = {"Authorization": "Bearer s3cret"}
+
+    assert running.client.get("/ready").json()["warnings"] == ["registry down"]
+    assert running.client.get("/health").json()["log"]["store"] == "down"
+    (told,) = running.client.get("/ready", headers=known).json()["warnings"]
+    assert told == "registry down: ConnectionError: no route to http://***@10.0.0.5:5000"
+    assert "10.0.0.6" in running.client.get("/health", headers=known).json()["log"]["store"]
+    running.service.following.deployed = None
+    waiting = running.client.get("/ready")
+    assert (waiting.status_code, waiting.json()["reason"]) == (
+        503,
+        "no model is loaded; registry down",
+    )

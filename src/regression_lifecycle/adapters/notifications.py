@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -26,6 +26,7 @@ from regression_lifecycle.core.alerting.channels import (
     url_mistake,
 )
 from regression_lifecycle.core.alerting.delivery import FAILED, SENT, Status
+from regression_lifecycle.core.scrubbing import scrub
 
 if TYPE_CHECKING:
     import smtplib
@@ -114,6 +115,15 @@ def deliver(
         root: Folder that relative paths start from.
         environment: Where variables are looked up; that of the process by default.
     """
+    alert = replace(
+        alert,
+        title=scrub(alert.title),
+        text=scrub(alert.text),
+        details={
+            name: scrub(value) if isinstance(value, str) else value
+            for name, value in alert.details.items()
+        },
+    )
     try:
         variables = os.environ if environment is None else environment
         sender = _SENDERS[type(channel)].open(channel, root, variables)

@@ -19,10 +19,13 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import MarkedYAMLError, YAMLError
 
+from regression_lifecycle.adapters.database import check_url
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.scrubbing import remember_credentials
+from regression_lifecycle.runtime.tracking_server import give_login
 
 SOURCE_ROOT = Path(__file__).resolve().parents[3]
 EXTENDS = "extends"
@@ -113,7 +116,10 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         if key not in self._known:
             # OmegaConf would bury what is wrong with the environments under its own error.
             assert self.folders
-            self._known[key] = self._complete(key)
+            found = self._complete(key)
+            if key == CREDENTIALS:
+                remember_credentials(found)
+            self._known[key] = give_login(found) if key == "mlflow" else found
         # Kedro changes what it is given.
         return copy.deepcopy(self._known[key])
 
@@ -213,7 +219,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         """Folder on a disk of this machine: the lock, the spool, a SQLite database.
 
         Raises:
-            ConfigurationError: If it is on no disk.
+            ConfigurationError: If it is on no disk, or no SQLite database can be in it.
         """
         named = str(self["globals"].get("local_folder") or "data")
         if "://" in named:
@@ -221,13 +227,35 @@ class LifecycleConfigLoader(OmegaConfigLoader):
                 f"  the workspace {named} is on no disk of this machine, so globals.yml has to "
                 "name a local_folder for what cannot be elsewhere: the lock and the spool"
             )
-        return self._root / named
+        folder = self._root / named
+        if "?" in str(folder) or "%" in str(folder):
+            raise ConfigurationError(
+                f"  the folder {folder} has a '?' or '%' in its name. The URL of a SQLite database "
+                "cannot say that, and the database would be made elsewhere; rename the folder, or "
+                "name another local_folder in globals.yml"
+            )
+        return folder
 
     @property
     def store_url(self) -> str:
-        """SQLAlchemy URL of the database that holds the tables of the memory."""
+        """SQLAlchemy URL of the database that holds the tables of the memory.
+
+        Raises:
+            ConfigurationError: If what is configured is no such URL.
+        """
         named = self["globals"].get("store")
+        if named:
+            check_url(str(named))
         return str(named or f"sqlite:///{(self.local_folder / 'lifecycle.db').as_posix()}")
+
+    def check_addresses(self) -> None:
+        """Refuse addresses that cannot be meant, before anything is opened.
+
+        Raises:
+            ConfigurationError: As :attr:`local_folder` and :attr:`store_url` do.
+        """
+        assert self.local_folder
+        assert self.store_url
 
     def written(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Walk the files of one kind, base first.

@@ -39,7 +39,9 @@ from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
+from regression_lifecycle.core.scrubbing import has_address_with_password
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.runtime.config_loader import leaves
 from regression_lifecycle.runtime.name_check import unread_names
 from regression_lifecycle.runtime.reachable_counts import unreachable_counts
 from regression_lifecycle.runtime.sections import sections_of
@@ -144,8 +146,18 @@ def check_configuration(
         pipelines,
         loader.configured_parameters,
         loader.origin,
-        unread_names(loader, KNOWN_SECTIONS),
+        [*unread_names(loader, KNOWN_SECTIONS), *_passwords(loader)],
     )
+
+
+def _passwords(loader: Any) -> Iterator[str]:
+    for name, value in leaves(loader["parameters"]):
+        if has_address_with_password(str(value)):
+            yield (
+                f"{name}: an address with a password must not stand in a parameter, since MLflow "
+                f"records every one; keep it in an environment variable"
+                f"{_in_file(loader.origin(name))}"
+            )
 
 
 def check_names(loader: Any) -> None:

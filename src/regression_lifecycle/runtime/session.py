@@ -20,10 +20,7 @@ from regression_lifecycle.core.errors import ConfigurationError, StateError, unk
 from regression_lifecycle.runtime.parameter_check import check_configuration
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
-from regression_lifecycle.runtime.tracking_server import (
-    read_tracking_server,
-    refuse_damaged_databases,
-)
+from regression_lifecycle.runtime.tracking_server import require_tracking_server
 
 LOGGER = logging.getLogger(__name__)
 TERMINATED = 143
@@ -61,7 +58,7 @@ class LifecycleSession(KedroSession):
         Raises:
             ConfigurationError: If a pipeline is unknown or a parameter is wrong; nothing was
                 written then.
-            LifecycleError: If MLflow's database file is damaged.
+            LifecycleError: If MLflow is away, its database damaged, or the project was moved.
             LockedError: If another run is at work in the workspace and did not end in time.
         """
         names = [pipeline_name] if pipeline_name else list(pipeline_names or ["__default__"])
@@ -70,12 +67,18 @@ class LifecycleSession(KedroSession):
         if unknown:
             pipelines.set_requested(None)
             raise ConfigurationError(f"  {unknown_name('pipeline', unknown[0], pipelines)}")
+        if getattr(kwargs.get("runner"), "_is_async", False):
+            raise ConfigurationError(
+                "  --async (is_async) loads and saves in threads, in which MLflow begins runs of "
+                "its own and loses the figures of this one; leave it out"
+            )
         known = {name: pipelines[name] for name in names}
         loader: Any = self._get_config_loader()
         runtime = self.store.get("runtime_params") or {}
+        loader.check_addresses()
         loader.typed_sections |= check_configuration(loader, runtime, known)
         _print_derived(loader.derived_parameters, sections_of(known.values()))
-        refuse_damaged_databases(read_tracking_server(loader, self._project_path))
+        require_tracking_server(loader, self._project_path)
         with workspace_lock(self.lock_path), _terminated_is_an_exit(), _no_advice_on_refusals():
             try:
                 outputs: dict[str, Any] = super().run(

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.scrubbing import scrub
 from regression_lifecycle.runtime.config_loader import leaves
 
 KINDS = ("parameters", "globals", "catalog", "mlflow")
@@ -26,7 +27,7 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
 
     Returns:
         A single value as it is; of a section one line per value, with the file that a parameter
-        comes from, or that it was derived.
+        comes from, or that it was derived. Passwords are left out.
 
     Raises:
         ConfigurationError: If nothing is there under the key.
@@ -45,7 +46,7 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
             raise ConfigurationError(f"  {key}: {unknown_name('key', part, known, 40)}")
         value = value[part]
     if not isinstance(value, Mapping):
-        return "" if value is None else str(value)
+        return "" if value is None else scrub(str(value))
     derived, lines = loader.derived_parameters, []
     for name, leaf in leaves(value, ".".join(parts)):
         origin = loader.origin(name) if kind == "parameters" else ""
@@ -54,4 +55,4 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
         shown = shown.removesuffix("...\n").strip()
         comment = f"  # {origin}" if origin else ""
         lines.append(f"{name}: {shown}{comment}")
-    return "\n".join(lines)
+    return scrub("\n".join(lines))

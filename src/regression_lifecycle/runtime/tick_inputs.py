@@ -16,11 +16,7 @@ from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.runtime.parameter_check import read_sections
 from regression_lifecycle.runtime.run_lock import LOCK_NAME
-from regression_lifecycle.runtime.tracking_server import (
-    read_section,
-    read_tracking_server,
-    refuse_damaged_databases,
-)
+from regression_lifecycle.runtime.tracking_server import read_section, require_tracking_server
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What others write, at any time, while a tick is at work too.
@@ -173,8 +169,7 @@ class TickInputs:
         from kedro.framework.context.context import _convert_paths_to_absolute_posix
         from kedro.io import DataCatalog
 
-        server = read_tracking_server(self._loader, self._project)
-        refuse_damaged_databases(server)
+        server = require_tracking_server(self._loader, self._project)
         mlflow.set_tracking_uri(server.tracking_uri)
         if server.registry_uri:
             mlflow.set_registry_uri(server.registry_uri)

@@ -5,6 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, unknown_name
+from regression_lifecycle.runtime.outside import no_answer_of_mlflow
+
+_SCHEMES = (
+    *("databricks", "databricks-uc", "file", "http", "https"),
+    *("mssql", "mysql", "postgresql", "sqlite", "uc"),
+)
+
+
+# For one answer of a server.
+_SECONDS = 10
 
 
 class TrackingServer(NamedTuple):
@@ -20,6 +33,9 @@ def read_tracking_server(loader: Any, project: Path) -> TrackingServer:
     Args:
         loader: The configuration loader.
         project: The project's folder, inside of which a relative path is.
+
+    Raises:
+        ConfigurationError: If MLflow knows no address of that kind.
     """
     server = read_section(loader, "mlflow").get("server") or {}
     credentials = read_section(loader, "credentials").get(str(server.get("credentials"))) or {}
@@ -32,16 +48,78 @@ def read_tracking_server(loader: Any, project: Path) -> TrackingServer:
     )
 
 
-def refuse_damaged_databases(server: TrackingServer) -> None:
-    """Refuse addresses of SQLite files that hold something else, in place of MLflow's traceback.
+def give_login(section: dict[str, Any]) -> dict[str, Any]:
+    """Hand user and password of MLflow's address to MLflow, and keep the address without them.
+
+    MLflow prints the address at the end of a run, and writes it into its errors.
+
+    Args:
+        section: What mlflow.yml says.
+
+    Returns:
+        The section, whose addresses have no login.
+    """
+    server = section.get("server") or {}
+    names = ("mlflow_tracking_uri", "mlflow_registry_uri")
+    parts = {name: urlsplit(str(server.get(name) or "")) for name in names}
+    found = {name: one for name, one in parts.items() if one.scheme in ("http", "https")}
+    logins = {one.netloc.rpartition("@")[0] for one in found.values()}
+    # MLflow knows one login for both.
+    if len(logins) != 1 or "" in logins:
+        return section
+    user, _, password = logins.pop().partition(":")
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(user)
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+    bare = {
+        name: one._replace(netloc=one.netloc.rpartition("@")[2]).geturl()
+        for name, one in found.items()
+    }
+    return {**section, "server": {**server, **bare}}
+
+
+def require_tracking_server(loader: Any, project: Path) -> TrackingServer:
+    """Refuse what MLflow would answer with a traceback after minutes, or with a wrong place.
+
+    Args:
+        loader: The configuration loader.
+        project: The project's folder.
+
+    Returns:
+        The addresses: no SQLite file among them holds something else, no server is away, and the
+        artifacts are in this project.
 
     Raises:
-        LifecycleError: Naming the file and the mend.
+        LifecycleError: Naming the file or the address, and the mend.
     """
     from regression_lifecycle.adapters.database import refuse_foreign_file
+    from regression_lifecycle.runtime.relocation import refuse_moved
 
-    for uri in server:
+    server = read_tracking_server(loader, project)
+    for uri in filter(None, server):
         refuse_foreign_file(uri)
+        if uri.startswith(("http://", "https://")):
+            _require_answer(uri)
+    refuse_moved(loader, project, server.tracking_uri)
+    return server
+
+
+def _require_answer(uri: str) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    try:
+        # Whatever it answers, it is there; a proxy in front of it need not hand this path on.
+        http_request(
+            get_default_host_creds(uri),
+            "/health",
+            "GET",
+            max_retries=0,
+            timeout=_SECONDS,
+            raise_on_status=False,
+        )
+    except MlflowException as error:
+        raise LifecycleError(no_answer_of_mlflow(uri, error)) from error
 
 
 def read_section(loader: Any, kind: str) -> dict[str, Any]:
@@ -57,6 +135,12 @@ def read_section(loader: Any, kind: str) -> dict[str, Any]:
 
 def _uri(uri: str | None, project: Path) -> str:
     told = uri or os.environ.get("MLFLOW_TRACKING_URI", "mlruns")
-    if "://" in told or told.startswith(("databricks", "file:")):
+    scheme = told.partition("://")[0] if "://" in told else ""
+    # What MLflow itself says of another one comes after seconds, in a traceback.
+    if scheme and scheme.partition("+")[0] not in _SCHEMES:
+        raise ConfigurationError(
+            f"  mlflow_uri (globals.yml): {unknown_name('kind of address', scheme, _SCHEMES)}"
+        )
+    if scheme or told.startswith(("databricks", "file:")):
         return told
     return (project / told).absolute().as_uri()

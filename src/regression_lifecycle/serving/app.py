@@ -23,11 +23,13 @@ from regression_lifecycle.serving.openapi import (
 )
 from regression_lifecycle.serving.request_middleware import (
     TokenCheck,
+    is_stranger,
     json_response,
     read_body,
     refusal,
     request_id_of,
     wants_explanation,
+    without_cause,
 )
 from regression_lifecycle.serving.service import MOST_EXPLAINED, Service
 from regression_lifecycle.serving.store_intake import StoreIntake
@@ -139,8 +141,11 @@ def make_app(service: Service) -> FastAPI:
         summary="Whether the process is alive, and how its log fares.",
         response_model=dict[str, Any],
     )
-    async def health() -> Response:
-        return json_response({"status": "alive", "log": service.log.status()})
+    async def health(request: Request) -> Response:
+        log = service.log.status()
+        if is_stranger(request):
+            log |= {name: without_cause(log[name]) for name in ("spool", "store")}
+        return json_response({"status": "alive", "log": log})
 
     @app.get(
         "/ready",
@@ -148,8 +153,11 @@ def make_app(service: Service) -> FastAPI:
         response_model=dict[str, Any],
         responses={503: {"model": dict[str, Any], "description": "It would be turned away."}},
     )
-    async def ready() -> Response:
-        why_not = service.why_not_ready()
+    async def ready(request: Request) -> Response:
+        why_not, warnings = service.why_not_ready(), service.following.warnings()
+        if is_stranger(request):
+            why_not = None if why_not is None else without_cause(why_not)
+            warnings = [without_cause(warning) for warning in warnings]
         if why_not is not None:
             content = {"ready": False, "reason": why_not}
             return json_response(content, 503, {"Retry-After": "1"})
@@ -160,7 +168,7 @@ def make_app(service: Service) -> FastAPI:
                 "ready": True,
                 "model_version": deployed.model.version,
                 "history_until": None if newest is None else newest.isoformat(),
-                "warnings": service.following.warnings(),
+                "warnings": warnings,
             }
         )
 

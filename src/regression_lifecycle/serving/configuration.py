@@ -16,6 +16,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.runtime.parameter_check import check_names, read_sections
+from regression_lifecycle.runtime.relocation import refuse_moved
 from regression_lifecycle.runtime.tracking_server import read_tracking_server
 from regression_lifecycle.serving.known_rows import StoredTable
 
@@ -72,6 +73,7 @@ def read_configuration(
 
     Raises:
         ConfigurationError: With one line per mistake.
+        StateError: If the project was moved, so that another one's model would be served.
     """
     check_names(loader)
     parameters = loader["parameters"]
@@ -87,6 +89,7 @@ def read_configuration(
     serving.refuse_open_door()
     champion = _champion(loader["catalog"])
     server = read_tracking_server(loader, project)
+    refuse_moved(loader, project, server.tracking_uri)
     return ServiceConfiguration(
         problem=sections["problem"],
         serving=serving,

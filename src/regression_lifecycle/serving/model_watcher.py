@@ -19,6 +19,7 @@ from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.models.trained_model import require_same_problem
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment, adjustment_of
+from regression_lifecycle.core.scrubbing import scrub
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.configuration import ServiceConfiguration
 from regression_lifecycle.serving.errors import shorten
@@ -164,7 +165,8 @@ class ModelWatcher:
                 else None
             )
         except Exception as error:  # a database, a server or the network between, in many words
-            self._registry_is(f"down: {type(error).__name__}: {shorten(str(error), 200)}")
+            reason = scrub(shorten(str(error), 200))
+            self._registry_is(f"down: {type(error).__name__}: {reason}")
             return
         self._registry_is(UP)
         self.has_alias = found is not None
@@ -197,8 +199,9 @@ class ModelWatcher:
         # Whatever is wrong with it, it must not end the thread or the model that serves.
         except Exception as error:
             reason = str(error) if isinstance(error, LifecycleError) else repr(error)
-            self.refused = Refused(found.version, found.digest, shorten(reason), time.monotonic())
-            LOGGER.error("version %s is not served: %s", found.version, shorten(reason))
+            reason = scrub(shorten(reason))
+            self.refused = Refused(found.version, found.digest, reason, time.monotonic())
+            LOGGER.error("version %s is not served: %s", found.version, reason)
             return
         self._store_answered.wait(FIRST_WORD_SECONDS)
         history = self.known.begin(loaded)

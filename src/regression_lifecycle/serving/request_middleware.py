@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from regression_lifecycle.serving.errors import RefusedError
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
+_STRANGER = "came_without_token"
 REQUEST_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN.replace("$", r"\Z"))
 # Who sends slower than this keeps a connection and no answer.
@@ -69,10 +70,12 @@ class TokenCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request and hand it on."""
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http":
             given = dict(scope["headers"]).get(b"authorization", b"")
             # The same time for every wrong one, so that nobody learns it letter by letter.
-            if not hmac.compare_digest(given, self._expected):
+            is_known = hmac.compare_digest(given, self._expected)
+            scope[_STRANGER] = not is_known
+            if not is_known and scope["path"] not in OPEN_PATHS:
                 refused = RefusedError(
                     401,
                     "send the token of the service as 'Authorization: Bearer <token>'",
@@ -81,6 +84,19 @@ class TokenCheck:
                 await refusal(refused)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def is_stranger(request: Request) -> bool:
+    """Return whether a request came without the token, on a path that is open to everybody."""
+    return bool(request.scope.get(_STRANGER, False))
+
+
+def without_cause(sentence: str) -> str:
+    """Cut a sentence before its colon: what is wrong, and not where and why.
+
+    The cause is often a text of a library, with addresses and paths that a stranger must not know.
+    """
+    return sentence.partition(":")[0]
 
 
 def request_id_of(request: Request) -> str:

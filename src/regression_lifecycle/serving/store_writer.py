@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.tables import SERVICE_PREDICTIONS
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.scrubbing import scrub
 
 _LONGEST_REASON = 200
 
@@ -113,8 +114,7 @@ class StoreWriter:
         # A text of a row may come back that no file can hold, such as half a surrogate.
         written = str(cause).encode(errors="backslashreplace").decode()
         text = (written.strip().splitlines() or [""])[0]
-        for secret in self._secrets():
-            text = text.replace(secret, "***")
+        text = scrub(text, self._secrets())
         name = type(cause).__name__
         return f"{name}: {text}"[:_LONGEST_REASON] if text else name
 
@@ -126,7 +126,7 @@ class StoreWriter:
         found = [str(parsed.password or ""), parsed.username, raw.password, raw.username]
         for value in parsed.query.values():
             found.extend([value] if isinstance(value, str) else value)
-        return sorted(filter(None, found), key=len, reverse=True)
+        return list(filter(None, found))
 
     def _write(self, rows: list[tuple[str, dict[str, Any]]], refused: dict[str, str]) -> None:
         error = self._data_error([row for _, row in rows])

@@ -32,6 +32,7 @@ from regression_lifecycle.adapters.dashboard.theme import PALETTES, chart_config
 from regression_lifecycle.adapters.dashboard.windows import windows_section
 from regression_lifecycle.core.decisions import wording
 from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.scrubbing import scrub
 
 _SECTIONS = {
     "head": head_section,
@@ -92,6 +93,8 @@ def render_page(tables: PageTables, library: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        # A reason that a person typed, or that a library gave, may hold a password.
+        finalize=lambda value: scrub(value) if type(value) is str else value,
     )
     environment.filters.update(_FILTERS, moment=formatting.moment_filter(tables.problem))
     blocks = {

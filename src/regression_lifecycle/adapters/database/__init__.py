@@ -6,6 +6,7 @@ crash leaves the old state.
 
 from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
+    check_url,
     connect,
     refuse_foreign_file,
     without_credentials,
@@ -32,6 +33,7 @@ __all__ = [
     "LEDGER_TEXT_COLUMNS",
     "RECORDED_AT",
     "append_decisions",
+    "check_url",
     "connect",
     "history_state",
     "ledger_state",

@@ -162,6 +162,28 @@ def now(timespec: str = "seconds") -> str:
     return datetime.now(UTC).isoformat(timespec=timespec)
 
 
+def check_url(url: str) -> None:
+    """Refuse what is no URL of a database that the tables can be in.
+
+    Args:
+        url: What is configured as ``store``.
+
+    Raises:
+        ConfigurationError: Without repeating the URL, which may hold a password.
+    """
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        insert_for(url)
+    except (ArgumentError, ValueError) as error:
+        if isinstance(error, ConfigurationError):
+            raise ConfigurationError(f"  store (globals.yml): {error}") from None
+        raise ConfigurationError(
+            "  store (globals.yml): the URL of the database cannot be read; write for example "
+            "'postgresql+psycopg://user:password@host:5432/database'"
+        ) from None
+
+
 def insert_for(url: str) -> Any:
     """Choose the INSERT that knows what to do about a key that is there already.
 

@@ -20,6 +20,7 @@ from regression_lifecycle.adapters.mlflow.shipped_code import copy_shipped_code
 from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.models.boosting import distribution_versions, used_libraries
 from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.scrubbing import scrub
 
 _REQUIREMENTS = (
     *("mlflow", "narwhals", "numpy", "pandas", "pyarrow", "pydantic"),
@@ -226,6 +227,7 @@ def register_version(
     from mlflow import MlflowClient, register_model
 
     client = MlflowClient()
+    description, tags = scrub(description), {name: scrub(text) for name, text in tags.items()}
     known = client.search_model_versions(f"name = '{model_name}'")
     # The fingerprint and not the logged model: a run that is repeated after a crash logs the
     # same model anew, and it is still the same version.
@@ -262,7 +264,7 @@ def tag_logged_model(model_id: str, tags: dict[str, str]) -> None:
     """
     from mlflow import MlflowClient
 
-    MlflowClient().set_logged_model_tags(model_id, {k: v[:5000] for k, v in tags.items()})
+    MlflowClient().set_logged_model_tags(model_id, {k: scrub(v)[:5000] for k, v in tags.items()})
 
 
 @contextmanager

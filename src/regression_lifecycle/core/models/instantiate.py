@@ -8,6 +8,8 @@ import path from a file is otherwise a way to run anything.
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, TypeGuard
 
@@ -24,6 +26,16 @@ ALLOWED_FUNCTIONS = frozenset(
     {"numpy.log", "numpy.log1p", "numpy.exp", "numpy.expm1", "numpy.sqrt", "numpy.square"}
 )
 _KEYS = frozenset({"class", "params"})
+# Parts of the allowed packages that are not made for use: private, copied in, tests.
+_NOT_FOR_USE = re.compile(r"(^|\.)(_|tests?\.|test_|conftest|externals\.)")
+# The libraries of boosted trees declare no types; with them a text that is a path or has an ending
+# is a file, and so is whatever is given to what they call one.
+_FILE = re.compile(r"[/\\\x00~]|^\.\.?$|\.[A-Za-z]\w*$")
+_OF_COLUMNS = re.compile("feature|column|interaction|monoton")
+_OF_FILES = re.compile(
+    r"file|path|(^|_)dir(_|$)|borders|snapshot|(input|output|convert)_(model|result)|^(config|data)$"
+    r"|^(valid|test|train)(_data)?$|save_binary|^allow_writing|^callbacks$"
+)
 
 
 def build(spec: Any, place: str = "spec") -> Any:
@@ -85,6 +97,8 @@ def load_class(path: Any, place: str) -> type:
             f"{bounded_list(package + '*' for package in ALLOWED_PACKAGES)}"
         )
     module_name, _, name = path.rpartition(".")
+    if _NOT_FOR_USE.search(path):
+        raise ConfigurationError(f"{place}: '{path}' is a private part of its package")
     try:
         module = import_module(module_name)
     # A library in C++ whose own libraries are missing raises what it likes.
@@ -106,7 +120,81 @@ def load_class(path: Any, place: str) -> type:
         raise ConfigurationError(
             f"{place}: {unknown_name('class', name, classes)} (in {module_name})"
         )
+    if not _is_part_of_a_model(found):
+        raise ConfigurationError(
+            f"{place}: '{path}' is no part of a model: neither an estimator nor a split of rows"
+        )
     return found
+
+
+def check_set_value(model: Any, name: str, value: Any, place: str) -> None:
+    """Refuse a value of a search as :func:`check_value` does.
+
+    Args:
+        model: The unfitted model.
+        name: A parameter as scikit-learn names those of parts: ``estimator__alpha``.
+        value: What it is to be given.
+        place: Where the value stands, for the error message.
+
+    Raises:
+        ConfigurationError: If the parameter must not have it.
+    """
+    part, _, own = name.rpartition("__")
+    check_value(model.get_params()[part] if part else model, own, value, place)
+
+
+def check_value(owner: Any, name: str, value: Any, place: str) -> None:
+    """Refuse a value with which a parameter would read or write files.
+
+    A pickle that lies where a cache is said to be runs code, so a path in a configuration is a
+    way to run anything, as an import path is.
+
+    Args:
+        owner: The class that has the parameter, or an object of it.
+        name: The parameter.
+        value: What it is given.
+        place: Where the value stands, for the error message.
+
+    Raises:
+        ConfigurationError: If scikit-learn declares the parameter as a cache, or one of the
+            libraries of boosted trees takes the value for a file.
+    """
+    if value is None or value is False:
+        return
+    declared = getattr(owner, "_parameter_constraints", None) or {}
+    if any("cache" in getattr(one, "methods", ()) for one in _listed(declared.get(name))):
+        raise ConfigurationError(f"{place}: a cache must not be configured; leave it out")
+    # scikit-learn's vectorizers open what the rows name.
+    is_file = name == "input" and value == "filename"
+    if boosting.library_of(owner) and not _OF_COLUMNS.search(name):
+        is_file = bool(_OF_FILES.search(name) or any(map(_FILE.search, _texts(value))))
+    if is_file:
+        raise ConfigurationError(
+            f"{place}: a parameter that reads or writes files must not be configured; leave it out"
+        )
+
+
+def _listed(declared: Any) -> list[Any]:
+    return declared if isinstance(declared, list) else []
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
+
+
+def _is_part_of_a_model(found: type) -> bool:
+    return (
+        any(hasattr(found, name) for name in ("get_params", "get_n_splits"))
+        # Chooses columns inside of a ColumnTransformer.
+        or found.__name__ == "make_column_selector"
+    )
 
 
 def _is_own_class(found: Any) -> TypeGuard[type]:
@@ -143,6 +231,8 @@ def _instance(path: Any, params: Any, place: str) -> Any:
                 f"{place}.params: {unknown_name('parameter', name, names, 40)} (of {path})"
             )
     arguments = {key: build(value, f"{place}.params.{key}") for key, value in params.items()}
+    for key, value in arguments.items():
+        check_value(cls, key, value, f"{place}.params.{key}")
     try:
         made = cls(**boosting.quiet_parameters(cls, arguments))
         _check_ranges(made)

@@ -23,7 +23,7 @@ from regression_lifecycle.core.errors import (
 )
 from regression_lifecycle.core.metrics import compute_metrics, main_metric
 from regression_lifecycle.core.models import boosting
-from regression_lifecycle.core.models.instantiate import build, load_class
+from regression_lifecycle.core.models.instantiate import build, check_set_value, load_class
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 from regression_lifecycle.core.models.weights import weight_argument
 
@@ -149,12 +149,15 @@ class TrainingParameters(StrictModel):
     @model_validator(mode="after")
     def _search_names_exist(self) -> Self:
         if self.search is not None:
-            known = make_pipeline(self.model).get_params()
-            for name in self.search.parameters:
+            model = make_pipeline(self.model)
+            known = model.get_params()
+            for name, values in self.search.parameters.items():
                 if name not in known:
                     raise ConfigurationError(
                         f"search.parameters: {unknown_name('parameter', name, known, 60)}"
                     )
+                for value in values:
+                    check_set_value(model, name, value, f"search.parameters.{name}")
         return self
 
 
@@ -190,7 +193,7 @@ def make_pipeline(spec: ModelSpec) -> Pipeline:
     ]
     load_class(spec.estimator.class_path, "estimator")
     estimator = build(spec.estimator.as_dict(), "estimator")
-    if not is_regressor(estimator):
+    if not (hasattr(estimator, "predict") and is_regressor(estimator)):
         raise ConfigurationError(f"estimator: {spec.estimator.class_path} is not a regressor")
     if spec.target_transform is not None:
         estimator = TransformedTargetRegressor(

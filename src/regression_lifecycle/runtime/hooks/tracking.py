@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.fingerprints import table_fingerprint
+from regression_lifecycle.core.scrubbing import scrub
 
 OBSERVATIONS = "observations"
 PROBLEM = "params:problem"
@@ -55,14 +56,19 @@ class TrackingHook:
         import mlflow
 
         self._catalog = catalog
-        if mlflow.active_run() is None:
+        run = mlflow.active_run()
+        if run is None:
             return
         names = run_params.get("pipeline_names") or ["__default__"]
         self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
         # Read here and not from a node's inputs: a node may be given the observations first.
         self._problem = problem_of(catalog)
+        # What MLflow and kedro-mlflow have tagged the run with: the address of a repository, or a
+        # command, may hold a password.
+        told = {**run.data.tags, **{name: str(value) for name, value in run_params.items()}}
         mlflow.set_tags(
             {
+                **{name: scrub(text) for name, text in told.items() if scrub(text) != text},
                 **({} if self._problem is None else {"problem": self._problem.name}),
                 "pipeline": self._name,
                 "env": self._env,

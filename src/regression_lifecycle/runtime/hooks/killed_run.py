@@ -1,0 +1,62 @@
+"""A run whose process was killed is ended by the next; MLflow would call it running for ever."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+
+RUN_NAME = ".mlflow_run"
+KILLED_TAG = "ended_by"
+
+
+class KilledRunHook:
+    """Keeps the number of the run at work in a file beside the lock, under which all this happens.
+
+    Whoever finds the file there at the start knows that its run did not come to its end.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Remember the folder of the lock."""
+        self._file = Path(context.config_loader.local_folder) / RUN_NAME
+
+    # Called right after kedro-mlflow has begun the run.
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """End the run that was left, and write down the one that begins."""
+        import mlflow
+
+        run = mlflow.active_run()
+        own = "" if run is None else run.info.run_id
+        left = self._file.read_text().strip() if self._file.exists() else ""
+        if left and left != own:
+            _end(left)
+        self._file.unlink(missing_ok=True)
+        if own:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(own)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Forget the run, which kedro-mlflow ends."""
+        self._file.unlink(missing_ok=True)
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Forget the run, which kedro-mlflow marks as failed."""
+        self._file.unlink(missing_ok=True)
+
+
+def _end(run_id: str) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient()
+    # Somebody may have deleted it.
+    with suppress(MlflowException):
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_tag(run_id, KILLED_TAG, "the next run: its process was gone")
+            client.set_terminated(run_id, "KILLED")
