@@ -68,36 +68,34 @@ def _single_comparisons(runs: int) -> Iterator[Rate]:
 
 def _repeated_attempts(runs: int) -> Iterator[Rate]:
     """Let equal candidates ask for the place of the same champion again and again."""
-    asked = Comparison()
-    for weeks in (8, 26):
-        world = f"independent weeks, {weeks} blocks"
-        passed = _passes_so_far(runs, weeks, max(LOOKS), 0, asked)
-        for looks in LOOKS:
-            claim = f"any of {looks} on the same rows"
-            yield share(world, claim, 0.1, int(passed[looks - 1]), runs)
-        passed = _passes_so_far(runs, weeks, WEEKS_OF_A_YEAR, 1, asked)
-        yield share(world, "any of a year, one a week", 0.1, int(passed[-1]), runs)
+    for name, memory in MEMORIES.items():
+        for weeks in (8, 26):
+            world = f"{name}, {weeks} blocks"
+            passed = _passes_so_far(runs, weeks, memory, max(LOOKS), 0)
+            for looks in LOOKS:
+                claim = f"any of {looks} on the same rows"
+                yield share(world, claim, 0.1, int(passed[looks - 1]), runs)
+            passed = _passes_so_far(runs, weeks, memory, WEEKS_OF_A_YEAR, 1)
+            yield share(world, "any of a year, one a week", 0.1, int(passed[-1]), runs)
 
 
-def _passes_so_far(
-    runs: int, weeks: int, attempts: int, step: int, asked: Comparison
-) -> np.ndarray:
+def _passes_so_far(runs: int, weeks: int, memory: float, attempts: int, step: int) -> np.ndarray:
     """Count the runs in which any candidate has passed after each attempt.
 
     Args:
         step: Weeks from one attempt to the next, by which its rows are newer.
     """
     random = np.random.default_rng([weeks, step])
-    champion = _weekly(random, runs, weeks + step * (attempts - 1), 0.0)
+    champion = _weekly(random, runs, weeks + step * (attempts - 1), memory)
     passed = np.zeros((attempts, runs), dtype=bool)
     made: list[Attempt] = []
     for attempt in range(attempts):
         first = attempt * step
         moments = pd.Series(pd.date_range("2021-01-07", periods=weeks, freq="7D"))
         moments += pd.Timedelta(days=7 * first)
-        surely = surer(asked, number_of_attempt(made, moments))
+        surely = surer(Comparison(), number_of_attempt(made, moments))
         made.append(Attempt("", moments.min(), moments.max()))
-        losses = [_weekly(random, runs, weeks, 0.0), champion[:, first : first + weeks]]
+        losses = [_weekly(random, runs, weeks, memory), champion[:, first : first + weeks]]
         if weeks >= surely.minimum_blocks:
             passed[attempt] = _passes(np.stack(losses, axis=-1), surely)
     return np.maximum.accumulate(passed).sum(axis=1)

@@ -136,6 +136,12 @@ MESSAGES = [
         "candidate(s) before",
     ),
     (
+        "proven_improvement",
+        {**proven(0.3, -999.0, 0.0)},
+        "rmse is 30.0% lower than the champion version 3's, with 95% confidence perhaps many times "
+        "higher; more than 0.0% lower is asked for",
+    ),
+    (
         "rows_used_up",
         {**CHAMPION, **AGAIN, "n_blocks": 8, "minimum_blocks": 9, "block": "7 days"},
         "the rows judged 2 other candidate(s) against champion version 3 before, so one must be "

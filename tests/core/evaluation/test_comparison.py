@@ -232,6 +232,16 @@ def test_nothing_can_be_a_share_of_no_error():
     assert check.obstacle == Reason("candidate_error_in_one_block")
 
 
+def test_blocks_that_are_all_alike_say_next_to_nothing():
+    # The candidate becomes worse from week to week, so that neighbours tell the same.
+    trend = np.repeat(np.linspace(1, 100, 8), PER_WEEK) ** 2
+    result, check = compare(trend, errors(1, weeks=8), weeks=8)
+    assert result.memory > 0.5
+    assert result.n_effective < 4
+    assert math.isfinite(result.lower)
+    assert check.verdict == "fail"
+
+
 def test_a_candidate_without_error_is_better():
     result, check = compare(np.zeros(WEEKS * PER_WEEK), errors(1))
     assert (result.improvement, result.lower, check.verdict) == (1, 1, "pass")

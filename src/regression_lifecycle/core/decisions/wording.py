@@ -150,6 +150,7 @@ def _proven_improvement(figures: Figures) -> str:
     lower = figures["value"]
     # The bound is the worst that the rows still allow: little gain, or much loss.
     bound = f"at least {lower:.1%} lower" if lower >= 0 else f"up to {-lower:.1%} higher"
+    bound = bound if lower > -10 else "perhaps many times higher"
     return (
         f"{figures['metric']} is {_signed(figures['improvement'])} than {_error_of(figures)}, "
         f"with {_confidence(figures)} confidence {bound}{_memory(figures)}; "

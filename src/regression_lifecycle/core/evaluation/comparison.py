@@ -20,6 +20,8 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.block_mean import BlockMean, log_ratio
 from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
+_FAR = math.log(1000)
+
 
 class Comparison(StrictModel):
     """The paired comparison with the model in use.
@@ -155,8 +157,12 @@ def block_sums(losses: pd.DataFrame) -> np.ndarray:
 
 
 def lower_bound(ratio: BlockMean, parameters: Comparison) -> np.ndarray:
-    """Return the one-sided lower bound of the improvement that a ratio of losses stands for."""
-    bound: np.ndarray = 1 - np.exp(ratio.upper(parameters.confidence) / parameters.power)
+    """Return the one-sided lower bound of the improvement that a ratio of losses stands for.
+
+    Few blocks that all are alike say next to nothing: no finite bound is below -999.
+    """
+    upper = ratio.upper(parameters.confidence) / parameters.power
+    bound: np.ndarray = 1 - np.exp(np.where(np.isfinite(upper), np.minimum(upper, _FAR), upper))
     return bound
 
 
