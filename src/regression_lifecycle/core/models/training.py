@@ -30,7 +30,7 @@ from regression_lifecycle.core.models.weights import weight_argument
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-OUT_OF_FOLD, FOLD = "prediction", "fold"
+OUT_OF_FOLD, FORMER, FOLD = "prediction", "former_prediction", "fold"
 
 
 class ObjectSpec(StrictModel):
@@ -253,7 +253,8 @@ def cross_validate(
     Returns:
         Scores, one row per fold: ``fold``, ``n_train``, ``n`` and the metrics. Out-of-fold
         predictions on the index of ``features``: ``prediction``, NaN for rows that were in no test
-        fold, and ``fold``, 0 there.
+        fold; ``former_prediction``, what the model of the fold before says of the same rows, NaN
+        also in the first fold; and ``fold``, 0 for rows in none.
 
     Raises:
         DataContractError: If there are too few times for the folds.
@@ -264,17 +265,24 @@ def cross_validate(
     folds = _folds(moments, parameters.cross_validation, weight)
     first, _ = folds[0]
     refuse_unusable_rows(model, features.iloc[first], target)
+    none = np.array([], dtype="int64")
+    next_tests = [*(test for _, test in folds[1:]), none]
     with compute_limits(parameters.compute):
         predicted = joblib.Parallel()(
             joblib.delayed(_fit_and_predict)(
-                model, features, target, weight, (train, test), parameters.compute
+                model, features, target, weight, (train, np.append(test, later)), parameters.compute
             )
-            for train, test in folds
+            for (train, test), later in zip(folds, next_tests, strict=True)
         )
-    out_of_fold = pd.DataFrame({OUT_OF_FOLD: np.nan, FOLD: 0}, index=features.index)
+    out_of_fold = pd.DataFrame({OUT_OF_FOLD: np.nan, FORMER: np.nan, FOLD: 0}, index=features.index)
     rows = []
-    for number, ((train, test), values) in enumerate(zip(folds, predicted, strict=True), start=1):
-        out_of_fold.iloc[test, 0], out_of_fold.iloc[test, 1] = values, number
+    former = none.astype("float64")
+    for number, ((train, test), said) in enumerate(zip(folds, predicted, strict=True), start=1):
+        values = said[: len(test)]
+        out_of_fold.iloc[test, 0], out_of_fold.iloc[test, 2] = values, number
+        if len(former):
+            out_of_fold.iloc[test, 1] = former
+        former = said[len(test) :]
         counted = None if weight is None else weight.iloc[test]
         scores = compute_metrics(target.iloc[test], values, quantile, counted)
         rows.append({"fold": number, "n_train": len(train), **scores})

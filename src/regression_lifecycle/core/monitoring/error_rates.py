@@ -1,4 +1,4 @@
-"""How often the rules about a champion are wrong: what is stated, and what the table says."""
+"""How often rules, gate and interval of a champion are wrong: what is stated, what the table says."""
 
 from __future__ import annotations
 
@@ -20,15 +20,30 @@ from regression_lifecycle.core.decisions.calibration import (
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rules import CalibratedLimit
 from regression_lifecycle.core.decisions.variation import measure_variation
+from regression_lifecycle.core.durations import period_number
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
+from regression_lifecycle.core.evaluation.comparison import paired_losses
+from regression_lifecycle.core.evaluation.pass_rates import pass_rates
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
+from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
+from regression_lifecycle.core.prediction.coverage import coverage_by_prediction
+from regression_lifecycle.core.prediction.interval import PredictionInterval
+from regression_lifecycle.core.prediction.level import level_kind
+from regression_lifecycle.core.prediction.level_and_interval import (
+    AdjustmentParameters,
+    apply_adjustment,
+)
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, place_features
 
 Subject = Literal["rule", "gate", "interval", "losses"]
 RULE: Subject = "rule"
+GATE: Subject = "gate"
+INTERVAL: Subject = "interval"
 LOSSES: Subject = "losses"
 
+_SERVED = ["target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
 
@@ -49,14 +64,20 @@ class CalibrationWindows:
     windows_per_year: float
     stretches: tuple[tuple[Mapping[str, Any], ...], ...]
 
+    @property
+    def n_windows(self) -> int:
+        """How many windows there are."""
+        return sum(map(len, self.stretches))
 
-def measure_out_of_fold_windows(
+
+def serve_out_of_fold(
     predicted: pd.DataFrame,
     observations: pd.DataFrame,
     problem: Problem,
     parameters: WindowParameters,
-) -> pd.DataFrame:
-    """Cut out-of-fold predictions of the training rows into windows, as served ones are cut.
+    adjustment: AdjustmentParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Replay what would have been served to the training rows, by models that did not see them.
 
     Args:
         predicted: Rows of the test folds with target, ``prediction``, ``fold`` and ``baseline``.
@@ -64,24 +85,33 @@ def measure_out_of_fold_windows(
 
     Returns:
         Rows of ``window_history``, the oldest first, with ``fold=1`` and so on as version: every
-        fold has a model of its own. What was never served, such as coverage, is missing.
+        fold has a model of its own. And their rows with ``target``, ``prediction``, ``lower`` and
+        ``upper`` as they would have been served.
     """
     if predicted.empty:
-        return WINDOW_HISTORY.frame()
+        return WINDOW_HISTORY.frame(), pd.DataFrame(columns=_SERVED)
     listed = list_windows(observations, problem, parameters)
     place = place_features(predicted, observations, listed, problem, parameters)
-    said = predicted["prediction"]
-    rows = predicted.assign(raw_prediction=said, lower=math.nan, upper=math.nan)
-    found = []
+    past = AdjustmentHistory(level_kind(problem), problem.label_delay)
+    windows, served = [], []
     for window in listed:
-        inside = rows[place == window.index]
-        if window.status == "complete" and len(inside) >= _ENOUGH * window.n_labelled:
-            about = {name: getattr(window, name) for name in ("start", "end", "status", "n")}
-            # A window in which one fold ends and the next begins is the last of the former.
-            version = f"fold={inside['fold'].min()}"
-            named = {"problem": problem.name, "window": window.key, "model_version": version}
-            found.append({**named, **about, **measure_rows(inside, problem)})
-    return WINDOW_HISTORY.frame(found)
+        inside = predicted[place == window.index].reset_index(drop=True)
+        if window.status != "complete" or len(inside) < _ENOUGH * window.n_labelled:
+            continue
+        # A window in which one fold ends and the next begins is the last of the former.
+        version = f"fold={inside['fold'].min()}"
+        raw, target = (inside[name].to_numpy("float64") for name in ("prediction", problem.target))
+        said = apply_adjustment(raw, past.adjustment(window.start, version, adjustment), problem)
+        inside = inside.drop(columns="prediction").assign(raw_prediction=raw, **said)
+        figures = measure_rows(inside, problem)
+        rows = ServedRows(target, raw, said["prediction"].to_numpy())
+        past.add(window.start, window.end, version, figures["coverage"], rows)
+        about = {name: getattr(window, name) for name in ("start", "end", "status", "n")}
+        named = {"problem": problem.name, "window": window.key, "model_version": version}
+        windows.append({**named, **about, **figures})
+        served.append(said.assign(target=target)[_SERVED])
+    rows_served = pd.concat(served, ignore_index=True) if served else pd.DataFrame(columns=_SERVED)
+    return WINDOW_HISTORY.frame(windows), rows_served
 
 
 def collect_windows(
@@ -157,6 +187,109 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
     found = measure_variation([np.sqrt(part) for part in series], signed=False)
     row = {"name": metric, "memory": found.memory, "n_windows": found.n_windows}
     return make_rates(LOSSES, [row], windows, problem)
+
+
+def rate_gate(
+    predicted: pd.DataFrame,
+    windows: CalibrationWindows,
+    problem: Problem,
+    parameters: RetrainingParameters,
+) -> pd.DataFrame:
+    """State how often challengers of known worth pass the comparison of a retraining.
+
+    The model of a fold and that of the fold before it meet on the rows of the fold, as a challenger
+    and a champion do.
+
+    Args:
+        predicted: Rows of the test folds with target, ``prediction`` and ``former_prediction``.
+
+    Returns:
+        A row of ``error_rates`` per worth; of a gate that asks for a better challenger the
+        share that is ``stated`` for an equal one. None if the folds say nothing.
+    """
+    if "former_prediction" not in predicted:
+        return ERROR_RATES.frame()
+    asked, stamp = parameters.gate.comparison, problem.timestamp.name
+    both = predicted.dropna(subset=["prediction", "former_prediction"]).reset_index(drop=True)
+    if both.empty:
+        return ERROR_RATES.frame()
+    weight = problem.weights_of(both)
+    said = (both["prediction"], both["former_prediction"])
+    losses = paired_losses(
+        both[stamp], both[problem.target], *said, asked, problem.quantile, weight
+    )
+    found = pass_rates(losses, asked, _judging_blocks(predicted, windows, problem, parameters))
+    rows = [
+        {
+            "name": _worth(rate.worth),
+            "measured": rate.share,
+            "n_windows": windows.n_windows,
+            "stated": 1 - asked.confidence
+            if rate.worth == asked.minimum_improvement == 0
+            else math.nan,
+        }
+        for rate in found
+        if math.isfinite(rate.share)
+    ]
+    return make_rates(GATE, rows, windows, problem)
+
+
+def rate_interval(
+    served: pd.DataFrame,
+    windows: CalibrationWindows,
+    problem: Problem,
+    parameters: PredictionInterval,
+) -> pd.DataFrame:
+    """State which share of rows the interval holds, of all and by the size of the prediction.
+
+    Args:
+        served: Rows as they would have been served, as :func:`serve_out_of_fold` returns them.
+
+    Returns:
+        Rows of ``error_rates``: ``all rows``, and ``fifth 1`` of the smallest predictions to
+        ``fifth 5``. None if no row had an interval.
+    """
+    bins = coverage_by_prediction(served)
+    if not bins:
+        return ERROR_RATES.frame()
+    count = sum(part.n for part in bins)
+    shares = {"all rows": sum(part.n * part.coverage for part in bins) / count}
+    shares |= {f"fifth {place}": part.coverage for place, part in enumerate(bins, start=1)}
+    rows = [
+        {
+            "name": name,
+            "stated": parameters.level,
+            "measured": share,
+            "n_windows": windows.n_windows,
+        }
+        for name, share in shares.items()
+    ]
+    return make_rates(INTERVAL, rows, windows, problem)
+
+
+def _judging_blocks(
+    predicted: pd.DataFrame,
+    windows: CalibrationWindows,
+    problem: Problem,
+    parameters: RetrainingParameters,
+) -> int | None:
+    """Count the blocks of the newest windows, as many as a retraining is judged by."""
+    spans = sorted({(row["start"], row["end"]) for part in windows.stretches for row in part})
+    moments = predicted[problem.timestamp.name]
+    counts = [
+        period_number(inside, parameters.gate.comparison.block).nunique()
+        for start, end in spans
+        if len(inside := moments[(moments >= start) & (moments < end)])
+    ]
+    if not counts:
+        return None
+    return round(float(np.median(counts)) * parameters.measured_windows)
+
+
+def _worth(worth: float) -> str:
+    if worth == 0:
+        return "equal challenger"
+    return f"{100 * abs(worth):g}% {'better' if worth > 0 else 'worse'}"
 
 
 def make_rates(

@@ -68,10 +68,10 @@ def collect_windows(
     )
 
 
-def join_rates(rule_rates: pd.DataFrame, loss_rates: pd.DataFrame) -> pd.DataFrame:
-    """Join what was found about rules and losses.
+def join_rates(*rates: pd.DataFrame) -> pd.DataFrame:
+    """Join what was found about rules, losses, gate and interval.
 
     Returns:
         Rows of ``error_rates``.
     """
-    return ERROR_RATES.frame(pd.concat([rule_rates, loss_rates], ignore_index=True))
+    return ERROR_RATES.frame(pd.concat(rates, ignore_index=True))

@@ -40,10 +40,16 @@ def create_calibration_pipeline() -> Pipeline:
                 name="add_champion_baseline",
             ),
             Node(
-                error_rates.measure_out_of_fold_windows,
-                ["out_of_fold_rows", "observations", _PROBLEM, "params:windows"],
-                "out_of_fold_windows",
-                name="measure_out_of_fold_windows",
+                error_rates.serve_out_of_fold,
+                [
+                    "out_of_fold_rows",
+                    "observations",
+                    _PROBLEM,
+                    "params:windows",
+                    "params:adjustment",
+                ],
+                ["out_of_fold_windows", "out_of_fold_served"],
+                name="serve_out_of_fold",
             ),
             Node(
                 nodes.collect_windows,
@@ -70,8 +76,25 @@ def create_calibration_pipeline() -> Pipeline:
                 name="rate_losses",
             ),
             Node(
+                error_rates.rate_gate,
+                ["out_of_fold_rows", "calibration_windows", _PROBLEM, "params:retraining"],
+                "gate_rates",
+                name="rate_gate",
+            ),
+            Node(
+                error_rates.rate_interval,
+                [
+                    "out_of_fold_served",
+                    "calibration_windows",
+                    _PROBLEM,
+                    "params:adjustment.interval",
+                ],
+                "interval_rates",
+                name="rate_interval",
+            ),
+            Node(
                 nodes.join_rates,
-                ["rule_rates", "loss_rates"],
+                ["rule_rates", "loss_rates", "gate_rates", "interval_rates"],
                 "error_rates",
                 name="join_rates",
             ),

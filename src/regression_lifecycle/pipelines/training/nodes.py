@@ -72,7 +72,8 @@ def cross_validate(
 
     Returns:
         Scores by fold, their means for MLflow, and the rows of all test folds with their
-        out-of-sample ``prediction`` and the number of the ``fold``, from 1.
+        out-of-sample ``prediction``, the ``former_prediction`` of the model of the fold before, and
+        the number of the ``fold``, from 1.
     """
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
