@@ -87,6 +87,8 @@ def test_rows_in_no_test_fold_have_no_prediction(features, target, moments):
     assert out_of_fold.index.equals(features.index)
     assert out_of_fold["prediction"].isna().tolist() == [True] * 90 + [False] * 30
     assert out_of_fold["fold"].tolist() == [0] * 90 + [1] * 10 + [2] * 10 + [3] * 10
+    # What the model of the fold before says: there is none before the first.
+    assert out_of_fold["former_prediction"].isna().tolist() == [True] * 100 + [False] * 20
 
 
 def test_all_series_of_a_time_stand_on_one_side(features, moments):

@@ -6,14 +6,19 @@ import pytest
 
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.monitoring.error_rates import (
     CalibrationWindows,
     collect_windows,
     limits_of,
-    measure_out_of_fold_windows,
+    rate_gate,
+    rate_interval,
     rate_losses,
     rate_rules,
+    serve_out_of_fold,
 )
+from regression_lifecycle.core.prediction.interval import PredictionInterval
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from tests.core.decisions.test_policy import window
 
@@ -56,7 +61,7 @@ def test_training_rows_are_windows_by_what_the_models_of_the_folds_said_of_them(
     predicted = table.iloc[24:108].assign(prediction=12.0, baseline=15.0)
     predicted["fold"] = [1] * 36 + [2] * 48
 
-    found = measure_out_of_fold_windows(predicted, table, problem, DAY)
+    found, served = serve_out_of_fold(predicted, table, problem, DAY, AdjustmentParameters())
 
     assert list(found["window"]) == ["2021-03-02", "2021-03-03", "2021-03-04"]
     # The day in which a fold ends belongs to that fold.
@@ -65,8 +70,76 @@ def test_training_rows_are_windows_by_what_the_models_of_the_folds_said_of_them(
     assert found["sum_raw_prediction"].tolist() == pytest.approx([288.0] * 3)
     assert (found["rmse"] / found["baseline_rmse"]).tolist() == pytest.approx([0.4] * 3)
     assert found["coverage"].isna().all()
-    nothing = measure_out_of_fold_windows(pd.DataFrame(), table, problem, DAY)
+    assert served["prediction"].tolist() == [12.0] * 72
+    nothing, unserved = serve_out_of_fold(
+        pd.DataFrame(), table, problem, DAY, AdjustmentParameters()
+    )
     assert list(nothing.columns) == list(WINDOW_HISTORY.columns)
+    assert unserved.empty
+
+
+def test_training_rows_get_the_interval_that_the_days_before_would_have_given_them(problem):
+    random = np.random.default_rng(3)
+    moments = pd.date_range("2021-03-01", periods=60 * 24, freq="h")
+    said = np.where(np.arange(len(moments)) % 2, 400.0, 100.0)
+    table = pd.DataFrame({"timestamp": moments, "cnt": said + 5 * random.normal(size=len(said))})
+    predicted = table.assign(prediction=said, baseline=0.0, fold=1)
+    interval = PredictionInterval(level=0.9, windows=8, minimum_rows=50)
+
+    found, served = serve_out_of_fold(
+        predicted, table, problem, DAY, AdjustmentParameters(interval=interval)
+    )
+    windows = collected(problem, WINDOW_HISTORY.frame(), out_of_fold=found)
+    rates = rate_interval(served, windows, problem, interval).set_index("name")
+
+    # Of the first days too few rows are known.
+    assert found["coverage"].isna().tolist() == [True] * 3 + [False] * 57
+    assert list(rates.index) == ["all rows", *(f"fifth {place}" for place in range(1, len(rates)))]
+    assert (rates["stated"] == 0.9).all()
+    assert rates.loc["all rows", "measured"] == pytest.approx(found["coverage"].mean(), abs=1e-9)
+    assert rates["measured"].between(0.84, 0.97).all()
+    assert rates.loc["all rows", "n_windows"] == 60
+    assert rate_interval(served.iloc[:0], windows, problem, interval).empty
+
+
+def test_a_gate_says_how_often_challengers_of_known_worth_pass(problem):
+    random = np.random.default_rng(4)
+    moments = pd.date_range("2021-03-01", periods=200 * 24, freq="h")
+    target = pd.Series(100.0, index=range(len(moments)))
+    errors = random.normal(size=(2, len(moments)))
+    predicted = pd.DataFrame(
+        {
+            "timestamp": moments,
+            "cnt": target,
+            "prediction": target + errors[0],
+            "former_prediction": target + 0.3 * errors[0] + 0.95 * errors[1],
+        }
+    )
+    gate = {"comparison": {"block": "1 day", "minimum_blocks": 5, "observed_improvement": 0.0,
+                           "minimum_improvement": -0.2}}  # fmt: skip
+    lenient = RetrainingParameters.model_validate({"measured_windows": 14, "gate": gate})
+    windows = collected(problem, history(problem, "2" * 20))
+
+    rates = rate_gate(predicted, windows, problem, lenient).set_index("name")["measured"]
+
+    assert list(rates.index) == ["10% better", "equal challenger", "5% worse", "10% worse"]
+    assert rates.is_monotonic_decreasing
+    assert rates["equal challenger"] == pytest.approx(0.5, abs=0.06)
+    assert rates["10% better"] > 0.95
+    strict = {"comparison": {**gate["comparison"], "minimum_improvement": 0.0}}
+    sure = RetrainingParameters.model_validate({"measured_windows": 14, "gate": strict})
+    found = rate_gate(predicted, windows, problem, sure).set_index("name")
+    assert found["stated"].dropna().to_dict() == {"equal challenger": pytest.approx(0.05)}
+    assert found.loc["equal challenger", "measured"] == pytest.approx(0.05, abs=0.03)
+
+
+def test_folds_without_a_model_before_them_say_nothing_of_a_gate(problem):
+    windows = collected(problem, history(problem, "2" * 20))
+    rows = pd.DataFrame({"timestamp": pd.date_range("2021-03-01", periods=3, freq="h"),
+                         "cnt": 1.0, "prediction": 1.0})  # fmt: skip
+
+    for table in (rows, rows.assign(former_prediction=np.nan), pd.DataFrame()):
+        assert rate_gate(table, windows, problem, RetrainingParameters()).empty
 
 
 def test_only_what_was_over_at_the_moment_counts_and_each_window_once(problem):

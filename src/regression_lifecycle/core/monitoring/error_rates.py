@@ -1,4 +1,4 @@
-"""How often rules, gate and interval of a champion are wrong: what is stated, what the table says."""
+"""How often rules, gate and interval of a champion are wrong: as stated, and as found."""
 
 from __future__ import annotations
 
