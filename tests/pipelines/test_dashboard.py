@@ -61,6 +61,7 @@ def test_the_page_and_the_picture_are_written(
         "series_history": made.monitoring.series,
         "backtest_history": made.backtest.history,
         "backtest_summary": made.backtest.summary,
+        "recorded_error_rates": made.deployment.error_rates,
         "report_links": made.report_links,
     }
     page, picture = tmp_path / "index.html", tmp_path / "error.png"

@@ -17,7 +17,7 @@ from regression_lifecycle.adapters.dashboard import (
 )
 from regression_lifecycle.core.backtest.comparison import add_price_ranges
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY, SERIES_HISTORY
+from regression_lifecycle.core.data.tables import BACKTEST_SUMMARY, ERROR_RATES, SERIES_HISTORY
 from regression_lifecycle.core.decisions.records import Finding, Reason, RuleFinding, to_cell
 
 BIAS_RULE = RuleFinding(
@@ -231,7 +231,9 @@ def series(of: pd.DataFrame, names: tuple[str, ...] = ("north", "south")) -> pd.
 def page_tables(**given: Any) -> PageTables:
     """The tables of the page by flat names; what is not given is empty."""
     parts: dict[type, dict[str, str]] = {
-        Deployment: dict.fromkeys(("problem", "champion", "ledger", "nominal_coverage"), ""),
+        Deployment: dict.fromkeys(
+            ("problem", "champion", "ledger", "nominal_coverage", "error_rates"), ""
+        ),
         Monitoring: {"windows": "window_history", "drift": "drift_history",
                      "segments": "segment_history", "series": "series_history"},
         Backtest: {"history": "backtest_history", "summary": "backtest_summary"},
@@ -267,8 +269,24 @@ def full_tables(n: int = 12, columns: tuple[str, ...] = ("temp", "cnt"), **chang
         ),
         "champion": champion(),
         "nominal_coverage": 0.9,
+        "error_rates": error_rates(),
     }
     return page_tables(**{**content, **changes})
+
+
+def error_rates(version: str = "3") -> pd.DataFrame:
+    """What the calibration of the champion found, and of a version before it."""
+    found = [
+        {"subject": "rule", "name": "bias", "stated": 0.5, "measured": 0.51, "limit": 0.234,
+         "memory": 0.37, "n_windows": 21},
+        {"subject": "losses", "name": "rmse", "memory": 0.41, "n_windows": 21},
+        {"subject": "gate", "name": "equal challenger", "measured": 0.428},
+        {"subject": "interval", "name": "fifth 5", "stated": 0.9, "measured": 0.861},
+    ]  # fmt: skip
+    about = {"problem": "bikes", "as_of": pd.Timestamp("2011-04-16"), "model_version": version}
+    rows = [{**about, **row} for row in found]
+    former = {**rows[0], "model_version": "2", "limit": 0.777}
+    return ERROR_RATES.frame([*rows, former])
 
 
 def champion(version: str = "3", estimator: str = "Ridge") -> Champion:

@@ -198,6 +198,19 @@ def test_names_of_policies_do_not_cover_each_other(error: float) -> None:
     assert points["align"].to_dict() == {"weekly": "right", "bias": "left", "even": "left"}
 
 
+def test_the_page_says_how_often_rules_gate_and_interval_of_the_champion_are_wrong(
+    page: Page,
+) -> None:
+    assert (
+        "The RMSE of a window correlates by 0.410 with that of the window before (21" in page.text
+    )
+    assert "bias 0.500 0.510 0.234 0.370 21" in page.text
+    assert "equal challenger \u2013 42.8%" in page.text
+    assert "fifth 5 90.0% 86.1%" in page.text
+    # The limits of a version that is in use no more are not those of this one.
+    assert "0.777" not in page.text
+
+
 def test_the_drift_map_measures_against_the_threshold(page: Page) -> None:
     cells = page.rows("drift")
     temp, cnt = cells[cells["column"] == "temp"], cells[cells["column"] == "cnt"]
@@ -308,12 +321,14 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     frames = {
         name: pd.DataFrame()
         for name in ("window_history", "drift_history", "segment_history", "series_history",
-                     "ledger", "backtest_history", "backtest_summary", "report_links")
+                     "ledger", "backtest_history", "backtest_summary", "report_links",
+                     "error_rates")
     }  # fmt: skip
     assert Page(render_page(page_tables(problem=page_problem(), **frames))).text == empty.text
     assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
     assert "The policy has not decided yet: kedro run --pipelines=monitoring" in empty.text
-    assert sum(a.get("class") == "empty" for _, a in empty.tags) == 10
+    assert sum(a.get("class") == "empty" for _, a in empty.tags) == 11
+    assert "Not calibrated yet: kedro run --pipelines=calibration" in empty.text
     first = Page(render_page(page_tables(problem=page_problem(), champion=champion("1"))))
     assert "Version 1 was put into use. The policy decides once it has served" in first.text
     assert "not decided yet" not in first.text

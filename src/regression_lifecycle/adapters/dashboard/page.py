@@ -24,6 +24,7 @@ from regression_lifecycle.adapters.dashboard.head import head_section
 from regression_lifecycle.adapters.dashboard.ledger import ledger_section
 from regression_lifecycle.adapters.dashboard.policies import policies_section
 from regression_lifecycle.adapters.dashboard.quality import quality_section
+from regression_lifecycle.adapters.dashboard.rates import rates_section
 from regression_lifecycle.adapters.dashboard.reports import reports_section
 from regression_lifecycle.adapters.dashboard.segments import segments_section
 from regression_lifecycle.adapters.dashboard.series import series_section
@@ -37,6 +38,7 @@ from regression_lifecycle.core.scrubbing import scrub
 _SECTIONS = {
     "head": head_section,
     "windows": windows_section,
+    "rates": rates_section,
     "policies": policies_section,
     "drift": drift_section,
     "segments": segments_section,

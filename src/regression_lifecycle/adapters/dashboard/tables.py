@@ -14,6 +14,7 @@ from regression_lifecycle.core.data.tables import (
     BACKTEST_HISTORY,
     BACKTEST_SUMMARY,
     DRIFT_HISTORY,
+    ERROR_RATES,
     SEGMENT_HISTORY,
     SERIES_HISTORY,
     WINDOW_HISTORY,
@@ -43,12 +44,14 @@ class Deployment:
         champion: None before the first promotion.
         ledger: Every decision of every problem, the oldest first.
         nominal_coverage: Share of rows that the prediction interval should hold.
+        error_rates: How often rules, gate and interval of each version are wrong.
     """
 
     problem: Problem
     champion: Champion | None = None
     ledger: pd.DataFrame = field(default_factory=pd.DataFrame)
     nominal_coverage: float | None = None
+    error_rates: pd.DataFrame = field(default_factory=ERROR_RATES.frame)
 
     @cached_property
     def decision(self) -> PolicyDecision | None:

@@ -36,6 +36,7 @@ def collect_backtest(backtest_history: pd.DataFrame, backtest_summary: pd.DataFr
 def describe_deployment(
     ledger: pd.DataFrame,
     champion: TrainedModel | None,
+    error_rates: pd.DataFrame,
     problem: Problem,
     interval: PredictionInterval,
 ) -> Deployment:
@@ -43,9 +44,10 @@ def describe_deployment(
 
     Args:
         ledger: Every decision, the oldest first.
+        error_rates: What calibrations found, of every version.
         interval: Knows which share of rows it should hold.
     """
-    return Deployment(problem, _describe(champion), ledger, interval.level)
+    return Deployment(problem, _describe(champion), ledger, interval.level, error_rates)
 
 
 def _describe(champion: TrainedModel | None) -> Champion | None:

@@ -29,6 +29,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     # The whole ledger, read once the policy has added its decision.
                     "policy_ledger",
                     "champion_model",
+                    "recorded_error_rates",
                     "params:problem",
                     "params:adjustment.interval",
                 ],
