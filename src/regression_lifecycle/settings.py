@@ -10,6 +10,7 @@ from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # 
 from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402
     ErrorHook,
+    NodeProgressHook,
     ProjectRunHook,
     SummaryHook,
     TrackingHook,
@@ -26,4 +27,4 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
 }
 # The summary comes last: it is what a person reads.
-HOOKS = (SummaryHook(), TrackingHook(), ErrorHook(), ProjectRunHook())
+HOOKS = (SummaryHook(), TrackingHook(), ErrorHook(), ProjectRunHook(), NodeProgressHook())

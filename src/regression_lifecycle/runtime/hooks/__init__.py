@@ -1,8 +1,9 @@
 """Kedro hooks of the project."""
 
 from regression_lifecycle.runtime.hooks.errors import ErrorHook
+from regression_lifecycle.runtime.hooks.node_progress import NodeProgressHook
 from regression_lifecycle.runtime.hooks.project_run import ProjectRunHook
 from regression_lifecycle.runtime.hooks.summary import SummaryHook
 from regression_lifecycle.runtime.hooks.tracking import TrackingHook
 
-__all__ = ["ErrorHook", "ProjectRunHook", "SummaryHook", "TrackingHook"]
+__all__ = ["ErrorHook", "NodeProgressHook", "ProjectRunHook", "SummaryHook", "TrackingHook"]
