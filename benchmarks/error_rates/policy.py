@@ -134,7 +134,7 @@ def _windows(noise: FloatArray) -> list[WindowRow]:
             "sum_absolute_target": 1.0,
             "rmse": 0.7 * (1 + value),
             "baseline_rmse": 1.0,
-            "coverage": 0.9 - value / 4,
+            "coverage": min(0.9 - value / 4, 1.0),
         }
         for value in noise.tolist()
     ]

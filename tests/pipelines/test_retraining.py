@@ -11,6 +11,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from regression_lifecycle.core.data.tables import ERROR_RATES
 from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.records import GateDecision, Reason
 from regression_lifecycle.core.errors import DataContractError
@@ -22,6 +23,7 @@ from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.evaluation import nodes as evaluation
 from regression_lifecycle.pipelines.retraining import create_pipeline, nodes
+from tests.core.decisions.test_records import GATE
 from tests.examples import tiny_model, tiny_problem
 
 PROBLEM = tiny_problem()
@@ -260,3 +262,14 @@ def test_the_very_champion_is_neither_promoted_nor_refused(observations: pd.Data
     assert decision.candidate_fingerprint == "print-1"
     assert decision.reasons == (Reason("same_model", {"champion_version": "1"}),)
     assert metrics == decision.metrics
+
+
+def test_limits_are_stored_for_a_new_champion_alone() -> None:
+    found = ERROR_RATES.frame([{"model_version": "2", "subject": "rule", "name": "bias"}])
+
+    kept = {
+        answer: len(nodes.keep_rates(replace(GATE, decision=answer), found))
+        for answer in ("promote", "refuse", "unchanged")
+    }
+
+    assert kept == {"promote": 1, "refuse": 0, "unchanged": 0}

@@ -142,8 +142,8 @@ def policy(**rules: Any) -> dict[str, Any]:
             "monitoring",
             policy(level={**RULE, "maximun": 0.1}),
             "policy.rules.level: unknown key 'maximun'; did you mean 'maximum'? Allowed: "
-            "action, false_alarms_per_year, kind, maximum, of, prediction, standard_errors, statistic, "
-            "violations",
+            "action, false_alarms_per_year, kind, maximum, of, prediction, standard_errors, "
+            "statistic, violations",
             id="key of a rule",
         ),
         pytest.param(

@@ -441,7 +441,7 @@ def test_two_bad_windows_retrain_under_the_shipped_policy(shipped):
     moved = {"sum_raw_prediction": 1300.0}
 
     assert decide(state(windows({}, moved, moved)), shipped).decision == "retrain"
-    assert decide(state(windows({}, {}, {}), age="84 days"), shipped).decision == "retrain"
+    assert decide(state(windows({}, {}, {}), age="182 days"), shipped).decision == "retrain"
     assert decide(state(windows({}, {}, {})), shipped).decision == "keep"
 
 

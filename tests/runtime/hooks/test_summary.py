@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.core.data.labels import WAITS
-from regression_lifecycle.core.data.tables import WINDOW_HISTORY
+from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
@@ -340,6 +340,24 @@ def test_labels_are_counted(capsys: Any) -> None:
     assert "Labels" not in summary(
         capsys, labels=taken, window_metrics=WINDOWS, read_only=("labels",)
     )
+
+
+def test_limits_are_shown_with_the_rate_that_they_stand_for(capsys: Any) -> None:
+    about = {"problem": "bikes", "model_version": "4", "n_windows": 40, "memory": 0.25}
+    bias = {"subject": "rule", "name": "bias", "stated": 0.5, "measured": 0.49, "limit": 0.118}
+    rates = ERROR_RATES.frame([{**about, **bias}, {**about, "subject": "losses", "name": "rmse"}])
+
+    text = summary(capsys, error_rates=rates)
+
+    assert "Error rates, champion version 4" in text
+    found = ["rule", "bias", "0.500", "0.490", "0.118", "0.250", "40"]
+    assert cells(_line(text, "bias")) == found
+    assert cells(_line(text, "rmse")) == ["losses", "rmse", "-", "-", "-", "0.250", "40"]
+    assert "Error rates" not in summary(capsys, error_rates=rates.iloc[:0])
+
+
+def _line(text: str, name: str) -> str:
+    return next(line for line in text.splitlines() if f" {name} " in line)
 
 
 def test_a_quantile_is_shown_by_its_loss(capsys: Any) -> None:

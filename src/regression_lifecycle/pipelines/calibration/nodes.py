@@ -15,6 +15,7 @@ from regression_lifecycle.core.evaluation.baseline import (
     naive_forecasts,
 )
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.models.training import FOLD, OUT_OF_FOLD
 from regression_lifecycle.core.monitoring import error_rates
 from regression_lifecycle.core.monitoring.error_rates import CalibrationWindows
 
@@ -29,8 +30,8 @@ def add_champion_baseline(
     """Add the naive forecast that the champion is held against to the rows of the test folds.
 
     Args:
-        out_of_fold_predictions: Rows of the test folds with target and ``prediction``; without a
-            column if no training has left any.
+        out_of_fold_predictions: Rows of the test folds with target, ``prediction`` and ``fold``;
+            without a column if no training has left any, and without folds by an older release.
         champion: The deployed model.
         observations: What the naive forecast looks back in.
         parameters: How far it looks back.
@@ -39,7 +40,7 @@ def add_champion_baseline(
         The rows with ``baseline``; none without a champion or of another target.
     """
     rows = out_of_fold_predictions
-    if champion is None or not {problem.target, "prediction"} <= {*rows.columns}:
+    if champion is None or not {problem.target, OUT_OF_FOLD, FOLD} <= {*rows.columns}:
         return pd.DataFrame()
     known = champion.metadata
     forecasts = naive_forecasts(

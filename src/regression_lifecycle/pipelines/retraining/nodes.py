@@ -224,16 +224,16 @@ def finalize_decision(
     return decision, decision.metrics
 
 
-def choose_promoted(decision: GateDecision, champion: TrainedModel | None) -> TrainedModel | None:
-    """Choose whose limits are to be calibrated.
+def keep_rates(decision: GateDecision, found_error_rates: pd.DataFrame) -> pd.DataFrame:
+    """Keep what was calibrated for a new champion.
 
     Args:
-        champion: The model in use after the decision was carried out.
+        found_error_rates: Rows of ``error_rates`` for the model in use after the decision.
 
     Returns:
-        The new champion; None if the old one stays, whose limits stay too.
+        The rows; none if the old champion stays, whose limits stay too.
     """
-    return champion if decision.decision == PROMOTE else None
+    return found_error_rates if decision.decision == PROMOTE else found_error_rates.iloc[:0]
 
 
 def build_alerts(

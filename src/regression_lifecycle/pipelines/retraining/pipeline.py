@@ -55,10 +55,10 @@ def create_pipeline(**_: object) -> Pipeline:
         },
     )
     calibration = Pipeline(
-        create_calibration_pipeline(), inputs={"champion_version": "promoted_champion"}
+        create_calibration_pipeline(), outputs={"error_rates": "found_error_rates"}
     )
     return Pipeline(
-        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), _promoted(), calibration],
+        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), calibration, _rates()],
         namespace="retraining",
         prefix_datasets_with_namespace=False,
         tags=["retraining"],
@@ -138,10 +138,10 @@ def _alerts() -> Node:
     )
 
 
-def _promoted() -> Node:
+def _rates() -> Node:
     return Node(
-        nodes.choose_promoted,
-        ["retraining_decision", "champion_version"],
-        "promoted_champion",
-        name="choose_promoted",
+        nodes.keep_rates,
+        ["retraining_decision", "found_error_rates"],
+        "error_rates",
+        name="keep_rates",
     )
