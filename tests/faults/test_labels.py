@@ -118,6 +118,20 @@ def test_a_label_that_names_no_row_is_counted_and_told(caplog: pytest.LogCapture
     assert "2021-03-01 04:17:00" in warned
 
 
+def test_a_label_that_names_its_row_without_a_time_waits_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    problem = tiny_problem(id={"type": "integer"}).model_copy(update={"key": ("id",)})
+    raw = pd.DataFrame({"day": HOURS.astype(str), "temp": 5.0, "cnt": 10, "id": range(48)})
+    labels = LABELS.frame([{"problem": "tiny", "row_key": key, "target": 1.0} for key in "479"])
+    labels.loc[2, "row_key"] = "99"
+
+    _, _, unused, *_ = ingest(raw, labels, problem, IngestionParameters(), pd.DataFrame())
+
+    assert unused[["row_key", "reason"]].values.tolist() == [["99", WAITS]]
+    assert caplog.records == []
+
+
 def test_two_values_for_one_row_in_one_delivery_are_counted_and_the_last_one_counts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -65,7 +65,11 @@ def test_the_right_day_or_none_is_taken_and_another_one_named(described: Problem
 def test_who_does_not_want_bounds_gets_none(described: Problem) -> None:
     model = load(described, enforce_bounds=False)
 
-    assert len(model.reader.read(body(weekday=3))[1]) == 1
+    assert len(model.reader.read(body(weekday=3, temp=1e30))[1]) == 1
+    # But no number that models could not hold.
+    for value in (1e308, -1e39):
+        with pytest.raises(RefusedError):
+            model.reader.read(body(temp=value))
 
 
 def test_a_row_that_was_sent_ahead_is_held_to_the_same(described: Problem) -> None:

@@ -64,6 +64,20 @@ def test_a_label_that_another_process_stored_is_found_at_the_next_look(
     assert lacking(running) == []
 
 
+@pytest.mark.parametrize("value", [1e308, -3.0, 2.5])
+def test_a_label_that_no_run_would_use_is_not_looked_back_at(
+    registry: Models, start: Start, value: float
+) -> None:
+    running = start()
+    moment = pd.Timestamp(YESTERDAY)
+    labels = [{"problem": "tiny", "row_key": str(moment), "timestamp": moment, "target": value}]
+    url = running.service.configuration.store_url
+    database.upsert_rows(url, LABELS, LABELS.frame(labels))
+    running.service.following.look_at_store()
+
+    assert lacking(running) == ["cnt 1 day before"]
+
+
 def test_observations_are_read_again_once_they_change(
     registry: Models, start: Start, problem: Problem
 ) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.keys import series_of_key
+from regression_lifecycle.core.data.labels import check_stored_labels
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, Problem
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, Between, HistoryTable
 from regression_lifecycle.core.features.raw_rows import HISTORY_ROWS
@@ -140,6 +141,10 @@ class KnownRowsReader:
         rows = database.read_rows(self._url, table, where)
         if rows.empty:
             return
+        newest = str(rows[database.RECORDED_AT].max())
+        if table is LABELS:
+            # No lag is made of what a run would set aside.
+            rows = rows[~check_stored_labels(rows, self._problem)[1].any]
         for row in rows.itertuples(index=False):
             series = series_of_key(row.row_key, self._problem)
             if series is None or pd.isna(row.timestamp):
@@ -152,7 +157,7 @@ class KnownRowsReader:
             moment = row.timestamp.to_pydatetime()
             # The store keeps one row per key, the newest: so does the memory.
             history.add(row.row_key, series, moment, values, is_whole=table is KNOWN_ROWS)
-        self._seen[table.name] = str(rows[database.RECORDED_AT].max())
+        self._seen[table.name] = newest
 
     def _is_troubled(self, reason: str) -> None:
         if self.trouble != reason:

@@ -140,6 +140,20 @@ def label_columns(problem: Problem, *, stamped: bool) -> list[str]:
     return list(dict.fromkeys([*parts, problem.target]))
 
 
+def check_stored_labels(labels: pd.DataFrame, problem: Problem) -> tuple[pd.Series, Reasons]:
+    """Hold labels of the store against the contract of today.
+
+    Args:
+        labels: Rows of ``labels`` of this problem.
+
+    Returns:
+        Their targets as the contract reads them, and what speaks against them by row.
+    """
+    reasons = Reasons(len(labels))
+    spec = _spec(problem.target, problem)
+    return typed_column(labels["target"], problem.target, spec, reasons), reasons
+
+
 def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Problem) -> JoinedLabels:
     """Fill in the targets that came later.
 
@@ -154,8 +168,7 @@ def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Probl
     own = labels[labels["problem"] == problem.name].reset_index(drop=True)
     if own.empty:
         return JoinedLabels(observations, pd.DataFrame(columns=_UNUSED).astype(_UNUSED_DTYPES))
-    reasons = Reasons(len(own))
-    values = typed_column(own["target"], problem.target, _spec(problem.target, problem), reasons)
+    values, reasons = check_stored_labels(own, problem)
     keys = row_keys(observations, problem)
     _find_lonely(own, keys, observations[problem.timestamp.name], problem, reasons)
     used = pd.Series(values[~reasons.any].to_numpy(), own.loc[~reasons.any, "row_key"])
@@ -177,7 +190,8 @@ def _find_lonely(
     if isinstance(problem.frequency, pd.Timedelta) and not problem.irregular:
         phases = ((stamps - pd.Timestamp(0)) % problem.frequency).unique()
         off = moments.notna() & ~((moments - pd.Timestamp(0)) % problem.frequency).isin(phases)
-    waits = lonely & ~off & (moments > stamps.max())
+    # A label without a time may belong to any row that comes.
+    waits = lonely & ~off & ~(moments <= stamps.max())
     reasons.add(lonely & off, OFF_GRID)
     reasons.add(waits, WAITS)
     reasons.add(lonely & ~off & ~waits, NO_OBSERVATION)
