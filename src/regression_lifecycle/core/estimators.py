@@ -319,7 +319,8 @@ class Term(TransformerMixin, BaseEstimator):
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        for name, length in (self.lengths or {}).items():
+        given: dict[Any, Any] = self.lengths or {}
+        for name, length in given.items():
             if self.kernel is None:
                 raise ValueError("lengths need a kernel.")
             if isinstance(length, bool) or not isinstance(length, Real) or not length > 0:
@@ -402,7 +403,7 @@ class Term(TransformerMixin, BaseEstimator):
         usual = np.sqrt(len(self.names_out_) / 2)
         given = [(self.lengths or {}).get(source, usual) for source in sources]
         # Products and squares have no column of their own to be named by.
-        self.lengths_ = np.array(given + [usual] * (len(self.names_out_) - len(sources)))
+        self.lengths_: FloatArray = np.array(given + [usual] * (len(self.names_out_) - len(sources)))
 
     def _transform_columns(self, columns: Columns) -> FloatArray:
         expanded = self._expanded(columns)
