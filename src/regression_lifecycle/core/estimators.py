@@ -319,11 +319,11 @@ class Term(TransformerMixin, BaseEstimator):
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        given: dict[Any, Any] = self.lengths or {}
-        for name, length in given.items():
-            if self.kernel is None:
-                raise ValueError("lengths need a kernel.")
-            if isinstance(length, bool) or not isinstance(length, Real) or not length > 0:
+        if self.lengths and self.kernel is None:
+            raise ValueError("lengths need a kernel.")
+        allowed = Interval(Real, 0, None, closed="neither")
+        for name, length in (self.lengths or {}).items():
+            if not allowed.is_satisfied_by(length):
                 raise ValueError(f"lengths: {name!r} needs a number above 0, not {length!r}.")
 
     def _fit_columns(self, columns: Columns, weight: FloatArray) -> FloatArray:
@@ -403,7 +403,8 @@ class Term(TransformerMixin, BaseEstimator):
         usual = np.sqrt(len(self.names_out_) / 2)
         given = [(self.lengths or {}).get(source, usual) for source in sources]
         # Products and squares have no column of their own to be named by.
-        self.lengths_: FloatArray = np.array(given + [usual] * (len(self.names_out_) - len(sources)))
+        given += [usual] * (len(self.names_out_) - len(sources))
+        self.lengths_: FloatArray = np.array(given)
 
     def _transform_columns(self, columns: Columns) -> FloatArray:
         expanded = self._expanded(columns)
