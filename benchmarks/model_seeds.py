@@ -109,7 +109,7 @@ def backtest_measure(
     known, windows = cut_windows(observations, None, problem, sections["windows"], asked)
     rows = build_history(known, windows, problem, preprocessing, sections["evaluation"].baseline)
     drift = check_history(rows, windows, problem, sections["drift"])
-    past = collect_past(rows, windows, drift, problem)
+    past = collect_past(rows, windows, drift, problem, sections["windows"])
 
     def measure(parameters: TrainingParameters) -> Figures:
         models = make_models(past, rows, preprocessing, parameters, retraining)
