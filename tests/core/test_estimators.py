@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, VotingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
@@ -40,7 +41,6 @@ def boosted(**params: object) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(**({"loss": "poisson"} | small | params))
 
 
-CODES = {"check_sample_weight_equivalence_on_dense_data": "rows per code count without weights"}
 FOLDS = {"check_sample_weight_equivalence_on_dense_data": "folds are cut by rows, not by weights"}
 KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn without weights"}
 
@@ -59,8 +59,6 @@ KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn 
     expected_failed_checks=lambda estimator: (
         KERNEL_ROWS
         if getattr(estimator, "kernel", None)
-        else CODES
-        if getattr(estimator, "distinct", None)
         else FOLDS
         if isinstance(estimator, AdaptiveRegressor)
         else {}
@@ -184,6 +182,44 @@ class TestTerm:
         fitted = Ridge(1e-3).fit(plain.fit_transform(table[:400]), target[:400])
         assert fitted.score(plain.transform(table[400:]), target[400:]) < 0.3
 
+    def test_lengths_let_a_kernel_bend_where_it_has_to(self):
+        """A machine's heat: one column bends sharply, five matter little or not at all."""
+        random = np.random.default_rng(1)
+        names = ["speed", "load", "a", "b", "c", "d"]
+        table = pd.DataFrame(random.normal(size=(700, 6)), columns=names)
+        target = np.sin(4 * table["speed"]) + 0.3 * table["load"]
+
+        def score(**options):
+            term = Term(kernel=150, random_state=0, **options)
+            fitted = Ridge(1e-3).fit(term.fit_transform(table[:500]), target[:500])
+            return fitted.score(term.transform(table[500:]), target[500:])
+
+        lengths = {"speed": 0.4, "load": 4.0, "a": 20.0, "b": 20.0, "c": 20.0, "d": 20.0}
+        assert score(lengths=lengths) > 0.95
+        assert score(numbers=names) < 0.5
+
+    def test_rows_a_length_apart_have_the_similarity_of_a_deviation(self):
+        table = pd.DataFrame({"hour": [0.0, 6.0, 0.0, 6.0], "heat": [-1.0, -1.0, 1.0, 1.0]})
+        lengths = {"hour": np.sqrt(2), "heat": 0.5}
+        term = Term(kernel=4, waves={"hour": 24}, lengths=lengths, random_state=0).fit(table)
+        made = term.transform(table)
+        similar = made @ made.T
+        # Six hours are the distance sqrt(2) on the circle; the heats lie four lengths apart.
+        assert similar[0] == pytest.approx([1, np.exp(-0.5), np.exp(-8), np.exp(-8.5)])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"lengths": {"price": 2}}, "lengths need a kernel"),
+            ({"lengths": {"price": 0}, "kernel": 5}, "'price' needs a number above 0, not 0"),
+            ({"lengths": {"price": "2"}, "kernel": 5}, "'price' needs a number above 0, not '2'"),
+            ({"lengths": {"prize": 2}, "kernel": 5}, "'prize' is not a column of X"),
+        ],
+    )
+    def test_lengths_that_say_nothing_are_refused(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            Term(**options).fit(SHOPS)
+
     def test_more_points_than_rows_are_all_rows(self):
         assert Term(kernel=99, random_state=0).fit_transform(SHOPS).shape == (5, 5)
 
@@ -291,6 +327,24 @@ class TestBeyondTheTrainingRange:
         free = model().fit(past, known)
         held = model(max_extrapolation=0.0).fit(past, known)
         np.testing.assert_array_equal(free.predict(past), held.predict(past))
+
+    @pytest.mark.parametrize("log_shift", [None, 1.0])
+    def test_a_winter_says_little_of_the_summer(self, log_shift):
+        """Gas of a house: what a square makes of 40 degrees, no winter of 0 to 10 can tell."""
+        degrees = pd.DataFrame({"heat": np.linspace(0, 10, 60)})
+        gas = 100 - 12 * degrees["heat"] + 0.5 * degrees["heat"] ** 2 + np.arange(60) % 2
+        terms = {"weather": {"numbers": ["heat"], "squares": True}}
+        hot = pd.DataFrame({"heat": [12.5, 40.0]})
+
+        def told(**params):
+            flat = DummyRegressor()
+            given = {"terms": terms, "log_shift": log_shift, "alpha": 1e-6, "boosting": flat}
+            return LinearThenBoostingRegressor(**given, **params).fit(degrees, gas).predict(hot)
+
+        near, far = told()
+        assert near == far
+        near, far = told(max_extrapolation=None)
+        assert abs(far - near) > near / 2
 
     def test_default_follows_a_trend_for_a_quarter_of_its_history(self, series):
         past, known, _, _ = split(series, day=101)
@@ -444,7 +498,8 @@ class TestAsAnEstimator:
         random = np.random.default_rng(0)
         table = pd.DataFrame({"day": np.arange(300.0), "shop": random.choice(["a", "b"], 300)})
         target = table["day"] + 30 * (table["shop"] == "a")
-        terms = {"shops": {"categories": ["shop"]}, "likeness": {"kernel": 5}}
+        likeness = {"kernel": 5, "waves": {"day": 7}, "lengths": {"day": 0.8}}
+        terms = {"shops": {"categories": ["shop"]}, "likeness": likeness}
         both = LinearThenBoostingRegressor(terms, time_column="day", log_shift=1.0, random_state=0)
         blend = VotingRegressor([("both", both), ("same", clone(both))]).fit(table, target)
         stored = skops.io.dumps(blend)
@@ -532,6 +587,22 @@ class TestTermOfAnyTable:
         assert (
             Term().fit(pd.DataFrame({"x": [0.0, 10.0]})).transform(pd.DataFrame({"x": [1e9]})) > 9
         )
+
+    def test_a_season_is_held_until_a_whole_one_was_seen(self):
+        term = Term(waves={"day": 365}, reach=0.25)
+        later = pd.DataFrame({"day": [31 * 1.25, 140.0, 140.0 + 10 * 365]})
+        limit, may, another = term.fit(pd.DataFrame({"day": range(32)})).transform(later)
+        assert (limit == may).all()
+        assert (limit == another).all()
+        limit, may, another = term.fit(pd.DataFrame({"day": range(366)})).transform(later)
+        assert may == pytest.approx(another)
+        assert limit != pytest.approx(may)
+
+    def test_rows_without_weight_widen_no_range(self):
+        table = pd.DataFrame({"x": [0.0, 10.0, 1000.0]})
+        term = Term(reach=0.5).fit(table, sample_weight=[1, 1, 0])
+        near, far = term.transform(pd.DataFrame({"x": [15.0, 1000.0]}))[:, 0]
+        assert near == far
 
     def test_what_is_missing_is_estimated_from_the_other_numbers(self):
         x = np.linspace(-1, 1, 200)

@@ -182,11 +182,17 @@ class Term(TransformerMixin, BaseEstimator):
         kernel: Number of training rows that new rows are compared with (a Nyström approximation of
             kernel ridge regression): the columns are replaced by similarities, which makes a
             smooth function of all of them together. None keeps the columns.
+        lengths: For a kernel, by column, the distance over which the function changes: two rows
+            that differ by so much in this column alone have the similarity exp(-1/2). Numbers
+            count in standard deviations, waves and indicators as they are. A short one lets the
+            column matter much, a long one makes it nearly linear; what is not named has the root
+            of half the number of columns. A column that is named here alone is a number.
         distinct: Numbers of three to so many different values, all of them whole, are codes as
             much as quantities (a month, a grade): each value gets an indicator besides. None
             takes numbers as numbers alone.
         reach: Numbers are held within the range of training, made longer at both ends by this
-            share of it, so that nothing is extrapolated for ever. None sets no limit.
+            share of it, so that nothing is extrapolated for ever; so are columns of waves as long
+            as training has not seen a whole period of them. None sets no limit.
         estimate: Whether a number that can be missing gets two columns besides: whether it is,
             and what the other numbers then say of it.
         random_state: Seed of the choice of those rows.
@@ -197,7 +203,9 @@ class Term(TransformerMixin, BaseEstimator):
         feature_names_in_: Their names, if all are strings.
 
     References:
-        Williams and Seeger (2000), Using the Nyström Method to Speed Up Kernel Machines.
+        Williams and Seeger (2000), Using the Nyström Method to Speed Up Kernel Machines; Rasmussen
+        and Williams (2006), Gaussian Processes for Machine Learning, chapter 5.1 (a length per
+        column).
 
     Examples:
         A daily rhythm whose height depends on the kind of day:
@@ -219,6 +227,7 @@ class Term(TransformerMixin, BaseEstimator):
         "degree": [Interval(Integral, 1, 4, closed="both")],
         "squares": ["boolean"],
         "kernel": [Interval(Integral, 1, None, closed="left"), None],
+        "lengths": [dict, None],
         "distinct": [Interval(Integral, 3, None, closed="left"), None],
         "reach": [Interval(Real, 0, None, closed="left"), None],
         "estimate": ["boolean"],
@@ -235,6 +244,7 @@ class Term(TransformerMixin, BaseEstimator):
         degree: int = 1,
         squares: bool = False,
         kernel: int | None = None,
+        lengths: dict[Any, float] | None = None,
         distinct: int | None = None,
         reach: float | None = None,
         estimate: bool = False,
@@ -247,6 +257,7 @@ class Term(TransformerMixin, BaseEstimator):
         self.degree = degree
         self.squares = squares
         self.kernel = kernel
+        self.lengths = lengths
         self.distinct = distinct
         self.reach = reach
         self.estimate = estimate
@@ -306,9 +317,21 @@ class Term(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if self.lengths and self.kernel is None:
+            raise ValueError("lengths need a kernel.")
+        allowed = Interval(Real, 0, None, closed="neither")
+        for name, length in (self.lengths or {}).items():
+            if not allowed.is_satisfied_by(length):
+                raise ValueError(f"lengths: {name!r} needs a number above 0, not {length!r}.")
+
     def _fit_columns(self, columns: Columns, weight: FloatArray) -> FloatArray:
         """Fit, and return what `transform` gives for the same rows."""
         numbers, categories = self.numbers, self.categories
+        named = [*(numbers or ()), *(categories or ()), *(self.waves or ())]
+        unnamed = [name for name in self.lengths or () if name not in named]
+        numbers = [*(numbers or ()), *unnamed] if unnamed else numbers
         if numbers is None and categories is None and self.waves is None:
             numbers = [name for name, values in columns.items() if values.dtype.kind != "O"]
             categories = [name for name, values in columns.items() if values.dtype.kind == "O"]
@@ -321,21 +344,26 @@ class Term(TransformerMixin, BaseEstimator):
                 if codes is not None:
                     self.categories_.setdefault(name, codes)
         self._fit_scale(_numbers(columns, self.numbers_), weight)
+        self.wave_limits_ = {
+            name: _wave_range(_number(columns, name)[weight > 0], period, self.reach)
+            for name, period in self.waves_.items()
+        }
         self._fit_products()
         self.kernel_ = None
         expanded = self._expanded(columns)
         if self.kernel is None:
             return expanded
-        self.kernel_ = _nystroem(expanded, self.kernel, check_random_state(self.random_state))
+        random = check_random_state(self.random_state)
+        self.kernel_ = _nystroem(expanded / self.lengths_, self.kernel, random)
         self.names_out_ = [f"kernel_{number}" for number in range(len(self.kernel_["points"]))]
-        return _similarities(expanded, self.kernel_)
+        return _similarities(expanded / self.lengths_, self.kernel_)
 
     def _fit_scale(self, values: FloatArray, weight: FloatArray) -> None:
         known = weight[:, None] * ~np.isnan(values)
         # A column without any value has the mean 0.
         total = np.maximum(known.sum(axis=0), _TINY)
         self.mean_ = (known * np.nan_to_num(values)).sum(axis=0) / total
-        self.low_, self.high_ = _range(values, self.reach)
+        self.low_, self.high_ = _range(values[weight > 0], self.reach)
         variance = np.average((self._filled(values) - self.mean_) ** 2, axis=0, weights=weight)
         self.scale_ = np.where(variance > _TINY**2, np.sqrt(variance), 1.0)
         self.estimates_: dict[int, FloatArray] = {}
@@ -369,10 +397,20 @@ class Term(TransformerMixin, BaseEstimator):
                 for what in ("missing", "estimated")
             ),
         ]
+        self._fit_lengths(sources)
+
+    def _fit_lengths(self, sources: list[Any]) -> None:
+        usual = np.sqrt(len(self.names_out_) / 2)
+        given = [(self.lengths or {}).get(source, usual) for source in sources]
+        # Products and squares have no column of their own to be named by.
+        given += [usual] * (len(self.names_out_) - len(sources))
+        self.lengths_: FloatArray = np.array(given)
 
     def _transform_columns(self, columns: Columns) -> FloatArray:
         expanded = self._expanded(columns)
-        return expanded if self.kernel_ is None else _similarities(expanded, self.kernel_)
+        if self.kernel_ is None:
+            return expanded
+        return _similarities(expanded / self.lengths_, self.kernel_)
 
     def _filled(self, values: FloatArray) -> FloatArray:
         return np.where(np.isnan(values), self.mean_, values)
@@ -396,7 +434,11 @@ class Term(TransformerMixin, BaseEstimator):
         single = np.hstack(
             [
                 *(
-                    _waves(_number(columns, name), period, self.harmonics)
+                    _waves(
+                        np.clip(_number(columns, name), *self.wave_limits_[name]),
+                        period,
+                        self.harmonics,
+                    )
                     for name, period in self.waves_.items()
                 ),
                 *(
@@ -435,7 +477,8 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
 
     A trend is worth no more than the time it was seen for. Later times are therefore replaced by
     the end of training plus ``max_extrapolation`` times the training span, for both models;
-    earlier times are left as they are.
+    earlier times are left as they are. The same share is the ``reach`` of the terms that name none:
+    a model of the winter has not seen what its squares and waves make of the summer.
 
     Args:
         terms: What the ridge is made of: parameters of a `Term` by a name of your choice, such as
@@ -448,8 +491,9 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         alpha: Penalty of the ridge.
         half_life: Time, in the unit of the time column, after which a row weighs half as much in
             the ridge; None weighs all alike.
-        max_extrapolation: How long the trend may run on after the end of training, as a share of
-            the time between the first and the last training row; None sets no limit.
+        max_extrapolation: How far numbers are followed beyond the range of training, as a share of
+            it: the trend after the end of training, and what is in the terms at both ends. None
+            sets no limit.
         boosting: Regressor for what is left; it gets all columns, text encoded by
             `CategoryEncoder`, and missing values as they are. None: histogram gradient boosting,
             of Poisson loss if there is a ``log_shift``.
@@ -649,7 +693,8 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError(
                     f"terms.{name}: unknown option {unknown[0]!r}. Allowed: {', '.join(allowed)}."
                 )
-            term = Term(**{"random_state": self.random_state, **options})
+            given = {"random_state": self.random_state, "reach": self.max_extrapolation}
+            term = Term(**{**given, **options})
             try:
                 term._validate_params()
             except ValueError as error:
@@ -942,7 +987,8 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
                 random_state=self.random_state,
             )
         model = LinearThenBoostingRegressor(
-            {"all": {"distinct": _MOST_CODES, "reach": self.max_extrapolation, "estimate": True}},
+            {"all": {"distinct": _MOST_CODES, "estimate": True}},
+            max_extrapolation=self.max_extrapolation,
             log_shift=_LOG_SHIFT * float(target.mean()) if logarithm else None,
             # So high a penalty leaves the mean alone.
             alpha=1 / _TINY if name == "trees" else penalty,
@@ -1266,6 +1312,15 @@ def _range(values: FloatArray, reach: float | None) -> tuple[FloatArray, FloatAr
     return low - more, high + more
 
 
+def _wave_range(values: FloatArray, period: float, reach: float | None) -> tuple[float, float]:
+    """Lowest and highest value of a column of waves that is followed; infinite for all."""
+    low, high = _range(values[:, None], 0.0)
+    if reach is None or high[0] - low[0] >= period:
+        return -np.inf, np.inf
+    low, high = _range(values[:, None], reach)
+    return float(low[0]), float(high[0])
+
+
 def _waves(values: FloatArray, period: float, harmonics: int) -> FloatArray:
     """Sines and cosines; 0 where the value is missing, which is their mean."""
     angle = np.outer(values * (2 * np.pi / period), np.arange(1, harmonics + 1))
@@ -1316,7 +1371,7 @@ def _similarities(rows: FloatArray, kernel: dict[str, FloatArray]) -> FloatArray
 
 def _rbf(rows: FloatArray, points: FloatArray) -> FloatArray:
     squares = (rows**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * rows @ points.T
-    similar: FloatArray = np.exp(-np.maximum(squares, 0) / rows.shape[1])
+    similar: FloatArray = np.exp(-np.maximum(squares, 0) / 2)
     return similar
 
 
