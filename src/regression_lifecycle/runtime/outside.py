@@ -23,6 +23,10 @@ _FREE = f"Free some space, {_AGAIN}"
 _MLFLOW = "mlflow_uri in globals.yml (in production the variable LIFECYCLE_MLFLOW_URI)"
 _STORE = "store in globals.yml (in production the variable LIFECYCLE_STORE_URL)"
 _LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+_REASON = re.compile(
+    r"\[Errno -?\d+\] ([^'\")]+)"
+    r"|(timed out|certificate verify failed|too many 5\d\d error responses)"
+)
 _OBJECT_STORES = ("botocore", "aiobotocore", "s3fs", "boto3")
 _EXTRA_OF = {
     **dict.fromkeys(("psycopg", "s3fs", "boto3", "botocore", "aiobotocore"), "production"),
@@ -67,10 +71,7 @@ def no_answer_of_mlflow(uri: str, error: BaseException) -> str:
         uri: Its address.
         error: What asking it raised.
     """
-    reasons = re.findall(
-        r"\[Errno -?\d+\] ([^'\")]+)|(timed out|certificate verify failed|too many 5\d\d error responses)",
-        str(error),
-    )
+    reasons = _REASON.findall(str(error))
     reason = next((one or other for one, other in reversed(reasons)), _first_line(error))
     return scrub(f"MLflow at {uri} does not answer: {reason.strip()}. Start it, or mend {_MLFLOW}")
 
