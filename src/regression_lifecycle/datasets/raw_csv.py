@@ -6,7 +6,7 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -29,6 +29,9 @@ _DECIDED_BY_THE_CONTRACT = {
     "true_values": "true_values",
     "false_values": "false_values",
 }
+
+# By a local disk or an object store.
+_STATE = ("size", "mtime", "ino", "ETag", "LastModified", "generation")
 
 _KNOWN = frozenset(inspect.signature(pd.read_csv).parameters) - {"filepath_or_buffer", "chunksize"}
 
@@ -84,21 +87,42 @@ class RawCSVDataset(CSVDataset):
             through once, where a ``chunksize`` is given.
 
         Raises:
-            DataContractError: If the file is empty or no CSV file.
+            DataContractError: If the file is empty, no CSV file, or written to meanwhile.
         """
+        before = self._state()
         with self._in_words():
             found = super().load()
         if isinstance(found, pd.DataFrame):
             self._check_header(found.columns)
+            self._refuse_change(before)
             return found
-        return self._pieces(found)
+        return self._pieces(found, before)
 
-    def _pieces(self, pieces: Any) -> Iterator[pd.DataFrame]:
+    def _pieces(self, pieces: Any, before: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
         with self._in_words():
             for number, piece in enumerate(pieces):
                 if not number:
                     self._check_header(piece.columns)
                 yield piece
+        self._refuse_change(before)
+
+    def _state(self) -> dict[str, Any]:
+        """What changes when somebody writes to the file."""
+        self._fs.invalidate_cache()
+        path = self._fs._strip_protocol(str(self._get_load_path()))
+        info = self._fs.info(path) if self._fs.exists(path) else {}
+        return {name: info.get(name) for name in _STATE}
+
+    def _refuse_change(self, before: Mapping[str, Any]) -> None:
+        """Refuse what may be half of an old and half of a new file."""
+        after = self._state()
+        # Another file in its place is no matter: the one that was open was read to its end.
+        if after != before and after["ino"] == before["ino"]:
+            raise DataContractError(
+                f"{self._filepath.name} was written to while it was read, so nothing of it was "
+                "taken. Run again; write the new file under another name and rename it, then "
+                "nobody sees half of it"
+            )
 
     def _check_header(self, columns: pd.Index) -> None:
         """Refuse a first line that pandas reads as something else than was meant."""
