@@ -130,3 +130,43 @@ def test_a_file_that_holds_no_table_is_told_in_one_sentence(
     assert isinstance(error.value.__cause__, DataContractError)
     assert str(error.value.__cause__).startswith(f"sales.csv {wrong}")
     assert error.value.__cause__.__cause__ is None
+
+
+@pytest.mark.parametrize("chunksize", [None, 50])
+def test_a_file_that_is_written_to_while_it_is_read_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunksize: int | None
+) -> None:
+    path = tmp_path / "zones.csv"
+    table().to_csv(path, index=False)
+    dataset = RawCSVDataset(filepath=path.as_posix(), chunksize=chunksize)
+    read = pd.read_csv
+
+    def slowly(*arguments: Any, **more: Any) -> Any:
+        found = read(*arguments, **more)
+        with path.open("a") as file:
+            file.write("2021-02-01,001,True,1.0,3\n")
+        return found
+
+    monkeypatch.setattr("kedro_datasets.pandas.csv_dataset.pd.read_csv", slowly)
+    with pytest.raises(
+        (DataContractError, DatasetError), match=r"zones\.csv was written to while it was read"
+    ):
+        list(dataset.load())
+
+
+def test_a_file_that_is_replaced_while_it_is_read_was_whole_when_it_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "zones.csv"
+    table().to_csv(path, index=False)
+    read = pd.read_csv
+
+    def slowly(*arguments: Any, **more: Any) -> Any:
+        found = read(*arguments, **more)
+        table(3).to_csv(tmp_path / "new.csv", index=False)
+        (tmp_path / "new.csv").replace(path)
+        return found
+
+    monkeypatch.setattr("kedro_datasets.pandas.csv_dataset.pd.read_csv", slowly)
+
+    assert len(RawCSVDataset(filepath=path.as_posix()).load()) == len(table())

@@ -132,6 +132,30 @@ def test_a_full_disk_under_the_database_of_mlflow_or_of_the_store(tmp_path: Path
         assert "has no room: the disk is full. Free some space" in told(one)
 
 
+def test_the_database_of_mlflow_is_named(tmp_path: Path) -> None:
+    uri = f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}"
+    (tmp_path / "mlflow.db").mkdir()
+
+    error = raised(lambda: mlflow.MlflowClient(uri).search_experiments())
+
+    assert told(error).startswith(f"MLflow's database {uri} (unable to open database file) cannot")
+
+
+def test_a_database_whose_tables_were_made_in_part_is_said_to_be_half_made(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+    def make() -> None:
+        # As MLflow does, one by one, after a full disk or a kill.
+        for _ in range(2):
+            with engine.begin() as connection:
+                connection.execute(text("create table runs (x text)"))
+
+    words = told(raised(make))
+
+    assert "(table runs already exists) was left half made" in words
+    assert "Move it out of the way" in words
+
+
 def test_a_database_that_cannot_be_opened_written_or_waited_for(tmp_path: Path) -> None:
     away = raised(lambda: sqlite3.connect(tmp_path / "no" / "x.db"))
     assert "cannot be opened. Look whether its folder is there" in told(away)

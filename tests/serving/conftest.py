@@ -29,6 +29,7 @@ from regression_lifecycle.core.prediction.level_and_interval import AdjustmentPa
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.app import make_app
 from regression_lifecycle.serving.configuration import ServiceConfiguration
+from regression_lifecycle.serving.connections import BoundedConnection
 from regression_lifecycle.serving.server import AnnouncingServer, address_of, listening
 from regression_lifecycle.serving.service import Service
 from tests.tracking import tracking_store
@@ -319,7 +320,7 @@ def begin(problem: Problem, tmp_path: Path) -> Iterator[Begin]:
         def start() -> tuple[Service, str, list[str]]:
             service = Service(make_configuration(problem, tmp_path))
             said: list[str] = []
-            config = uvicorn.Config(make_app(service), log_config=None)
+            config = uvicorn.Config(make_app(service), http=BoundedConnection, log_config=None)
             server = AnnouncingServer(config, service, address_of(listener), said.append)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()

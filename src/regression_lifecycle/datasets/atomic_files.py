@@ -26,6 +26,7 @@ from kedro_datasets.text import TextDataset
 
 from regression_lifecycle.core.decisions.records import Decision, from_json, to_json
 from regression_lifecycle.datasets.atomic_file import AtomicFile
+from regression_lifecycle.datasets.csv_cells import mark_formulas, unmark_formulas
 
 HTMLPreview = NewType("HTMLPreview", str)
 ImagePreview = NewType("ImagePreview", str)
@@ -107,7 +108,19 @@ class AtomicParquetDataset(AtomicSave, ParquetDataset):
 
 
 class AtomicCSVDataset(AtomicSave, CSVDataset):
-    """A pandas table in one CSV file."""
+    """A pandas table in one CSV file, in which no text is a formula."""
+
+    def load(self) -> pd.DataFrame:
+        """Read the table as it was saved."""
+        return unmark_formulas(super().load())
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the table, its formulas marked as texts.
+
+        Args:
+            data: The table.
+        """
+        super().save(mark_formulas(data))
 
 
 class AtomicJSONDataset(AtomicSave, JSONDataset):

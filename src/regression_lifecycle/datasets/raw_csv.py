@@ -39,6 +39,8 @@ _DECIDED_BY_THE_CONTRACT = {
 
 # What a compressed file raises that was cut.
 _CUT = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+# By a local disk or an object store.
+_STATE = ("size", "mtime", "ino", "ETag", "LastModified", "generation")
 
 _KNOWN = frozenset(inspect.signature(pd.read_csv).parameters) - {"filepath_or_buffer", "chunksize"}
 
@@ -94,15 +96,17 @@ class RawCSVDataset(CSVDataset):
             through once, where a ``chunksize`` is given.
 
         Raises:
-            DataContractError: If the file is empty or no CSV file.
+            DataContractError: If the file is empty, no CSV file, or written to meanwhile.
         """
+        before = self._state()
         with self._in_words():
             found = super().load()
         self._warn_of_a_cut()
         if isinstance(found, pd.DataFrame):
             self._check_header(found)
+            self._refuse_change(before)
             return found
-        return self._pieces(found)
+        return self._pieces(found, before)
 
     def _warn_of_a_cut(self) -> None:
         """Warn if the last line does not end: its last number may be a part of what it was."""
@@ -121,12 +125,31 @@ class RawCSVDataset(CSVDataset):
                 self._filepath.name,
             )
 
-    def _pieces(self, pieces: Any) -> Iterator[pd.DataFrame]:
+    def _pieces(self, pieces: Any, before: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
         with self._in_words():
             for number, piece in enumerate(pieces):
                 if not number:
                     self._check_header(piece)
                 yield piece
+        self._refuse_change(before)
+
+    def _state(self) -> dict[str, Any]:
+        """What changes when somebody writes to the file."""
+        self._fs.invalidate_cache()
+        path = self._fs._strip_protocol(str(self._get_load_path()))
+        info = self._fs.info(path) if self._fs.exists(path) else {}
+        return {name: info.get(name) for name in _STATE}
+
+    def _refuse_change(self, before: Mapping[str, Any]) -> None:
+        """Refuse what may be half of an old and half of a new file."""
+        after = self._state()
+        # Another file in its place is no matter: the one that was open was read to its end.
+        if after != before and after["ino"] == before["ino"]:
+            raise DataContractError(
+                f"{self._filepath.name} was written to while it was read, so nothing of it was "
+                "taken. Run again; write the new file under another name and rename it, then "
+                "nobody sees half of it"
+            )
 
     def _check_header(self, found: pd.DataFrame) -> None:
         """Refuse a first line that pandas reads as something else than was meant."""

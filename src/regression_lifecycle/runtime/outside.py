@@ -23,6 +23,10 @@ _FREE = f"Free some space, {_AGAIN}"
 _MLFLOW = "mlflow_uri in globals.yml (in production the variable LIFECYCLE_MLFLOW_URI)"
 _STORE = "store in globals.yml (in production the variable LIFECYCLE_STORE_URL)"
 _LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+_REASON = re.compile(
+    r"\[Errno -?\d+\] ([^'\")]+)"
+    r"|(timed out|certificate verify failed|too many 5\d\d error responses)"
+)
 _OBJECT_STORES = ("botocore", "aiobotocore", "s3fs", "boto3")
 _EXTRA_OF = {
     **dict.fromkeys(("psycopg", "s3fs", "boto3", "botocore", "aiobotocore"), "production"),
@@ -40,6 +44,11 @@ _SQLITE: dict[int, str] = {
     26: "is no SQLite database. Restore it from a backup",
 }
 
+_HALF_MADE = (
+    "was left half made by a command that was killed or had no room. Move it out of the way, and "
+    "an empty one takes its place; if it was in use before, restore it from a backup"
+)
+
 
 def explain_outside(error: BaseException) -> str | None:
     """Say what went wrong outside of the project.
@@ -51,10 +60,13 @@ def explain_outside(error: BaseException) -> str | None:
         A sentence or two without secrets; None if it was nothing outside that is known here.
     """
     chain = list(_chain(error))
+    owner = _owner(chain)
     # The innermost cause knows best what happened.
     for explain in (_of_sqlite, _of_files, _of_modules, _of_object_stores, _of_mlflow, _of_sql):
         for each in reversed(chain):
             text = explain(each)
+            if text is not None and explain is _of_sqlite:
+                text = f"{owner} {text}"
             if text is not None:
                 return scrub(text)
     return None
@@ -67,10 +79,7 @@ def no_answer_of_mlflow(uri: str, error: BaseException) -> str:
         uri: Its address.
         error: What asking it raised.
     """
-    reasons = re.findall(
-        r"\[Errno -?\d+\] ([^'\")]+)|(timed out|certificate verify failed|too many 5\d\d error responses)",
-        str(error),
-    )
+    reasons = _REASON.findall(str(error))
     reason = next((one or other for one, other in reversed(reasons)), _first_line(error))
     return scrub(f"MLflow at {uri} does not answer: {reason.strip()}. Start it, or mend {_MLFLOW}")
 
@@ -87,11 +96,27 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or hidden
 
 
+def _owner(chain: list[BaseException]) -> str:
+    """Name the database that was asked: SQLite's own errors do not."""
+    is_mlflow, uri = False, ""
+    for error in chain:
+        place = error.__traceback__
+        while place is not None:
+            frame = place.tb_frame
+            if str(frame.f_globals.get("__name__", "")).startswith("mlflow."):
+                # MLflow may be told its address only while this fails, so it cannot be asked.
+                is_mlflow, uri = True, uri or str(frame.f_locals.get("db_uri") or "")
+            place = place.tb_next
+    return f"MLflow's database {uri}".rstrip() if is_mlflow else "a SQLite database"
+
+
 def _of_sqlite(error: BaseException) -> str | None:
     if not isinstance(error, sqlite3.Error):
         return None
     mend = _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-    return None if mend is None else f"a SQLite database ({error}) {mend}"
+    if re.fullmatch(r"table \S+ already exists", str(error)):
+        mend = _HALF_MADE
+    return None if mend is None else f"({error}) {mend}"
 
 
 def _of_files(error: BaseException) -> str | None:
@@ -156,6 +181,8 @@ def _of_mlflow(error: BaseException) -> str | None:
 
 def _of_sql(error: BaseException) -> str | None:
     if not type(error).__module__.startswith(("sqlalchemy.", "psycopg.")):
+        return None
+    if isinstance(getattr(error, "orig", None), sqlite3.Error):
         return None
     if type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout"):
         return (

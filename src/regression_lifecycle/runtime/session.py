@@ -158,10 +158,11 @@ def _terminated_is_an_exit() -> Iterator[None]:
 
 @contextmanager
 def _no_advice_on_refusals() -> Iterator[None]:
-    """Keep Kedro from advising to resume a run that would be refused again."""
+    """Keep Kedro from advising to resume a run that would be refused again, or to use --async."""
 
-    def is_wanted(_: logging.LogRecord) -> bool:
-        return not isinstance(sys.exc_info()[1], StateError)
+    def is_wanted(record: logging.LogRecord) -> bool:
+        is_refused = isinstance(sys.exc_info()[1], StateError)
+        return not (is_refused or str(record.msg).startswith("Using synchronous mode"))
 
     runners = [logging.getLogger(f"kedro.runner.{name}_runner") for name in _RUNNERS]
     for logger in runners:

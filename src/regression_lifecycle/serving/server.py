@@ -16,6 +16,7 @@ import uvicorn
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.serving.app import make_app
 from regression_lifecycle.serving.configuration import ServiceConfiguration
+from regression_lifecycle.serving.connections import BoundedConnection
 from regression_lifecycle.serving.service import Service
 
 # MLflow would ask a server that is away for minutes; here the next look comes anyway.
@@ -52,7 +53,7 @@ def serve(configuration: ServiceConfiguration, announce: Callable[[str], None]) 
         server = AnnouncingServer(
             uvicorn.Config(
                 make_app(service),
-                http="httptools",
+                http=BoundedConnection,
                 loop="auto",
                 # The project's own logging is set up already.
                 log_config=None,

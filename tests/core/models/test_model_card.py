@@ -41,6 +41,10 @@ DECISION = GateDecision(
 @pytest.fixture
 def card(make_problem, recipe):
     problem = make_problem(horizon="36 hours", caveats=["The weather counts as known."])
+    return card_of(problem, recipe)
+
+
+def card_of(problem, recipe):
     features = recipe(
         {"kind": "columns", "names": ["temp"]},
         {"kind": "lag", "name": "day_ago", "column": "cnt", "ages": ["2 days"]},
@@ -105,3 +109,15 @@ def test_every_table_of_the_card_has_as_many_cells_in_each_row(card):
     assert len(blocks) == 2
     for rows in blocks:
         assert len({row.count("|") for row in rows}) == 1
+
+
+def test_no_text_of_a_description_or_of_the_data_is_markup(make_problem, recipe):
+    hostile = "<script>alert(1)</script> [x](javascript:alert(1)) ![p](http://t/p.png)"
+    problem = make_problem(description=f"{hostile} [why](https://example.org)", caveats=[hostile])
+
+    card = card_of(problem, recipe)
+
+    assert "<" not in card
+    assert "](javascript" not in card
+    assert "![" not in card
+    assert "[why](https://example.org)" in card

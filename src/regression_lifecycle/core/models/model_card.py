@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.decisions.wording import check_name, line
 from regression_lifecycle.core.features.raw_rows import asked_columns, late_columns
 from regression_lifecycle.core.metrics import headline_metrics
 from regression_lifecycle.core.models.trained_model import ModelMetadata
+
+# A link that leads to no page.
+_NO_ADDRESS = re.compile(r"\]\((?!https?://|mailto:|#)", re.IGNORECASE)
 
 
 def write_model_card(
@@ -72,7 +77,16 @@ def write_model_card(
         lines += ["", "Never features: " + ", ".join(never) + "."]
     if problem.caveats:
         lines += ["", *(f"- {caveat}" for caveat in problem.caveats)]
-    return "\n".join(lines) + "\n"
+    return _inert("\n".join(lines)) + "\n"
+
+
+def _inert(markdown: str) -> str:
+    """Take markup, pictures and links to scripts out of what a text or a category may hold.
+
+    The card is read in pages that render it: MLflow's and Kedro-Viz's.
+    """
+    text = markdown.replace("<", "&lt;").replace("![", "! [")
+    return _NO_ADDRESS.sub("] (", text)
 
 
 def _use(metadata: ModelMetadata) -> list[str]:

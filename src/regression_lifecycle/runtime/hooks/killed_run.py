@@ -20,8 +20,12 @@ class KilledRunHook:
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Remember the folder of the lock."""
-        self._file = Path(context.config_loader.local_folder) / RUN_NAME
+        """Remember who knows the folder of the lock."""
+        self._loader = context.config_loader
+
+    @property
+    def _file(self) -> Path:
+        return Path(self._loader.local_folder) / RUN_NAME
 
     # Called right after kedro-mlflow has begun the run.
     @hook_impl
@@ -29,15 +33,15 @@ class KilledRunHook:
         """End the run that was left, and write down the one that begins."""
         import mlflow
 
-        run = mlflow.active_run()
+        run, file = mlflow.active_run(), self._file
         own = "" if run is None else run.info.run_id
-        left = self._file.read_text().strip() if self._file.exists() else ""
+        left = file.read_text().strip() if file.exists() else ""
         if left and left != own:
             _end(left)
-        self._file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
         if own:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(own)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(own)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
