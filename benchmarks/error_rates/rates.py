@@ -26,10 +26,10 @@ class Rate:
     error: float = math.nan
     as_share: bool = True
 
-    def __str__(self) -> str:
-        figures = (self.stated, self.measured, self.error)
-        cells = "".join(f"{self._cell(figure):>10}" for figure in figures)
-        return f"{self.world:<34}{self.claim:<30}{cells}"
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What is stated, what was measured, and its standard error, as texts."""
+        return tuple(self._cell(figure) for figure in (self.stated, self.measured, self.error))
 
     def _cell(self, figure: float) -> str:
         if math.isnan(figure):

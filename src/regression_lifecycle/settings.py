@@ -11,6 +11,7 @@ from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402
     ErrorHook,
     KilledRunHook,
+    NodeProgressHook,
     ProjectRunHook,
     SummaryHook,
     TrackingHook,
@@ -30,4 +31,11 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
 }
 # The summary comes last: it is what a person reads.
-HOOKS = (SummaryHook(), TrackingHook(), ErrorHook(), KilledRunHook(), ProjectRunHook())
+HOOKS = (
+    SummaryHook(),
+    TrackingHook(),
+    ErrorHook(),
+    KilledRunHook(),
+    ProjectRunHook(),
+    NodeProgressHook(),
+)

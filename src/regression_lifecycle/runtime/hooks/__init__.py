@@ -2,8 +2,16 @@
 
 from regression_lifecycle.runtime.hooks.errors import ErrorHook
 from regression_lifecycle.runtime.hooks.killed_run import KilledRunHook
+from regression_lifecycle.runtime.hooks.node_progress import NodeProgressHook
 from regression_lifecycle.runtime.hooks.project_run import ProjectRunHook
 from regression_lifecycle.runtime.hooks.summary import SummaryHook
 from regression_lifecycle.runtime.hooks.tracking import TrackingHook
 
-__all__ = ["ErrorHook", "KilledRunHook", "ProjectRunHook", "SummaryHook", "TrackingHook"]
+__all__ = [
+    "ErrorHook",
+    "KilledRunHook",
+    "NodeProgressHook",
+    "ProjectRunHook",
+    "SummaryHook",
+    "TrackingHook",
+]
