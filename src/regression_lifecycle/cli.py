@@ -228,8 +228,12 @@ def relocate(metadata: Any, env: str | None, conf_source: str | None) -> None:
     Its SQLite database keeps whole paths. Every other command refuses to run until they fit.
     """
     from regression_lifecycle.runtime.relocation import relocate as write_new_place
+    from regression_lifecycle.runtime.session import LifecycleSession
 
-    click.echo(write_new_place(metadata.project_path, env, conf_source))
+    session: Any = LifecycleSession.create(
+        project_path=metadata.project_path, env=env, conf_source=conf_source
+    )
+    click.echo(write_new_place(session._get_config_loader(), metadata.project_path))
 
 
 @cli.command("new-table")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from regression_lifecycle.core.errors import LifecycleError, StateError, bounded_list
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
+from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
 
 
 class Move(NamedTuple):
@@ -43,13 +44,12 @@ def refuse_moved(loader: Any, project: Path, tracking_uri: str) -> None:
         )
 
 
-def relocate(project: Path, env: str | None, conf_source: str | None = None) -> str:
+def relocate(loader: Any, project: Path) -> str:
     """Tell MLflow's database where its artifacts are now, under the lock of the workspace.
 
     Args:
-        project: The project's folder, bootstrapped already.
-        env: Environments under ``conf/``; None for the default.
-        conf_source: Another configuration folder or archive.
+        loader: The configuration loader.
+        project: The project's folder.
 
     Returns:
         What was done, in a sentence.
@@ -58,11 +58,7 @@ def relocate(project: Path, env: str | None, conf_source: str | None = None) -> 
         LifecycleError: If files of registered models are not at the new place.
     """
     from regression_lifecycle.adapters.mlflow.relocation import missing_models, move_artifacts
-    from regression_lifecycle.runtime.session import LifecycleSession
-    from regression_lifecycle.runtime.tracking_server import read_tracking_server
 
-    session: Any = LifecycleSession.create(project_path=project, env=env, conf_source=conf_source)
-    loader = session._get_config_loader()
     with workspace_lock(Path(loader.local_folder) / LOCK_NAME):
         uri = read_tracking_server(loader, project).tracking_uri
         move = _find_move(loader, project, uri)
@@ -89,7 +85,6 @@ def _find_move(loader: Any, project: Path, tracking_uri: str) -> Move | None:
         database_file,
         local_path,
     )
-    from regression_lifecycle.runtime.tracking_server import read_section
 
     database = database_file(tracking_uri)
     experiment = (read_section(loader, "mlflow").get("tracking") or {}).get("experiment") or {}

@@ -20,7 +20,7 @@ from regression_lifecycle.core.errors import ConfigurationError, StateError, unk
 from regression_lifecycle.runtime.parameter_check import check_configuration
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
-from regression_lifecycle.runtime.tracking_server import require_tracking_server
+from regression_lifecycle.runtime.tracking_check import require_tracking_server
 
 LOGGER = logging.getLogger(__name__)
 TERMINATED = 143

@@ -16,7 +16,8 @@ from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.runtime.parameter_check import read_sections
 from regression_lifecycle.runtime.run_lock import LOCK_NAME
-from regression_lifecycle.runtime.tracking_server import read_section, require_tracking_server
+from regression_lifecycle.runtime.tracking_check import require_tracking_server
+from regression_lifecycle.runtime.tracking_server import read_section
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What others write, at any time, while a tick is at work too.
