@@ -30,6 +30,8 @@ def test_the_calendar_of_the_bikes_is_found(bikes: pd.DataFrame) -> None:
     names = ["season", "yr", "mnth", "holiday", "weekday", "workingday", "weathersit", "instant"]
 
     found = find_calendar_columns(bikes, "at", names)
+    # As a stored model has it.
+    assert find_calendar_columns(bikes.assign(at=bikes["at"].astype(str)), "at", names) == found
 
     assert {name: column.part for name, column in found.items()} == {
         "mnth": "month",

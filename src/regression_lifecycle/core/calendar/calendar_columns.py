@@ -53,7 +53,8 @@ def find_calendar_columns(
     found: dict[str, CalendarColumn] = {}
     if len(rows) < _FEWEST_ROWS:
         return found
-    moments = rows[stamp].tolist()
+    # A model that was stored has them as text.
+    moments = pd.to_datetime(rows[stamp], format="ISO8601").tolist()
     parts = {part: [of(moment) for moment in moments] for part, (_, of) in _PARTS.items()}
     for name in names:
         for part, numbers in parts.items():
