@@ -170,3 +170,49 @@ def test_a_year_has_as_many_windows_as_fit_into_it():
     assert count_windows_per_year(months) == pytest.approx(11.8, abs=0.1)
     assert count_windows_per_year(weeks[:1]) == 52
     assert count_windows_per_year(weeks, counts_rows=True) == 52
+
+
+def errors_of(errors, **figures):
+    return [window(index, rmse=error, **figures) for index, error in enumerate(errors)]
+
+
+@pytest.mark.parametrize("figure", [0.0, 0.3])
+@pytest.mark.parametrize("content", EVERY, ids=NAMES)
+def test_windows_that_all_are_alike_say_no_limit(content, figure):
+    alike = served(np.full(30, figure))
+
+    assert calibrate_limit(rule_of(content), [alike], 52) is None
+
+
+@pytest.mark.parametrize("windows_per_year", [1, 52, 35_000])
+def test_first_windows_without_an_error_are_no_measure(windows_per_year):
+    rule = rule_of(FIRST_WINDOWS)
+    past = errors_of(np.where(np.arange(40) % 10, 0.0, 100.0))
+
+    found = calibrate_limit(rule, [past], windows_per_year)
+
+    assert found is None or np.isfinite(found.value)
+    free = np.array([[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]])
+    assert not rule.fires(free, 0.5).any()
+
+
+@pytest.mark.parametrize("changed", [{"reference_windows": 30}, {"violations": 30, "of": 30}])
+def test_a_rule_that_looks_further_back_than_years_are_simulated_has_no_limit(changed):
+    past = served(remembering(np.random.default_rng(5), (1, 60))[0])
+
+    assert calibrate_limit(rule_of({**FIRST_WINDOWS, **changed}), [past], 4) is None
+
+
+@pytest.mark.parametrize("content", EVERY, ids=NAMES)
+def test_figures_beyond_all_reason_say_no_limit(content):
+    huge = errors_of(
+        1e220 * np.arange(1, 31), baseline_rmse=1.0, sum_raw_prediction=1e220, coverage=np.nan
+    )
+
+    assert calibrate_limit(rule_of(content), [huge], 52) is None
+
+
+def test_no_more_than_all_rows_are_outside_of_an_interval():
+    rows = [window(index, coverage=float(index % 2)) for index in range(40)]
+
+    assert calibrate_limit(rule_of(COVERAGE), [rows], 52).value <= 1

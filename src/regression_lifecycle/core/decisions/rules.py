@@ -258,6 +258,11 @@ class CalibratedRule(WindowRule):
         return 0.0
 
     @property
+    def largest_value(self) -> float:
+        """What no window's value can exceed."""
+        return math.inf
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether the limit is that of a calibration."""
         return self._calibrated is not None
