@@ -141,11 +141,35 @@ def test_the_limit_in_use_is_the_one_that_is_told():
     assert after[0].figures["false_alarms_per_year"] == 0.5
     told = f"above {limits['level'].value:g} (0.5 false alarms a year, from 40 windows) in"
     assert told in evidence(after[0])
-    assert "configured; 0.5 false alarms a year once enough windows are known" in evidence(
+    assert "configured; 0.5 false alarms a year once it is calibrated" in evidence(
         before[0]
     )
     # With nothing calibrated any more the configured limit is back.
     assert with_limits(with_limits(policy, limits), {}).rules["level"].limit == 0.1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"false_alarms_per_year": 2},
+        {"false_alarms_per_year": None},
+        {"relative_to": "target_mean"},
+        {"metric": "mae"},
+        {"violations": 1},
+        {"maximum": 0.9},
+    ],
+)
+def test_a_rule_that_was_configured_anew_does_not_keep_the_limit_of_the_old_one(changed):
+    past = served(remembering(np.random.default_rng(5), (1, 40))[0])
+    limits = calibrate_rules(PolicyParameters(rules={"error": BASELINE}), [past], 52)
+    other = PolicyParameters(rules={"error": {**BASELINE, **changed}})
+    told = PolicyParameters(rules={"error": {**BASELINE, "action": "alert"}})
+
+    rule = with_limits(other, limits).rules["error"]
+
+    assert not rule.is_calibrated
+    assert rule.limit == changed.get("maximum", 0.8)
+    assert with_limits(told, limits).rules["error"].limit == limits["error"].value
 
 
 def test_a_calibrated_limit_has_seen_the_noise_of_few_rows():

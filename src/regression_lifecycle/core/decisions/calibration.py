@@ -86,6 +86,7 @@ def calibrate_limit(
         simulated=_firings(rule.fires(simulated, limit)) / count * windows_per_year,
         memory=variation.memory,
         n_windows=variation.n_windows,
+        rule=rule.terms,
     )
 
 

@@ -164,6 +164,7 @@ def rate_rules(
             "limit": limit.value,
             "memory": limit.memory,
             "n_windows": limit.n_windows,
+            "rule": limit.rule,
         }
         for name, limit in found.items()
     ]
@@ -302,7 +303,7 @@ def make_rates(
 
     Args:
         rows: ``name`` and, as far as they are known, ``stated``, ``measured``, ``limit``,
-            ``memory`` and ``n_windows``.
+            ``memory``, ``n_windows`` and ``rule``.
 
     Returns:
         The rows; none without a champion, of whom they would be.
@@ -339,5 +340,6 @@ def limits_of(
                 simulated=row["measured"],
                 memory=row["memory"],
                 n_windows=int(row["n_windows"]),
+                rule=row["rule"],
             ),
         )
