@@ -141,9 +141,7 @@ def test_the_limit_in_use_is_the_one_that_is_told():
     assert after[0].figures["false_alarms_per_year"] == 0.5
     told = f"above {limits['level'].value:g} (0.5 false alarms a year, from 40 windows) in"
     assert told in evidence(after[0])
-    assert "configured; 0.5 false alarms a year once it is calibrated" in evidence(
-        before[0]
-    )
+    assert "configured; 0.5 false alarms a year once it is calibrated" in evidence(before[0])
     # With nothing calibrated any more the configured limit is back.
     assert with_limits(with_limits(policy, limits), {}).rules["level"].limit == 0.1
 

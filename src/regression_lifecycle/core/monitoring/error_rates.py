@@ -43,6 +43,12 @@ GATE: Subject = "gate"
 INTERVAL: Subject = "interval"
 LOSSES: Subject = "losses"
 
+NO_LIMITS = (
+    f"No limit of a rule is calibrated, since {MINIMUM_WINDOWS} windows of different figures are "
+    "needed; the configured ones hold"
+)
+"""What is said of rates without a rule."""
+
 _SERVED = ["target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
