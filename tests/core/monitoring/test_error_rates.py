@@ -81,7 +81,7 @@ def test_training_rows_are_windows_by_what_the_models_of_the_folds_said_of_them(
 def test_training_rows_get_the_interval_that_the_days_before_would_have_given_them(problem):
     random = np.random.default_rng(3)
     moments = pd.date_range("2021-03-01", periods=60 * 24, freq="h")
-    said = np.where(np.arange(len(moments)) % 2, 400.0, 100.0)
+    said = np.where(np.arange(len(moments)) % 2, 400.0, 100.0) + random.uniform(size=len(moments))
     table = pd.DataFrame({"timestamp": moments, "cnt": said + 5 * random.normal(size=len(said))})
     predicted = table.assign(prediction=said, baseline=0.0, fold=1)
     interval = PredictionInterval(level=0.9, windows=8, minimum_rows=50)
@@ -183,11 +183,34 @@ def test_without_windows_or_a_champion_there_are_no_rates(problem):
     few = collected(problem, history(problem, "11"))
     nobody = CalibrationWindows("", few.as_of, 52, few.stretches * 10)
 
-    for windows in (few, nobody, collected(problem, WINDOW_HISTORY.frame())):
+    for windows in (nobody, collected(problem, WINDOW_HISTORY.frame())):
         found = rate_rules(windows, problem, POLICY)
         assert found.empty
         assert list(found.columns) == list(ERROR_RATES.columns)
         assert rate_losses(windows, problem).empty
+    assert rate_losses(few, problem).empty
+    alike = collected(problem, history(problem, "1" * 20).assign(rmse=0.3))
+    assert rate_losses(alike, problem).empty
+
+
+def test_a_limit_that_is_found_no_more_takes_the_place_of_the_former_one(problem):
+    few = rate_rules(collected(problem, history(problem, "11222")), problem, POLICY)
+
+    (row,) = few.to_dict("records")
+    assert (row["name"], row["stated"], row["n_windows"]) == ("level", 0.5, 5)
+    assert pd.isna(row["limit"])
+    assert pd.isna(row["measured"])
+    assert not dict(limits_of(few, "2", problem))
+
+
+def test_equal_predictions_make_no_fifths(problem):
+    rows = pd.DataFrame({"target": [0.0, 1.0] * 50, "prediction": 0.0, "lower": 0.0, "upper": 0.5})
+    windows = collected(problem, history(problem, "2" * 20))
+
+    rates = rate_interval(rows, windows, problem, PredictionInterval()).set_index("name")
+
+    assert rates["measured"].dropna().to_dict() == {"all rows": 0.5}
+    assert list(rates.index) == ["all rows", *(f"fifth {place}" for place in range(1, 6))]
 
 
 def test_the_memory_of_the_errors_is_told(problem):

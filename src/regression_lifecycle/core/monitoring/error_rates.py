@@ -15,11 +15,12 @@ from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.calibration import (
     MINIMUM_WINDOWS,
     calibrate_rules,
+    count_values,
     count_windows_per_year,
 )
 from regression_lifecycle.core.decisions.policy import PolicyParameters
-from regression_lifecycle.core.decisions.rules import CalibratedLimit
-from regression_lifecycle.core.decisions.variation import measure_variation
+from regression_lifecycle.core.decisions.rules import CalibratedLimit, CalibratedRule
+from regression_lifecycle.core.decisions.variation import measure_variation, varies
 from regression_lifecycle.core.durations import period_number
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.comparison import paired_losses
@@ -27,7 +28,7 @@ from regression_lifecycle.core.evaluation.pass_rates import pass_rates
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
-from regression_lifecycle.core.prediction.coverage import coverage_by_prediction
+from regression_lifecycle.core.prediction.coverage import FIFTHS, coverage_by_prediction
 from regression_lifecycle.core.prediction.interval import PredictionInterval
 from regression_lifecycle.core.prediction.level import level_kind
 from regression_lifecycle.core.prediction.level_and_interval import (
@@ -43,11 +44,10 @@ GATE: Subject = "gate"
 INTERVAL: Subject = "interval"
 LOSSES: Subject = "losses"
 
-NO_LIMITS = (
-    f"No limit of a rule is calibrated, since {MINIMUM_WINDOWS} windows of different figures are "
-    "needed; the configured ones hold"
+NO_LIMIT = (
+    f"A rule without a limit here keeps the configured one: {MINIMUM_WINDOWS} windows whose "
+    "figures differ are needed"
 )
-"""What is said of rates without a rule."""
 
 _SERVED = ["target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
@@ -159,21 +159,19 @@ def rate_rules(
 
     Returns:
         A row of ``error_rates`` per rule that states a rate of false alarms: ``measured`` is that
-        of the simulation. None if there are too few windows.
+        of the simulation. Both it and the limit are missing where the windows say none, so that
+        no limit of a former calibration is left.
     """
     found = calibrate_rules(parameters, windows.stretches, windows.windows_per_year)
-    rows = [
-        {
-            "name": name,
-            "stated": limit.false_alarms_per_year,
-            "measured": limit.simulated,
-            "limit": limit.value,
-            "memory": limit.memory,
-            "n_windows": limit.n_windows,
-            "rule": limit.rule,
-        }
-        for name, limit in found.items()
-    ]
+    rows = []
+    for name, rule in parameters.rules.items():
+        if not isinstance(rule, CalibratedRule) or rule.false_alarms_per_year is None:
+            continue
+        row = {"name": name, "stated": rule.false_alarms_per_year, "rule": rule.terms}
+        row["n_windows"] = count_values(rule, windows.stretches)
+        if limit := found.get(name):
+            row |= {"measured": limit.simulated, "limit": limit.value, "memory": limit.memory}
+        rows.append(row)
     return make_rates(RULE, rows, windows, problem)
 
 
@@ -181,7 +179,8 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
     """Measure how the errors of consecutive windows remember.
 
     Returns:
-        A row of ``error_rates`` for the problem's main error; none of fewer than 12 windows.
+        A row of ``error_rates`` for the problem's main error; none of fewer than 12 windows, and
+        none where all have the same error.
     """
     metric = problem.error_metric
     series = [
@@ -189,7 +188,7 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
         for part in windows.stretches
     ]
     series = [part for part in series if len(part)]
-    if sum(map(len, series)) < MINIMUM_WINDOWS:
+    if sum(map(len, series)) < MINIMUM_WINDOWS or not varies(series):
         return ERROR_RATES.frame()
     found = measure_variation([np.sqrt(part) for part in series], signed=False)
     row = {"name": metric, "memory": found.memory, "n_windows": found.n_windows}
@@ -212,7 +211,8 @@ def rate_gate(
 
     Returns:
         A row of ``error_rates`` per worth; of a gate that asks for a better challenger the
-        share that is ``stated`` for an equal one. None if the folds say nothing.
+        share that is ``stated`` for an equal one; ``measured`` is missing where the losses say
+        nothing. None if no two folds meet.
     """
     if "former_prediction" not in predicted:
         return ERROR_RATES.frame()
@@ -236,7 +236,6 @@ def rate_gate(
             else math.nan,
         }
         for rate in found
-        if math.isfinite(rate.share)
     ]
     return make_rates(GATE, rows, windows, problem)
 
@@ -254,14 +253,16 @@ def rate_interval(
 
     Returns:
         Rows of ``error_rates``: ``all rows``, and ``fifth 1`` of the smallest predictions to
-        ``fifth 5``. None if no row had an interval.
+        ``fifth 5``, not measured where equal predictions make fewer parts. None if no row had an
+        interval.
     """
     bins = coverage_by_prediction(served)
     if not bins:
         return ERROR_RATES.frame()
     count = sum(part.n for part in bins)
     shares = {"all rows": sum(part.n * part.coverage for part in bins) / count}
-    shares |= {f"fifth {place}": part.coverage for place, part in enumerate(bins, start=1)}
+    parts = [part.coverage for part in bins] if len(bins) == FIFTHS else [math.nan] * FIFTHS
+    shares |= {f"fifth {place}": share for place, share in enumerate(parts, start=1)}
     rows = [
         {
             "name": name,
@@ -312,9 +313,10 @@ def make_rates(
             ``memory``, ``n_windows`` and ``rule``.
 
     Returns:
-        The rows; none without a champion, of whom they would be.
+        The rows; none without a champion, of whom they would be, and none without a window, at
+        whose end they would be known.
     """
-    if not windows.version:
+    if not windows.version or windows.as_of is None:
         return ERROR_RATES.frame()
     about = {"problem": problem.name, "model_version": windows.version, "subject": subject}
     return ERROR_RATES.frame([{**about, "as_of": windows.as_of, **row} for row in rows])
@@ -336,6 +338,7 @@ def limits_of(
         (error_rates["problem"] == problem.name)
         & (error_rates["model_version"] == version)
         & (error_rates["subject"] == RULE)
+        & error_rates["limit"].notna()
     )
     for row in error_rates[own].to_dict("records"):
         yield (
