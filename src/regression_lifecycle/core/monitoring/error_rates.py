@@ -49,6 +49,7 @@ NO_LIMIT = (
     "figures differ are needed"
 )
 
+_FOLD = "fold="
 _SERVED = ["target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
@@ -71,9 +72,10 @@ class CalibrationWindows:
     stretches: tuple[tuple[Mapping[str, Any], ...], ...]
 
     @property
-    def n_windows(self) -> int:
-        """How many windows there are."""
-        return sum(map(len, self.stretches))
+    def of_folds(self) -> list[Mapping[str, Any]]:
+        """Those of training rows; gate and interval are rated by nothing else."""
+        rows = (row for part in self.stretches for row in part)
+        return [row for row in rows if str(row["model_version"]).startswith(_FOLD)]
 
 
 def serve_out_of_fold(
@@ -105,7 +107,7 @@ def serve_out_of_fold(
         if window.status != "complete" or len(inside) < _ENOUGH * window.n_labelled:
             continue
         # A window in which one fold ends and the next begins is the last of the former.
-        version = f"fold={inside['fold'].min()}"
+        version = f"{_FOLD}{inside['fold'].min()}"
         raw, target = (inside[name].to_numpy("float64") for name in ("prediction", problem.target))
         said = apply_adjustment(raw, past.adjustment(window.start, version, adjustment), problem)
         inside = inside.drop(columns="prediction").assign(raw_prediction=raw, **said)
@@ -226,11 +228,12 @@ def rate_gate(
         both[stamp], both[problem.target], *said, asked, problem.quantile, weight
     )
     found = pass_rates(losses, asked, _judging_blocks(predicted, windows, problem, parameters))
+    n_windows = _count_windows(both[stamp], windows)
     rows = [
         {
             "name": _worth(rate.worth),
             "measured": rate.share,
-            "n_windows": windows.n_windows,
+            "n_windows": n_windows,
             "stated": 1 - asked.confidence
             if rate.worth == asked.minimum_improvement == 0
             else math.nan,
@@ -259,6 +262,8 @@ def rate_interval(
     bins = coverage_by_prediction(served)
     if not bins:
         return ERROR_RATES.frame()
+    # Of served windows nothing is taken: they had other models, and the folds say it of this one.
+    held = [row for row in windows.of_folds if math.isfinite(row["coverage"])]
     count = sum(part.n for part in bins)
     shares = {"all rows": sum(part.n * part.coverage for part in bins) / count}
     parts = [part.coverage for part in bins] if len(bins) == FIFTHS else [math.nan] * FIFTHS
@@ -268,7 +273,7 @@ def rate_interval(
             "name": name,
             "stated": parameters.level,
             "measured": share,
-            "n_windows": windows.n_windows,
+            "n_windows": len(held),
         }
         for name, share in shares.items()
     ]
@@ -292,6 +297,12 @@ def _judging_blocks(
     if not counts:
         return None
     return round(float(np.median(counts)) * parameters.measured_windows)
+
+
+def _count_windows(moments: pd.Series, windows: CalibrationWindows) -> int:
+    """Count the windows of training rows in which some moments lie."""
+    spans = ((row["start"], row["end"]) for row in windows.of_folds)
+    return sum(bool(((moments >= start) & (moments < end)).any()) for start, end in spans)
 
 
 def _worth(worth: float) -> str:
