@@ -369,7 +369,7 @@ def test_a_calibration_that_found_nothing_says_why(capsys: Any) -> None:
     refused = summary(capsys, **nothing, retraining_decision=GATE)
 
     assert "Error rates not computed: there is no champion yet\n" in first
-    assert "Error rates not computed: too few rows out of sample\n" in few
+    assert "Error rates not computed: the newest training left too few rows" in few
     assert "Error rates" not in refused
 
 

@@ -298,7 +298,12 @@ class SummaryHook:
             # A retraining that promotes nothing has nothing to calibrate.
             if "retraining_decision" not in self._written:
                 has_champion = catalog.get("champion_version").state()
-                why = "too few rows out of sample" if has_champion else "there is no champion yet"
+                why = (
+                    "the newest training left too few rows out of sample, or those of models "
+                    "that are configured otherwise than the champion; its former limits stay"
+                    if has_champion
+                    else "there is no champion yet"
+                )
                 console.print(f"[bold]Error rates[/] not computed: {why}")
             return
         title = f"Error rates, champion version {rates['model_version'].iloc[0]}"
