@@ -98,6 +98,15 @@ def test_training_rows_get_the_interval_that_the_days_before_would_have_given_th
     assert (rates["stated"] == 0.9).all()
     assert rates.loc["all rows", "measured"] == pytest.approx(found["coverage"].mean(), abs=1e-9)
     assert rates["measured"].between(0.84, 0.97).all()
+    earlier = collected(
+        problem, WINDOW_HISTORY.frame(), pd.Timestamp("2021-03-11"), out_of_fold=found
+    )
+    told = rate_interval(served, earlier, problem, interval).set_index("name")
+    assert told.loc["all rows", "measured"] == pytest.approx(found["coverage"].iloc[3:10].mean())
+    assert (told["n_windows"] == 7).all()
+    before = collected(problem, history(problem, "2"), pd.Timestamp("2000-01-01"))
+    assert rate_interval(served, before, problem, interval).empty
+    assert rate_rules(before, problem, POLICY).empty
     # What was served since by models of other folds says nothing of these rows.
     assert (rates["n_windows"] == 57).all()
     since = collected(problem, history(problem, "2" * 20), out_of_fold=found)
@@ -129,6 +138,13 @@ def test_a_gate_says_how_often_challengers_of_known_worth_pass(problem):
     assert rates.is_monotonic_decreasing
     assert rates["equal challenger"] == pytest.approx(0.5, abs=0.06)
     assert rates["10% better"] > 0.95
+    # Rows after the moment at which we stand change nothing.
+    early = collected(problem, history(problem, "2" * 20), history(problem, "2" * 20)["end"].max())
+    later = predicted["timestamp"] >= early.as_of
+    assert later.any()
+    unknown = predicted.assign(former_prediction=predicted["former_prediction"].mask(later, 1e9))
+    cut, wild = (rate_gate(table, early, problem, lenient) for table in (predicted, unknown))
+    pd.testing.assert_frame_equal(cut, wild)
     strict = {"comparison": {**gate["comparison"], "minimum_improvement": 0.0}}
     sure = RetrainingParameters.model_validate({"measured_windows": 14, "gate": strict})
     found = rate_gate(predicted, windows, problem, sure).set_index("name")
@@ -208,6 +224,7 @@ def test_a_limit_that_is_found_no_more_takes_the_place_of_the_former_one(problem
 
 def test_equal_predictions_make_no_fifths(problem):
     rows = pd.DataFrame({"target": [0.0, 1.0] * 50, "prediction": 0.0, "lower": 0.0, "upper": 0.5})
+    rows["window_end"] = pd.Timestamp("2000-01-01")
     windows = collected(problem, history(problem, "2" * 20))
 
     rates = rate_interval(rows, windows, problem, PredictionInterval()).set_index("name")

@@ -50,7 +50,7 @@ NO_LIMIT = (
 )
 
 _FOLD = "fold="
-_SERVED = ["target", "prediction", "lower", "upper"]
+_SERVED = ["window_end", "target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
 
@@ -93,7 +93,7 @@ def serve_out_of_fold(
 
     Returns:
         Rows of ``window_history``, the oldest first, with ``fold=1`` and so on as version: every
-        fold has a model of its own. And their rows with ``target``, ``prediction``, ``lower`` and
+        fold has a model of its own. And their rows with ``window_end``, ``target``, ``prediction``, ``lower`` and
         ``upper`` as they would have been served.
     """
     if predicted.empty:
@@ -117,7 +117,7 @@ def serve_out_of_fold(
         about = {name: getattr(window, name) for name in ("start", "end", "status", "n")}
         named = {"problem": problem.name, "window": window.key, "model_version": version}
         windows.append({**named, **about, **figures})
-        served.append(said.assign(target=target)[_SERVED])
+        served.append(said.assign(target=target, window_end=window.end)[_SERVED])
     rows_served = pd.concat(served, ignore_index=True) if served else pd.DataFrame(columns=_SERVED)
     return WINDOW_HISTORY.frame(windows), rows_served
 
@@ -216,10 +216,12 @@ def rate_gate(
         share that is ``stated`` for an equal one; ``measured`` is missing where the losses say
         nothing. None if no two folds meet.
     """
-    if "former_prediction" not in predicted:
+    if "former_prediction" not in predicted or not windows.stretches:
         return ERROR_RATES.frame()
     asked, stamp = parameters.gate.comparison, problem.timestamp.name
-    both = predicted.dropna(subset=["prediction", "former_prediction"]).reset_index(drop=True)
+    both = predicted.dropna(subset=["prediction", "former_prediction"])
+    # What ended later than the moment at which we stand is not known.
+    both = both[both[stamp] < windows.as_of].reset_index(drop=True)
     if both.empty:
         return ERROR_RATES.frame()
     weight = problem.weights_of(both)
@@ -259,7 +261,8 @@ def rate_interval(
         ``fifth 5``, not measured where equal predictions make fewer parts. None if no row had an
         interval.
     """
-    bins = coverage_by_prediction(served)
+    known = served[served["window_end"] <= windows.as_of] if windows.stretches else served[:0]
+    bins = coverage_by_prediction(known)
     if not bins:
         return ERROR_RATES.frame()
     # Of served windows nothing is taken: they had other models, and the folds say it of this one.
@@ -327,7 +330,7 @@ def make_rates(
         The rows; none without a champion, of whom they would be, and none without a window, at
         whose end they would be known.
     """
-    if not windows.version or windows.as_of is None:
+    if not windows.version or not windows.stretches:
         return ERROR_RATES.frame()
     about = {"problem": problem.name, "model_version": windows.version, "subject": subject}
     return ERROR_RATES.frame([{**about, "as_of": windows.as_of, **row} for row in rows])
