@@ -300,7 +300,7 @@ class SummaryHook:
                 has_champion = catalog.get("champion_version").state()
                 why = (
                     "the newest training left too few rows out of sample, or those of models "
-                    "that are configured otherwise than the champion; its former limits stay"
+                    "that are configured otherwise than the champion; its limits stay as they are"
                     if has_champion
                     else "there is no champion yet"
                 )
