@@ -6,9 +6,15 @@ import pandas as pd
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
+from regression_lifecycle.core.prediction.interval import PredictionInterval
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.calibration import create_pipeline
-from regression_lifecycle.pipelines.calibration.nodes import add_champion_baseline
+from regression_lifecycle.pipelines.calibration.nodes import (
+    add_champion_baseline,
+    find_rated_version,
+)
 from tests.examples import tiny_model, tiny_problem
 
 PROBLEM = tiny_problem()
@@ -47,6 +53,9 @@ def test_training_rows_alone_give_a_new_champion_its_limits() -> None:
         "params:problem": PROBLEM,
         "params:policy": POLICY,
         "params:evaluation.baseline": BASELINE,
+        "params:adjustment": AdjustmentParameters(),
+        "params:adjustment.interval": PredictionInterval(),
+        "params:retraining": RetrainingParameters(),
         "params:windows": WindowParameters.model_validate({"kind": "length", "length": "1 day"}),
     }
     for node in create_pipeline().nodes:
@@ -61,6 +70,21 @@ def test_training_rows_alone_give_a_new_champion_its_limits() -> None:
     assert level["stated"] == 2
     assert 0.1 < level["limit"] < 1.5
     assert rates.set_index("name").loc["rmse", "subject"] == "losses"
+
+
+def test_the_folds_of_a_refused_candidate_say_nothing_of_the_champion() -> None:
+    rows = predicted(table()).assign(configuration_fingerprint="one")
+    of = {
+        name: tiny_model(None, "3", "2021-03-20", configuration_fingerprint=name)
+        for name in ("one", "another")
+    }
+
+    assert find_rated_version(rows, of["one"]) == "3"
+    assert find_rated_version(rows, of["another"]) == ""
+    # What an older release left is taken as it was.
+    assert find_rated_version(predicted(table()), of["another"]) == "3"
+    assert find_rated_version(pd.DataFrame(), of["one"]) == "3"
+    assert find_rated_version(rows, None) == ""
 
 
 def test_without_a_training_of_this_release_or_a_champion_there_are_no_rows() -> None:

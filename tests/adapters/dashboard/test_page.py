@@ -243,6 +243,7 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
         render_page(
             full_tables(
                 problem=page_problem().model_copy(update={"quantile": 0.9}),
+                error_rates=error_rates().replace({"name": {"rmse": "pinball"}}),
                 window_history=of,
                 segment_history=parts,
                 series_history=shops,
@@ -336,12 +337,12 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     assert empty.blocks["specifications"] == {}
 
 
-def test_rates_without_a_rule_say_why() -> None:
-    rates = error_rates()
-    without = Page(render_page(full_tables(error_rates=rates[rates["subject"] != "rule"])))
+def test_a_rule_without_a_limit_says_why() -> None:
+    rates = error_rates().assign(limit=float("nan"))
+    without = Page(render_page(full_tables(error_rates=rates)))
 
-    assert "No limit of a rule is calibrated, since 12 windows of different" in without.text
-    assert "No limit of a rule" not in Page(render_page(full_tables())).text
+    assert "keeps the configured one: 12 windows whose figures differ are needed." in without.text
+    assert "without a limit here" not in Page(render_page(full_tables())).text
 
 
 def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:

@@ -158,7 +158,11 @@ MESSAGES = [
     ("no_check", {}, "no check was made"),
     ("same_model", CHAMPION, "this is champion version 3 again"),
     ("rolled_back", {"version": "2"}, "version 2 was promoted on this very evidence and rolled"),
-    ("metric_undefined", METRIC, "candidate rmse as a share of the baseline's is not defined here"),
+    (
+        "metric_undefined",
+        METRIC,
+        "share of the baseline's is not defined here (no rows, a baseline without an error)",
+    ),
     ("missing_forecasts", {"n_missing": 3, "n_rows": 9}, "3 of 9 row(s) lack a forecast"),
     (
         "too_few_blocks",

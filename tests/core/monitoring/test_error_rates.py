@@ -81,7 +81,7 @@ def test_training_rows_are_windows_by_what_the_models_of_the_folds_said_of_them(
 def test_training_rows_get_the_interval_that_the_days_before_would_have_given_them(problem):
     random = np.random.default_rng(3)
     moments = pd.date_range("2021-03-01", periods=60 * 24, freq="h")
-    said = np.where(np.arange(len(moments)) % 2, 400.0, 100.0)
+    said = np.where(np.arange(len(moments)) % 2, 400.0, 100.0) + random.uniform(size=len(moments))
     table = pd.DataFrame({"timestamp": moments, "cnt": said + 5 * random.normal(size=len(said))})
     predicted = table.assign(prediction=said, baseline=0.0, fold=1)
     interval = PredictionInterval(level=0.9, windows=8, minimum_rows=50)
@@ -98,7 +98,19 @@ def test_training_rows_get_the_interval_that_the_days_before_would_have_given_th
     assert (rates["stated"] == 0.9).all()
     assert rates.loc["all rows", "measured"] == pytest.approx(found["coverage"].mean(), abs=1e-9)
     assert rates["measured"].between(0.84, 0.97).all()
-    assert rates.loc["all rows", "n_windows"] == 60
+    earlier = collected(
+        problem, WINDOW_HISTORY.frame(), pd.Timestamp("2021-03-11"), out_of_fold=found
+    )
+    told = rate_interval(served, earlier, problem, interval).set_index("name")
+    assert told.loc["all rows", "measured"] == pytest.approx(found["coverage"].iloc[3:10].mean())
+    assert (told["n_windows"] == 7).all()
+    before = collected(problem, history(problem, "2"), pd.Timestamp("2000-01-01"))
+    assert rate_interval(served, before, problem, interval).empty
+    assert rate_rules(before, problem, POLICY).empty
+    # What was served since by models of other folds says nothing of these rows.
+    assert (rates["n_windows"] == 57).all()
+    since = collected(problem, history(problem, "2" * 20), out_of_fold=found)
+    assert rate_interval(served, since, problem, interval)["n_windows"].eq(57).all()
     assert rate_interval(served.iloc[:0], windows, problem, interval).empty
 
 
@@ -126,6 +138,13 @@ def test_a_gate_says_how_often_challengers_of_known_worth_pass(problem):
     assert rates.is_monotonic_decreasing
     assert rates["equal challenger"] == pytest.approx(0.5, abs=0.06)
     assert rates["10% better"] > 0.95
+    # Rows after the moment at which we stand change nothing.
+    early = collected(problem, history(problem, "2" * 20), history(problem, "2" * 20)["end"].max())
+    later = predicted["timestamp"] >= early.as_of
+    assert later.any()
+    unknown = predicted.assign(former_prediction=predicted["former_prediction"].mask(later, 1e9))
+    cut, wild = (rate_gate(table, early, problem, lenient) for table in (predicted, unknown))
+    pd.testing.assert_frame_equal(cut, wild)
     strict = {"comparison": {**gate["comparison"], "minimum_improvement": 0.0}}
     sure = RetrainingParameters.model_validate({"measured_windows": 14, "gate": strict})
     found = rate_gate(predicted, windows, problem, sure).set_index("name")
@@ -183,11 +202,35 @@ def test_without_windows_or_a_champion_there_are_no_rates(problem):
     few = collected(problem, history(problem, "11"))
     nobody = CalibrationWindows("", few.as_of, 52, few.stretches * 10)
 
-    for windows in (few, nobody, collected(problem, WINDOW_HISTORY.frame())):
+    for windows in (nobody, collected(problem, WINDOW_HISTORY.frame())):
         found = rate_rules(windows, problem, POLICY)
         assert found.empty
         assert list(found.columns) == list(ERROR_RATES.columns)
         assert rate_losses(windows, problem).empty
+    assert rate_losses(few, problem).empty
+    alike = collected(problem, history(problem, "1" * 20).assign(rmse=0.3))
+    assert rate_losses(alike, problem).empty
+
+
+def test_a_limit_that_is_found_no_more_takes_the_place_of_the_former_one(problem):
+    few = rate_rules(collected(problem, history(problem, "11222")), problem, POLICY)
+
+    (row,) = few.to_dict("records")
+    assert (row["name"], row["stated"], row["n_windows"]) == ("level", 0.5, 5)
+    assert pd.isna(row["limit"])
+    assert pd.isna(row["measured"])
+    assert not dict(limits_of(few, "2", problem))
+
+
+def test_equal_predictions_make_no_fifths(problem):
+    rows = pd.DataFrame({"target": [0.0, 1.0] * 50, "prediction": 0.0, "lower": 0.0, "upper": 0.5})
+    rows["window_end"] = pd.Timestamp("2000-01-01")
+    windows = collected(problem, history(problem, "2" * 20))
+
+    rates = rate_interval(rows, windows, problem, PredictionInterval()).set_index("name")
+
+    assert rates["measured"].dropna().to_dict() == {"all rows": 0.5}
+    assert list(rates.index) == ["all rows", *(f"fifth {place}" for place in range(1, 6))]
 
 
 def test_the_memory_of_the_errors_is_told(problem):

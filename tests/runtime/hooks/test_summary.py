@@ -353,10 +353,9 @@ def test_limits_are_shown_with_the_rate_that_they_stand_for(capsys: Any) -> None
     found = ["rule", "bias", "0.500", "0.490", "0.118", "0.250", "40"]
     assert cells(_line(text, "bias")) == found
     assert cells(_line(text, "rmse")) == ["losses", "rmse", "-", "-", "-", "0.250", "40"]
-    assert "No limit of a rule is calibrated" not in text
-    assert "No limit of a rule is calibrated, since 12 windows" in summary(
-        capsys, error_rates=rates.iloc[1:]
-    )
+    assert "without a limit" not in text
+    few = summary(capsys, error_rates=rates.assign(limit=float("nan")))
+    assert "A rule without a limit here keeps the configured one: 12 windows" in few
 
 
 def test_a_calibration_that_found_nothing_says_why(capsys: Any) -> None:
@@ -370,7 +369,7 @@ def test_a_calibration_that_found_nothing_says_why(capsys: Any) -> None:
     refused = summary(capsys, **nothing, retraining_decision=GATE)
 
     assert "Error rates not computed: there is no champion yet\n" in first
-    assert "Error rates not computed: too few rows out of sample\n" in few
+    assert "Error rates not computed: the newest training left too few rows" in few
     assert "Error rates" not in refused
 
 

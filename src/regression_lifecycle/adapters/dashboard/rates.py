@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import ERROR_RATES
-from regression_lifecycle.core.monitoring.error_rates import NO_LIMITS
+from regression_lifecycle.core.monitoring.error_rates import NO_LIMIT, RULE
 
 
 def rates_section(tables: PageTables) -> Section:
@@ -20,4 +20,5 @@ def rates_section(tables: PageTables) -> Section:
         for subject in ("rule", "gate", "interval", "losses")
     }
     known_at = own["as_of"].max() if len(own) else None
-    return Section({**subjects, "as_of": known_at, "no_limits": NO_LIMITS})
+    lacks = own.loc[own["subject"] == RULE, "limit"].isna().any()
+    return Section({**subjects, "as_of": known_at, "no_limit": NO_LIMIT if lacks else ""})

@@ -26,6 +26,7 @@ from regression_lifecycle.core.decisions.variation import (
     LARGEST_MEMORY,
     Variation,
     measure_variation,
+    varies,
 )
 
 MINIMUM_WINDOWS = 12
@@ -34,7 +35,6 @@ MINIMUM_WINDOWS = 12
 _PATHS = 1000
 _FEWEST_SIMULATED, _MOST_SIMULATED = 26, 400
 _STEP, _HALVINGS, _SMALLEST_LIMIT = 0.8, 8, 1e-4
-_LARGEST, _ROUNDING = 1e100, 1e-9
 # A rule that begins to fire in every tenth window says nothing; windows of a year would ask for it.
 _MOST_PER_WINDOW = 0.1
 _YEAR = pd.Timedelta(days=365.25)
@@ -64,10 +64,7 @@ def calibrate_limit(
         return None
     # Shares are skewed, their roots less so.
     measured = [values if rule.signed else np.sqrt(values) for values in series]
-    everything = np.concatenate(measured)
-    size = np.abs(everything).max()
-    # Beyond, squares overflow. And windows that all are alike do not say how others differ.
-    if size > _LARGEST or np.ptp(everything) <= _ROUNDING * size:
+    if not varies(measured):
         return None
     variation = measure_variation(measured, signed=rule.signed)
     count = round(min(max(windows_per_year, _FEWEST_SIMULATED), _MOST_SIMULATED))
@@ -88,6 +85,11 @@ def calibrate_limit(
         n_windows=variation.n_windows,
         rule=rule.terms,
     )
+
+
+def count_values(rule: CalibratedRule, stretches: Sequence[Sequence[WindowRow]]) -> int:
+    """Count the windows that have a value for a rule."""
+    return sum(len(_values(rule, windows)) for windows in stretches)
 
 
 def calibrate_rules(

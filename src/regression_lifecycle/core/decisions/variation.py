@@ -20,6 +20,7 @@ _SMALLEST_MEMORY = -0.5
 # Standard errors that values must grow by before they count as growing.
 _PROOF = 3.0
 _ROUNDS = 20
+_ROUNDING, _LARGEST = 1e-9, 1e100
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ class Variation:
     n_pairs: int
 
 
+def varies(stretches: Sequence[FloatArray]) -> bool:
+    """Whether values differ by more than rounding, and are not so large that squares overflow."""
+    values = np.concatenate(stretches)
+    size = np.abs(values).max()
+    return bool(_ROUNDING * size < np.ptp(values) and size < _LARGEST)
+
+
 def measure_variation(stretches: Sequence[FloatArray], *, signed: bool) -> Variation:
     """Measure how values of windows vary and remember.
 
@@ -53,7 +61,8 @@ def measure_variation(stretches: Sequence[FloatArray], *, signed: bool) -> Varia
     where the mean is known (Kendall 1954, Note on bias in the estimation of autocorrelation).
 
     Args:
-        stretches: Values of the windows since the training, by one model each; three in all.
+        stretches: Values of the windows since the training, by one model each; three in all, which
+            :func:`varies` holds of.
         signed: Whether a right model has values around zero.
     """
     values = np.concatenate(stretches)

@@ -136,6 +136,8 @@ def _metric_bound(figures: Figures) -> str:
 
 def _metric_undefined(figures: Figures) -> str:
     why = METRICS[figures["metric"]].undefined
+    if figures["of_baseline"]:
+        why += ", a baseline without an error"
     return f"{_metric(figures)} is not defined here ({why}); replace the check by one that is"
 
 

@@ -28,6 +28,8 @@ class ModelMetadata(StrictModel):
         fingerprint: Hash of training data, configuration and library versions. Equal
             fingerprints mean the same model.
         data_fingerprint: Hash of the training rows alone.
+        configuration_fingerprint: Hash of features and model as they are configured; empty for a
+            model of an older release.
         target: The column that it predicts.
         recipe: How its features are made.
         category_features: Those of them that hold labels; all others are numbers.
@@ -45,6 +47,7 @@ class ModelMetadata(StrictModel):
     problem: str
     fingerprint: str
     data_fingerprint: str
+    configuration_fingerprint: str = ""
     target: str
     recipe: FeatureRecipe
     category_features: tuple[str, ...] = ()

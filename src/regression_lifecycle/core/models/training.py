@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 OUT_OF_FOLD, FORMER, FOLD = "prediction", "former_prediction", "fold"
+CONFIGURATION = "configuration_fingerprint"
 
 
 class ObjectSpec(StrictModel):

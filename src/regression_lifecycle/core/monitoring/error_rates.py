@@ -15,11 +15,12 @@ from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.calibration import (
     MINIMUM_WINDOWS,
     calibrate_rules,
+    count_values,
     count_windows_per_year,
 )
 from regression_lifecycle.core.decisions.policy import PolicyParameters
-from regression_lifecycle.core.decisions.rules import CalibratedLimit
-from regression_lifecycle.core.decisions.variation import measure_variation
+from regression_lifecycle.core.decisions.rules import CalibratedLimit, CalibratedRule
+from regression_lifecycle.core.decisions.variation import measure_variation, varies
 from regression_lifecycle.core.durations import period_number
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.comparison import paired_losses
@@ -27,7 +28,7 @@ from regression_lifecycle.core.evaluation.pass_rates import pass_rates
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
-from regression_lifecycle.core.prediction.coverage import coverage_by_prediction
+from regression_lifecycle.core.prediction.coverage import FIFTHS, coverage_by_prediction
 from regression_lifecycle.core.prediction.interval import PredictionInterval
 from regression_lifecycle.core.prediction.level import level_kind
 from regression_lifecycle.core.prediction.level_and_interval import (
@@ -43,13 +44,13 @@ GATE: Subject = "gate"
 INTERVAL: Subject = "interval"
 LOSSES: Subject = "losses"
 
-NO_LIMITS = (
-    f"No limit of a rule is calibrated, since {MINIMUM_WINDOWS} windows of different figures are "
-    "needed; the configured ones hold"
+NO_LIMIT = (
+    f"A rule without a limit here keeps the configured one: {MINIMUM_WINDOWS} windows whose "
+    "figures differ are needed"
 )
-"""What is said of rates without a rule."""
 
-_SERVED = ["target", "prediction", "lower", "upper"]
+_FOLD = "fold="
+_SERVED = ["window_end", "target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
 
@@ -71,9 +72,10 @@ class CalibrationWindows:
     stretches: tuple[tuple[Mapping[str, Any], ...], ...]
 
     @property
-    def n_windows(self) -> int:
-        """How many windows there are."""
-        return sum(map(len, self.stretches))
+    def of_folds(self) -> list[Mapping[str, Any]]:
+        """Those of training rows; gate and interval are rated by nothing else."""
+        rows = (row for part in self.stretches for row in part)
+        return [row for row in rows if str(row["model_version"]).startswith(_FOLD)]
 
 
 def serve_out_of_fold(
@@ -91,7 +93,7 @@ def serve_out_of_fold(
 
     Returns:
         Rows of ``window_history``, the oldest first, with ``fold=1`` and so on as version: every
-        fold has a model of its own. And their rows with ``target``, ``prediction``, ``lower`` and
+        fold has a model of its own. And their rows with ``window_end``, ``target``, ``prediction``, ``lower`` and
         ``upper`` as they would have been served.
     """
     if predicted.empty:
@@ -105,7 +107,7 @@ def serve_out_of_fold(
         if window.status != "complete" or len(inside) < _ENOUGH * window.n_labelled:
             continue
         # A window in which one fold ends and the next begins is the last of the former.
-        version = f"fold={inside['fold'].min()}"
+        version = f"{_FOLD}{inside['fold'].min()}"
         raw, target = (inside[name].to_numpy("float64") for name in ("prediction", problem.target))
         said = apply_adjustment(raw, past.adjustment(window.start, version, adjustment), problem)
         inside = inside.drop(columns="prediction").assign(raw_prediction=raw, **said)
@@ -115,7 +117,7 @@ def serve_out_of_fold(
         about = {name: getattr(window, name) for name in ("start", "end", "status", "n")}
         named = {"problem": problem.name, "window": window.key, "model_version": version}
         windows.append({**named, **about, **figures})
-        served.append(said.assign(target=target)[_SERVED])
+        served.append(said.assign(target=target, window_end=window.end)[_SERVED])
     rows_served = pd.concat(served, ignore_index=True) if served else pd.DataFrame(columns=_SERVED)
     return WINDOW_HISTORY.frame(windows), rows_served
 
@@ -159,21 +161,19 @@ def rate_rules(
 
     Returns:
         A row of ``error_rates`` per rule that states a rate of false alarms: ``measured`` is that
-        of the simulation. None if there are too few windows.
+        of the simulation. Both it and the limit are missing where the windows say none, so that
+        no limit of a former calibration is left.
     """
     found = calibrate_rules(parameters, windows.stretches, windows.windows_per_year)
-    rows = [
-        {
-            "name": name,
-            "stated": limit.false_alarms_per_year,
-            "measured": limit.simulated,
-            "limit": limit.value,
-            "memory": limit.memory,
-            "n_windows": limit.n_windows,
-            "rule": limit.rule,
-        }
-        for name, limit in found.items()
-    ]
+    rows = []
+    for name, rule in parameters.rules.items():
+        if not isinstance(rule, CalibratedRule) or rule.false_alarms_per_year is None:
+            continue
+        row = {"name": name, "stated": rule.false_alarms_per_year, "rule": rule.terms}
+        row["n_windows"] = count_values(rule, windows.stretches)
+        if limit := found.get(name):
+            row |= {"measured": limit.simulated, "limit": limit.value, "memory": limit.memory}
+        rows.append(row)
     return make_rates(RULE, rows, windows, problem)
 
 
@@ -181,7 +181,8 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
     """Measure how the errors of consecutive windows remember.
 
     Returns:
-        A row of ``error_rates`` for the problem's main error; none of fewer than 12 windows.
+        A row of ``error_rates`` for the problem's main error; none of fewer than 12 windows, and
+        none where all have the same error.
     """
     metric = problem.error_metric
     series = [
@@ -189,7 +190,7 @@ def rate_losses(windows: CalibrationWindows, problem: Problem) -> pd.DataFrame:
         for part in windows.stretches
     ]
     series = [part for part in series if len(part)]
-    if sum(map(len, series)) < MINIMUM_WINDOWS:
+    if sum(map(len, series)) < MINIMUM_WINDOWS or not varies(series):
         return ERROR_RATES.frame()
     found = measure_variation([np.sqrt(part) for part in series], signed=False)
     row = {"name": metric, "memory": found.memory, "n_windows": found.n_windows}
@@ -212,12 +213,15 @@ def rate_gate(
 
     Returns:
         A row of ``error_rates`` per worth; of a gate that asks for a better challenger the
-        share that is ``stated`` for an equal one. None if the folds say nothing.
+        share that is ``stated`` for an equal one; ``measured`` is missing where the losses say
+        nothing. None if no two folds meet.
     """
-    if "former_prediction" not in predicted:
+    if "former_prediction" not in predicted or not windows.stretches:
         return ERROR_RATES.frame()
     asked, stamp = parameters.gate.comparison, problem.timestamp.name
-    both = predicted.dropna(subset=["prediction", "former_prediction"]).reset_index(drop=True)
+    both = predicted.dropna(subset=["prediction", "former_prediction"])
+    # What ended later than the moment at which we stand is not known.
+    both = both[both[stamp] < windows.as_of].reset_index(drop=True)
     if both.empty:
         return ERROR_RATES.frame()
     weight = problem.weights_of(both)
@@ -226,17 +230,17 @@ def rate_gate(
         both[stamp], both[problem.target], *said, asked, problem.quantile, weight
     )
     found = pass_rates(losses, asked, _judging_blocks(predicted, windows, problem, parameters))
+    n_windows = _count_windows(both[stamp], windows)
     rows = [
         {
             "name": _worth(rate.worth),
             "measured": rate.share,
-            "n_windows": windows.n_windows,
+            "n_windows": n_windows,
             "stated": 1 - asked.confidence
             if rate.worth == asked.minimum_improvement == 0
             else math.nan,
         }
         for rate in found
-        if math.isfinite(rate.share)
     ]
     return make_rates(GATE, rows, windows, problem)
 
@@ -254,20 +258,25 @@ def rate_interval(
 
     Returns:
         Rows of ``error_rates``: ``all rows``, and ``fifth 1`` of the smallest predictions to
-        ``fifth 5``. None if no row had an interval.
+        ``fifth 5``, not measured where equal predictions make fewer parts. None if no row had an
+        interval.
     """
-    bins = coverage_by_prediction(served)
+    known = served[served["window_end"] <= windows.as_of] if windows.stretches else served[:0]
+    bins = coverage_by_prediction(known)
     if not bins:
         return ERROR_RATES.frame()
+    # Of served windows nothing is taken: they had other models, and the folds say it of this one.
+    held = [row for row in windows.of_folds if math.isfinite(row["coverage"])]
     count = sum(part.n for part in bins)
     shares = {"all rows": sum(part.n * part.coverage for part in bins) / count}
-    shares |= {f"fifth {place}": part.coverage for place, part in enumerate(bins, start=1)}
+    parts = [part.coverage for part in bins] if len(bins) == FIFTHS else [math.nan] * FIFTHS
+    shares |= {f"fifth {place}": share for place, share in enumerate(parts, start=1)}
     rows = [
         {
             "name": name,
             "stated": parameters.level,
             "measured": share,
-            "n_windows": windows.n_windows,
+            "n_windows": len(held),
         }
         for name, share in shares.items()
     ]
@@ -293,6 +302,12 @@ def _judging_blocks(
     return round(float(np.median(counts)) * parameters.measured_windows)
 
 
+def _count_windows(moments: pd.Series, windows: CalibrationWindows) -> int:
+    """Count the windows of training rows in which some moments lie."""
+    spans = ((row["start"], row["end"]) for row in windows.of_folds)
+    return sum(bool(((moments >= start) & (moments < end)).any()) for start, end in spans)
+
+
 def _worth(worth: float) -> str:
     if worth == 0:
         return "equal challenger"
@@ -312,9 +327,10 @@ def make_rates(
             ``memory``, ``n_windows`` and ``rule``.
 
     Returns:
-        The rows; none without a champion, of whom they would be.
+        The rows; none without a champion, of whom they would be, and none without a window, at
+        whose end they would be known.
     """
-    if not windows.version:
+    if not windows.version or not windows.stretches:
         return ERROR_RATES.frame()
     about = {"problem": problem.name, "model_version": windows.version, "subject": subject}
     return ERROR_RATES.frame([{**about, "as_of": windows.as_of, **row} for row in rows])
@@ -336,6 +352,7 @@ def limits_of(
         (error_rates["problem"] == problem.name)
         & (error_rates["model_version"] == version)
         & (error_rates["subject"] == RULE)
+        & error_rates["limit"].notna()
     )
     for row in error_rates[own].to_dict("records"):
         yield (

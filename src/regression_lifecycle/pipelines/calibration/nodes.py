@@ -14,6 +14,7 @@ from regression_lifecycle.core.evaluation.baseline import (
     add_baseline,
     naive_forecasts,
 )
+from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import FOLD, OUT_OF_FOLD
 from regression_lifecycle.core.monitoring import error_rates
@@ -49,10 +50,30 @@ def add_champion_baseline(
     return add_baseline(rows, forecasts, champion.baseline)
 
 
+def find_rated_version(out_of_fold_predictions: pd.DataFrame, champion: TrainedModel | None) -> str:
+    """Name the version whose error rates the predictions of the folds can tell.
+
+    A training whose candidate was refused has left predictions too. Limits that were learnt from
+    another model's errors would make the champion's rules deaf.
+
+    Args:
+        out_of_fold_predictions: Rows of the test folds of the newest training.
+        champion: The deployed model.
+
+    Returns:
+        The champion; empty without one, or where the folds had another configuration than it.
+    """
+    if champion is None or training.CONFIGURATION not in out_of_fold_predictions:
+        return version_of(champion)
+    own = champion.metadata.configuration_fingerprint
+    is_own = bool((out_of_fold_predictions[training.CONFIGURATION] == own).all())
+    return version_of(champion) if is_own else ""
+
+
 def collect_windows(
     out_of_fold_windows: pd.DataFrame,
     recorded_windows: pd.DataFrame,
-    champion: TrainedModel | None,
+    rated_version: str,
     as_of: Any,
     problem: Problem,
 ) -> CalibrationWindows:
@@ -61,11 +82,11 @@ def collect_windows(
     Args:
         out_of_fold_windows: Windows of out-of-fold predictions.
         recorded_windows: ``window_history``.
-        champion: The deployed model.
+        rated_version: The champion, if the folds are those of its configuration.
         as_of: The moment at which we stand; None for all that is there.
     """
     return error_rates.collect_windows(
-        out_of_fold_windows, recorded_windows, version_of(champion), read_as_of(as_of), problem
+        out_of_fold_windows, recorded_windows, rated_version, read_as_of(as_of), problem
     )
 
 

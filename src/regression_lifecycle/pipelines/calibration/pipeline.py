@@ -52,11 +52,17 @@ def create_calibration_pipeline() -> Pipeline:
                 name="serve_out_of_fold",
             ),
             Node(
+                nodes.find_rated_version,
+                ["recorded_out_of_fold_predictions", "champion_version"],
+                "rated_version",
+                name="find_rated_version",
+            ),
+            Node(
                 nodes.collect_windows,
                 [
                     "out_of_fold_windows",
                     "recorded_windows",
-                    "champion_version",
+                    "rated_version",
                     "params:as_of",
                     _PROBLEM,
                 ],

@@ -73,7 +73,8 @@ def cross_validate(
     Returns:
         Scores by fold, their means for MLflow, and the rows of all test folds with their
         out-of-sample ``prediction``, the ``former_prediction`` of the model of the fold before, and
-        the number of the ``fold``, from 1.
+        the number of the ``fold``, from 1; and the ``configuration_fingerprint`` that tells of
+        which models they are.
     """
     training_set = _labelled(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
@@ -93,7 +94,8 @@ def cross_validate(
         name: float(values.mean())
         for name, values in scores.drop(columns=["fold", "n_train"]).items()
     }
-    predicted = training_set.assign(**predictions).dropna(subset=["prediction"])
+    of = {training.CONFIGURATION: _configuration_fingerprint(preprocessing, parameters)}
+    predicted = training_set.assign(**predictions, **of).dropna(subset=["prediction"])
     return scores, means, predicted.reset_index(drop=True)
 
 
@@ -135,6 +137,7 @@ def train(
             }
         ),
         data_fingerprint=data,
+        configuration_fingerprint=_configuration_fingerprint(preprocessing, parameters),
         target=problem.target,
         recipe=preprocessing.recipe,
         category_features=preprocessing.recipe.category_names(problem),
@@ -212,3 +215,12 @@ def _features_and_target(
     table: pd.DataFrame, problem: Problem, preprocessing: PreprocessingParameters
 ) -> tuple[pd.DataFrame, pd.Series]:
     return table[list(preprocessing.feature_names)], table[problem.target].astype("float64")
+
+
+def _configuration_fingerprint(
+    preprocessing: PreprocessingParameters, parameters: TrainingParameters
+) -> str:
+    """Hash what is the same in the models of all folds and of later retrainings."""
+    return combined_fingerprint(
+        {"recipe": preprocessing.recipe.digest(), "model": parameters.model.digest()}
+    )
