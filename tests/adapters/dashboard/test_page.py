@@ -205,7 +205,7 @@ def test_the_page_says_how_often_rules_gate_and_interval_of_the_champion_are_wro
         "The RMSE of a window correlates by 0.410 with that of the window before (21" in page.text
     )
     assert "bias 0.500 0.510 0.234 0.370 21" in page.text
-    assert "equal challenger \u2013 42.8%" in page.text
+    assert "equal challenger \u2013 42.8% 5% worse \u2013 15.3%" in page.text
     assert "fifth 5 90.0% 86.1%" in page.text
     # The limits of a version that is in use no more are not those of this one.
     assert "0.777" not in page.text

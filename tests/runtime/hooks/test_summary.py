@@ -353,6 +353,8 @@ def test_limits_are_shown_with_the_rate_that_they_stand_for(capsys: Any) -> None
     found = ["rule", "bias", "0.500", "0.490", "0.118", "0.250", "40"]
     assert cells(_line(text, "bias")) == found
     assert cells(_line(text, "rmse")) == ["losses", "rmse", "-", "-", "-", "0.250", "40"]
+    assert "Of rules: times a year" in text
+    assert "No rule is calibrated" in summary(capsys, error_rates=rates.iloc[1:])
     assert "Error rates" not in summary(capsys, error_rates=rates.iloc[:0])
 
 

@@ -46,6 +46,8 @@ LOSSES: Subject = "losses"
 _SERVED = ["target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
+# What stands for the version where the model of a fold predicted.
+_FOLD = "fold="
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,12 @@ class CalibrationWindows:
     def n_windows(self) -> int:
         """How many windows there are."""
         return sum(map(len, self.stretches))
+
+    @property
+    def n_out_of_fold(self) -> int:
+        """How many of them are of training rows, the only ones that gate and interval look at."""
+        versions = [row["model_version"] for part in self.stretches for row in part]
+        return sum(version.startswith(_FOLD) for version in versions)
 
 
 def serve_out_of_fold(
@@ -99,7 +107,7 @@ def serve_out_of_fold(
         if window.status != "complete" or len(inside) < _ENOUGH * window.n_labelled:
             continue
         # A window in which one fold ends and the next begins is the last of the former.
-        version = f"fold={inside['fold'].min()}"
+        version = f"{_FOLD}{inside['fold'].min()}"
         raw, target = (inside[name].to_numpy("float64") for name in ("prediction", problem.target))
         said = apply_adjustment(raw, past.adjustment(window.start, version, adjustment), problem)
         inside = inside.drop(columns="prediction").assign(raw_prediction=raw, **said)
@@ -223,7 +231,7 @@ def rate_gate(
         {
             "name": _worth(rate.worth),
             "measured": rate.share,
-            "n_windows": windows.n_windows,
+            "n_windows": windows.n_out_of_fold,
             "stated": 1 - asked.confidence
             if rate.worth == asked.minimum_improvement == 0
             else math.nan,
@@ -260,7 +268,7 @@ def rate_interval(
             "name": name,
             "stated": parameters.level,
             "measured": share,
-            "n_windows": windows.n_windows,
+            "n_windows": windows.n_out_of_fold,
         }
         for name, share in shares.items()
     ]

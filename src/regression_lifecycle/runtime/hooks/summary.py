@@ -302,7 +302,10 @@ class SummaryHook:
             figures = (_number(row[name]) for name in names)
             table.add_row(row["subject"], row["name"], *figures, f"{_count(row['n_windows'])}")
         console.print(table)
-        console.print("Of rules: times a year that they begin to fire on a model that is right")
+        if (rates["subject"] == "rule").any():
+            console.print("Of rules: times a year that they begin to fire on a model that is right")
+        else:
+            console.print("No rule is calibrated, so the configured limits hold")
 
     def _labels(self, console: Any, catalog: Any, name: str) -> None:
         taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))
