@@ -24,6 +24,7 @@ from tests.adapters.dashboard.examples import (
     backtest,
     champion,
     drift,
+    error_rates,
     full_tables,
     ledger,
     page_problem,
@@ -333,6 +334,14 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     assert "Version 1 was put into use. The policy decides once it has served" in first.text
     assert "not decided yet" not in first.text
     assert empty.blocks["specifications"] == {}
+
+
+def test_rates_without_a_rule_say_why() -> None:
+    rates = error_rates()
+    without = Page(render_page(full_tables(error_rates=rates[rates["subject"] != "rule"])))
+
+    assert "No limit of a rule is calibrated, since 12 windows of different" in without.text
+    assert "No limit of a rule" not in Page(render_page(full_tables())).text
 
 
 def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:

@@ -156,11 +156,33 @@ def test_the_limit_in_use_is_the_one_that_is_told():
     assert after[0].figures["false_alarms_per_year"] == 0.5
     told = f"above {limits['level'].value:g} (0.5 false alarms a year, from 40 windows) in"
     assert told in evidence(after[0])
-    assert "configured; 0.5 false alarms a year once enough windows are known" in evidence(
-        before[0]
-    )
+    assert "configured; 0.5 false alarms a year once it is calibrated" in evidence(before[0])
     # With nothing calibrated any more the configured limit is back.
     assert with_limits(with_limits(policy, limits), {}).rules["level"].limit == 0.1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"false_alarms_per_year": 2},
+        {"false_alarms_per_year": None},
+        {"relative_to": "target_mean"},
+        {"metric": "mae"},
+        {"violations": 1},
+        {"maximum": 0.9},
+    ],
+)
+def test_a_rule_that_was_configured_anew_does_not_keep_the_limit_of_the_old_one(changed):
+    past = served(remembering(np.random.default_rng(5), (1, 40))[0])
+    limits = calibrate_rules(PolicyParameters(rules={"error": BASELINE}), [past], 52)
+    other = PolicyParameters(rules={"error": {**BASELINE, **changed}})
+    told = PolicyParameters(rules={"error": {**BASELINE, "action": "alert"}})
+
+    rule = with_limits(other, limits).rules["error"]
+
+    assert not rule.is_calibrated
+    assert rule.limit == changed.get("maximum", 0.8)
+    assert with_limits(told, limits).rules["error"].limit == limits["error"].value
 
 
 def test_a_calibrated_limit_has_seen_the_noise_of_few_rows():
@@ -185,3 +207,49 @@ def test_a_year_has_as_many_windows_as_fit_into_it():
     assert count_windows_per_year(months) == pytest.approx(11.8, abs=0.1)
     assert count_windows_per_year(weeks[:1]) == 52
     assert count_windows_per_year(weeks, counts_rows=True) == 52
+
+
+def errors_of(errors, **figures):
+    return [window(index, rmse=error, **figures) for index, error in enumerate(errors)]
+
+
+@pytest.mark.parametrize("figure", [0.0, 0.3])
+@pytest.mark.parametrize("content", EVERY, ids=NAMES)
+def test_windows_that_all_are_alike_say_no_limit(content, figure):
+    alike = served(np.full(30, figure))
+
+    assert calibrate_limit(rule_of(content), [alike], 52) is None
+
+
+@pytest.mark.parametrize("windows_per_year", [1, 52, 35_000])
+def test_first_windows_without_an_error_are_no_measure(windows_per_year):
+    rule = rule_of(FIRST_WINDOWS)
+    past = errors_of(np.where(np.arange(40) % 10, 0.0, 100.0))
+
+    found = calibrate_limit(rule, [past], windows_per_year)
+
+    assert found is None or np.isfinite(found.value)
+    free = np.array([[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]])
+    assert not rule.fires(free, 0.5).any()
+
+
+@pytest.mark.parametrize("changed", [{"reference_windows": 30}, {"violations": 30, "of": 30}])
+def test_a_rule_that_looks_further_back_than_years_are_simulated_has_no_limit(changed):
+    past = served(remembering(np.random.default_rng(5), (1, 60))[0])
+
+    assert calibrate_limit(rule_of({**FIRST_WINDOWS, **changed}), [past], 4) is None
+
+
+@pytest.mark.parametrize("content", EVERY, ids=NAMES)
+def test_figures_beyond_all_reason_say_no_limit(content):
+    huge = errors_of(
+        1e220 * np.arange(1, 31), baseline_rmse=1.0, sum_raw_prediction=1e220, coverage=np.nan
+    )
+
+    assert calibrate_limit(rule_of(content), [huge], 52) is None
+
+
+def test_no_more_than_all_rows_are_outside_of_an_interval():
+    rows = [window(index, coverage=float(index % 2)) for index in range(40)]
+
+    assert calibrate_limit(rule_of(COVERAGE), [rows], 52).value <= 1

@@ -211,7 +211,7 @@ MESSAGES = [
     (
         "coverage",
         {**BIAS, **LASTING, "false_alarms_per_year": 0.5, "calibrated_windows": 0},
-        "above 0.1 (configured; 0.5 false alarms a year once enough windows are known) in",
+        "above 0.1 (configured; 0.5 false alarms a year once it is calibrated) in",
     ),
     ("coverage", {**BIAS, **LASTING}, f"share of rows outside the interval is 0.2 {LASTED}"),
     ("drift", {**BIAS, **LASTING}, f"share of drifted columns is 0.2 {LASTED}"),

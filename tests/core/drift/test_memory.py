@@ -39,6 +39,15 @@ def memory_of(
     )
 
 
+@pytest.mark.parametrize(("window_rows", "season"), [(12, 24), (13, 24), (84, WEEK), (85, WEEK)])
+def test_a_window_of_half_a_season_or_more_is_measured_by_the_whole_one(
+    window_rows: int, season: int
+) -> None:
+    parts = cut_parts(hours(8 * season), window_rows)
+
+    assert (parts.n_windows, parts.n_parts) == (8, 7)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.95, 0.9995])
 @pytest.mark.parametrize(("n_parts", "n_windows"), [(1, 6), (7, 13)])
 def test_the_worth_of_a_reference_is_that_of_the_covariance_of_its_parts(

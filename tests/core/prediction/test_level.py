@@ -87,3 +87,12 @@ def test_one_window_of_evidence_is_refused():
     with pytest.raises(ValidationError, match="use at least 2, or 0"):
         LevelCorrection(windows=1)
     assert LevelCorrection(windows=0).windows == 0
+
+
+@pytest.mark.parametrize("target", [100.0, 1e150])
+def test_predictions_of_next_to_nothing_prove_no_level(target):
+    sums = level_sums(np.full(9, target), np.full(9, 1e-200), "factor")
+    level = smoothed_level([sums])
+
+    assert level > 1e200
+    assert proven_share(level, sums, [(level, sums)] * 3) == 0

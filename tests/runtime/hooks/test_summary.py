@@ -353,9 +353,25 @@ def test_limits_are_shown_with_the_rate_that_they_stand_for(capsys: Any) -> None
     found = ["rule", "bias", "0.500", "0.490", "0.118", "0.250", "40"]
     assert cells(_line(text, "bias")) == found
     assert cells(_line(text, "rmse")) == ["losses", "rmse", "-", "-", "-", "0.250", "40"]
-    assert "Of rules: times a year" in text
-    assert "No rule is calibrated" in summary(capsys, error_rates=rates.iloc[1:])
-    assert "Error rates" not in summary(capsys, error_rates=rates.iloc[:0])
+    assert "No limit of a rule is calibrated" not in text
+    assert "No limit of a rule is calibrated, since 12 windows" in summary(
+        capsys, error_rates=rates.iloc[1:]
+    )
+
+
+def test_a_calibration_that_found_nothing_says_why(capsys: Any) -> None:
+    nothing: dict[str, Any] = {
+        "error_rates": ERROR_RATES.frame(),
+        "read_only": ("champion_version",),
+    }
+
+    first = summary(capsys, **nothing, champion_version=Champion(""))
+    few = summary(capsys, **nothing, champion_version=Champion("2"))
+    refused = summary(capsys, **nothing, retraining_decision=GATE)
+
+    assert "Error rates not computed: there is no champion yet\n" in first
+    assert "Error rates not computed: too few rows out of sample\n" in few
+    assert "Error rates" not in refused
 
 
 def _line(text: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import ERROR_RATES
+from regression_lifecycle.core.monitoring.error_rates import NO_LIMITS
 
 
 def rates_section(tables: PageTables) -> Section:
@@ -21,4 +22,5 @@ def rates_section(tables: PageTables) -> Section:
     }
     # The store hands them out by name; the better a challenger, the more often it passes.
     subjects["gate"].sort(key=lambda row: -row["measured"])
-    return Section({**subjects, "as_of": own["as_of"].max() if len(own) else None})
+    known_at = own["as_of"].max() if len(own) else None
+    return Section({**subjects, "as_of": known_at, "no_limits": NO_LIMITS})

@@ -361,6 +361,8 @@ ERROR_RATES = HistoryTable(
         # Correlation of a window's value with that of the window before.
         "memory": "float",
         "n_windows": "integer",
+        # The rule as it was configured; its limit holds for no other one.
+        "rule": "text",
         "as_of": "datetime",
     },
 )

@@ -34,6 +34,7 @@ MINIMUM_WINDOWS = 12
 _PATHS = 1000
 _FEWEST_SIMULATED, _MOST_SIMULATED = 26, 400
 _STEP, _HALVINGS, _SMALLEST_LIMIT = 0.8, 8, 1e-4
+_LARGEST, _ROUNDING = 1e100, 1e-9
 # A rule that begins to fire in every tenth window says nothing; windows of a year would ask for it.
 _MOST_PER_WINDOW = 0.1
 # Nor does one that fires in most windows: where they remember long, it begins to do so but once.
@@ -53,8 +54,9 @@ def calibrate_limit(
         windows_per_year: How many windows a year has.
 
     Returns:
-        The limit; None if the rule states no rate, or fewer than ``MINIMUM_WINDOWS`` windows have a
-        value.
+        The limit; None if the rule states no rate, if fewer than ``MINIMUM_WINDOWS`` windows have a
+        value or all have the same one, and if no finite limit gives the rate: the rule looks back
+        on more windows than are simulated, or compares with an error that is 0 now and then.
     """
     if rule.false_alarms_per_year is None:
         return None
@@ -64,13 +66,21 @@ def calibrate_limit(
         return None
     # Shares are skewed, their roots less so.
     measured = [values if rule.signed else np.sqrt(values) for values in series]
+    everything = np.concatenate(measured)
+    size = np.abs(everything).max()
+    # Beyond, squares overflow. And windows that all are alike do not say how others differ.
+    if size > _LARGEST or np.ptp(everything) <= _ROUNDING * size:
+        return None
     variation = measure_variation(measured, signed=rule.signed)
     count = round(min(max(windows_per_year, _FEWEST_SIMULATED), _MOST_SIMULATED))
     simulated = _simulate(variation, count, signed=rule.signed)
     if not rule.signed:
         simulated = np.maximum(simulated, 0) ** 2
+        simulated = np.minimum(simulated, rule.largest_value)
     wanted = min(rule.false_alarms_per_year / windows_per_year, _MOST_PER_WINDOW) * count
     found = _find_limit(rule, simulated, wanted)
+    if found is None:
+        return None
     limit = float(f"{found:.3g}")
     return CalibratedLimit(
         value=limit,
@@ -78,6 +88,7 @@ def calibrate_limit(
         simulated=_firings(rule.fires(simulated, limit)) / count * windows_per_year,
         memory=variation.memory,
         n_windows=variation.n_windows,
+        rule=rule.terms,
     )
 
 
@@ -162,18 +173,23 @@ def _simulate(variation: Variation, count: int, *, signed: bool) -> FloatArray:
     return simulated
 
 
-def _find_limit(rule: CalibratedRule, simulated: FloatArray, wanted: float) -> float:
+def _find_limit(rule: CalibratedRule, simulated: FloatArray, wanted: float) -> float | None:
     """The smallest limit, coming from above, at which the rule does not fire too often."""
 
     def too_often(limit: float) -> bool:
         fired = rule.fires(simulated, limit)
         return _firings(fired) > wanted or float(fired.mean()) > _MOST_FIRING
 
+    smallest = max(rule.smallest_limit, _SMALLEST_LIMIT)
+    rising = np.arange(1.0, simulated.shape[1] + 1)[None]
+    if not rule.fires(rising, smallest).any():
+        return None
     # From above, since a rule that fires all the time begins to do so only once.
     high = 1.0
     while _firings(rule.fires(simulated, high)) > 0:
         high *= 2
-    smallest = max(rule.smallest_limit, _SMALLEST_LIMIT)
+        if math.isinf(high):
+            return None
     low = high
     while not too_often(low):
         if low <= smallest:

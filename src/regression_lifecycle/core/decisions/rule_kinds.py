@@ -107,7 +107,9 @@ class PerformanceRule(CalibratedRule):
             return super().fires(quantities, limit)
         count = self.reference_windows
         yardstick = quantities[:, :count].mean(axis=1, keepdims=True)
-        fired = super().fires(quantities / yardstick, limit)
+        # Of first windows without an error nothing is a share, as in ``value``.
+        shares = np.divide(quantities, yardstick, np.zeros_like(quantities), where=yardstick > 0)
+        fired = super().fires(shares, limit)
         fired[:, : count - 1] = False
         return fired
 
@@ -289,6 +291,11 @@ class CoverageRule(CalibratedRule):
     def subject(cls, figures: Mapping[str, Any]) -> str:
         """The share that is missed."""
         return "share of rows outside the interval"
+
+    @property
+    def largest_value(self) -> float:
+        """All rows."""
+        return 1.0
 
     @property
     def configured_limit(self) -> float:

@@ -54,6 +54,7 @@ class CalibratedLimit:
         simulated: How often it did so in the simulation that found the limit.
         memory: Correlation of a window's value with that of the window before.
         n_windows: Windows that it was learnt from.
+        rule: The rule that it was learnt for, as :attr:`CalibratedRule.terms` has it.
     """
 
     value: float
@@ -61,6 +62,7 @@ class CalibratedLimit:
     simulated: float
     memory: float
     n_windows: int
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -258,14 +260,28 @@ class CalibratedRule(WindowRule):
         return 0.0
 
     @property
+    def largest_value(self) -> float:
+        """What no window's value can exceed."""
+        return math.inf
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether the limit is that of a calibration."""
         return self._calibrated is not None
 
+    @property
+    def terms(self) -> str:
+        """All that a calibrated limit depends on, as JSON."""
+        return self.model_dump_json(exclude={"action"})
+
     def with_limit(self, limit: CalibratedLimit | None) -> Self:
-        """Return the rule with a calibrated limit; with the configured one if there is none."""
+        """Return the rule with a calibrated limit.
+
+        With the configured one if there is none, or it is that of a rule with other terms: the
+        configuration has changed since the calibration.
+        """
         rule = self.model_copy()
-        rule._calibrated = limit
+        rule._calibrated = limit if limit is not None and limit.rule == self.terms else None
         return rule
 
     @abstractmethod
@@ -306,5 +322,5 @@ def origin_of_limit(figures: Mapping[str, Any]) -> str:
     if not stated:
         return ""
     if not windows:
-        return f" (configured; {stated:g} false alarms a year once enough windows are known)"
+        return f" (configured; {stated:g} false alarms a year once it is calibrated)"
     return f" ({stated:g} false alarms a year, from {windows} windows)"

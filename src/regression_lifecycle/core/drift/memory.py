@@ -150,7 +150,8 @@ def cut_parts(moments: Any, window_rows: int) -> Parts:
     length = usual * (window_rows * len(distinct) / len(moments))
     for season in _SEASONS:
         if length >= season / 2:
-            length = season * round(length / season)
+            # Half a week is as near to no week as to one, and `round` takes the even number.
+            length = season * max(1, round(length / season))
             break
     n_parts = max(1, min(MAXIMUM_PARTS, round(length / usual)))
     # Whole numbers, since a day is not quite the seventh part of a week.

@@ -43,6 +43,12 @@ GATE: Subject = "gate"
 INTERVAL: Subject = "interval"
 LOSSES: Subject = "losses"
 
+NO_LIMITS = (
+    f"No limit of a rule is calibrated, since {MINIMUM_WINDOWS} windows of different figures are "
+    "needed; the configured ones hold"
+)
+"""What is said of rates without a rule."""
+
 _SERVED = ["target", "prediction", "lower", "upper"]
 # A window of which features or folds left out some rows still tells how errors vary.
 _ENOUGH = 0.9
@@ -172,6 +178,7 @@ def rate_rules(
             "limit": limit.value,
             "memory": limit.memory,
             "n_windows": limit.n_windows,
+            "rule": limit.rule,
         }
         for name, limit in found.items()
     ]
@@ -310,7 +317,7 @@ def make_rates(
 
     Args:
         rows: ``name`` and, as far as they are known, ``stated``, ``measured``, ``limit``,
-            ``memory`` and ``n_windows``.
+            ``memory``, ``n_windows`` and ``rule``.
 
     Returns:
         The rows; none without a champion, of whom they would be.
@@ -347,5 +354,6 @@ def limits_of(
                 simulated=row["measured"],
                 memory=row["memory"],
                 n_windows=int(row["n_windows"]),
+                rule=row["rule"],
             ),
         )

@@ -7,6 +7,7 @@ much of it is believed is measured on the windows that came after each former le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Self
 
@@ -138,14 +139,16 @@ def proven_share(
         rows least, :math:`\sum c \sum x e / \sum c^2 \sum x^2`. No window counts for more than
         the whole level would have gained in it, so that one odd window proves nothing; and small
         levels prove no large one: the denominator is at least half of what the new one would
-        gain. 0 for fewer than two trials, and where the levels did not help.
+        gain. 0 for fewer than two trials, where the levels did not help, and where a level is
+        beyond all reason, such as that of predictions of next to nothing.
     """
     if len(trials) < _FEWEST_TRIALS:
         return 0.0
-    possible = [former**2 * sums.square for former, sums in trials]
+    # Products and not powers, which raise an error where they overflow.
+    possible = [former * former * sums.square for former, sums in trials]
     gained = [
         min(former * sums.product, most)
         for (former, sums), most in zip(trials, possible, strict=True)
     ]
-    whole = max(sum(possible), level**2 * newest.square / 2)
-    return max(sum(gained) / whole, 0.0) if whole > 0 else 0.0
+    whole = max(sum(possible), level * level * newest.square / 2)
+    return max(sum(gained) / whole, 0.0) if 0 < whole < math.inf else 0.0

@@ -291,8 +291,15 @@ class SummaryHook:
         console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
 
     def _rates(self, console: Any, catalog: Any, name: str) -> None:
+        from regression_lifecycle.core.monitoring.error_rates import NO_LIMITS, RULE
+
         rates = self._saved[name]
         if rates.empty:
+            # A retraining that promotes nothing has nothing to calibrate.
+            if "retraining_decision" not in self._written:
+                has_champion = catalog.get("champion_version").state()
+                why = "too few rows out of sample" if has_champion else "there is no champion yet"
+                console.print(f"[bold]Error rates[/] not computed: {why}")
             return
         title = f"Error rates, champion version {rates['model_version'].iloc[0]}"
         heads = ["about", "name", "stated", "measured", "limit", "memory", "windows"]
@@ -302,10 +309,10 @@ class SummaryHook:
             figures = (_number(row[name]) for name in names)
             table.add_row(row["subject"], row["name"], *figures, f"{_count(row['n_windows'])}")
         console.print(table)
-        if (rates["subject"] == "rule").any():
+        if (rates["subject"] == RULE).any():
             console.print("Of rules: times a year that they begin to fire on a model that is right")
         else:
-            console.print("No rule is calibrated, so the configured limits hold")
+            console.print(NO_LIMITS)
 
     def _labels(self, console: Any, catalog: Any, name: str) -> None:
         taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))

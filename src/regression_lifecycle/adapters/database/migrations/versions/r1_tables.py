@@ -345,6 +345,7 @@ def upgrade() -> None:
         Column("limit", Double),
         Column("memory", Double),
         Column("n_windows", BigInteger),
+        Column("rule", Text),
         Column("as_of", DateTime),
         Column("recorded_at", Text),
         PrimaryKeyConstraint("problem", "model_version", "subject", "name"),
