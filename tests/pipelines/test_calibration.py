@@ -6,6 +6,8 @@ import pandas as pd
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
+from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
+from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.pipelines.calibration import create_pipeline
 from regression_lifecycle.pipelines.calibration.nodes import add_champion_baseline
@@ -47,6 +49,9 @@ def test_training_rows_alone_give_a_new_champion_its_limits() -> None:
         "params:problem": PROBLEM,
         "params:policy": POLICY,
         "params:evaluation.baseline": BASELINE,
+        "params:adjustment": AdjustmentParameters(),
+        "params:adjustment.interval": AdjustmentParameters().interval,
+        "params:retraining": RetrainingParameters(),
         "params:windows": WindowParameters.model_validate({"kind": "length", "length": "1 day"}),
     }
     for node in create_pipeline().nodes:

@@ -239,6 +239,7 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
     history, summary = backtest(of, ("never", "weekly"))
     loss = {"never": 7.125, "weekly": 8.625}
     history, summary = (t.assign(pinball=t["policy"].map(loss)) for t in (history, summary))
+    rates = error_rates().replace({"name": {"rmse": "pinball"}})
     page = Page(
         render_page(
             full_tables(
@@ -248,6 +249,7 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
                 series_history=shops,
                 backtest_history=history,
                 backtest_summary=of_quantile(summary, quantile_coverage=0.75),
+                error_rates=rates,
             )
         )
     )
