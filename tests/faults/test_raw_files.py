@@ -24,7 +24,7 @@ from regression_lifecycle.core.data.contract import (
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.gate import AbsoluteCheck
-from regression_lifecycle.core.prediction.level_and_interval import LevelCorrection
+from regression_lifecycle.core.prediction.interval import PredictionInterval
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
@@ -277,7 +277,7 @@ def test_a_limit_of_nan_is_refused_in_every_section() -> None:
     for kind, key in (
         (AbsoluteCheck, "minimum"),
         (IngestionParameters, "maximum_rejected_share"),
-        (LevelCorrection, "maximum_factor"),
+        (PredictionInterval, "level"),
     ):
         with pytest.raises(ValueError, match="finite number"):
             kind.model_validate({key: float("nan")})

@@ -44,7 +44,7 @@ RETRAINING = RetrainingParameters.model_validate(
         "gate": {
             "minimum_rows": 24,
             "comparison": {
-                **{"block": "2 hours", "minimum_blocks": 5, "resamples": 100},
+                **{"block": "2 hours", "minimum_blocks": 5},
                 **{"observed_improvement": -0.9, "minimum_improvement": -0.9},
             },
         },

@@ -280,6 +280,7 @@ def error_rates(version: str = "3") -> pd.DataFrame:
         {"subject": "rule", "name": "bias", "stated": 0.5, "measured": 0.51, "limit": 0.234,
          "memory": 0.37, "n_windows": 21},
         {"subject": "losses", "name": "rmse", "memory": 0.41, "n_windows": 21},
+        {"subject": "gate", "name": "5% worse", "measured": 0.153},
         {"subject": "gate", "name": "equal challenger", "measured": 0.428},
         {"subject": "interval", "name": "fifth 5", "stated": 0.9, "measured": 0.861},
     ]  # fmt: skip

@@ -206,7 +206,7 @@ def test_the_page_says_how_often_rules_gate_and_interval_of_the_champion_are_wro
         "The RMSE of a window correlates by 0.410 with that of the window before (21" in page.text
     )
     assert "bias 0.500 0.510 0.234 0.370 21" in page.text
-    assert "equal challenger \u2013 42.8%" in page.text
+    assert "equal challenger \u2013 42.8% 5% worse \u2013 15.3%" in page.text
     assert "fifth 5 90.0% 86.1%" in page.text
     # The limits of a version that is in use no more are not those of this one.
     assert "0.777" not in page.text
@@ -239,16 +239,17 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
     history, summary = backtest(of, ("never", "weekly"))
     loss = {"never": 7.125, "weekly": 8.625}
     history, summary = (t.assign(pinball=t["policy"].map(loss)) for t in (history, summary))
+    rates = error_rates().replace({"name": {"rmse": "pinball"}})
     page = Page(
         render_page(
             full_tables(
                 problem=page_problem().model_copy(update={"quantile": 0.9}),
-                error_rates=error_rates().replace({"name": {"rmse": "pinball"}}),
                 window_history=of,
                 segment_history=parts,
                 series_history=shops,
                 backtest_history=history,
                 backtest_summary=of_quantile(summary, quantile_coverage=0.75),
+                error_rates=rates,
             )
         )
     )

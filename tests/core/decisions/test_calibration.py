@@ -116,6 +116,21 @@ def test_a_higher_rate_gives_a_lower_limit_and_more_windows_a_surer_one():
     assert monthly.value < limit(0.5).value
 
 
+@pytest.mark.parametrize("content", [BASELINE, COVERAGE], ids=["performance", "coverage"])
+def test_windows_that_remember_long_do_not_drive_a_limit_to_nothing(content):
+    # Models of unlike skill, each by itself for four windows: neighbours are alike throughout.
+    unlike = np.repeat([2.0, 0.7, -0.6, -0.1, -2.0], 4)
+    past = unlike + 0.2 * np.random.default_rng(7).normal(size=20)
+    rule = rule_of({**content, "false_alarms_per_year": 1})
+
+    limit = calibrate_limit(rule, [served(past, 0.2)], 13)
+
+    assert limit.memory > 0.85
+    assert limit.simulated < 1
+    usual = [rule.quantity(row) for row in served(past, 0.2)]
+    assert np.quantile(usual, 0.15) < limit.value < max(usual)
+
+
 def test_too_few_windows_no_rate_or_no_value_leave_the_configured_limit():
     past = served(remembering(np.random.default_rng(4), (1, MINIMUM_WINDOWS))[0])
     policy = PolicyParameters(

@@ -64,8 +64,7 @@ MESSAGES = [
     (
         "observed_improvement",
         {"metric": "mae", "value": -0.1, "threshold": 0.0, **BASELINE, "baseline": "last_value"},
-        "mae is 10.0% higher than the baseline's (last known value); more than 0.0% lower is asked "
-        "for",
+        "mae is 10.0% higher than the baseline's (last known value); a lower one is asked for",
     ),
     (
         "rows",
@@ -90,7 +89,7 @@ MESSAGES = [
     (
         "observed_improvement",
         {"metric": "rmse", "value": -0.05, "threshold": 0.0, **CHAMPION},
-        "rmse is 5.0% higher than the champion version 3's; more than 0.0% lower is asked for",
+        "rmse is 5.0% higher than the champion version 3's; a lower one is asked for",
     ),
     (
         "observed_improvement",
@@ -101,13 +100,13 @@ MESSAGES = [
         "proven_improvement",
         proven(0.3, 0.2, 0.0),
         "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
-        "lower; more than 0.0% lower is asked for",
+        "lower; a lower one is asked for",
     ),
     (
         "proven_improvement",
         proven(-0.3, -0.5, 0.0),
         "rmse is 30.0% higher than the champion version 3's, with 95% confidence up to 50.0% "
-        "higher; more than 0.0% lower is asked for",
+        "higher; a lower one is asked for",
     ),
     (
         "proven_improvement",
@@ -119,27 +118,27 @@ MESSAGES = [
         "proven_improvement",
         {**proven(0.3, 0.2, 0.0), **REMEMBERING},
         "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
-        "lower (26 blocks count as 9, since neighbouring ones correlate by 0.48); more than 0.0% "
-        "lower is asked for",
+        "lower (26 blocks count as 9, since neighbouring ones correlate by 0.48); a lower one "
+        "is asked for",
     ),
     (
         "proven_improvement",
         {**proven(0.3, 0.2, 0.0), "n_blocks": 26, "n_effective": 26.4, "memory": -0.01},
         "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
-        "lower; more than 0.0% lower is asked for",
+        "lower; a lower one is asked for",
     ),
     (
         "proven_improvement",
         {**proven(0.3, 0.2, 0.0), **AGAIN},
         "rmse is 30.0% lower than the champion version 3's, with 99.44% confidence at least 20.0% "
-        "lower; more than 0.0% lower is asked for, surer than usual since the rows judged 2 other "
+        "lower; a lower one is asked for, surer than usual since the rows judged 2 other "
         "candidate(s) before",
     ),
     (
         "proven_improvement",
         {**proven(0.3, -999.0, 0.0)},
         "rmse is 30.0% lower than the champion version 3's, with 95% confidence perhaps many times "
-        "higher; more than 0.0% lower is asked for",
+        "higher; a lower one is asked for",
     ),
     (
         "rows_used_up",

@@ -37,6 +37,8 @@ _FEWEST_SIMULATED, _MOST_SIMULATED = 26, 400
 _STEP, _HALVINGS, _SMALLEST_LIMIT = 0.8, 8, 1e-4
 # A rule that begins to fire in every tenth window says nothing; windows of a year would ask for it.
 _MOST_PER_WINDOW = 0.1
+# Nor does one that fires in most windows: where they remember long, it begins to do so but once.
+_MOST_FIRING = 0.5
 _YEAR = pd.Timedelta(days=365.25)
 _WINDOWS_WITHOUT_TIME = 52.0
 
@@ -174,7 +176,12 @@ def _simulate(variation: Variation, count: int, *, signed: bool) -> FloatArray:
 
 
 def _find_limit(rule: CalibratedRule, simulated: FloatArray, wanted: float) -> float | None:
-    """The smallest limit, coming from above, at which the rule begins to fire no more often."""
+    """The smallest limit, coming from above, at which the rule does not fire too often."""
+
+    def too_often(limit: float) -> bool:
+        fired = rule.fires(simulated, limit)
+        return _firings(fired) > wanted or float(fired.mean()) > _MOST_FIRING
+
     smallest = max(rule.smallest_limit, _SMALLEST_LIMIT)
     rising = np.arange(1.0, simulated.shape[1] + 1)[None]
     if not rule.fires(rising, smallest).any():
@@ -186,13 +193,13 @@ def _find_limit(rule: CalibratedRule, simulated: FloatArray, wanted: float) -> f
         if math.isinf(high):
             return None
     low = high
-    while _firings(rule.fires(simulated, low)) <= wanted:
+    while not too_often(low):
         if low <= smallest:
             return smallest
         high, low = low, max(low * _STEP, smallest)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _firings(rule.fires(simulated, middle)) > wanted:
+        if too_often(middle):
             low = middle
         else:
             high = middle

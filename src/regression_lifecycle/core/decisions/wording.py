@@ -117,7 +117,7 @@ def _signed(share: float) -> str:
 def _asked(share: float, at_most: str) -> str:
     if share < 0:
         return f"{at_most} {-share:.1%} higher is asked for"
-    return f"more than {share:.1%} lower is asked for"
+    return f"more than {share:.1%} lower is asked for" if share else "a lower one is asked for"
 
 
 def _metric_bound(figures: Figures) -> str:

@@ -93,8 +93,8 @@ def serve_out_of_fold(
 
     Returns:
         Rows of ``window_history``, the oldest first, with ``fold=1`` and so on as version: every
-        fold has a model of its own. And their rows with ``window_end``, ``target``,
-        ``prediction``, ``lower`` and ``upper`` as they would have been served.
+        fold has a model of its own. And their rows with ``window_end``, ``target``, ``prediction``,
+        ``lower`` and ``upper`` as they would have been served.
     """
     if predicted.empty:
         return WINDOW_HISTORY.frame(), pd.DataFrame(columns=_SERVED)
