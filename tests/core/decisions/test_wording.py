@@ -168,8 +168,7 @@ MESSAGES = [
         {"n_blocks": 3, "block": "7 days", "minimum_blocks": 8},
         "3 block(s) of 7 days, at least 8 are needed",
     ),
-    ("opponent_without_error", {}, "no error outside of one block"),
-    ("candidate_error_in_one_block", {}, "all error of the candidate lies in one block"),
+    ("opponent_without_error", {}, "no error in whole blocks"),
     ("improvement_undefined", {}, "the improvement is not defined"),
     (
         "no_new_rows",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from regression_lifecycle.core.evaluation.block_mean import block_mean, log_ratio
+from regression_lifecycle.core.evaluation.block_mean import (
+    block_mean,
+    log_ratio,
+    upper_log_ratio,
+)
 
 
 def remembering(memory: float, n_blocks: int, runs: int = 4000, seed: int = 0) -> np.ndarray:
@@ -27,7 +32,7 @@ def losses(memory: float, n_blocks: int, seed: int = 0) -> np.ndarray:
 
 
 def share_below_zero(sums: np.ndarray) -> float:
-    return float((log_ratio(sums).upper(0.95) < 0).mean())
+    return float((upper_log_ratio(sums, log_ratio(sums), 0.95, draws=500) < 0).mean())
 
 
 def test_the_standard_error_is_that_of_as_many_independent_blocks() -> None:
@@ -91,26 +96,57 @@ def test_the_log_ratio_leaves_one_block_out_at_a_time() -> None:
 
 def test_many_pairs_at_once_are_the_pairs_one_by_one() -> None:
     sums = losses(0.5, 10)[:3]
-    together = log_ratio(sums)
+    bounds = upper_log_ratio(sums, log_ratio(sums), 0.9)
     for place, one in enumerate(sums):
-        assert log_ratio(one).upper(0.9) == pytest.approx(together.upper(0.9)[place])
+        assert upper_log_ratio(one, log_ratio(one), 0.9) == pytest.approx(bounds[place])
 
 
 def test_losses_in_proportion_have_no_spread() -> None:
     other = np.random.default_rng(0).uniform(1, 9, 10)
     equal, half = (log_ratio(np.stack([s * other, other], axis=-1)) for s in (1.0, 0.5))
     assert (equal.mean, equal.standard_error, equal.memory) == (0, 0, 0)
-    assert half.upper(0.99) == pytest.approx(math.log(0.5))
+    sums = np.stack([0.5 * other, other], axis=-1)
+    assert upper_log_ratio(sums, half, 0.99) == pytest.approx(math.log(0.5))
     assert half.n_effective == 10
 
 
-def test_a_model_without_loss_has_no_spread_and_one_of_a_single_block_no_bound() -> None:
+def test_who_is_better_in_every_block_is_better_however_few_they_count_as() -> None:
+    other = np.array([1.0, 2.0, 1.5, 90.0, 2.5, 1.0, 3.0, 2.0, 1.0])
+    # Ever better: neighbours are alike, so that nine blocks count as few.
+    sums = np.stack([other * np.linspace(0.9, 0.05, 9), other], axis=-1)
+    found = log_ratio(sums)
+    one = replace(found, n_effective=np.asarray(1.0))
+    assert upper_log_ratio(sums, found, 0.95) < 0
+    assert upper_log_ratio(sums, one, 0.95) == pytest.approx(math.log(0.9))
+
+
+def test_fewer_independent_blocks_make_a_wider_bound() -> None:
+    sums = losses(0.0, 40)[0]
+    found = log_ratio(sums)
+    bounds = [
+        float(upper_log_ratio(sums, replace(found, n_effective=np.asarray(count)), 0.95))
+        for count in (40.0, 20.0, 10.0, 5.0)
+    ]
+    assert bounds == sorted(bounds)
+    assert bounds[0] < bounds[-1]
+
+
+def test_without_memory_the_bound_is_that_of_the_expanded_percentile() -> None:
+    sums = np.random.default_rng(2).uniform(1, 9, (30, 2))
+    found = replace(log_ratio(sums), n_effective=np.asarray(30.0))
+    counts = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), 2000)
+    drawn = np.log((counts @ sums)[:, 0] / (counts @ sums)[:, 1])
+    tail = stats.norm.cdf(stats.t.ppf(0.95, 29) * math.sqrt(30 / 29))
+    expected = np.quantile(drawn, tail, method="higher")
+    assert upper_log_ratio(sums, found, 0.95) == pytest.approx(expected)
+
+
+def test_a_model_without_loss_is_surely_better_and_against_one_there_is_no_share() -> None:
     other = np.arange(1.0, 9)
-    perfect = log_ratio(np.stack([0 * other, other], axis=-1))
-    assert perfect.upper(0.95) == -math.inf
-    single = log_ratio(np.stack([np.eye(8)[0], other], axis=-1))
-    assert single.standard_error == math.inf
-    assert single.upper(0.95) == math.inf
+    perfect = np.stack([0 * other, other], axis=-1)
+    assert upper_log_ratio(perfect, log_ratio(perfect), 0.95) == -math.inf
+    single = np.stack([other, np.eye(8)[0]], axis=-1)
+    assert upper_log_ratio(single, log_ratio(single), 0.95) == math.inf
 
 
 def test_values_that_are_all_alike() -> None:

@@ -237,10 +237,8 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "missing_forecasts": "{n_missing} of {n_rows} row(s) lack a forecast",
     "too_few_blocks": "{n_blocks} block(s) of {block}, at least {minimum_blocks} are needed",
     "rows_used_up": _rows_used_up,
-    "opponent_without_error": "the other model has no error outside of one block, so there is no "
-    "share of it",
-    "candidate_error_in_one_block": "all error of the candidate lies in one block, so its spread "
-    "is not known",
+    "opponent_without_error": "the other model has no error in whole blocks, so there is no share "
+    "of it",
     "improvement_undefined": "the improvement is not defined",
     "no_new_rows": "the champion was trained until {trained_until}, so none of the holdout rows is "
     "new to it; begin the holdout later",

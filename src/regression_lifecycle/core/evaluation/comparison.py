@@ -17,10 +17,8 @@ from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.durations import Duration, duration_text, period_number
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.evaluation.block_mean import BlockMean, log_ratio
+from regression_lifecycle.core.evaluation.block_mean import DRAWS, log_ratio, upper_log_ratio
 from regression_lifecycle.core.metrics import ErrorMetric, row_losses
-
-_FAR = math.log(1000)
 
 
 class Comparison(StrictModel):
@@ -110,9 +108,9 @@ def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedCompar
 
     Returns:
         The improvement and its lower bound on the rows whose target is known, by
-        :func:`~regression_lifecycle.core.evaluation.block_mean.log_ratio`; the bound is NaN where
-        a forecast is missing, fewer than ``minimum_blocks`` blocks hold rows, or all error of a
-        model lies in one block.
+        :func:`~regression_lifecycle.core.evaluation.block_mean.upper_log_ratio`; the bound is NaN
+        where a forecast is missing, fewer than ``minimum_blocks`` blocks hold rows, or the other
+        has no error in whole blocks.
     """
     # A sum leaves NaN out, so a model would be best where it has no answer at all.
     unanswered = int((~np.isfinite(losses[["candidate", "other"]])).any(axis=1).sum())
@@ -132,15 +130,11 @@ def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedCompar
         }
         few = Reason("too_few_blocks", figures)
         return PairedComparison(improvement, math.nan, n_blocks, obstacle=few)
-    if (other == sums[:, 1]).any():
+    ratio = log_ratio(sums)
+    lower = float(lower_bound(sums, parameters))
+    if not math.isfinite(lower):
         without = Reason("opponent_without_error")
         return PairedComparison(improvement, math.nan, n_blocks, obstacle=without)
-    ratio = log_ratio(sums)
-    lower = float(lower_bound(ratio, parameters))
-    if not math.isfinite(lower):
-        return PairedComparison(
-            improvement, math.nan, n_blocks, obstacle=Reason("candidate_error_in_one_block")
-        )
     return PairedComparison(
         improvement, lower, n_blocks, float(ratio.memory), float(ratio.n_effective)
     )
@@ -156,13 +150,16 @@ def block_sums(losses: pd.DataFrame) -> np.ndarray:
     return sums
 
 
-def lower_bound(ratio: BlockMean, parameters: Comparison) -> np.ndarray:
-    """Return the one-sided lower bound of the improvement that a ratio of losses stands for.
+def lower_bound(sums: np.ndarray, parameters: Comparison, draws: int = DRAWS) -> np.ndarray:
+    """Return the one-sided lower bound of the improvement, minus infinity where there is none.
 
-    Few blocks that all are alike say next to nothing: no finite bound is below -999.
+    Args:
+        sums: Losses of candidate and other by block, shape (..., n_blocks, 2).
+        parameters: Metric and confidence.
+        draws: Samples that each bound is made of.
     """
-    upper = ratio.upper(parameters.confidence) / parameters.power
-    bound: np.ndarray = 1 - np.exp(np.where(np.isfinite(upper), np.minimum(upper, _FAR), upper))
+    upper = upper_log_ratio(sums, log_ratio(sums), parameters.confidence, draws)
+    bound: np.ndarray = 1 - np.exp(upper / parameters.power)
     return bound
 
 

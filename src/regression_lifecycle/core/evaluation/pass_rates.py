@@ -22,6 +22,8 @@ from regression_lifecycle.core.evaluation.comparison import (
     lower_bound,
 )
 
+# Enough for a percentile of each drawn past; a rate is the mean over all of them.
+_SAMPLES = 400
 WORTHS = (0.1, 0.0, -0.05, -0.1)
 
 
@@ -75,21 +77,23 @@ def pass_rates(
     if count < parameters.minimum_blocks:
         return [PassRate(worth, 0.0) for worth in worths]
     drawn = _equal_models(sums, count, draws)
+    # What a challenger is better by is added to the log of every ratio.
+    lower = lower_bound(drawn, parameters, draws=_SAMPLES)
+    observed = _improvement(drawn, parameters)
     rates = []
     for worth in worths:
-        better = drawn * [(1 - worth) ** parameters.power, 1.0]
-        rates.append(PassRate(worth, float(_passes(better, parameters).mean())))
+        better = 1 - (1 - worth) * (1 - np.stack([lower, observed]))
+        passed = is_proven(better[0], parameters)
+        if parameters.observed_improvement is not None:
+            passed &= better[1] > parameters.observed_improvement
+        rates.append(PassRate(worth, float(passed.mean())))
     return rates
 
 
-def _passes(sums: np.ndarray, parameters: Comparison) -> np.ndarray:
-    """Return of every drawn past whether the candidate passes."""
-    ratio = log_ratio(sums)
-    passed = is_proven(lower_bound(ratio, parameters), parameters)
-    if parameters.observed_improvement is not None:
-        improvement = 1 - np.exp(ratio.mean / parameters.power)
-        passed &= improvement > parameters.observed_improvement
-    return passed
+def _improvement(sums: np.ndarray, parameters: Comparison) -> np.ndarray:
+    candidate, other = np.moveaxis(sums.sum(axis=-2), -1, 0)
+    improvement: np.ndarray = 1 - (candidate / other) ** (1 / parameters.power)
+    return improvement
 
 
 def _equal_models(sums: np.ndarray, n_blocks: int, draws: int) -> np.ndarray:
