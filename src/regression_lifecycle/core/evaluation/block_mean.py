@@ -18,6 +18,8 @@ _MOST_MEMORY = 0.99
 _LEAST_OF_RATIO = -0.1
 # Pairs that are drawn from together, for the sake of memory.
 _AT_ONCE = 200
+# The confidence up to which a bound is a percentile of the samples.
+_DRAWN = 0.95
 DRAWS = 2000
 """Samples of blocks that a bound is made of."""
 # Values that differ by less than this share, squared, differ by rounding alone.
@@ -126,7 +128,7 @@ def upper_log_ratio(
     Args:
         sums: As :func:`log_ratio` takes them.
         ratio: What it returns of them.
-        confidence: How sure the bound must be.
+        confidence: How sure the bound must be; above 0.5.
         draws: Samples; seeded, so that the same losses give the same bound.
 
     Returns:
@@ -145,7 +147,11 @@ def upper_log_ratio(
     bounds = np.empty(len(flat))
     for size in np.unique(sizes):
         degrees = max(int(size) - 1, 1)
-        width = stdtrit(degrees, confidence) * math.sqrt((degrees + 1) / degrees)
+        sure = min(confidence, _DRAWN)
+        width = stdtrit(degrees, sure) * math.sqrt((degrees + 1) / degrees)
+        # Far out there are no samples: a bound that must be surer lies further from the mean as
+        # the values of Student's t do.
+        further = stdtrit(degrees, confidence) / stdtrit(degrees, sure)
         random = np.random.default_rng(0)
         counts = random.multinomial(size, np.full(n, 1 / n), draws).astype("float64")
         for places in np.array_split(
@@ -157,6 +163,12 @@ def upper_log_ratio(
             # Without any loss on either side they are alike.
             drawn = np.where((totals == 0).all(axis=-1), 0.0, drawn)
             bounds[places] = np.quantile(drawn, ndtr(width), axis=-1, method="higher")
+            if further > 1:
+                mean = np.ravel(ratio.mean)[places]
+                with np.errstate(invalid="ignore"):
+                    far = mean + (bounds[places] - mean) * further
+                # What is infinite is so with any confidence.
+                bounds[places] = np.where(np.isfinite(far), far, bounds[places])
     upper: np.ndarray = bounds.reshape(sums.shape[:-2])
     return upper
 

@@ -6,7 +6,7 @@ Errors of neighbouring hours are alike, so whole blocks of time are compared and
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -17,7 +17,12 @@ from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.records import Reason
 from regression_lifecycle.core.durations import Duration, duration_text, period_number
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.evaluation.block_mean import DRAWS, log_ratio, upper_log_ratio
+from regression_lifecycle.core.evaluation.block_mean import (
+    DRAWS,
+    BlockMean,
+    log_ratio,
+    upper_log_ratio,
+)
 from regression_lifecycle.core.metrics import ErrorMetric, row_losses
 
 
@@ -98,13 +103,16 @@ class PairedComparison:
     obstacle: Reason | None = None
 
 
-def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedComparison:
+def compare_paired(
+    losses: pd.DataFrame, parameters: Comparison, *, counts_memory: bool = True
+) -> PairedComparison:
     """Compare two forecasts of the same rows by blocks of time.
 
     Args:
         losses: What :func:`paired_losses` gives: of the forecast that should be better, and of the
             other one.
         parameters: Metric, blocks and confidence.
+        counts_memory: Whether blocks that are like their neighbours count as fewer.
 
     Returns:
         The improvement and its lower bound on the rows whose target is known, by
@@ -131,7 +139,9 @@ def compare_paired(losses: pd.DataFrame, parameters: Comparison) -> PairedCompar
         few = Reason("too_few_blocks", figures)
         return PairedComparison(improvement, math.nan, n_blocks, obstacle=few)
     ratio = log_ratio(sums)
-    lower = float(lower_bound(sums, parameters))
+    if not counts_memory:
+        ratio = replace(ratio, memory=np.array(math.nan), n_effective=np.array(float(n_blocks)))
+    lower = float(_lower_bound(sums, ratio, parameters))
     if not math.isfinite(lower):
         without = Reason("opponent_without_error")
         return PairedComparison(improvement, math.nan, n_blocks, obstacle=without)
@@ -158,8 +168,15 @@ def lower_bound(sums: np.ndarray, parameters: Comparison, draws: int = DRAWS) ->
         parameters: Metric and confidence.
         draws: Samples that each bound is made of.
     """
-    upper = upper_log_ratio(sums, log_ratio(sums), parameters.confidence, draws)
-    bound: np.ndarray = 1 - np.exp(upper / parameters.power)
+    return _lower_bound(sums, log_ratio(sums), parameters, draws)
+
+
+def _lower_bound(
+    sums: np.ndarray, ratio: BlockMean, parameters: Comparison, draws: int = DRAWS
+) -> np.ndarray:
+    upper = upper_log_ratio(sums, ratio, parameters.confidence, draws)
+    with np.errstate(over="ignore"):
+        bound: np.ndarray = 1 - np.exp(upper / parameters.power)
     return bound
 
 

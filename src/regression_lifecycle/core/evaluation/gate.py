@@ -316,7 +316,10 @@ def _compare(
     """Compare the candidate with another forecast, or return why nothing can be compared."""
     if rows.empty:
         return Reason("nothing_to_judge", {"champion_version": version})
-    return compare_paired(_losses(rows, opponent, problem, parameters), parameters)
+    losses = _losses(rows, opponent, problem, parameters)
+    # What a naive forecast misses lasts, such as a season; it is what a model is for. Noise, which
+    # this comparison keeps out, remembers nothing.
+    return compare_paired(losses, parameters, counts_memory=opponent != BASELINE)
 
 
 def _losses(
