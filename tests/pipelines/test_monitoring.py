@@ -284,6 +284,7 @@ def test_the_limit_that_was_calibrated_for_the_champion_is_the_one_in_use(
     loop = Loop()
     about = {"problem": PROBLEM.name, "subject": "rule", "name": "bias"}
     found = {"stated": 0.5, "measured": 0.5, "limit": 9.0, "memory": 0.0, "n_windows": 30}
+    found["rule"] = PARAMETERS["params:policy"].rules["bias"].terms
     loop.error_rates = ERROR_RATES.frame([{**about, "model_version": "1", **found}])
 
     marked = loop.tick(observations, "2021-03-03")["alarms"].tolist()

@@ -31,7 +31,8 @@ from regression_lifecycle.serving import prediction_log
 from regression_lifecycle.serving.prediction_log import PredictionLog
 from regression_lifecycle.serving.store_writer import StoreWriter
 
-FORK = multiprocessing.get_context("fork")
+# Not forked from here: threads of other tests may hold what a child would wait for.
+SERVER = multiprocessing.get_context("forkserver")
 SECRET_URL = "postgresql+psycopg://keeper:s%2Fcret@127.0.0.1:1/db?sslpassword=hidden"
 Start = Callable[..., PredictionLog]
 
@@ -242,8 +243,8 @@ def _serve_and_kill(
     url: str, path: Path, requests: int, interval_seconds: float
 ) -> tuple[set[str], set[str]]:
     """Run a service in a process, kill it after so many requests; what it asked and logged."""
-    receiver, sender = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=_append_and_tell, args=(url, path, sender, interval_seconds))
+    receiver, sender = SERVER.Pipe(duplex=False)
+    process = SERVER.Process(target=_append_and_tell, args=(url, path, sender, interval_seconds))
     process.start()
     sender.close()
     told: dict[str, set[str]] = {"asked": set(), "logged": set()}

@@ -17,7 +17,8 @@ import pytest
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.serving.spool import Spool
 
-FORK = multiprocessing.get_context("fork")
+# Not forked from here: threads of other tests may hold what a child would wait for.
+SERVER = multiprocessing.get_context("forkserver")
 Open = Callable[..., Spool]
 
 
@@ -165,7 +166,7 @@ def _append_at_once(path: Path, name: str) -> None:
 
 def test_processes_that_begin_at_once_lose_nothing(opened: Open, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "spool.db"
-    processes = [FORK.Process(target=_append_at_once, args=(path, name)) for name in "abcd"]
+    processes = [SERVER.Process(target=_append_at_once, args=(path, name)) for name in "abcd"]
     for process in processes:
         process.start()
     for process in processes:
@@ -183,9 +184,9 @@ def _append_until_killed(path: Path, pipe: Any) -> None:
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_appended(opened: Open, tmp_path: Path) -> None:
-    receiver, sender = FORK.Pipe(duplex=False)
+    receiver, sender = SERVER.Pipe(duplex=False)
     path = tmp_path / "folder" / "spool.db"
-    process = FORK.Process(target=_append_until_killed, args=(path, sender))
+    process = SERVER.Process(target=_append_until_killed, args=(path, sender))
     process.start()
     sender.close()
     last = -1
@@ -274,8 +275,8 @@ def test_processes_that_share_a_deleted_file_meet_again_in_the_new_one(
     opened: Open, tmp_path: Path
 ) -> None:
     path = tmp_path / "folder" / "spool.db"
-    here, there = FORK.Pipe()
-    process = FORK.Process(target=_append_when_told, args=(path, there))
+    here, there = SERVER.Pipe()
+    process = SERVER.Process(target=_append_when_told, args=(path, there))
     process.start()
     here.send("theirs")
     assert here.recv() == 0
