@@ -94,9 +94,8 @@ def log_ratio(sums: np.ndarray) -> BlockMean:
             :func:`block_mean` takes values.
 
     Returns:
-        Arrays of the leading shape. The standard error is infinite where all loss of a model
-        lies in one block; where the first model has none at all, the ratio is minus infinity and
-        its error 0.
+        Arrays of the leading shape; the mean is minus infinity where the first model has no loss
+        at all.
 
     Source:
         The values are those of the jackknife, one block left out at a time, Miller (1974),
@@ -109,12 +108,7 @@ def log_ratio(sums: np.ndarray) -> BlockMean:
         ratio = logs[..., 0] - logs[..., 1]
         values = n * ratio[..., None] - (n - 1) * (left_out[..., 0] - left_out[..., 1])
         estimated = block_mean(values, _LEAST_OF_RATIO)
-    perfect = (totals[..., 0] == 0) & (totals[..., 1] > 0)
-    return replace(
-        estimated,
-        mean=ratio,
-        standard_error=np.where(perfect, 0.0, estimated.standard_error),
-    )
+    return replace(estimated, mean=ratio)
 
 
 def upper_log_ratio(
@@ -154,9 +148,8 @@ def upper_log_ratio(
         further = stdtrit(degrees, confidence) / stdtrit(degrees, sure)
         random = np.random.default_rng(0)
         counts = random.multinomial(size, np.full(n, 1 / n), draws).astype("float64")
-        for places in np.array_split(
-            np.flatnonzero(sizes == size), math.ceil(len(flat) / _AT_ONCE)
-        ):
+        own = np.flatnonzero(sizes == size)
+        for places in np.array_split(own, math.ceil(len(own) / _AT_ONCE)):
             totals = counts @ flat[places]
             with np.errstate(divide="ignore", invalid="ignore"):
                 drawn = np.log(totals[..., 0]) - np.log(totals[..., 1])

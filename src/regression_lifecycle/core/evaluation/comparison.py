@@ -127,9 +127,7 @@ def compare_paired(
     if unanswered:
         lacking = Reason("missing_forecasts", {"n_missing": unanswered, "n_rows": len(losses)})
         return PairedComparison(math.nan, math.nan, n_blocks, obstacle=lacking)
-    candidate, other = sums.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        improvement = float(1 - (candidate / other) ** (1 / parameters.power))
+    improvement = float(observed_improvement(sums, parameters.power))
     if n_blocks < parameters.minimum_blocks:
         figures = {
             "n_blocks": n_blocks,
@@ -158,6 +156,19 @@ def block_sums(losses: pd.DataFrame) -> np.ndarray:
     """
     sums: np.ndarray = losses.groupby("block")[["candidate", "other"]].sum().to_numpy("float64")
     return sums
+
+
+def observed_improvement(sums: np.ndarray, power: int) -> np.ndarray:
+    """Return the share by which the candidate's error is lower on the rows themselves.
+
+    Args:
+        sums: Losses of candidate and other by block, shape (..., n_blocks, 2).
+        power: What mean losses are the error to the power of.
+    """
+    candidate, other = np.moveaxis(sums.sum(axis=-2), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        improvement: np.ndarray = 1 - (candidate / other) ** (1 / power)
+    return improvement
 
 
 def lower_bound(sums: np.ndarray, parameters: Comparison, draws: int = DRAWS) -> np.ndarray:

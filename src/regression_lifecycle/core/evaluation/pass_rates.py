@@ -20,6 +20,7 @@ from regression_lifecycle.core.evaluation.comparison import (
     block_sums,
     is_proven,
     lower_bound,
+    observed_improvement,
 )
 
 # Enough for a percentile of each drawn past; a rate is the mean over all of them.
@@ -79,7 +80,7 @@ def pass_rates(
     drawn = _equal_models(sums, count, draws)
     # What a challenger is better by is added to the log of every ratio.
     lower = lower_bound(drawn, parameters, draws=_SAMPLES)
-    observed = _improvement(drawn, parameters)
+    observed = observed_improvement(drawn, parameters.power)
     rates = []
     for worth in worths:
         better = 1 - (1 - worth) * (1 - np.stack([lower, observed]))
@@ -88,12 +89,6 @@ def pass_rates(
             passed &= better[1] > parameters.observed_improvement
         rates.append(PassRate(worth, float(passed.mean())))
     return rates
-
-
-def _improvement(sums: np.ndarray, parameters: Comparison) -> np.ndarray:
-    candidate, other = np.moveaxis(sums.sum(axis=-2), -1, 0)
-    improvement: np.ndarray = 1 - (candidate / other) ** (1 / parameters.power)
-    return improvement
 
 
 def _equal_models(sums: np.ndarray, n_blocks: int, draws: int) -> np.ndarray:

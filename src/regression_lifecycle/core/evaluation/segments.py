@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.evaluation.block_mean import block_mean
+from regression_lifecycle.core.evaluation.comparison import observed_improvement
 from regression_lifecycle.core.evaluation.holdout import segment_label
 
 
@@ -70,9 +71,7 @@ def find_worst_segment(
     p_values = [float(block_mean(sums[:, 0] - sums[:, 1]).p_value()) for _, sums in tested]
     worst = int(np.argmin(p_values))
     name, sums = tested[worst]
-    candidate, other = sums.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        increase = float((candidate / other) ** (1 / power) - 1)
+    increase = -float(observed_improvement(sums, power))
     return WorstSegment(
         name=name,
         p_value=min(p_values[worst] * len(tested), 1.0),
