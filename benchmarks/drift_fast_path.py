@@ -1,13 +1,15 @@
 """What drift costs, and how often it alarms: the profile beside Evidently, on the bike table.
 
-Two questions:
+Three questions:
 
 - ``cost``: CPU seconds of scoring every week against one reference by the stored profile, and (for
   a few weeks) by Evidently's drift preset.
+- ``size``: CPU seconds of two large tables of twelve columns, ``--rows`` each and all of them
+  looked at, beside two sorts of every column, under which no comparison of numbers can go.
 - ``alarms``: share of column-weeks that are flagged, by configured and by calibrated thresholds,
   for each reference a week can be compared with.
 
-Both write nothing. CPU is user plus system time of this process, imports left out.
+None writes anything. CPU is user plus system time of this process, imports left out.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +33,7 @@ from regression_lifecycle.core.drift.calibration import (
     calibrated_parameters,
     outlasted_columns,
 )
+from regression_lifecycle.core.drift.columns import ColumnRole
 from regression_lifecycle.core.drift.parameters import DriftParameters, ReferenceParameters
 from regression_lifecycle.core.drift.profile import make_profile, score_window
 from regression_lifecycle.core.drift.reference import reference_rows
@@ -185,6 +189,70 @@ def _preset(reference: pd.DataFrame, rows: pd.DataFrame, parameters: DriftParame
     Report([preset]).run(*sides)
 
 
+def make_large_table(n_rows: int, seed: int) -> tuple[pd.DataFrame, list[ColumnRole]]:
+    """Make a table of ten numbers and two categories.
+
+    Args:
+        n_rows: Its rows.
+        seed: Seed of its values.
+
+    Returns:
+        The table; and name, kind and role of its columns.
+    """
+    random = np.random.default_rng(seed)
+    numbers = {f"number_{place}": random.normal(size=n_rows) for place in range(6)}
+    table = pd.DataFrame(
+        {
+            **numbers,
+            "rounded": random.normal(size=n_rows).round(2),
+            "count": random.poisson(50, size=n_rows),
+            "target": random.gamma(2, size=n_rows),
+            "prediction": random.gamma(2, size=n_rows),
+            "label": random.choice(["north", "east", "south", "west"], size=n_rows),
+            "hour": random.integers(24, size=n_rows),
+        }
+    )
+    roles = ColumnRoles(
+        (*numbers, "rounded", "count"), ("label", "hour"), target="target", prediction="prediction"
+    )
+    return table, list(roles.columns())
+
+
+def measure_size(n_rows: int, repeat: int) -> bool:
+    """Print what two large tables cost.
+
+    Args:
+        n_rows: Rows of each.
+        repeat: Rounds of each measurement.
+
+    Returns:
+        True: there is no limit to keep.
+    """
+    reference, columns = make_large_table(n_rows, seed=0)
+    current, _ = make_large_table(n_rows, seed=1)
+    numbers = [name for name, kind, _ in columns if kind == "numerical"]
+
+    def sort_both() -> None:
+        for name in numbers:
+            for side in (reference, current):
+                np.sort(side[name].to_numpy("float64"))
+
+    print(f"\n{n_rows:,} rows on both sides, {len(columns)} columns, CPU seconds")
+    sorts = cpu_seconds(sort_both, repeat)
+    print(f"  {'two sorts of the numbers':<34}{sorts:>7.2f}")
+    for name, configured in THRESHOLDS.items():
+        parameters = DriftParameters.model_validate({**configured, "maximum_rows": 10**12})
+        profile = make_profile(reference, columns, parameters)
+        counted = cpu_seconds(partial(make_profile, reference, columns, parameters), repeat)
+        scored = cpu_seconds(partial(score_window, profile, current, parameters), repeat)
+        method = name.partition(" ")[0]
+        print(f"  {method + ': profile, score':<34}{counted:>7.2f}{scored:>7.2f}", end="")
+        print(f"   {(counted + scored) / sorts:.1f} times the sorts")
+    written = cpu_seconds(profile.to_frame, 1)
+    print(f"  {'profile as a table':<34}{written:>7.2f}   {len(profile.to_frame()):,} rows")
+    return True
+
+
 def measure_alarms() -> bool:
     """Print the share of column-weeks that are flagged.
 
@@ -249,7 +317,8 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=3, help="rounds after the warm-up")
-    parser.add_argument("--what", choices=("cost", "alarms", "all"), default="all")
+    parser.add_argument("--what", choices=("cost", "size", "alarms", "all"), default="all")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of size")
     options = parser.parse_args()
     if options.repeat < 1:
         parser.error("--repeat must be at least 1")
@@ -257,6 +326,8 @@ def main() -> int:
     kept = []
     if options.what in ("cost", "all"):
         kept.append(measure_cost(options.repeat))
+    if options.what in ("size", "all"):
+        kept.append(measure_size(options.rows, options.repeat))
     if options.what in ("alarms", "all"):
         kept.append(measure_alarms())
     return 0 if all(kept) else 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.drift.columns import (
@@ -145,7 +146,7 @@ def prepare(
         except ColumnError as error:
             unusable[name] = f"{error}{where}"
             continue
-        columns[name] = values
+        columns[name] = np.asarray(values)
         if note:
             notes.append(f"{name}: {note}{where}")
     timestamp = _timestamp(rows, roles.timestamp)

@@ -54,7 +54,7 @@ def read_column(
         lenient: Count a text that is no number as missing instead of refusing the column.
 
     Returns:
-        The values, float64 for numbers and text for categories, with NaN where one is missing;
+        The values, float64 for numbers and a Categorical of texts, with NaN where one is missing;
         and what was changed on the way, empty for nothing.
 
     Raises:
@@ -120,8 +120,9 @@ def _numbers(values: pd.Series, lenient: bool) -> tuple[Any, str]:
 
 def _finite(numbers: Any, note: str) -> tuple[Any, str]:
     infinite = np.isinf(numbers)
-    if infinite.any():
-        note += f"{'; ' if note else ''}{int(infinite.sum()):,} infinite values count as missing"
+    if not infinite.any():
+        return numbers, note
+    note += f"{'; ' if note else ''}{int(infinite.sum()):,} infinite values count as missing"
     return np.where(infinite, np.nan, numbers), note
 
 
@@ -131,8 +132,10 @@ def _labels(values: pd.Series) -> Any:
         codes, distinct = pd.factorize(values)
     except TypeError:
         raise ColumnError("cannot be read as categories") from None
-    labels = np.array([_label(value) for value in distinct] + [np.nan], dtype=object)
-    return labels[codes]
+    # One text per category and not per row; in order, as whoever factorizes them again expects.
+    names = np.array([_label(value) for value in distinct], dtype=object)
+    place, categories = pd.factorize(names, sort=True)
+    return pd.Categorical.from_codes(np.append(place, -1)[codes], categories)
 
 
 def _label(value: Any) -> str:

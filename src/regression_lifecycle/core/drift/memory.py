@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift.methods import Kind
+from regression_lifecycle.core.drift.statistics import first_of_equals
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +144,7 @@ def cut_parts(moments: Any, window_rows: int) -> Parts:
         usually do, and whole weeks or days where that is not less than half of one, so that a
         window of few rows does not take the season for memory.
     """
-    distinct = np.unique(moments)
+    distinct = moments[first_of_equals(moments)]
     if len(distinct) < 2:
         return Parts(np.zeros(len(moments), "int64"), 1, 1)
     usual = pd.Timedelta(np.median(np.diff(distinct)))
@@ -158,8 +159,10 @@ def cut_parts(moments: Any, window_rows: int) -> Parts:
     age = (moments[-1] - moments).astype("timedelta64[ns]").astype("int64")
     window, rest = np.divmod(age, length.value)
     part = rest * n_parts // length.value
-    there, window = np.unique(window, return_inverse=True)
-    return Parts(window * n_parts + part, len(there), n_parts)
+    # The oldest row is in the last window, counted from the newest.
+    first = first_of_equals(window)
+    n_windows = int(first.sum())
+    return Parts((n_windows - first.cumsum()) * n_parts + part, n_windows, n_parts)
 
 
 def measure_memory(

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift.methods import DriftMethod, Kind, Samples
-from regression_lifecycle.core.drift.statistics import shares, spread_of_reference
+from regression_lifecycle.core.drift.statistics import first_of_equals, shares, spread_of_reference
 
 # Numbers with more distinct values than this are put into so many cells of equal counts.
 MAXIMUM_CELLS = 256
@@ -110,7 +110,7 @@ def cells(values: Any, kind: Kind, *, is_grouped: bool = False) -> tuple[Any, An
         return np.asarray(distinct, dtype="float64"), codes
     known = codes >= 0
     share = (np.bincount(codes[known]).cumsum() - 1) / np.count_nonzero(known)
-    merged = np.unique((share * maximum).astype("int64"), return_inverse=True)[1]
+    merged = first_of_equals((share * maximum).astype("int64")).cumsum() - 1
     cell = np.where(known, merged[codes], -1)
     sums = np.bincount(cell[known], weights=values[known])
     return sums / np.bincount(cell[known]), cell

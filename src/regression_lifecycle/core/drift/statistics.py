@@ -19,6 +19,8 @@ Counts = NDArray[Any]
 _SHARE_OF_RANGE = 0.001
 # Values that lie no further apart, as a share of their size, are equal but for rounding.
 _ROUNDING = 1e-12
+# More values per side, and SciPy takes the asymptotic distribution.
+_LARGEST_EXACT = 10_000
 # The share that psi gives to a category which one side does not have.
 EMPTY_SHARE = 0.0001
 
@@ -31,6 +33,13 @@ _CRITICAL = (
     + np.array([-0.105, -0.305, -0.362, -0.391, -0.396, -0.345, -0.154])
 )
 _PARABOLA = np.polyfit(_CRITICAL, np.log(_LEVELS), 2)
+
+
+def first_of_equals(ordered: Any) -> NDArray[np.bool_]:
+    """Mark each value of a sorted list, shape (n,), that differs from the one before it."""
+    first = np.ones(len(ordered), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return first
 
 
 def shares(counts: Counts) -> Floats:
@@ -82,6 +91,10 @@ def ks_p_value(below: int, below_current: int, n_reference: int, n_current: int)
     """
     from scipy import stats
 
+    if max(n_reference, n_current) > _LARGEST_EXACT:
+        gap = abs(below / n_reference - below_current / n_current)
+        harmonic = n_reference * n_current / (n_reference + n_current)
+        return float(stats.kstwo.sf(gap, round(harmonic)))
     # The p-value depends on sizes and gap alone, and samples of zeros and ones have any gap.
     samples = [
         np.repeat([0.0, 1.0], [part, whole - part])
