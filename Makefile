@@ -16,7 +16,8 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run check test coverage lint format tables viz ui evidently clean
+.PHONY: help setup run check test coverage lint secrets audit sbom newest lowest format tables viz ui \
+  evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -40,19 +41,48 @@ check: setup  ## Run the linters and the fast tests
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -q -m "not slow"
 
-test: setup  ## Run the linters and the whole test suite
-	$(MAKE) --no-print-directory lint
+test: setup  ## Run the linters, the secret scan and the whole test suite
+	$(MAKE) --no-print-directory lint secrets
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Apart from the tests, since counting lines makes them slower.
 coverage: setup  ## Run the test suite and show which lines it does not reach
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
-lint: setup  ## Ruff, mypy and the import contract
+lint: setup  ## Ruff, mypy, the import contract, workflows and the files of the deployment
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --persona=pedantic .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/hadolint deploy/Dockerfile
+
+# Half a minute, and so not part of lint; the pre-commit hook reads only what is committed.
+secrets: setup  ## Look for keys and passwords in every file that git knows
+	scripts/find_secrets.sh
+
+# The optional libraries too, and on every system. pyproject.toml says how to ignore an advisory.
+audit: setup  ## Look for known weaknesses of the locked runtime versions (needs the network)
+	$(BIN)/uv audit --locked --no-default-groups --preview-features audit-command
+
+sbom: setup  ## Write build/sbom.cdx.json: the locked runtime versions as CycloneDX
+	@mkdir -p build
+	$(BIN)/uv export --locked --quiet --no-default-groups --all-extras --format cyclonedx1.5 \
+	  --preview-features sbom-export --output-file build/sbom.cdx.json
+
+# Both change uv.lock and .venv; back again: git checkout uv.lock && make setup
+newest: setup  ## Run the whole test suite with the newest versions that pyproject.toml allows
+	$(BIN)/uv sync --upgrade --all-extras
+	@touch $(READY)
+	$(MAKE) --no-print-directory test
+
+lowest: setup  ## Run the whole test suite with the lowest versions that pyproject.toml allows
+	$(BIN)/uv sync --resolution lowest-direct --all-extras
+	@touch $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 format: setup  ## Let Ruff format the code
 	$(BIN)/ruff check --fix

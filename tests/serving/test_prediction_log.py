@@ -33,6 +33,7 @@ from regression_lifecycle.serving.store_writer import StoreWriter
 
 # Not forked from here: threads of other tests may hold what a child would wait for.
 SERVER = multiprocessing.get_context("forkserver")
+# pragma: allowlist nextline secret
 SECRET_URL = "postgresql+psycopg://keeper:s%2Fcret@127.0.0.1:1/db?sslpassword=hidden"
 Start = Callable[..., PredictionLog]
 

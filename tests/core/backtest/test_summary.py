@@ -80,6 +80,7 @@ def test_the_bound_says_what_it_is(problem):
     assert row["description"].startswith("best 1 retraining(s) in hindsight, no level correction")
 
 
+# pragma: allowlist nextline secret
 def test_hindsight_weighs_rows_and_judges_a_quantile_by_its_loss(make_problem):
     asked = make_problem(quantile=0.9, weight_column="load")
     rows = pd.DataFrame({"cnt": [10.0, 10.0, 10.0], "load": [1.0, 3.0, 0.0]})
