@@ -70,6 +70,7 @@ class AlertParameters(StrictModel):
         minimum_level: Alerts below this level are left out.
         cooldown: The same alert is not repeated within this time of the data's clock, unless it
             became more serious; null repeats it in every window.
+        env: The environments of the run, for commands that alerts tell; empty for the default.
         maximum_attempts: How many runs try to deliver an alert that a channel did not take.
     """
 
@@ -77,6 +78,7 @@ class AlertParameters(StrictModel):
     events: tuple[Event, ...] = _EVENTS  # type: ignore[assignment]
     minimum_level: Level = "info"
     cooldown: Duration | None = pd.Timedelta("14 days")
+    env: str = ""
     maximum_attempts: int = Field(5, ge=1, le=100)
 
     @model_validator(mode="after")
@@ -156,7 +158,7 @@ def make_alerts(
     if policy_decision is not None:
         made += _policy_alerts(policy_decision, problem.name, moved)
     if gate_decision is not None:
-        made += _gate_alerts(gate_decision, policy_decision, problem.name, waiting)
+        made += _gate_alerts(gate_decision, policy_decision, problem.name, waiting, parameters.env)
     least = LEVELS.index(parameters.minimum_level)
     return [
         alert
@@ -212,6 +214,7 @@ def _gate_alerts(
     policy: PolicyDecision | None,
     problem: str,
     waiting: WaitingVersion | None,
+    env: str,
 ) -> Iterator[tuple[str, Alert]]:
     event: str = gate.decision
     version = gate.champion_version
@@ -238,7 +241,7 @@ def _gate_alerts(
     elif event == WAITING and waiting is not None:
         details |= {"version": waiting.version}
         rule = f"{event} {waiting.version}"
-        lines += answer_commands(waiting.version)
+        lines += answer_commands(waiting.version, env)
     if isinstance(gate, GateDecision):
         as_of = as_of or gate.judged_until
         names = ("judged_from", "judged_until", "n_rows", "candidate_fingerprint")
