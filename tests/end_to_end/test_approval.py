@@ -129,7 +129,7 @@ def test_a_waiting_version_holds_back_is_superseded_and_expires(asking: Path) ->
     # One of the two windows that would judge is new: nobody is asked again.
     assert tick(asking, NEXT, **ASK) == NOTHING
     decision = open_catalog(asking).load("policy_decision")
-    assert [reason.kind for reason in decision.reasons][0] == "approval_pending"
+    assert decision.reasons[0].kind == "approval_pending"
     with pytest.raises(StateError, match="version '7' does not wait for approval: version 2 does"):
         answer(asking, version=7)
 
