@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from regression_lifecycle.core.alerting.alerts import AlertParameters
+from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.waiting import (
     PromotionParameters,
     ask_for_approval,
@@ -23,19 +24,13 @@ FIRST = ask_for_approval(PASSED, ASK)
 NEWER = replace(FIRST, judged_until="2021-03-21 23:00:00", as_of="2021-03-22 00:00:00")
 
 
+FIRST_ROW = promotion_row(FIRST, PROBLEM.name, "4", "run")
+
+
 def write(decision: Any, version: str, *before: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     registration = {"version": version, "run_id": "run"}
-    known = ledger(*before) if before else ledger({**FIRST_ROW}).iloc[:0]
+    known = ledger(*before) if before else ledger(FIRST_ROW).iloc[:0]
     return nodes.write_ledger(registration, decision, known, PROBLEM)
-
-
-FIRST_ROW: dict[str, Any] = {}
-FIRST_ROW = nodes.write_ledger(
-    {"version": "4", "run_id": "run"},
-    FIRST,
-    ledger({"decision": "", "kind": "", "problem": ""}),
-    PROBLEM,
-)[0][0]
 
 
 def test_what_waits_is_in_the_ledger_and_champion_of_nothing() -> None:
@@ -51,6 +46,9 @@ def test_a_repeated_run_writes_the_same_row_and_supersedes_nothing() -> None:
 
     assert [row["decision_id"] for row in rows] == [FIRST_ROW["decision_id"]]
     assert closed == []
+    # Not even after another version came to wait.
+    newer, _ = write(NEWER, "5", FIRST_ROW)
+    assert write(FIRST, "4", FIRST_ROW, *newer)[1] == []
 
 
 @pytest.mark.parametrize("decision", ["waiting", "promote"])
@@ -68,7 +66,7 @@ def test_a_newer_version_supersedes_the_one_that_waits(decision: str) -> None:
     [
         ("refuse", "2021-03-22", ["refuse"]),
         ("refuse", "2021-04-22", ["expired", "refuse"]),
-        ("unchanged", "2021-04-22", ["expired"]),
+        ("unchanged", "2021-04-22", []),
     ],
 )
 def test_a_challenger_that_did_not_pass_leaves_the_waiting_one_until_its_deadline(

@@ -161,7 +161,8 @@ def policy(**rules: Any) -> dict[str, Any]:
         pytest.param(
             "approval",
             {"approval": {"answer": "aprove"}},
-            "approval.answer: 'aprove' is none of approve, refuse",
+            "approval.answer: unknown value 'aprove'; did you mean 'approve'? Allowed: approve, "
+            "refuse",
             id="an answer that is none",
         ),
         pytest.param(

@@ -39,9 +39,9 @@ def test_without_a_reason_there_is_no_answer(word):
 @pytest.mark.parametrize(
     ("rows", "champion", "version", "message"),
     [
-        ((), "3", None, "no version waits.*version 3 is champion; answered before: none"),
-        ((), "", "4", "version '4' does not wait.*none does, and there is no champion"),
-        ((asked("4"),), "3", "5", "version '5' does not wait for approval: version 4 does"),
+        ((), "3", None, "no version waits.*version 3 is champion.*answered before: none"),
+        ((), "", "4", "version '4' does not wait.*none does, there is no champion"),
+        ((asked("4"),), "3", "5", "version '5' does not wait for approval \\(version 4 does"),
         (
             (asked("4"), closed(asked("4"), "3", NOW, "5"), asked("5", judged_until="x-2021")),
             "3",

@@ -117,14 +117,14 @@ def _nothing_to_answer(
     if wanted is None:
         pairs = known[["version", "decision"]].tail(3).to_numpy()
         before = bounded_list(f"version {version} was {answer}" for version, answer in pairs)
-        return f"no version waits for approval: {in_use}; answered before: {before}"
-    waits = f"version {waiting.version} does" if waiting else "none does"
+        return f"no version waits for approval ({in_use}); answered before: {before}"
+    there = f"{f'version {waiting.version}' if waiting else 'none'} does, {in_use}"
     own = known[known["version"] == wanted]
     if own.empty:
-        return f"version '{wanted}' does not wait for approval: {waits}, and {in_use}"
+        return f"version '{wanted}' does not wait for approval ({there})"
     last = own.iloc[-1]
     by = f" by {last['actor']}" if version_text(last["actor"]) else ""
     return (
-        f"version {wanted} was {last['decision']}{by} already, as of {last['as_of']}: nothing was "
-        f"changed, and {in_use}"
+        f"version {wanted} was {last['decision']}{by} already, as of {last['as_of']}, and does not "
+        f"wait for approval any more ({there})"
     )

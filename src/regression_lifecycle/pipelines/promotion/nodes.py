@@ -105,21 +105,22 @@ def write_ledger(
 
     Returns:
         Rows for the ledger, none if nothing changed; and the decisions on versions that wait no
-        longer.
+        longer, none if the decision was recorded before.
     """
+    if decision.decision == UNCHANGED:
+        return [], []
     version, run_id = registration["version"], registration["run_id"]
-    unchanged = decision.decision == UNCHANGED
-    own = [] if unchanged else [promotion_row(decision, problem.name, version, run_id)]
-    known = {row["decision_id"] for row in own}
+    own = promotion_row(decision, problem.name, version, run_id)
+    if own["decision_id"] in set(recorded_decisions["decision_id"]):
+        return [own], []
     moment = decision.as_of or decision.judged_until
     newer = version if decision.decision in PASSED else ""
     closed = [
         answer
         for waiting in waiting_versions(recorded_decisions, problem.name)
-        if waiting.evidence["decision_id"] not in known
-        and (answer := close_waiting(waiting, decision.champion_version, moment, newer))
+        if (answer := close_waiting(waiting, decision.champion_version, moment, newer))
     ]
-    return [*map(approval_row, closed), *own], [answer.decision for answer in closed]
+    return [*map(approval_row, closed), own], [answer.decision for answer in closed]
 
 
 def choose_champion(
