@@ -27,8 +27,8 @@ for _ in 1 2 3; do
 done
 
 case $code in
-  # Nothing to do, an alert, a promotion, a refusal: alerts are told by the tick itself.
-  0 | 10 | 20 | 21) exit 0 ;;
+  # Nothing to do, an alert, a promotion, a refusal, a question: alerts are told by the tick itself.
+  0 | 10 | 20 | 21 | 22) exit 0 ;;
 esac
 tail -n 40 "$log"
 exit "$code"

@@ -156,7 +156,8 @@ def tick(
     """Monitor, retrain if the policy says so, draw the page.
 
     The exit code says what happened: 0 nothing to do, 10 the policy alerts, 20 a new champion was
-    promoted, 21 a challenger was refused, 75 another run is at work, 1 an error.
+    promoted, 21 a challenger was refused, 22 a challenger waits for approval, 75 another run is at
+    work, 1 an error.
     """
     from regression_lifecycle.runtime.tick import EXIT_CODES, run_tick
 
@@ -164,6 +165,64 @@ def tick(
     code = run_tick(metadata.project_path, env, given, conf_source=conf_source)
     click.echo(f"Tick: {EXIT_CODES[code]} (exit code {code})")
     raise SystemExit(code)
+
+
+def _answer_options(command: Any) -> Any:
+    """Give a command the options of an answer to a version that waits for approval."""
+    for option in (
+        click.option(
+            "--conf-source", type=click.Path(exists=True), default=None, help="Configuration."
+        ),
+        click.option("--as-of", default=None, help="Moment at which the answer stands."),
+        click.option("--actor", default=None, help="Who answers; by default your account."),
+        click.option("--reason", required=True, help="Why; it stays in the ledger."),
+        click.option(
+            "--version", default=None, help="Which version; by default the one that waits."
+        ),
+        click.option("--env", "-e", default=None, help=_ENV_HELP),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_answer_options
+@click.pass_obj
+def approve(metadata: Any, /, **given: Any) -> None:
+    """Make the version that waits for approval champion.
+
+    It is recorded who decided, when and why, and the champion moves last of all. The exit code is 1
+    if nothing waits, the deadline is over, or another version has become champion since.
+    """
+    _run_answer(metadata, "approve", **given)
+
+
+@cli.command()
+@_answer_options
+@click.pass_obj
+def refuse(metadata: Any, /, **given: Any) -> None:
+    """Keep the champion; the version that waits is not asked about again on the same evidence."""
+    _run_answer(metadata, "refuse", **given)
+
+
+def _run_answer(
+    metadata: Any,
+    answer: str,
+    /,
+    env: str | None,
+    conf_source: str | None,
+    as_of: str | None,
+    **given: str | None,
+) -> None:
+    from regression_lifecycle.runtime.session import LifecycleSession
+
+    told = {name: value for name, value in given.items() if value is not None}
+    params = {"approval": {"answer": answer, **told}, **({} if as_of is None else {"as_of": as_of})}
+    session: Any = LifecycleSession.create(
+        project_path=metadata.project_path, env=env, conf_source=conf_source, runtime_params=params
+    )
+    with session:
+        session.run(pipeline_names=["approval"])
 
 
 @cli.command()

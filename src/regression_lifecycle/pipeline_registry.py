@@ -17,7 +17,7 @@ STAGES = (
     "calibration",
 )
 # What keeps the model healthy afterwards.
-LOOP = ("monitoring", "retraining", "rollback", "backtest", "dashboard")
+LOOP = ("monitoring", "retraining", "approval", "rollback", "backtest", "dashboard")
 # How rows leave the house as predictions, and come back as labels.
 SERVING = ("scoring", "labels")
 

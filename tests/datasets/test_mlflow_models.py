@@ -16,6 +16,7 @@ from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.cli import _in_words
+from regression_lifecycle.core.decisions.records import ApprovalDecision, Reason
 from regression_lifecycle.datasets import mlflow_models
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowAliasedModelDataset,
@@ -66,6 +67,7 @@ def catalog(tmp_path: Path, request: pytest.FixtureRequest, experiment: str) -> 
                 "metadata": metadata,
             },
             "version": {"type": f"{MODULE}.MlflowAliasDataset", "model_name": model},
+            "closed": {"type": f"{MODULE}.MlflowVersionTagsDataset", "model_name": model},
             "registration": {
                 "type": f"{MODULE}.MlflowRegistrationDataset",
                 "filepath": (tmp_path / "06_models" / "registration.json").as_posix(),
@@ -205,6 +207,39 @@ def test_an_alias_is_moved_to_a_version_and_back(
         assert champion.metadata.fingerprint == f"print-{number}"
     assert catalog.exists("champion")
     assert json.loads(catalog["champion"].preview())["version"] == "1"
+
+
+def test_what_waited_is_registered_and_tagged_with_its_answer(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    waiting = registration(locate(1), "print-1", decision="waiting")
+    waiting["tags"] |= {"decision": "waiting"}
+    catalog.save("registration", waiting)
+    assert catalog.load("registration")["version"] == "1"
+    assert catalog.load("version") == ""
+    name = catalog["closed"]._model_name
+
+    def tags() -> dict[str, str]:
+        return dict(mlflow.MlflowClient().get_model_version(name, "1").tags)
+
+    assert tags()["decision"] == "waiting"
+    reason = Reason("refused", {"version": "1", "reason": "too high"})
+    decision = ApprovalDecision(
+        decision="refused",
+        reasons=(reason,),
+        version="1",
+        champion_version="",
+        as_of="2021-03-01",
+        actor="ada",
+    )
+    catalog.save("closed", [decision])
+    answered = tags()
+    assert (answered["decision"], answered["actor"]) == ("refused", "ada")
+    assert "too high" in answered["reasons"]
+    assert answered["fingerprint"] == "print-1"
+    # On other evidence the same model may be asked about again.
+    catalog.save("registration", waiting)
+    assert tags()["decision"] == "waiting"
 
 
 def test_the_version_behind_an_alias_is_known_where_its_model_cannot_be_read(

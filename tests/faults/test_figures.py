@@ -13,6 +13,7 @@ from regression_lifecycle.core.evaluation.window_metrics import measure_rows
 from regression_lifecycle.core.monitoring.consistency import (
     find_wrong_champion,
     find_wrong_figures,
+    find_wrong_questions,
 )
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.runtime.tick import check_store
@@ -133,6 +134,22 @@ def test_the_champion_is_the_one_of_the_ledger() -> None:
         "version 7 is champion, and the ledger's newest champion is version 1"
     ]
     assert "no version is champion" in find_wrong_champion(moves, "", PROBLEM)[0]
+
+
+def test_one_version_waits_for_approval_and_is_not_champion() -> None:
+    waits = {"decision_id": "a", "problem": "tiny", "kind": "promotion", "decision": "waiting"}
+    waits |= {"as_of": "2021-03-01", "judged_until": "2021-03-01", "reasons": None}
+    waits |= {"candidate_version": "4", "champion_version_before": "3"}
+    answered = {**waits, "kind": "approval", "decision": "superseded"}
+    second = {**waits, "candidate_version": "5"}
+
+    assert find_wrong_questions(pd.DataFrame([waits, answered, second]), "3", PROBLEM) == []
+    assert find_wrong_questions(pd.DataFrame([waits, second]), "3", PROBLEM) == [
+        "versions 4, 5 wait for approval, and only one can"
+    ]
+    assert find_wrong_questions(pd.DataFrame([waits]), "4", PROBLEM) == [
+        "version 4 is champion, and by the ledger it waits for approval"
+    ]
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from regression_lifecycle.core.data.tables import (
 )
 from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
+from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
@@ -59,6 +60,7 @@ PARAMETERS: dict[str, Any] = {
     ),
     "params:monitoring.missing_predictions": "backfill",
     "params:monitoring.segment_rows": 5,
+    "params:retraining.measured_windows": 2,
 }
 # Of other places, or of no matter here.
 LEFT_OUT = {
@@ -70,7 +72,10 @@ LEFT_OUT = {
     "draw_reports",
     "build_alerts",
 }
-LEDGER = ("problem", "kind", "champion_version_before", "candidate_version", "as_of")
+LEDGER = (
+    *("decision_id", "problem", "kind", "decision", "champion_version_before"),
+    *("candidate_version", "as_of", "judged_until", "reasons"),
+)
 REJECTED = pd.DataFrame(
     {
         "day": ["2021-03-02 05:00", "2021-03-09", "broken", "2021-03-01 03:00"],
@@ -142,6 +147,7 @@ class Loop:
         self.predictions = PREDICTIONS.frame()
         self.answers = SERVICE_PREDICTIONS.frame()
         self.error_rates = ERROR_RATES.frame()
+        self.ledger = pd.DataFrame(columns=list(LEDGER), dtype="str")
 
     def tick(
         self, observations: pd.DataFrame, as_of: str, champion: TrainedModel | None = FIRST
@@ -157,7 +163,8 @@ class Loop:
             "service_predictions": reader(self.answers),
             "recorded_batches": [],
             "recorded_error_rates": self.error_rates,
-            "recorded_decisions": pd.DataFrame(columns=list(LEDGER), dtype="str"),
+            "recorded_decisions": self.ledger,
+            "finished_moves": [],
             "drift_history": DRIFT_HISTORY.frame(),
             "drawn_windows": [],
         }
@@ -297,6 +304,93 @@ def test_the_limit_that_was_calibrated_for_the_champion_is_the_one_in_use(
     loop.tick(observations, "2021-03-04", model("2", "2021-03-02 23:00"))
     (rule,) = loop.found["policy_decision"].rules
     assert (rule.verdict, rule.threshold) == ("fired", 0.1)
+
+
+def waiting_row(**changes: Any) -> dict[str, Any]:
+    """The ledger's row of a version that waits, judged until the end of 1 March."""
+    ask = PromotionParameters.model_validate({"kind": "ask", "deadline": "2 days"})
+    passed = {"decision": "promote", "champion_version": "1", "as_of": "2021-03-02 00:00:00"}
+    decision = replace(GATE, **{**passed, "judged_until": "2021-03-01 23:00:00", **changes})
+    return promotion_row(ask_for_approval(decision, ask), PROBLEM.name, "2", "run")
+
+
+def test_while_a_version_waits_the_policy_asks_for_no_other_on_the_same_rows(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    loop.ledger = pd.DataFrame([waiting_row()])
+
+    # The rule fires, and of the two windows that would judge only one is new.
+    loop.tick(observations, "2021-03-03")
+    held_back = loop.found["policy_decision"]
+    assert (held_back.decision, held_back.reasons[0].kind) == ("keep", "approval_pending")
+    assert held_back.reasons[0].figures["n_windows"] == 1
+    assert held_back.rules[0].verdict == "fired"
+
+    # With the second one it may be superseded.
+    loop.tick(observations, "2021-03-04")
+    assert loop.found["policy_decision"].decision == "retrain"
+    assert [row["kind"] for row in loop.found["policy_ledger"]] == ["policy"]
+
+
+def test_the_same_windows_are_decided_upon_once_more_after_an_answer(
+    observations: pd.DataFrame,
+) -> None:
+    loop, asked = Loop(), waiting_row()
+    loop.ledger = pd.DataFrame([asked])
+    loop.tick(observations, "2021-03-03")
+    (held_back,) = loop.found["policy_ledger"]
+
+    loop.ledger = pd.DataFrame([asked, {**asked, "kind": "approval", "decision": "refused"}])
+    loop.tick(observations, "2021-03-03")
+    (after,) = loop.found["policy_ledger"]
+
+    assert (held_back["decision"], after["decision"]) == ("keep", "retrain")
+    assert held_back["decision_id"] != after["decision_id"]
+
+
+def test_a_version_that_waits_for_the_first_place_holds_back_too(
+    observations: pd.DataFrame,
+) -> None:
+    loop = Loop()
+    loop.ledger = pd.DataFrame([waiting_row(champion_version="")])
+
+    loop.tick(observations, "2021-03-03", None)
+
+    decision = loop.found["policy_decision"]
+    assert decision.decision == "keep"
+    assert [reason.kind for reason in decision.reasons] == ["no_champion", "approval_pending"]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "champion", "decision"),
+    [
+        ("2021-03-05", FIRST, "expired"),
+        ("2021-03-03", model("7", "2021-02-28 23:00"), "superseded"),
+    ],
+)
+def test_the_next_tick_records_that_a_version_waits_no_longer(
+    observations: pd.DataFrame, as_of: str, champion: TrainedModel, decision: str
+) -> None:
+    loop, asked = Loop(), waiting_row()
+    loop.ledger = pd.DataFrame([asked])
+
+    loop.tick(observations, as_of, champion)
+
+    closed, decided = loop.found["policy_ledger"]
+    assert (closed["kind"], closed["decision"]) == ("approval", decision)
+    assert closed["judged_until"] == asked["judged_until"]
+    # The policy is free at once.
+    assert decided["decision"] == "retrain"
+    assert loop.found["closed_versions"] == loop.found["announced_decisions"]
+    alerts = nodes.build_alerts(
+        replace(POLICY, decision="keep"),
+        loop.found["announced_decisions"],
+        WINDOW_HISTORY.frame(),
+        PROBLEM,
+        AlertParameters(),
+    )
+    assert [alert.details["event"] for alert in alerts] == ["expired"] * (decision == "expired")
 
 
 def test_a_promotion_that_a_killed_run_left_is_finished_and_told() -> None:

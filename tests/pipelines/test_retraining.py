@@ -14,6 +14,7 @@ from kedro.runner import SequentialRunner
 from regression_lifecycle.core.data.tables import ERROR_RATES
 from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.records import GateDecision, Reason
+from regression_lifecycle.core.decisions.waiting import PromotionParameters
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
@@ -136,13 +137,19 @@ def test_too_little_to_train_on_is_said_with_the_mend(observations: pd.DataFrame
     assert "lower it or retraining.measured_windows" in str(caught.value)
 
 
+AUTOMATIC = PromotionParameters.model_validate("automatic")
 LEDGER = (
-    *("problem", "kind", "decision", "candidate_version", "champion_version_before"),
+    *("decision_id", "problem", "kind", "decision", "candidate_version", "champion_version_before"),
     *("challenger_fingerprint", "judged_until", "judged_from", "candidate_fingerprint", "checks"),
 )
 
 
-def decide(observations: pd.DataFrame, error: float, *moves: tuple[Any, ...]) -> GateDecision:
+def decide(
+    observations: pd.DataFrame,
+    error: float,
+    *moves: tuple[Any, ...],
+    promotion: PromotionParameters = AUTOMATIC,
+) -> GateDecision:
     """Run the part of the pipeline between the fit and the refit."""
     entries: dict[str, Any] = {
         "observations": observations,
@@ -157,6 +164,7 @@ def decide(observations: pd.DataFrame, error: float, *moves: tuple[Any, ...]) ->
         "params:retraining": PARAMETERS,
         "params:retraining.measured_windows": PARAMETERS.measured_windows,
         "params:retraining.gate": PARAMETERS.gate,
+        "params:promotion": promotion,
         "params:retraining.gate.comparison.metric": PARAMETERS.gate.comparison.metric,
     }
     part = create_pipeline().from_inputs("observations").to_outputs("challenger_decision")
@@ -197,7 +205,7 @@ def test_the_gate_knows_who_met_this_champion_before(observations: pd.DataFrame)
 
     def attempt(candidate: TrainedModel) -> Any:
         contestants = evaluation.describe_contestants(candidate, champion, ledger, PROBLEM)
-        decision = evaluation.evaluate_gate(rows, contestants, PROBLEM, gate)
+        decision = evaluation.evaluate_gate(rows, contestants, PROBLEM, gate, AUTOMATIC)
         return decision, decision.checks[-1].figures.get("attempt", 1)
 
     refused, number = attempt(first)
@@ -215,13 +223,53 @@ def test_what_was_promoted_on_this_evidence_and_rolled_back_is_refused(
 ) -> None:
     until = decide(observations, 3.0).judged_until
     nothing = (None, None, None)
-    promotion = ("tiny", "promotion", "promote", "2", "1", "print-2", until, *nothing)
-    rollback = ("tiny", "rollback", "rollback", "1", "2", None, None, *nothing)
+    promotion = ("a", "tiny", "promotion", "promote", "2", "1", "print-2", until, *nothing)
+    rollback = ("b", "tiny", "rollback", "rollback", "1", "2", None, None, *nothing)
 
     assert decide(observations, 3.0, promotion).decision == "promote"
     refused = decide(observations, 3.0, promotion, rollback)
     assert refused.decision == "refuse"
     assert refused.reasons == (Reason("rolled_back", {"version": "2"}),)
+
+
+def test_a_challenger_that_passes_waits_where_a_person_decides(observations: pd.DataFrame) -> None:
+    ask = PromotionParameters.model_validate({"kind": "ask", "deadline": "14 days"})
+
+    waiting = decide(observations, 3.0, promotion=ask)
+    assert waiting.decision == "waiting"
+    assert waiting.reasons[-1] == Reason("asks", {"deadline": "14 days"})
+    assert waiting.checks == decide(observations, 3.0).checks
+    assert decide(observations, 8.5, promotion=ask).decision == "refuse"
+
+    # The model that would be approved knows the newest rows too.
+    plan = nodes.plan_refit(model("2", "2021-03-04 23:00", 3.0), waiting, observations, {}, True)
+    assert plan.rows is observations
+
+
+@pytest.mark.parametrize(
+    ("answer", "champion_before", "decision"),
+    [
+        ("refused", "1", "refuse"),
+        ("expired", "1", "refuse"),
+        ("superseded", "1", "refuse"),
+        # In comparison with another champion it was refused by a person, or not at all.
+        ("refused", "7", "refuse"),
+        ("expired", "7", "waiting"),
+        ("approved", "1", "waiting"),
+    ],
+)
+def test_what_a_person_was_asked_about_is_not_asked_about_again_on_the_same_evidence(
+    observations: pd.DataFrame, answer: str, champion_before: str, decision: str
+) -> None:
+    ask = PromotionParameters.model_validate("ask")
+    until = decide(observations, 3.0).judged_until
+    fingerprints = ("print-2", until, None, None, None)
+    row = ("a", "tiny", "approval", answer, "2", champion_before, *fingerprints)
+
+    answered = decide(observations, 3.0, row, promotion=ask)
+    assert answered.decision == decision
+    if decision == "refuse":
+        assert answered.reasons == (Reason("asked_before", {"version": "2", "answer": answer}),)
 
 
 @pytest.mark.parametrize(("wanted", "error"), [(True, 9.5), (False, 3.0)])

@@ -20,7 +20,7 @@ from regression_lifecycle.pipelines.rollback.nodes import (
 OBSERVATIONS = pd.DataFrame({"timestamp": pd.date_range("2021-03-01", periods=48, freq="h")})
 COLUMNS = (
     *("decision_id", "problem", "kind", "decision", "candidate_version"),
-    *("champion_version_before", "as_of"),
+    *("champion_version_before", "as_of", "judged_until", "reasons"),
 )
 
 
@@ -61,7 +61,9 @@ def go_back(
 ) -> tuple[list[dict[str, Any]], RollbackDecision]:
     given = RollbackParameters.model_validate({"actor": "ada", "reason": "too high", **parameters})
     moment = read_moment(OBSERVATIONS, as_of, problem)
-    return decide_rollback(decisions, current, moment, problem, given)
+    rows, closed, plan = decide_rollback(decisions, current, moment, problem, given)
+    assert [one.version for one in closed] == [row["candidate_version"] for row in rows[:-1]]
+    return rows, plan
 
 
 def test_a_rollback_is_a_decision_with_who_when_and_why(problem: Problem) -> None:
@@ -124,6 +126,17 @@ def test_a_killed_promotion_is_taken_back_and_not_completed(problem: Problem) ->
     assert (row["champion_version_before"], row["candidate_version"]) == ("2", "1")
     after = pd.concat([ledger(*TWO), pd.DataFrame([row])], ignore_index=True)
     assert choose_version(after, plan, problem) == "1"
+
+
+def test_what_waited_for_the_place_of_the_champion_that_goes_waits_no_longer(
+    problem: Problem,
+) -> None:
+    waiting = ledger(*TWO, ("waiting", "2", "3")).assign(judged_until="2021-03-01", reasons="")
+
+    ((closed, row), _) = go_back(problem, waiting, "2")
+
+    assert (closed["decision"], closed["candidate_version"]) == ("superseded", "3")
+    assert (row["decision"], row["candidate_version"]) == ("rollback", "1")
 
 
 def test_the_champion_moves_only_if_the_ledger_says_so(problem: Problem) -> None:

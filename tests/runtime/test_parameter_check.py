@@ -159,6 +159,19 @@ def policy(**rules: Any) -> dict[str, Any]:
             id="column of windows",
         ),
         pytest.param(
+            "approval",
+            {"approval": {"answer": "aprove"}},
+            "approval.answer: unknown value 'aprove'; did you mean 'approve'? Allowed: approve, "
+            "refuse",
+            id="an answer that is none",
+        ),
+        pytest.param(
+            "evaluation",
+            {"promotion": "aks"},
+            "promotion: unknown kind 'aks'; did you mean 'ask'? Allowed: ask, automatic",
+            id="kind of a promotion",
+        ),
+        pytest.param(
             "rollback",
             {"rollback": {"verson": 3}},
             "rollback: unknown key 'verson'; did you mean 'version'? Allowed: actor, reason, "

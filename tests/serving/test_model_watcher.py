@@ -190,6 +190,12 @@ def test_it_starts_without_a_champion_and_finds_the_first_one(
     ready = running.client.get("/ready")
     assert (ready.status_code, ready.json()["ready"]) == (503, False)
     assert "no version with the alias 'champion' yet" in ready.json()["reason"]
+    asked = {"decision_id": "a", "problem": "tiny", "kind": "promotion", "decision": "waiting"}
+    asked |= {"candidate_version": "1", "judged_until": "2021-03-01 00:00:00"}
+    database.append_decisions(running.service.configuration.store_url, [asked])
+    running.service.following.look_at_store()
+    reason = running.client.get("/ready").json()["reason"]
+    assert "version 1 waits for approval (kedro approve)" in reason
     refused = running.predict(row())
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
     assert running.client.get("/openapi.json").status_code == 200

@@ -20,6 +20,8 @@ from regression_lifecycle.adapters.mlflow.model_files import (
     read_metadata,
     write_model,
 )
+from regression_lifecycle.core.decisions.records import PASSED, ApprovalDecision
+from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 
@@ -227,7 +229,7 @@ class MlflowAliasDataset(_AliasDataset):
 class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     """A decision carried out in the registry: a new version, or reasons on a refused model.
 
-    Saving a registration registers the model if it is to be promoted (once, however often it
+    Saving a registration registers the model if it passed the gate (once, however often it
     is saved) and tags the logged model with the decision. Loading gives the registration back
     with the ``version`` that it got, empty if none.
     """
@@ -265,7 +267,7 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
         """
         version = ""
         if self._logging_activated and data["model_id"]:
-            if data["decision"] == "promote":
+            if data["decision"] in PASSED:
                 version = registry.register_version(
                     self._model_name, data["model_uri"], data["description"], data["tags"]
                 )
@@ -287,3 +289,40 @@ class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]])
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._file), "model_name": self._model_name}
+
+
+class MlflowVersionTagsDataset(AbstractDataset[list[ApprovalDecision], NoReturn]):
+    """What became of versions that waited for approval, as tags of the registered versions."""
+
+    def __init__(self, model_name: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; MLflow is asked only on save.
+
+        Args:
+            model_name: Registered model.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._model_name = model_name
+        self.metadata = metadata
+        self._logging_activated = True
+
+    def load(self) -> NoReturn:
+        """Refuse: the ledger knows the decisions.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("this entry only tags versions; the ledger has the decisions")
+
+    def save(self, data: list[ApprovalDecision]) -> None:
+        """Tag versions with ``decision``, ``reasons`` and ``actor``.
+
+        Args:
+            data: May be empty.
+        """
+        for decision in data if self._logging_activated else []:
+            actor = {"actor": decision.actor} if decision.actor else {}
+            tags = {"decision": decision.decision, "reasons": line(decision.reasons), **actor}
+            registry.tag_version(self._model_name, decision.version, tags)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self._model_name}

@@ -21,9 +21,11 @@ from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.contract import IngestionParameters
 from regression_lifecycle.core.data.labels import LabelParameters
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.approval import ApprovalParameters
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
 from regression_lifecycle.core.decisions.rule_kinds import PerformanceRule
+from regression_lifecycle.core.decisions.waiting import PromotionParameters
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
@@ -59,6 +61,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "policy": PolicyParameters,
     "monitoring": MonitoringParameters,
     "retraining": RetrainingParameters,
+    "promotion": PromotionParameters,
+    "approval": ApprovalParameters,
     "rollback": RollbackParameters,
     "backtest": BacktestParameters,
     "scoring": ScoringParameters,

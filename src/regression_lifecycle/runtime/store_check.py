@@ -32,6 +32,7 @@ def find_contradictions(
     from regression_lifecycle.core.monitoring.consistency import (
         find_wrong_champion,
         find_wrong_figures,
+        find_wrong_questions,
     )
     from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 
@@ -49,7 +50,12 @@ def find_contradictions(
             ),
             problem,
         )
-    return [*said, *find_wrong_champion(database.read_decisions(url), champion, problem)]
+    ledger = database.read_decisions(url)
+    return [
+        *said,
+        *find_wrong_champion(ledger, champion, problem),
+        *find_wrong_questions(ledger, champion, problem),
+    ]
 
 
 def _in_parts(names: pd.Series) -> Iterator[list[str]]:

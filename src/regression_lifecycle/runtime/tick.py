@@ -13,7 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from regression_lifecycle.core.decisions.records import ALERT, PROMOTE, REFUSE, RETRAIN
+from regression_lifecycle.core.decisions.records import (
+    ALERT,
+    PROMOTE,
+    REFUSE,
+    RETRAIN,
+    WAITING,
+)
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.run_lock import workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
@@ -22,12 +28,13 @@ from regression_lifecycle.runtime.tick_inputs import TickInputs
 LOGGER = logging.getLogger(__name__)
 
 MONITORING, RETRAINING, DASHBOARD = STEPS = ("monitoring", "retraining", "dashboard")
-NOTHING, ALERTED, PROMOTED, REFUSED = 0, 10, 20, 21
+NOTHING, ALERTED, PROMOTED, REFUSED, ASKED = 0, 10, 20, 21, 22
 EXIT_CODES = {
     NOTHING: "nothing to do",
     ALERTED: "the policy alerts",
     PROMOTED: "a new champion was promoted",
     REFUSED: "a challenger was refused, nothing changed",
+    ASKED: "a challenger waits for approval",
 }
 
 # Of all windows `kedro check` reads every prediction; a tick looks at those that it may have made.
@@ -94,7 +101,7 @@ def run_tick(
         code = ALERTED if decision.decision == ALERT else NOTHING
         if decision.decision == RETRAIN:
             answer = step.run(RETRAINING, "retraining_decision").decision
-            code = {PROMOTE: PROMOTED, REFUSE: REFUSED}.get(answer, NOTHING)
+            code = {PROMOTE: PROMOTED, REFUSE: REFUSED, WAITING: ASKED}.get(answer, NOTHING)
         code = PROMOTED if moved else code
         for contradiction in inputs.contradictions(CHECKED_WINDOWS):
             LOGGER.error("The store contradicts itself: %s (kedro check)", contradiction)

@@ -15,6 +15,7 @@ from regression_lifecycle.adapters import database
 from regression_lifecycle.adapters.mlflow import registry
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.decisions.champion_history import champion_moves
+from regression_lifecycle.core.decisions.waiting import WaitingVersion, waiting_version
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.models.trained_model import require_same_problem
@@ -80,6 +81,7 @@ class ModelWatcher:
         self.registry_state = UNASKED
         self.store_state = UNASKED
         self.has_alias = False
+        self._waiting: WaitingVersion | None = None
         self._threads = [
             threading.Thread(target=self._repeat, args=(look,), name=name, daemon=True)
             for name, look in (("store", self.look_at_store), ("registry", self.look_at_registry))
@@ -107,9 +109,14 @@ class ModelWatcher:
         if not self.has_alias:
             return (
                 f"'{self._configuration.model_name}' has no version with the alias "
-                f"'{self._configuration.alias}' yet; run the pipelines that promote one"
+                f"'{self._configuration.alias}' yet; {self._way_to_a_champion()}"
             )
         return "the model is being loaded"
+
+    def _way_to_a_champion(self) -> str:
+        if self._waiting is None:
+            return "run the pipelines that promote one"
+        return f"version {self._waiting.version} waits for approval (kedro approve)"
 
     def warnings(self) -> list[str]:
         """Return what is wrong although a model answers.
@@ -223,7 +230,10 @@ class ModelWatcher:
             self._publish(adjustments=rows)
             self.known.look()
             model = self._model
-            if model is not None and self.decisions(model.version) is None:
+            if model is None:
+                ledger = database.read_decisions(source.store_url)
+                self._waiting = waiting_version(ledger, source.problem.name)
+            elif self.decisions(model.version) is None:
                 ledger = database.read_decisions(source.store_url)
                 self._decisions = (
                     model.version,

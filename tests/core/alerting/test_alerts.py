@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
 from regression_lifecycle.core.alerting.alerts import AlertParameters, make_alerts
 from regression_lifecycle.core.decisions.records import (
+    ApprovalDecision,
     GateDecision,
     PolicyDecision,
     Reason,
     RollbackDecision,
     RuleFinding,
 )
+from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.decisions.wording import sentence
 
 
@@ -130,6 +133,45 @@ def test_the_gates_answer_is_as_serious_as_what_it_leaves(
     assert alert.details["event"] == decision.decision
     assert alert.level == level
     assert sentence(decision.reasons[0]) in alert.text
+
+
+def answered(decision):
+    reason = Reason("superseded", {"version": "4", "newer": "5"})
+    return ApprovalDecision(
+        decision=decision, reasons=(reason,), version="4", champion_version="3", as_of="2012-03-05"
+    )
+
+
+def test_a_version_that_waits_is_told_with_the_commands_that_answer_it(problem):
+    about = {"decision_id": "a", "problem": problem.name, "kind": "promotion"}
+    about |= {"decision": "waiting", "reasons": None, "as_of": "2012-03-05"}
+    row = {**about, "candidate_version": "4", "champion_version_before": "3", "judged_until": ""}
+    waiting = waiting_version(pd.DataFrame([row]), problem.name)
+
+    def told(env):
+        parameters = AlertParameters(env=env)
+        (alert,) = make_alerts(None, gate("waiting"), problem, parameters, waiting=waiting)
+        return alert
+
+    alert = told("")
+    assert (alert.level, alert.details["version"]) == ("warning", "4")
+    assert alert.text.splitlines()[1:3] == [
+        'kedro approve --version 4 --reason "..."',
+        'kedro refuse --version 4 --reason "..."',
+    ]
+    assert "kedro approve --env=bikes,lab --version 4" in told("bikes,lab").text
+    # Each version is another question.
+    assert alert.key.endswith("/waiting 4/3")
+
+
+@pytest.mark.parametrize(
+    ("decision", "level"),
+    [("approved", "info"), ("refused", "info"), ("expired", "warning"), ("superseded", None)],
+)
+def test_an_answer_is_told_and_a_newer_question_tells_itself(problem, decision, level):
+    alerts = made(None, answered(decision), problem)
+
+    assert [alert.level for alert in alerts] == ([level] if level else [])
 
 
 def test_an_unchanged_candidate_is_no_news(problem):

@@ -13,13 +13,14 @@ from regression_lifecycle.core.decisions.champion_history import (
     unfinished_move,
 )
 from regression_lifecycle.core.decisions.ledger import promotion_row
-from regression_lifecycle.core.decisions.records import Finding, GateDecision
+from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
 from regression_lifecycle.core.decisions.rollback import plan_rollback, rolled_back_evidence
 from regression_lifecycle.core.errors import StateError
 
 COLUMNS = (
     *("decision_id", "problem", "kind", "decision", "candidate_version", "as_of"),
     *("champion_version_before", "challenger_fingerprint", "judged_until"),
+    "candidate_fingerprint",
 )
 
 
@@ -30,6 +31,7 @@ def ledger(*rows, problem="bikes"):
         decision, _, versions = row.partition(" ")
         before, _, after = versions.partition(">")
         kind = {"rollback": "rollback", "promote": "promotion", "refuse": "promotion"}
+        kind |= {"waiting": "promotion", "approved": "approval", "refused": "approval"}
         table.append(
             {
                 "decision_id": f"d{place}",
@@ -70,6 +72,10 @@ def test_only_promotions_and_rollbacks_of_the_problem_move_the_champion():
         pytest.param((*HISTORY, "keep 3>"), "2", "3", id="decisions that move nothing"),
         pytest.param((*HISTORY, "rollback 3>2"), "3", "2", id="killed rollback"),
         pytest.param((*HISTORY, "rollback 3>2"), "2", "", id="rollback is done"),
+        pytest.param((*HISTORY, "waiting 3>4"), "3", "", id="what waits moves nothing"),
+        pytest.param((*HISTORY, "waiting 3>4", "refused 3>4"), "3", "", id="nor does a refusal"),
+        pytest.param((*HISTORY, "waiting 3>4", "approved 3>4"), "3", "4", id="killed approval"),
+        pytest.param(("waiting >1", "approved >1"), "", "1", id="killed at the first approval"),
         pytest.param(("promote >1", "promote 1>1"), "1", "", id="nothing to move"),
         pytest.param(HISTORY, "1", "", id="moved by hand to an older one"),
         pytest.param(HISTORY, "7", "", id="moved by hand to an unknown one"),
@@ -97,6 +103,9 @@ def test_a_move_that_was_recorded_and_not_made_is_found(rows, champion, wanted):
         ),
         pytest.param(
             (*HISTORY, "rollback 3>2", "promote 2>4"), "4", None, ("2", "d6"), id="after a rollback"
+        ),
+        pytest.param(
+            (*HISTORY, "waiting 3>4", "approved 3>4"), "4", None, ("3", "d6"), id="an approved one"
         ),
         pytest.param(
             (*HISTORY, "rollback 3>2", "rollback 2>3"), "3", None, ("2", "d6"), id="there and back"
@@ -128,13 +137,16 @@ def test_where_there_is_nothing_to_go_back_to_the_error_names_the_choices(
 def test_evidence_that_led_to_a_rollback_is_known_again():
     undone = ledger(*HISTORY, "rollback 3>2", "keep 2>")
 
-    assert rolled_back_evidence(undone, "bikes", "print-3", "until-3") == "3"
-    # Other data, another configuration, another problem, or a promotion that stands.
-    assert rolled_back_evidence(undone, "bikes", "print-3", "until-4") == ""
-    assert rolled_back_evidence(undone, "bikes", "print-4", "until-3") == ""
-    assert rolled_back_evidence(undone, "other", "print-3", "until-3") == ""
-    assert rolled_back_evidence(undone, "bikes", "print-2", "until-2") == ""
-    assert rolled_back_evidence(ledger(*HISTORY), "bikes", "print-3", "until-3") == ""
+    known = {"until-3": Reason("rolled_back", {"version": "3"})}
+    assert rolled_back_evidence(undone, "bikes", "print-3") == known
+    # Of a first cycle the candidate itself was compared, and not a challenger before its refit.
+    cycle = undone.assign(challenger_fingerprint=None, candidate_fingerprint="print-3")
+    assert rolled_back_evidence(cycle, "bikes", "print-3") == known
+    # Another configuration, another problem, or a promotion that stands.
+    assert rolled_back_evidence(undone, "bikes", "print-4") == {}
+    assert rolled_back_evidence(undone, "other", "print-3") == {}
+    assert rolled_back_evidence(undone, "bikes", "print-2") == {}
+    assert rolled_back_evidence(ledger(*HISTORY), "bikes", "print-3") == {}
 
 
 # --- attempts -----------------------------------------------------------------------------------
@@ -149,6 +161,9 @@ def test_an_attempt_is_a_challenge_of_this_champion_or_its_return():
     assert days("1") == [3]
     # Challenged on the 4th and 5th, put back on the 6th, challenged on the 8th.
     assert days("2") == [4, 5, 6, 8]
+    asked = ledger("promote >1", "waiting 1>2", "approved 1>2")
+    assert [moment.day for moment in attempts(asked, "bikes", "1")] == [2]
+    assert attempts(asked, "bikes", "2") == []
     # Leaving is no attempt of its own.
     assert days("3") == []
     assert attempts(rows.assign(as_of=None), "bikes", "2") == []

@@ -157,6 +157,37 @@ MESSAGES = [
     ("no_check", {}, "no check was made"),
     ("same_model", CHAMPION, "this is champion version 3 again"),
     ("rolled_back", {"version": "2"}, "version 2 was promoted on this very evidence and rolled"),
+    ("asked_before", {"version": "2", "answer": "refused"}, "was refused on this very evidence"),
+    ("asks", {"deadline": ""}, "a person has to approve it"),
+    ("asks", {"deadline": "14 days"}, "a person has to approve it within 14 days"),
+    (
+        "approval_pending",
+        {"version": "2", "n_windows": 1, "measured_windows": 2},
+        "version 2 waits for approval, and another one is judged by 2 complete window(s), of which "
+        "1 are newer",
+    ),
+    (
+        "approved",
+        {"version": "2", "champion_version": "1", "reason": "fine"},
+        "version 2 in place of version 1: fine",
+    ),
+    (
+        "approved",
+        {"version": "1", "champion_version": "", "reason": "fine"},
+        "version 1 as the first champion: fine",
+    ),
+    ("refused", {"version": "2", "champion_version": "1", "reason": "bad"}, "stays out: bad"),
+    (
+        "expired",
+        {"version": "2", "until": "2021-03-15", "deadline": "14 days"},
+        "version 2 could be approved until 2021-03-15, 14 days after",
+    ),
+    (
+        "champion_changed",
+        {"version": "2", "compared_with": "1", "champion_version": ""},
+        "version 2 was compared with champion version 1, and now there is no champion",
+    ),
+    ("superseded", {"version": "2", "newer": "3"}, "version 3 is newer"),
     (
         "metric_undefined",
         METRIC,

@@ -320,6 +320,38 @@ def test_a_segment_that_became_worse_refuses_a_better_candidate(problem, gate):
     assert reason.figures["increase"] > 0.9
 
 
+def test_a_worse_segment_alone_may_be_asked_about(problem, gate):
+    asks = gate.model_copy(update={"segments": ("hr",), "on_worse_segment": "ask"})
+    better = rows(20, 30).assign(hr=lambda table: table["timestamp"].dt.hour)
+    worse = better["candidate"].where(better["hr"] != 8, better["cnt"] + 70)
+    mixed = better.assign(candidate=worse)
+    champion = Contestant(version="3")
+
+    waits = evaluate_gate(mixed, Contestant(), champion, problem, asks)
+    assert waits.decision == "waiting"
+    assert [reason.kind for reason in waits.reasons] == ["segment", "proven_improvement"]
+    assert evaluate_gate(better, Contestant(), champion, problem, asks).decision == "promote"
+    # Whoever fails elsewhere too is refused, and so is what cannot be computed.
+    strict = asks.model_copy(update={"minimum_rows": 10**6})
+    assert evaluate_gate(mixed, Contestant(), champion, problem, strict).decision == "refuse"
+    few = mixed.assign(hr=mixed["timestamp"].astype(str))
+    assert evaluate_gate(few, Contestant(), champion, problem, asks).decision == "refuse"
+
+
+def test_evidence_that_was_turned_down_does_not_pass_again(problem, gate):
+    table, why = rows(20, 30), Reason("rolled_back", {"version": "4"})
+    champion = Contestant(version="3", fingerprint="print-3")
+
+    def decide_on(until, fingerprint="new"):
+        candidate = Contestant("", fingerprint, turned_down={str(until): why})
+        return evaluate_gate(table, candidate, champion, problem, gate)
+
+    refused = decide_on(table["timestamp"].max())
+    assert (refused.decision, refused.reasons) == ("refuse", (why,))
+    assert decide_on(table["timestamp"].min()).decision == "promote"
+    assert decide_on(table["timestamp"].max(), "print-3").decision == "unchanged"
+
+
 def test_segments_of_few_blocks_are_not_computed(problem, gate):
     table = rows(20, 30).assign(hr=lambda table: table["timestamp"].astype(str))
     asked = gate.model_copy(update={"segments": ("hr",)})

@@ -14,7 +14,9 @@ from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
+from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
+from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
 from tests.adapters.dashboard.examples import page_problem
@@ -329,6 +331,27 @@ def test_a_rollback_names_both_versions_and_the_reason(capsys: Any) -> None:
     text = summary(capsys, rollback_decision=decision, champion_version=Champion("2"))
 
     assert "version 3 back to version 2: a bad [week]" in text
+
+
+def test_a_version_that_waits_is_told_with_the_commands_that_answer_it(capsys: Any) -> None:
+    passed = replace(GATE, decision="promote", as_of="2012-06-01 00:00:00")
+    deadline = PromotionParameters.model_validate({"kind": "ask", "deadline": "14 days"})
+    problem = page_problem()
+    row = promotion_row(ask_for_approval(passed, deadline), problem.name, "4", "run")
+
+    def said(*rows: dict[str, Any]) -> str:
+        known = {"ledger": pd.DataFrame(rows), "params:problem": problem}
+        return summary(capsys, read_only=("params:problem",), **known)
+
+    text = said(row)
+
+    assert (
+        "Waiting version 4 for approval in place of version 3, since 2012-06-01 00:00:00, until "
+        "2012-06-15 00:00:00:\n"
+        '  kedro approve --env=test --version 4 --reason "..."\n'
+        '  kedro refuse --env=test --version 4 --reason "..."\n'
+    ) in text
+    assert "Waiting" not in said(row, {**row, "kind": "approval", "decision": "refused"})
 
 
 def test_labels_are_counted(capsys: Any) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import is_number
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
 from regression_lifecycle.adapters.dashboard.windows import alarm_names
+from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.metrics import relative_bias
 
 _PREVIOUS = 4
@@ -18,7 +19,7 @@ _PREVIOUS = 4
 def head_section(tables: PageTables) -> Section:
     """Return what the page is about and where it stands."""
     problem, windows = tables.problem, tables.all_windows
-    decision = tables.deployment.decision
+    decision, ledger = tables.deployment.decision, tables.deployment.ledger
     newest = windows["end"].max() if len(windows) else None
     return Section(
         {
@@ -31,6 +32,7 @@ def head_section(tables: PageTables) -> Section:
             "as_of": newest if decision is None else decision.as_of,
             "champion": tables.deployment.champion,
             "decision": decision,
+            "waiting": waiting_version(ledger, problem.name) if len(ledger) else None,
             "headline": _headline(tables) if len(windows) else None,
         }
     )

@@ -55,7 +55,7 @@ _FILTERS = {
     "listed": bounded_list,
     **{
         name: getattr(wording, name)
-        for name in ("sentence", "sentences", "line", "evidence", "check_name")
+        for name in ("sentence", "sentences", "line", "evidence", "check_name", "answer_commands")
     },
 }
 _POLICY = (

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEDGER_KEY = "decision_id"
 LEDGER_TEXT_COLUMNS = (
     "problem",
-    # promotion, policy or rollback
+    # promotion, policy, approval or rollback
     "kind",
     "decision",
     "reasons",

@@ -239,7 +239,27 @@ def register_version(
     # Writing the same text again would still change the version's time of change.
     if entry.description != description:
         client.update_model_version(model_name, version, description=description)
+    if found:
+        tag_version(model_name, version, tags)
     return version
+
+
+def tag_version(model_name: str, version: str, tags: dict[str, str]) -> None:
+    """Tag a version; a tag that says so already is left alone.
+
+    Args:
+        model_name: Registered model.
+        version: An existing version.
+        tags: Tags; values beyond MLflow's limit are cut.
+    """
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    known = client.get_model_version(model_name, version).tags
+    for name, text in tags.items():
+        said = scrub(text)[:5000]
+        if known.get(name) != said:
+            client.set_model_version_tag(model_name, version, name, said)
 
 
 def set_alias(model_name: str, alias: str, version: str) -> None:

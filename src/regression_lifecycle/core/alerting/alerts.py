@@ -16,22 +16,43 @@ from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import (
     ALERT,
+    APPROVED,
+    EXPIRED,
     FIRED,
     KEEP,
     PROMOTE,
     REFUSE,
+    REFUSED,
     RETRAIN,
     ROLLBACK,
+    WAITING,
+    ApprovalDecision,
+    ChampionDecision,
     GateDecision,
     PolicyDecision,
-    RollbackDecision,
 )
-from regression_lifecycle.core.decisions.wording import evidence, opponent, sentences
+from regression_lifecycle.core.decisions.waiting import WaitingVersion
+from regression_lifecycle.core.decisions.wording import (
+    answer_commands,
+    evidence,
+    opponent,
+    sentences,
+)
 from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list
 
 Level = Literal["info", "warning", "critical"]
-Event = Literal["alert", "retrain", "promote", "refuse", "rollback"]
+Event = Literal[
+    "alert",
+    "retrain",
+    "promote",
+    "waiting",
+    "refuse",
+    "approved",
+    "refused",
+    "expired",
+    "rollback",
+]
 
 LEVELS: tuple[str, ...] = get_args(Level)
 """From harmless to serious."""
@@ -49,6 +70,7 @@ class AlertParameters(StrictModel):
         minimum_level: Alerts below this level are left out.
         cooldown: The same alert is not repeated within this time of the data's clock, unless it
             became more serious; null repeats it in every window.
+        env: The environments of the run, for commands that alerts tell; empty for the default.
         maximum_attempts: How many runs try to deliver an alert that a channel did not take.
     """
 
@@ -56,6 +78,7 @@ class AlertParameters(StrictModel):
     events: tuple[Event, ...] = _EVENTS  # type: ignore[assignment]
     minimum_level: Level = "info"
     cooldown: Duration | None = pd.Timedelta("14 days")
+    env: str = ""
     maximum_attempts: int = Field(5, ge=1, le=100)
 
     @model_validator(mode="after")
@@ -112,10 +135,11 @@ class Alert:
 
 def make_alerts(
     policy_decision: PolicyDecision | None,
-    gate_decision: GateDecision | RollbackDecision | None,
+    gate_decision: ChampionDecision | None,
     problem: Problem,
     parameters: AlertParameters,
     moved: str = "",
+    waiting: WaitingVersion | None = None,
 ) -> list[Alert]:
     """Turn decisions into alerts.
 
@@ -124,6 +148,7 @@ def make_alerts(
         gate_decision: What the gate or a person decided, or None where no candidate was judged.
         moved: What moved the predictions of the window that the policy looked at; empty if that
             was not looked at.
+        waiting: The version that waits for approval; None if there is none.
 
     Returns:
         One alert per rule that fired and had its way, and one for the gate's answer; none where
@@ -133,7 +158,7 @@ def make_alerts(
     if policy_decision is not None:
         made += _policy_alerts(policy_decision, problem.name, moved)
     if gate_decision is not None:
-        made += _gate_alerts(gate_decision, policy_decision, problem.name)
+        made += _gate_alerts(gate_decision, policy_decision, problem.name, waiting, parameters.env)
     least = LEVELS.index(parameters.minimum_level)
     return [
         alert
@@ -185,7 +210,11 @@ def _policy_alerts(
 
 
 def _gate_alerts(
-    gate: GateDecision | RollbackDecision, policy: PolicyDecision | None, problem: str
+    gate: ChampionDecision,
+    policy: PolicyDecision | None,
+    problem: str,
+    waiting: WaitingVersion | None,
+    env: str,
 ) -> Iterator[tuple[str, Alert]]:
     event: str = gate.decision
     version = gate.champion_version
@@ -195,12 +224,24 @@ def _gate_alerts(
         PROMOTE: ("info", "a new model was promoted"),
         REFUSE: ("critical" if wanted and version else "warning", "the candidate was refused"),
         ROLLBACK: ("critical", "the champion was rolled back"),
+        WAITING: ("warning", "a new model waits for approval"),
+        APPROVED: ("info", "a new model was approved"),
+        REFUSED: ("info", "a model that waited for approval was refused"),
+        EXPIRED: ("warning", "a model waited for approval in vain"),
     }
     if event not in kinds:
         return
     level, title = kinds[event]
     as_of = gate.as_of
     details: dict[str, Any] = {"event": event}
+    lines, rule = sentences(gate.reasons), event
+    if isinstance(gate, ApprovalDecision):
+        details |= {"version": gate.version}
+        rule = f"{event} {gate.version}"
+    elif event == WAITING and waiting is not None:
+        details |= {"version": waiting.version}
+        rule = f"{event} {waiting.version}"
+        lines += answer_commands(waiting.version, env)
     if isinstance(gate, GateDecision):
         as_of = as_of or gate.judged_until
         names = ("judged_from", "judged_until", "n_rows", "candidate_fingerprint")
@@ -208,7 +249,7 @@ def _gate_alerts(
     moment = (as_of, "") if policy is None else (policy.as_of, policy.window)
     yield (
         event,
-        _alert((problem, event, version), level, title, sentences(gate.reasons), moment, details),
+        _alert((problem, rule, version), level, title, lines, moment, details),
     )
 
 

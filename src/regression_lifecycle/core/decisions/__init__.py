@@ -1,1 +1,1 @@
-"""Decisions: policy, rules, champions, rollback."""
+"""Decisions: policy, rules, champions, approval, rollback."""

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.core.decisions.records import (
+    APPROVED,
     PROMOTE,
     PROMOTION,
     ROLLBACK,
@@ -17,7 +18,8 @@ from regression_lifecycle.core.decisions.records import (
     from_cell,
 )
 
-_MOVES = (PROMOTE, ROLLBACK)
+PROMOTIONS = (PROMOTE, APPROVED)
+_MOVES = (*PROMOTIONS, ROLLBACK)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Attempt:
 
 
 def champion_moves(ledger: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """Return the promotions and rollbacks of a problem, the oldest first.
+    """Return the promotions, approvals and rollbacks of a problem, the oldest first.
 
     Args:
         ledger: Every decision, the oldest first.
@@ -78,7 +80,7 @@ def newest_move(ledger: pd.DataFrame, problem: str) -> str:
         ledger: Every decision, the oldest first.
 
     Returns:
-        ``promote`` or ``rollback``; empty if there never was one.
+        ``promote``, ``approved`` or ``rollback``; empty if there never was one.
     """
     moves = champion_moves(ledger, problem)
     return "" if moves.empty else str(moves.iloc[-1]["decision"])
@@ -146,6 +148,18 @@ def _attempt(
     if not claims or not judged_from:
         return None
     return Attempt(fingerprint, pd.Timestamp(judged_from), pd.Timestamp(judged_until))
+
+
+def evidence_of(decisions: pd.DataFrame, fingerprint: str) -> pd.DataFrame:
+    """Select the decisions that rest on a comparison of one model.
+
+    Args:
+        decisions: Rows of the ledger.
+        fingerprint: The model that was compared: of a retraining the challenger, not its refit.
+    """
+    compared = decisions["challenger_fingerprint"].replace("", None)
+    compared = compared.fillna(decisions["candidate_fingerprint"])
+    return decisions[compared == fingerprint]
 
 
 def version_text(value: Any) -> str:

@@ -12,8 +12,11 @@ import pandas as pd
 
 from regression_lifecycle.core.decisions.champion_history import champion_moves
 from regression_lifecycle.core.decisions.records import (
+    APPROVAL,
     POLICY,
     ROLLBACK,
+    ApprovalDecision,
+    ChampionDecision,
     Finding,
     GateDecision,
     PolicyDecision,
@@ -23,9 +26,15 @@ from regression_lifecycle.core.decisions.records import (
     from_cell,
     to_cell,
 )
+from regression_lifecycle.core.decisions.waiting import Answer
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 
 Row = dict[str, Any]
+# What an approval repeats of the gate's decision.
+_EVIDENCE = (
+    *("opponent", "candidate_fingerprint", "data_fingerprint", "challenger_fingerprint"),
+    *("judged_from", "judged_until", "metrics", "checks", "run_id"),
+)
 
 
 def promotion_row(decision: GateDecision, problem: str, version: str, run_id: str) -> Row:
@@ -86,6 +95,10 @@ def policy_row(
         # The same rows may be decided upon anew once the window is over.
         "status": newest["status"],
     }
+    # And once more after the version that it waited for was answered.
+    held_back = [r.figures["version"] for r in decision.reasons if r.kind == "approval_pending"]
+    if held_back:
+        figures["waiting"] = held_back
     return {
         "decision_id": combined_fingerprint({**evidence, **figures}),
         **evidence,
@@ -126,8 +139,34 @@ def rollback_row(decision: RollbackDecision, problem: str, undone: str) -> Row:
     }
 
 
-def last_champion_move(ledger: pd.DataFrame, problem: str) -> GateDecision | RollbackDecision:
-    """Return the newest promotion or rollback; the ledger keeps neither baseline nor rows of one.
+def approval_row(answer: Answer) -> Row:
+    """Return the row of what became of a waiting version; it repeats the evidence of the gate."""
+    waiting, decision = answer.waiting, answer.decision
+    asked = waiting.evidence
+    identity = {
+        "problem": asked["problem"],
+        "kind": decision.kind,
+        "question": asked["decision_id"],
+    }
+    return {
+        "decision_id": combined_fingerprint(identity),
+        "problem": asked["problem"],
+        "kind": decision.kind,
+        "decision": decision.decision,
+        "candidate_version": decision.version,
+        "champion_version_before": decision.champion_version,
+        "as_of": decision.as_of,
+        "actor": decision.actor,
+        "note": decision.note,
+        "reasons": to_cell(decision.reasons),
+        **{name: asked.get(name, "") for name in _EVIDENCE},
+    }
+
+
+def last_champion_move(ledger: pd.DataFrame, problem: str) -> ChampionDecision:
+    """Return the newest promotion, approval or rollback.
+
+    The ledger keeps neither baseline nor rows of a promotion.
 
     Args:
         ledger: Every decision, the oldest first, with a move of the problem's champion.
@@ -139,6 +178,14 @@ def last_champion_move(ledger: pd.DataFrame, problem: str) -> GateDecision | Rol
     before = last.get("champion_version_before", "")
     if last["kind"] == ROLLBACK:
         return RollbackDecision(
+            version=last["candidate_version"],
+            champion_version=before,
+            **{name: last.get(name, "") for name in ("as_of", "actor", "note")},
+        )
+    if last["kind"] == APPROVAL:
+        return ApprovalDecision(
+            decision=last["decision"],
+            reasons=from_cell(last.get("reasons"), Reason),
             version=last["candidate_version"],
             champion_version=before,
             **{name: last.get(name, "") for name in ("as_of", "actor", "note")},

@@ -20,6 +20,7 @@ from regression_lifecycle.core.decisions.records import (
     RuleFinding,
 )
 from regression_lifecycle.core.decisions.rules import PolicyRule, PolicyState
+from regression_lifecycle.core.decisions.waiting import OpenQuestion
 from regression_lifecycle.core.variants import Overridable
 
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
@@ -39,11 +40,19 @@ class PolicyParameters(StrictModel):
     cooldown_windows: int = Field(1, ge=1)
 
 
-def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
+def decide(
+    state: PolicyState, parameters: PolicyParameters, question: OpenQuestion | None = None
+) -> PolicyDecision:
     """Decide on what every rule found.
 
-    A retraining that is wanted waits until ``cooldown_windows`` have ended since the last attempt;
-    whoever is to be alerted is alerted all the same.
+    A retraining that is wanted waits until ``cooldown_windows`` have ended since the last attempt,
+    and while a version waits for approval until new windows can judge; whoever is to be alerted is
+    alerted all the same.
+
+    Args:
+        state: What the policy may look at.
+        parameters: The rules with the limits in use.
+        question: The version that waits for approval; None if there is none.
     """
     rules = tuple(_found(name, rule, state) for name, rule in parameters.rules.items())
     fired = [rule for rule in rules if rule.verdict == FIRED]
@@ -51,8 +60,13 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
     told = [rule.reason for rule in fired if rule.action == ALERT]
     waited, cooldown = state.windows_since_attempt, parameters.cooldown_windows
     decision: Literal["keep", "retrain", "alert"]
-    if not state.champion_version:
+    pending = _pending(question)
+    if not state.champion_version and pending is not None:
+        decision, reasons = KEEP, [Reason("no_champion"), pending]
+    elif not state.champion_version:
         decision, reasons = RETRAIN, [Reason("no_champion")]
+    elif wanted and pending is not None:
+        decision, reasons = ALERT if told else KEEP, [pending, *wanted, *told]
     elif wanted and (waited is None or waited >= cooldown):
         decision, reasons = RETRAIN, wanted + told
     elif wanted:
@@ -70,6 +84,12 @@ def decide(state: PolicyState, parameters: PolicyParameters) -> PolicyDecision:
         champion_version=state.champion_version,
         rules=rules,
     )
+
+
+def _pending(question: OpenQuestion | None) -> Reason | None:
+    if question is None or not question.holds_back:
+        return None
+    return Reason("approval_pending", vars(question))
 
 
 def _found(name: str, rule: PolicyRule, state: PolicyState) -> RuleFinding:

@@ -22,10 +22,19 @@ from regression_lifecycle.core.errors import LifecycleError
 PROMOTION: Final = "promotion"
 POLICY: Final = "policy"
 ROLLBACK: Final = "rollback"
+APPROVAL: Final = "approval"
 
 PROMOTE: Final = "promote"
+WAITING: Final = "waiting"
 REFUSE: Final = "refuse"
 UNCHANGED: Final = "unchanged"
+PASSED: Final = (PROMOTE, WAITING)
+"""The gate's answers to what passed; they register a version."""
+
+APPROVED: Final = "approved"
+REFUSED: Final = "refused"
+EXPIRED: Final = "expired"
+SUPERSEDED: Final = "superseded"
 
 KEEP: Final = "keep"
 RETRAIN: Final = "retrain"
@@ -123,7 +132,7 @@ class GateDecision:
     """
 
     kind: Literal["promotion"] = "promotion"
-    decision: Literal["promote", "refuse", "unchanged"]
+    decision: Literal["promote", "waiting", "refuse", "unchanged"]
     reasons: tuple[Reason, ...]
     checks: tuple[Finding, ...]
     metrics: Metrics
@@ -191,7 +200,33 @@ class RollbackDecision:
         return (Reason("rollback", {**versions, "reason": self.note}),)
 
 
-Decision = GateDecision | PolicyDecision | RollbackDecision
+@dataclass(frozen=True, kw_only=True)
+class ApprovalDecision:
+    """What became of a version that waited for approval.
+
+    Attributes:
+        decision: ``approved`` or ``refused`` by a person; ``expired`` after its deadline;
+            ``superseded`` by a newer version or another champion.
+        version: The version that waited.
+        champion_version: The champion that it was compared with; empty if there was none.
+        as_of: The moment at which the decision stands.
+        actor: Who decided; empty where nobody did.
+        note: Why, in the person's own words.
+    """
+
+    kind: Literal["approval"] = "approval"
+    decision: Literal["approved", "refused", "expired", "superseded"]
+    reasons: tuple[Reason, ...]
+    version: str
+    champion_version: str
+    as_of: str
+    actor: str = ""
+    note: str = ""
+
+
+Decision = GateDecision | PolicyDecision | RollbackDecision | ApprovalDecision
+ChampionDecision = GateDecision | RollbackDecision | ApprovalDecision
+"""A decision about who is champion."""
 
 
 def finite(value: float) -> float | None:

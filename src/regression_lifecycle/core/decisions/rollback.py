@@ -8,7 +8,13 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.decisions.champion_history import champion_moves, version_text
+from regression_lifecycle.core.decisions.champion_history import (
+    PROMOTIONS,
+    champion_moves,
+    evidence_of,
+    version_text,
+)
+from regression_lifecycle.core.decisions.records import ROLLBACK, Reason
 from regression_lifecycle.core.errors import StateError, bounded_list
 
 
@@ -64,7 +70,7 @@ def plan_rollback(
             )
         return wanted, since
     # What made it champion first: after a rollback to it, the one before that is meant.
-    promoted = own[own["decision"] == "promote"]
+    promoted = own[own["decision"].isin(PROMOTIONS)]
     before = "" if promoted.empty else version_text(promoted.iloc[0]["champion_version_before"])
     if not before:
         why = (
@@ -80,27 +86,23 @@ def plan_rollback(
     return before, since
 
 
-def rolled_back_evidence(
-    ledger: pd.DataFrame, problem: str, challenger_fingerprint: str, judged_until: str
-) -> str:
-    """Return the version that this very evidence promoted, if it was taken back.
+def rolled_back_evidence(ledger: pd.DataFrame, problem: str, fingerprint: str) -> dict[str, Reason]:
+    """Return the evidence that promoted this very model, where the promotion was taken back.
 
     Args:
         ledger: Every decision, the oldest first.
-        challenger_fingerprint: Fingerprint of the challenger.
-        judged_until: Newest row that it was judged on.
+        fingerprint: Fingerprint of the model that was compared.
 
     Returns:
-        The version that was rolled back; empty if there is none.
+        Why that evidence does not count again, by the newest row that judged.
     """
     moves = champion_moves(ledger, problem)
-    same = moves[
-        (moves["decision"] == "promote")
-        & (moves["challenger_fingerprint"] == challenger_fingerprint)
-        & (moves["judged_until"] == judged_until)
-    ]
-    left = moves[moves["decision"] == "rollback"]["champion_version_before"].map(version_text)
-    taken_back = [
-        version for version in same["candidate_version"].map(version_text) if version in set(left)
-    ]
-    return taken_back[-1] if taken_back else ""
+    left = set(moves[moves["decision"] == ROLLBACK]["champion_version_before"].map(version_text))
+    promoted = evidence_of(moves[moves["decision"].isin(PROMOTIONS)], fingerprint)
+    return {
+        judged_until: Reason("rolled_back", {"version": version})
+        for judged_until, version in zip(
+            promoted["judged_until"], promoted["candidate_version"].map(version_text), strict=True
+        )
+        if version in left
+    }

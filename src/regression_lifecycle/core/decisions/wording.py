@@ -66,6 +66,16 @@ def opponent(decision: GateDecision) -> str:
     return _opponent(vars(decision))
 
 
+def answer_commands(version: str, env: str = "") -> list[str]:
+    """Return the commands by which a person answers a version that waits for approval.
+
+    Args:
+        env: The environments of the run; empty for the default.
+    """
+    options = f"{f' --env={env}' if env else ''} --version {version}"
+    return [f'kedro {answer}{options} --reason "..."' for answer in ("approve", "refuse")]
+
+
 _BASELINES = {
     "seasonal": "value one season ago",
     "last_value": "last known value",
@@ -204,6 +214,29 @@ def _segment(figures: Figures) -> str:
     )
 
 
+def _champion(version: str) -> str:
+    return f"champion version {version}" if version else "no champion"
+
+
+def _asks(figures: Figures) -> str:
+    deadline = figures["deadline"]
+    return "a person has to approve it" + (f" within {deadline}" if deadline else "")
+
+
+def _approved(figures: Figures) -> str:
+    before = figures["champion_version"]
+    place = f"in place of version {before}" if before else "as the first champion"
+    return f"version {figures['version']} {place}: {figures['reason']}"
+
+
+def _champion_changed(figures: Figures) -> str:
+    return (
+        f"version {figures['version']} was compared with {_champion(figures['compared_with'])}, "
+        f"and now there is {_champion(figures['champion_version'])}, so nothing says which of the "
+        "two is better"
+    )
+
+
 def _nothing_to_judge(figures: Figures) -> str:
     if figures["champion_version"]:
         return (
@@ -232,6 +265,9 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "again, so nothing was registered and no alias moved",
     "rolled_back": "version {version} was promoted on this very evidence and rolled back; new data "
     "or another configuration is needed",
+    "asked_before": "version {version} was {answer} on this very evidence; new data or another "
+    "configuration is needed",
+    "asks": _asks,
     # Why a check of the gate could not be computed
     "metric_undefined": _metric_undefined,
     "missing_forecasts": "{n_missing} of {n_rows} row(s) lack a forecast",
@@ -255,10 +291,19 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "no_champion": "there is no champion yet",
     "cooldown": "a retraining is wanted, but the last attempt was {n_windows} window(s) ago and "
     "{cooldown_windows} are asked for",
+    "approval_pending": "version {version} waits for approval, and another one is judged by "
+    "{measured_windows} complete window(s), of which {n_windows} are newer than its own",
     "no_rule_fired": _no_rule_fired,
     "no_rule_computed": "no rule could be computed yet",
     # The rollback
     "rollback": "version {champion_version} back to version {version}: {reason}",
+    # The approval
+    "approved": _approved,
+    "refused": "version {version} stays out: {reason}",
+    "expired": "version {version} could be approved until {until}, {deadline} after it was asked "
+    "about",
+    "champion_changed": _champion_changed,
+    "superseded": "version {version} waits no longer, since version {newer} is newer",
     # The backtest
     "first_model": "the first model",
     "due": "{policy}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -24,9 +24,11 @@ from regression_lifecycle.core.decisions.records import (
     FAIL,
     NOT_COMPUTED,
     PASS,
+    PASSED,
     PROMOTE,
     REFUSE,
     UNCHANGED,
+    WAITING,
     Finding,
     GateDecision,
     Metrics,
@@ -60,7 +62,7 @@ from regression_lifecycle.core.evaluation.segments import find_worst_segment
 from regression_lifecycle.core.metrics import ERROR_METRICS, QUANTILE_METRICS, GateMetric
 from regression_lifecycle.core.variants import Overridable
 
-Verdict = Literal["promote", "refuse", "unchanged"]
+Verdict = Literal["promote", "waiting", "refuse", "unchanged"]
 # Against the baseline. A constant that noise puts on the better side of the mean can be a little
 # better with any confidence; a hundredth is more than that, and less than a model is worth.
 _SURE, _WORTH = 0.95, 0.01
@@ -106,6 +108,8 @@ class GateParameters(StrictModel):
             configured.
         segments: Columns of which no value may have become worse than with the model in use, as
             far as chance does not explain it; raw columns or features.
+        on_worse_segment: ``ask`` lets a candidate that fails nothing else wait for approval by a
+            person, ``refuse`` refuses it.
     """
 
     minimum_rows: int = Field(168, ge=1)
@@ -113,6 +117,7 @@ class GateParameters(StrictModel):
     maximum_fallback_share: float = Field(0.2, ge=0, le=1)
     comparison: Comparison = Comparison()
     segments: tuple[str, ...] = ()
+    on_worse_segment: Literal["refuse", "ask"] = "refuse"
 
     @model_validator(mode="after")
     def _shares_make_sense(self) -> Self:
@@ -144,6 +149,8 @@ class Contestant:
         data_fingerprint: Equal for the same training rows.
         trained_until: Newest training row; None where the rows are new to the model anyway.
         attempts: Of a champion, who claimed to be better before, the oldest attempt first.
+        turned_down: Of a candidate, why evidence that would promote it does not count again, by
+            the newest row that judged.
     """
 
     version: str = ""
@@ -151,6 +158,7 @@ class Contestant:
     data_fingerprint: str = ""
     trained_until: pd.Timestamp | None = None
     attempts: tuple[Attempt, ...] = ()
+    turned_down: Mapping[str, Reason] = field(default_factory=dict)
 
 
 def evaluate_gate(
@@ -173,8 +181,9 @@ def evaluate_gate(
         champion: The model in use.
 
     Returns:
-        ``promote`` if every check passed, ``unchanged`` if the candidate is the champion itself,
-        otherwise ``refuse``.
+        ``promote`` if every check passed, ``waiting`` if a segment alone became worse and a person
+        is to be asked, ``unchanged`` if the candidate is the champion itself, otherwise
+        ``refuse``.
     """
     version = "" if champion is None else champion.version
     baseline, fallback_share = baseline_of(rows)
@@ -201,10 +210,13 @@ def evaluate_gate(
         n_times = count_steps(judged, problem) if problem.series_columns else None
         bounds = absolute_checks(metrics, parameters, n_times, problem.quantile)
         checks = [*bounds, fallback, *checks]
-    decision, reasons = decide(checks)
+    moments = rows[problem.timestamp.name]
+    judged_until = str(moments.max()) if len(rows) else ""
+    decision, reasons = decide(checks, asks=parameters.on_worse_segment == "ask")
+    if decision in PASSED and judged_until in candidate.turned_down:
+        decision, reasons = REFUSE, (candidate.turned_down[judged_until],)
     if champion is not None and champion.fingerprint == candidate.fingerprint != "":
         decision, reasons = UNCHANGED, (Reason("same_model", {"champion_version": version}),)
-    moments = rows[problem.timestamp.name]
     return GateDecision(
         decision=decision,
         reasons=reasons,
@@ -216,7 +228,7 @@ def evaluate_gate(
         candidate_fingerprint=candidate.fingerprint,
         data_fingerprint=candidate.data_fingerprint,
         judged_from=str(moments.min()) if len(rows) else "",
-        judged_until=str(moments.max()) if len(rows) else "",
+        judged_until=judged_until,
         n_rows=len(problem.counting(rows)),
     )
 
@@ -439,9 +451,16 @@ def improvement_checks(
     return findings
 
 
-def decide(checks: Sequence[Finding]) -> tuple[Verdict, tuple[Reason, ...]]:
-    """Return the decision that the checks imply, and why: every open check, or the last one."""
+def decide(checks: Sequence[Finding], *, asks: bool = False) -> tuple[Verdict, tuple[Reason, ...]]:
+    """Return the decision that the checks imply, and why: every open check, or the last one.
+
+    Args:
+        asks: Whether a person decides if nothing but a segment became worse.
+    """
     open_checks = [check for check in checks if check.verdict != PASS]
+    worse = [check for check in open_checks if (check.kind, check.verdict) == ("segment", FAIL)]
+    if asks and open_checks and worse == open_checks:
+        return WAITING, (worse[0].reason, checks[-1].reason)
     if open_checks:
         reasons: list[Reason] = []
         # Two comparisons on the same rows may lack the same.

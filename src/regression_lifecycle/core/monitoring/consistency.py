@@ -10,6 +10,8 @@ from regression_lifecycle.core.decisions.champion_history import (
     unfinished_move,
     version_text,
 )
+from regression_lifecycle.core.decisions.waiting import waiting_versions
+from regression_lifecycle.core.errors import bounded_list
 
 # Databases keep all digits of a float, and sums may be taken in another order.
 _TOLERANCE = 1e-6
@@ -90,6 +92,25 @@ def find_wrong_champion(ledger: pd.DataFrame, champion: str, problem: Problem) -
     named = f"version {champion}" if champion else "no version"
     ledger_says = f"version {wanted}" if wanted else "none"
     return [f"{named} is champion, and the ledger's newest champion is {ledger_says}"]
+
+
+def find_wrong_questions(ledger: pd.DataFrame, champion: str, problem: Problem) -> list[str]:
+    """Hold the versions that wait for approval against the ledger and the alias.
+
+    Args:
+        ledger: Every decision, the oldest first.
+        champion: Where the alias points; empty if nowhere.
+
+    Returns:
+        Sentences if more than one waits, or if one that is champion already does.
+    """
+    waiting = [one.version for one in waiting_versions(ledger, problem.name)]
+    said = []
+    if len(waiting) > 1:
+        said.append(f"versions {bounded_list(waiting)} wait for approval, and only one can")
+    if champion in waiting:
+        said.append(f"version {champion} is champion, and by the ledger it waits for approval")
+    return said
 
 
 def _equal(one: float, other: float) -> bool:

@@ -12,6 +12,12 @@ from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import attempts_to_be_better
 from regression_lifecycle.core.decisions.records import GateDecision
+from regression_lifecycle.core.decisions.rollback import rolled_back_evidence
+from regression_lifecycle.core.decisions.waiting import (
+    PromotionParameters,
+    answered_evidence,
+    ask_for_approval,
+)
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation import gate
 from regression_lifecycle.core.evaluation import holdout as evaluation
@@ -170,7 +176,8 @@ def describe_contestants(
     """Tell the gate what it has to know of candidate and champion.
 
     Args:
-        recorded_decisions: The ledger, for earlier attempts at this champion's place.
+        recorded_decisions: The ledger, for earlier attempts at this champion's place, and for what
+            was promoted or asked about before and turned down.
 
     Returns:
         The candidate, and the champion if there is one.
@@ -178,10 +185,17 @@ def describe_contestants(
     Raises:
         LifecycleError: If the ledger cannot be read.
     """
+    ledger, name, version = recorded_decisions, problem.name, version_of(champion)
+    challenger = _contestant(candidate)
+    turned_down = {
+        **answered_evidence(ledger, name, version, challenger.fingerprint),
+        **rolled_back_evidence(ledger, name, challenger.fingerprint),
+    }
+    challenger = replace(challenger, turned_down=turned_down)
     if champion is None:
-        return _contestant(candidate), None
-    attempts = attempts_to_be_better(recorded_decisions, problem.name, version_of(champion))
-    return _contestant(candidate), replace(_contestant(champion), attempts=attempts)
+        return challenger, None
+    attempts = attempts_to_be_better(ledger, name, version)
+    return challenger, replace(_contestant(champion), attempts=attempts)
 
 
 def evaluate_gate(
@@ -189,14 +203,17 @@ def evaluate_gate(
     contestants: tuple[Contestant, Contestant | None],
     problem: Problem,
     parameters: GateParameters,
+    promotion: PromotionParameters,
 ) -> GateDecision:
     """Let the gate decide whether the candidate may take the champion's place.
 
     Args:
         predictions: Rows with one column per model.
         contestants: Candidate and champion.
+        promotion: Whether what passes waits for approval.
     """
-    return gate.evaluate_gate(predictions, *contestants, problem, parameters)
+    decision = gate.evaluate_gate(predictions, *contestants, problem, parameters)
+    return ask_for_approval(decision, promotion)
 
 
 def _contestant(model: TrainedModel) -> Contestant:

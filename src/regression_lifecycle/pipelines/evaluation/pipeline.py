@@ -63,7 +63,13 @@ def create_gate_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.evaluate_gate,
-                ["holdout_predictions", "contestants", _PROBLEM, "params:evaluation.gate"],
+                [
+                    "holdout_predictions",
+                    "contestants",
+                    _PROBLEM,
+                    "params:evaluation.gate",
+                    "params:promotion",
+                ],
                 "gate_decision",
                 name="evaluate_gate",
             ),

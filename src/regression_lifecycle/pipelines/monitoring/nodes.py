@@ -23,14 +23,26 @@ from regression_lifecycle.core.data.tables import (
 )
 from regression_lifecycle.core.decisions.calibration import with_limits
 from regression_lifecycle.core.decisions.champion_history import attempts, unfinished_move
-from regression_lifecycle.core.decisions.ledger import last_champion_move, policy_row
+from regression_lifecycle.core.decisions.ledger import (
+    Row,
+    approval_row,
+    last_champion_move,
+    policy_row,
+)
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.records import (
-    GateDecision,
+    ApprovalDecision,
+    ChampionDecision,
     PolicyDecision,
-    RollbackDecision,
 )
 from regression_lifecycle.core.decisions.rules import PolicyState
+from regression_lifecycle.core.decisions.waiting import (
+    Answer,
+    OpenQuestion,
+    close_waiting,
+    waiting_version,
+    waiting_versions,
+)
 from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import (
     BaselineParameters,
@@ -66,7 +78,7 @@ _WINDOW_KEY = ["window", "model_version"]
 
 def finish_interrupted_promotion(
     recorded_decisions: pd.DataFrame, champion: TrainedModel | None, problem: Problem
-) -> tuple[str, list[GateDecision | RollbackDecision]]:
+) -> tuple[str, list[ChampionDecision]]:
     """Put a champion in place that was decided and recorded before a run was killed.
 
     Args:
@@ -86,6 +98,50 @@ def finish_interrupted_promotion(
         )
     version = unfinished_move(recorded_decisions, problem.name, version_of(champion))
     return version, [last_champion_move(recorded_decisions, problem.name)] if version else []
+
+
+def close_waiting_versions(
+    recorded_decisions: pd.DataFrame,
+    champion: TrainedModel | None,
+    windows: pd.DataFrame,
+    problem: Problem,
+) -> list[Answer]:
+    """Find versions whose deadline is over, or that were compared with another champion.
+
+    Args:
+        recorded_decisions: The ledger.
+        champion: The model in use, or None.
+        windows: Know the moment at which we stand.
+
+    Returns:
+        Why each waits no longer.
+    """
+    as_of = str(windows["as_of"].max())
+    waiting = waiting_versions(recorded_decisions, problem.name) if len(windows) else []
+    found = (close_waiting(one, version_of(champion), as_of) for one in waiting)
+    return [answer for answer in found if answer is not None]
+
+
+def describe_open_question(
+    recorded_decisions: pd.DataFrame,
+    closed: Sequence[Answer],
+    windows: pd.DataFrame,
+    problem: Problem,
+    measured_windows: int,
+) -> OpenQuestion:
+    """Describe which version waits for approval, and what could judge another one.
+
+    Args:
+        recorded_decisions: The ledger.
+        closed: Versions that wait no longer.
+        windows: All windows up to ``as_of``.
+        measured_windows: How many windows judge a challenger.
+    """
+    waiting = waiting_version(recorded_decisions, problem.name)
+    if waiting is None or waiting in [answer.waiting for answer in closed]:
+        return OpenQuestion()
+    fresh = (windows["status"] == "complete") & (windows["start"] > waiting.judged_until)
+    return OpenQuestion(waiting.version, int(fresh.sum()), measured_windows)
 
 
 def cut_windows(
@@ -486,37 +542,61 @@ def describe_policy_state(
 
 
 def record_decision(
-    policy_decision: PolicyDecision, state: PolicyState, problem: Problem, policy: PolicyParameters
-) -> list[dict[str, Any]]:
-    """Write the policy's decision down.
+    policy_decision: PolicyDecision,
+    state: PolicyState,
+    problem: Problem,
+    policy: PolicyParameters,
+    closed: Sequence[Answer],
+) -> list[Row]:
+    """Write down the policy's decision, and which versions wait no longer.
 
     Args:
         policy_decision: The decision.
         state: What it was taken on.
         policy: The rules.
+        closed: Versions that wait no longer.
 
     Returns:
-        Its row for the ledger. Without a window there is none, and the same figures, champion and
-        rules make the same row.
+        Rows for the ledger. Without a window the policy's decision has none, and the same figures,
+        champion and rules make the same row.
     """
+    rows = [approval_row(answer) for answer in closed]
     if not state.windows:
-        return []
+        return rows
     windows = pd.DataFrame(state.windows)
-    return [policy_row(policy_decision, problem.name, windows, policy.digest())]
+    return [*rows, policy_row(policy_decision, problem.name, windows, policy.digest())]
+
+
+def announce(
+    finished_moves: Sequence[ChampionDecision], closed: Sequence[Answer], ledger: pd.DataFrame
+) -> tuple[list[ChampionDecision], list[ApprovalDecision]]:
+    """List what people should know besides the policy's decision, once it is in the ledger.
+
+    Args:
+        finished_moves: What was put in place in this run; the one that was killed may not have
+            told it.
+        closed: Versions that wait no longer.
+        ledger: All decisions, with these.
+
+    Returns:
+        All of them, and those on versions that wait no longer.
+    """
+    decisions = [answer.decision for answer in closed]
+    return [*finished_moves, *decisions], decisions
 
 
 def build_alerts(
     policy_decision: PolicyDecision,
-    finished_moves: Sequence[GateDecision | RollbackDecision],
+    announced_decisions: Sequence[ChampionDecision],
     explained_windows: pd.DataFrame,
     problem: Problem,
     parameters: AlertParameters,
 ) -> list[Alert]:
-    """Build the alerts about the policy's decision, and about a move that a killed run left.
+    """Build the alerts about the policy's decision, and about champions and waiting versions.
 
     Args:
         policy_decision: The decision.
-        finished_moves: What was put in place in this run; that run may not have told it.
+        announced_decisions: What was put in place in this run, and what waits no longer.
         explained_windows: Rows of ``window_history`` for the planned windows: of the one that the
             policy looked at last, what moved its predictions is told.
         parameters: Which events and levels are wanted.
@@ -524,7 +604,7 @@ def build_alerts(
     Returns:
         Alerts; saving them sends those that are due, and earlier ones that failed.
     """
-    told = [make_alerts(None, move, problem, parameters) for move in finished_moves]
+    told = [make_alerts(None, one, problem, parameters) for one in announced_decisions]
     newest = explained_windows[
         (explained_windows["window"] == policy_decision.window)
         & (explained_windows["model_version"] == policy_decision.champion_version)

@@ -41,6 +41,12 @@ def _planning() -> list[Node]:
             name="cut_windows",
         ),
         Node(
+            nodes.close_waiting_versions,
+            ["recorded_decisions", "current_champion", "windows", _PROBLEM],
+            "answers",
+            name="close_waiting_versions",
+        ),
+        Node(
             nodes.bundle_logged_predictions,
             ["recorded_predictions", "service_predictions", "recorded_batches", _PROBLEM],
             "logged_predictions",
@@ -290,22 +296,40 @@ def _deciding() -> list[Node]:
             name="describe_policy_state",
         ),
         Node(
+            nodes.describe_open_question,
+            [
+                "recorded_decisions",
+                "answers",
+                "windows",
+                _PROBLEM,
+                "params:retraining.measured_windows",
+            ],
+            "open_question",
+            name="describe_open_question",
+        ),
+        Node(
             policy.decide,
-            ["policy_state", "calibrated_policy"],
+            ["policy_state", "calibrated_policy", "open_question"],
             "policy_decision",
             name="decide",
         ),
         Node(
             nodes.record_decision,
-            ["policy_decision", "policy_state", _PROBLEM, _POLICY],
+            ["policy_decision", "policy_state", _PROBLEM, _POLICY, "answers"],
             "policy_ledger",
             name="record_decision",
+        ),
+        Node(
+            nodes.announce,
+            ["finished_moves", "answers", "policy_ledger"],
+            ["announced_decisions", "closed_versions"],
+            name="announce",
         ),
         Node(
             nodes.build_alerts,
             [
                 "policy_decision",
-                "finished_moves",
+                "announced_decisions",
                 "explained_windows",
                 _PROBLEM,
                 "params:alerts",

@@ -6,9 +6,22 @@ from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.ledger import promotion_row
-from regression_lifecycle.core.decisions.records import PROMOTE, UNCHANGED, GateDecision
+from regression_lifecycle.core.decisions.ledger import Row, approval_row, promotion_row
+from regression_lifecycle.core.decisions.records import (
+    PASSED,
+    PROMOTE,
+    UNCHANGED,
+    WAITING,
+    ApprovalDecision,
+    GateDecision,
+)
+from regression_lifecycle.core.decisions.waiting import (
+    close_waiting,
+    waiting_version,
+    waiting_versions,
+)
 from regression_lifecycle.core.decisions.wording import line, opponent
 from regression_lifecycle.core.errors import LifecycleError
 from regression_lifecycle.core.models import model_card
@@ -46,12 +59,12 @@ def prepare_registration(
         ``decision``, ``model_uri``, ``model_id``, ``run_id``, ``description`` and ``tags``.
 
     Raises:
-        LifecycleError: If the candidate is to be promoted but was never logged, or the gate
+        LifecycleError: If the candidate is to be registered but was never logged, or the gate
             decided about another one.
     """
     _refuse_other_candidate(candidate, decision)
     location, metadata = candidate.location, candidate.metadata
-    if decision.decision == PROMOTE and "model_uri" not in location:
+    if decision.decision in PASSED and "model_uri" not in location:
         raise LifecycleError(
             "the candidate is not in MLflow, so it cannot be registered: run the training "
             "pipeline with tracking on"
@@ -79,17 +92,35 @@ def prepare_registration(
 
 
 def write_ledger(
-    registration: dict[str, Any], decision: GateDecision, problem: Problem
-) -> list[dict[str, Any]]:
-    """Return the decision's row for the ledger; none if nothing changed.
+    registration: dict[str, Any],
+    decision: GateDecision,
+    recorded_decisions: pd.DataFrame,
+    problem: Problem,
+) -> tuple[list[Row], list[ApprovalDecision]]:
+    """Write the decision down, and what becomes of a version that waited before.
 
     Args:
         registration: What the registry did.
+        recorded_decisions: The ledger.
+
+    Returns:
+        Rows for the ledger, none if nothing changed; and the decisions on versions that wait no
+        longer, none if the decision was recorded before.
     """
     if decision.decision == UNCHANGED:
-        return []
+        return [], []
     version, run_id = registration["version"], registration["run_id"]
-    return [promotion_row(decision, problem.name, version, run_id)]
+    own = promotion_row(decision, problem.name, version, run_id)
+    if own["decision_id"] in set(recorded_decisions["decision_id"]):
+        return [own], []
+    moment = decision.as_of or decision.judged_until
+    newer = version if decision.decision in PASSED else ""
+    closed = [
+        answer
+        for waiting in waiting_versions(recorded_decisions, problem.name)
+        if (answer := close_waiting(waiting, decision.champion_version, moment, newer))
+    ]
+    return [*map(approval_row, closed), own], [answer.decision for answer in closed]
 
 
 def choose_champion(
@@ -120,6 +151,22 @@ def choose_champion(
             "promotion pipeline again"
         )
     return version
+
+
+def build_alerts(
+    decision: GateDecision, ledger: pd.DataFrame, problem: Problem, parameters: AlertParameters
+) -> list[Alert]:
+    """Return the alert that a version waits for approval, once it is in the ledger.
+
+    Whoever runs a first cycle sees how it ends; who is to approve may be somebody else.
+
+    Args:
+        ledger: All decisions, with this one.
+    """
+    waiting = waiting_version(ledger, problem.name)
+    if decision.decision != WAITING or waiting is None:
+        return []
+    return make_alerts(None, decision, problem, parameters, waiting=waiting)
 
 
 def _refuse_other_candidate(candidate: TrainedModel, decision: GateDecision) -> None:

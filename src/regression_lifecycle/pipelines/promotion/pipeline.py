@@ -10,7 +10,7 @@ from regression_lifecycle.pipelines.promotion import nodes
 def create_pipeline(**_: object) -> Pipeline:
     """Gate decision to registered version, ledger row and, last of all, the champion's alias."""
     return Pipeline(
-        create_promotion_pipeline(),
+        [create_promotion_pipeline(), _alerts()],
         namespace="promotion",
         prefix_datasets_with_namespace=False,
         tags=["promotion"],
@@ -35,8 +35,8 @@ def create_promotion_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.write_ledger,
-                ["registration", "gate_decision", "params:problem"],
-                "ledger",
+                ["registration", "gate_decision", "recorded_decisions", "params:problem"],
+                ["ledger", "closed_versions"],
                 name="write_ledger",
             ),
             Node(
@@ -46,4 +46,13 @@ def create_promotion_pipeline() -> Pipeline:
                 name="move_champion",
             ),
         ]
+    )
+
+
+def _alerts() -> Node:
+    return Node(
+        nodes.build_alerts,
+        ["gate_decision", "ledger", "params:problem", "params:alerts"],
+        "alerts",
+        name="build_alerts",
     )

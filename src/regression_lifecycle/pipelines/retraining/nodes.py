@@ -12,14 +12,14 @@ from regression_lifecycle.core.data.as_of import known_at
 from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import (
+    PASSED,
     PROMOTE,
-    REFUSE,
     UNCHANGED,
     GateDecision,
     Metrics,
     Reason,
 )
-from regression_lifecycle.core.decisions.rollback import rolled_back_evidence
+from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation import challenger as challenge
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
@@ -138,34 +138,19 @@ def split_known_features(
     return training, comparison, training_rows(table, problem, comparison_windows.as_of, length)
 
 
-def evaluate_challenger(
-    gate_decision: GateDecision,
-    recorded_decisions: pd.DataFrame,
-    comparison_windows: KnownWindows,
-    problem: Problem,
-) -> GateDecision:
-    """Hold the gate's decision against the ledger.
+def add_moment(gate_decision: GateDecision, comparison_windows: KnownWindows) -> GateDecision:
+    """Add what the gate does not know of a challenger.
 
     Args:
-        gate_decision: The gate's decision on the challenger.
-        recorded_decisions: The ledger: what was rolled back is not promoted again by the same
-            evidence.
         comparison_windows: Know the moment at which the decision stands.
 
     Returns:
         The decision with ``as_of`` and ``challenger_fingerprint``.
     """
     fingerprint = gate_decision.candidate_fingerprint
-    decision = replace(
+    return replace(
         gate_decision, challenger_fingerprint=fingerprint, as_of=str(comparison_windows.as_of)
     )
-    rolled_back = rolled_back_evidence(
-        recorded_decisions, problem.name, fingerprint, decision.judged_until
-    )
-    if decision.decision == PROMOTE and rolled_back:
-        why = Reason("rolled_back", {"version": rolled_back})
-        return replace(decision, decision=REFUSE, reasons=(why,))
-    return decision
 
 
 def plan_refit(
@@ -175,14 +160,14 @@ def plan_refit(
     best_parameters: dict[str, Any],
     is_wanted: bool,
 ) -> Refit:
-    """Plan what a promoted challenger is fitted on again.
+    """Plan what a challenger that passed is fitted on again.
 
     Args:
         refit_rows: All labelled rows up to ``as_of``.
         best_parameters: Result of the search on the challenger's training rows.
         is_wanted: Whether a refit is configured.
     """
-    wanted = is_wanted and challenger_decision.decision == PROMOTE
+    wanted = is_wanted and challenger_decision.decision in PASSED
     return Refit(challenger, refit_rows if wanted else None, best_parameters)
 
 
@@ -231,7 +216,8 @@ def keep_rates(decision: GateDecision, found_error_rates: pd.DataFrame) -> pd.Da
         found_error_rates: Rows of ``error_rates`` for the model in use after the decision.
 
     Returns:
-        The rows; none if the old champion stays, whose limits stay too.
+        The rows; none if the old champion stays, whose limits stay too. A version that waits gets
+        its rows once it is approved.
     """
     return found_error_rates if decision.decision == PROMOTE else found_error_rates.iloc[:0]
 
@@ -247,4 +233,5 @@ def build_alerts(
     recorded = decision.challenger_fingerprint in set(ledger["challenger_fingerprint"])
     if decision.decision != UNCHANGED and not recorded:
         return []
-    return make_alerts(None, decision, problem, parameters)
+    waiting = waiting_version(ledger, problem.name)
+    return make_alerts(None, decision, problem, parameters, waiting=waiting)

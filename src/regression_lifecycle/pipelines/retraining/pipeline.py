@@ -97,10 +97,10 @@ def _cut() -> list[Node]:
 def _refit() -> list[Node]:
     return [
         Node(
-            nodes.evaluate_challenger,
-            ["challenger_gate_decision", "recorded_decisions", "comparison_windows", _PROBLEM],
+            nodes.add_moment,
+            ["challenger_gate_decision", "comparison_windows"],
             "challenger_decision",
-            name="evaluate_challenger",
+            name="add_moment",
         ),
         Node(
             nodes.plan_refit,

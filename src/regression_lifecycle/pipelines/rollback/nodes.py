@@ -10,9 +10,14 @@ from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, ma
 from regression_lifecycle.core.data.as_of import moment_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import newest_move, unfinished_move
-from regression_lifecycle.core.decisions.ledger import rollback_row
-from regression_lifecycle.core.decisions.records import ROLLBACK, RollbackDecision
+from regression_lifecycle.core.decisions.ledger import Row, approval_row, rollback_row
+from regression_lifecycle.core.decisions.records import (
+    ROLLBACK,
+    ApprovalDecision,
+    RollbackDecision,
+)
 from regression_lifecycle.core.decisions.rollback import RollbackParameters, plan_rollback
+from regression_lifecycle.core.decisions.waiting import close_waiting, waiting_versions
 from regression_lifecycle.core.errors import StateError
 
 
@@ -31,7 +36,7 @@ def decide_rollback(
     as_of: str,
     problem: Problem,
     parameters: RollbackParameters,
-) -> tuple[list[dict[str, Any]], RollbackDecision]:
+) -> tuple[list[Row], list[ApprovalDecision], RollbackDecision]:
     """Choose the version to go back to.
 
     Args:
@@ -41,8 +46,8 @@ def decide_rollback(
         as_of: The moment at which the decision stands.
 
     Returns:
-        The row for the ledger (none if a rollback that was killed only has to be completed), and
-        the decision.
+        Rows for the ledger (none if a rollback that was killed only has to be completed), the
+        decision on a version that waited for the former champion's place, and the decision.
 
     Raises:
         StateError: If no reason is given or there is nothing to go back to.
@@ -50,7 +55,7 @@ def decide_rollback(
     unfinished = unfinished_move(recorded_decisions, problem.name, version_in_use)
     killed = unfinished and newest_move(recorded_decisions, problem.name) == ROLLBACK
     if killed and parameters.version in (None, unfinished):
-        return [], _decision(unfinished, version_in_use, as_of, parameters.actor, "completed")
+        return [], [], _decision(unfinished, version_in_use, as_of, parameters.actor, "completed")
     # By the ledger that version is champion, whoever is still in its place.
     current = unfinished or version_in_use
     if not parameters.reason.strip():
@@ -59,7 +64,10 @@ def decide_rollback(
         )
     version, undone = plan_rollback(recorded_decisions, problem.name, current, parameters.version)
     decision = _decision(version, current, as_of, parameters.actor, parameters.reason)
-    return [rollback_row(decision, problem.name, undone)], decision
+    waiting = waiting_versions(recorded_decisions, problem.name)
+    closed = [answer for one in waiting if (answer := close_waiting(one, version, as_of))]
+    rows = [*map(approval_row, closed), rollback_row(decision, problem.name, undone)]
+    return rows, [answer.decision for answer in closed], decision
 
 
 def _decision(version: str, before: str, as_of: str, actor: str, note: str) -> RollbackDecision:

@@ -26,7 +26,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:problem",
                     "params:rollback",
                 ],
-                ["ledger", "rollback_decision"],
+                ["ledger", "closed_versions", "rollback_decision"],
                 name="decide_rollback",
             ),
             Node(

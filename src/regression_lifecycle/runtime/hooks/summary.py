@@ -14,7 +14,8 @@ from pandas import isna
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.data.keys import COLUMNS
 from regression_lifecycle.core.data.labels import WAITS
-from regression_lifecycle.core.decisions.wording import line
+from regression_lifecycle.core.decisions.waiting import waiting_version
+from regression_lifecycle.core.decisions.wording import answer_commands, line
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, headline_metrics
 from regression_lifecycle.runtime.hooks.tracking import problem_of
@@ -30,9 +31,13 @@ _OF_THIS_RUN = (
     "labels",
     "rejected_labels",
     "rollback_decision",
+    "approval_decision",
     "error_rates",
 )
-_COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
+_COLOURS = {
+    **dict.fromkeys(("promote", "keep", "approved"), "green"),
+    **dict.fromkeys(("unchanged", "retrain"), "cyan"),
+}
 
 
 class SummaryHook:
@@ -64,6 +69,7 @@ class SummaryHook:
             console.width = _WIDTH_OF_A_LOG
         written = self._written = set(pipeline.all_outputs())
         problem = problem_of(catalog)
+        self._problem = problem
         self._error: ErrorMetric = "rmse" if problem is None else problem.error_metric
         self._error_name = ERROR_LABELS[self._error]
         sections = {
@@ -78,7 +84,10 @@ class SummaryHook:
             "policy_decision": self._decision,
             "retraining_decision": self._decision,
             "rollback_decision": self._decision,
+            "approval_decision": self._decision,
             "champion_version": self._champion,
+            "ledger": self._waiting,
+            "policy_ledger": self._waiting,
             "error_rates": self._rates,
             "labels": self._labels,
             "backtest_summary": self._backtest,
@@ -188,7 +197,8 @@ class SummaryHook:
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
         decision = self._saved[name] if name in self._saved else catalog.load(name)
-        title = {"policy_decision": "Policy ", "rollback_decision": ""}.get(name, "Gate ")
+        titles = {"policy_decision": "Policy ", "rollback_decision": "", "approval_decision": ""}
+        title = titles.get(name, "Gate ")
         colour = _COLOURS.get(decision.decision, "yellow")
         console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
@@ -289,6 +299,19 @@ class SummaryHook:
         version = dataset.state()
         shown = f"version {version}" if version else "none"
         console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
+
+    def _waiting(self, console: Any, catalog: Any, name: str) -> None:
+        found = self._problem and waiting_version(catalog.load(name), self._problem.name)
+        if not found:
+            return
+        before = f"version {found.champion_version}" if found.champion_version else "no champion"
+        until = f", until {found.expires_at}" if found.expires_at is not None else ""
+        console.print(
+            f"[bold]Waiting[/] version {found.version} for approval in place of {before}, since "
+            f"{found.asked_at}{until}:"
+        )
+        for command in answer_commands(found.version, self._env):
+            console.print(f"  {command}", markup=False)
 
     def _rates(self, console: Any, catalog: Any, name: str) -> None:
         from regression_lifecycle.core.monitoring.error_rates import NO_LIMIT, RULE

@@ -1,0 +1,70 @@
+"""Wiring of the approval pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from regression_lifecycle.pipelines.approval import nodes
+from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
+from regression_lifecycle.pipelines.rollback.nodes import read_moment
+
+_PROBLEM = "params:problem"
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Waiting version and a person's answer to a recorded decision, alias and calibration."""
+    calibration = Pipeline(
+        create_calibration_pipeline(), outputs={"error_rates": "found_error_rates"}
+    )
+    return Pipeline(
+        [*_answer(), calibration, *_afterwards()],
+        namespace="approval",
+        prefix_datasets_with_namespace=False,
+        tags=["approval"],
+    )
+
+
+def _answer() -> list[Node]:
+    return [
+        Node(
+            read_moment,
+            ["observations", "params:as_of", _PROBLEM],
+            "approval_moment",
+            name="read_moment",
+        ),
+        Node(
+            nodes.decide_approval,
+            [
+                "recorded_decisions",
+                "version_in_use",
+                "approval_moment",
+                _PROBLEM,
+                "params:approval",
+            ],
+            ["ledger", "closed_versions", "approval_decision"],
+            name="decide_approval",
+        ),
+        Node(
+            nodes.choose_version,
+            ["ledger", "approval_decision", _PROBLEM],
+            "champion_version",
+            name="move_champion",
+        ),
+    ]
+
+
+def _afterwards() -> list[Node]:
+    return [
+        Node(
+            nodes.keep_rates,
+            ["approval_decision", "found_error_rates"],
+            "error_rates",
+            name="keep_rates",
+        ),
+        Node(
+            nodes.build_alerts,
+            ["approval_decision", "ledger", _PROBLEM, "params:alerts"],
+            "alerts",
+            name="build_alerts",
+        ),
+    ]
