@@ -21,6 +21,7 @@ from regression_lifecycle.core.alerting.channels import AlertChannel
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.data.splits import SplitParameters
 from regression_lifecycle.core.decisions.policy import PolicyRule
+from regression_lifecycle.core.decisions.waiting import PromotionParameters
 from regression_lifecycle.core.durations import AnyDuration, duration_text
 from regression_lifecycle.core.features.specifications import Feature
 from regression_lifecycle.core.metrics import METRICS
@@ -86,6 +87,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "figures": figures,
     "rules": lambda: variants(PolicyRule),
     "features": lambda: variants(Feature),
+    "promotions": lambda: variants(PromotionParameters),
     "channels": lambda: variants(AlertChannel),
     "windows": lambda: variants(WindowParameters),
     "splits": lambda: variants(SplitParameters),

@@ -57,7 +57,7 @@ def _sections(loader: Any, sections: Collection[str]) -> Iterator[str]:
         known = {*sections, *sections_of(_pipelines().values())}
         for place, name in wrong:
             if name not in known:
-                yield f"{name}: {unknown_name('section', name, known)} ({place})"
+                yield f"{name}: {unknown_name('section', name, known, len(known))} ({place})"
 
 
 def _globals(loader: Any) -> Iterator[str]:
