@@ -192,8 +192,9 @@ def soak(folder: Path, options: argparse.Namespace, say: Callable[[str], None]) 
     table = make_table(options.weeks, options.seed)
     planned = plan_faults(options.weeks, options.kills, options.seed)
     deadline = time.monotonic() + 60 * (options.minutes or 1e9)
-    struck = World(folder / "struck", folder / "disk", table, say, forked=options.fork)
-    calm = World(folder / "calm", folder / "calm" / "data", table, say, forked=options.fork)
+    shared = (table, say, {})
+    struck = World(folder / "struck", folder / "disk", *shared, forked=options.fork)
+    calm = World(folder / "calm", folder / "calm" / "data", *shared, forked=options.fork)
     struck.after_fault = lambda: check_after_fault(struck)
     week, step = 0, "the first model"
     # Its thread has to live as long as the processes that it starts.
@@ -291,7 +292,7 @@ def main() -> int:
     options = parser.parse_args()
     _take_own_mounts()
     # For the server that commands are forked from.
-    os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "benchmarks")))
     begun = time.monotonic()
 
     def say(text: str) -> None:

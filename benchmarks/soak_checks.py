@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from project import ROOT
 from serving_faults import compare
-from soak_project import NAME
+from soak_project import NAME, PARAMETERS
 from soak_world import ViolationError, World, read_sql
 
 # Of a table of the store what differs between two runs of the same work: clocks, runs of MLflow,
@@ -55,7 +54,7 @@ def check_after_action(world: World, *, is_command: bool) -> None:
     _require(world, "tables agree (kedro check)", _contradictions(world))
     _require(world, "labels are stored once, with the last value", list(_wrong_labels(world)))
     _require(world, "no key is there twice", list(_repeated_keys(world)))
-    if not is_command:
+    if not (is_command and world.came_to_end):
         return
     left = [str(path) for path in world.data.rglob("*") if _STAGED.search(path.name)]
     _require(world, "no temporary file is left", left)
@@ -113,9 +112,8 @@ def tables_of(world: World) -> dict[str, pd.DataFrame]:
     names = read_sql(world.store, "SELECT name FROM sqlite_master WHERE type = 'table'")["name"]
     found = {}
     for name in names:
-        table = world.table_of(name)
-        if name == "service_predictions":
-            table = table[table["request_id"].str.startswith(OWN_REQUESTS)]
+        own = f" WHERE request_id LIKE '{OWN_REQUESTS}%'" if name == "service_predictions" else ""
+        table = world.table_of(name + own)
         columns = [column for column in table if column not in _CLOCKS]
         found[name] = table[columns].sort_values(columns, ignore_index=True)
     for name in ("model_versions", "registered_model_aliases"):
@@ -181,12 +179,11 @@ def _half_files(folder: Path) -> Iterator[str]:
 
 
 def _contradictions(world: World) -> list[str]:
-    from kedro.framework.startup import bootstrap_project
+    from regression_lifecycle.core.data.problem import Problem
+    from regression_lifecycle.runtime.store_check import find_contradictions
 
-    from regression_lifecycle.runtime.tick import check_store
-
-    bootstrap_project(ROOT)
-    return check_store(ROOT, NAME, conf_source=str(world.conf))
+    problem = Problem.model_validate({"name": NAME, **PARAMETERS["problem"]})
+    return find_contradictions(f"sqlite:///{world.store}", problem, world.champion())
 
 
 def _wrong_labels(world: World) -> Iterator[str]:

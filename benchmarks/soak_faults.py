@@ -27,9 +27,11 @@ class Fault:
     Attributes:
         name: For the summary.
         share: Moment, as a share of the time that the struck command usually takes.
+        seconds: It is taken back so long after it struck, or when the command has ended.
     """
 
     name = ""
+    seconds = 10.0
 
     def __init__(self, share: float) -> None:
         """Choose the moment."""
@@ -151,7 +153,7 @@ class StoreLocked(Fault):
     """Another process writes for seconds, as a backup does."""
 
     name = "store locked"
-    seconds = 3.0
+    held_seconds = 3.0
 
     def strike(self, world: Any, running: Any) -> None:
         """Begin to write."""
@@ -162,7 +164,7 @@ class StoreLocked(Fault):
         connection = sqlite3.connect(store, timeout=30, isolation_level=None)
         with suppress(sqlite3.OperationalError):
             connection.execute("BEGIN IMMEDIATE")
-            time.sleep(self.seconds)
+            time.sleep(self.held_seconds)
             connection.execute("ROLLBACK")
         connection.close()
 

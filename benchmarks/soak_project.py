@@ -236,9 +236,7 @@ class _Process:
 class _Forked:
     def __init__(self, line: Sequence[str], log: Path) -> None:
         context = get_context("forkserver")
-        context.set_forkserver_preload(
-            ["tests.faults.heavy", "regression_lifecycle.serving.server"]
-        )
+        context.set_forkserver_preload(["soak_server"])
         self._process = context.Process(target=_run_command, args=(list(line), log), daemon=True)
         self._process.start()
         self.pid = self._process.pid or 0

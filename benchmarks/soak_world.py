@@ -63,6 +63,7 @@ class World:
     Attributes:
         data: Below it the project writes.
         accepted: Labels that were accepted, by row key.
+        came_to_end: Whether the newest command did, and was not only found to have done its work.
         heard: What background load and requests were told.
         tally: What happened to it.
     """
@@ -73,6 +74,7 @@ class World:
         data: Path,
         table: pd.DataFrame,
         say: Callable[[str], None],
+        seconds: dict[str, float],
         *,
         forked: bool,
     ) -> None:
@@ -83,12 +85,14 @@ class World:
             data: Where the project writes.
             table: All rows.
             say: Is told every event.
+            seconds: How long actions last, as far as any world has found out.
             forked: How commands are started.
         """
         self.folder, self.data, self.table, self.say = folder, data, table, say
         self.conf = write_configuration(folder, data)
         self.commands = Commands(self.conf, folder / "command.log", forked=forked)
         self.accepted: dict[str, float] = {}
+        self.came_to_end = True
         self.heard, self.tally = Heard(), Tally()
         self.service: Running | None = None
         self._serving = Commands(self.conf, folder / "service.log", forked=forked)
@@ -96,7 +100,7 @@ class World:
         self._planned: list[Fault] = []
         self._active: Fault | None = None
         self._place = ""
-        self._seconds: dict[str, float] = {}
+        self._seconds = seconds
         self._over = threading.Event()
         self._load: threading.Thread | None = None
 
@@ -137,13 +141,15 @@ class World:
         kind = self._place
         while self._planned:
             fault = self._planned.pop(0)
-            if self._struck(arguments, fault, kind, allowed) or is_done():
+            self.came_to_end = self._struck(arguments, fault, kind, allowed)
+            if self.came_to_end or is_done():
                 break
         else:
             begun = time.monotonic()
             code = self.commands.start(*arguments).wait(PATIENCE_SECONDS)
             self._seconds[kind] = time.monotonic() - begun
             self._require_words(arguments, code, allowed)
+            self.came_to_end = True
         self._planned.clear()
 
     def _struck(
@@ -159,8 +165,9 @@ class World:
             return True
         self.say(f"    {fault.name} after {moment:.1f} s")
         fault.strike(self, running)
-        code = running.wait(PATIENCE_SECONDS)
+        code = running.wait(fault.seconds)
         self.heal(fault)
+        code = running.wait(PATIENCE_SECONDS) if code is None else code
         self.tally.struck[kind, fault.name] += 1
         killed = code is not None and code < 0
         if not killed:
@@ -263,7 +270,7 @@ class World:
             why = self._unsettled()
             if not why:
                 return
-            time.sleep(0.2)
+            time.sleep(0.5)
         raise ViolationError(f"the service did not recover: {why}\n{self.service_output}")
 
     def _unsettled(self) -> str:
