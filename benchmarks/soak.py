@@ -37,7 +37,7 @@ from soak_checks import (
     newest_moves,
 )
 from soak_faults import COMMAND_FAULTS, Fault, KillCommand, KillService, mount_disk, unmount_disk
-from soak_project import FIRST_WEEKS, STEP, TARGET, make_table
+from soak_project import FIRST_WEEKS, PROCESS_VARIABLE, STEP, TARGET, make_table
 from soak_world import Tally, ViolationError, World, as_body, copy_state, labels, raw_rows
 
 # Of the kills, those of the service; and faults of each other kind per kill.
@@ -292,6 +292,7 @@ def main() -> int:
     options = parser.parse_args()
     _take_own_mounts()
     # For the server that commands are forked from.
+    os.environ[PROCESS_VARIABLE] = str(os.getpid())
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "benchmarks")))
     begun = time.monotonic()
 

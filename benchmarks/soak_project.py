@@ -33,6 +33,8 @@ TARGET = "visitors"
 # Long enough for a command on a busy machine; one that hangs is a violation.
 PATIENCE_SECONDS = 300
 _PR_SET_PDEATHSIG = 1
+# Names the process of the soak to those that it starts.
+PROCESS_VARIABLE = "LIFECYCLE_SOAK_PROCESS"
 
 PARAMETERS: dict[str, Any] = {
     "problem": {
@@ -156,9 +158,15 @@ def write_configuration(folder: Path, data: Path) -> Path:
     return conf
 
 
-def die_with_parent() -> None:
-    """Have the kernel end this process when the soak's own is killed; Linux only."""
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel end this process when its parent is killed; Linux only.
+
+    Args:
+        parent: Process that the parent has to be, or else it is gone already.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
 
 
 class Running(Protocol):

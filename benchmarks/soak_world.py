@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from serving import free_port, wait_for
@@ -366,5 +365,5 @@ def labels(rows: pd.DataFrame, plus: float = 0.0) -> list[dict[str, Any]]:
 
 
 def as_body(content: Any) -> bytes:
-    """Write JSON; numpy is not allowed in it."""
-    return json.dumps(content, default=np.ndarray.tolist).encode()
+    """Write the body of a request."""
+    return json.dumps(content).encode()
