@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections import Counter
@@ -88,7 +89,13 @@ class Service:
         return self.process.wait(60)
 
 
-async def client(port: int, rows: list[dict[str, Any]], heard: Heard, over: asyncio.Event) -> None:
+async def client(
+    port: int,
+    rows: list[dict[str, Any]],
+    heard: Heard,
+    over: asyncio.Event | threading.Event,
+    pause_seconds: float = 0.0,
+) -> None:
     """Ask until the time is over, through broken connections too.
 
     Args:
@@ -96,6 +103,7 @@ async def client(port: int, rows: list[dict[str, Any]], heard: Heard, over: asyn
         rows: Rows to draw from.
         heard: What is told is added here.
         over: Set when the time is over.
+        pause_seconds: From an answer to the next request.
     """
     reader = writer = None
     number = 0
@@ -126,6 +134,7 @@ async def client(port: int, rows: list[dict[str, Any]], heard: Heard, over: asyn
             heard.unlogged_rows += count
         else:
             await asyncio.sleep(0.05)
+        await asyncio.sleep(pause_seconds)
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:

@@ -61,6 +61,8 @@ def test_a_run_that_was_killed_is_ended_and_marked_by_the_next_one(tracked: Path
     process.send_signal(signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     assert statuses(tracked) == [("RUNNING", None)]
+    half = mark.with_name(f".{process.pid}.observations.parquet")
+    half.touch()
 
     result = kedro_run(tracked)
 
@@ -70,6 +72,7 @@ def test_a_run_that_was_killed_is_ended_and_marked_by_the_next_one(tracked: Path
         ("FINISHED", None),
     ]
     assert not mark.exists()
+    assert not half.exists()
 
 
 @pytest.mark.parametrize(

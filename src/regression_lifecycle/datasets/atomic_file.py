@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kedro.io.core import get_protocol_and_path
+
+from regression_lifecycle.adapters.staged_files import staged_path
 
 
 def open_file_system(protocol: str, folder: PurePosixPath, **arguments: Any) -> Any:
@@ -79,7 +80,7 @@ class AtomicFile:
             return
         target = Path(self.path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.with_name(f".{os.getpid()}.{target.name}")
+        staged = staged_path(target)
         try:
             staged.write_bytes(content)
             staged.replace(target)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
@@ -24,6 +23,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.plotly import JSONDataset as PlotlyDataset
 from kedro_datasets.text import TextDataset
 
+from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.decisions.records import Decision, from_json, to_json
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 from regression_lifecycle.datasets.csv_cells import mark_formulas, unmark_formulas
@@ -42,7 +42,7 @@ class AtomicSave:
 
     def _get_save_path(self) -> PurePosixPath:
         path: PurePosixPath = super()._get_save_path()  # type: ignore[misc]
-        return path.with_name(f".{os.getpid()}.{path.name}") if self._staging else path
+        return PurePosixPath(staged_path(Path(path))) if self._staging else path
 
     def save(self, data: Any) -> None:
         """Write all of the data or leave the old file as it was.

@@ -15,6 +15,7 @@ from errno import EACCES, EPERM, EROFS
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, LockedError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _write_holder(file: Path) -> None:
     }
     # Best effort: it only helps people, the lock is another file.
     with suppress(OSError):
-        staged = file.with_name(f"{file.name}.{os.getpid()}")
+        staged = staged_path(file)
         staged.write_text(json.dumps(told))
         staged.replace(file)
 

@@ -254,6 +254,19 @@ def test_every_series_looks_back_at_itself_and_has_a_mean_of_its_own(of_shops):
     assert best["baseline_source"].tolist() == ["series_mean", "series_mean", "mean"]
 
 
+def test_series_that_are_whole_numbers_are_found_where_features_made_floats_of_them(of_shops):
+    months = pd.date_range("2020-01-01", periods=24, freq="MS").as_unit("us")
+    table = pd.DataFrame({"timestamp": months}).merge(
+        pd.DataFrame({"shop": [1, 2], "cnt": [1.0, 2.0]}), how="cross"
+    )
+    parameters = BaselineParameters(season="1 year")
+    rows = table.iloc[-2:].astype({"shop": "float64"})
+
+    made = naive_forecasts(table, rows, {"mean": 0.0}, of_shops, parameters, table["timestamp"][9])
+
+    assert made[["seasonal", "last_value", "series_mean"]].T.to_numpy().tolist() == [[1.0, 2.0]] * 3
+
+
 def test_the_mean_of_the_series_stands_in_before_that_of_all_rows(of_shops):
     months = pd.date_range("2020-01-01", periods=3, freq="MS").as_unit("us")
     table = pd.DataFrame({"timestamp": months, "shop": "a", "cnt": [4.0, 6.0, 9.0]})

@@ -34,6 +34,12 @@ def test_a_series_is_named_by_its_key_without_the_time(rows, of_shops):
     assert names.to_dict() == {9: "b|1", 8: "a|1", 7: "b|1", 6: "a|1", 5: "b|1", 4: "c|7"}
 
 
+def test_a_whole_number_names_the_same_series_where_a_feature_made_a_float_of_it(rows, of_shops):
+    names = series_names(rows, of_shops)
+
+    assert series_names(rows.astype({"item": "float64"}), of_shops).equals(names)
+
+
 def test_the_series_that_makes_most_of_the_error_is_the_first(rows, of_shops):
     ranked = rank_series(sum_series(rows, "prediction", of_shops)).set_index("series")
 

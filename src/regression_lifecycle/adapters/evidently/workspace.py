@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.adapters.evidently.panels import dashboard
+from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.drift.methods import METHODS
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Workspace:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside the workspace, not inside: an open UI sees a file that moves in from elsewhere as
         # a new one, and takes no notice of one that is renamed in a folder it watches.
-        staged = self._folder.parent / f".{uuid.uuid4().hex}.tmp"
+        staged = staged_path(self._folder.parent / path.name)
         try:
             staged.write_bytes(content)
             staged.replace(path)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import ModelError, bounded_list
 from regression_lifecycle.core.models.boosting import EXTRA, LIBRARIES, store_natively
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
@@ -124,7 +124,7 @@ def pack_archive(folder: Path, path: Path, location: dict[str, str]) -> None:
         location: Where else the model is, for instance in MLflow.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{os.getpid()}.{path.name}")
+    staged = staged_path(path)
     try:
         # The estimator is compressed already; the archive only holds the files together.
         with zipfile.ZipFile(staged, "w", zipfile.ZIP_STORED) as archive:

@@ -146,7 +146,9 @@ def series_names(rows: pd.DataFrame, problem: Problem) -> pd.Series:
     columns = list(problem.series_columns)
     # Every series is named once, however many rows it has.
     grouped = rows.groupby(columns, sort=False, dropna=False, observed=True)
-    first = rows.loc[~rows.duplicated(columns), columns].astype("str")
+    # A whole number that is a feature too has become a float: 1.0 is the series 1.
+    whole = {name: "Int64" for name in columns if problem.columns[name].type == "integer"}
+    first = rows.loc[~rows.duplicated(columns), columns].astype(whole).astype("str")
     names = first.iloc[:, 0].str.cat(first.iloc[:, 1:], sep="|").to_numpy()
     return pd.Series(names[grouped.ngroup()], index=rows.index, name="series", dtype="str")
 

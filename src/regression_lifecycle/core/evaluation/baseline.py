@@ -234,7 +234,9 @@ def _look_up(
     else:
         then, wanted = past[stamp], (rows[stamp] - back).astype(past[stamp].dtype)
     known = past[groups].assign(__then=then, __value=past[target].to_numpy(dtype="float64"))
-    asked = rows[groups].assign(__then=wanted, __place=np.arange(len(rows)))
+    # A whole number that is a feature too has become a float, which pandas does not look up.
+    named = rows[groups].astype(past[groups].dtypes)
+    asked = named.assign(__then=wanted, __place=np.arange(len(rows)))
     known = known.sort_values("__then", kind="stable")
     if exact:
         known = known.drop_duplicates(["__then", *groups], keep="last")

@@ -8,6 +8,8 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from regression_lifecycle.adapters.staged_files import remove_leftovers
+
 RUN_NAME = ".mlflow_run"
 KILLED_TAG = "ended_by"
 
@@ -30,13 +32,14 @@ class KilledRunHook:
     # Called right after kedro-mlflow has begun the run.
     @hook_impl
     def before_pipeline_run(self) -> None:
-        """End the run that was left, and write down the one that begins."""
+        """End the run that was left, with its half files, and write down the one that begins."""
         import mlflow
 
         run, file = mlflow.active_run(), self._file
         own = "" if run is None else run.info.run_id
         left = file.read_text().strip() if file.exists() else ""
         if left and left != own:
+            remove_leftovers(file.parent)
             _end(left)
         file.unlink(missing_ok=True)
         if own:
