@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from regression_lifecycle.core.data.values import as_written
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
 REASON_COLUMN = "rejection_reason"
@@ -108,7 +109,8 @@ class Reasons:
         rejected.insert(0, ROW_COLUMN, np.flatnonzero(self.any) + 1 + first_row)
         rejected.insert(1, REASON_COLUMN, self.text(self.any))
         # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
-        rejected = rejected.astype(dict.fromkeys(rejected.columns[2:], "str"))
+        for name in rejected.columns[2:]:
+            rejected[name] = as_written(rejected[name])
         return rejected.reset_index(drop=True)
 
     def summary(self) -> str:
