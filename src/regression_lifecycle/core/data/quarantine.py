@@ -111,7 +111,8 @@ class Reasons:
         # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
         for name in rejected.columns[2:]:
             rejected[name] = as_written(rejected[name])
-        return rejected.reset_index(drop=True)
+        # A spreadsheet or a query may name further columns by numbers.
+        return rejected.rename(columns=str).reset_index(drop=True)
 
     def summary(self) -> str:
         """Return in one text which reasons there are, how often, and where first."""

@@ -32,6 +32,8 @@ _LARGEST = 2**63
 # Trees compute with 32-bit floats, and errors are squared and summed.
 LARGEST_NUMBER = 1e38
 _NANOSECONDS = r"\.\d{7}"
+# What pandas takes for the moment at which it reads.
+_MOMENT_OF_READING = ("now", "today")
 _ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 ALLOWED_FORMS = (
@@ -330,6 +332,7 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
 
 def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
     nothing = pd.Series(False, text.index)
+    text = text.mask(text.str.lower().isin(_MOMENT_OF_READING))
     if form is not None:
         text, form = to_strptime(text, form)
     parse = form or "ISO8601"
