@@ -1,14 +1,12 @@
 """Whatever a file holds, rows are taken or set aside, or one message says what is wrong with it.
 
-The examples are the same in every run, and few; ``FUZZ_EXAMPLES=5000`` draws so many new ones per
-test (CONTRIBUTING.md).
+``FUZZ_EXAMPLES=5000`` draws so many new files per test (CONTRIBUTING.md).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import io
-import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -22,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kedro.io import DatasetError
 
@@ -49,21 +47,7 @@ from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from regression_lifecycle.pipelines.labels.nodes import take_labels
 from regression_lifecycle.runtime.table_source import read_file
 from tests.examples import MODELS, fitted_model, tiny_problem
-
-MANY = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-
-
-def examples(few: int) -> Any:
-    """The same few examples in every run, or as many new ones as are asked for."""
-    return settings(
-        max_examples=MANY or few,
-        derandomize=not MANY,
-        database=None,
-        deadline=None,
-        phases=list(Phase) if MANY else [Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-
+from tests.fuzzing import examples
 
 PROBLEM = tiny_problem(
     day={"type": "datetime", "known_in_advance": True},
