@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kedro.io import DatasetError
@@ -487,3 +488,73 @@ def test_any_values_in_memory(changes: Any, flood: Any, extra: Any) -> None:
         ):
             with suppress(Refused):
                 use()
+
+
+# --- what was found -------------------------------------------------------------------------------
+
+
+def reasons(column: str, value: Any) -> tuple[list[str], list[str]]:
+    """Why a row is set aside that has this value, and how the quarantine writes it."""
+    values = [value, *table()[column][1:]]
+    raw = table().assign(**{column: pd.Series(values, dtype="object")})
+    rows, rejected = enforce_contract(raw, PROBLEM, LENIENT)
+    assert len(rows) + len(rejected) == N
+    return rejected["rejection_reason"].tolist(), rejected[column].tolist()
+
+
+@pytest.mark.parametrize("word", ["now", "today", "Today"])
+@pytest.mark.parametrize("form", [None, "%Y-%m-%d %H:%M:%S"])
+def test_a_word_for_the_moment_of_reading_is_no_moment(word: str, form: str | None) -> None:
+    described = tiny_problem(day={"type": "datetime", "format": form})
+    raw = pd.DataFrame({"day": HOURS.astype(str), "temp": "1", "cnt": "1"})
+    raw.loc[3, "day"] = word
+
+    rows, rejected = enforce_contract(raw, described, LENIENT)
+
+    assert len(rows) == N - 1
+    assert rejected["day"].tolist() == [word]
+    assert "is not a datetime" in rejected["rejection_reason"].item()
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(b"\xfa", r"b'\xfa'"), ("\ud800", r"\ud800"), ("a\udfffb", r"a\udfffb")],
+)
+@pytest.mark.parametrize("column", ["temp", "day"])
+def test_what_is_no_text_is_set_aside_with_escapes(column: str, value: Any, written: str) -> None:
+    why, kept = reasons(column, value)
+
+    assert (len(why), kept) == (1, [written])
+
+
+def test_half_a_pair_of_surrogates_is_no_label() -> None:
+    why, kept = reasons("shop", "\ud800")
+
+    assert (why, kept) == (["shop is not a label"], [r"\ud800"])
+
+
+def test_columns_that_are_named_by_numbers_can_be_quarantined(tmp_path: Path) -> None:
+    raw = table().assign(cnt=["x", *table()["cnt"][1:]])
+    raw[2021] = "left aside"
+
+    take(raw, tmp_path)
+
+    assert "2021" in pd.read_parquet(tmp_path / "rejected.parquet")
+
+
+@pytest.mark.parametrize("suffix", COMPRESSIONS)
+@pytest.mark.parametrize("damage", ["cut", "other bytes"])
+def test_damaged_compression_is_told_in_words(tmp_path: Path, suffix: str, damage: str) -> None:
+    content = packed(suffix)
+    path = tmp_path / f"shop.csv{suffix}"
+    path.write_bytes(
+        content[: min(len(content) // 3, 700)] if damage == "cut" else b"\x1e" + content[1:]
+    )
+
+    for read in (
+        lambda: RawCSVDataset(filepath=path.as_posix()).load(),
+        lambda: list(RawCSVDataset(filepath=path.as_posix(), chunksize=7).load()),
+        lambda: read_file(path),
+    ):
+        with pytest.raises(Refused, match=r"shop\.csv"):
+            answered(lambda read=read: check_structure(read(), PROBLEM))

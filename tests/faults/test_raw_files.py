@@ -111,7 +111,7 @@ def test_parquet_files_and_queries_are_held_to_the_same(
         lambda: read_file(parquet),
         lambda: read_query(query),
     ):
-        with pytest.raises(DataContractError, match=STANDS_TWICE):
+        with pytest.raises((DataContractError, DatasetError), match=STANDS_TWICE):
             read()
 
 
@@ -148,7 +148,7 @@ def test_a_compressed_file_that_was_cut_is_refused_in_words(tmp_path: Path) -> N
     path = tmp_path / "shop.csv.gz"
     path.write_bytes(gzip.compress(("day,temp,cnt\n" + ROWS * 500).encode())[:-20])
 
-    with pytest.raises(DatasetError, match=r"shop\.csv\.gz ends in the middle"):
+    with pytest.raises(DatasetError, match=r"shop\.csv\.gz ends in the middle or is damaged"):
         RawCSVDataset(filepath=path.as_posix()).load()
 
 

@@ -61,3 +61,18 @@ def test_a_planted_change_is_drift_of_its_column_alone(
     verdict = compare_tables(rows(300), rows(300, **changed), COLUMNS, parameters_of(name))
 
     assert verdict.loc[verdict["drifted"].astype("bool"), "column"].tolist() == [column]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].kind == "categorical"])
+@pytest.mark.parametrize("now", [["sunny", "grey", "acid"], ["sunny"] * 3], ids=["new", "gone"])
+def test_a_category_that_nobody_knew_or_that_is_gone_is_drift_or_a_reason(
+    name: str, now: list[str]
+) -> None:
+    reference, window = (
+        rows(300).assign(sky=sky * 100) for sky in (["sunny", "grey", "grey"], now)
+    )
+
+    verdict = compare_tables(reference, window, COLUMNS, parameters_of(name)).set_index("column")
+
+    # One method compares two categories, and says so of three.
+    assert verdict.at["sky", "reason"] or verdict.at["sky", "drifted"]

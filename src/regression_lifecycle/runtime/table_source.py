@@ -135,7 +135,12 @@ def guess_name(path: Path | None) -> str | None:
 
 
 def _read_parquet(path: Path) -> TableSource:
-    table = RawParquetDataset(path.as_posix()).load()
+    from kedro.io import DatasetError
+
+    try:
+        table = RawParquetDataset(path.as_posix()).load()
+    except DatasetError as error:
+        raise error.__cause__ or error from None
     assert isinstance(table, pd.DataFrame)
     _refuse_empty(table, str(path))
     entry = {

@@ -222,9 +222,7 @@ def evaluate_gate(
     )
 
 
-def _training_overlap(
-    rows: pd.DataFrame, candidate: Contestant, problem: Problem
-) -> list[Finding]:
+def _training_overlap(rows: pd.DataFrame, candidate: Contestant, problem: Problem) -> list[Finding]:
     """Refuse a candidate that knows rows it is judged on: it would pass by memory.
 
     Every gate goes through here, whoever cut the rows. There is no finding where all are new.
