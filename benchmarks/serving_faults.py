@@ -4,6 +4,10 @@ Clients ask for a minute. Meanwhile the PostgreSQL server of the store is stoppe
 again, the service is killed (``kill -9``) and started again, and another version is promoted and
 taken back. Then every row whose answer said ``"logged": true`` must be in the store, no row may be
 there twice, and the rows of a request must have one version.
+
+With ``--silent 1200`` nothing is broken. Instead so many connections are held open that send
+nothing and have no token, each opened anew once the service closes it, while a client with the
+token asks over a new connection each time. Every request must be answered.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,8 +26,10 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from project import KEDRO, ROOT
@@ -30,6 +38,7 @@ from serving import PROBLEM, database_of, environment, free_port, make_champion,
 # Shares of the time at which something happens.
 PROMOTE, STOP_STORE, KILL_SERVICE, START_STORE, ROLL_BACK = 0.1, 0.2, 0.45, 0.7, 0.85
 DRAIN_SECONDS = 120
+TOKEN_VARIABLE = "LIFECYCLE_SERVING_TOKEN"
 
 
 @dataclass
@@ -193,6 +202,95 @@ async def run(
     return heard
 
 
+async def stay_silent(port: int, over: asyncio.Event, opened: Counter[str]) -> None:
+    """Hold a connection that sends nothing, and open another one whenever it is closed."""
+    while not over.is_set():
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            opened["refused"] += 1
+            await asyncio.sleep(0.1)
+            continue
+        opened["opened"] += 1
+        with suppress(OSError):
+            await reader.read()
+        writer.close()
+
+
+async def ask_anew(
+    port: int, token: str, seconds: float, n_silent: int
+) -> tuple[list[float], Counter[int], Counter[str]]:
+    """Ask over a new connection each time while others are silent.
+
+    Returns:
+        Seconds per request, answers by status (0: the connection broke), and what the silent ones
+        came to.
+    """
+    over, opened, statuses = asyncio.Event(), Counter[str](), Counter[int]()
+    silent = [asyncio.create_task(stay_silent(port, over, opened)) for _ in range(n_silent)]
+    while sum(opened.values()) < n_silent:
+        await asyncio.sleep(0.1)
+    body = json.dumps({"rows": raw_rows()[:1]}).encode()
+    head = (
+        "POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    latencies, end = [], time.monotonic() + seconds
+    while (began := time.monotonic()) < end:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head + body)
+            status, _ = await read_answer(reader)
+            writer.close()
+        except (OSError, asyncio.IncompleteReadError):
+            status = 0
+        statuses[status] += 1
+        latencies.append(time.monotonic() - began)
+        await asyncio.sleep(0.02)
+    over.set()
+    for task in silent:
+        task.cancel()
+    return latencies, statuses, opened
+
+
+def ask_among_silent_ones(options: argparse.Namespace) -> int:
+    """Ask with the token while many are silent without one.
+
+    Args:
+        options: Seconds, connections and folder.
+
+    Returns:
+        0 if every request was answered, 1 if not.
+    """
+    token = os.environ[TOKEN_VARIABLE] = uuid.uuid4().hex
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (options.folder or Path(scratch, "project")).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        conf, port = make_champion(folder), free_port()
+        settings = conf / "local" / "parameters_serving.yml"
+        settings.write_text(f"serving: {{token_env: {TOKEN_VARIABLE}}}\n")
+        try:
+            service = Service(conf, port, Path(scratch, "service.log"))
+            asking = ask_anew(port, token, options.seconds, options.silent)
+            latencies, statuses, opened = asyncio.run(asking)
+            code = service.end()
+        finally:
+            settings.unlink()
+    ordered = sorted(latencies)
+    print(f"silent connections: {options.silent} at a time, {dict(opened)} in all")
+    print(f"requests by status (0: connection broke): {dict(sorted(statuses.items()))}")
+    print(
+        f"latency in ms: median {1000 * median(ordered):.1f}, 99th percentile "
+        f"{1000 * ordered[int(0.99 * len(ordered))]:.1f}, worst {1000 * ordered[-1]:.1f}"
+    )
+    print(f"exit code of the service: {code}")
+    kept = set(statuses) == {200} and code == 0
+    print(f"every request was answered: {'kept' if kept else 'MISSED'}")
+    return 0 if kept else 1
+
+
 def compare(url: str, heard: Heard) -> tuple[int, int, int, int]:
     """Hold the store against what the clients were told.
 
@@ -255,7 +353,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--folder", type=Path, help="where the champion is or will be; kept")
+    parser.add_argument("--silent", type=int, default=0, help="connections that say nothing")
     options = parser.parse_args()
+    if options.silent:
+        return ask_among_silent_ones(options)
     with tempfile.TemporaryDirectory() as scratch:
         folder = (options.folder or Path(scratch, "project")).resolve()
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Write the tables of the docs that repeat what the code knows: kinds, their keys, metrics.
 
 A page holds two comments, ``<!-- table: rules -->`` and ``<!-- end -->``; what stands between them
-is written anew from the registered classes. Run it with ``make tables`` after a class was added or
-changed; a test fails while a page is behind.
+is written anew from the registered classes and the catalogue of faults. Run it with ``make tables``
+after one was added or changed; a test fails while a page is behind.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pandas as pd
+import yaml
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -31,7 +32,9 @@ from regression_lifecycle.runtime.json_schema import attribute_meaning, model_me
 from regression_lifecycle.serving.figures import FIGURES
 from regression_lifecycle.serving.metrics import PREFIX
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+CATALOGUE = ROOT / "tests" / "faults" / "catalogue.yml"
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _WORDS: dict[Any, str] = {
     str: "text",
@@ -82,6 +85,27 @@ def variants(family: type[Variant]) -> Iterator[str]:
         yield f"| `{name}` | {of} | {written} | {default} | {effect} |"
 
 
+def faults() -> Iterator[str]:
+    """Write a table per chapter of what can go wrong, with the tests that prove the answer."""
+    chapters = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    for chapter, found in chapters.items():
+        yield from (
+            f"## {chapter}",
+            "",
+            "| fault | what happens | proven by |",
+            "| --- | --- | --- |",
+        )
+        for row in found:
+            yield f"| {row['fault']} | {row['answer']} | {', '.join(map(_test, row['tests']))} |"
+        yield ""
+
+
+def _test(name: str) -> str:
+    """Link to the file of a test, by the sentence that its name is."""
+    file, sentence = name.split("::")[0], name.rpartition("test_")[2].replace("_", " ")
+    return f"[{sentence}](../../tests/{file})"
+
+
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "metrics": metrics,
     "figures": figures,
@@ -92,6 +116,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "windows": lambda: variants(WindowParameters),
     "splits": lambda: variants(SplitParameters),
     "policies": lambda: variants(BacktestPolicy),
+    "faults": faults,
 }
 
 

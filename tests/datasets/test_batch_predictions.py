@@ -7,7 +7,7 @@ import pytest
 
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.datasets.batch_predictions import BatchPredictionsDataset
-from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
+from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 from tests.core.prediction.test_batch_scoring import RAW, rows_of, run_of
 
 RAW_LAST = pd.Timestamp("2021-03-10 23:00")
@@ -177,7 +177,7 @@ def test_an_object_store_is_written_object_by_object() -> None:
 
 def test_a_parquet_table_is_read_in_pieces(tmp_path: Path) -> None:
     RAW.to_parquet(tmp_path / "raw.parquet", row_group_size=70)
-    dataset = ParquetChunksDataset(str(tmp_path / "raw.parquet"), chunksize=50)
+    dataset = RawParquetDataset(str(tmp_path / "raw.parquet"), chunksize=50)
 
     pieces = list(dataset.load())
 

@@ -12,8 +12,8 @@ from pandas.testing import assert_frame_equal
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
-from regression_lifecycle.datasets.parquet_chunks import ParquetChunksDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
+from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 
 LABELS = ["001", "007", "true", "1.0", "NA", "None", "null", "1e5", "nan", "-0", "01:00", "#N/A"]
 PROBLEM = Problem.model_validate(
@@ -74,7 +74,7 @@ def test_a_table_says_the_same_as_csv_in_pieces_as_parquet_and_from_a_query(tmp_
             f"csv by {rows}": pd.concat(map(observations, load(tmp_path / "t.csv", chunksize=rows)))
             for rows in (1, 7, 50)
         },
-        "parquet by 7": pd.concat(map(observations, ParquetChunksDataset(parquet, 7).load())),
+        "parquet by 7": pd.concat(map(observations, RawParquetDataset(parquet, 7).load())),
     }
     for name, raw in read.items():
         made = raw.reset_index(drop=True) if " by " in name else observations(raw)

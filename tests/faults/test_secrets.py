@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -176,4 +177,12 @@ def test_the_page_shows_no_secret() -> None:
     page = render_page(full_tables(ledger=shown), library="")
 
     assert "see http://***@127.0.0.1:9" in page
+    assert SECRET not in page
+
+
+def test_the_figures_of_the_page_carry_no_secret_either() -> None:
+    page = render_page(full_tables(columns=(f"temp of {ADDRESS}", "cnt")), library="")
+
+    blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert any("temp of http://***@127.0.0.1:9" in block for block in blocks)
     assert SECRET not in page

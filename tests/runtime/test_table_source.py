@@ -43,7 +43,7 @@ def test_a_parquet_file_keeps_its_types_and_has_readers_of_its_own(tmp_path):
 
     source = read_file(path)
 
-    pd.testing.assert_frame_equal(source.table, table, check_freq=False)
+    pd.testing.assert_frame_equal(source.table, table, check_freq=False, check_like=True)
     assert set(source.catalog) == {"raw_observations", "scoring_batch"}
 
 

@@ -6,21 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import mlflow
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase
+from hypothesis import given
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
     content_type_conformance,
+    ignored_auth,
+    missing_required_header,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
+    unsupported_method,
 )
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.serving.app import make_app
 from regression_lifecycle.serving.service import Service
+from tests.fuzzing import examples
 from tests.serving.conftest import (
     Models,
     copy_registry,
@@ -29,14 +34,14 @@ from tests.serving.conftest import (
     wait_until,
 )
 
-CHECKS = (content_type_conformance, response_schema_conformance, status_code_conformance)
-SETTINGS = hypothesis.settings(
-    max_examples=25,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+CHECKS = (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    missing_required_header,
+    unsupported_method,
+    allow_header_conformance,
 )
 
 
@@ -58,8 +63,8 @@ def ask_anything(operation: Any, mode: GenerationMode) -> set[int]:
     """Ask all that the description allows, or what it forbids; every answer must keep to it."""
     statuses = set()
 
-    @SETTINGS
-    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    @examples(25)
+    @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         response = case.call()
         statuses.add(response.status_code)
@@ -113,6 +118,35 @@ def test_what_is_told_has_the_form_that_is_described(described: Any, path: str) 
 
     assert response.status_code == 200
     case.validate_response(response, checks=CHECKS)
+
+
+def test_no_path_but_the_open_ones_answers_without_the_token(
+    problem: Problem, models_once: Models, tmp_path: Path
+) -> None:
+    mlflow.set_tracking_uri(copy_registry(models_once, tmp_path))
+    service = Service(make_configuration(problem, tmp_path, token="a-token-of-some-length"))
+    wait_until(lambda: service.following.deployed is not None)
+    headers = {"Authorization": "Bearer a-token-of-some-length"}
+    described = schemathesis.openapi.from_asgi("/openapi.json", make_app(service), headers=headers)
+    secured = set()
+
+    for found in described.get_all_operations():
+        operation = found.ok()
+        content = operation.definition.raw.get("requestBody", {}).get("content", {})
+        case = operation.Case(headers=headers)
+        if content:
+            case = operation.Case(headers=headers, body=content["application/json"]["example"])
+            case.media_type = "application/json"
+        response = case.call()
+        # Asks again without the token, and with a wrong one.
+        case.validate_response(response, checks=(*CHECKS, ignored_auth))
+        assert response.status_code == 200, operation.path
+        if operation.definition.raw.get("security"):
+            secured.add(operation.path)
+
+    end(service)
+    mlflow.set_tracking_uri(None)
+    assert secured == {"/predict", "/labels", "/rows", "/model", "/metrics"}
 
 
 @pytest.mark.slow

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import inspect
 import json
 import logging
 import lzma
 import re
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -37,8 +39,13 @@ _DECIDED_BY_THE_CONTRACT = {
     "false_values": "false_values",
 }
 
-# What a compressed file raises that was cut.
-_CUT = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+# What a compressed file raises that was cut or damaged.
+_CUT = (
+    *(EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, tarfile.TarError),
+)
+# What reading a file raises that is no CSV file.
+UNREADABLE = (ValueError, OSError, *_CUT)
 # By a local disk or an object store.
 _STATE = ("size", "mtime", "ino", "ETag", "LastModified", "generation")
 
@@ -175,17 +182,20 @@ class RawCSVDataset(CSVDataset):
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except (DatasetError, pd.errors.ParserError, UnicodeError, *_CUT) as error:
+        except (DatasetError, *UNREADABLE) as error:
             cause = error.__cause__ if isinstance(error, DatasetError) else error
             if isinstance(cause, pd.errors.EmptyDataError):
                 wrong = "is empty; it needs a first line with the names of the columns"
             elif isinstance(cause, _CUT):
-                wrong = f"ends in the middle ({cause}); copy it anew"
-            elif isinstance(cause, UnicodeError | pd.errors.ParserError):
+                wrong = f"ends in the middle or is damaged ({cause}); copy it anew"
+            elif isinstance(cause, ValueError):
                 wrong = (
                     f"cannot be read as a CSV file ({str(cause).strip()}); say how it is written "
                     f"by raw_load_args in globals.yml, such as {_likely(cause)}, or save it anew"
                 )
+            elif isinstance(cause, OSError) and cause.errno is None:
+                # What bz2 says; what has a number is the fault of a disk, a right or a network.
+                wrong = f"cannot be unpacked ({cause}); copy it anew"
             else:
                 raise
             raise DataContractError(f"{self._filepath.name} {wrong}") from None

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError, bounded_list
 from regression_lifecycle.core.profiling.csv_format import sniff_csv
 from regression_lifecycle.core.profiling.description import escaped
-from regression_lifecycle.datasets.raw_csv import refuse_renamed
+from regression_lifecycle.datasets.raw_csv import UNREADABLE, refuse_renamed
+from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 
 DATABASE_VARIABLE = "LIFECYCLE_RAW_URL"
 _HEAD_BYTES = 256_000
+# Rows of a piece of a Parquet file that is scored.
+_PIECE = 50_000
 _PARQUET = (".parquet", ".pq")
 _VALIDATOR = {
     "class": "regression_lifecycle.datasets.contract_validator.ContractValidator",
@@ -73,7 +75,7 @@ def read_file(path: Path) -> TableSource:
         how = {**found.load_args, "dtype": "str", "keep_default_na": False}
         table = pd.read_csv(path, **how)
         refuse_renamed(table, how, str(path), lambda given: pd.read_csv(path, **given))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, OSError) as error:
+    except UNREADABLE as error:
         message = str(error).splitlines()[0]
         raise DataContractError(f"{path} cannot be read as a CSV file: {message}") from error
     _refuse_empty(table, str(path))
@@ -133,28 +135,22 @@ def guess_name(path: Path | None) -> str | None:
 
 
 def _read_parquet(path: Path) -> TableSource:
+    from kedro.io import DatasetError
+
     try:
-        _refuse_repeated(pq.read_schema(path).names, str(path))
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        message = str(error).splitlines()[0]
-        raise DataContractError(f"{path} cannot be read as a Parquet file: {message}") from error
-    # What is stored as the index is no column of the raw table for whoever reads it in pieces.
-    if any(name is not None for name in table.index.names):
-        table = table.reset_index()
+        table = RawParquetDataset(path.as_posix()).load()
+    except DatasetError as error:
+        raise error.__cause__ or error from None
+    assert isinstance(table, pd.DataFrame)
     _refuse_empty(table, str(path))
+    entry = {
+        "type": "regression_lifecycle.datasets.raw_parquet.RawParquetDataset",
+        "filepath": _PATH,
+        "metadata": _LAYER,
+    }
     catalog = {
-        "raw_observations": {
-            "type": "pandas.ParquetDataset",
-            "filepath": _PATH,
-            "validator": _VALIDATOR,
-            "metadata": _LAYER,
-        },
-        "scoring_batch": {
-            "type": "regression_lifecycle.datasets.parquet_chunks.ParquetChunksDataset",
-            "filepath": _PATH,
-            "metadata": _LAYER,
-        },
+        "raw_observations": {**entry, "validator": _VALIDATOR},
+        "scoring_batch": {**entry, "chunksize": _PIECE},
     }
     return TableSource(table, path, _suffix(path), {}, catalog)
 

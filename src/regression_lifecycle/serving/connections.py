@@ -1,4 +1,8 @@
-"""Connections have bounds: how many there are, and how long one may take to say what it wants."""
+"""Connections have bounds: how many there are, and how long one may take to say what it wants.
+
+Where there are too many, the one that has been silent for longest makes room for the new one.
+Turning the new one away would let anybody keep all others out by opening connections and waiting.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +23,40 @@ _BODY = b'{"detail":[{"row":null,"column":null,"message":"too many connections a
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """A connection that is closed if it is one too many, or sends no whole headers in time.
+    """A connection that is closed if it sends no whole headers in time, or silence costs others.
 
     Neither needs a token, so without bounds anybody could keep all others out by doing nothing.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _was_answered = False
+    _silent_since: float | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Take the connection, or answer that there are too many."""
+        """Take the connection; answer that there are too many only if all others are at work."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
+        self._silent_since = self.loop.time()
+        if len(self.connections) > MOST_CONNECTIONS and not self._close_a_silent_one():
             transport.write(_TOO_MANY % (len(_BODY), _BODY))
             transport.close()
         else:
             self._wait_for_headers()
+
+    def _close_a_silent_one(self) -> bool:
+        """Close the longest silent connection, first of those that have asked nothing so far."""
+        others = (each for each in self.connections if each is not self)
+        silent = [
+            each
+            for each in others
+            if isinstance(each, BoundedConnection) and each._silent_since is not None
+        ]
+        if not silent:
+            return False
+        closed = min(silent, key=lambda each: (each._was_answered, each._silent_since))
+        # At once, since a transport that closes in order may wait for who does not read.
+        closed.transport.abort()
+        closed.connections.discard(closed)
+        return True
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of the next request of a connection."""
@@ -43,7 +66,15 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Give the request all the time it takes; its body has a bound of its own."""
         self._stop_waiting()
+        self._silent_since = None
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Note when the answer was given, and wait for the next request."""
+        self._was_answered = True
+        if not self.pipeline:
+            self._silent_since = self.loop.time()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

@@ -51,6 +51,11 @@ SEGMENT = {
 }
 MESSAGES = [
     (
+        "training_overlap",
+        {"value": 3.0, "threshold": 0, "trained_until": "2021-03-02 23:00:00"},
+        "3 judged row(s) are no later than 2021-03-02 23:00:00, up to which the candidate was",
+    ),
+    (
         "baseline_fallback",
         {**FELL_BACK, "baseline": "seasonal"},
         "the baseline (value one season ago) has no value in 25.0% of the rows, where the training "

@@ -290,6 +290,27 @@ def test_the_champion_is_not_compared_on_what_it_was_trained_on(ask):
     assert nothing_new.reasons == (Reason("no_new_rows", {"trained_until": "2021-03-14 23:00:00"}),)
 
 
+@pytest.mark.parametrize("champion", [None, Contestant(version="3")])
+@pytest.mark.parametrize(
+    ("known", "n_known"), [(START, 1), (START + pd.Timedelta("1 day"), 25), (pd.NaT, 336)]
+)
+def test_a_candidate_that_was_trained_on_judged_rows_is_refused(
+    problem, gate, champion, known, n_known
+):
+    # On what it knows it is perfect, and a good one on the rest.
+    table = rows(0.1, 30 if champion else None)
+
+    def decided(trained_until):
+        candidate = Contestant(fingerprint="new", trained_until=trained_until)
+        return evaluate_gate(table, candidate, champion, problem, gate)
+
+    assert decided(START - pd.Timedelta("1h")).decision == "promote"
+    refused = decided(known)
+    assert refused.decision == "refuse"
+    (reason,) = refused.reasons
+    assert (reason.kind, reason.figures["value"]) == ("training_overlap", n_known)
+
+
 @pytest.mark.parametrize("errors_of_candidate", [20, 40])
 def test_the_champion_itself_is_neither_promoted_nor_refused(ask, errors_of_candidate):
     answer = ask(rows(errors_of_candidate, 30), fingerprint="new")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata, resources
 from typing import Any
@@ -95,7 +96,8 @@ def render_page(tables: PageTables, library: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        # A reason that a person typed, or that a library gave, may hold a password.
+        # A reason that a person typed, or that a library gave, may hold a password; what stands
+        # in the blocks of JSON is scrubbed there.
         finalize=lambda value: scrub(value) if type(value) is str else value,
     )
     environment.filters.update(_FILTERS, moment=formatting.moment_filter(tables.problem))
@@ -133,9 +135,21 @@ def _columns(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return columns
 
 
+def _scrubbed(block: Any, clean: Callable[[str], str]) -> Any:
+    """Clean every text of a block; names of columns too, on both sides alike."""
+    if isinstance(block, str):
+        return clean(block)
+    if isinstance(block, dict):
+        return {_scrubbed(key, clean): _scrubbed(value, clean) for key, value in block.items()}
+    if isinstance(block, list | tuple):
+        return [_scrubbed(value, clean) for value in block]
+    return block
+
+
 def _script_json(block: Any) -> str:
     """Write JSON that may stand in a script block: strict, and without a character of HTML."""
-    written = json.dumps(block, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    clean = _scrubbed(block, cache(scrub))
+    written = json.dumps(clean, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

@@ -363,7 +363,7 @@ class _Run:
             )
         answer = evaluate_gate(
             rows,
-            Contestant(),
+            Contestant(trained_until=self._model_of(first).trained_until),
             Contestant(
                 version=str(self._champion),
                 trained_until=champion.trained_until,

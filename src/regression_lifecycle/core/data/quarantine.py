@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from regression_lifecycle.core.data.values import as_written
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 
 REASON_COLUMN = "rejection_reason"
@@ -108,8 +109,10 @@ class Reasons:
         rejected.insert(0, ROW_COLUMN, np.flatnonzero(self.any) + 1 + first_row)
         rejected.insert(1, REASON_COLUMN, self.text(self.any))
         # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
-        rejected = rejected.astype(dict.fromkeys(rejected.columns[2:], "str"))
-        return rejected.reset_index(drop=True)
+        for name in rejected.columns[2:]:
+            rejected[name] = as_written(rejected[name])
+        # A spreadsheet or a query may name further columns by numbers.
+        return rejected.rename(columns=str).reset_index(drop=True)
 
     def summary(self) -> str:
         """Return in one text which reasons there are, how often, and where first."""

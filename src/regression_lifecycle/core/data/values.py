@@ -32,6 +32,8 @@ _LARGEST = 2**63
 # Trees compute with 32-bit floats, and errors are squared and summed.
 LARGEST_NUMBER = 1e38
 _NANOSECONDS = r"\.\d{7}"
+# What pandas takes for the moment at which it reads.
+_MOMENT_OF_READING = ("now", "today")
 _ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 ALLOWED_FORMS = (
@@ -147,10 +149,10 @@ def text_of(value: object) -> str | None:
     Returns:
         Text without surrounding spaces; whole numbers without decimals, since a reader turns 1
         into 1.0 beside a blank; truth values as ``true`` and ``false``; moments in ISO 8601. None
-        for what is no single value.
+        for what is no single value, and for a text that UTF-8 cannot hold.
     """
     if isinstance(value, str):
-        return value.strip()
+        return value.strip() if _is_unicode(value) else None
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, int | np.integer):
@@ -165,6 +167,27 @@ def text_of(value: object) -> str | None:
     return None
 
 
+def _is_unicode(text: str) -> bool:
+    # Half of a pair of surrogates is a str of Python, and no text anywhere else.
+    return text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def as_written(values: pd.Series) -> pd.Series:
+    """Write raw values as ``str`` does, whatever they are, for who looks at rejected rows.
+
+    Returns:
+        ``str``, with escapes for what is no text; missing where a value is missing.
+    """
+    try:
+        return values.astype("str")
+    except UnicodeError:
+        return values.map(_escaped, na_action="ignore").astype("str")
+
+
+def _escaped(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
 def normalize(values: pd.Series) -> pd.Series:
     """Bring the dtypes of all readers down to a few.
 
@@ -177,7 +200,12 @@ def normalize(values: pd.Series) -> pd.Series:
     is_text = isinstance(values.dtype, pd.StringDtype) or (
         values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "string"
     )
-    return values.astype("str").str.strip() if is_text else values
+    if not is_text:
+        return values
+    try:
+        return values.astype("str").str.strip()
+    except UnicodeEncodeError:
+        return values
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -304,6 +332,7 @@ def read_moments(values: pd.Series, form: str | None, zone: str | None) -> tuple
 
 def _parsed(text: pd.Series, form: str | None, zone: str | None) -> tuple[pd.Series, pd.Series]:
     nothing = pd.Series(False, text.index)
+    text = text.mask(text.str.lower().isin(_MOMENT_OF_READING))
     if form is not None:
         text, form = to_strptime(text, form)
     parse = form or "ISO8601"

@@ -58,6 +58,8 @@ def check_name(finding: Finding) -> str:
         return f"{figures['metric']} of every segment against the {_opponent(figures)}'s"
     if finding.kind == "baseline_fallback":
         return "rows without a value of the baseline"
+    if finding.kind == "training_overlap":
+        return "judged rows that the candidate was trained on"
     return finding.kind
 
 
@@ -256,6 +258,8 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "rows": "{value:.0f} rows were judged, at least {threshold:.0f} are needed",
     "times": "{value:.0f} times were judged, at least {threshold:.0f} are needed",
     "metric": _metric_bound,
+    "training_overlap": "{value:.0f} judged row(s) are no later than {trained_until}, up to which "
+    "the candidate was trained",
     "baseline_fallback": _baseline_fallback,
     "observed_improvement": _observed_improvement,
     "proven_improvement": _proven_improvement,

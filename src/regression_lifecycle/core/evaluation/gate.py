@@ -147,7 +147,8 @@ class Contestant:
         version: Empty for a model that is not registered.
         fingerprint: Equal for the same model; empty where it is not known.
         data_fingerprint: Equal for the same training rows.
-        trained_until: Newest training row; None where the rows are new to the model anyway.
+        trained_until: Newest training row; None where the rows are new to the model anyway. A
+            candidate that is judged on rows up to it is refused.
         attempts: Of a champion, who claimed to be better before, the oldest attempt first.
         turned_down: Of a candidate, why evidence that would promote it does not count again, by
             the newest row that judged.
@@ -209,7 +210,7 @@ def evaluate_gate(
         judged = problem.counting(rows)
         n_times = count_steps(judged, problem) if problem.series_columns else None
         bounds = absolute_checks(metrics, parameters, n_times, problem.quantile)
-        checks = [*bounds, fallback, *checks]
+        checks = [*_training_overlap(rows, candidate, problem), *bounds, fallback, *checks]
     moments = rows[problem.timestamp.name]
     judged_until = str(moments.max()) if len(rows) else ""
     decision, reasons = decide(checks, asks=parameters.on_worse_segment == "ask")
@@ -231,6 +232,20 @@ def evaluate_gate(
         judged_until=judged_until,
         n_rows=len(problem.counting(rows)),
     )
+
+
+def _training_overlap(rows: pd.DataFrame, candidate: Contestant, problem: Problem) -> list[Finding]:
+    """Refuse a candidate that knows rows it is judged on: it would pass by memory.
+
+    Every gate goes through here, whoever cut the rows. There is no finding where all are new.
+    """
+    if candidate.trained_until is None:
+        return []
+    is_new = rows[problem.timestamp.name] > candidate.trained_until
+    n_known = int((~is_new).sum())
+    until = problem.moment_text(candidate.trained_until)
+    found = _finding("training_overlap", n_known, 0, passed=False, trained_until=until)
+    return [found] if n_known else []
 
 
 def _champion_checks(

@@ -16,6 +16,7 @@ from regression_lifecycle.core.data.contract import check_structure, repeated_ke
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN, ROW_COLUMN
 from regression_lifecycle.core.data.raw_columns import rejected_moments
+from regression_lifecycle.core.data.values import as_written
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.raw_rows import columns_read, features_of, late_columns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
@@ -160,7 +161,7 @@ class BatchReader:
         repeated = both.duplicated(key).to_numpy()[len(earlier) :]
         doomed = rows[rows[self._stamp] == newest][repeated]
         positions = doomed[_POSITION].to_numpy(dtype="int64")
-        rejected = raw.iloc[positions - self._n_read].drop(columns=_POSITION).astype("str")
+        rejected = raw.iloc[positions - self._n_read].drop(columns=_POSITION).apply(as_written)
         rejected.insert(0, ROW_COLUMN, positions + 1)
         rejected.insert(1, REASON_COLUMN, repeated_key(self._problem))
         return rows.drop(doomed.index).reset_index(drop=True), rejected

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from regression_lifecycle.core.errors import DataContractError
-
 _SEPARATORS = (",", ";", "\t", "|")
 _LINES = 200
 
@@ -47,7 +45,7 @@ def sniff_csv(head: bytes) -> CsvFormat:
         The separator is the one that cuts most lines into equally many cells.
 
     Raises:
-        DataContractError: If the bytes are no text.
+        UnicodeError: If the bytes are no text.
     """
     encoding = _encoding(head)
     # A character that is cut in two at the end is no error.
@@ -63,8 +61,8 @@ def _encoding(head: bytes) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\x00" in head:
-        raise DataContractError(
-            "the file is no text; give a CSV file (also as .gz) or a Parquet file (.parquet)"
+        raise UnicodeError(
+            "it is no text; give a CSV file (also as .gz) or a Parquet file (.parquet)"
         )
     try:
         # The byte order mark of UTF-8 is skipped by the reader.

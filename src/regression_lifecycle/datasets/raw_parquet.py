@@ -1,0 +1,133 @@
+"""A raw table as Parquet, read at once or in pieces; the contract says what its values mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any, NoReturn
+
+import pandas as pd
+from kedro.io import AbstractDataset
+from kedro.io.core import DatasetError, get_protocol_and_path
+
+from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.datasets.atomic_file import open_file_system
+
+# What pandas calls an index without a name; it is no column of the table.
+_INDEX = r"__index_level_\d+__"
+_LONGEST_CAUSE = 200
+
+
+class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | Iterator[pd.DataFrame]"]):
+    """One Parquet file, locally or on an object store.
+
+    Example:
+        .. code-block:: yaml
+
+            scoring_batch:
+              type: regression_lifecycle.datasets.raw_parquet.RawParquetDataset
+              filepath: s3://bucket/hours.parquet
+              chunksize: 50000
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        chunksize: int | None = None,
+        columns: Sequence[str] | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Describe the dataset; nothing is read yet.
+
+        Args:
+            filepath: File, or a URL that fsspec knows.
+            chunksize: Most rows of a piece; None to read the table at once.
+            columns: Columns to read; None for all.
+            credentials: For the file system.
+            fs_args: Further arguments of the file system.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._protocol, path = get_protocol_and_path(filepath)
+        self._filepath = PurePosixPath(path)
+        self._chunksize = chunksize
+        self._columns = None if columns is None else list(columns)
+        self._fs_args = {**(credentials or {}), **(fs_args or {})}
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Read the file.
+
+        Returns:
+            Its rows, a named index as a column like any other; pieces of them, which can be gone
+            through once, where a ``chunksize`` is given.
+
+        Raises:
+            DataContractError: If it is no Parquet file, is damaged, or names a column twice.
+        """
+        # Opened here, so that a missing file is an error of loading.
+        pieces = self._pieces(self._fs().open(str(self._filepath), "rb"))
+        if self._chunksize is None:
+            [table] = pieces
+            return table
+        return pieces
+
+    def _pieces(self, file: Any) -> Iterator[pd.DataFrame]:
+        from pyarrow.parquet import ParquetFile
+
+        with file, self._in_words():
+            table = ParquetFile(file)
+            names = table.schema_arrow.names
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise DataContractError(
+                    f"column(s) that stand twice in {self._filepath.name}: {bounded_list(twice)}"
+                )
+            wanted = self._columns or [name for name in names if not re.fullmatch(_INDEX, name)]
+            if self._chunksize is None:
+                yield table.read(wanted).to_pandas(ignore_metadata=True)
+                return
+            for batch in table.iter_batches(self._chunksize, columns=wanted):
+                # What pandas wrote about the types is no part of the table.
+                yield batch.replace_schema_metadata().to_pandas()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say of damaged bytes that they are: Arrow raises a dozen kinds of errors over them."""
+        try:
+            yield
+        except DataContractError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # The fault of a disk, a right or a network.
+                raise
+            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise DataContractError(
+                f"{self._filepath.name} cannot be read as a Parquet file "
+                f"({cause[:_LONGEST_CAUSE]}); save it anew"
+            ) from None
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: the table is an input.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._filepath} is an input and is not written")
+
+    def _fs(self) -> Any:
+        return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
+
+    def _exists(self) -> bool:
+        return bool(self._fs().exists(str(self._filepath)))
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "filepath": self._filepath,
+            "protocol": self._protocol,
+            "chunksize": self._chunksize,
+        }
