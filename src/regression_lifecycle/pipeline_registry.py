@@ -16,8 +16,8 @@ STAGES = (
     "drift_check",
     "calibration",
 )
-# What keeps the model healthy afterwards.
-LOOP = ("monitoring", "retraining", "rollback", "backtest", "dashboard")
+# What keeps the model healthy afterwards, and proves where it comes from.
+LOOP = ("monitoring", "retraining", "rollback", "backtest", "dashboard", "reproduction")
 # How rows leave the house as predictions, and come back as labels.
 SERVING = ("scoring", "labels")
 

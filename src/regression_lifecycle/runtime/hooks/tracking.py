@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from pydantic import BaseModel
 
+from regression_lifecycle.adapters.source_code import git_state
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.fingerprints import table_fingerprint
@@ -183,17 +183,8 @@ def _safe(name: str) -> str:
 
 
 def _git_tags(root: Path) -> dict[str, str]:
-    try:
-        commit, dirty = (
-            subprocess.run(  # noqa: S603 (fixed arguments)
-                ["git", "-C", str(root), *arguments],  # noqa: S607 (git is found on the path)
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=True,
-            ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain"])
-        )
-    except (OSError, subprocess.SubprocessError):
+    state = git_state(root)
+    if state is None:
         return {}
-    return {"mlflow.source.git.commit": commit, "git_dirty": str(bool(dirty)).lower()}
+    commit, is_dirty = state
+    return {"mlflow.source.git.commit": commit, "git_dirty": str(is_dirty).lower()}
