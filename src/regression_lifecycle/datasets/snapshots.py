@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,6 +16,7 @@ from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.core.reproduction.snapshots import (
     Snapshot,
     SnapshotReader,
+    is_same,
     named_pieces,
     read_manifest,
     write_manifest,
@@ -25,7 +27,7 @@ LOGGER = logging.getLogger(__name__)
 _MANIFEST = re.compile(r"(\d+)\.json")
 
 
-class SnapshotDataset(AbstractDataset[Snapshot | None, SnapshotReader]):
+class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
     """``<path>/pieces/<hash>.parquet`` and ``<path>/manifests/<version>.json``, on any file system.
 
     A piece is named by the hash of its content and is stored once, whichever versions it belongs
@@ -58,26 +60,34 @@ class SnapshotDataset(AbstractDataset[Snapshot | None, SnapshotReader]):
         """
         return SnapshotReader(self._versions(), self._read)
 
-    def save(self, data: Snapshot | None) -> None:
-        """Write the pieces that are not there yet, then the manifest.
+    def save(self, data: Sequence[Snapshot]) -> None:
+        """Write the pieces that are not there yet, then the manifest, of each snapshot.
+
+        Saving a snapshot of the same model again changes nothing.
 
         Args:
-            data: A snapshot; None leaves all as it is.
+            data: Snapshots, with the bytes of their pieces; none leaves all as it is.
         """
-        if data is None:
-            return
-        manifest = data.manifest
+        for snapshot in data:
+            self._store(snapshot)
+
+    def _store(self, snapshot: Snapshot) -> None:
+        manifest = snapshot.manifest
         stored = self._sizes()
         written = 0
         for piece in manifest.pieces:
-            file, content = self._file("pieces", piece.file_name), data.contents[piece.file_name]
+            file, content = (
+                self._file("pieces", piece.file_name),
+                snapshot.contents[piece.file_name],
+            )
             # Of one that is there its name is not believed: a new version would inherit the damage.
             if stored.get(piece.file_name) != piece.n_bytes or file.read() != content:
                 file.write(content)
                 written += piece.n_bytes
-        file, text = self._manifest(manifest.version), write_manifest(manifest).encode()
-        if not file.exists() or file.read() != text:
-            file.write(text)
+        file = self._manifest(manifest.version)
+        # One of the same model stays: it says which code fitted it first, as the registry does.
+        if not (file.exists() and is_same(file.read(), manifest)):
+            file.write(write_manifest(manifest).encode())
         LOGGER.info(
             "Snapshot of version %s: %s rows in %d pieces, %s; %s were stored already",
             manifest.version,
@@ -142,22 +152,27 @@ class SnapshotPruningDataset(SnapshotDataset):
     save or pruning left is removed by the next one.
     """
 
-    def save(self, data: tuple[str, ...]) -> None:  # type: ignore[override]
+    def save(self, data: Sequence[str]) -> None:  # type: ignore[override]
         """Remove the snapshots of some versions.
+
+        A promotion does not fail for it: where a manifest is damaged, nobody knows which pieces it
+        needs, so nothing is removed, and a warning says so.
 
         Args:
             data: The versions; those without a snapshot are passed over.
-
-        Raises:
-            StateError: If the manifest of another version cannot be read; no piece is removed then.
         """
-        pruned = [version for version in data if version in self._versions()]
+        stored = self._versions()
+        pruned = [version for version in data if version in stored]
         if not pruned:
+            return
+        left = [self._manifest(version) for version in stored if version not in pruned]
+        try:
+            named = {name for file in left for name in named_pieces(file.read(), str(file))}
+        except StateError as error:
+            LOGGER.warning("No snapshot was pruned: %s", error)
             return
         for version in pruned:
             self._remove("manifests", f"{version}.json")
-        left = {version: self._manifest(version) for version in self._versions()}
-        named = {name for file in left.values() for name in named_pieces(file.read(), str(file))}
         unnamed = {name: size for name, size in self._sizes().items() if name not in named}
         for name in unnamed:
             self._remove("pieces", name)

@@ -158,6 +158,15 @@ def read_manifest(text: str | bytes, place: str) -> SnapshotManifest:
         ) from error
 
 
+def is_same(text: str | bytes, manifest: SnapshotManifest) -> bool:
+    """Return whether a stored manifest holds the same model by the same pieces."""
+    try:
+        stored = SnapshotManifest.model_validate_json(text)
+    except ValidationError:
+        return False
+    return (stored.fingerprint, stored.pieces) == (manifest.fingerprint, manifest.pieces)
+
+
 def named_pieces(text: str | bytes, place: str) -> set[str]:
     """Return the files that a manifest names, whichever release wrote it.
 
@@ -172,6 +181,6 @@ def named_pieces(text: str | bytes, place: str) -> set[str]:
         return {Piece.model_validate(piece).file_name for piece in pieces}
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(
-            f"the manifest {place} is damaged, so nobody knows which pieces it needs, and none is "
-            "removed; restore or delete it"
+            f"the manifest {place} is damaged; restore it, or delete it if the version need not be "
+            "reproduced"
         ) from error

@@ -104,7 +104,7 @@ def take_snapshot(
     registration: dict[str, Any],
     source: SourceCode,
     parameters: SnapshotParameters,
-) -> Snapshot | None:
+) -> tuple[Snapshot, ...]:
     """Return the snapshot of what a registered version was trained on.
 
     Args:
@@ -113,14 +113,14 @@ def take_snapshot(
         source: The code that fitted it.
 
     Returns:
-        The snapshot; None if nothing was registered, or none is to be taken.
+        The snapshot; none if nothing was registered, or none is to be taken.
 
     Raises:
         StateError: If the record is that of another model, so that it would reproduce another one.
     """
     version = registration["version"]
     if not version or not parameters.are_taken:
-        return None
+        return ()
     if record.fingerprint != candidate.metadata.fingerprint:
         raise StateError(
             "the training set or the configuration is not the one that the candidate was trained "
@@ -128,7 +128,7 @@ def take_snapshot(
             "evaluation and promotion again"
         )
     provenance = describe_provenance(source, candidate.estimator)
-    return snapshots.take_snapshot(record, version, provenance)
+    return (snapshots.take_snapshot(record, version, provenance),)
 
 
 def choose_snapshots_to_prune(

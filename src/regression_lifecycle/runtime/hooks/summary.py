@@ -332,10 +332,9 @@ class SummaryHook:
             figures = (_number(fit.metrics[name]) for name in names)
             table.add_row(side, fit.fingerprint, fit.data_fingerprint, *figures)
         console.print(table)
-        console.print(
-            f"[bold]Predictions[/] {report.n_different:,} of {report.n_rows:,} differ, by at most "
-            f"{report.max_difference:.2g}"
-        )
+        n_different = f"{report.n_different:,} of {report.n_rows:,} differ, by at most"
+        said = f"{n_different} {report.max_difference:.2g}" if report.n_different else "all equal"
+        console.print(f"[bold]Predictions[/] {said}")
         for difference in report.differences:
             said = f"{difference.name} was {difference.before} and is {difference.now}"
             console.print("[bold yellow]Differs[/]", end=" ")
