@@ -102,7 +102,9 @@ def check_parameters(
     used = sections_of(pipelines.values())
     known = used | set(configured)
     mistakes = [*found]
-    mistakes += [unknown_name("parameter", name, known) for name in runtime if name not in known]
+    mistakes += [
+        unknown_name("parameter", name, known, 40) for name in runtime if name not in known
+    ]
     mistakes += [
         f"{name} is used by none of the pipelines that are to run ({', '.join(pipelines)}); leave "
         "it out"

@@ -58,6 +58,7 @@ class TrackingHook:
         self._catalog = catalog
         run = mlflow.active_run()
         if run is None:
+            _forget_earlier_run()
             return
         names = run_params.get("pipeline_names") or ["__default__"]
         self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
@@ -180,6 +181,16 @@ def _flat(tree: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
 
 def _safe(name: str) -> str:
     return "".join(char if char.isalnum() or char in "_-./ " else "_" for char in name)[:250]
+
+
+def _forget_earlier_run() -> None:
+    """Keep kedro-mlflow from opening the run of an earlier pipeline of this process again.
+
+    It does so before every node, even of a pipeline that it has been told not to track.
+    """
+    from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
+
+    mlflow_hook.run_id = None
 
 
 def _git_tags(root: Path) -> dict[str, str]:
