@@ -26,6 +26,7 @@ from regression_lifecycle.core.decisions.waiting import PromotionParameters
 from regression_lifecycle.core.durations import AnyDuration, duration_text
 from regression_lifecycle.core.features.specifications import Feature
 from regression_lifecycle.core.metrics import METRICS
+from regression_lifecycle.core.reproduction.retention import Retention
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.runtime.json_schema import attribute_meaning, model_meaning
@@ -117,6 +118,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "splits": lambda: variants(SplitParameters),
     "policies": lambda: variants(BacktestPolicy),
     "faults": faults,
+    "retention": lambda: variants(Retention),
 }
 
 

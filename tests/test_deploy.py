@@ -166,6 +166,7 @@ def test_the_image_is_pinned_serves_and_runs_as_nobody_special() -> None:
     assert names.index("USER") > len(names) - 1 - names[::-1].index("COPY")
     assert understood(json.loads(arguments_of("CMD")[0])) == "serve"
     assert variables["KEDRO_ENV"] == interpolated("service")["KEDRO_ENV"]
+    # No secret is an argument of a build, whose history keeps it.
     assert arguments_of("ARG") == ['LIFECYCLE_CODE_REVISION=""']
     assert variables["LIFECYCLE_CODE_REVISION"] == "$LIFECYCLE_CODE_REVISION"
     assert [name for name in variables if SECRET.search(name)] == []

@@ -87,6 +87,7 @@ def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> No
     assert inputs == {
         "raw_observations",
         "labels",
+        "source_code",
         "champion_model",
         "recorded_observations",
         "recorded_decisions",

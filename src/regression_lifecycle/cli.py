@@ -245,6 +245,34 @@ def check(metadata: Any, env: str | None, conf_source: str | None) -> None:
 
 
 @cli.command()
+@click.option("--version", "version", default=None, help="By default that of the champion.")
+@click.option("--env", "-e", default=None, help=_ENV_HELP)
+@click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
+@click.pass_obj
+def reproduce(metadata: Any, version: str | None, env: str | None, conf_source: str | None) -> None:
+    """Fit a version again from its snapshot, and hold it against the registered one.
+
+    Neither today's table nor today's parameters of training are looked at, and champion, registry,
+    ledger and MLflow's runs stay as they are. The exit code is 0 if both models are identical or
+    equal within reproduction.tolerance, and 1 if they differ or there is no snapshot.
+    """
+    from regression_lifecycle.core.reproduction.comparison import DIFFERENT
+    from regression_lifecycle.runtime.session import LifecycleSession
+
+    given = {} if version is None else {"reproduction": {"version": version}}
+    session: Any = LifecycleSession.create(
+        project_path=metadata.project_path,
+        env=env,
+        conf_source=conf_source,
+        runtime_params=given or None,
+    )
+    with session:
+        outputs = session.run(pipeline_names=["reproduction"])
+    report = outputs["reproduction_report"].load()
+    raise SystemExit(1 if report.verdict == DIFFERENT else 0)
+
+
+@cli.command()
 @click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option("--host", default=None, help="Address to listen on, in place of serving.host.")
 @click.option(

@@ -16,8 +16,11 @@ STAGES = (
     "drift_check",
     "calibration",
 )
-# What keeps the model healthy afterwards.
-LOOP = ("monitoring", "retraining", "approval", "rollback", "backtest", "dashboard")
+# What keeps the model healthy afterwards, and proves where it comes from.
+LOOP = (
+    *("monitoring", "retraining", "approval", "rollback"),
+    *("backtest", "dashboard", "reproduction"),
+)
 # How rows leave the house as predictions, and come back as labels.
 SERVING = ("scoring", "labels")
 

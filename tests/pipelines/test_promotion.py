@@ -30,7 +30,7 @@ FIRST_ROW = promotion_row(FIRST, PROBLEM.name, "4", "run")
 def write(decision: Any, version: str, *before: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     registration = {"version": version, "run_id": "run"}
     known = ledger(*before) if before else ledger(FIRST_ROW).iloc[:0]
-    return nodes.write_ledger(registration, decision, known, PROBLEM)
+    return nodes.write_ledger(registration, decision, known, PROBLEM, ())
 
 
 def test_what_waits_is_in_the_ledger_and_champion_of_nothing() -> None:

@@ -21,7 +21,7 @@ def table_fingerprint(table: pd.DataFrame) -> str:
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
     """
-    return _hash(table, pd.util.hash_pandas_object(table, index=False).to_numpy())
+    return _hash(table, _row_hashes(table))
 
 
 def fingerprints_by_group(
@@ -39,13 +39,22 @@ def fingerprints_by_group(
     """
     numbers = groups.to_numpy()
     order = np.argsort(numbers, kind="stable")
-    hashes = pd.util.hash_pandas_object(table, index=False).to_numpy()[order]
+    hashes = _row_hashes(table)[order]
     ordered = numbers[order]
     bounds = [
         (np.searchsorted(ordered, group, "left"), np.searchsorted(ordered, group, "right"))
         for group in wanted
     ]
     return [_hash(table, hashes[start:end]) for start, end in bounds]
+
+
+def _row_hashes(table: pd.DataFrame) -> NDArray[np.uint64]:
+    # A missing number has many bit patterns, by how it was computed, and a file keeps one of them.
+    floats = {name for name, dtype in table.dtypes.items() if dtype in (np.float64, np.float32)}
+    blank = [name for name in floats if table[name].isna().any()]
+    same = table.assign(**{name: table[name].fillna(np.nan) for name in blank})
+    hashes: NDArray[np.uint64] = pd.util.hash_pandas_object(same, index=False).to_numpy()
+    return hashes
 
 
 def _hash(table: pd.DataFrame, row_hashes: NDArray[np.uint64]) -> str:

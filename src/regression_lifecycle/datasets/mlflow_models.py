@@ -7,6 +7,7 @@ has to silence when tracking is off for a pipeline.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NewType, NoReturn
@@ -22,6 +23,7 @@ from regression_lifecycle.adapters.mlflow.model_files import (
 )
 from regression_lifecycle.core.decisions.records import PASSED, ApprovalDecision
 from regression_lifecycle.core.decisions.wording import line
+from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 
@@ -224,6 +226,47 @@ class MlflowAliasDataset(_AliasDataset):
 
     def _describe(self) -> dict[str, Any]:
         return {"model_name": self._model_name, "alias": self._alias}
+
+
+class MlflowVersionsDataset(AbstractDataset[NoReturn, Callable[[str], TrainedModel]]):
+    """Every version of a registered model, whether or not it has an alias."""
+
+    def __init__(self, model_name: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the dataset; MLflow is asked only when a version is read.
+
+        Args:
+            model_name: Registered model.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._model_name = model_name
+        self.metadata = metadata
+        self._logging_activated = True
+
+    def load(self) -> Callable[[str], TrainedModel]:
+        """Return a function that loads a version by its number.
+
+        Returns:
+            The function; it raises ModelError if there is no such version, or if it cannot be read
+            or must not be trusted.
+        """
+        return self._read
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: :class:`MlflowRegistrationDataset` registers.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("this entry only reads versions")
+
+    def _read(self, version: str) -> TrainedModel:
+        registered = registry.registered_by_number(self._model_name, version)
+        if registered is None:
+            raise ModelError(f"'{self._model_name}' has no version {version} in MLflow")
+        return registry.load_version(self._model_name, "", registered)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self._model_name}
 
 
 class MlflowRegistrationDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):

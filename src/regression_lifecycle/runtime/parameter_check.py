@@ -41,6 +41,8 @@ from regression_lifecycle.core.monitoring.parameters import MonitoringParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
+from regression_lifecycle.core.reproduction.comparison import ReproductionParameters
+from regression_lifecycle.core.reproduction.retention import SnapshotParameters
 from regression_lifecycle.core.scrubbing import has_address_with_password
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.runtime.config_loader import leaves
@@ -64,6 +66,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "promotion": PromotionParameters,
     "approval": ApprovalParameters,
     "rollback": RollbackParameters,
+    "snapshots": SnapshotParameters,
+    "reproduction": ReproductionParameters,
     "backtest": BacktestParameters,
     "scoring": ScoringParameters,
     "labels": LabelParameters,

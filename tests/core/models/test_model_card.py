@@ -5,6 +5,7 @@ import pytest
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
 from regression_lifecycle.core.features.raw_rows import make_contract
 from regression_lifecycle.core.models.model_card import write_model_card
+from regression_lifecycle.core.models.provenance import SourceCode
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
 METRICS = {
@@ -67,6 +68,7 @@ def card_of(problem, recipe):
         metadata,
         "sklearn.linear_model.Ridge",
         DECISION,
+        SourceCode("revision-r", "lock-l"),
     )
 
 
@@ -81,6 +83,7 @@ def card_of(problem, recipe):
         "5,000 later rows, 2021-03-01 12:00 to 2021-04-01",
         "refuse: candidate bias is not defined here",
         "`fingerprint-f` (data `fingerprint-d`)",
+        "revision `revision-r`, uv.lock `lock-l`",
         "## Features\n\n`temp`, `day_ago`.",
         "Never features: `part_a` (a part of the target), `part_b` (the other part).",
         "- The weather counts as known.",

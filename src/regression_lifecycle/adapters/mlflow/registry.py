@@ -94,7 +94,7 @@ def load_version(
 
     Args:
         model_name: Registered model.
-        alias: The alias that it has.
+        alias: The alias that it was found by; empty if by its number.
         registered: The version.
         needs_digest: Whether a version without a digest is refused too.
 
@@ -109,6 +109,7 @@ def load_version(
 
     version = registered.version
     uri = f"models:/{model_name}/{version}"
+    said = f"has the alias '{alias}' but cannot" if alias else "cannot"
     try:
         if needs_digest and not registered.digest:
             raise ModelError(
@@ -130,8 +131,8 @@ def load_version(
             return read_model(folder, location)
     except (OSError, MlflowException, ModelError) as error:
         raise ModelError(
-            f"version {version} of '{model_name}' has the alias '{alias}' but cannot be read: "
-            f"{error}. {_ways_out(model_name, version)}"
+            f"version {version} of '{model_name}' {said} be read: {error}. "
+            f"{_ways_out(model_name, version)}"
         ) from error
 
 
@@ -203,6 +204,20 @@ def registered_by_alias(model_name: str, alias: str) -> RegisteredVersion | None
 
     try:
         found = MlflowClient().get_model_version_by_alias(model_name, alias)
+    except MlflowException as error:
+        if error.error_code in _ABSENT:
+            return None
+        raise
+    return RegisteredVersion(str(found.version), dict(found.tags))
+
+
+def registered_by_number(model_name: str, version: str) -> RegisteredVersion | None:
+    """Look up a version by its number, with its tags; None if there is none."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = MlflowClient().get_model_version(model_name, version)
     except MlflowException as error:
         if error.error_code in _ABSENT:
             return None

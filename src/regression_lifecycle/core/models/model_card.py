@@ -9,6 +9,7 @@ from regression_lifecycle.core.decisions.records import GateDecision
 from regression_lifecycle.core.decisions.wording import check_name, line
 from regression_lifecycle.core.features.raw_rows import asked_columns, late_columns
 from regression_lifecycle.core.metrics import headline_metrics
+from regression_lifecycle.core.models.provenance import SourceCode
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 
 # A link that leads to no page.
@@ -16,13 +17,18 @@ _NO_ADDRESS = re.compile(r"\]\((?!https?://|mailto:|#)", re.IGNORECASE)
 
 
 def write_model_card(
-    problem: Problem, metadata: ModelMetadata, estimator: str, decision: GateDecision
+    problem: Problem,
+    metadata: ModelMetadata,
+    estimator: str,
+    decision: GateDecision,
+    source: SourceCode,
 ) -> str:
     """Return the card of a candidate in Markdown.
 
     Args:
         estimator: Import path of the estimator.
         decision: The gate's decision, with the metrics of every model.
+        source: The code that fitted it.
     """
     names, missing = headline_metrics(decision.metrics)
     predicted = f"`{problem.target}`"
@@ -46,6 +52,7 @@ def write_model_card(
         _judged(decision, problem),
         f"- **Decision** {decision.decision}: {line(decision.reasons)}",
         f"- **Fingerprint** `{metadata.fingerprint}` (data `{metadata.data_fingerprint}`)",
+        f"- **Code** revision `{source.revision}`, uv.lock `{source.lock_hash}`",
         "",
         "## Holdout",
         "",

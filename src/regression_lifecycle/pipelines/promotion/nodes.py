@@ -23,37 +23,55 @@ from regression_lifecycle.core.decisions.waiting import (
     waiting_versions,
 )
 from regression_lifecycle.core.decisions.wording import line, opponent
-from regression_lifecycle.core.errors import LifecycleError
+from regression_lifecycle.core.errors import LifecycleError, StateError
 from regression_lifecycle.core.models import model_card
-from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.models.provenance import SourceCode, describe_provenance
+from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import ModelSpec
+from regression_lifecycle.core.reproduction import snapshots
+from regression_lifecycle.core.reproduction.retention import (
+    SnapshotParameters,
+    needed_versions,
+    versions_to_prune,
+)
+from regression_lifecycle.core.reproduction.snapshots import (
+    Snapshot,
+    SnapshotReader,
+    TrainingRecord,
+)
 
 
 def write_model_card(
-    candidate: TrainedModel, decision: GateDecision, problem: Problem, model: ModelSpec
+    candidate: TrainedModel,
+    decision: GateDecision,
+    problem: Problem,
+    model: ModelSpec,
+    source: SourceCode,
 ) -> str:
     """Write the candidate's model card in Markdown.
 
     Args:
         model: Names the estimator.
+        source: The code that fitted it.
 
     Raises:
         LifecycleError: If the gate decided about another candidate.
     """
     _refuse_other_candidate(candidate, decision)
     return model_card.write_model_card(
-        problem, candidate.metadata, model.estimator.predictor_path, decision
+        problem, candidate.metadata, model.estimator.predictor_path, decision, source
     )
 
 
 def prepare_registration(
-    candidate: TrainedModel, decision: GateDecision, description: str
+    candidate: TrainedModel, decision: GateDecision, description: str, source: SourceCode
 ) -> dict[str, Any]:
     """List what the registry has to do.
 
     Args:
         candidate: The model, with its place in MLflow.
         description: What the version is described by.
+        source: The code that fitted it.
 
     Returns:
         ``decision``, ``model_uri``, ``model_id``, ``run_id``, ``description`` and ``tags``.
@@ -84,6 +102,8 @@ def prepare_registration(
             "baseline": decision.baseline,
             "fingerprint": metadata.fingerprint,
             "data_fingerprint": metadata.data_fingerprint,
+            "code_revision": source.revision,
+            "lock_hash": source.lock_hash,
             "trained_from": str(metadata.trained_from),
             "trained_until": str(metadata.trained_until),
             **digest,
@@ -91,17 +111,71 @@ def prepare_registration(
     }
 
 
+def take_snapshot(
+    record: TrainingRecord,
+    candidate: TrainedModel,
+    registration: dict[str, Any],
+    source: SourceCode,
+    parameters: SnapshotParameters,
+) -> tuple[Snapshot, ...]:
+    """Return the snapshot of what a registered version was trained on.
+
+    Args:
+        record: What the candidate was fitted on.
+        registration: What the registry did.
+        source: The code that fitted it.
+
+    Returns:
+        The snapshot; none if nothing was registered, or none is to be taken.
+
+    Raises:
+        StateError: If the record is that of another model, so that it would reproduce another one.
+    """
+    version = registration["version"]
+    if not version or not parameters.are_taken:
+        return ()
+    if record.fingerprint != candidate.metadata.fingerprint:
+        raise StateError(
+            "the training set or the configuration is not the one that the candidate was trained "
+            "with, so no snapshot of it can be taken and it was not promoted; run training, "
+            "evaluation and promotion again"
+        )
+    provenance = describe_provenance(source, candidate.estimator)
+    return (snapshots.take_snapshot(record, version, provenance),)
+
+
+def choose_snapshots_to_prune(
+    stored: SnapshotReader,
+    ledger: pd.DataFrame,
+    champion: TrainedModel | None,
+    problem: Problem,
+    parameters: SnapshotParameters,
+) -> tuple[str, ...]:
+    """Return the versions whose snapshots go, once the champion is in its place.
+
+    Args:
+        stored: The snapshots that are there.
+        ledger: All decisions so far.
+        champion: The model in use.
+    """
+    needed = needed_versions(ledger, problem.name, version_of(champion))
+    return versions_to_prune(stored.versions, parameters.keep, needed)
+
+
 def write_ledger(
     registration: dict[str, Any],
     decision: GateDecision,
     recorded_decisions: pd.DataFrame,
     problem: Problem,
+    _snapshots: SnapshotReader,
 ) -> tuple[list[Row], list[ApprovalDecision]]:
     """Write the decision down, and what becomes of a version that waited before.
 
     Args:
         registration: What the registry did.
         recorded_decisions: The ledger.
+        _snapshots: With that of the version: a killed run is finished by its row in the ledger, so
+            that whatever a champion has to have is stored before it.
 
     Returns:
         Rows for the ledger, none if nothing changed; and the decisions on versions that wait no

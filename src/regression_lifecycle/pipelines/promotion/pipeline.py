@@ -5,10 +5,13 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.pipelines.promotion import nodes
+from regression_lifecycle.pipelines.training.nodes import record_training
+
+_PROBLEM, _SNAPSHOTS = "params:problem", "params:snapshots"
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Gate decision to registered version, ledger row and, last of all, the champion's alias."""
+    """Gate decision to registered version, snapshot, ledger row and, last, the champion's alias."""
     return Pipeline(
         [create_promotion_pipeline(), _alerts()],
         namespace="promotion",
@@ -23,19 +26,43 @@ def create_promotion_pipeline() -> Pipeline:
         [
             Node(
                 nodes.write_model_card,
-                ["candidate_model", "gate_decision", "params:problem", "params:training.model"],
+                [
+                    "candidate_model",
+                    "gate_decision",
+                    _PROBLEM,
+                    "params:training.model",
+                    "source_code",
+                ],
                 "model_card",
                 name="write_model_card",
             ),
             Node(
                 nodes.prepare_registration,
-                ["candidate_model", "gate_decision", "model_card"],
+                ["candidate_model", "gate_decision", "model_card", "source_code"],
                 "registration",
                 name="register_version",
             ),
             Node(
+                record_training,
+                [
+                    "training_set",
+                    "best_parameters",
+                    _PROBLEM,
+                    "params:preprocessing",
+                    "params:training",
+                ],
+                "training_record",
+                name="record_training",
+            ),
+            Node(
+                nodes.take_snapshot,
+                ["training_record", "candidate_model", "registration", "source_code", _SNAPSHOTS],
+                "snapshot",
+                name="take_snapshot",
+            ),
+            Node(
                 nodes.write_ledger,
-                ["registration", "gate_decision", "recorded_decisions", "params:problem"],
+                ["registration", "gate_decision", "recorded_decisions", _PROBLEM, "snapshot"],
                 ["ledger", "closed_versions"],
                 name="write_ledger",
             ),
@@ -44,6 +71,12 @@ def create_promotion_pipeline() -> Pipeline:
                 ["ledger", "registration", "gate_decision"],
                 "champion_version",
                 name="move_champion",
+            ),
+            Node(
+                nodes.choose_snapshots_to_prune,
+                ["snapshot", "ledger", "champion_version", _PROBLEM, _SNAPSHOTS],
+                "pruned_snapshots",
+                name="prune_snapshots",
             ),
         ]
     )

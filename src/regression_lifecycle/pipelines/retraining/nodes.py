@@ -171,6 +171,11 @@ def plan_refit(
     return Refit(challenger, refit_rows if wanted else None, best_parameters)
 
 
+def choose_fitted_rows(refit: Refit, challenger_training_set: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that the model that is to be promoted was fitted on."""
+    return challenger_training_set if refit.rows is None else refit.rows
+
+
 def refit_challenger(
     refit: Refit,
     problem: Problem,

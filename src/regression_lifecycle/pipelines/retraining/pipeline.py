@@ -48,7 +48,12 @@ def create_pipeline(**_: object) -> Pipeline:
     )
     promotion = Pipeline(
         create_promotion_pipeline(),
-        inputs={"candidate_model": "refitted_model", "gate_decision": "retraining_decision"},
+        inputs={
+            "training_set": "fitted_rows",
+            "best_parameters": "challenger_parameters",
+            "candidate_model": "refitted_model",
+            "gate_decision": "retraining_decision",
+        },
         outputs={
             "model_card": "retraining_model_card",
             "registration": "retraining_registration",
@@ -113,6 +118,12 @@ def _refit() -> list[Node]:
             ],
             "refit",
             name="plan_refit",
+        ),
+        Node(
+            nodes.choose_fitted_rows,
+            ["refit", "challenger_training_set"],
+            "fitted_rows",
+            name="choose_fitted_rows",
         ),
         Node(
             nodes.refit_challenger,

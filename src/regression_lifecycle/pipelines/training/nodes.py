@@ -24,6 +24,10 @@ from regression_lifecycle.core.models.boosting import distribution_versions, use
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.profiling.leaks import find_copies
+from regression_lifecycle.core.reproduction.snapshots import (
+    TrainingConfiguration,
+    TrainingRecord,
+)
 
 EXAMPLE_ROWS = 64
 LOGGER = logging.getLogger(__name__)
@@ -115,28 +119,17 @@ def train(
     Returns:
         The candidate with its metadata.
     """
-    training_set = problem.counting(_labelled(training_set, problem)).reset_index(drop=True)
+    record = record_training(training_set, best_parameters, problem, preprocessing, parameters)
+    training_set = _rows_to_fit(training_set, problem)
     features, target = _features_and_target(training_set, problem, preprocessing)
     weight = problem.weights_of(training_set)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
     estimator = training.fit(model, features, target, parameters.compute, weight)
     stamp = training_set[problem.timestamp.name]
-    parts = [stamp, features, target, *([] if weight is None else [weight])]
-    data = table_fingerprint(pd.concat(parts, axis=1))
     metadata = ModelMetadata(
         problem=problem.name,
-        fingerprint=combined_fingerprint(
-            {
-                "data": data,
-                "recipe": preprocessing.recipe.digest(),
-                "model": parameters.model.digest(),
-                "parameters": best_parameters,
-                "scikit-learn": version("scikit-learn"),
-                **distribution_versions(used_libraries(model)),
-                "code": regression_lifecycle.__version__,
-            }
-        ),
-        data_fingerprint=data,
+        fingerprint=record.fingerprint,
+        data_fingerprint=record.data_fingerprint,
         configuration_fingerprint=_configuration_fingerprint(preprocessing, parameters),
         target=problem.target,
         recipe=preprocessing.recipe,
@@ -159,6 +152,45 @@ def train(
     return TrainedModel(estimator, metadata, example.reset_index(drop=True))
 
 
+def record_training(
+    training_set: pd.DataFrame,
+    best_parameters: dict[str, Any],
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+    parameters: TrainingParameters,
+) -> TrainingRecord:
+    """Return what :func:`train` fits with the same arguments, without fitting it.
+
+    Returns:
+        The rows that count, and of these the columns that the fit looks at.
+    """
+    rows = _rows_to_fit(training_set, problem)
+    features, target = _features_and_target(rows, problem, preprocessing)
+    weight = problem.weights_of(rows)
+    fitted = [features, target, *([] if weight is None else [weight])]
+    data = table_fingerprint(pd.concat([rows[problem.timestamp.name], *fitted], axis=1))
+    model = training.make_pipeline(parameters.model).set_params(**best_parameters)
+    fingerprint = combined_fingerprint(
+        {
+            "data": data,
+            "recipe": preprocessing.recipe.digest(),
+            "model": parameters.model.digest(),
+            "parameters": best_parameters,
+            "scikit-learn": version("scikit-learn"),
+            **distribution_versions(used_libraries(model)),
+            "code": regression_lifecycle.__version__,
+        }
+    )
+    key = [name for name in problem.row_order if name in rows and name not in features]
+    configuration = TrainingConfiguration(
+        problem=problem,
+        preprocessing=preprocessing,
+        training=parameters,
+        best_parameters=best_parameters,
+    )
+    return TrainingRecord(pd.concat([rows[key], *fitted], axis=1), configuration, fingerprint, data)
+
+
 def attach_history(
     fitted_model: TrainedModel, observations: pd.DataFrame, as_of: Any, problem: Problem
 ) -> TrainedModel:
@@ -174,6 +206,10 @@ def attach_history(
     known, _ = known_at(as_of, observations, problem)
     history = recent_observations(known, fitted_model.metadata.recipe, problem)
     return replace(fitted_model, history=history)
+
+
+def _rows_to_fit(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    return problem.counting(_labelled(training_set, problem)).reset_index(drop=True)
 
 
 def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:

@@ -33,6 +33,7 @@ _OF_THIS_RUN = (
     "rollback_decision",
     "approval_decision",
     "error_rates",
+    "reproduction_report",
 )
 _COLOURS = {
     **dict.fromkeys(("promote", "keep", "approved"), "green"),
@@ -91,6 +92,7 @@ class SummaryHook:
             "error_rates": self._rates,
             "labels": self._labels,
             "backtest_summary": self._backtest,
+            "reproduction_report": self._reproduction,
         }
         for name, section in sections.items():
             if name in written:
@@ -340,6 +342,28 @@ class SummaryHook:
         console.print("Of rules: times a year that they begin to fire on a model that is right")
         if rates.loc[rates["subject"] == RULE, "limit"].isna().any():
             console.print(NO_LIMIT)
+
+    def _reproduction(self, console: Any, catalog: Any, name: str) -> None:
+        from regression_lifecycle.core.reproduction.comparison import describe_verdict
+
+        report = self._saved[name]
+        sides = {"registered": report.registered, "reproduced": report.reproduced}
+        names, _ = headline_metrics({side: fit.metrics for side, fit in sides.items()})
+        title = f"Version {report.version} on its own {report.n_rows:,} training rows"
+        table = _table(title, ["", "model", "data", *(name.upper() for name in names)])
+        for side, fit in sides.items():
+            figures = (_number(fit.metrics[name]) for name in names)
+            table.add_row(side, fit.fingerprint, fit.data_fingerprint, *figures)
+        console.print(table)
+        n_different = f"{report.n_different:,} of {report.n_rows:,} differ, by at most"
+        said = f"{n_different} {report.max_difference:.2g}" if report.n_different else "all equal"
+        console.print(f"[bold]Predictions[/] {said}")
+        for difference in report.differences:
+            said = f"{difference.name} was {difference.before} and is {difference.now}"
+            console.print("[bold yellow]Differs[/]", end=" ")
+            console.print(said, markup=False)
+        console.print("[bold]Verdict[/]", end=" ")
+        console.print(describe_verdict(report), markup=False)
 
     def _labels(self, console: Any, catalog: Any, name: str) -> None:
         taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))

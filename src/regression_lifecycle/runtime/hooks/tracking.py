@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from pydantic import BaseModel
 
+from regression_lifecycle.adapters.source_code import git_state
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.fingerprints import table_fingerprint
@@ -58,6 +58,7 @@ class TrackingHook:
         self._catalog = catalog
         run = mlflow.active_run()
         if run is None:
+            _forget_earlier_run()
             return
         names = run_params.get("pipeline_names") or ["__default__"]
         self._name = "+".join(sorted(names)).replace("__default__", "full cycle")
@@ -182,18 +183,19 @@ def _safe(name: str) -> str:
     return "".join(char if char.isalnum() or char in "_-./ " else "_" for char in name)[:250]
 
 
+def _forget_earlier_run() -> None:
+    """Keep kedro-mlflow from opening the run of an earlier pipeline of this process again.
+
+    It does so before every node, even of a pipeline that it has been told not to track.
+    """
+    from kedro_mlflow.framework.hooks.mlflow_hook import mlflow_hook
+
+    mlflow_hook.run_id = None
+
+
 def _git_tags(root: Path) -> dict[str, str]:
-    try:
-        commit, dirty = (
-            subprocess.run(  # noqa: S603 (fixed arguments)
-                ["git", "-C", str(root), *arguments],  # noqa: S607 (git is found on the path)
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=True,
-            ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain"])
-        )
-    except (OSError, subprocess.SubprocessError):
+    state = git_state(root)
+    if state is None:
         return {}
-    return {"mlflow.source.git.commit": commit, "git_dirty": str(bool(dirty)).lower()}
+    commit, is_dirty = state
+    return {"mlflow.source.git.commit": commit, "git_dirty": str(is_dirty).lower()}
