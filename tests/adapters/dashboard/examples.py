@@ -27,10 +27,9 @@ BIAS_RULE = RuleFinding(
     verdict="fired",
     value=0.141,
     threshold=0.1,
-    bounded_column="bias",
     figures={
         **{"statistic": "window", "window": "2011-04-16", "n_bad": 2, "n_windows": 3},
-        **{"violations": 2, "of": 3},
+        **{"violations": 2, "of": 3, "prediction": "served", "bias": 0.141, "noise": None},
     },
 )
 ERROR = {"metric": "rmse", "of_baseline": False, "bound": "maximum"}

@@ -9,7 +9,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
-from pandas import isna
+from pandas import Timestamp, isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.data.keys import COLUMNS
@@ -31,7 +31,9 @@ _OF_THIS_RUN = (
     "rejected_labels",
     "rollback_decision",
     "error_rates",
+    "model_health",
 )
+_HEALTH_COLOURS = {"healthy": "green", "watch": "cyan", "act": "red"}
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
 
 
@@ -82,6 +84,7 @@ class SummaryHook:
             "error_rates": self._rates,
             "labels": self._labels,
             "backtest_summary": self._backtest,
+            "model_health": self._health,
         }
         for name, section in sections.items():
             if name in written:
@@ -192,6 +195,20 @@ class SummaryHook:
         colour = _COLOURS.get(decision.decision, "yellow")
         console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
+
+    def _health(self, console: Any, catalog: Any, name: str) -> None:
+        health = self._saved[name]
+        colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
+        console.print(f"[bold]Health[/] [{colour}]{health.verdict}[/]", end=": ")
+        console.print(line(health.reasons), markup=False)
+        if health.changes:
+            since = f"{Timestamp(health.changed_since):%Y-%m-%d %H:%M}"
+            console.print(f"[bold]Changed[/] since {since}", end=": ")
+            console.print(line(health.changes), markup=False)
+        for action in health.actions:
+            console.print("[bold]Next[/]", end=" ")
+            said = line([action.reason])
+            console.print(f"{said}: {action.command}" if action.command else said, markup=False)
 
     def _finished(self, console: Any, catalog: Any, name: str) -> None:
         if version := self._saved[name]:
