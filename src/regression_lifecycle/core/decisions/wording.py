@@ -59,7 +59,7 @@ def _joined(reasons: list[Reason]) -> list[Reason]:
     ]
 
 
-_PROVEN = "proven_improvement"
+_PROVEN, _IS_ASKED = "proven_improvement", " is asked for"
 
 
 def _compared(reason: Reason) -> tuple[Any, Any]:
@@ -73,9 +73,9 @@ def _asked_as_observed(reason: Reason) -> str:
     """Return what is asked of the improvement as it is observed; empty if nothing is."""
     figures = reason.figures
     if reason.kind == "observed_improvement":
-        return _asked(figures["threshold"], "less than")
+        return _asked(figures["threshold"], "less than").removesuffix(_IS_ASKED)
     if reason.kind == "metric" and figures["of_baseline"] and figures["bound"] == "maximum":
-        return f"at most {figures['threshold']:g} of the baseline's is asked for"
+        return f"at most {figures['threshold']:g} of the baseline's"
     return ""
 
 
@@ -197,8 +197,13 @@ def _proven_improvement(figures: Figures) -> str:
         f"{figures['metric']} is {_signed(figures['improvement'])} than {_error_of(figures)}, "
         f"with {_confidence(figures)} confidence {bound}{_memory(figures)}; "
         f"{_asked(figures['threshold'], 'at most')}{_attempt(figures)}"
-        f"{''.join(f', and observed {asked}' for asked in figures.get('as_observed', ()))}"
+        f"{_as_observed(figures)}"
     )
+
+
+def _as_observed(figures: Figures) -> str:
+    asked = figures.get("as_observed")
+    return f", and as observed {' and '.join(asked)}" if asked else ""
 
 
 def _confidence(figures: Figures) -> str:
