@@ -120,7 +120,7 @@ def _scale(values: pd.Series) -> _Scale:
 
 
 def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
-    """Move places apart until they do not overlap, each as little as possible.
+    """Move places down until they do not overlap, and up again where they leave the chart.
 
     Args:
         wanted: Where each one would like to be, in pixels from the top.

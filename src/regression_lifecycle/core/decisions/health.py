@@ -322,8 +322,9 @@ def _newest_error(windows: pd.DataFrame, subject: Subject) -> Iterator[Reason]:
 
 
 def _drifted(windows: pd.DataFrame) -> list[Reason]:
-    """Name the columns that drifted in the newest window in which drift was measured."""
-    measured = windows[windows["n_drift_columns"].gt(0).fillna(False).astype(bool)]
+    """Name the columns that drifted in the newest whole window in which drift was measured."""
+    measured = windows[windows["status"].isin(("complete", "pending labels"))]
+    measured = measured[measured["n_drift_columns"].gt(0).fillna(False).astype(bool)]
     if measured.empty:
         return []
     newest = measured.iloc[-1]

@@ -185,8 +185,8 @@ class SummaryHook:
         computed = verdict["drifted"].dropna()
         drifted = list(verdict.loc[verdict["drifted"].fillna(False).astype(bool), "column"])
         console.print(
-            f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns against the reference"
-            + (f": {escape(', '.join(drifted))}" if drifted else "")
+            f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns of the holdout against the "
+            "training rows" + (f": {escape(', '.join(drifted))}" if drifted else "")
         )
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
