@@ -23,6 +23,7 @@ from regression_lifecycle.datasets.mlflow_models import (
     MlflowRegistrationDataset,
     MlflowTrainedModelDataset,
 )
+from regression_lifecycle.datasets.problem_pages import HealthRecordsDataset
 from regression_lifecycle.datasets.report_links import ReportLinksDataset
 from tests.datasets.test_atomic_files import BROKEN, GOOD, MODULE, assert_same
 from tests.examples import feature_rows, fitted_model
@@ -130,7 +131,16 @@ def test_reports_are_found_with_their_windows(bucket: Any) -> None:
             "windows/2011-02-12_v2/report.html",
         ],
         "window": ["", "2011-02-05", "2011-02-12"],
+        "candidate": ["", "", ""],
     }
+
+
+def test_the_health_of_other_problems_is_found(bucket: Any) -> None:
+    bucket.pipe_file("/bucket/data/bikes/08_reporting/health.json", b'{"verdict": "act"}')
+
+    records = HealthRecordsDataset(f"{BUCKET}/data", "08_reporting/health.json").load()
+
+    assert records == {"bikes/08_reporting": {"verdict": "act"}}
 
 
 @pytest.mark.parametrize("place", ["disk", "bucket"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ def test_reports_are_found_with_their_windows(tmp_path: Path) -> None:
         (tmp_path / folder / "report.html").touch()
     (tmp_path / "windows/2011-02-19_v2").mkdir()
     (tmp_path / "metrics.json").touch()
+    about = {"metadata": {"candidate": "f3", "problem": "bikes"}}
+    (tmp_path / "drift_report" / "metrics.json").write_text(json.dumps(about))
 
     links = ReportLinksDataset(str(tmp_path), "windows").load()
 
@@ -27,6 +30,7 @@ def test_reports_are_found_with_their_windows(tmp_path: Path) -> None:
             "windows/2011-02-12_v2/report.html",
         ],
         "window": ["", "2011-02-05", "2011-02-12"],
+        "candidate": ["f3", "", ""],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -95,6 +96,28 @@ def test_one_run_with_parameters_metrics_lineage_and_tags(finished_project):
         "training_set",
         "holdout_set",
     }
+
+
+def test_reports_say_first_whose_they_are(finished_project):
+    catalog = open_catalog(finished_project)
+    fingerprint = catalog.load("candidate_model").metadata.fingerprint
+    folder = finished_project / "data/test/08_reporting"
+    facts = {
+        name: json.loads((folder / name / "metrics.json").read_text())["metadata"]
+        for name in ("drift_report", "regression_report", "data_quality_report")
+    }
+
+    n_holdout, n_training = (len(catalog.load(name)) for name in ("holdout_set", "training_set"))
+    for name in ("drift_report", "regression_report"):
+        assert facts[name]["candidate"] == fingerprint
+        about = facts[name]["about"]
+        assert about.startswith(f"problem bike_test; candidate {fingerprint[:12]}, trained until")
+        assert f"{n_holdout:,} rows; reference: training rows" in about
+    assert f"{n_training:,} rows" in facts["drift_report"]["about"]
+    assert facts["data_quality_report"]["about"].startswith("problem bike_test; no model; obser")
+    links = catalog.load("report_links").set_index("name")["candidate"]
+    assert links["drift_report"] == fingerprint
+    assert links["data_quality_report"] == ""
 
 
 def test_second_run_changes_no_model_no_alias_and_no_row(finished_copy, capsys):

@@ -10,9 +10,11 @@ import pytest
 from regression_lifecycle.core.decisions.records import Reason, from_cell
 from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.runtime.tick import NOTHING, PROMOTED, REFUSED
+from tests.adapters.dashboard.test_page import Page
 from tests.conftest import copy_project, open_catalog, run_project
 from tests.end_to_end.test_full_cycle import file_digests
 from tests.loop import PROMOTED_AT, PROMOTING, champion_of, state_of, tick, windows_of
+from tests.runtime.hooks.test_summary import rows, summary
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
@@ -48,6 +50,65 @@ def test_a_tick_records_decides_promotes_and_draws(promoted):
     assert ledger["challenger_fingerprint"].iloc[-1] != model.metadata.fingerprint
     page = (promoted / "data/test/08_reporting/index.html").read_text()
     assert "2011-03-19" in page
+
+
+def test_every_surface_shows_the_same_drift_of_a_window(promoted, capsys):
+    import mlflow
+
+    catalog = open_catalog(promoted)
+    windows = windows_of(catalog)
+    cells = catalog.load("drift_history")
+    page = Page((promoted / "data/test/08_reporting/index.html").read_text(encoding="utf-8"))
+    drawn = page.rows("drift")
+    printed = rows(summary(capsys, explained_windows=catalog.load("window_history")))
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("bike_test")
+    found = client.search_runs(
+        [experiment.experiment_id], "tags.pipeline = 'monitoring'", max_results=1
+    )
+    logged = {
+        metric.step: metric.value
+        for metric in client.get_metric_history(found[0].info.run_id, "window.drifted_share")
+    }
+
+    assert cells["drifted"].any()
+    for name, window in windows.iterrows():
+        own = cells[(cells["window"] == name) & cells["drifted"].notna()]
+        drifted = sorted(own.loc[own["drifted"].astype(bool), "column"])
+        n, of = len(drifted), len(own)
+        report = promoted / f"data/test/08_reporting/windows/{name}_v{window['model_version']}"
+        facts = json.loads((report / "metrics.json").read_text(encoding="utf-8"))
+        # The tables.
+        assert (window["n_drifted"], window["n_drift_columns"]) == (n, of)
+        assert sorted(filter(None, str(window["drifted_columns"]).split(","))) == drifted
+        # The page: the map and the table of windows.
+        mapped = drawn[drawn["window"] == name]
+        assert sorted(mapped.loc[mapped["drifted"], "column"]) == drifted
+        assert (mapped["step"] != "not computed").sum() == of
+        assert f"{n} of {of}" in page.text.split(f" {name} complete ")[1][:200]
+        # The terminal, MLflow, and Evidently's report.
+        assert f"{n}/{of}" in printed[name]
+        assert logged[window["window_index"]] == pytest.approx(n / of)
+        assert facts["overall"]["DriftedColumnsCount.count"] == n
+        assert sorted(row["column"] for row in facts["drift"] if row["drifted"]) == drifted
+        scores = own.set_index("column")["score"]
+        for row in facts["drift"]:
+            assert row["score"] == pytest.approx(scores[row["column"]])
+        about = facts["metadata"]["about"]
+        assert about.startswith(
+            f"problem bike_test; model version {window['model_version']}; window {name} (complete)"
+        )
+
+
+def test_a_promoting_tick_ends_with_the_promotion_as_its_outcome(promoted):
+    record = json.loads((promoted / "data/test/08_reporting/health.json").read_text())
+
+    assert (record["outcome"]["kind"], record["outcome"]["decision"]) == ("promotion", "promote")
+    assert record["champion_version"] == "2"
+    assert record["rules_version"] == "1"
+    assert record["verdict"] == "watch"
+    assert [change["kind"] for change in record["changes"]] == []
+    assert 'href="test/08_reporting/index.html"' in (promoted / "data/index.html").read_text()
 
 
 def test_a_second_tick_at_the_same_moment_changes_nothing(promoted):

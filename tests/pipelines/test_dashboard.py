@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -17,10 +18,12 @@ from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.trained_model import ModelMetadata, TrainedModel
 from regression_lifecycle.core.prediction.interval import PredictionInterval
 from regression_lifecycle.datasets.atomic_files import (
+    AtomicJSONDataset,
     AtomicPictureDataset,
     AtomicTextDataset,
     OptionalTextDataset,
 )
+from regression_lifecycle.datasets.problem_pages import HealthRecordsDataset
 from regression_lifecycle.pipelines.dashboard import create_pipeline
 from tests.adapters.dashboard.examples import full_tables, ledger, page_problem
 from tests.shipped import parameters
@@ -64,7 +67,11 @@ def test_the_page_and_the_picture_are_written(
         "recorded_error_rates": made.deployment.error_rates,
         "report_links": made.report_links,
     }
-    page, picture = tmp_path / "index.html", tmp_path / "error.png"
+    workspace = tmp_path / "bikes" / "08_reporting"
+    page, picture, record = (
+        workspace / name for name in ("index.html", "error.png", "health.json")
+    )
+    index = tmp_path / "index.html"
     library = tmp_path / "library.js"
     inputs = {
         **{name: table if full else pd.DataFrame() for name, table in tables.items()},
@@ -78,6 +85,9 @@ def test_the_page_and_the_picture_are_written(
         {
             **{name: _Given(value) for name, value in inputs.items()},
             "dashboard_page": AtomicTextDataset(filepath=page.as_posix()),
+            "health_record": AtomicJSONDataset(filepath=record.as_posix()),
+            "recorded_health": HealthRecordsDataset(str(tmp_path), "08_reporting/health.json"),
+            "problem_index": AtomicTextDataset(filepath=index.as_posix()),
             "error_by_window_picture": AtomicPictureDataset(str(picture)),
             **{
                 name: OptionalTextDataset(filepath=library.as_posix())
@@ -86,12 +96,20 @@ def test_the_page_and_the_picture_are_written(
         }
     )
 
-    SequentialRunner().run(create_pipeline(), catalog)
+    shown = SequentialRunner().run(create_pipeline(), catalog)
 
     html = page.read_text(encoding="utf-8")
     assert ("version 3, Ridge" in html) is full
     assert ("2011-01-01 to 2011-04-15 23:00, 2,519 rows" in html) is full
     assert ("The policy has not decided yet" in html) is not full
+    # One verdict: what the terminal is given, the record, the page and the list say the same.
+    verdict = shown["model_health"].load().verdict
+    assert verdict == ("act" if full else "no model yet")
+    assert json.loads(record.read_text(encoding="utf-8"))["verdict"] == verdict
+    assert f'class="word">{verdict.capitalize()}<' in html
+    listed = index.read_text(encoding="utf-8")
+    assert f">{verdict}</span>" in listed
+    assert 'href="bikes/08_reporting/index.html"' in listed
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert (library.read_text(encoding="utf-8")[:1000] in html) is full
 

@@ -292,6 +292,17 @@ def test_plain_commands_take_the_example_and_what_is_ones_own(
     assert load(conf).folders == ("bike_hourly",)
 
 
+def test_a_command_needs_the_environment_that_is_not_the_default(
+    make_conf: Callable[..., Path],
+) -> None:
+    conf = make_conf(sales={"parameters": SALES, "globals": "model: sales\n"})
+    (conf / "base" / "parameters_page.yml").write_text("page: {environment: '${environment:}'}\n")
+
+    assert load(conf)["parameters"]["page"]["environment"] == ""
+    assert load(conf, "bike_hourly,local")["parameters"]["page"]["environment"] == ""
+    assert load(conf, "sales")["parameters"]["page"]["environment"] == "sales"
+
+
 def test_an_environment_brings_what_it_extends(make_conf: Callable[..., Path]) -> None:
     conf = make_conf(
         study={"globals": "extends: bike_hourly\nmodel: study\n"},

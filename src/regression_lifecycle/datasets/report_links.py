@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,7 +13,7 @@ from kedro.io.core import get_protocol_and_path
 from regression_lifecycle.datasets.atomic_file import open_file_system
 from regression_lifecycle.datasets.previews import TablePreview, newest_first
 
-PAGE = "report.html"
+PAGE, FIGURES = "report.html", "metrics.json"
 
 
 class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
@@ -45,8 +46,9 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
         """Look what is there.
 
         Returns:
-            ``name``, ``path`` (relative, with slashes) and ``window`` (empty for a report that is
-            not that of a window), in the order of paths.
+            ``name``, ``path`` (relative, with slashes), ``window`` (empty for a report that is not
+            that of a window) and ``candidate`` (fingerprint of the model that it is about, where it
+            was not in use yet), in the order of paths.
         """
         file_system = open_file_system(self._protocol, self._root)
         rows = []
@@ -57,8 +59,10 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
                 window = folder.name.rpartition("_v")[0] if inside else ""
                 # Local paths come back as absolute ones, so the end is counted.
                 parts = PurePosixPath(found).parts[-1 - depth.count("/") :]
-                rows.append((folder.name, "/".join(parts), window))
-        return pd.DataFrame(rows, columns=["name", "path", "window"], dtype="str")
+                candidate = "" if inside else _candidate(file_system, folder)
+                rows.append((folder.name, "/".join(parts), window, candidate))
+        names = ["name", "path", "window", "candidate"]
+        return pd.DataFrame(rows, columns=names, dtype="str")
 
     def save(self, data: Any) -> None:
         """Refuse: the list is read from the folder.
@@ -72,9 +76,9 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
         raise TypeError("the list of reports is read from their folder and cannot be saved")
 
     def state(self) -> list[str]:
-        """Return what changes with every page that is added or removed."""
-        paths: list[str] = self.load()["path"].tolist()
-        return paths
+        """Return what changes with every page that is added, removed or about another model."""
+        links = self.load()
+        return [f"{path} {candidate}" for path, candidate in links[["path", "candidate"]].values]
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest reports in Kedro-Viz.
@@ -89,3 +93,10 @@ class ReportLinksDataset(AbstractDataset[Any, pd.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": str(self._root), "protocol": self._protocol, "windows": self._windows}
+
+
+def _candidate(file_system: Any, folder: PurePosixPath) -> str:
+    path = str(folder / FIGURES)
+    if not file_system.exists(path):
+        return ""
+    return str(json.loads(file_system.cat_file(path))["metadata"].get("candidate", ""))

@@ -53,6 +53,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     * ``${derived:name}``: what follows from the table (``core/data/defaults.py``)
     * ``${parameter:name}``: a section of the parameters, for the catalog
     * ``${table:}``: name of the folder that describes the table
+    * ``${environment:}``: what ``--env`` has to say for this configuration; empty for the default
     * ``${root:path}``: an absolute path inside the project
     * ``${store:}``: URL of the database; by default a SQLite file in the local folder
     * ``${env:NAME}``, ``${env:NAME,default}``, ``${required:NAME,meaning}``: environment variables;
@@ -106,6 +107,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             "parameter": lambda name: self["parameters"][name],
             "derived": self._derived,
             "table": lambda _="": self.table,
+            "environment": lambda _="": self.named_environment,
             "store": lambda _="": self.store_url,
             "user": _account,
             "environments": lambda _="": self._named_environments(),
@@ -157,6 +159,11 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             f"--env={','.join([first, *(name for name in named if name != self.base_env)])}. "
             f"Folders that describe a table: {bounded_list(possible)}"
         )
+
+    @property
+    def named_environment(self) -> str:
+        """What ``--env`` has to say for this configuration; empty for the default."""
+        return "" if self.env in (None, self.default_run_env) else str(self.env)
 
     @cached_property
     def table(self) -> str:

@@ -27,10 +27,9 @@ BIAS_RULE = RuleFinding(
     verdict="fired",
     value=0.141,
     threshold=0.1,
-    bounded_column="bias",
     figures={
         **{"statistic": "window", "window": "2011-04-16", "n_bad": 2, "n_windows": 3},
-        **{"violations": 2, "of": 3},
+        **{"violations": 2, "of": 3, "prediction": "served", "bias": 0.141, "noise": None},
     },
 )
 ERROR = {"metric": "rmse", "of_baseline": False, "bound": "maximum"}
@@ -84,6 +83,10 @@ def windows(n: int = 12, problem: str = "bikes") -> pd.DataFrame:
             "sum_absolute_target": target,
             "sum_prediction": target * (1 + bias),
             "sum_raw_prediction": target * (1 + 2 * bias),
+            "n_drift_columns": 2,
+            "n_drifted": 1,
+            "drifted_columns": "cnt",
+            "sum_weight": 168.0,
             "n_missing_rows": 0,
             "n_rejected": 0,
             "missing_share": 0.0,
@@ -147,6 +150,7 @@ def ledger(n: int = 4, problem: str = "bikes") -> pd.DataFrame:
             "decision": "refuse",
             "reasons": to_cell([CHECKS[1].reason]),
             "candidate_version": str(k + 1),
+            "candidate_fingerprint": f"f{k + 1}",
             "judged_until": "2011-03-05 00:00:00",
             "metrics": json.dumps({"candidate": {"rmse": 71.5}, "baseline": {"rmse": 120.25}}),
             "checks": to_cell(CHECKS),
@@ -265,6 +269,7 @@ def full_tables(n: int = 12, columns: tuple[str, ...] = ("temp", "cnt"), **chang
                 "name": ["drift_report", "2011-04-16_v3"],
                 "path": ["drift_report/report.html", "window_reports/2011-04-16_v3/report.html"],
                 "window": ["", "2011-04-16"],
+                "candidate": ["f3", ""],
             }
         ),
         "champion": champion(),

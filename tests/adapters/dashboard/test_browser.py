@@ -70,8 +70,8 @@ class Visit:
 def test_every_chart_is_drawn_without_a_complaint_or_a_request(browser: Any, pages: Path) -> None:
     visit = Visit(browser, pages / "full.html").drawn("light")
     charts = visit.page.locator("[data-chart]")
-    assert charts.count() == 10
-    assert visit.page.locator("[data-chart] svg").count() == 10
+    assert charts.count() == 11
+    assert visit.page.locator("[data-chart] svg").count() == 11
     axis = visit.page.locator("[data-chart=error] .role-axis-label text").all_text_contents()
     assert {"v1", "v2", "v3"} <= set(axis)
     assert visit.complaints == []
@@ -88,6 +88,45 @@ def test_a_window_under_the_pointer_tells_its_figures(browser: Any, pages: Path)
     rows = windows().set_index("window")
     name = next(name for name in rows.index if name in words)
     assert f"{rows.loc[name, 'rmse']:.1f}" in words
+    visit.context.close()
+
+
+def test_ticks_are_starts_of_windows(browser: Any, pages: Path) -> None:
+    visit = Visit(browser, pages / "full.html").drawn("light")
+    labels = visit.page.locator("[data-chart=coverage] .role-axis-label text")
+    shown = [text for text in labels.all_text_contents() if "%" not in text]
+    starts = windows()["start"]
+    assert shown[0] == "5 Feb 2011"
+    assert set(shown[1:]) <= {f"{moment.day} {moment:%b}" for moment in starts}
+    visit.context.close()
+
+
+def test_a_series_is_picked_by_the_keyboard(browser: Any, pages: Path) -> None:
+    visit = Visit(browser, pages / "full.html").drawn("light")
+    line = visit.page.locator("[data-chart=series] .mark-line path").last
+    found = visit.page.locator("#series-found")
+    assert found.inner_text() == "1 of 2 by share of the error"
+    before = line.get_attribute("d")
+    visit.page.focus("#series-name")
+    visit.page.keyboard.type("north")
+    visit.page.wait_for_function(
+        "before => [...document.querySelectorAll('[data-chart=series] .mark-line path')]"
+        ".at(-1).getAttribute('d') !== before",
+        arg=before,
+    )
+    assert found.inner_text() == "2 of 2 by share of the error"
+    visit.page.keyboard.type("ern")
+    assert found.inner_text() == "no series of this name"
+    assert visit.complaints == []
+    visit.context.close()
+
+
+def test_on_paper_nothing_is_dark_and_the_verdict_is_there(browser: Any, pages: Path) -> None:
+    visit = Visit(browser, pages / "full.html", color_scheme="dark").drawn("dark")
+    visit.page.emulate_media(media="print")
+    assert visit.page.evaluate("getComputedStyle(document.body).color") == "rgb(22, 25, 31)"
+    assert visit.page.locator("#health-title").is_visible()
+    assert not visit.page.locator("header.top").is_visible()
     visit.context.close()
 
 

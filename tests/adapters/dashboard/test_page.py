@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +19,7 @@ from regression_lifecycle.adapters.dashboard.parameters import DashboardParamete
 from regression_lifecycle.adapters.dashboard.tables import Champion
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import Reason, to_cell
+from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.core.errors import LifecycleError
 from tests.adapters.dashboard.examples import (
     BIAS_RULE,
@@ -112,13 +115,71 @@ def test_the_head_says_what_is_deployed_and_what_was_decided(page: Page) -> None
         "version 3, Ridge",
         "2011-01-01 to 2011-04-15 23:00, 2,519 rows",
         "after window 2011-04-16, as of 2011-04-30",
-        "absolute bias is 0.141 in window 2011-04-16; above 0.1 in 2 of the newest 3 window(s)",
+        "absolute bias as served is 0.141 in window 2011-04-16; above 0.1 in 2 of the newest 3",
     ):
         assert words in page.text
 
 
+def test_the_page_begins_with_the_verdict_why_and_what_to_do(html: str, page: Page) -> None:
+    tables = full_tables()
+    health = tables.health
+    head = page.text.split("Last complete window")[0]
+
+    assert health.verdict == "act"
+    assert 'class="card health bad"' in html
+    for words in (*sentences(health.reasons), *sentences(a.reason for a in health.actions)):
+        assert words in head
+    assert "kedro run --pipelines=retraining" in head
+
+
+def test_commands_name_the_environment_that_they_need() -> None:
+    parameters = DashboardParameters(environment="bike_daily,local")
+    page = Page(render_page(page_tables(problem=page_problem(), parameters=parameters)))
+
+    assert "kedro run --pipelines=backtest --env=bike_daily,local" in page.text
+    assert page.text.count("kedro ") == page.text.count("--env=bike_daily,local")
+
+
+@pytest.mark.parametrize("decision", ["refuse", "promote", "waiting"])
+def test_the_outcome_is_what_was_decided_last(decision: str) -> None:
+    said = ledger().iloc[:3].assign(decision=["refuse", "retrain", decision])
+
+    html = render_page(full_tables(ledger=said))
+
+    outcome = html.split("<h3>Last outcome</h3>")[1].split("</section>")[0]
+    assert f">{decision}</span>" in outcome
+    assert "retrain" not in outcome
+
+
+def test_the_rules_are_a_table_with_a_line_over_time(html: str, page: Page) -> None:
+    assert "bias fired 14.1% 10.0% retrain absolute bias as served is 0.141" in page.text
+    table = html.split('<table class="rules">')[1].split("</table>")[0]
+    assert table.count("<polyline") == 2
+    quiet = replace(BIAS_RULE, verdict="quiet", value=0.12, figures={
+        **BIAS_RULE.figures, "n_bad": 1, "is_newest_bad": True,
+    })  # fmt: skip
+    other = ledger().assign(policy=to_cell([quiet]), champion_version_before="2")
+    page = Page(render_page(full_tables(ledger=other)))
+    assert "bias 1 of 2 12.0%" in page.text
+    assert "on version 2; version 3 has not served a window that was judged" in page.text
+
+
+def test_decisions_to_keep_are_folded_and_all_say_when_they_were_recorded() -> None:
+    kept = ledger(8)
+    kept.loc[2:5, "decision"] = "keep"
+
+    html = render_page(full_tables(ledger=kept))
+
+    folds = html.split('<details class="fold">')
+    assert len(folds) == 2
+    assert folds[1].split("</summary>")[0].startswith("<summary>4 \u00d7")
+    assert html.count('<details class="entry">') == 8
+    for day in range(1, 9):
+        assert f"2011-05-0{day} 10:00 UTC" in html
+
+
 def test_every_reason_is_one_item_whatever_stands_in_it(html: str) -> None:
-    decision = html.split('<div class="decision">')[1].split("</ul>")[0]
+    decision = html.split("<h3>Last outcome</h3>")[1].split("</ul>")[0]
     reasons = re.findall(r"<li>(.*?)</li>", decision)
     # The sentence about the bias holds a semicolon, and so do the words of the person.
     assert len(reasons) == 2
@@ -130,6 +191,7 @@ def test_every_reason_is_one_item_whatever_stands_in_it(html: str) -> None:
 
 def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) -> None:
     whole = windows().iloc[:-1]
+    whole = whole.assign(alone=whole["sum_raw_prediction"] / whole["sum_target"] - 1)
     last, before = whole.iloc[-1], whole["rmse"].iloc[-5:-1].mean()
     assert f"Last complete window: {last['window']}" in page.text
     assert f"RMSE {last['rmse']:.1f}" in page.text
@@ -138,6 +200,10 @@ def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) 
     assert f"Baseline RMSE {last['baseline_rmse']:.1f}" in page.text
     assert "Windows monitored 12 11 complete, 1 pending labels" in page.text
     assert "With alarms, of the last 8 1 bias, coverage" in page.text
+    served, alone = (
+        f"{100 * last[name]:+.1f}%".replace("-", "\u2212") for name in ("bias", "alone")
+    )
+    assert f"Bias as served {served} {alone} of the model alone" in page.text
     assert "nominal 90.0%" in page.text
 
 
@@ -192,11 +258,23 @@ def test_names_of_policies_do_not_cover_each_other(error: float) -> None:
     of = windows()
     history, summary = backtest(of, ("never", "weekly", "bias", "even"))
     summary.loc[3, ["rmse", "retrains"]] = [error, 22.0]
+    history.loc[history["policy"] == "even", "rmse"] = error
     page = Page(render_page(full_tables(backtest_history=history, backtest_summary=summary)))
     points = page.rows("policies").set_index("policy")
-    # The upper one of two neighbours is named above, the lower one below its point.
-    assert points.loc["even", "dy"] < 0 < points.loc["bias", "dy"]
+    scale = page.blocks["specifications"]["policies"]["layer"][2]["encoding"]["y"]["scale"]
+    low, high = scale["domain"]
+    named = 260 * (high - points["error"]) / (high - low) + points["dy"]
+    assert abs(named["even"] - named["bias"]) >= 14 - 0.1
     assert points["align"].to_dict() == {"weekly": "right", "bias": "left", "even": "left"}
+    # Beside the lines, too, whose ends lie on each other.
+    ends = page.rows("policy_names").set_index("policy")
+    assert ends["chosen"].to_dict() == {
+        "weekly": False, "bias": True, "even": False, "never": False,
+    }  # fmt: skip
+    scale = page.blocks["specifications"]["policy_windows"]["layer"][0]["encoding"]["y"]["scale"]
+    low, high = map(math.log, scale["domain"])
+    at = sorted(260 * (high - ends["at"].map(math.log)) / (high - low))
+    assert min(b - a for a, b in itertools.pairwise(at)) >= 14 - 0.1
 
 
 def test_the_page_says_how_often_rules_gate_and_interval_of_the_champion_are_wrong(
@@ -266,15 +344,21 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
     assert "RMSE" not in page.text
 
 
-def test_segments_are_pooled_over_the_newest_windows_the_worst_first(page: Page) -> None:
-    assert page.text.index("hr = 17 56 40 +20.0%") < page.text.index("hr = 8 56 40 \u22125.0%")
+def test_segments_are_ranked_by_what_they_cost() -> None:
+    parts = segments(windows())
+    # The more biased one costs less: 7 x 20^2 of 7 x 20^2 + 7 x 40^2.
+    parts.loc[parts["value"] == "17", "rmse"] = 20.0
+    page = Page(render_page(full_tables(segment_history=parts)))
+    assert page.text.index("hr = 8 56 40 \u22125.0% 50.0% 80.0%") < page.text.index(
+        "hr = 17 56 20 +20.0% 50.0% 20.0%"
+    )
 
 
 def test_the_ledger_shows_every_decision_with_its_checks(page: Page) -> None:
     assert sum(a.get("class") == "entry" for _, a in page.tags) == 4
     assert "candidate rmse is 71.5, at most 60 is asked for" in page.text
     assert "candidate rmse, at most 71.5 60 fail candidate rmse is 71.5" in page.text
-    assert "bias 0.141 0.100 fired absolute bias is 0.141" in page.text
+    assert "bias 0.141 0.100 fired absolute bias as served is 0.141" in page.text
     assert "baseline 120.2" in page.text
 
 
@@ -283,8 +367,14 @@ def test_a_row_of_the_ledger_that_cannot_be_read_is_an_error_that_names_it() -> 
         render_page(full_tables(ledger=ledger().assign(reasons="it was too warm")))
 
 
-def test_reports_are_named_for_people(page: Page) -> None:
-    assert "Drift report 2011-04-16 v3" in page.text
+def test_reports_are_named_for_people_and_say_whose_they_are(page: Page) -> None:
+    refused = "Drift report of a candidate with the answer: refuse"
+    assert f"{refused} 2011-04-16 v3" in page.text
+    promoted = ledger().assign(decision="promote")
+    page = Page(render_page(full_tables(ledger=promoted)))
+    assert "Drift report of version 3" in page.text
+    page = Page(render_page(full_tables(ledger=ledger().iloc[:0])))
+    assert "Drift report of a candidate without an answer" in page.text
 
 
 def test_the_series_that_make_most_of_the_error_are_listed_first() -> None:
@@ -300,6 +390,27 @@ def test_the_series_that_make_most_of_the_error_are_listed_first() -> None:
     assert f"{of['window'].iloc[-2]} 2 west east" in text
 
 
+def test_one_of_five_hundred_series_is_picked_on_a_small_page() -> None:
+    of = windows(104)
+    names = tuple(f"shop {k}" for k in range(520))
+    one = series(of)
+    parts = [
+        one[one["series"] == "south"].assign(series=name, sum_squares=10.0 * (k + 1) ** 2 + 0.123)
+        for k, name in enumerate(names)
+    ]
+    html = render_page(full_tables(104, window_history=of, series_history=pd.concat(parts)))
+
+    page = Page(html)
+    drawn = page.rows("series")
+    options = re.findall(r'<option value="(.*?)">', html)
+    assert len(html.encode()) < 2 * MEGABYTE
+    assert options == [f"shop {k}" for k in range(519, 19, -1)]
+    assert 'value="shop 519"' in html
+    assert set(drawn["series"]) == set(range(500))
+    assert drawn.loc[drawn["series"] == 0, "error"].tolist() == [520.0] * 12
+    assert "20 series that make less of the error cannot be picked" in page.text
+
+
 def test_a_table_without_series_has_no_such_section() -> None:
     page = Page(render_page(full_tables(series_history=pd.DataFrame())))
     assert "Worst series" not in page.text
@@ -312,6 +423,7 @@ def test_only_relative_reports_are_linked() -> None:
             "name": ["good", "script", "root", "host", "odd"],
             "path": ["a/r.html", "javascript:alert(1)", "/etc/r.html", "//host/x", 'b"/r #1.html'],
             "window": "",
+            "candidate": "",
         }
     )
     page = Page(render_page(page_tables(problem=page_problem(), report_links=links)))
@@ -329,9 +441,10 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     }  # fmt: skip
     assert Page(render_page(page_tables(problem=page_problem(), **frames))).text == empty.text
     assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
-    assert "The policy has not decided yet: kedro run --pipelines=monitoring" in empty.text
-    assert sum(a.get("class") == "empty" for _, a in empty.tags) == 11
-    assert "Not calibrated yet: kedro run --pipelines=calibration" in empty.text
+    assert "The policy has not decided yet: kedro tick" in empty.text
+    cards = [a for _, a in empty.tags if str(a.get("class")).startswith("card")]
+    said = sum(a.get("class") == "empty" for _, a in empty.tags)
+    assert len(cards) == said == 11
     first = Page(render_page(page_tables(problem=page_problem(), champion=champion("1"))))
     assert "Version 1 was put into use. The policy decides once it has served" in first.text
     assert "not decided yet" not in first.text
@@ -397,7 +510,9 @@ def test_nothing_from_the_tables_is_markup(html: str) -> None:
             backtest_history=history,
             backtest_summary=summary,
             champion=champion(ATTACK, ATTACK),
-            report_links=pd.DataFrame({"name": [ATTACK], "path": [ATTACK], "window": [ATTACK]}),
+            report_links=pd.DataFrame(
+                {name: [ATTACK] for name in ("name", "path", "window", "candidate")}
+            ),
             parameters=DashboardParameters(title=ATTACK),
         )
     )
@@ -515,9 +630,9 @@ def test_without_a_time_the_page_counts_rows() -> None:
     assert page.rows("windows")["window"].tolist() == ["rows 2000 to 2099", "rows 2100 to 2199"]
     assert "rows=" not in page.text
     assert "1970" not in page.text
-    axis = str(page.blocks["specifications"]["bias"])
-    assert "utcFormat" not in axis
-    assert "format(toNumber(datum.value) / 1000, ',')" in axis
+    params = page.blocks["specifications"]["bias"]["params"]
+    labels = next(param["value"] for param in params if param["name"] == "start_labels")
+    assert labels == ["row 2000", "row 2100"]
 
 
 def test_the_table_says_how_many_rows_are_labelled() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from regression_lifecycle.adapters.evidently import (
     ColumnRoles,
+    about_line,
     dump_snapshot,
     load_snapshot,
     metric_values,
@@ -270,6 +271,29 @@ def test_the_page_shows_the_verdict_it_was_given(
     assert shown["hum"]["score"] == metric_values(snapshot)["ValueDrift.hum"] == 7.5
     assert metric_values(snapshot)["DriftedColumnsCount.count"] == verdict["drifted"].sum()
     assert "Drift detection method: wasserstein. Drift score: 7.5" in safe_html(snapshot, "x.js")
+
+
+@pytest.mark.parametrize("detail", ["figures", "full"])
+def test_the_first_line_says_what_the_report_is_about(
+    current: pd.DataFrame, reference: pd.DataFrame, detail: Any
+) -> None:
+    said = about_line("bikes", "model version 3", "window w7", 1500, "training, 400 rows", "bias")
+    assert said == (
+        "problem bikes; model version 3; window w7; 1,500 rows; reference: training, 400 rows; "
+        "alarms: bias"
+    )
+    assert about_line("bikes", "no model", "all", 9).endswith(
+        "9 rows; reference: none; no rule looks at it"
+    )
+    verdict = compare_tables(reference, current, ROLES.columns(), PARAMETERS)
+
+    snapshot = window_snapshot(
+        current, reference, ROLES, verdict, PARAMETERS, detail=detail, metadata={"about": said}
+    )
+
+    assert summary(snapshot)["metadata"]["about"] == said
+    first = snapshot.to_snapshot_model().widgets[0].dict()
+    assert said in json.dumps(first["params"])
 
 
 def test_a_column_that_the_reference_lacks_is_judged_and_not_drawn(

@@ -275,8 +275,9 @@ def test_biases_beyond_the_allowance_add_up_since_the_training():
     assert (found.verdict, found.value) == ("fired", pytest.approx(0.12))
     assert ask(CUSUM, biased(-0.08, -0.08, -0.08, -0.08)).value == pytest.approx(-0.12)
     assert evidence(found) == (
-        "bias beyond 0.05 a window has added up to 0.12 (too high) over 4 window(s) since the "
-        "training; 0.1 is the limit, to which 2 windows are needed"
+        "bias of the model alone +8.0% in window w3; what exceeds 0.05 a window has added up to "
+        "0.12 (too high) over 4 window(s) since the training; 0.1 is the limit, to which 2 windows "
+        "are needed"
     )
     # What is below the allowance wears it off, and what is too low does not pay for too high.
     assert ask(CUSUM, biased(0.08, 0.08, 0.0)).value == pytest.approx(0.01)
@@ -313,7 +314,7 @@ def test_a_bias_that_may_be_chance_counts_for_nothing():
 def test_of_a_bias_that_adds_up_what_may_be_chance_is_forgiven():
     found = ask(CUSUM, windows(NOISY, NOISY))
     assert (found.verdict, found.value) == ("quiet", 0)
-    assert "bias beyond 0.05 a window and 2 standard errors (0.32)" in evidence(found)
+    assert "what exceeds 0.05 a window and 2 standard errors (0.32)" in evidence(found)
     known = {**NOISY, "bias_standard_error": 0.1}
     assert ask(CUSUM, windows(known, known)).verdict == "fired"
 
@@ -487,20 +488,34 @@ def test_null_removes_a_rule():
 
 
 @pytest.mark.parametrize(
-    ("rule", "unit", "column"),
-    [
-        (BIAS, "share", "bias"),
-        # A sum of biases is none of a window.
-        (CUSUM, "share", ""),
-        (PERFORMANCE, "share", ""),
-        (DRIFT, "share", "drifted_share"),
-        (SCHEDULE, "days", ""),
-    ],
+    ("rule", "unit"),
+    [(BIAS, "share"), (CUSUM, "share"), (PERFORMANCE, "share"), (SCHEDULE, "days")],
 )
-def test_a_finding_says_what_its_numbers_are(rule, unit, column):
-    found = ask(rule, windows({}, {}, {}))
+def test_a_finding_says_what_its_numbers_are(rule, unit):
+    assert ask(rule, windows({}, {}, {})).unit == unit
 
-    assert (found.unit, found.bounded_column) == (unit, column)
+
+def test_a_finding_counts_the_violations_on_the_way_to_fire():
+    def states(rule, *shares):
+        return [ask(rule, biased(*shares[: n + 1])).state for n in range(len(shares))]
+
+    assert states(CUSUM, 0.02, 0.08, 0.08, 0.08, 0.08) == [
+        *("quiet", "quiet", "1 of 2", "1 of 2", "fired"),
+    ]
+    # A window that is right is none, whatever the ones before it were.
+    assert states(BIAS, 0.2, 0.0, 0.2) == ["1 of 2", "quiet", "fired"]
+    assert ask(BIAS, windows()).state == "not computed"
+
+
+def test_the_finding_about_the_bias_names_the_bias_that_it_is_about():
+    row = {"sum_raw_prediction": 1470.0, "sum_prediction": 1010.0}
+    model, served = (
+        ask({**rule, "prediction": of}, windows(row))
+        for rule, of in ((CUSUM, "model"), (BIAS, "served"))
+    )
+    assert (model.figures["bias"], served.figures["bias"]) == pytest.approx((0.47, 0.01))
+    assert evidence(model).startswith("bias of the model alone +47.0% in window")
+    assert evidence(served).startswith("absolute bias as served is 0.01 in window")
 
 
 def test_what_a_policy_was_can_be_read_again(shipped):

@@ -27,6 +27,12 @@ LASTING = {"window": "w2", "n_bad": 2, "n_windows": 3, "violations": 2, "of": 3}
 LASTED = "in window w2; above 0.1 in 2 of the newest 3 window(s), 2 of 3 with the newest are asked"
 METRIC = {"metric": "rmse", "of_baseline": True, "bound": "maximum"}
 BIAS = {"value": 0.2, "threshold": 0.1, "n_windows": 5}
+ADDED_UP = {"statistic": "cusum", "prediction": "model", "bias": 0.47, "window": "w2"}
+STATE = {
+    **{"rule": "coverage", "kind": "coverage", "state": "1 of 2", "value": 0.4, "threshold": 0.25},
+    **{"unit": "share", "bias": None, "prediction": None, "window": "w2", "counted_in": None},
+}
+MOVE = {"version": "4", "champion_version": "3"}
 PERFORMANCE = {"metric": "mae", "reference_windows": 4, "value": 0.9, "threshold": 0.1, **LASTING}
 
 
@@ -228,19 +234,24 @@ MESSAGES = [
         {**PERFORMANCE, "relative_to": "target_mean"},
         "a share of the mean size of the target is",
     ),
-    ("bias", {**BIAS, **LASTING, "statistic": "window"}, f"absolute bias is 0.2 {LASTED}"),
     (
         "bias",
-        {**BIAS, "statistic": "cusum", "allowance": 0.05, "violations": 2},
-        "bias beyond 0.05 a window has added up to 0.2 (too high) over 5 window(s) since the "
-        "training; 0.1 is the limit, to which 2 windows are needed",
+        {**BIAS, **LASTING, "statistic": "window", "prediction": "served"},
+        f"absolute bias as served is 0.2 {LASTED}",
+    ),
+    (
+        "bias",
+        {**BIAS, **ADDED_UP, "allowance": 0.05, "violations": 2},
+        "bias of the model alone +47.0% in window w2; what exceeds 0.05 a window has added up to "
+        "0.2 (too high) over 5 window(s) since the training; 0.1 is the limit, to which 2 windows "
+        "are needed",
     ),
     (
         "bias",
         {
             **BIAS,
             **LASTING,
-            "statistic": "window",
+            **{"statistic": "window", "prediction": "model"},
             "false_alarms_per_year": 0.5,
             "calibrated_windows": 40,
         },
@@ -290,6 +301,71 @@ MESSAGES = [
         {"champion_version": "2", "version": "1", "reason": "{too} high; at night"},
         "version 2 back to version 1: {too} high; at night",
     ),
+    ("rule_state", STATE, "rule coverage: 1 of 2 violations, 0.4 (limit 0.25) in window w2"),
+    ("rule_state", {**STATE, "state": "fired"}, "rule coverage: fired, 0.4 (limit 0.25)"),
+    ("rule_state", {**STATE, "state": "not computed", "value": None}, "coverage: not computed"),
+    (
+        "rule_state",
+        {**STATE, "rule": "bias", "bias": 0.47, "prediction": "model"},
+        "rule bias: 1 of 2 violations, bias of the model alone +47.0% in window w2",
+    ),
+    (
+        "rule_state",
+        {**STATE, "rule": "age", "value": 84.0, "threshold": 84.0, "counted_in": "days"},
+        "rule age: the newest training row is 84.0 days old, 84 days are the limit",
+    ),
+    ("unproven_champion", {"version": "4"}, "version 4 is new: no window of it has been judged"),
+    ("candidate_waits", {"version": "4"}, "version 4 passed the gate and waits for approval"),
+    ("candidate_refused", {"champion_version": "3"}, "challenger refused, version 3 stays"),
+    ("candidate_refused", {"champion_version": ""}, "candidate refused"),
+    ("promoted", MOVE, "version 4 promoted in place of version 3"),
+    ("promoted", {**MOVE, "champion_version": ""}, "version 4 promoted, the first model"),
+    ("moved", {**MOVE, "decision": "rollback"}, "version 3 rolled back to 4"),
+    ("moved", {**MOVE, "decision": "expired"}, "expired: version 4"),
+    (
+        "newest_error",
+        {"metric": "rmse", "value": 1234.5, "improvement": 0.4, "window": "w2"},
+        "RMSE 1,234 in window w2, 40.0% lower than the baseline's",
+    ),
+    (
+        "newest_error",
+        {"metric": "pinball", "value": 0.127, "improvement": None, "window": "rows=0-499"},
+        "pinball loss 0.127 in window rows 0 to 499",
+    ),
+    (
+        "newest_drift",
+        {"columns": ["temp", "hum"], "n_columns": 9, "window": "w2"},
+        "2 of 9 columns drifted in window w2: temp, hum",
+    ),
+    (
+        "newest_drift",
+        {"columns": [], "n_columns": 9, "window": "w2"},
+        "none of 9 columns drifted in window w2",
+    ),
+    ("windows_judged", {"windows": []}, "no window has ended"),
+    ("windows_judged", {"windows": ["w1"]}, "window w1 judged"),
+    ("windows_judged", {"windows": ["w1", "w2"]}, "2 windows judged, the newest w2"),
+    (
+        "error_moved",
+        {"metric": "rmse", "value": 66.0, "before": 60.0},
+        "RMSE 66 after 60 in the window before (+10.0%)",
+    ),
+    (
+        "rule_changed",
+        {"rule": "bias", "before": "quiet", "now": "1 of 2"},
+        "rule bias: 1 of 2, before that quiet",
+    ),
+    ("next_nothing", {}, "nothing; the next tick looks again"),
+    ("next_wait", {}, "nothing yet; the next tick looks again"),
+    ("next_approve", {"version": "4"}, "approve version 4, or refuse it"),
+    ("next_retrain", {}, "the policy asks for a retraining that has not been tried"),
+    ("next_first_model", {}, "train a first model"),
+    ("next_first_model_refused", {}, "give the model better features or more rows"),
+    ("next_mend_performance", {"rule": "performance"}, "lost its lead over the naive forecast"),
+    ("next_mend_data_quality", {"rule": "data_quality"}, "mend the source of the data"),
+    ("next_mend_skew", {"rule": "skew"}, "mend what callers send"),
+    ("next_mend_coverage", {"rule": "coverage"}, "rely less on the interval"),
+    ("next_mend_alert", {"rule": "late"}, "look at what rule late found"),
     ("first_model", {}, "the first model"),
     ("due", {"policy": "every 4 windows"}, "every 4 windows"),
 ]
@@ -316,6 +392,28 @@ def test_every_reason_that_the_code_gives_has_words():
 def test_a_reason_of_a_later_release_is_shown_as_it_is():
     assert sentence(Reason("cost_too_high", {"cost": 3})) == "cost too high: cost 3"
     assert sentence(Reason("odd")) == "odd"
+
+
+def test_an_improvement_is_said_once_with_all_that_was_asked_of_it():
+    baseline = {**BASELINE, "baseline": "seasonal"}
+    compared = {**proven(0.02, -0.05, 0.01), **baseline}
+    observed = {"metric": "rmse", "value": 0.02, "threshold": 0.1, **baseline}
+    share = {"value": 0.98, "threshold": 0.9, **METRIC}
+    rows = Reason("rows", {"value": 20.0, "threshold": 24})
+    asked = [Reason("metric", share), rows, Reason("observed_improvement", observed)]
+
+    said = sentences([*asked, Reason("proven_improvement", compared)])
+
+    assert said == [
+        "20 rows were judged, at least 24 are needed",
+        "rmse is 2.0% lower than the baseline's (value one season ago), with 95% confidence up to "
+        "5.0% higher; more than 1.0% lower is asked for, and as observed at most 0.9 of the "
+        "baseline's and more than 10.0% lower",
+    ]
+    # One against another opponent, or without the comparison, is said for itself.
+    other = Reason("proven_improvement", proven(0.02, -0.05, 0.01))
+    assert len(sentences([*asked, other])) == 4
+    assert len(sentences(asked)) == 3
 
 
 def test_a_reason_that_holds_a_semicolon_is_still_one():

@@ -23,7 +23,13 @@ def ledger(*moves: tuple[str, str, str]) -> pd.DataFrame:
     """Decisions with the version that they are about and the champion before it."""
     names = ["decision", "candidate_version", "champion_version_before"]
     table = pd.DataFrame(moves, columns=names)
-    return table.assign(problem="tiny", decision_id=[f"d{n}" for n in range(len(table))])
+    about = {
+        "problem": "tiny",
+        "kind": "promotion",
+        "as_of": "2021-01-01",
+        "judged_until": "2021-01-01",
+    }
+    return table.assign(**about, reasons="[]", decision_id=[f"d{n}" for n in range(len(table))])
 
 
 def test_the_newest_stay_by_their_number():
@@ -57,9 +63,9 @@ def test_after_a_rollback_the_one_that_the_next_would_return_to_is_needed():
 
 
 def test_a_version_that_waits_is_needed():
-    decisions = ledger(("promote", "1", ""), ("waiting", "2", "1"))
+    decisions = ledger(("promote", "1", ""), ("waiting", "2", "1"), ("refuse", "3", "1"))
 
-    assert needed_versions(decisions, "tiny", "1") == {"1", "2"}
+    assert needed_versions(decisions, "tiny", "1") == {"1", "2", "3"}
 
 
 def test_only_none_takes_no_snapshots():

@@ -19,7 +19,7 @@ from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
-from tests.adapters.dashboard.examples import page_problem
+from tests.adapters.dashboard.examples import full_tables, ledger, page_problem, page_tables
 from tests.core.decisions.test_records import GATE
 from tests.shipped import open_loader
 
@@ -245,8 +245,8 @@ def test_drifted_columns_are_named_out_of_those_that_could_be_judged(capsys: Any
     text = summary(capsys, drift_verdict=VERDICT)
     calm = summary(capsys, drift_verdict=VERDICT.assign(drifted=False))
 
-    assert "Drift 1 of 2 columns against the reference: temp\n" in text
-    assert "Drift 0 of 3 columns against the reference\n" in calm
+    assert "Drift 1 of 2 columns of the holdout against the training rows: temp\n" in text
+    assert "Drift 0 of 3 columns of the holdout against the training rows\n" in calm
 
 
 def test_names_of_columns_and_folders_are_no_markup(capsys: Any, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_names_of_columns_and_folders_are_no_markup(capsys: Any, tmp_path: Path)
         drift_report=Stored({}, tmp_path / "[/b]" / "drift_report"),
     )
 
-    assert "reference: temp[c], [/], [red]\n" in text
+    assert "training rows: temp[c], [/], [red]\n" in text
     assert f"{tmp_path.as_posix()}/[/b]/drift_report/report.html" in text
 
 
@@ -271,6 +271,22 @@ def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decisio
     text = summary(capsys, gate_decision=made)
 
     assert f"Gate {decision}: {'; '.join(sentences(made.reasons))}" in text
+
+
+def test_the_verdict_is_told_with_what_changed_and_what_to_do(capsys: Any) -> None:
+    moments = ["2011-04-23", "2011-04-23", "2011-04-30", "2011-04-30"]
+    health = full_tables(ledger=ledger().assign(as_of=moments)).health
+
+    text = summary(capsys, model_health=health)
+
+    assert f"Health {health.verdict}: {'; '.join(sentences(health.reasons))}\n" in text
+    changes = "; ".join(sentences(health.changes))
+    assert f"Changed since 2011-04-23 00:00: {changes}\n" in text
+    (action,) = health.actions
+    assert f"Next {sentences([action.reason])[0]}: {action.command}\n" in text
+    first = summary(capsys, model_health=page_tables(problem=page_problem()).health)
+    assert "Health no model yet: there is no champion yet\n" in first
+    assert "Changed" not in first
 
 
 @pytest.mark.parametrize(("version", "shown"), [("3", "version 3"), ("", "none")])

@@ -4,6 +4,7 @@ The only package that knows Altair, vl-convert and Jinja. Tables go in, one HTML
 picture come out; importing it imports none of the three.
 """
 
+from regression_lifecycle.adapters.dashboard.index import render_index
 from regression_lifecycle.adapters.dashboard.page import bundle_library, render_page
 from regression_lifecycle.adapters.dashboard.picture import draw_picture
 from regression_lifecycle.adapters.dashboard.tables import (
@@ -22,5 +23,6 @@ __all__ = [
     "PageTables",
     "bundle_library",
     "draw_picture",
+    "render_index",
     "render_page",
 ]

@@ -7,8 +7,8 @@ and these only as values, never as field names.
 
 from __future__ import annotations
 
-import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 60
 
-_MOMENT = (
-    "utcFormat(datum.value, utchours(datum.value) != 0 ? '%H:%M' : utcdate(datum.value) != 1 "
-    "? '%-d %b' : utcmonth(datum.value) != 0 ? '%b' : '%Y')"
-)
+# Labels that are more leave no room for each other.
+_MOST_TICKS = 12
 
 
 def milliseconds(moments: pd.Series) -> list[int | None]:
@@ -48,23 +46,58 @@ def window_names(values: pd.Series) -> list[str]:
     return [window_name(value) for value in values]
 
 
+@dataclass(frozen=True)
+class WindowAxis:
+    """The ticks of a time axis: starts of windows.
+
+    Attributes:
+        starts: In milliseconds.
+        labels: What is written at each: a date, or the number of a row.
+    """
+
+    starts: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+def window_axis(starts: pd.Series, problem: Problem) -> WindowAxis:
+    """Place ticks at starts of windows, evenly and at most twelve, the newest among them.
+
+    Args:
+        starts: Start of every window, the oldest first.
+    """
+    known = starts.dropna().drop_duplicates().sort_values()
+    step = max(1, math.ceil(len(known) / _MOST_TICKS))
+    chosen = known.iloc[::-1].iloc[::step].iloc[::-1]
+    if problem.timestamp.rows:
+        labels = [problem.moment_text(moment) for moment in chosen]
+    else:
+        years = chosen.dt.year
+        labels = [
+            _tick_label(moment, is_new)
+            for moment, is_new in zip(chosen, years.ne(years.shift()), strict=True)
+        ]
+    moments = (moment for moment in milliseconds(chosen) if moment is not None)
+    return WindowAxis(tuple(moments), tuple(labels))
+
+
+def _tick_label(moment: pd.Timestamp, has_year: bool) -> str:
+    day = f"{moment.day} {moment:%b}" + (f" {moment.year}" if has_year else "")
+    return day if moment == moment.normalize() else f"{day} {moment:%H:%M}"
+
+
 def time(field: str = "start", *, axis: bool = True) -> alt.X:
     """Place marks by a column of moments in milliseconds, with or without the axis."""
     import altair as alt
 
-    shown = alt.Axis(labelExpr=_MOMENT) if axis else None
+    # Not as plain values: Vega's interpreter reads a moment's milliseconds as a year.
+    ticks = alt.Axis(
+        values=alt.ExprRef("starts"),
+        labelExpr="start_labels[indexof(starts, toNumber(datum.value))]",
+        labelBound=True,
+    )
     # Local time of the reader has hours that do not exist.
-    return alt.X(f"{field}:T", title=None, scale=alt.Scale(type="utc", nice=False), axis=shown)
-
-
-def axis_of_rows(specification: dict[str, Any], problem: Problem) -> dict[str, Any]:
-    """Return a chart whose axis counts rows, if rows stand for the time of the table."""
-    if not problem.timestamp.rows:
-        return specification
-    step = milliseconds(pd.Series([pd.Timestamp(0) + problem.frequency]))[0]
-    rows = f"format(toNumber(datum.value) / {step}, ',')"
-    counted: dict[str, Any] = json.loads(json.dumps(specification).replace(_MOMENT, rows))
-    return counted
+    scale = alt.Scale(type="utc", nice=False)
+    return alt.X(f"{field}:T", title=None, scale=scale, axis=ticks if axis else None)
 
 
 def tooltip(*fields: tuple[str, str]) -> list[Any]:
@@ -123,15 +156,22 @@ def with_unit(name: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def finished(chart: Any, height: int, description: str) -> dict[str, Any]:
+def finished(
+    chart: Any, height: int, description: str, axis: WindowAxis | None = None
+) -> dict[str, Any]:
     """Return the specification of a chart with its size.
 
     Args:
         height: Height of the drawing area in pixels; its width is the page's.
         description: For those who do not see it.
+        axis: Ticks of a chart over time.
     """
     sized = chart.properties(width="container", height=height, description=description)
     specification: dict[str, Any] = sized.to_dict()
     # Altair's own look would win over the page's.
     specification.pop("config", None)
+    if axis is not None:
+        ticks = {"starts": list(axis.starts), "start_labels": list(axis.labels)}
+        named = [{"name": name, "value": value} for name, value in ticks.items()]
+        specification["params"] = [*named, *specification.get("params", [])]
     return specification

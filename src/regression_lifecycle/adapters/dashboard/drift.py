@@ -10,11 +10,13 @@ import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.charts import (
     NAME_LENGTH,
+    WindowAxis,
     finished,
     milliseconds,
     texts,
     time,
     tooltip,
+    window_axis,
     window_names,
 )
 from regression_lifecycle.adapters.dashboard.formatting import figure, text
@@ -36,7 +38,9 @@ def drift_section(tables: PageTables) -> Section:
     content = {"labels": [*LABELS, NOT_COMPUTED], "n_hidden": n_hidden}
     if drift.empty:
         return Section(content)
-    return Section(content, {"drift": _drift_map(_order(drift))}, {"drift": drift_data(drift)})
+    axis = window_axis(drift["start"], tables.problem)
+    charts = {"drift": _drift_map(_order(drift), axis)}
+    return Section(content, charts, {"drift": drift_data(drift)})
 
 
 def _shown_drift(tables: PageTables) -> tuple[pd.DataFrame, int]:
@@ -108,7 +112,7 @@ def _order(drift: pd.DataFrame) -> list[str]:
     )
 
 
-def _drift_map(order: list[str]) -> dict[str, Any]:
+def _drift_map(order: list[str], window_ticks: WindowAxis) -> dict[str, Any]:
     """Draw the map with its columns from top to bottom; alarms have an outline."""
     import altair as alt
 
@@ -135,6 +139,6 @@ def _drift_map(order: list[str]) -> dict[str, Any]:
     scale = alt.Scale(domain=[*LABELS, NOT_COMPUTED], range="diverging")
     cells = base.mark_rect(style="cell").encode(color=alt.Color("step:N", scale=scale, legend=None))
     outlines = base.transform_filter("datum.drifted").mark_rect(style="alarm-cell")
-    return finished(
-        alt.layer(cells, outlines), _ROW_HEIGHT * len(order), "Drift by column and window"
-    )
+    height = _ROW_HEIGHT * len(order)
+    title = "Drift by column and window"
+    return finished(alt.layer(cells, outlines), height, title, window_ticks)

@@ -10,16 +10,18 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import is_number
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
 from regression_lifecycle.adapters.dashboard.windows import alarm_names
-from regression_lifecycle.core.decisions.waiting import waiting_version
+from regression_lifecycle.core.decisions.health import Health
+from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
 from regression_lifecycle.core.metrics import relative_bias
 
 _PREVIOUS = 4
+TONES = {"healthy": "good", "watch": "act", "act": "bad"}
 
 
 def head_section(tables: PageTables) -> Section:
     """Return what the page is about and where it stands."""
     problem, windows = tables.problem, tables.all_windows
-    decision, ledger = tables.deployment.decision, tables.deployment.ledger
+    health = tables.health
     newest = windows["end"].max() if len(windows) else None
     return Section(
         {
@@ -29,13 +31,22 @@ def head_section(tables: PageTables) -> Section:
             "error_name": tables.error_name,
             "error_title": tables.error_name[0].upper() + tables.error_name[1:],
             "horizon": problem.span_text(problem.horizon),
-            "as_of": newest if decision is None else decision.as_of,
+            "as_of": health.as_of or newest,
             "champion": tables.deployment.champion,
-            "decision": decision,
-            "waiting": waiting_version(ledger, problem.name) if len(ledger) else None,
+            "health": health,
+            "tone": TONES.get(health.verdict, ""),
+            "outcome": _outcome(health),
+            "environment": tables.parameters.environment,
             "headline": _headline(tables) if len(windows) else None,
         }
     )
+
+
+def _outcome(health: Health) -> list[Any]:
+    """Return the reasons of the last decision that the verdict does not state already."""
+    said = set(map(repr, health.reasons))
+    reasons = health.outcome.reasons if health.outcome else ()
+    return [reason for reason in reasons if repr(reason) not in said]
 
 
 def _headline(tables: PageTables) -> dict[str, Any]:
@@ -43,12 +54,14 @@ def _headline(tables: PageTables) -> dict[str, Any]:
     windows = tables.all_windows
     whole = complete(windows)
     last = whole.iloc[-1].to_dict() if len(whole) else {}
+    own_bias = bias_of_sums(whole.tail(1), "sum_raw_prediction")
     pooled = whole.tail(tables.parameters.pooled_windows)
     newest = windows.tail(tables.parameters.pooled_windows)
     before = whole["error"].dropna().iloc[:-1].tail(_PREVIOUS)
     alarms = alarm_names(newest)
     return {
         "last": last,
+        "own_bias": own_bias.iloc[-1] if len(own_bias) else None,
         "n_before": len(before),
         "error_before": before.mean(),
         "change": _change(last.get("error"), before.mean()),

@@ -19,14 +19,13 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard import formatting
-from regression_lifecycle.adapters.dashboard.charts import axis_of_rows
 from regression_lifecycle.adapters.dashboard.drift import drift_section
 from regression_lifecycle.adapters.dashboard.head import head_section
 from regression_lifecycle.adapters.dashboard.ledger import ledger_section
 from regression_lifecycle.adapters.dashboard.policies import policies_section
 from regression_lifecycle.adapters.dashboard.quality import quality_section
-from regression_lifecycle.adapters.dashboard.rates import rates_section
 from regression_lifecycle.adapters.dashboard.reports import reports_section
+from regression_lifecycle.adapters.dashboard.rules import rules_section
 from regression_lifecycle.adapters.dashboard.segments import segments_section
 from regression_lifecycle.adapters.dashboard.series import series_section
 from regression_lifecycle.adapters.dashboard.tables import PageTables
@@ -39,7 +38,7 @@ from regression_lifecycle.core.scrubbing import scrub
 _SECTIONS = {
     "head": head_section,
     "windows": windows_section,
-    "rates": rates_section,
+    "rules": rules_section,
     "policies": policies_section,
     "drift": drift_section,
     "segments": segments_section,
@@ -51,12 +50,12 @@ _SECTIONS = {
 _FILTERS = {
     **{
         name: getattr(formatting, name)
-        for name in ("figure", "count", "percent", "signed", "text", "window_name")
+        for name in ("figure", "count", "percent", "signed", "text", "window_name", "moment")
     },
     "listed": bounded_list,
     **{
         name: getattr(wording, name)
-        for name in ("sentence", "sentences", "line", "evidence", "check_name", "answer_commands")
+        for name in ("sentence", "sentences", "line", "evidence", "check_name", "baseline_name")
     },
 }
 _POLICY = (
@@ -65,12 +64,15 @@ _POLICY = (
 )
 
 
-def render_page(tables: PageTables, library: str | None = None) -> str:
+def render_page(
+    tables: PageTables, library: str | None = None, *, has_siblings: bool = False
+) -> str:
     """Render the page.
 
     Args:
         tables: What is shown; whatever is missing leaves a sentence that tells how to get it.
         library: The drawing library; None for :func:`bundle_library`.
+        has_siblings: Whether other problems have pages, so that the list of all is linked.
 
     Returns:
         One HTML document that needs no other file and no network.
@@ -78,20 +80,42 @@ def render_page(tables: PageTables, library: str | None = None) -> str:
     Raises:
         LifecycleError: If a row of the ledger cannot be read.
     """
-    import jinja2
     from markupsafe import Markup
 
     sections = {name: make(tables) for name, make in _SECTIONS.items()}
     charts = {
-        name: axis_of_rows(chart, tables.problem)
-        for section in sections.values()
-        for name, chart in section.charts.items()
+        name: chart for section in sections.values() for name, chart in section.charts.items()
     }
     data = {name: d for section in sections.values() for name, d in section.data.items()}
-    script = _resource("page.js")
+    script = resource("page.js")
     drawing = _in_a_script(bundle_library() if library is None else library) if charts else ""
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
+    templates = environment()
+    templates.filters["moment"] = formatting.moment_filter(tables.problem)
+    blocks = {
+        "specifications": charts,
+        "data": {name: _columns(frame) for name, frame in data.items()},
+        "configs": {name: chart_config(name) for name in PALETTES},
+    }
+    page: str = templates.get_template("page.html.j2").render(
+        **{name: section.content for name, section in sections.items()},
+        parameters=tables.parameters,
+        siblings=has_siblings,
+        charts=charts,
+        policy=_POLICY.format(hashes=" ".join(_hash(code) for code in (drawing, script) if code)),
+        **styles(),
+        script=Markup(script),  # noqa: S704
+        library=Markup(drawing),  # noqa: S704 - the drawing library
+        blocks={name: Markup(_script_json(block)) for name, block in blocks.items()},  # noqa: S704
+    )
+    return page
+
+
+def environment() -> Any:
+    """Return the templates of this package with the filters that write figures and reasons."""
+    import jinja2
+
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(resource),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -100,24 +124,19 @@ def render_page(tables: PageTables, library: str | None = None) -> str:
         # in the blocks of JSON is scrubbed there.
         finalize=lambda value: scrub(value) if type(value) is str else value,
     )
-    environment.filters.update(_FILTERS, moment=formatting.moment_filter(tables.problem))
-    blocks = {
-        "specifications": charts,
-        "data": {name: _columns(frame) for name, frame in data.items()},
-        "configs": {name: chart_config(name) for name in PALETTES},
+    made.filters.update(_FILTERS)
+    return made
+
+
+def styles() -> dict[str, Any]:
+    """Return the colours of both themes and the style sheet, as a template takes them."""
+    from markupsafe import Markup
+
+    return {
+        "light": Markup(css_variables("light")),  # noqa: S704 - colours of this package
+        "dark": Markup(css_variables("dark")),  # noqa: S704
+        "css": Markup(resource("page.css")),  # noqa: S704 - a file of this package
     }
-    return environment.get_template("page.html.j2").render(
-        **{name: section.content for name, section in sections.items()},
-        parameters=tables.parameters,
-        charts=charts,
-        policy=_POLICY.format(hashes=" ".join(_hash(code) for code in (drawing, script) if code)),
-        light=Markup(css_variables("light")),  # noqa: S704 - colours of this package
-        dark=Markup(css_variables("dark")),  # noqa: S704
-        css=Markup(_resource("page.css")),  # noqa: S704 - a file of this package
-        script=Markup(script),  # noqa: S704
-        library=Markup(drawing),  # noqa: S704 - the drawing library
-        blocks={name: Markup(_script_json(block)) for name, block in blocks.items()},  # noqa: S704
-    )
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -180,7 +199,8 @@ def _in_a_script(code: str) -> str:
     return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Return a file of the page as it is stored."""
     folder = resources.files("regression_lifecycle.adapters.dashboard") / "templates"
     return (folder / name).read_text(encoding="utf-8")
 

@@ -12,11 +12,12 @@ class DashboardParameters(StrictModel):
 
     Attributes:
         title: Heading of the page; empty for the name of the problem.
+        environment: What ``--env`` has to say in the commands that the page names; empty for none.
         maximum_windows: Newest windows that are drawn; the page says what it leaves out.
         pooled_windows: Newest windows that are taken together for segments, series, bias and
             alarms.
         maximum_columns: Columns in the drift map, the most drifted ones.
-        maximum_segments: Segment values that are listed, the most biased ones.
+        maximum_segments: Segment values that are listed, those that cost most.
         maximum_series: Series that are listed, those that make most of the error.
         maximum_decisions: Newest decisions of the ledger that are listed.
         maximum_policies: Policies of the backtest that are drawn, the most accurate ones.
@@ -24,6 +25,7 @@ class DashboardParameters(StrictModel):
     """
 
     title: str = Field("", max_length=120)
+    environment: str = Field("", max_length=200)
     maximum_windows: int = Field(156, ge=8, le=400)
     pooled_windows: int = Field(8, ge=1, le=52)
     maximum_columns: int = Field(30, ge=1, le=60)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 
+from regression_lifecycle.adapters.dashboard.charts import window_axis
 from regression_lifecycle.adapters.dashboard.tables import PageTables
 from regression_lifecycle.adapters.dashboard.theme import PALETTES, PICTURE_FONT, chart_config
-from regression_lifecycle.adapters.dashboard.windows import error_chart, window_data
+from regression_lifecycle.adapters.dashboard.windows import (
+    alarm_spans,
+    error_chart,
+    window_data,
+    with_limits,
+)
 
 _WIDTH, _SCALE = 1120, 2.0
 _LEGEND = (
-    "Dotted line: a new champion. Triangle: an alarm. "
+    "Vertical line: a new champion. Triangle: an alarm begins. "
     "Shaded, open circle: the window is not complete."
 )
 
@@ -23,14 +29,18 @@ def draw_picture(tables: PageTables) -> bytes:
     """
     import vl_convert
 
-    windows = tables.windows
-    rows = window_data(windows).to_json(orient="records", double_precision=15)
+    windows = with_limits(tables)
+    data = {"windows": window_data(windows), "alarms": alarm_spans(windows)}
+    axis = window_axis(windows["start"], tables.problem)
     title = tables.parameters.title or tables.problem.name
-    specification = error_chart(windows, tables.error_name, tables.unit, labels=True) | {
+    specification = error_chart(windows, tables.error_name, tables.unit, axis, labels=True) | {
         "width": _WIDTH - 190,
         "padding": {"left": 16, "top": 16, "bottom": 12, "right": 16},
         "autosize": {"type": "pad"},
-        "datasets": {"windows": json.loads(rows)},
+        "datasets": {
+            name: json.loads(rows.to_json(orient="records", double_precision=15))
+            for name, rows in data.items()
+        },
         "title": {
             "text": f"{title}: error by window",
             "subtitle": _LEGEND if len(windows) else "no window has been monitored yet",

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.charts import (
     NAME_LENGTH,
+    WindowAxis,
     finished,
     milliseconds,
     numbers,
     texts,
     time,
     tooltip,
+    window_axis,
     window_names,
     with_unit,
 )
-from regression_lifecycle.adapters.dashboard.formatting import NOTHING, figure
+from regression_lifecycle.adapters.dashboard.formatting import NOTHING, figure, text
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
 from regression_lifecycle.core.backtest.comparison import conclusions, price_range
 from regression_lifecycle.core.backtest.summary import ORACLE
@@ -33,9 +37,11 @@ _HEIGHT = 260
 _WIDE = 3.0
 # A policy with so many times the lowest error would press all others into one corner.
 _BEYOND = 2.0
-# Shares of the axes: points this near to each other would share one label, and beyond the middle
-# there is no room to the right.
-_NEAR_X, _NEAR_Y, _MIDDLE = 0.2, 0.09, 0.6
+# Pixels that a name is high with the room around it, those of the smallest chart that is as long,
+# and the room that names at the ends of lines take.
+_LINE, _NARROW, _NAMES_WIDTH, _LETTER = 14, 330, 120, 6
+# Share of the width beyond which there is no room for a name to the right of a point.
+_MIDDLE = 0.5
 
 
 def policies_section(tables: PageTables) -> Section:
@@ -66,16 +72,77 @@ def policies_section(tables: PageTables) -> Section:
     letters = list(summary["letter"])
     name = tables.error_name
     axis = partial(_error_axis, name=name, unit=tables.unit)
-    charts = {"policies": _scatter(letters, name, axis(summary.loc[~beyond, "error"]))}
-    data = {"policies": _points(summary[~beyond])}
+    near = summary[~beyond]
+    phases = near[["best_phase", "worst_phase"]].where(near["several"])
+    scale = _scale(pd.concat([near["error"], phases["best_phase"], phases["worst_phase"]]))
+    charts = {"policies": _scatter(letters, name, axis(scale))}
+    data = {"policies": _points(near, phases, scale)}
     if len(history):
-        charts["policy_windows"] = _lines(letters, name, axis(history["error"]))
+        scale = _scale(history["error"])
+        ticks = window_axis(history["start"], tables.problem)
+        charts["policy_windows"] = _lines(letters, name, axis(scale), ticks)
         data["policy_windows"] = _line_data(history, summary)
+        data["policy_names"] = _line_names(history, summary, scale)
     return Section(content, charts, data)
 
 
-def _points(summary: pd.DataFrame) -> pd.DataFrame:
-    phases = summary[["best_phase", "worst_phase"]].where(summary["several"])
+@dataclass(frozen=True)
+class _Scale:
+    """The axis of errors, with its ends known here so that names can be placed on it."""
+
+    low: float
+    high: float
+    is_log: bool
+
+    def pixel(self, value: float) -> float:
+        """Return how far below the top of the chart an error is."""
+        low, high, at = self._on_paper(self.low), self._on_paper(self.high), self._on_paper(value)
+        return _HEIGHT * (high - at) / ((high - low) or 1.0)
+
+    def error_at(self, pixel: float) -> float:
+        """Return the error that is so far below the top."""
+        low, high = self._on_paper(self.low), self._on_paper(self.high)
+        at = high - (high - low) * pixel / _HEIGHT
+        return math.exp(at) if self.is_log else at
+
+    def _on_paper(self, value: float) -> float:
+        return math.log(value) if self.is_log else value
+
+
+def _scale(values: pd.Series) -> _Scale:
+    known = values.dropna()
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    is_log = low > 0 and high / low > _WIDE
+    if is_log:
+        return _Scale(low / 1.08, high * 1.08, is_log=True)
+    room = 0.08 * (high - low) or abs(high) * 0.1 or 1.0
+    return _Scale(low - room, high + room, is_log=False)
+
+
+def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
+    """Move places down until they do not overlap, and up again where they leave the chart.
+
+    Args:
+        wanted: Where each one would like to be, in pixels from the top.
+        room: Pixels that each needs.
+        height: None is moved below it or above 0, unless they are too many.
+
+    Returns:
+        Where each one is, in the order given.
+    """
+    order = sorted(range(len(wanted)), key=lambda k: (wanted[k], k))
+    places = [0.0] * len(wanted)
+    floor = -math.inf
+    for k in order:
+        places[k] = floor = max(wanted[k], floor + room)
+    ceiling = max(height, room * (len(wanted) - 1))
+    for k in reversed(order):
+        places[k] = ceiling = min(places[k], ceiling)
+        ceiling -= room
+    return places
+
+
+def _points(summary: pd.DataFrame, phases: pd.DataFrame, scale: _Scale) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "letter": summary["letter"],
@@ -87,7 +154,7 @@ def _points(summary: pd.DataFrame) -> pd.DataFrame:
             "best": summary["best_at"] != "",
             "chosen": summary["chosen"],
             "hindsight": summary["hindsight"],
-            **_label_places(summary, phases),
+            **_name_places(summary, scale),
             "t_error": summary["error"].map(figure),
             "t_retrains": summary["retrains"].map(figure),
             "t_best": summary["best_at"].replace("", NOTHING),
@@ -95,22 +162,55 @@ def _points(summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _label_places(summary: pd.DataFrame, phases: pd.DataFrame) -> dict[str, list[Any]]:
-    """Write names towards the middle, and apart where two points are next to each other."""
-    drawn = pd.concat([summary["error"], phases["best_phase"], phases["worst_phase"]])
-    x = (summary["retrains"] / (summary["retrains"].max() or 1.0)).to_numpy()
-    y = (summary["error"] / ((drawn.max() - drawn.min()) or 1.0)).to_numpy()
-    near = (np.abs(x[:, None] - x) < _NEAR_X) & (np.abs(y[:, None] - y) < _NEAR_Y)
-    rank = pd.Series(y).rank(method="first").to_numpy()
-    above = (near & (rank > rank[:, None])).any(axis=1)
-    below = (near & (rank < rank[:, None])).any(axis=1)
-    left = x > _MIDDLE
+def _name_places(summary: pd.DataFrame, scale: _Scale) -> dict[str, list[Any]]:
+    """Write names towards the middle, and apart where they would cover each other."""
+    most = summary["retrains"].max() or 1.0
+    x = [_NARROW * float(value) / most for value in summary["retrains"]]
+    y = [scale.pixel(float(value)) for value in summary["error"]]
+    left = [value > _MIDDLE * _NARROW for value in x]
+    width = [_LETTER * len(str(name)[:NAME_LENGTH]) + 12 for name in summary["policy"]]
+    begin = [v - w if is_left else v for v, w, is_left in zip(x, width, left, strict=True)]
+    at = list(y)
+    for group in _touching(begin, width):
+        moved = spread([y[k] for k in group], _LINE, _HEIGHT)
+        for k, place in zip(group, moved, strict=True):
+            at[k] = place
     return {
         "align": ["right" if is_left else "left" for is_left in left],
         "dx": [-9 if is_left else 9 for is_left in left],
-        # Beside the lines that meet in a point, and below a point that has another above it.
-        "dy": [11 if up and not down else -8 for up, down in zip(above, below, strict=True)],
+        "dy": [round(place - own, 1) for place, own in zip(at, y, strict=True)],
     }
+
+
+def _touching(begin: Sequence[float], width: Sequence[float]) -> Iterator[list[int]]:
+    """Yield the groups of names that stand above or below each other."""
+    group: list[int] = []
+    end = -math.inf
+    for k in sorted(range(len(begin)), key=lambda k: begin[k]):
+        if group and begin[k] >= end:
+            yield group
+            group, end = [], -math.inf
+        group.append(k)
+        end = max(end, begin[k] + width[k])
+    if group:
+        yield group
+
+
+def _line_names(history: pd.DataFrame, summary: pd.DataFrame, scale: _Scale) -> pd.DataFrame:
+    """Place the name of every policy beside the end of its line, where no other name is."""
+    known = history[history["error"].notna()].sort_values("window_index", kind="stable")
+    ends = known.drop_duplicates("policy", keep="last").set_index("policy")
+    rows = [row for row in summary.to_dict("records") if row["policy"] in ends.index]
+    wanted = [scale.pixel(float(ends.loc[row["policy"], "error"])) for row in rows]
+    places = spread(wanted, _LINE, _HEIGHT)
+    return pd.DataFrame(
+        {
+            "letter": [row["letter"] for row in rows],
+            "policy": [text(row["policy"], _NAMES_WIDTH // _LETTER) for row in rows],
+            "chosen": [row["chosen"] for row in rows],
+            "at": [float(f"{scale.error_at(place):.6g}") for place in places],
+        }
+    )
 
 
 def _line_data(history: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -159,6 +259,7 @@ def _scatter(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
         ),
         base.mark_text(
             style="label",
+            fontWeight=alt.expr("datum.chosen ? 700 : 400"),
             align=alt.expr("datum.align"),
             dx=alt.expr("datum.dx"),
             dy=alt.expr("datum.dy"),
@@ -167,7 +268,7 @@ def _scatter(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
     return finished(alt.layer(*layers), _HEIGHT, "Error against retrainings")
 
 
-def _lines(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
+def _lines(letters: list[str], name: str, y: alt.Y, ticks: WindowAxis) -> dict[str, Any]:
     """Draw the error of each policy by window; the one under the pointer stands out."""
     import altair as alt
 
@@ -189,20 +290,38 @@ def _lines(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
         base.mark_point(filled=True, size=40, opacity=0)
         .encode(tooltip=tooltip(("policy", "policy"), ("window", "window"), ("t_error", name)))
         .add_params(near),
+        _names(letters, bold=False),
+        _names(letters, bold=True),
     )
-    return finished(alt.layer(*layers), _HEIGHT, "Error of the policies by window")
+    chart = alt.layer(*layers).properties(
+        padding={"left": 2, "top": 4, "bottom": 2, "right": _NAMES_WIDTH}
+    )
+    return finished(chart, _HEIGHT, "Error of the policies by window", ticks)
 
 
-def _error_axis(values: pd.Series, name: str, unit: str) -> alt.Y:
+def _names(letters: list[str], *, bold: bool) -> Any:
     import altair as alt
 
-    known = values.dropna()
-    wide = len(known) > 0 and known.min() > 0 and known.max() / known.min() > _WIDE
-    scale = (
-        alt.Scale(type="log", nice=False, padding=14) if wide else alt.Scale(zero=False, padding=14)
+    return (
+        alt.Chart(alt.NamedData(name="policy_names"))
+        .transform_filter("datum.chosen" if bold else "!datum.chosen")
+        .mark_text(style="label", align="left", dx=6, clip=False, fontWeight=700 if bold else 400)
+        .encode(
+            x=alt.value("width"),
+            y=alt.Y("at:Q"),
+            text="policy:N",
+            color=_letter_colours(letters),
+        )
     )
-    name = f"{name}, logarithmic" if wide else name
-    return alt.Y("error:Q", title=with_unit(name, unit), scale=scale, axis=alt.Axis(format="~s"))
+
+
+def _error_axis(scale: _Scale, name: str, unit: str) -> alt.Y:
+    import altair as alt
+
+    name = f"{name}, logarithmic" if scale.is_log else name
+    kind = {"type": "log"} if scale.is_log else {"zero": False}
+    drawn = alt.Scale(domain=[scale.low, scale.high], nice=False, **kind)
+    return alt.Y("error:Q", title=with_unit(name, unit), scale=drawn, axis=alt.Axis(format="~s"))
 
 
 def _letter_colours(letters: list[str]) -> alt.Color:

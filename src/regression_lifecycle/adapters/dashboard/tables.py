@@ -20,8 +20,7 @@ from regression_lifecycle.core.data.tables import (
     WINDOW_HISTORY,
     HistoryTable,
 )
-from regression_lifecycle.core.decisions.ledger import last_policy_decision
-from regression_lifecycle.core.decisions.records import PolicyDecision
+from regression_lifecycle.core.decisions.health import Health, Subject, assess_health
 from regression_lifecycle.core.metrics import ERROR_LABELS
 
 
@@ -52,11 +51,6 @@ class Deployment:
     ledger: pd.DataFrame = field(default_factory=pd.DataFrame)
     nominal_coverage: float | None = None
     error_rates: pd.DataFrame = field(default_factory=ERROR_RATES.frame)
-
-    @cached_property
-    def decision(self) -> PolicyDecision | None:
-        """The policy's last decision."""
-        return None if self.ledger.empty else last_policy_decision(self.ledger, self.problem.name)
 
 
 @dataclass(frozen=True)
@@ -96,6 +90,18 @@ class PageTables:
     def problem(self) -> Problem:
         """What is predicted."""
         return self.deployment.problem
+
+    @cached_property
+    def health(self) -> Health:
+        """The verdict on the model."""
+        champion = self.deployment.champion
+        subject = Subject(
+            problem=self.problem.name,
+            champion_version="" if champion is None else champion.version,
+            metric=self.problem.error_metric,
+            environment=self.parameters.environment,
+        )
+        return assess_health(self.deployment.ledger, self.all_windows, subject)
 
     @property
     def error_name(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.charts import (
+    WindowAxis,
     constant,
     finished,
     hover,
@@ -17,6 +18,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
     texts,
     time,
     waiting,
+    window_axis,
     window_names,
     with_unit,
 )
@@ -28,8 +30,13 @@ from regression_lifecycle.adapters.dashboard.formatting import (
     signed,
     text,
 )
+from regression_lifecycle.adapters.dashboard.rules import (
+    bias_bound,
+    coverage_floor,
+    error_limits,
+)
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section
-from regression_lifecycle.core.decisions.records import PolicyDecision, RuleFinding
+from regression_lifecycle.core.decisions.rule_kinds import bias_name
 from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
 from regression_lifecycle.core.monitoring.contributions import describe_contributions
 from regression_lifecycle.core.monitoring.skew import describe_skew
@@ -37,59 +44,64 @@ from regression_lifecycle.core.monitoring.skew import describe_skew
 _HERO_HEIGHT = 300
 _HEIGHT = 170
 _DRAWN = (
-    *("error", "baseline_error", "bias", "coverage"),
+    *("error", "baseline_error", "error_limit", "bias", "coverage"),
     *("n", "n_missing_rows", "n_rejected", "missing_share"),
 )
 
 
-_IN_THE_UNIT = ("error", "baseline_error", "mae")
+_IN_THE_UNIT = ("error", "baseline_error", "error_limit", "mae")
 
 
 def windows_section(tables: PageTables) -> Section:
     """Return the charts over time and every window's figures, the newest window first."""
-    windows, limit = tables.windows, bias_limit(tables.deployment.decision)
+    rules, windows = tables.health.rules, with_limits(tables)
+    bound = bias_bound(rules)
     shown = windows.assign(
         t_n=row_counts(windows),
         t_skew=[describe_skew(row) for row in windows.to_dict("records")],
         t_moved=[describe_contributions(row) for row in windows.to_dict("records")],
+        t_own_bias=[signed(bias) for bias in bias_of_sums(windows, "sum_raw_prediction")],
     )
     rows = shown.iloc[::-1].to_dict("records")
     held = [row for row in rows if is_number(row["n_skew_rows"])]
     # A window that has only begun says nothing yet, and the rule does not look at it.
     held.sort(key=lambda row: row["status"] != "complete")
+    spans = alarm_spans(windows)
     content = {
         "rows": rows,
         # The newest window that answers of the service were held against; empty without one.
         "skew": next(iter(held), {}),
         # The newest alarmed window; empty without one.
         "moved": next((row for row in rows if row["t_moved"]), {}),
+        "spans": spans.iloc[::-1].to_dict("records"),
         "n_hidden": len(tables.all_windows) - len(windows),
-        "limit": limit,
+        "has_limit": bool(windows["error_limit"].notna().any()),
+        "bias_rule": bound[0] if bound else None,
+        "bias_bound": bound[1] if bound else None,
+        "bias_name": bias_name(bound[0].figures) if bound else "",
+        "coverage_floor": coverage_floor(rules),
         "nominal": tables.nominal_coverage,
     }
     if windows.empty:
         return Section(content)
+    axis = window_axis(windows["start"], tables.problem)
     charts = {
-        "error": error_chart(windows, tables.error_name, tables.unit),
+        "error": error_chart(windows, tables.error_name, tables.unit, axis),
     }
     is_quantile = tables.problem.quantile is not None
     if not is_quantile:
-        charts["bias"] = _bias_chart(None if limit is None else limit.threshold)
+        charts["bias"] = _bias_chart(content["bias_bound"], axis)
     if windows["coverage"].notna().any():
         title = "at or below the quantile" if is_quantile else "inside the interval"
-        charts["coverage"] = _coverage_chart(tables.nominal_coverage, title)
-    return Section(content, charts, {"windows": window_data(windows)})
+        levels = tables.nominal_coverage, content["coverage_floor"]
+        charts["coverage"] = _coverage_chart(*levels, title, axis)
+    return Section(content, charts, {"windows": window_data(windows), "alarms": spans})
 
 
-def bias_limit(decision: PolicyDecision | None) -> RuleFinding | None:
-    """Return the rule that limits the bias of a window.
-
-    A rule that sums the biases up has no limit for a window.
-    """
-    for rule in decision.rules if decision else ():
-        if rule.bounded_column == "bias" and rule.threshold is not None:
-            return rule
-    return None
+def with_limits(tables: PageTables) -> pd.DataFrame:
+    """Return the windows that are drawn, with ``error_limit``, the limit of the policy's rule."""
+    windows, metric = tables.windows, tables.problem.error_metric
+    return windows.assign(error_limit=error_limits(windows, tables.health.rules, metric))
 
 
 def alarm_names(windows: pd.DataFrame) -> list[list[str]]:
@@ -98,11 +110,38 @@ def alarm_names(windows: pd.DataFrame) -> list[list[str]]:
     return [[name.strip() for name in names if name.strip()] for names in cells]
 
 
+def alarm_spans(windows: pd.DataFrame) -> pd.DataFrame:
+    """Join neighbouring windows on which the same rules fired.
+
+    Returns:
+        One row per span, the oldest first: ``start``, ``end`` and ``middle`` (of its first window)
+        in milliseconds, ``first`` and ``last`` (windows), ``n`` windows and the ``rules``.
+    """
+    names = pd.Series([", ".join(fired) for fired in alarm_names(windows)], index=windows.index)
+    spans = (names != names.shift()).cumsum()
+    table = windows.assign(
+        rules=names,
+        middle=windows["start"] + (windows["end"] - windows["start"]) / 2,
+        window=window_names(windows["window"]),
+    )[names != ""]
+    joined = table.groupby(spans, sort=True).agg(
+        start=("start", "min"),
+        end=("end", "max"),
+        middle=("middle", "min"),
+        first=("window", "first"),
+        last=("window", "last"),
+        n=("window", "size"),
+        rules=("rules", "first"),
+    )
+    moments = {name: milliseconds(joined[name]) for name in ("start", "end", "middle")}
+    return joined.assign(**moments).reset_index(drop=True)
+
+
 def window_data(windows: pd.DataFrame) -> pd.DataFrame:
     """Prepare the windows for the charts.
 
     Returns:
-        Numbers (moments in milliseconds), ``whole`` (the window is complete), ``alarmed``, and
+        Numbers (moments in milliseconds), ``whole`` (the window is complete), and
         columns ``t_...`` with the texts of tooltips.
     """
     alarms = alarm_names(windows)
@@ -115,7 +154,6 @@ def window_data(windows: pd.DataFrame) -> pd.DataFrame:
             "middle": milliseconds(windows["start"] + (windows["end"] - windows["start"]) / 2),
             "status": texts(windows["status"]),
             "whole": windows["status"].eq("complete").fillna(False).astype(bool),
-            "alarmed": [bool(names) for names in alarms],
             **{name: numbers(windows[name]) for name in _DRAWN},
             "own_bias": numbers(own_bias),
             "t_version": texts(windows["model_version"]),
@@ -153,7 +191,7 @@ def champion_changes(windows: pd.DataFrame) -> dict[int, str]:
 
 
 def error_chart(
-    windows: pd.DataFrame, name: str, unit: str, *, labels: bool = False
+    windows: pd.DataFrame, name: str, unit: str, axis: WindowAxis, *, labels: bool = False
 ) -> dict[str, Any]:
     """Draw the error by window: deployed model and baseline, champions, alarms.
 
@@ -170,24 +208,32 @@ def error_chart(
     middle = time("middle", axis=False)
     line = alt.Chart(named_windows()).encode(x=middle, y=y)
     baseline = alt.Chart(named_windows()).encode(x=middle, y=alt.Y("baseline_error:Q"))
-    bottom = alt.Chart(named_windows()).encode(x=middle, y=alt.value(_HERO_HEIGHT - 8))
+    limit = alt.Chart(named_windows()).encode(x=middle, y=alt.Y("error_limit:Q"))
+    spans = alt.Chart(alt.NamedData(name="alarms"))
+    bottom = _HERO_HEIGHT - 8
     layers: list[Any] = [
         waiting(),
         _champions(champion_changes(windows)),
         baseline.mark_line(style="baseline"),
+        limit.mark_line(style="limit"),
         line.mark_line(style="deployed"),
         _points(line.transform_filter("datum.whole")),
         line.transform_filter("!datum.whole").mark_point(
             style="open-point", filled=True, size=34, opacity=1
         ),
-        bottom.transform_filter("datum.alarmed").mark_point(
+        # Alarms that last are one span, with a triangle where they began.
+        spans.transform_filter("datum.n > 1")
+        .mark_rect(style="alarm-span")
+        .encode(x=time(axis=False), x2="end:T", y=alt.value(bottom + 2), y2=alt.value(bottom + 6)),
+        spans.mark_point(
             style="alarm", shape="triangle-up", filled=True, size=60, opacity=1
-        ),
+        ).encode(x=middle, y=alt.value(bottom)),
         hover(
             ("status", "status"),
             ("t_n", "rows"),
             ("t_error", name),
             ("t_baseline_error", f"baseline {name}"),
+            ("t_error_limit", "limit"),
             ("t_mae", "MAE"),
             ("t_bias", "bias"),
             ("t_coverage", "coverage"),
@@ -202,7 +248,7 @@ def error_chart(
             _end_label("baseline_error", "baseline", "baseline-label"),
         ]
     return finished(
-        alt.layer(*layers).resolve_axis(x="independent"), _HERO_HEIGHT, "Error by window"
+        alt.layer(*layers).resolve_axis(x="independent"), _HERO_HEIGHT, "Error by window", axis
     )
 
 
@@ -211,8 +257,8 @@ def _points(chart: Any) -> Any:
     return chart.mark_point(style="deployed-point", filled=True, size=26, opacity=1)
 
 
-def _bias_chart(limit: float | None) -> dict[str, Any]:
-    """Draw the bias as served and of the model alone, with the policy's limit either way."""
+def _bias_chart(limit: float | None, axis: WindowAxis) -> dict[str, Any]:
+    """Draw the bias as served and of the model alone, with what the policy's rule forgives."""
     import altair as alt
 
     base = alt.Chart(named_windows()).encode(x=time("middle"))
@@ -236,11 +282,13 @@ def _bias_chart(limit: float | None) -> dict[str, Any]:
             ("t_version", "model version"),
         ),
     ]
-    return finished(alt.layer(*layers), _HEIGHT, "Bias by window")
+    return finished(alt.layer(*layers), _HEIGHT, "Bias by window", axis)
 
 
-def _coverage_chart(nominal: float | None, title: str) -> dict[str, Any]:
-    """Draw the share of rows that are covered, with the share that was promised."""
+def _coverage_chart(
+    nominal: float | None, floor: float | None, title: str, axis: WindowAxis
+) -> dict[str, Any]:
+    """Draw the share of rows that are covered, with the share promised and the rule's limit."""
     import altair as alt
 
     base = alt.Chart(named_windows()).encode(x=time("middle"))
@@ -253,12 +301,14 @@ def _coverage_chart(nominal: float | None, title: str) -> dict[str, Any]:
     layers: list[Any] = [waiting()]
     if nominal is not None:
         layers.append(constant(nominal).mark_rule(style="level"))
+    if floor is not None:
+        layers.append(constant(floor).mark_rule(style="limit"))
     layers += [
         base.mark_line(style="deployed").encode(y=share),
         _points(base.encode(y=share)),
         hover(("status", "status"), ("t_n", "rows"), ("t_coverage", "coverage")),
     ]
-    return finished(alt.layer(*layers), _HEIGHT, "Coverage by window")
+    return finished(alt.layer(*layers), _HEIGHT, "Coverage by window", axis)
 
 
 def _champions(changes: dict[int, str]) -> Any:

@@ -4,6 +4,7 @@ Frames go in, snapshots and frames come out; no input is changed, and importing 
 not import Evidently. A report is made whatever the data: what cannot be computed is said.
 """
 
+from regression_lifecycle.adapters.evidently.drawing import about_line
 from regression_lifecycle.adapters.evidently.drift import drift_snapshot
 from regression_lifecycle.adapters.evidently.figures import metric_values, summary
 from regression_lifecycle.adapters.evidently.frames import ColumnRoles
@@ -28,6 +29,7 @@ from regression_lifecycle.adapters.evidently.windows import window_snapshot
 __all__ = [
     "ColumnRoles",
     "SnapshotError",
+    "about_line",
     "data_quality_snapshot",
     "drift_snapshot",
     "dump_snapshot",

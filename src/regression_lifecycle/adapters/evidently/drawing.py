@@ -161,7 +161,8 @@ def headed(
         moment: Its moment.
         notes: What the reader must know.
         figures: Numbers to show at the head, by label.
-        metadata: Facts to keep with the snapshot.
+        metadata: Facts to keep with the snapshot; ``about`` (:func:`about_line`) is the first thing
+            that is read on the page.
         results: Results of metrics by id, for a report that is made.
         widgets: What it shows below the head.
         tags: Labels to keep with it.
@@ -188,6 +189,8 @@ def headed(
     else:
         model = snapshot.to_snapshot_model()
     head = []
+    if metadata.get("about"):
+        head.append(table("", ["What this is about"], [[str(metadata["about"])]]))
     if figures:
         counters = [CounterData(label, value) for label, value in figures.items()]
         head.append(counter(counters=counters))
@@ -199,6 +202,28 @@ def headed(
         model.metadata["notes"] = list(notes)
     stabilise(model)
     return Snapshot.load_model(model)
+
+
+def about_line(
+    problem: str, model: str, window: str, n_rows: int, reference: str = "", alarms: str = ""
+) -> str:
+    """Say in one line what a report is about.
+
+    Args:
+        model: Such as ``model version 3``.
+        window: Which rows, such as the name of a window.
+        reference: What they are held against; empty for nothing.
+        alarms: Names of the rules that fired; empty where no rule looks.
+    """
+    parts = [
+        f"problem {problem}",
+        model,
+        window,
+        f"{n_rows:,} rows",
+        f"reference: {reference or 'none'}",
+        f"alarms: {alarms}" if alarms else "no rule looks at it",
+    ]
+    return "; ".join(parts)
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:

@@ -99,7 +99,6 @@ def _found(name: str, rule: PolicyRule, state: PolicyState) -> RuleFinding:
         name=name,
         action=rule.action,
         unit=rule.unit,
-        bounded_column=rule.bounded_column,
     )
 
 

@@ -102,14 +102,23 @@ class RuleFinding(Finding):
         name: The rule's own name; two rules may be of one kind.
         action: What the rule asks for when it fires.
         unit: Unit of value and threshold.
-        bounded_column: Column of ``window_history`` whose absolute value in each window the
-            threshold bounds; empty where it bounds something else.
     """
 
     name: str
     action: Literal["retrain", "alert"]
     unit: Literal["share", "days"] = "share"
-    bounded_column: str = ""
+
+    @property
+    def n_bad(self) -> int:
+        """How many of the violations that it takes to fire there are; 0 if the newest is none."""
+        return int(self.figures["n_bad"]) if self.figures.get("is_newest_bad") else 0
+
+    @property
+    def state(self) -> str:
+        """``quiet``, ``fired``, ``not computed`` or, on its way to fire, for example ``1 of 2``."""
+        if self.verdict != QUIET or not self.n_bad:
+            return self.verdict
+        return f"{self.n_bad} of {self.figures['violations']}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +261,7 @@ def from_json(document: Any) -> Decision:
     Raises:
         LifecycleError: If the document is no decision.
     """
-    decision: Decision = _read(document, Annotated[Decision, Field(discriminator="kind")])
+    decision: Decision = read_as(document, Annotated[Decision, Field(discriminator="kind")])
     return decision
 
 
@@ -270,7 +279,7 @@ def from_cell(cell: Any, kind: type[Part]) -> tuple[Part, ...]:
     if not isinstance(cell, str) or not cell:
         return ()
     try:
-        parts: tuple[Part, ...] = _read(json.loads(cell), tuple[kind, ...])  # type: ignore[valid-type]
+        parts: tuple[Part, ...] = read_as(json.loads(cell), tuple[kind, ...])  # type: ignore[valid-type]
     except json.JSONDecodeError:
         raise LifecycleError(
             f"a decision of the ledger cannot be read: '{cell[:80]}' is no JSON"
@@ -278,7 +287,12 @@ def from_cell(cell: Any, kind: type[Part]) -> tuple[Part, ...]:
     return parts
 
 
-def _read(document: Any, kind: Any) -> Any:
+def read_as(document: Any, kind: Any) -> Any:
+    """Return a record of a kind from what :func:`to_json` made of it.
+
+    Raises:
+        LifecycleError: If the document is none.
+    """
     try:
         return _adapter(kind).validate_python(document)
     except ValidationError as error:

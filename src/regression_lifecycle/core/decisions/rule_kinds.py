@@ -25,7 +25,12 @@ from regression_lifecycle.core.decisions.rules import (
     WindowRow,
     WindowRule,
 )
-from regression_lifecycle.core.durations import CalendarDuration, Duration, usual_length
+from regression_lifecycle.core.durations import (
+    CalendarDuration,
+    Duration,
+    rows_label,
+    usual_length,
+)
 from regression_lifecycle.core.metrics import ErrorMetric, relative_bias
 
 _DAY = pd.Timedelta("1 day")
@@ -147,7 +152,7 @@ class BiasRule(CalibratedRule):
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:
         """The size of the bias."""
-        return "absolute bias"
+        return f"absolute {bias_name(figures)}"
 
     @classmethod
     def bound(cls, figures: Mapping[str, Any]) -> str:
@@ -161,9 +166,11 @@ class BiasRule(CalibratedRule):
             return super().evidence(figures)
         direction = "high" if figures["value"] >= 0 else "low"
         return (
-            f"bias beyond {figures['allowance']:g} a window{_noise(figures)} has added up to "
-            f"{abs(figures['value']):.3g} (too {direction}) over {figures['n_windows']} window(s) "
-            f"since the training; {cls.bound({**figures, 'noise': None})} is the limit, to which "
+            f"{bias_name(figures)} {figures['bias']:+.1%} in window "
+            f"{rows_label(figures['window'])}; what exceeds {figures['allowance']:g} a window"
+            f"{_noise(figures)} has added up to {abs(figures['value']):.3g} (too {direction}) over "
+            f"{figures['n_windows']} window(s) since the training; "
+            f"{cls.bound({**figures, 'noise': None})} is the limit, to which "
             f"{figures['violations']} windows are needed"
         )
 
@@ -171,8 +178,8 @@ class BiasRule(CalibratedRule):
     def about(self) -> dict[str, Any]:
         """How the biases of the windows are joined."""
         more = {"allowance": self.allowance} if self.statistic == "cusum" else {}
-        named = {"statistic": self.statistic, "standard_errors": self.standard_errors}
-        return {**super().about, **named, **more}
+        names = ("statistic", "prediction", "standard_errors")
+        return {**super().about, **{name: getattr(self, name) for name in names}, **more}
 
     @property
     def configured_limit(self) -> float:
@@ -189,11 +196,6 @@ class BiasRule(CalibratedRule):
         """Of a CUSUM a tenth of the bias to be found: beyond the allowance little is needed."""
         return self.maximum / 10 if self.statistic == "cusum" else 0.0
 
-    @property
-    def bounded_column(self) -> str:
-        """The bias, unless biases are added up, whose limit is none for a window."""
-        return "" if self.statistic == "cusum" else "bias"
-
     def quantity(self, row: WindowRow) -> float:
         """The window's bias."""
         column = "sum_raw_prediction" if self.prediction == "model" else "sum_prediction"
@@ -209,8 +211,8 @@ class BiasRule(CalibratedRule):
         return max(self.limit, self._noise_of(row))
 
     def details(self, row: WindowRow) -> dict[str, Any]:
-        """How much of the newest bias may be noise."""
-        return {"noise": self._noise_of(row)}
+        """The newest bias with its sign, and how much of it may be noise."""
+        return {"bias": finite(self.quantity(row)), "noise": self._noise_of(row)}
 
     def fires(self, quantities: FloatArray, limit: float) -> BoolArray:
         """Judge the sizes of the biases, or what adds up."""
@@ -231,12 +233,20 @@ class BiasRule(CalibratedRule):
         noise = [self._noise_of(row) for row, _ in known]
         allowances = np.maximum(self.allowance, noise)
         sums = self._sums(np.array([[bias for _, bias in known]]), allowances, self.limit)
+        # A window brings at most the limit over the violations, so the sum counts violations.
+        n_bad = sum(
+            bool(_reaches(np.abs(sums), self.limit * count / self.violations)[0, -1])
+            for count in range(1, self.violations + 1)
+        )
         return self._finding(
             float(sums[0, -1]),
-            fired=bool(_reaches(np.abs(sums), self.limit)[0, -1]),
+            fired=n_bad == self.violations,
             window=str(known[-1][0]["window"]),
             n_windows=len(known),
+            n_bad=n_bad,
+            is_newest_bad=n_bad > 0,
             violations=self.violations,
+            bias=known[-1][1],
             noise=noise[-1],
         )
 
@@ -262,6 +272,11 @@ class BiasRule(CalibratedRule):
         if self.is_calibrated or not math.isfinite(error):
             return 0.0
         return self.standard_errors * error
+
+
+def bias_name(figures: Mapping[str, Any]) -> str:
+    """Return which bias a rule looks at, from ``prediction``: that served, or the model's own."""
+    return "bias as served" if figures["prediction"] == "served" else "bias of the model alone"
 
 
 def _reaches(sums: FloatArray, limit: float) -> BoolArray:
@@ -381,11 +396,6 @@ class DriftRule(WindowRule):
         """The configured share."""
         return self.maximum_share
 
-    @property
-    def bounded_column(self) -> str:
-        """The share as it is stored."""
-        return "drifted_share"
-
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """Drift needs no labels."""
         return [row for row in state.windows if row["status"] in ("complete", "pending labels")]
@@ -472,18 +482,13 @@ class SkewRule(WindowRule):
         """The configured share."""
         return self.maximum_share
 
-    @property
-    def bounded_column(self) -> str:
-        """The share as it is stored."""
-        return f"{self.compare}_skew"
-
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """What differs differs, however few rows a window has yet."""
         return list(state.windows)
 
     def value(self, row: WindowRow, windows: Sequence[WindowRow]) -> float:
         """The window's share."""
-        return _number(row[self.bounded_column])
+        return _number(row[f"{self.compare}_skew"])
 
     def details(self, row: WindowRow) -> dict[str, Any]:
         """The column that differs most."""

@@ -102,11 +102,6 @@ class PolicyRule(Variant):
     def limit(self) -> float:
         """The value above which it fires."""
 
-    @property
-    def bounded_column(self) -> str:
-        """Column of ``window_history`` that the limit bounds; empty if there is none."""
-        return ""
-
     @abstractmethod
     def find(self, state: PolicyState) -> Finding:
         """Look at the state."""
@@ -210,6 +205,7 @@ class WindowRule(PolicyRule):
             fired=bool(self._lasting(bad)[0, -1]),
             window=str(newest_row["window"]),
             n_bad=int(bad.sum()),
+            is_newest_bad=bool(bad[0, -1]),
             n_windows=len(known),
             violations=self.violations,
             of=self.of,

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from regression_lifecycle.core.decisions import rule_kinds  # noqa: F401 (registers them)
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
+from regression_lifecycle.core.decisions.rule_kinds import ScheduleRule, bias_name
 from regression_lifecycle.core.decisions.rules import PolicyRule
+from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.metrics import METRICS
+from regression_lifecycle.core.metrics import ERROR_LABELS, METRICS
 
 Figures = Mapping[str, Any]
 
@@ -30,13 +31,52 @@ def sentence(reason: Reason) -> str:
 
 
 def sentences(reasons: Iterable[Reason]) -> list[str]:
-    """Return every reason in words."""
-    return [sentence(reason) for reason in reasons]
+    """Return every reason in words; what asks for the same figure in several ways is one."""
+    return [sentence(reason) for reason in _joined(list(reasons))]
 
 
 def line(reasons: Iterable[Reason]) -> str:
     """Return all reasons as one text, for a terminal or a tag."""
     return "; ".join(sentences(reasons))
+
+
+def _joined(reasons: list[Reason]) -> list[Reason]:
+    """Let the comparison with an opponent say all that was asked of the one improvement."""
+    compared = {_compared(reason): reason for reason in reasons if reason.kind == _PROVEN}
+    others: dict[tuple[Any, Any], list[str]] = {}
+    kept = []
+    for reason in reasons:
+        asked = _asked_as_observed(reason)
+        if asked and "improvement" in compared.get(key := _compared(reason), reason).figures:
+            others.setdefault(key, []).append(asked)
+        else:
+            kept.append(reason)
+    return [
+        Reason(reason.kind, {**reason.figures, "as_observed": others[key]})
+        if reason.kind == _PROVEN and (key := _compared(reason)) in others
+        else reason
+        for reason in kept
+    ]
+
+
+_PROVEN, _IS_ASKED = "proven_improvement", " is asked for"
+
+
+def _compared(reason: Reason) -> tuple[Any, Any]:
+    """Return the metric and the opponent that a reason compares with."""
+    figures = reason.figures
+    opponent = "baseline" if figures.get("of_baseline") else figures.get("opponent")
+    return figures.get("metric"), opponent
+
+
+def _asked_as_observed(reason: Reason) -> str:
+    """Return what is asked of the improvement as it is observed; empty if nothing is."""
+    figures = reason.figures
+    if reason.kind == "observed_improvement":
+        return _asked(figures["threshold"], "less than").removesuffix(_IS_ASKED)
+    if reason.kind == "metric" and figures["of_baseline"] and figures["bound"] == "maximum":
+        return f"at most {figures['threshold']:g} of the baseline's"
+    return ""
 
 
 def evidence(finding: Finding) -> str:
@@ -169,7 +209,13 @@ def _proven_improvement(figures: Figures) -> str:
         f"{figures['metric']} is {_signed(figures['improvement'])} than {_error_of(figures)}, "
         f"with {_confidence(figures)} confidence {bound}{_memory(figures)}; "
         f"{_asked(figures['threshold'], 'at most')}{_attempt(figures)}"
+        f"{_as_observed(figures)}"
     )
+
+
+def _as_observed(figures: Figures) -> str:
+    asked = figures.get("as_observed")
+    return f", and as observed {' and '.join(asked)}" if asked else ""
 
 
 def _confidence(figures: Figures) -> str:
@@ -253,6 +299,75 @@ def _no_rule_fired(figures: Figures) -> str:
     return f"no rule fired; not computed: {bounded_list(silent)}" if silent else "no rule fired"
 
 
+def _rule_state(figures: Figures) -> str:
+    rule, window = figures["rule"], rows_label(figures["window"] or "")
+    if figures["value"] is None:
+        return f"rule {rule}: {figures['state']}"
+    if figures["counted_in"]:
+        return f"rule {rule}: {ScheduleRule.evidence(figures)}"
+    on_its_way = "" if figures["state"] == "fired" else " violations"
+    return f"rule {rule}: {figures['state']}{on_its_way}, {_rule_value(figures)} in window {window}"
+
+
+def _rule_value(figures: Figures) -> str:
+    if figures["bias"] is not None:
+        return f"{bias_name(figures)} {figures['bias']:+.1%}"
+    return f"{figures['value']:.3g} (limit {figures['threshold']:.3g})"
+
+
+def _candidate_refused(figures: Figures) -> str:
+    version = figures["champion_version"]
+    return f"challenger refused, version {version} stays" if version else "candidate refused"
+
+
+def _promoted(figures: Figures) -> str:
+    before = figures["champion_version"]
+    return f"version {figures['version']} promoted" + (
+        f" in place of version {before}" if before else ", the first model"
+    )
+
+
+def _candidate_waits(figures: Figures) -> str:
+    until = f" until {figures['until']}" if figures["until"] else ""
+    return f"version {figures['version']} passed the gate and waits for approval{until}"
+
+
+def _moved(figures: Figures) -> str:
+    if figures["decision"] == "rollback":
+        return f"version {figures['champion_version']} rolled back to {figures['version']}"
+    return f"{figures['decision']}: version {figures['version']}"
+
+
+def _newest_error(figures: Figures) -> str:
+    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(figures['value'])} in window "
+    said += rows_label(figures["window"])
+    gain = figures["improvement"]
+    return said if gain is None else f"{said}, {_signed(gain)} than the baseline's"
+
+
+def _newest_drift(figures: Figures) -> str:
+    columns, window = figures["columns"], rows_label(figures["window"])
+    said = f"{len(columns) or 'none'} of {figures['n_columns']} columns drifted in window {window}"
+    return f"{said}: {bounded_list(columns)}" if columns else said
+
+
+def _windows_judged(figures: Figures) -> str:
+    windows = [rows_label(window) for window in figures["windows"]]
+    if len(windows) > 1:
+        return f"{len(windows)} windows judged, the newest {windows[-1]}"
+    return f"window {windows[0]} judged" if windows else "no window has ended"
+
+
+def _error_moved(figures: Figures) -> str:
+    value, before = figures["value"], figures["before"]
+    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(value)} after {_quantity(before)}"
+    return f"{said} in the window before ({value / before - 1:+.1%})" if before else said
+
+
+def _quantity(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # The gate
     "rows": "{value:.0f} rows were judged, at least {threshold:.0f} are needed",
@@ -308,6 +423,31 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "about",
     "champion_changed": _champion_changed,
     "superseded": "version {version} waits no longer, since version {newer} is newer",
+    # How the model is
+    "rule_state": _rule_state,
+    "unproven_champion": "version {version} is new: no window of it has been judged yet",
+    "candidate_waits": _candidate_waits,
+    "candidate_refused": _candidate_refused,
+    "promoted": _promoted,
+    "moved": _moved,
+    "newest_error": _newest_error,
+    "newest_drift": _newest_drift,
+    "windows_judged": _windows_judged,
+    "error_moved": _error_moved,
+    "rule_changed": "rule {rule}: {now}, before that {before}",
+    # What to do
+    "next_nothing": "nothing; the next tick looks again",
+    "next_wait": "nothing yet; the next tick looks again",
+    "next_approve": "approve version {version}, or refuse it",
+    "next_retrain": "the policy asks for a retraining that has not been tried",
+    "next_first_model": "train a first model",
+    "next_first_model_refused": "give the model better features or more rows, and train again",
+    "next_mend_performance": "the model has lost its lead over the naive forecast and no "
+    "challenger is better: look at the newest rows, give it better features, and train again",
+    "next_mend_data_quality": "mend the source of the data: values or rows are missing or rejected",
+    "next_mend_skew": "mend what callers send, or say in the problem when a column is known",
+    "next_mend_coverage": "rely less on the interval: it holds fewer rows than it promises",
+    "next_mend_alert": "look at what rule {rule} found",
     # The backtest
     "first_model": "the first model",
     "due": "{policy}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from regression_lifecycle.adapters import dashboard
@@ -14,6 +16,8 @@ from regression_lifecycle.adapters.dashboard import (
 )
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.health import Health
+from regression_lifecycle.core.decisions.records import to_json
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.prediction.interval import PredictionInterval
 
@@ -75,14 +79,37 @@ def collect_page(
     return PageTables(deployment, parameters, monitoring, backtest, report_links)
 
 
+def report_health(tables: PageTables) -> tuple[Health, dict[str, Any]]:
+    """Judge how the model is.
+
+    Returns:
+        The verdict for the terminal, and the same as JSON for other pages and programs.
+    """
+    return tables.health, to_json(tables.health)
+
+
 def bundle_library(stored: str) -> str:
     """Bundle the library that draws on the page, unless an earlier run did."""
     return dashboard.bundle_library(stored)
 
 
-def make_page(tables: PageTables, library: str) -> str:
-    """Render the page as one HTML file that needs nothing else."""
-    return dashboard.render_page(tables, library)
+def make_page(tables: PageTables, library: str, recorded_health: dict[str, Any]) -> str:
+    """Render the page as one HTML file that needs nothing else.
+
+    Args:
+        recorded_health: Of every problem of the data root.
+    """
+    return dashboard.render_page(tables, library, has_siblings=len(recorded_health) > 1)
+
+
+def make_index(health_record: dict[str, Any], recorded_health: dict[str, Any]) -> str:
+    """Render the list of all problems of the data root.
+
+    Args:
+        health_record: Of this problem; it is stored by now, so the others stand beside it.
+        recorded_health: Of every problem, by the folder of its page.
+    """
+    return dashboard.render_index(recorded_health)
 
 
 def draw_error_by_window(tables: PageTables) -> bytes:

@@ -8,7 +8,7 @@ from regression_lifecycle.pipelines.dashboard import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Every table that outlives a run to one page and one picture."""
+    """Every table that outlives a run to one verdict, one page and one picture."""
     return Pipeline(
         [
             Node(
@@ -49,6 +49,12 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="collect_page",
             ),
             Node(
+                nodes.report_health,
+                "page_tables",
+                ["model_health", "health_record"],
+                name="report_health",
+            ),
+            Node(
                 nodes.bundle_library,
                 "stored_page_library",
                 "page_library",
@@ -56,9 +62,15 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 nodes.make_page,
-                ["page_tables", "page_library"],
+                ["page_tables", "page_library", "recorded_health"],
                 "dashboard_page",
                 name="make_page",
+            ),
+            Node(
+                nodes.make_index,
+                ["health_record", "recorded_health"],
+                "problem_index",
+                name="make_index",
             ),
             Node(
                 nodes.draw_error_by_window,

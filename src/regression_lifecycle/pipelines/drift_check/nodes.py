@@ -18,6 +18,7 @@ from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 from regression_lifecycle.pipelines.roles import column_roles
+from regression_lifecycle.pipelines.subjects import about_candidate
 
 PREDICTION = "prediction"
 
@@ -50,6 +51,7 @@ def make_reference(
 def check_drift(
     reference: pd.DataFrame,
     predictions: pd.DataFrame,
+    candidate: TrainedModel,
     problem: Problem,
     parameters: DriftParameters,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
@@ -58,6 +60,7 @@ def check_drift(
     Args:
         reference: Features, target and ``prediction``.
         predictions: Holdout rows with the column ``candidate``.
+        candidate: The model that the report is about.
         problem: The table's description.
         parameters: Columns, methods and thresholds.
 
@@ -70,7 +73,10 @@ def check_drift(
     roles = _roles(predictions, problem, parameters)
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
     verdict = compare_tables(reference, current, roles.columns(), parameters)
-    snapshot = evidently.drift_snapshot(reference, current, roles, verdict, parameters)
+    about = about_candidate(candidate, current, reference, problem)
+    snapshot = evidently.drift_snapshot(
+        reference, current, roles, verdict, parameters, metadata=about
+    )
     share = drifted_share(verdict)
     return snapshot, verdict, {} if math.isnan(share) else {"drifted_share": share}
 

@@ -25,7 +25,13 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 nodes.check_drift,
-                ["drift_reference", "holdout_predictions", "params:problem", "params:drift"],
+                [
+                    "drift_reference",
+                    "holdout_predictions",
+                    "candidate_model",
+                    "params:problem",
+                    "params:drift",
+                ],
                 ["drift_report", "drift_verdict", "drift_metrics_tracking"],
                 name="check_drift",
             ),

@@ -40,6 +40,7 @@ from regression_lifecycle.core.models.trained_model import (
 )
 from regression_lifecycle.core.windows.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
+from regression_lifecycle.pipelines.subjects import about_candidate
 
 
 def predict_with_models(
@@ -228,6 +229,7 @@ def _contestant(model: TrainedModel) -> Contestant:
 def report_regression(
     out_of_fold_predictions: pd.DataFrame,
     predictions: pd.DataFrame,
+    candidate: TrainedModel,
     problem: Problem,
     maximum_rows: int,
 ) -> Any:
@@ -236,6 +238,7 @@ def report_regression(
     Args:
         out_of_fold_predictions: Reference: training rows with out-of-sample predictions.
         predictions: Current: holdout rows.
+        candidate: The model that the report is about.
         maximum_rows: A seeded sample is drawn of more.
 
     Returns:
@@ -249,4 +252,5 @@ def report_regression(
         timestamp=predictions[problem.timestamp.name].max(),
         maximum_rows=maximum_rows,
         seed=0,
+        metadata=about_candidate(candidate, predictions, out_of_fold_predictions, problem),
     )

@@ -102,6 +102,7 @@ def _figures() -> list[Node]:
             [
                 "out_of_fold_predictions",
                 "holdout_predictions",
+                "candidate_model",
                 _PROBLEM,
                 "params:evaluation.report_rows",
             ],

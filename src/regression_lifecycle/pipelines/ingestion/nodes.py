@@ -15,6 +15,7 @@ from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.pipelines.roles import column_roles
+from regression_lifecycle.pipelines.subjects import span
 
 LOGGER = logging.getLogger(__name__)
 
@@ -74,12 +75,17 @@ def report_data_quality(
         for name, spec in problem.columns.items()
         if spec.type not in ("date", "datetime") and name != problem.target
     ]
+    moments = observations[problem.timestamp.name]
+    about = evidently.about_line(
+        problem.name, "no model", f"observations {span(moments, problem)}", len(observations)
+    )
     return evidently.data_quality_snapshot(
         observations,
         column_roles(problem, columns),
-        timestamp=observations[problem.timestamp.name].max(),
+        timestamp=moments.max(),
         maximum_rows=parameters.report_rows,
         seed=0,
+        metadata={"about": about, "problem": problem.name},
     )
 
 

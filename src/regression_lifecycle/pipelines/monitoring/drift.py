@@ -188,6 +188,7 @@ def _snapshot(
 ) -> Any:
     full = parameters.pages == "all" or (parameters.pages == "alarmed" and bool(alarms))
     reference = comparison.reference
+    window_name, version = str(window["window"]), str(window["model_version"])
     bounded = reference.parameters.model_copy(update={"maximum_rows": parameters.maximum_rows})
     return evidently.window_snapshot(
         comparison.rows,
@@ -199,8 +200,17 @@ def _snapshot(
         detail="full" if full else "figures",
         timestamp=window["end"].to_pydatetime(),
         metadata={
-            "window": str(window["window"]),
-            "model_version": str(window["model_version"]),
+            "about": evidently.about_line(
+                problem.name,
+                f"model version {version}",
+                f"window {window_name} ({window['status']})",
+                len(comparison.rows),
+                f"{reference.kind}, {len(reference.rows):,} rows" if reference.kind else "",
+                alarms or "none",
+            ),
+            "problem": problem.name,
+            "window": window_name,
+            "model_version": version,
             "status": str(window["status"]),
             "alarms": alarms or "none",
             "reference": reference.kind or "none",

@@ -9,7 +9,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
-from pandas import isna
+from pandas import Timestamp, isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.data.keys import COLUMNS
@@ -34,7 +34,9 @@ _OF_THIS_RUN = (
     "approval_decision",
     "error_rates",
     "reproduction_report",
+    "model_health",
 )
+_HEALTH_COLOURS = {"healthy": "green", "watch": "cyan", "act": "red"}
 _COLOURS = {
     **dict.fromkeys(("promote", "keep", "approved"), "green"),
     **dict.fromkeys(("unchanged", "retrain"), "cyan"),
@@ -93,6 +95,7 @@ class SummaryHook:
             "labels": self._labels,
             "backtest_summary": self._backtest,
             "reproduction_report": self._reproduction,
+            "model_health": self._health,
         }
         for name, section in sections.items():
             if name in written:
@@ -193,8 +196,8 @@ class SummaryHook:
         computed = verdict["drifted"].dropna()
         drifted = list(verdict.loc[verdict["drifted"].fillna(False).astype(bool), "column"])
         console.print(
-            f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns against the reference"
-            + (f": {escape(', '.join(drifted))}" if drifted else "")
+            f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns of the holdout against the "
+            "training rows" + (f": {escape(', '.join(drifted))}" if drifted else "")
         )
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
@@ -204,6 +207,20 @@ class SummaryHook:
         colour = _COLOURS.get(decision.decision, "yellow")
         console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
+
+    def _health(self, console: Any, catalog: Any, name: str) -> None:
+        health = self._saved[name]
+        colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
+        console.print(f"[bold]Health[/] [{colour}]{health.verdict}[/]", end=": ")
+        console.print(line(health.reasons), markup=False)
+        if health.changes:
+            since = f"{Timestamp(health.changed_since):%Y-%m-%d %H:%M}"
+            console.print(f"[bold]Changed[/] since {since}", end=": ")
+            console.print(line(health.changes), markup=False)
+        for action in health.actions:
+            console.print("[bold]Next[/]", end=" ")
+            said = line([action.reason])
+            console.print(f"{said}: {action.command}" if action.command else said, markup=False)
 
     def _finished(self, console: Any, catalog: Any, name: str) -> None:
         if version := self._saved[name]:

@@ -71,8 +71,23 @@
       }
       if (mine !== generation) return;
     }
+    pick();
     root.dataset.drawn = theme;
   };
+
+  // One of many series is drawn; the charts know it by its place in the list.
+  const picker = document.getElementById("series-name");
+  const names = [...document.querySelectorAll("#series-names option")].map((o) => o.value);
+  const pick = () => {
+    const place = picker ? names.indexOf(picker.value) : -1;
+    if (!picker) return;
+    const found = document.getElementById("series-found");
+    found.textContent =
+      place < 0 ? "no series of this name" : `${place + 1} of ${names.length} by share of the error`;
+    if (place >= 0) views.get("series")?.view.signal("picked", place).runAsync();
+  };
+  picker?.addEventListener("input", pick);
+  picker?.addEventListener("focus", () => picker.select());
 
   const apply = () => {
     const theme = current();

@@ -1,0 +1,401 @@
+"""How the model is: one verdict on what is stored, for the page, the terminal and other programs.
+
+It is read off the ledger and the windows and decides nothing: what is done about it, the policy,
+the gate and people have decided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import pandas as pd
+
+from regression_lifecycle.core.decisions.champion_history import version_text
+from regression_lifecycle.core.decisions.ledger import last_policy_decision
+from regression_lifecycle.core.decisions.records import (
+    ALERT,
+    APPROVED,
+    FIRED,
+    NOT_COMPUTED,
+    POLICY,
+    PROMOTE,
+    PROMOTION,
+    REFUSE,
+    RETRAIN,
+    WAITING,
+    PolicyDecision,
+    Reason,
+    RuleFinding,
+    from_cell,
+    read_as,
+)
+from regression_lifecycle.core.decisions.waiting import WaitingVersion, waiting_version
+from regression_lifecycle.core.decisions.wording import answer_commands
+from regression_lifecycle.core.metrics import ErrorMetric
+
+HEALTHY: Final = "healthy"
+WATCH: Final = "watch"
+ACT: Final = "act"
+NO_MODEL: Final = "no model yet"
+
+HealthVerdict = Literal["healthy", "watch", "act", "no model yet"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Whose health it is.
+
+    Attributes:
+        problem: Name of the problem.
+        champion_version: The model in use; empty if there is none.
+        metric: The main metric of the problem.
+        environment: What ``--env`` has to say in a command; empty for the default.
+    """
+
+    problem: str
+    champion_version: str
+    metric: ErrorMetric
+    environment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a decision came to: the newest row of the ledger, whoever wrote it.
+
+    Attributes:
+        kind: Of the decision, such as ``promotion``.
+        decision: Such as ``refuse``, ``promote``, ``waiting`` or ``keep``.
+        version: The candidate, where one was registered; else empty.
+        champion_version: The model that was in use before; empty if there was none.
+        as_of: The moment at which it stands.
+        window: The newest window that the policy looked at; empty for other decisions.
+    """
+
+    kind: str
+    decision: str
+    version: str
+    champion_version: str
+    as_of: str
+    window: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """What a person may do.
+
+    Attributes:
+        reason: What it is for.
+        command: To be typed; empty where no command helps.
+    """
+
+    reason: Reason
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """The verdict with all that it says.
+
+    Attributes:
+        verdict: ``healthy``: nothing to do; ``watch``: nothing to do yet; ``act``: somebody has to
+            do something; ``no model yet``.
+        champion_version: The model in use; empty if there is none.
+        as_of: The moment of the policy's last decision; empty if there is none.
+        reasons: Why it is the verdict, the gravest first.
+        outcome: What was decided last; None before the first decision.
+        changed_since: The moment of the tick before the last one; empty if there is none.
+        changes: What has changed since then.
+        actions: What to do.
+        rules: What the policy's rules found at its last decision.
+        rules_version: The version that they looked at: before its first window is judged, a new
+            champion's predecessor.
+    """
+
+    problem: str
+    verdict: HealthVerdict
+    champion_version: str
+    as_of: str
+    reasons: tuple[Reason, ...]
+    outcome: Outcome | None
+    changed_since: str
+    changes: tuple[Reason, ...]
+    actions: tuple[Action, ...]
+    rules: tuple[RuleFinding, ...]
+    rules_version: str
+
+
+def assess_health(ledger: pd.DataFrame, windows: pd.DataFrame, subject: Subject) -> Health:
+    """Judge how the model is.
+
+    Args:
+        ledger: Every decision, the oldest first.
+        windows: One row of ``window_history`` per window of the problem, the oldest first, with
+            the main metric as ``error`` and the baseline's as ``baseline_error``.
+
+    Raises:
+        LifecycleError: If a row of the ledger cannot be read.
+    """
+    own = ledger[ledger["problem"] == subject.problem] if len(ledger) else ledger
+    rows = own.astype(object).where(own.notna(), "").to_dict("records")
+    decision = last_policy_decision(ledger, subject.problem) if rows else None
+    waiting = waiting_version(ledger, subject.problem) if rows else None
+    verdict, reasons, kinds = _judge(rows, decision, waiting, windows, subject)
+    since, changes = _changes(rows, windows, subject)
+    return Health(
+        problem=subject.problem,
+        verdict=verdict,
+        champion_version=subject.champion_version,
+        as_of=decision.as_of if decision else "",
+        reasons=tuple(reasons),
+        outcome=_outcome(waiting.evidence if waiting else rows[-1]) if rows else None,
+        changed_since=since,
+        changes=tuple(changes),
+        actions=tuple(_action(kind, figures, subject) for kind, figures in kinds),
+        rules=decision.rules if decision else (),
+        rules_version=decision.champion_version if decision else "",
+    )
+
+
+def read_health(document: Any) -> Health:
+    """Return the health that :func:`~regression_lifecycle.core.decisions.records.to_json` wrote.
+
+    Raises:
+        LifecycleError: If the document holds none.
+    """
+    health: Health = read_as(document, Health)
+    return health
+
+
+Step = tuple[str, dict[str, Any]]
+_Judgement = tuple[HealthVerdict, list[Reason], list[Step]]
+
+
+def _judge(
+    rows: Sequence[dict[str, Any]],
+    decision: PolicyDecision | None,
+    waiting: WaitingVersion | None,
+    windows: pd.DataFrame,
+    subject: Subject,
+) -> _Judgement:
+    version = subject.champion_version
+    acts: list[tuple[Reason, Step]] = []
+    if waiting:
+        until = waiting.expires_at
+        candidate = {"version": waiting.version, "until": "" if until is None else str(until)}
+        acts.append((Reason("candidate_waits", candidate), ("approve", candidate)))
+    if not version:
+        if acts:
+            return ACT, [reason for reason, _ in acts], [step for _, step in acts]
+        refused = _last_attempt(rows)
+        why = [Reason("no_champion")]
+        if refused and refused["decision"] == REFUSE:
+            return NO_MODEL, [*why, *_refusal(refused, "")], [("first_model_refused", {})]
+        return NO_MODEL, why, [("first_model", {})]
+    watched: list[Reason] = []
+    if decision is None or decision.champion_version != version:
+        watched.append(Reason("unproven_champion", {"version": version}))
+    else:
+        attempt = _attempt_after(rows, decision)
+        for rule in decision.rules:
+            grave = _judge_rule(rule, decision, attempt)
+            if grave is not None:
+                acts.append((_rule_reason(rule), grave))
+            elif rule.verdict == FIRED or (rule.n_bad and rule.kind != "drift"):
+                watched.append(_rule_reason(rule))
+        if attempt and attempt["decision"] == REFUSE:
+            watched += _refusal(attempt, version)
+        if all(rule.verdict == NOT_COMPUTED for rule in decision.rules):
+            watched.append(Reason("no_rule_computed"))
+    reasons = [*(reason for reason, _ in acts), *watched]
+    figures = [*_newest_error(windows, subject)]
+    if acts:
+        steps = list({step[0]: step for _, step in acts}.values())
+        return ACT, [*reasons, *_drifted(windows), *figures], steps
+    if watched:
+        return WATCH, [*reasons, *_drifted(windows), *figures], [("wait", {})]
+    quiet = decision.reasons if decision else ()
+    return HEALTHY, [*quiet, *figures], [("nothing", {})]
+
+
+def _judge_rule(
+    rule: RuleFinding, decision: PolicyDecision, attempt: dict[str, Any]
+) -> Step | None:
+    """Return what a person has to do about a rule; None if there is nothing, or not yet."""
+    if rule.verdict != FIRED:
+        return None
+    if rule.action == ALERT:
+        # Drift explains an error, it does not prove one.
+        return None if rule.kind == "drift" else (f"mend_{rule.kind}", {"rule": rule.name})
+    if not attempt:
+        # Held back by the cooldown, the next tick tries by itself.
+        return ("retrain", {}) if decision.decision == RETRAIN else None
+    # A challenger that is no better leaves a model that is no worse than any; but one that has
+    # lost its lead over the naive forecast is not worth its place.
+    is_lost = rule.kind == "performance" and attempt["decision"] == REFUSE
+    return ("mend_performance", {"rule": rule.name}) if is_lost else None
+
+
+def _rule_reason(rule: RuleFinding) -> Reason:
+    """Return the state of a rule as a reason, with what the rule itself says."""
+    return Reason(
+        "rule_state",
+        {
+            "rule": rule.name,
+            "kind": rule.kind,
+            "state": rule.state,
+            "unit": rule.unit,
+            "value": rule.value,
+            "threshold": rule.threshold,
+            **{name: rule.figures.get(name) for name in _TOLD},
+        },
+    )
+
+
+_TOLD = ("bias", "prediction", "window", "counted_in")
+
+
+def _last_attempt(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    tried = [row for row in rows if row["kind"] == PROMOTION]
+    return tried[-1] if tried else {}
+
+
+def _attempt_after(rows: Sequence[dict[str, Any]], decision: PolicyDecision) -> dict[str, Any]:
+    """Return the answer to the retraining that a decision asked for; empty if there is none."""
+    attempt = _last_attempt(rows)
+    if not attempt or version_text(attempt["champion_version_before"]) != decision.champion_version:
+        return {}
+    return attempt if attempt["as_of"] and _is_at_or_after(attempt, decision.as_of) else {}
+
+
+def _is_at_or_after(row: dict[str, Any], moment: str) -> bool:
+    return bool(pd.Timestamp(row["as_of"]) >= pd.Timestamp(moment))
+
+
+def _refusal(attempt: dict[str, Any], version: str) -> list[Reason]:
+    found = from_cell(attempt["reasons"], Reason)
+    return [Reason("candidate_refused", {"champion_version": version}), *found]
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    return Outcome(
+        kind=row["kind"],
+        decision=row["decision"],
+        version=version_text(row["candidate_version"]),
+        champion_version=version_text(row["champion_version_before"]),
+        as_of=row["as_of"] or row["judged_until"] or row["recorded_at"],
+        window=row["window"],
+        reasons=from_cell(row["reasons"], Reason),
+    )
+
+
+def _whole(windows: pd.DataFrame) -> pd.DataFrame:
+    return windows[windows["status"].eq("complete").fillna(False) & windows["error"].notna()]
+
+
+def _newest_error(windows: pd.DataFrame, subject: Subject) -> Iterator[Reason]:
+    whole = _whole(windows)
+    if whole.empty:
+        return
+    newest = whole.iloc[-1]
+    error, baseline = float(newest["error"]), float(newest["baseline_error"])
+    known = math.isfinite(baseline) and baseline > 0
+    yield Reason(
+        "newest_error",
+        {
+            "metric": subject.metric,
+            "value": error,
+            "improvement": 1 - error / baseline if known else None,
+            "window": str(newest["window"]),
+        },
+    )
+
+
+def _drifted(windows: pd.DataFrame) -> list[Reason]:
+    """Name the columns that drifted in the newest whole window in which drift was measured."""
+    measured = windows[windows["status"].isin(("complete", "pending labels"))]
+    measured = measured[measured["n_drift_columns"].gt(0).fillna(False).astype(bool)]
+    if measured.empty:
+        return []
+    newest = measured.iloc[-1]
+    names = newest["drifted_columns"]
+    columns = [name for name in (names.split(",") if isinstance(names, str) else []) if name]
+    n_columns = int(newest["n_drift_columns"])
+    figures = {"columns": columns, "n_columns": n_columns, "window": str(newest["window"])}
+    return [Reason("newest_drift", figures)]
+
+
+def _changes(
+    rows: Sequence[dict[str, Any]], windows: pd.DataFrame, subject: Subject
+) -> tuple[str, list[Reason]]:
+    """Return the moment of the tick before the last one, and what has changed since."""
+    looks = [place for place, row in enumerate(rows) if row["kind"] == POLICY]
+    earlier = [place for place in looks if rows[place]["as_of"] != rows[looks[-1]]["as_of"]]
+    if not earlier:
+        return "", []
+    before, now = rows[earlier[-1]], rows[looks[-1]]
+    since = str(before["as_of"])
+    judged = windows[windows["end"] > pd.Timestamp(since)]
+    changes = [Reason("windows_judged", {"windows": [str(name) for name in judged["window"]]})]
+    whole = _whole(windows)
+    if len(whole) > 1 and whole.index[-1] in judged.index:
+        newest, previous = (float(value) for value in whole["error"].iloc[[-1, -2]])
+        figures = {"value": newest, "before": previous, "metric": subject.metric}
+        changes.append(Reason("error_moved", figures))
+    changes += _rule_changes(before, now)
+    for row in rows[earlier[-1] + 1 :]:
+        # What a tick's own policy asked for is part of that tick.
+        if row["kind"] != POLICY and not (row["kind"] == PROMOTION and row["as_of"] == since):
+            changes.append(_move(row))
+    return since, changes
+
+
+def _rule_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Reason]:
+    same = version_text(before["champion_version_before"]) == version_text(
+        now["champion_version_before"]
+    )
+    # The rules of another champion begin anew.
+    states = {
+        rule.name: rule.state for rule in (from_cell(before["policy"], RuleFinding) if same else ())
+    }
+    for rule in from_cell(now["policy"], RuleFinding):
+        previous = states.get(rule.name, rule.state)
+        if previous != rule.state:
+            figures = {"rule": rule.name, "before": previous, "now": rule.state}
+            yield Reason("rule_changed", figures)
+
+
+def _move(row: dict[str, Any]) -> Reason:
+    figures = {
+        "decision": row["decision"],
+        "version": version_text(row["candidate_version"]),
+        "champion_version": version_text(row["champion_version_before"]),
+    }
+    if row["decision"] == WAITING:
+        return Reason("candidate_waits", {**figures, "until": ""})
+    kinds = {PROMOTE: "promoted", APPROVED: "promoted", REFUSE: "candidate_refused"}
+    return Reason(kinds.get(row["decision"], "moved"), figures)
+
+
+_COMMANDS = {
+    "first_model": "kedro run",
+    "first_model_refused": "kedro run",
+    "mend_performance": "kedro run",
+    "retrain": "kedro run --pipelines=retraining",
+    "nothing": "",
+}
+_MENDED = ("coverage", "data_quality", "skew", "performance")
+
+
+def _action(kind: str, figures: dict[str, Any], subject: Subject) -> Action:
+    command = _COMMANDS.get(kind, "kedro tick")
+    if kind == "approve":
+        command = answer_commands(figures["version"], subject.environment)[0]
+    elif command and subject.environment:
+        command = f"{command} --env={subject.environment}"
+    if kind.startswith("mend_") and kind.removeprefix("mend_") not in _MENDED:
+        kind = "mend_alert"
+    return Action(reason=Reason(f"next_{kind}", figures), command=command)
