@@ -45,10 +45,10 @@ def answer(project: Path, as_of: str = PROMOTED_AT, **given: Any) -> None:
 
 def typed(project: Path, command: str, *arguments: str) -> Result:
     """What a person types in the folder of the project."""
-    bootstrap_project(project)
+    metadata = bootstrap_project(project)
     from regression_lifecycle.cli import cli
 
-    return CliRunner().invoke(cli, [command, "--env=test", *arguments])
+    return CliRunner().invoke(cli, [command, "--env=test", *arguments], obj=metadata)
 
 
 def decisions(project: Path) -> list[str]:
