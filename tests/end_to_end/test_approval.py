@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
 
 from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.runtime.tick import ASKED, NOTHING, check_store
@@ -16,7 +18,7 @@ from tests.loop import PROMOTED_AT, PROMOTING, champion_of, tick
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 
 ASK: dict[str, Any] = {**PROMOTING, "promotion": {"kind": "ask", "deadline": "10 days"}}
-NEXT, LATER = "2011-04-02", "2011-04-09"
+NEXT, LATER = "2011-04-02", "2011-04-16"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,14 @@ def asking(asking_project_once: Path, tmp_path: Path, in_folder: Any) -> Path:
 def answer(project: Path, as_of: str = PROMOTED_AT, **given: Any) -> None:
     params = {"as_of": as_of, "approval": {"reason": "looked at it", "actor": "ada", **given}}
     run_project(project, pipeline_names=["approval"], params=params)
+
+
+def typed(project: Path, command: str, *arguments: str) -> Result:
+    """What a person types in the folder of the project."""
+    metadata = bootstrap_project(project)
+    from regression_lifecycle.cli import cli
+
+    return CliRunner().invoke(cli, [command, "--env=test", *arguments], obj=metadata)
 
 
 def decisions(project: Path) -> list[str]:
@@ -111,9 +121,18 @@ def test_approved_it_is_champion_with_limits_of_its_own(
 
 
 def test_refused_it_is_not_asked_about_again_until_there_are_new_rows(asking: Path) -> None:
-    answer(asking, answer="refuse")
+    refused = typed(asking, "refuse", "--reason=too late", "--actor=ada", f"--as-of={PROMOTED_AT}")
+    assert refused.exit_code == 0
+    assert "refused: version 2 stays out: too late" in refused.output
+    again = typed(asking, "approve", "--version=2", "--reason=x")
+    assert again.exit_code == 1
+    assert again.stderr.startswith("Error: version 2 was refused by ada already")
+    assert typed(asking, "approve").exit_code == 2
 
     assert champion_of(asking) == "1"
+    last = open_catalog(asking).load("ledger").iloc[-1]
+    assert (last["actor"], last["note"]) == ("ada", "too late")
+    assert last["as_of"] == f"{PROMOTED_AT} 00:00:00"
     assert tags_of("2")["decision"] == "refused"
     params = {"as_of": PROMOTED_AT, **{k: ASK[k] for k in ("retraining", "promotion")}}
     run_project(asking, pipeline_names=["retraining"], params=params)
@@ -141,10 +160,9 @@ def test_a_waiting_version_holds_back_is_superseded_and_expires(asking: Path) ->
     with pytest.raises(StateError, match="version 2 was superseded already"):
         answer(asking, NEXT, version=2)
 
-    late = "2011-04-16"
     with pytest.raises(StateError, match="version 3 could be approved until 2011-04-12"):
-        answer(asking, late)
-    assert tick(asking, late, **ASK) == ASKED
+        answer(asking, LATER)
+    assert tick(asking, LATER, **ASK) == ASKED
     assert decisions(asking)[-2:] == ["expired", "waiting"]
     assert [tags_of(version)["decision"] for version in "34"] == ["expired", "waiting"]
     assert champion_of(asking) == "1"
@@ -176,16 +194,19 @@ def test_an_approval_that_is_killed_before_the_alias_moves_is_finished(
     assert decisions(killed).count("approved") == 1
 
 
-def test_after_a_rollback_nothing_waits_for_the_former_champions_place(asking: Path) -> None:
-    answer(asking)
-    assert tick(asking, LATER, **ASK) == ASKED
+def test_after_a_rollback_nothing_waits_for_the_former_champions_place(
+    promoted_project_once: Path, tmp_path: Path, in_folder: Any
+) -> None:
+    promoted = in_folder(copy_project(promoted_project_once, tmp_path / "project"))
+    assert tick(promoted, LATER, **ASK) == ASKED
     rollback = {"rollback": {"reason": "a hunch"}, "as_of": LATER}
-    run_project(asking, pipeline_names=["rollback"], params=rollback)
+    run_project(promoted, pipeline_names=["rollback"], params=rollback)
 
-    assert decisions(asking)[-3:] == ["waiting", "superseded", "rollback"]
-    assert champion_of(asking) == "1"
+    assert decisions(promoted)[-3:] == ["waiting", "superseded", "rollback"]
+    assert champion_of(promoted) == "1"
+    assert tags_of("3")["decision"] == "superseded"
     with pytest.raises(StateError, match="version 3 was superseded already"):
-        answer(asking, LATER, version=3)
+        answer(promoted, LATER, version=3)
 
 
 def test_a_first_model_waits_and_is_not_served_until_it_is_approved(project: Path) -> None:

@@ -15,7 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.ledger import promotion_row
-from regression_lifecycle.core.decisions.records import Reason, RollbackDecision
+from regression_lifecycle.core.decisions.records import ApprovalDecision, Reason, RollbackDecision
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
@@ -406,10 +406,18 @@ def test_a_calibration_that_found_nothing_says_why(capsys: Any) -> None:
     first = summary(capsys, **nothing, champion_version=Champion(""))
     few = summary(capsys, **nothing, champion_version=Champion("2"))
     refused = summary(capsys, **nothing, retraining_decision=GATE)
+    champion = {"champion_version": Champion("2"), "read_only": ("champion_version",)}
+    about = {"version": "3", "champion_version": "2", "as_of": "2012-06-01", "reasons": ()}
+
+    def answered(decision: Any) -> str:
+        approval = ApprovalDecision(decision=decision, **about)
+        return summary(capsys, **{**nothing, **champion}, approval_decision=approval)
 
     assert "Error rates not computed: there is no champion yet\n" in first
     assert "Error rates not computed: the newest training left too few rows" in few
     assert "Error rates" not in refused
+    assert "Error rates" not in answered("refused")
+    assert "Error rates not computed: the newest training" in answered("approved")
 
 
 def _line(text: str, name: str) -> str:

@@ -22,7 +22,7 @@ from regression_lifecycle.core.decisions.records import (
     Reason,
 )
 from regression_lifecycle.core.decisions.waiting import (
-    Answer,
+    ApprovalOutcome,
     WaitingVersion,
     close_waiting,
     waiting_version,
@@ -64,7 +64,7 @@ def decide_approval(
     version_in_use: str,
     as_of: str,
     parameters: ApprovalParameters,
-) -> Answer | None:
+) -> ApprovalOutcome | None:
     """Answer the version that waits, in a person's name.
 
     Args:
@@ -105,8 +105,8 @@ def decide_approval(
         "champion_version": waiting.champion_version,
         "reason": parameters.reason,
     }
-    by_whom = {"actor": parameters.actor, "note": parameters.reason}
-    return Answer.of(waiting, kind, Reason(kind, about), as_of, **by_whom)
+    why = Reason(kind, about)
+    return ApprovalOutcome.of(waiting, kind, why, as_of, parameters.actor, parameters.reason)
 
 
 def _nothing_to_answer(

@@ -26,7 +26,7 @@ from regression_lifecycle.core.decisions.records import (
     from_cell,
     to_cell,
 )
-from regression_lifecycle.core.decisions.waiting import Answer
+from regression_lifecycle.core.decisions.waiting import ApprovalOutcome
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 
 Row = dict[str, Any]
@@ -139,9 +139,9 @@ def rollback_row(decision: RollbackDecision, problem: str, undone: str) -> Row:
     }
 
 
-def approval_row(answer: Answer) -> Row:
+def approval_row(outcome: ApprovalOutcome) -> Row:
     """Return the row of what became of a waiting version; it repeats the evidence of the gate."""
-    waiting, decision = answer.waiting, answer.decision
+    waiting, decision = outcome.waiting, outcome.decision
     asked = waiting.evidence
     identity = {
         "problem": asked["problem"],

@@ -98,8 +98,12 @@ class WaitingVersion:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What became of a waiting version, with the evidence that the ledger repeats."""
+class ApprovalOutcome:
+    """What became of a waiting version.
+
+    Attributes:
+        waiting: The version, with the evidence that the ledger repeats.
+    """
 
     waiting: WaitingVersion
     decision: ApprovalDecision
@@ -111,17 +115,18 @@ class Answer:
         kind: Literal["approved", "refused", "expired", "superseded"],
         reason: Reason,
         as_of: str,
-        **by_whom: str,
-    ) -> Answer:
-        """Make the decision about a version; ``by_whom`` gives ``actor`` and ``note``."""
+        actor: str = "",
+        note: str = "",
+    ) -> ApprovalOutcome:
+        """Make the decision about a version."""
         decision = ApprovalDecision(
             decision=kind,
             reasons=(reason,),
             version=waiting.version,
             champion_version=waiting.champion_version,
             as_of=as_of,
-            actor=by_whom.get("actor", ""),
-            note=by_whom.get("note", ""),
+            actor=actor,
+            note=note,
         )
         return cls(waiting, decision)
 
@@ -170,7 +175,7 @@ def waiting_versions(ledger: pd.DataFrame, problem: str) -> list[WaitingVersion]
         ledger: Every decision, the oldest first.
 
     Raises:
-        LifecycleError: If the row of one holds no reasons.
+        LifecycleError: If the reasons of one cannot be read.
     """
     asked = (ledger["decision"] == WAITING) | (ledger["kind"] == APPROVAL)
     own = ledger[(ledger["problem"] == problem) & asked]
@@ -235,7 +240,7 @@ def answered_evidence(
 
 def close_waiting(
     waiting: WaitingVersion, champion_version: str, as_of: str, newer: str = ""
-) -> Answer | None:
+) -> ApprovalOutcome | None:
     """Return why a version waits no longer, although nobody has answered.
 
     Args:
@@ -253,15 +258,15 @@ def close_waiting(
             "until": str(until),
             "deadline": duration_text(waiting.deadline),
         }
-        return Answer.of(waiting, EXPIRED, Reason(EXPIRED, about), as_of)
+        return ApprovalOutcome.of(waiting, EXPIRED, Reason(EXPIRED, about), as_of)
     if champion_version != waiting.champion_version:
         about = {
             "version": version,
             "compared_with": waiting.champion_version,
             "champion_version": champion_version,
         }
-        return Answer.of(waiting, SUPERSEDED, Reason("champion_changed", about), as_of)
+        return ApprovalOutcome.of(waiting, SUPERSEDED, Reason("champion_changed", about), as_of)
     if newer:
         about = {"version": version, "newer": newer}
-        return Answer.of(waiting, SUPERSEDED, Reason(SUPERSEDED, about), as_of)
+        return ApprovalOutcome.of(waiting, SUPERSEDED, Reason(SUPERSEDED, about), as_of)
     return None

@@ -36,12 +36,12 @@ def decide_approval(
         StateError: If no reason is given, or nothing can be answered.
     """
     ledger = recorded_decisions
-    answer = approval.decide_approval(ledger, problem.name, version_in_use, as_of, parameters)
-    if answer is None:
+    outcome = approval.decide_approval(ledger, problem.name, version_in_use, as_of, parameters)
+    if outcome is None:
         decision = last_champion_move(ledger, problem.name)
         assert isinstance(decision, ApprovalDecision)
         return [], [decision], decision
-    return [approval_row(answer)], [answer.decision], answer.decision
+    return [approval_row(outcome)], [outcome.decision], outcome.decision
 
 
 def choose_version(ledger: pd.DataFrame, decision: ApprovalDecision, problem: Problem) -> str:

@@ -37,7 +37,7 @@ from regression_lifecycle.core.decisions.records import (
 )
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.decisions.waiting import (
-    Answer,
+    ApprovalOutcome,
     OpenQuestion,
     close_waiting,
     waiting_version,
@@ -105,7 +105,7 @@ def close_waiting_versions(
     champion: TrainedModel | None,
     windows: pd.DataFrame,
     problem: Problem,
-) -> list[Answer]:
+) -> list[ApprovalOutcome]:
     """Find versions whose deadline is over, or that were compared with another champion.
 
     Args:
@@ -119,12 +119,12 @@ def close_waiting_versions(
     as_of = str(windows["as_of"].max())
     waiting = waiting_versions(recorded_decisions, problem.name) if len(windows) else []
     found = (close_waiting(one, version_of(champion), as_of) for one in waiting)
-    return [answer for answer in found if answer is not None]
+    return [outcome for outcome in found if outcome is not None]
 
 
 def describe_open_question(
     recorded_decisions: pd.DataFrame,
-    closed: Sequence[Answer],
+    closed: Sequence[ApprovalOutcome],
     windows: pd.DataFrame,
     problem: Problem,
     measured_windows: int,
@@ -138,7 +138,7 @@ def describe_open_question(
         measured_windows: How many windows judge a challenger.
     """
     waiting = waiting_version(recorded_decisions, problem.name)
-    if waiting is None or waiting in [answer.waiting for answer in closed]:
+    if waiting is None or waiting in [outcome.waiting for outcome in closed]:
         return OpenQuestion()
     fresh = (windows["status"] == "complete") & (windows["start"] > waiting.judged_until)
     return OpenQuestion(waiting.version, int(fresh.sum()), measured_windows)
@@ -546,7 +546,7 @@ def record_decision(
     state: PolicyState,
     problem: Problem,
     policy: PolicyParameters,
-    closed: Sequence[Answer],
+    closed: Sequence[ApprovalOutcome],
 ) -> list[Row]:
     """Write down the policy's decision, and which versions wait no longer.
 
@@ -560,7 +560,7 @@ def record_decision(
         Rows for the ledger. Without a window the policy's decision has none, and the same figures,
         champion and rules make the same row.
     """
-    rows = [approval_row(answer) for answer in closed]
+    rows = [approval_row(outcome) for outcome in closed]
     if not state.windows:
         return rows
     windows = pd.DataFrame(state.windows)
@@ -568,7 +568,9 @@ def record_decision(
 
 
 def announce(
-    finished_moves: Sequence[ChampionDecision], closed: Sequence[Answer], ledger: pd.DataFrame
+    finished_moves: Sequence[ChampionDecision],
+    closed: Sequence[ApprovalOutcome],
+    ledger: pd.DataFrame,
 ) -> tuple[list[ChampionDecision], list[ApprovalDecision]]:
     """List what people should know besides the policy's decision, once it is in the ledger.
 
@@ -581,7 +583,7 @@ def announce(
     Returns:
         All of them, and those on versions that wait no longer.
     """
-    decisions = [answer.decision for answer in closed]
+    decisions = [outcome.decision for outcome in closed]
     return [*finished_moves, *decisions], decisions
 
 

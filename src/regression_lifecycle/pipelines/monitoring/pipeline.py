@@ -43,7 +43,7 @@ def _planning() -> list[Node]:
         Node(
             nodes.close_waiting_versions,
             ["recorded_decisions", "current_champion", "windows", _PROBLEM],
-            "answers",
+            "approval_outcomes",
             name="close_waiting_versions",
         ),
         Node(
@@ -299,7 +299,7 @@ def _deciding() -> list[Node]:
             nodes.describe_open_question,
             [
                 "recorded_decisions",
-                "answers",
+                "approval_outcomes",
                 "windows",
                 _PROBLEM,
                 "params:retraining.measured_windows",
@@ -315,13 +315,13 @@ def _deciding() -> list[Node]:
         ),
         Node(
             nodes.record_decision,
-            ["policy_decision", "policy_state", _PROBLEM, _POLICY, "answers"],
+            ["policy_decision", "policy_state", _PROBLEM, _POLICY, "approval_outcomes"],
             "policy_ledger",
             name="record_decision",
         ),
         Node(
             nodes.announce,
-            ["finished_moves", "answers", "policy_ledger"],
+            ["finished_moves", "approval_outcomes", "policy_ledger"],
             ["announced_decisions", "closed_versions"],
             name="announce",
         ),

@@ -190,11 +190,11 @@ def write_ledger(
     moment = decision.as_of or decision.judged_until
     newer = version if decision.decision in PASSED else ""
     closed = [
-        answer
+        outcome
         for waiting in waiting_versions(recorded_decisions, problem.name)
-        if (answer := close_waiting(waiting, decision.champion_version, moment, newer))
+        if (outcome := close_waiting(waiting, decision.champion_version, moment, newer))
     ]
-    return [*map(approval_row, closed), own], [answer.decision for answer in closed]
+    return [*map(approval_row, closed), own], [outcome.decision for outcome in closed]
 
 
 def choose_champion(

@@ -65,9 +65,9 @@ def decide_rollback(
     version, undone = plan_rollback(recorded_decisions, problem.name, current, parameters.version)
     decision = _decision(version, current, as_of, parameters.actor, parameters.reason)
     waiting = waiting_versions(recorded_decisions, problem.name)
-    closed = [answer for one in waiting if (answer := close_waiting(one, version, as_of))]
+    closed = [outcome for one in waiting if (outcome := close_waiting(one, version, as_of))]
     rows = [*map(approval_row, closed), rollback_row(decision, problem.name, undone)]
-    return rows, [answer.decision for answer in closed], decision
+    return rows, [outcome.decision for outcome in closed], decision
 
 
 def _decision(version: str, before: str, as_of: str, actor: str, note: str) -> RollbackDecision:

@@ -14,6 +14,7 @@ from pandas import Timestamp, isna
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.data.keys import COLUMNS
 from regression_lifecycle.core.data.labels import WAITS
+from regression_lifecycle.core.decisions.records import APPROVED
 from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.decisions.wording import answer_commands, line
 from regression_lifecycle.core.durations import rows_label
@@ -337,8 +338,10 @@ class SummaryHook:
 
         rates = self._saved[name]
         if rates.empty:
-            # A retraining that promotes nothing has nothing to calibrate.
-            if "retraining_decision" not in self._written:
+            # Where the champion stays there is nothing to calibrate.
+            answer = self._saved.get("approval_decision")
+            stays = answer is not None and answer.decision != APPROVED
+            if "retraining_decision" not in self._written and not stays:
                 has_champion = catalog.get("champion_version").state()
                 why = (
                     "the newest training left too few rows out of sample, or those of models "
