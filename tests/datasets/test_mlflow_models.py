@@ -17,6 +17,7 @@ from kedro.io import DataCatalog, DatasetError
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.cli import _in_words
 from regression_lifecycle.core.decisions.records import ApprovalDecision, Reason
+from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.datasets import mlflow_models
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowAliasedModelDataset,
@@ -68,6 +69,7 @@ def catalog(tmp_path: Path, request: pytest.FixtureRequest, experiment: str) -> 
             },
             "version": {"type": f"{MODULE}.MlflowAliasDataset", "model_name": model},
             "closed": {"type": f"{MODULE}.MlflowVersionTagsDataset", "model_name": model},
+            "versions": {"type": f"{MODULE}.MlflowVersionsDataset", "model_name": model},
             "registration": {
                 "type": f"{MODULE}.MlflowRegistrationDataset",
                 "filepath": (tmp_path / "06_models" / "registration.json").as_posix(),
@@ -351,6 +353,31 @@ def test_a_champion_that_was_read_and_lost_its_alias_is_none(
     )
 
     assert catalog.load("champion") is None
+
+
+def test_any_version_is_read_by_its_number(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    for number in (1, 2):
+        catalog.save("registration", registration(locate(number), f"print-{number}"))
+    catalog.save("champion", "2")
+    read = catalog.load("versions")
+
+    former = read("1")
+
+    assert (former.metadata.fingerprint, former.location["version"]) == ("print-1", "1")
+    with pytest.raises(ModelError, match="has no version 9 in MLflow"):
+        read("9")
+
+
+def test_a_version_whose_files_were_changed_is_refused_by_its_number(
+    catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
+) -> None:
+    tags = {"decision": "promote", "reasons": "r2 is 0.9", "fingerprint": "print-1", "digest": "d"}
+    catalog.save("registration", registration(locate(1), "print-1", tags=tags))
+
+    with pytest.raises(ModelError, match=r"version 1 of .* cannot be read: its files are not"):
+        catalog.load("versions")("1")
 
 
 # --- the registration --------------------------------------------------------------------------

@@ -79,6 +79,11 @@ def run(project: Path, walk: Walk) -> None:
     assert load("retraining_decision").decision in {"promote", "refuse"}
     assert load("retraining_decision").n_rows > 0
 
+    champion = load("version_in_use")
+    for version in {"1", champion}:
+        kedro_run("reproduction", reproduction={"version": version})
+        assert load("reproductions")[version]()["verdict"] == "identical"
+
     start = {} if walk.backtest is None else {"start": walk.backtest}
     kedro_run("backtest", backtest={**start, "oracle": False}, as_of=walk.later)
     summary = load("backtest_summary")
