@@ -33,7 +33,7 @@ from soak_project import (
 OK = (0, 10, 20, 21)
 # A guess, until a command of the kind has been timed.
 FIRST_SECONDS = 10.0
-RECOVERY_SECONDS = 90.0
+RECOVERY_SECONDS = 240.0
 LOAD_PAUSE_SECONDS = 0.5
 
 
@@ -124,7 +124,8 @@ class World:
 
     def _start_service(self) -> None:
         self.service = self._serving.start("serve", "--port", str(self.port))
-        wait_for(f"http://127.0.0.1:{self.port}/ready", self.service, self._serving.log)
+        ready = f"http://127.0.0.1:{self.port}/ready"
+        wait_for(ready, self.service, self._serving.log, PATIENCE_SECONDS)
 
     def command(
         self, *arguments: str, allowed: Collection[int] = OK, is_done: Callable[[], bool] = bool
