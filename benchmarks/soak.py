@@ -264,7 +264,7 @@ def _summary(result: Result, options: argparse.Namespace, disk: str, seconds: fl
         lines.append(f"VIOLATED in {result.step}: {result.violation}")
         lines.append(
             f"Repeat: python benchmarks/soak.py --weeks {options.weeks} --kills {options.kills} "
-            f"--seed {options.seed} -v --folder FOLDER   (FOLDER is kept)"
+            f"--seed {options.seed}{' --fork' * options.fork} -v --folder FOLDER (which is kept)"
         )
     else:
         lines.append("differences: 0, violations: 0")

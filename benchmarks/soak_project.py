@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -260,6 +260,10 @@ class _Forked:
 
 def _run_command(line: list[str], log: Path) -> None:
     die_with_parent()
+    # Killed before this process had asked the kernel, the soak ends nobody.
+    soak = parent_process()
+    if soak is None or not soak.is_alive():
+        return
     with log.open("ab") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
