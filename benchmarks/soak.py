@@ -168,7 +168,7 @@ class Result(NamedTuple):
     Attributes:
         tally: What happened to the project that was struck.
         weeks: Weeks that came to their end.
-        step: Where a promise was broken; empty if nowhere.
+        step: Where a promise was broken, or it was interrupted; empty if it came to its end.
         violation: Which one, and how.
     """
 
@@ -228,6 +228,8 @@ def soak(folder: Path, options: argparse.Namespace, say: Callable[[str], None]) 
                 break
     except ViolationError as violation:
         return Result(struck.tally, week, step, str(violation))
+    except KeyboardInterrupt:
+        return Result(struck.tally, week, step, "")
     finally:
         struck.end()
         calm.end()
@@ -267,6 +269,7 @@ def _summary(result: Result, options: argparse.Namespace, disk: str, seconds: fl
             f"--seed {options.seed}{' --fork' * options.fork} -v --folder FOLDER (which is kept)"
         )
     else:
+        lines += [f"interrupted in {result.step}"] * bool(result.step)
         lines.append("differences: 0, violations: 0")
     return "\n".join(lines)
 

@@ -31,7 +31,7 @@ FIRST_WEEKS = 20
 ROWS_A_WEEK = len(SITES) * int(WEEK / STEP)
 TARGET = "visitors"
 # Long enough for a command on a busy machine; one that hangs is a violation.
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 1800
 _PR_SET_PDEATHSIG = 1
 # Names the process of the soak to those that it starts.
 PROCESS_VARIABLE = "LIFECYCLE_SOAK_PROCESS"
