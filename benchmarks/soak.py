@@ -159,7 +159,11 @@ def plan_faults(weeks: int, kills: int, seed: int) -> dict[tuple[int, str], list
         name = str(random.choice(names, p=weights / weights.sum()))
         step = int(random.choice(due[name])), name
         planned.setdefault(step, []).append(kind(float(random.random())))
-    return planned
+    # A command may survive the others, and has come to its end then.
+    return {
+        step: sorted(faults, key=lambda fault: not isinstance(fault, KillCommand))
+        for step, faults in planned.items()
+    }
 
 
 class Result(NamedTuple):
