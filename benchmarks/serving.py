@@ -156,18 +156,19 @@ def running(command: list[str], log: Path, asked: str, **variables: str) -> Iter
         process.wait(60)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(url: str, process: Any, log: Path, seconds: float = 120) -> None:
     """Ask until a server is ready.
 
     Args:
         url: What is asked.
         process: The server.
         log: Its output.
+        seconds: How long.
 
     Raises:
-        SystemExit: If it ends, or two minutes are over.
+        SystemExit: If it ends, or the time is over.
     """
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):

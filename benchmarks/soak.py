@@ -159,7 +159,11 @@ def plan_faults(weeks: int, kills: int, seed: int) -> dict[tuple[int, str], list
         name = str(random.choice(names, p=weights / weights.sum()))
         step = int(random.choice(due[name])), name
         planned.setdefault(step, []).append(kind(float(random.random())))
-    return planned
+    # A command may survive the others, and has come to its end then.
+    return {
+        step: sorted(faults, key=lambda fault: not isinstance(fault, KillCommand))
+        for step, faults in planned.items()
+    }
 
 
 class Result(NamedTuple):
@@ -168,7 +172,7 @@ class Result(NamedTuple):
     Attributes:
         tally: What happened to the project that was struck.
         weeks: Weeks that came to their end.
-        step: Where a promise was broken; empty if nowhere.
+        step: Where a promise was broken, or it was interrupted; empty if it came to its end.
         violation: Which one, and how.
     """
 
@@ -228,6 +232,8 @@ def soak(folder: Path, options: argparse.Namespace, say: Callable[[str], None]) 
                 break
     except ViolationError as violation:
         return Result(struck.tally, week, step, str(violation))
+    except KeyboardInterrupt:
+        return Result(struck.tally, week, step, "")
     finally:
         struck.end()
         calm.end()
@@ -264,9 +270,10 @@ def _summary(result: Result, options: argparse.Namespace, disk: str, seconds: fl
         lines.append(f"VIOLATED in {result.step}: {result.violation}")
         lines.append(
             f"Repeat: python benchmarks/soak.py --weeks {options.weeks} --kills {options.kills} "
-            f"--seed {options.seed} -v --folder FOLDER   (FOLDER is kept)"
+            f"--seed {options.seed}{' --fork' * options.fork} -v --folder FOLDER (which is kept)"
         )
     else:
+        lines += [f"interrupted in {result.step}"] * bool(result.step)
         lines.append("differences: 0, violations: 0")
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ FIRST_WEEKS = 20
 ROWS_A_WEEK = len(SITES) * int(WEEK / STEP)
 TARGET = "visitors"
 # Long enough for a command on a busy machine; one that hangs is a violation.
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 1800
 _PR_SET_PDEATHSIG = 1
 # Names the process of the soak to those that it starts.
 PROCESS_VARIABLE = "LIFECYCLE_SOAK_PROCESS"
@@ -260,6 +260,10 @@ class _Forked:
 
 def _run_command(line: list[str], log: Path) -> None:
     die_with_parent()
+    # Killed before this process had asked the kernel, the soak ends nobody.
+    soak = parent_process()
+    if soak is None or not soak.is_alive():
+        return
     with log.open("ab") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())

@@ -33,7 +33,7 @@ from soak_project import (
 OK = (0, 10, 20, 21)
 # A guess, until a command of the kind has been timed.
 FIRST_SECONDS = 10.0
-RECOVERY_SECONDS = 90.0
+RECOVERY_SECONDS = 240.0
 LOAD_PAUSE_SECONDS = 0.5
 
 
@@ -98,6 +98,7 @@ class World:
         self.after_fault: Callable[[], None] = lambda: None
         self._planned: list[Fault] = []
         self._active: Fault | None = None
+        self._unnoticed = 0
         self._place = ""
         self._seconds = seconds
         self._over = threading.Event()
@@ -124,7 +125,11 @@ class World:
 
     def _start_service(self) -> None:
         self.service = self._serving.start("serve", "--port", str(self.port))
-        wait_for(f"http://127.0.0.1:{self.port}/ready", self.service, self._serving.log)
+        ready = f"http://127.0.0.1:{self.port}/ready"
+        try:
+            wait_for(ready, self.service, self._serving.log, PATIENCE_SECONDS)
+        except SystemExit as error:
+            raise ViolationError(str(error)) from error
 
     def command(
         self, *arguments: str, allowed: Collection[int] = OK, is_done: Callable[[], bool] = bool
@@ -201,9 +206,13 @@ class World:
             self._strike_service()
             status, answer = self._send(path, body, name)
             self.heard.statuses[status] += 1
-            if status in allowed and answer.get("logged", True):
-                return answer
             active = self._active
+            if status in allowed and answer.get("logged", True):
+                # What is not noticed by the second request is not waited for.
+                self._unnoticed += active is not None
+                if active is not None and self._unnoticed > 1:
+                    self.heal(active)
+                return answer
             if status not in (0, 200, 503):
                 raise ViolationError(f"{path} answers {status}: {answer}")
             if time.monotonic() > deadline:
@@ -241,13 +250,16 @@ class World:
         if self._active is not None or not self._planned:
             return
         fault = self._active = self._planned.pop(0)
+        self._unnoticed = 0
         self.say(f"    {fault.name} under requests")
         # A moment later, so that it strikes the request that is under way.
-        threading.Timer(0.02 * fault.share, fault.strike, (self, None)).start()
+        self._timer = threading.Timer(0.02 * fault.share, fault.strike, (self, None))
+        self._timer.start()
 
     def heal(self, fault: Fault) -> None:
         """Take a fault back, and start a service that was killed."""
-        time.sleep(0.05)
+        if self._active is fault:
+            self._timer.join()
         fault.heal(self)
         if self._active is fault:
             self.tally.struck[self._place, fault.name] += 1

@@ -111,6 +111,8 @@ def test_a_full_disk_under_a_file() -> None:
     assert told(raised(write)).startswith("the disk is full. Free some space, then give the same")
     named = OSError(errno.ENOSPC, "No space left on device", "/data/05_model_input/x.parquet")
     assert "the disk is full, at /data/05_model_input/x.parquet" in told(named)
+    limited = OSError(errno.EFBIG, "File too large", "/data/x.parquet")
+    assert told(limited).startswith("a file may not grow as large, at /data/x.parquet. Raise")
 
 
 def test_a_full_disk_under_the_database_of_mlflow_or_of_the_store(tmp_path: Path) -> None:

@@ -130,6 +130,8 @@ def _of_files(error: BaseException) -> str | None:
             f"{place.strip()} cannot be read or written ({error.strerror}). Give the account that "
             "runs the command the right to"
         )
+    if error.errno == errno.EFBIG:
+        return f"a file may not grow as large{place and f', at{place}'}. Raise ulimit -f, {_AGAIN}"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many files are open at once. Raise the limit (ulimit -n), then try again"
     return None
