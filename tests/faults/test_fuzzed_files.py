@@ -490,6 +490,58 @@ def test_any_values_in_memory(changes: Any, flood: Any, extra: Any) -> None:
                 use()
 
 
+SPECS: list[dict[str, Any]] = [
+    {"type": "integer"},
+    {"type": "integer", "missing": True, "missing_values": ["-999", "x"]},
+    {"type": "integer", "allowed": [1, 2, 3]},
+    {"type": "float", "minimum": -1, "maximum": 1, "missing_values": ["NA"]},
+    {"type": "float", "format": "1 234,5"},
+    {"type": "float", "format": "12,5 %"},
+    {"type": "float", "format": "$1,234.5"},
+    {"type": "boolean", "true_values": ["ja"], "false_values": ["nein"]},
+    {"type": "boolean", "missing": True},
+    {"type": "category", "missing_values": ["-"]},
+    {"type": "category", "allowed": ["1", "2.5", "true"]},
+    {"type": "date", "format": "%d.%m.%Y", "minimum": "2000-01-01"},
+    {"type": "date", "format": "%YQ%q"},
+    {"type": "date", "format": "%G-W%V"},
+    {"type": "date", "format": "%d. %B %Y", "missing": True},
+    {"type": "date", "format": "excel"},
+    {"type": "datetime", "zone": "Europe/Berlin"},
+    {"type": "datetime", "format": "unix s", "zone": "America/New_York"},
+    {"type": "datetime", "format": "unix ns"},
+    {"type": "datetime", "format": "%H:%M"},
+]
+LIKELY = st.sampled_from(
+    [
+        *("1", "2.5", "-999", "ja", "NEIN", "true", "31.12.2021", "2021Q3", "2020-W53", "7:05"),
+        *("1. März 2021", "2021-10-31T02:30:00+02:00", "1614556800", "44927.5", "1 234,5", "5 %"),
+    ]
+)
+
+
+@examples(60)
+@given(
+    spec=st.sampled_from(SPECS),
+    values=st.lists(ANYTHING | LIKELY | LIKELY, min_size=N, max_size=N),
+    dtype=st.sampled_from(["object", "object", "str", "category"]),
+)
+def test_any_values_under_any_declaration(spec: Any, values: list[Any], dtype: str) -> None:
+    problem = tiny_problem(x=spec)
+    raw = pd.DataFrame({"day": HOURS.astype(str), "temp": "1", "cnt": "1"})
+    if dtype != "object":
+        values = [str(value).encode("utf-8", "replace").decode() for value in values]
+    raw["x"] = pd.Series(values, dtype=dtype)
+
+    with suppress(Refused):
+        rows, rejected = answered(lambda: enforce_contract(raw, problem, LENIENT))
+        check_observations(rows, problem)
+        assert len(rows) + len(rejected) == N
+        assert not spec.get("missing") or len(rows) >= raw["x"].isna().sum()
+        bounds = [rows["x"] >= spec["minimum"]] if "minimum" in spec and len(rows) else []
+        assert all(bound.all() for bound in bounds)
+
+
 # --- what was found -------------------------------------------------------------------------------
 
 
