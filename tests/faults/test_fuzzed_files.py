@@ -290,7 +290,7 @@ def written_tables(draw: Any) -> bytes:
     return (text + draw(st.sampled_from(["", end]))).encode(encoding, "replace")
 
 
-@examples(60)
+@examples(30)
 @given(
     content=st.one_of(
         st.binary(max_size=400),
@@ -322,7 +322,7 @@ COMPRESSIONS: dict[str, Any] = {
 }
 
 
-@examples(25)
+@examples(20)
 @given(
     given_file=st.sampled_from(list(COMPRESSIONS)).flatmap(
         lambda suffix: st.tuples(
@@ -422,7 +422,7 @@ def odd_tables(draw: Any) -> bytes:
         return b""
 
 
-@examples(40)
+@examples(25)
 @given(
     content=st.one_of(
         odd_tables(),
@@ -463,7 +463,7 @@ ANYTHING = st.one_of(
 )
 
 
-@examples(60)
+@examples(20)
 @given(
     changes=st.lists(
         st.tuples(st.sampled_from(COLUMNS), st.integers(0, N - 1), ANYTHING), max_size=12
@@ -520,7 +520,7 @@ LIKELY = st.sampled_from(
 )
 
 
-@examples(60)
+@examples(40)
 @given(
     spec=st.sampled_from(SPECS),
     values=st.lists(ANYTHING | LIKELY | LIKELY, min_size=N, max_size=N),
@@ -610,3 +610,17 @@ def test_damaged_compression_is_told_in_words(tmp_path: Path, suffix: str, damag
     ):
         with pytest.raises(Refused, match=r"shop\.csv"):
             answered(lambda read=read: check_structure(read(), PROBLEM))
+
+
+@pytest.mark.parametrize("others", ["2021-03-01 07:00", "2021-03-01T07:00+05:30"])
+def test_an_offset_of_one_digit_is_one(others: str) -> None:
+    raw = pd.DataFrame({"day": HOURS.astype(str), "temp": "1", "cnt": "1", "x": others})
+    raw.loc[[3, 4], "x"] = ["2021-03-01T05:00-5", "2021-03-01T05:00+0:30"]
+
+    berlin = tiny_problem(x={"type": "datetime", "zone": "Europe/Berlin"})
+    read = enforce_contract(raw, berlin, LENIENT).observations["x"]
+    assert read[[3, 4]].dt.strftime("%H:%M").tolist() == ["11:00", "05:30"]
+    raw["x"] = raw["x"].where(raw.index.isin([3, 4]), "2021-03-01 07:00")
+    rejected = enforce_contract(raw, tiny_problem(x={"type": "datetime"}), LENIENT).rejected
+    assert rejected["raw_row"].tolist() == [4, 5]
+    assert rejected["rejection_reason"].str.contains("has a time zone").all()
