@@ -615,12 +615,12 @@ def test_damaged_compression_is_told_in_words(tmp_path: Path, suffix: str, damag
 @pytest.mark.parametrize("others", ["2021-03-01 07:00", "2021-03-01T07:00+05:30"])
 def test_an_offset_of_one_digit_is_one(others: str) -> None:
     raw = pd.DataFrame({"day": HOURS.astype(str), "temp": "1", "cnt": "1", "x": others})
-    raw.loc[[3, 4], "x"] = ["2021-03-01T05:00-5", "2021-03-01T05:00+0:30"]
+    raw.loc[[3, 4, 5], "x"] = [f"2021-03-01 05:00{offset}" for offset in ("-5", "+0:3", "-0")]
 
     berlin = tiny_problem(x={"type": "datetime", "zone": "Europe/Berlin"})
     read = enforce_contract(raw, berlin, LENIENT).observations["x"]
-    assert read[[3, 4]].dt.strftime("%H:%M").tolist() == ["11:00", "05:30"]
-    raw["x"] = raw["x"].where(raw.index.isin([3, 4]), "2021-03-01 07:00")
+    assert read[[3, 4, 5]].dt.strftime("%H:%M").tolist() == ["11:00", "05:57", "06:00"]
+    raw["x"] = raw["x"].where(raw.index.isin([3, 4, 5]), "2021-03-01 07:00")
     rejected = enforce_contract(raw, tiny_problem(x={"type": "datetime"}), LENIENT).rejected
-    assert rejected["raw_row"].tolist() == [4, 5]
+    assert rejected["raw_row"].tolist() == [4, 5, 6]
     assert rejected["rejection_reason"].str.contains("has a time zone").all()
