@@ -290,7 +290,7 @@ def written_tables(draw: Any) -> bytes:
     return (text + draw(st.sampled_from(["", end]))).encode(encoding, "replace")
 
 
-@examples(60)
+@examples(30)
 @given(
     content=st.one_of(
         st.binary(max_size=400),
@@ -322,7 +322,7 @@ COMPRESSIONS: dict[str, Any] = {
 }
 
 
-@examples(25)
+@examples(20)
 @given(
     given_file=st.sampled_from(list(COMPRESSIONS)).flatmap(
         lambda suffix: st.tuples(
@@ -422,7 +422,7 @@ def odd_tables(draw: Any) -> bytes:
         return b""
 
 
-@examples(40)
+@examples(25)
 @given(
     content=st.one_of(
         odd_tables(),
@@ -463,7 +463,7 @@ ANYTHING = st.one_of(
 )
 
 
-@examples(60)
+@examples(20)
 @given(
     changes=st.lists(
         st.tuples(st.sampled_from(COLUMNS), st.integers(0, N - 1), ANYTHING), max_size=12
@@ -488,6 +488,58 @@ def test_any_values_in_memory(changes: Any, flood: Any, extra: Any) -> None:
         ):
             with suppress(Refused):
                 use()
+
+
+SPECS: list[dict[str, Any]] = [
+    {"type": "integer"},
+    {"type": "integer", "missing": True, "missing_values": ["-999", "x"]},
+    {"type": "integer", "allowed": [1, 2, 3]},
+    {"type": "float", "minimum": -1, "maximum": 1, "missing_values": ["NA"]},
+    {"type": "float", "format": "1 234,5"},
+    {"type": "float", "format": "12,5 %"},
+    {"type": "float", "format": "$1,234.5"},
+    {"type": "boolean", "true_values": ["ja"], "false_values": ["nein"]},
+    {"type": "boolean", "missing": True},
+    {"type": "category", "missing_values": ["-"]},
+    {"type": "category", "allowed": ["1", "2.5", "true"]},
+    {"type": "date", "format": "%d.%m.%Y", "minimum": "2000-01-01"},
+    {"type": "date", "format": "%YQ%q"},
+    {"type": "date", "format": "%G-W%V"},
+    {"type": "date", "format": "%d. %B %Y", "missing": True},
+    {"type": "date", "format": "excel"},
+    {"type": "datetime", "zone": "Europe/Berlin"},
+    {"type": "datetime", "format": "unix s", "zone": "America/New_York"},
+    {"type": "datetime", "format": "unix ns"},
+    {"type": "datetime", "format": "%H:%M"},
+]
+LIKELY = st.sampled_from(
+    [
+        *("1", "2.5", "-999", "ja", "NEIN", "true", "31.12.2021", "2021Q3", "2020-W53", "7:05"),
+        *("1. März 2021", "2021-10-31T02:30:00+02:00", "1614556800", "44927.5", "1 234,5", "5 %"),
+    ]
+)
+
+
+@examples(40)
+@given(
+    spec=st.sampled_from(SPECS),
+    values=st.lists(ANYTHING | LIKELY | LIKELY, min_size=N, max_size=N),
+    dtype=st.sampled_from(["object", "object", "str", "category"]),
+)
+def test_any_values_under_any_declaration(spec: Any, values: list[Any], dtype: str) -> None:
+    problem = tiny_problem(x=spec)
+    raw = pd.DataFrame({"day": HOURS.astype(str), "temp": "1", "cnt": "1"})
+    if dtype != "object":
+        values = [str(value).encode("utf-8", "replace").decode() for value in values]
+    raw["x"] = pd.Series(values, dtype=dtype)
+
+    with suppress(Refused):
+        rows, rejected = answered(lambda: enforce_contract(raw, problem, LENIENT))
+        check_observations(rows, problem)
+        assert len(rows) + len(rejected) == N
+        assert not spec.get("missing") or len(rows) >= raw["x"].isna().sum()
+        bounds = [rows["x"] >= spec["minimum"]] if "minimum" in spec and len(rows) else []
+        assert all(bound.all() for bound in bounds)
 
 
 # --- what was found -------------------------------------------------------------------------------
@@ -558,3 +610,17 @@ def test_damaged_compression_is_told_in_words(tmp_path: Path, suffix: str, damag
     ):
         with pytest.raises(Refused, match=r"shop\.csv"):
             answered(lambda read=read: check_structure(read(), PROBLEM))
+
+
+@pytest.mark.parametrize("others", ["2021-03-01 07:00", "2021-03-01T07:00+05:30"])
+def test_an_offset_of_one_digit_is_one(others: str) -> None:
+    raw = pd.DataFrame({"day": HOURS.astype(str), "temp": "1", "cnt": "1", "x": others})
+    raw.loc[[3, 4, 5], "x"] = [f"2021-03-01 05:00{offset}" for offset in ("-5", "+0:3", "-0")]
+
+    berlin = tiny_problem(x={"type": "datetime", "zone": "Europe/Berlin"})
+    read = enforce_contract(raw, berlin, LENIENT).observations["x"]
+    assert read[[3, 4, 5]].dt.strftime("%H:%M").tolist() == ["11:00", "05:57", "06:00"]
+    raw["x"] = raw["x"].where(raw.index.isin([3, 4, 5]), "2021-03-01 07:00")
+    rejected = enforce_contract(raw, tiny_problem(x={"type": "datetime"}), LENIENT).rejected
+    assert rejected["raw_row"].tolist() == [4, 5, 6]
+    assert rejected["rejection_reason"].str.contains("has a time zone").all()

@@ -133,7 +133,7 @@ class RawCSVDataset(CSVDataset):
             )
 
     def _pieces(self, pieces: Any, before: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
-        with self._in_words():
+        with self._in_words(), pieces:
             for number, piece in enumerate(pieces):
                 if not number:
                     self._check_header(piece)

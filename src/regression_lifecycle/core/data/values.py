@@ -34,7 +34,7 @@ LARGEST_NUMBER = 1e38
 _NANOSECONDS = r"\.\d{7}"
 # What pandas takes for the moment at which it reads.
 _MOMENT_OF_READING = ("now", "today")
-_ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
+_ZONED = r"[T ]\d.*(?:[zZ]|[+-]\d[\d:]*)$"
 
 ALLOWED_FORMS = (
     '"1234.5", "1,234.5", "1 234.5", "1\'234.5", "1234,5", "1.234,5", "1 234,5", each also with '
