@@ -24,6 +24,7 @@ from regression_lifecycle.core.decisions.records import (
     PROMOTION,
     REFUSE,
     RETRAIN,
+    ROLLBACK,
     WAITING,
     PolicyDecision,
     Reason,
@@ -171,11 +172,24 @@ def waiting_candidate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the row of the candidate that waits for a person's word; empty if none does.
 
     Args:
-        rows: The ledger of a problem, the oldest first. Any later decision about a candidate or a
-            champion settles the question; the policy's do not.
+        rows: The ledger of a problem, the oldest first. A later decision about the same version
+            settles the question, and so does another champion; a policy's does not.
     """
-    told = [row for row in rows if row["kind"] != POLICY]
-    return told[-1] if told and told[-1]["decision"] == WAITING else {}
+    later: list[dict[str, Any]] = []
+    for row in reversed(rows):
+        if row["decision"] == WAITING:
+            version = row["candidate_version"]
+            is_settled = any(
+                other["decision"] in _MOVES or other["candidate_version"] == version
+                for other in later
+            )
+            return {} if is_settled else row
+        later.append(row)
+    return {}
+
+
+# Decisions after which another version is champion.
+_MOVES = (PROMOTE, "approved", ROLLBACK)
 
 
 Step = tuple[str, dict[str, Any]]
