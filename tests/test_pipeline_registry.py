@@ -20,6 +20,8 @@ INGEST = "ingestion.enforce_contract"
 INGESTING = {"monitoring", "backtest"}
 # Brought by others, and the same file in more than one environment.
 READ = {"raw_observations", "raw_labels", "scoring_batch"}
+# The list of all problems, which each of them writes.
+SHARED = {"problem_index"}
 LAYERS = {
     "raw",
     "intermediate",
@@ -153,7 +155,7 @@ def test_environments_do_not_write_into_each_others_folders() -> None:
         env: {
             entry.get("filepath") or entry.get("url")
             for name, entry in catalog_config(env).items()
-            if name not in READ and (entry.get("filepath") or entry.get("url"))
+            if name not in (*READ, *SHARED) and (entry.get("filepath") or entry.get("url"))
         }
         for env in ENVIRONMENTS
         if "local" not in env  # it is the example with what is yours

@@ -195,8 +195,18 @@ def test_a_candidate_that_waits_is_the_outcome_until_somebody_decides():
     assert health.verdict == "act"
     assert health.outcome.decision == "waiting"
     assert steps(health)[0] == ("next_approve", 'kedro approve --version 4 --reason "..."')
-    told = attempt("refused", version="4", kind="approval")
-    assert assess(policy(), waits, told).verdict == "healthy"
+    for decision in ("approved", "refused", "expired"):
+        told = attempt(decision, version="4", kind="approval")
+        assert assess(policy(), waits, told).verdict == "healthy"
+    back = attempt("rollback", version="2", kind="rollback")
+    assert assess(policy(), waits, back).verdict == "healthy"
+    # The newer one waits, whichever order the two were recorded in.
+    newer, old = (
+        attempt("waiting", version="5"),
+        attempt("superseded", version="4", kind="approval"),
+    )
+    for order in ((waits, newer, old), (waits, old, newer)):
+        assert assess(policy(), *order).outcome.version == "5"
     first = assess(attempt("waiting", champion="", version="1"), subject=NO_MODEL)
     assert (first.verdict, first.reasons[0].kind) == ("act", "candidate_waits")
 

@@ -38,8 +38,8 @@ _WIDE = 3.0
 # A policy with so many times the lowest error would press all others into one corner.
 _BEYOND = 2.0
 # Pixels that a name is high with the room around it, those of the smallest chart that is as long,
-# and the room that names at the ends of lines take.
-_LINE, _NARROW, _NAMES_WIDTH, _LETTER = 14, 330, 120, 6
+# the most that names at the ends of lines take, and a letter.
+_LINE, _NARROW, _NAMES_WIDTH, _LETTER = 14, 330, 130, 7
 # Share of the width beyond which there is no room for a name to the right of a point.
 _MIDDLE = 0.5
 
@@ -80,9 +80,10 @@ def policies_section(tables: PageTables) -> Section:
     if len(history):
         scale = _scale(history["error"])
         ticks = window_axis(history["start"], tables.problem)
-        charts["policy_windows"] = _lines(letters, name, axis(scale), ticks)
-        data["policy_windows"] = _line_data(history, summary)
-        data["policy_names"] = _line_names(history, summary, scale)
+        names = _line_names(history, summary, scale)
+        room = 14 + _LETTER * int(names["policy"].str.len().max())
+        charts["policy_windows"] = _lines(letters, name, axis(scale), ticks, room)
+        data |= {"policy_windows": _line_data(history, summary), "policy_names": names}
     return Section(content, charts, data)
 
 
@@ -263,12 +264,14 @@ def _scatter(letters: list[str], name: str, y: alt.Y) -> dict[str, Any]:
             align=alt.expr("datum.align"),
             dx=alt.expr("datum.dx"),
             dy=alt.expr("datum.dy"),
-        ).encode(text="policy:N"),
+        ).encode(text="policy:N", color=colour),
     )
     return finished(alt.layer(*layers), _HEIGHT, "Error against retrainings")
 
 
-def _lines(letters: list[str], name: str, y: alt.Y, ticks: WindowAxis) -> dict[str, Any]:
+def _lines(
+    letters: list[str], name: str, y: alt.Y, ticks: WindowAxis, names_width: int
+) -> dict[str, Any]:
     """Draw the error of each policy by window; the one under the pointer stands out."""
     import altair as alt
 
@@ -280,11 +283,15 @@ def _lines(letters: list[str], name: str, y: alt.Y, ticks: WindowAxis) -> dict[s
     )
     layers = (
         base.mark_line().encode(
-            opacity=alt.condition(near, alt.value(1.0), alt.value(0.55)),
+            opacity=alt.when(near)
+            .then(alt.value(1.0))
+            .when("datum.chosen")
+            .then(alt.value(1.0))
+            .otherwise(alt.value(0.4)),
             strokeWidth=alt.when(near)
             .then(alt.value(2.2))
             .when("datum.chosen")
-            .then(alt.value(2.2))
+            .then(alt.value(2.6))
             .otherwise(alt.value(1.2)),
         ),
         base.mark_point(filled=True, size=40, opacity=0)
@@ -294,7 +301,7 @@ def _lines(letters: list[str], name: str, y: alt.Y, ticks: WindowAxis) -> dict[s
         _names(letters, bold=True),
     )
     chart = alt.layer(*layers).properties(
-        padding={"left": 2, "top": 4, "bottom": 2, "right": _NAMES_WIDTH}
+        padding={"left": 2, "top": 4, "bottom": 2, "right": names_width}
     )
     return finished(chart, _HEIGHT, "Error of the policies by window", ticks)
 

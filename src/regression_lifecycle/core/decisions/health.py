@@ -25,6 +25,7 @@ from regression_lifecycle.core.decisions.records import (
     PROMOTION,
     REFUSE,
     RETRAIN,
+    ROLLBACK,
     WAITING,
     PolicyDecision,
     Reason,
