@@ -25,7 +25,6 @@ from regression_lifecycle.core.decisions.records import (
     PROMOTION,
     REFUSE,
     RETRAIN,
-    ROLLBACK,
     WAITING,
     PolicyDecision,
     Reason,
