@@ -199,7 +199,8 @@ def test_a_candidate_that_waits_is_the_outcome_until_somebody_decides():
         told = attempt(decision, version="4", kind="approval")
         assert assess(policy(), waits, told).verdict == "healthy"
     back = attempt("rollback", version="2", kind="rollback")
-    assert assess(policy(), waits, back).verdict == "healthy"
+    after = replace(SUBJECT, champion_version="2")
+    assert assess(policy(), waits, back, subject=after).outcome.decision == "rollback"
     # The newer one waits, whichever order the two were recorded in.
     newer, old = (
         attempt("waiting", version="5"),

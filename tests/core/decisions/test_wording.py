@@ -315,7 +315,16 @@ MESSAGES = [
         "rule age: the newest training row is 84.0 days old, 84 days are the limit",
     ),
     ("unproven_champion", {"version": "4"}, "version 4 is new: no window of it has been judged"),
-    ("candidate_waits", {"version": "4"}, "version 4 passed the gate and waits for approval"),
+    (
+        "candidate_waits",
+        {"version": "4", "until": ""},
+        "version 4 passed the gate and waits for approval",
+    ),
+    (
+        "candidate_waits",
+        {"version": "4", "until": "2021-03-01"},
+        "version 4 passed the gate and waits for approval until 2021-03-01",
+    ),
     ("candidate_refused", {"champion_version": "3"}, "challenger refused, version 3 stays"),
     ("candidate_refused", {"champion_version": ""}, "candidate refused"),
     ("promoted", MOVE, "version 4 promoted in place of version 3"),

@@ -32,7 +32,11 @@ from regression_lifecycle.core.decisions.records import (
     from_cell,
     read_as,
 )
-from regression_lifecycle.core.decisions.waiting import WaitingVersion, waiting_version
+from regression_lifecycle.core.decisions.waiting import (
+    WaitingVersion,
+    close_waiting,
+    waiting_version,
+)
 from regression_lifecycle.core.decisions.wording import answer_commands
 from regression_lifecycle.core.metrics import ErrorMetric
 
@@ -142,7 +146,7 @@ def assess_health(ledger: pd.DataFrame, windows: pd.DataFrame, subject: Subject)
     own = ledger[ledger["problem"] == subject.problem] if len(ledger) else ledger
     rows = own.astype(object).where(own.notna(), "").to_dict("records")
     decision = last_policy_decision(ledger, subject.problem) if rows else None
-    waiting = waiting_version(ledger, subject.problem) if rows else None
+    waiting = _open_question(ledger, decision, subject) if rows else None
     verdict, reasons, kinds = _judge(rows, decision, waiting, windows, subject)
     since, changes = _changes(rows, windows, subject)
     return Health(
@@ -158,6 +162,17 @@ def assess_health(ledger: pd.DataFrame, windows: pd.DataFrame, subject: Subject)
         rules=decision.rules if decision else (),
         rules_version=decision.champion_version if decision else "",
     )
+
+
+def _open_question(
+    ledger: pd.DataFrame, decision: PolicyDecision | None, subject: Subject
+) -> WaitingVersion | None:
+    """Return the version that a person can still approve; None if there is none."""
+    waiting = waiting_version(ledger, subject.problem)
+    if waiting is None:
+        return None
+    as_of = decision.as_of if decision else str(waiting.asked_at)
+    return None if close_waiting(waiting, subject.champion_version, as_of) else waiting
 
 
 def read_health(document: Any) -> Health:
