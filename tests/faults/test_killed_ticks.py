@@ -97,6 +97,8 @@ def test_a_killed_tick_leaves_the_old_or_the_new_state_and_the_next_one_complete
     promotions = left["ledger"].count(("promotion", "promote"))
     assert left["champion"] in ("1", "2")
     assert int(left["champion"]) <= promotions, "the champion moved before its evidence was stored"
+    manifests = [*(project / "data/test/06_models/snapshots/manifests").glob("*.json")]
+    assert promotions <= len(manifests), "a promotion was recorded before its snapshot was stored"
     page = project / "data/test/08_reporting/index.html"
     assert page.read_text().rstrip().endswith("</html>")
 
