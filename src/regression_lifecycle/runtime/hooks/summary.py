@@ -31,7 +31,7 @@ _OF_THIS_RUN = (
     "rejected_labels",
     "rollback_decision",
     "error_rates",
-    "model_health",
+    "health_record",
 )
 _HEALTH_COLOURS = {"healthy": "green", "watch": "cyan", "act": "red"}
 _COLOURS = {"promote": "green", "keep": "green", "unchanged": "cyan", "retrain": "cyan"}
@@ -84,7 +84,7 @@ class SummaryHook:
             "error_rates": self._rates,
             "labels": self._labels,
             "backtest_summary": self._backtest,
-            "model_health": self._health,
+            "health_record": self._health,
         }
         for name, section in sections.items():
             if name in written:
@@ -197,7 +197,9 @@ class SummaryHook:
         console.print(line(decision.reasons), markup=False)
 
     def _health(self, console: Any, catalog: Any, name: str) -> None:
-        health = self._saved[name]
+        from regression_lifecycle.core.decisions.health import read_health
+
+        health = read_health(self._saved[name])
         colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
         console.print(f"[bold]Health[/] [{colour}]{health.verdict}[/]", end=": ")
         console.print(line(health.reasons), markup=False)
