@@ -15,7 +15,12 @@ from kedro.pipeline import Node, Pipeline
 from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.ledger import promotion_row
-from regression_lifecycle.core.decisions.records import ApprovalDecision, Reason, RollbackDecision
+from regression_lifecycle.core.decisions.records import (
+    ApprovalDecision,
+    Reason,
+    RollbackDecision,
+    to_json,
+)
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
@@ -277,14 +282,15 @@ def test_the_verdict_is_told_with_what_changed_and_what_to_do(capsys: Any) -> No
     moments = ["2011-04-23", "2011-04-23", "2011-04-30", "2011-04-30"]
     health = full_tables(ledger=ledger().assign(as_of=moments)).health
 
-    text = summary(capsys, model_health=health)
+    text = summary(capsys, health_record=to_json(health))
 
     assert f"Health {health.verdict}: {'; '.join(sentences(health.reasons))}\n" in text
     changes = "; ".join(sentences(health.changes))
     assert f"Changed since 2011-04-23 00:00: {changes}\n" in text
     (action,) = health.actions
     assert f"Next {sentences([action.reason])[0]}: {action.command}\n" in text
-    first = summary(capsys, model_health=page_tables(problem=page_problem()).health)
+    nothing = page_tables(problem=page_problem()).health
+    first = summary(capsys, health_record=to_json(nothing))
     assert "Health no model yet: there is no champion yet\n" in first
     assert "Changed" not in first
 

@@ -16,7 +16,6 @@ from regression_lifecycle.adapters.dashboard import (
 )
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.health import Health
 from regression_lifecycle.core.decisions.records import to_json
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.prediction.interval import PredictionInterval
@@ -79,13 +78,14 @@ def collect_page(
     return PageTables(deployment, parameters, monitoring, backtest, report_links)
 
 
-def report_health(tables: PageTables) -> tuple[Health, dict[str, Any]]:
+def report_health(tables: PageTables) -> dict[str, Any]:
     """Judge how the model is.
 
     Returns:
-        The verdict for the terminal, and the same as JSON for other pages and programs.
+        The verdict as JSON, for the terminal, for other pages and for programs.
     """
-    return tables.health, to_json(tables.health)
+    record: dict[str, Any] = to_json(tables.health)
+    return record
 
 
 def bundle_library(stored: str) -> str:

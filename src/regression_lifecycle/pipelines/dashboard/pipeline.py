@@ -51,7 +51,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 nodes.report_health,
                 "page_tables",
-                ["model_health", "health_record"],
+                "health_record",
                 name="report_health",
             ),
             Node(

@@ -35,7 +35,7 @@ _OF_THIS_RUN = (
     "approval_decision",
     "error_rates",
     "reproduction_report",
-    "model_health",
+    "health_record",
 )
 _HEALTH_COLOURS = {"healthy": "green", "watch": "cyan", "act": "red"}
 _COLOURS = {
@@ -96,7 +96,7 @@ class SummaryHook:
             "labels": self._labels,
             "backtest_summary": self._backtest,
             "reproduction_report": self._reproduction,
-            "model_health": self._health,
+            "health_record": self._health,
         }
         for name, section in sections.items():
             if name in written:
@@ -210,7 +210,9 @@ class SummaryHook:
         console.print(line(decision.reasons), markup=False)
 
     def _health(self, console: Any, catalog: Any, name: str) -> None:
-        health = self._saved[name]
+        from regression_lifecycle.core.decisions.health import read_health
+
+        health = read_health(self._saved[name])
         colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
         console.print(f"[bold]Health[/] [{colour}]{health.verdict}[/]", end=": ")
         console.print(line(health.reasons), markup=False)
