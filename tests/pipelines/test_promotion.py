@@ -14,6 +14,7 @@ from regression_lifecycle.core.decisions.waiting import (
     ask_for_approval,
     waiting_versions,
 )
+from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.pipelines.promotion import nodes
 from tests.core.decisions.test_waiting import PASSED, ledger
 from tests.examples import tiny_problem
@@ -38,7 +39,7 @@ def test_what_waits_is_in_the_ledger_and_champion_of_nothing() -> None:
 
     assert [row["decision"] for row in rows] == ["waiting"]
     assert closed == []
-    assert nodes.choose_champion(ledger(*rows), {"version": "4"}, FIRST) == ""
+    assert nodes.choose_champion(ledger(*rows), {"version": "4"}, FIRST, PROBLEM) == ""
 
 
 def test_a_repeated_run_writes_the_same_row_and_supersedes_nothing() -> None:
@@ -85,3 +86,13 @@ def test_the_alert_of_a_first_cycle_holds_the_command() -> None:
     assert 'kedro approve --env=bikes,lab --version 4 --reason "..."' in alert.text
     assert (alert.level, alert.details["version"]) == ("warning", "4")
     assert nodes.build_alerts(PASSED, ledger(FIRST_ROW), PROBLEM, parameters) == []
+
+
+def test_a_promotion_that_is_run_again_puts_nobody_back_in_place() -> None:
+    promoted = promotion_row(PASSED, PROBLEM.name, "4", "run")
+    newer = {**promoted, "candidate_version": "5", "candidate_fingerprint": "newer"}
+    registration = {"version": "4"}
+
+    assert nodes.choose_champion(ledger(promoted), registration, PASSED, PROBLEM) == "4"
+    with pytest.raises(StateError, match="version 5 has been put in its place since"):
+        nodes.choose_champion(ledger(promoted, newer), registration, PASSED, PROBLEM)

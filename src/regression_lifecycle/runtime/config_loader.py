@@ -110,7 +110,6 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             "environment": lambda _="": self.named_environment,
             "store": lambda _="": self.store_url,
             "user": _account,
-            "environments": lambda _="": self._named_environments(),
             "env": self._variable,
             "required": self._address,
         }
@@ -163,7 +162,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     @property
     def named_environment(self) -> str:
         """What ``--env`` has to say for this configuration; empty for the default."""
-        return "" if self.env in (None, self.default_run_env) else str(self.env)
+        return "" if self.env in (None, "", self.default_run_env) else str(self.env)
 
     @cached_property
     def table(self) -> str:
@@ -399,10 +398,6 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             files = sorted(file for file in folder.rglob("*") if file.is_file()) if is_local else []
             self._written[path] = {file: file.read_bytes() for file in files} if is_local else None
         return self._written[path]
-
-    def _named_environments(self) -> str:
-        """Return the environments as a command has to name them; empty for the default."""
-        return "" if self.env in (None, "", self.default_run_env) else str(self.env)
 
     def _environments(self) -> list[str]:
         """Name the folders of the configuration, except base."""

@@ -23,8 +23,10 @@ from regression_lifecycle.core.decisions.wording import sentence
 
 
 def rule(name="rmse_high", action="retrain", verdict="fired", **values):
-    figures = {"statistic": "cusum", "n_windows": 2, "allowance": 0.1, "violations": 2}
-    figures |= {"prediction": "model", "bias": 0.47, "window": "2012-02-27"}
+    figures = {
+        **{"statistic": "cusum", "n_windows": 2, "allowance": 0.1, "violations": 2},
+        **{"prediction": "model", "bias": 0.4, "window": "2012-02-27"},
+    }
     found = {"kind": "bias", "value": 0.31, "threshold": 0.22, "figures": figures, **values}
     return RuleFinding(name=name, action=action, verdict=verdict, **found)
 

@@ -44,7 +44,10 @@ RULE = RuleFinding(
     verdict="fired",
     value=0.14,
     threshold=0.1,
-    figures={"statistic": "window", "window": "2011-04-16", "n_bad": 2, "n_windows": 3},
+    figures={
+        **{"statistic": "window", "prediction": "model", "bias": -0.12},
+        **{"window": "2011-04-16", "n_bad": 2, "is_newest_bad": True, "n_windows": 3},
+    },
 )
 GATE = GateDecision(
     decision="refuse",

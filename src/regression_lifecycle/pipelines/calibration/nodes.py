@@ -17,8 +17,8 @@ from regression_lifecycle.core.evaluation.baseline import (
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import FOLD, OUT_OF_FOLD
-from regression_lifecycle.core.monitoring import error_rates
-from regression_lifecycle.core.monitoring.error_rates import CalibrationWindows
+from regression_lifecycle.core.monitoring import calibration_windows
+from regression_lifecycle.core.monitoring.calibration_windows import CalibrationWindows
 
 
 def add_champion_baseline(
@@ -85,7 +85,7 @@ def collect_windows(
         rated_version: The champion, if the folds are those of its configuration.
         as_of: The moment at which we stand; None for all that is there.
     """
-    return error_rates.collect_windows(
+    return calibration_windows.collect_windows(
         out_of_fold_windows, recorded_windows, rated_version, read_as_of(as_of), problem
     )
 

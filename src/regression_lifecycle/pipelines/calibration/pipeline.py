@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.monitoring import error_rates
+from regression_lifecycle.core.monitoring import calibration_windows, error_rates
 from regression_lifecycle.pipelines.calibration import nodes
 
 _PROBLEM = "params:problem"
@@ -40,7 +40,7 @@ def create_calibration_pipeline() -> Pipeline:
                 name="add_champion_baseline",
             ),
             Node(
-                error_rates.serve_out_of_fold,
+                calibration_windows.serve_out_of_fold,
                 [
                     "out_of_fold_rows",
                     "observations",

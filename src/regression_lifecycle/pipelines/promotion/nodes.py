@@ -8,6 +8,7 @@ import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.champion_history import champion_moves, version_text
 from regression_lifecycle.core.decisions.ledger import Row, approval_row, promotion_row
 from regression_lifecycle.core.decisions.records import (
     PASSED,
@@ -198,7 +199,7 @@ def write_ledger(
 
 
 def choose_champion(
-    ledger: pd.DataFrame, registration: dict[str, Any], decision: GateDecision
+    ledger: pd.DataFrame, registration: dict[str, Any], decision: GateDecision, problem: Problem
 ) -> str:
     """Return the version that is to be champion, once its evidence is stored.
 
@@ -211,18 +212,27 @@ def choose_champion(
 
     Raises:
         LifecycleError: If the promotion is not in the ledger.
+        StateError: If the ledger has put another version in place since.
     """
     if decision.decision != PROMOTE:
         return ""
     version = str(registration["version"])
-    recorded = ledger[
-        (ledger["decision"] == PROMOTE)
-        & (ledger["candidate_fingerprint"] == decision.candidate_fingerprint)
+    moves = champion_moves(ledger, problem.name)
+    recorded = moves[
+        (moves["decision"] == PROMOTE)
+        & (moves["candidate_fingerprint"] == decision.candidate_fingerprint)
     ]
     if not version or recorded.empty:
         raise LifecycleError(
             "the promotion is not in the ledger, so the champion was not moved; run the "
             "promotion pipeline again"
+        )
+    newest = version_text(moves.iloc[-1]["candidate_version"])
+    if newest != version:
+        raise StateError(
+            f"version {version} was promoted before, and version {newest} has been put in its "
+            "place since, so the champion was not moved. To go back: kedro run "
+            f"--pipelines=rollback --params='rollback.version={version},rollback.reason=\"why\"'"
         )
     return version
 

@@ -68,7 +68,7 @@ def create_promotion_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.choose_champion,
-                ["ledger", "registration", "gate_decision"],
+                ["ledger", "registration", "gate_decision", _PROBLEM],
                 "champion_version",
                 name="move_champion",
             ),
