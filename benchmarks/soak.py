@@ -207,6 +207,8 @@ def soak(folder: Path, options: argparse.Namespace, say: Callable[[str], None]) 
         receive(calm, -1)
         receive(struck, -1)
         calm.command("run")
+        if not calm.champion():
+            raise ViolationError("the gate refused the first model; choose another seed")
         copy_state(calm, struck)
         calm.serve([])
         struck.serve(raw_rows(_rows_of(struck, -FIRST_WEEKS)))

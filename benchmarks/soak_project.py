@@ -110,11 +110,11 @@ def make_table(weeks: int, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     days = (rows["at"] - FIRST) / pd.Timedelta("1 day")
     week = (days // 7).astype(int) - FIRST_WEEKS
-    temp = 10 + 8 * np.sin(days / 58) + random.normal(0, 2, len(rows))
+    temp = 10 + 8 * np.sin(days / 58) + random.normal(0, 4, len(rows))
     level = np.where(week < 0, 1.0, 1 + 0.3 * ((week // 9) % 2))
     hour = 1 + 0.5 * np.sin(2 * np.pi * rows["at"].dt.hour / 24)
     weekend = np.where(rows["at"].dt.weekday >= 5, 0.6, 1.0)
-    mean = 40 * rows["site"] * level * hour * weekend + temp
+    mean = 40 * rows["site"] * level * hour * weekend + 2 * temp
     visitors = np.clip(mean + random.normal(0, 4, len(rows)), 0, None)
     return rows.assign(temp=temp.round(2), **{TARGET: visitors.round(1)}, week=week)
 
