@@ -139,9 +139,8 @@ def rate_interval(
     """State which share of rows the interval holds, of all and by the size of the prediction.
 
     Args:
-        served: Rows as they would have been served, as
-            :func:`~regression_lifecycle.core.monitoring.calibration_windows.serve_out_of_fold` returns
-            them.
+        served: Rows with ``window_end``, ``target``, ``prediction``, ``lower`` and ``upper``, as
+            they would have been served.
 
     Returns:
         Rows of ``error_rates``: ``all rows``, and ``fifth 1`` of the smallest predictions to
