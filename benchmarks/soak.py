@@ -35,6 +35,7 @@ from soak_checks import (
     check_log,
     differences,
     newest_moves,
+    waiting_version,
 )
 from soak_faults import COMMAND_FAULTS, Fault, KillCommand, KillService, mount_disk, unmount_disk
 from soak_project import FIRST_WEEKS, PROCESS_VARIABLE, STEP, TARGET, make_table
@@ -108,6 +109,20 @@ def retrain(world: World, week: int) -> None:
     world.command("run")
 
 
+def answer(world: World, week: int) -> None:
+    """Approve the version that waits, or refuse it."""
+    waiting = waiting_version(world)
+    if not waiting:
+        return
+    word = "refuse" if week % 4 == 2 else "approve"
+
+    def is_done() -> bool:
+        # An approval is done once the champion has moved.
+        return not waiting_version(world) and (word == "refuse" or world.champion() == waiting)
+
+    world.command(word, "--version", waiting, "--reason", f"week {week}", is_done=is_done)
+
+
 def roll_back(world: World, week: int) -> None:
     """Go back to the champion before this one."""
     moves = newest_moves(world)
@@ -129,6 +144,7 @@ ACTIONS = {
     "label": Action(label, is_command=False),
     "tick": Action(tick, is_command=True, weight=2.0),
     "retrain": Action(retrain, is_command=True, is_due=lambda week: week % 5 == 3),
+    "answer": Action(answer, is_command=True),
     "roll back": Action(roll_back, is_command=True, is_due=lambda week: week % 5 == 1),
 }
 
@@ -207,8 +223,9 @@ def soak(folder: Path, options: argparse.Namespace, say: Callable[[str], None]) 
         receive(calm, -1)
         receive(struck, -1)
         calm.command("run")
-        if not calm.champion():
+        if not waiting_version(calm):
             raise ViolationError("the gate refused the first model; choose another seed")
+        answer(calm, -1)
         copy_state(calm, struck)
         calm.serve([])
         struck.serve(raw_rows(_rows_of(struck, -FIRST_WEEKS)))

@@ -24,7 +24,7 @@ _CLOCKS = ("recorded_at", "served_at", "run_id", "fingerprint", "page_fingerprin
 OWN_REQUESTS = "week"
 _STAGED = re.compile(r"^\.\d+\.|\.tmp$|\.rescued$|\.holder\.\d+$|^arriving$")
 _DRAIN_SECONDS = 60
-_MOVES = "SELECT * FROM ledger WHERE decision IN ('promote', 'rollback') ORDER BY rowid"
+_MOVES = "SELECT * FROM ledger WHERE decision IN ('promote', 'approved', 'rollback') ORDER BY rowid"
 
 
 def check_after_fault(world: World) -> None:
@@ -140,6 +140,14 @@ def newest_moves(world: World) -> list[tuple[str, str, str]]:
             strict=True,
         )
     )
+
+
+def waiting_version(world: World) -> str:
+    """Return the version that waits for approval; empty if none does."""
+    from regression_lifecycle.core.decisions import waiting
+
+    found = waiting.waiting_version(world.table_of("ledger").convert_dtypes(), NAME)
+    return "" if found is None else found.version
 
 
 def _require(world: World, check: str, wrong: list) -> None:  # type: ignore[type-arg]

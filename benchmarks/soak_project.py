@@ -88,6 +88,7 @@ PARAMETERS: dict[str, Any] = {
             "comparison": {"observed_improvement": None, "minimum_improvement": -0.5},
         },
     },
+    "promotion": {"kind": "ask", "deadline": "28 days"},
     "serving": {"poll_seconds": 1},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
@@ -156,3 +157,15 @@ def test_a_tick_that_asked_for_retraining_is_looked_at_again(known: Path, preten
     tick(known, AS_OF)
 
     assert ran == ["monitoring"]
+
+
+def test_a_champion_whose_rules_a_killed_run_left_uncalibrated_is_calibrated(
+    known: Path, ran: list[str]
+) -> None:
+    new_rows(known)
+    with sqlite3.connect(known / "data/test/lifecycle.db") as connection:
+        assert connection.execute("DELETE FROM error_rates").rowcount
+
+    tick(known, AS_OF)
+
+    assert ran == ["monitoring", "calibration", "dashboard"]

@@ -27,7 +27,10 @@ from regression_lifecycle.runtime.tick_inputs import TickInputs
 
 LOGGER = logging.getLogger(__name__)
 
-MONITORING, RETRAINING, DASHBOARD = STEPS = ("monitoring", "retraining", "dashboard")
+MONITORING, RETRAINING, CALIBRATION, DASHBOARD = STEPS = (
+    *("monitoring", "retraining"),
+    *("calibration", "dashboard"),
+)
 NOTHING, ALERTED, PROMOTED, REFUSED, ASKED = 0, 10, 20, 21, 22
 EXIT_CODES = {
     NOTHING: "nothing to do",
@@ -103,6 +106,9 @@ def run_tick(
             answer = step.run(RETRAINING, "retraining_decision").decision
             code = {PROMOTE: PROMOTED, REFUSE: REFUSED, WAITING: ASKED}.get(answer, NOTHING)
         code = PROMOTED if moved else code
+        # A run that was killed after its promotion left none, and the first windows say nothing.
+        if not inputs.has_error_rates():
+            step.run(CALIBRATION)
         for contradiction in inputs.contradictions(CHECKED_WINDOWS):
             LOGGER.error("The store contradicts itself: %s (kedro check)", contradiction)
         now = inputs.states()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import COMPLETED_TICKS, SENT_ALERTS
+from regression_lifecycle.core.data.tables import COMPLETED_TICKS, ERROR_RATES, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.runtime.parameter_check import read_sections
 from regression_lifecycle.runtime.run_lock import LOCK_NAME
@@ -152,6 +152,20 @@ class TickInputs:
 
         url = self._loader.store_url
         return find_contradictions(url, self._problem, self.champion(), newest)
+
+    def has_error_rates(self) -> bool:
+        """Return whether it was calibrated how often the champion's rules are wrong.
+
+        Without a champion there is nothing to calibrate.
+        """
+        from regression_lifecycle.adapters.database import read_rows
+
+        own = {"problem": self._problem.name, "model_version": self.champion()}
+        columns = ["subject"]
+        return (
+            not own["model_version"]
+            or not read_rows(self._loader.store_url, ERROR_RATES, own, columns).empty
+        )
 
     def has_failed_alerts(self) -> bool:
         """Return whether an alert waits to be sent again."""
