@@ -219,6 +219,19 @@ def test_a_row_that_was_not_sent_ahead_is_named(registry: Models, start: Start) 
     ]
 
 
+def test_while_the_store_is_away_nobody_is_told_that_a_row_was_not_sent(
+    registry: Models, start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").write_text("")
+    away = f"sqlite:///{(tmp_path / 'a file' / 'lifecycle.db').as_posix()}"
+    running = start(store_url=away)
+
+    answer = running.client.post("/predict", json={"keys": [{"timestamp": "2021-03-09T06:00"}]})
+
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert "cannot be read from the store" in answer.text
+
+
 def test_rows_and_keys_are_not_sent_together(registry: Models, start: Start) -> None:
     running = start()
     for body in ({}, {"rows": [row()], "keys": [{"timestamp": YESTERDAY}]}):

@@ -27,7 +27,7 @@ from regression_lifecycle.core.models.explanation import Explainer, explainer_of
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import Adjustment
 from regression_lifecycle.serving.compiled_model import ArrayFunction, compile_model
-from regression_lifecycle.serving.errors import Mistake, RefusedError, shorten
+from regression_lifecycle.serving.errors import Mistake, RefusedError, overloaded, shorten
 from regression_lifecycle.serving.model_inputs import Inputs, ModelInputs
 from regression_lifecycle.serving.request_schema import belongs_elsewhere, key_fields, row_fields
 from regression_lifecycle.serving.request_validation import BodyReader, Row
@@ -148,18 +148,22 @@ class LoadedModel:
         ]
         return find_calendar_columns(example, stamp.name, names)
 
-    def rows_of(self, keys: Sequence[Row], history: RowHistory) -> list[Row]:
+    def rows_of(
+        self, keys: Sequence[Row], history: RowHistory, *, knows_sent_rows: bool
+    ) -> list[Row]:
         """Return the rows that were sent ahead of time.
 
         Args:
             keys: Checked and completed keys.
             history: What is known.
+            knows_sent_rows: Whether the store could be asked for all of them.
 
         Returns:
             The rows.
 
         Raises:
-            RefusedError: Status 422 naming the keys whose rows were not sent, or not all of them.
+            RefusedError: Status 422 naming the keys whose rows were not sent, or not all of them;
+                503 if one is missing and nobody knows whether it was sent.
         """
         rows, mistakes = [], []
         for number, key in enumerate(keys):
@@ -167,6 +171,8 @@ class LoadedModel:
             lacking = [name for name in self.inputs.raw_names if name not in found]
             # A label alone may be known of it.
             if not found.keys() & {*self._sendable}:
+                if not knows_sent_rows:
+                    raise overloaded("rows that were sent to /rows cannot be read from the store")
                 mistakes.append(Mistake("no row of this key was sent to /rows", number))
             elif lacking:
                 text = f"the row that was sent to /rows lacks {bounded_list(lacking)}"

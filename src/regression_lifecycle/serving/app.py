@@ -84,7 +84,8 @@ def make_app(service: Service) -> FastAPI:
         request_id, explain = request_id_of(request), wants_explanation(request)
         name, rows = deployed.model.reader.read(await read_body(request, maximum_bytes))
         if name == "keys":
-            rows = deployed.model.rows_of(rows, deployed.history)
+            is_read = service.following.known.knows_sent_rows
+            rows = deployed.model.rows_of(rows, deployed.history, knows_sent_rows=is_read)
         if explain and len(rows) > MOST_EXPLAINED:
             raise RefusedError(422, f"at most {MOST_EXPLAINED} rows are explained in one request")
         outcome = await service.batching.predict(deployed, request_id, rows)

@@ -62,6 +62,8 @@ class KnownRowsReader:
         self._back = pd.Timedelta(0)
         self._lock = threading.Lock()
         self.trouble: str | None = None
+        # Whether the last look found out which rows were sent ahead.
+        self.knows_sent_rows = False
 
     def begin(self, model: TrainedModel) -> RowHistory:
         """Begin a history for a model.
@@ -79,6 +81,7 @@ class KnownRowsReader:
             self._columns = tuple(dict.fromkeys(names))
             self._back = recipe.reach.back + _MARGIN
             self._history, self._state, self._seen = history, None, {}
+            self.knows_sent_rows = False
             self._take(model.history)
         # Whoever looks next tells what is wrong; a model must not wait for the store.
         with suppress(Exception):
@@ -113,7 +116,9 @@ class KnownRowsReader:
                 self.trouble = None
         except Exception as error:  # a file, an object store or a database, in many words
             self._is_troubled(f"observations cannot be read: {type(error).__name__}")
+        self.knows_sent_rows = False
         self._read_new(KNOWN_ROWS, history)
+        self.knows_sent_rows = True
         self._read_new(LABELS, history)
 
     def _take(self, observations: pd.DataFrame) -> None:
