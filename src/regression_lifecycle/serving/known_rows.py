@@ -118,7 +118,9 @@ class KnownRowsReader:
             self._is_troubled(f"observations cannot be read: {type(error).__name__}")
         self.knows_sent_rows = False
         self._read_new(KNOWN_ROWS, history)
-        self.knows_sent_rows = True
+        # A store that is not there is read as an empty one.
+        has_read = KNOWN_ROWS.name in self._seen
+        self.knows_sent_rows = has_read or database.is_set_up(self._url)
         self._read_new(LABELS, history)
 
     def _take(self, observations: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
     check_url,
     connect,
+    is_set_up,
     refuse_foreign_file,
     without_credentials,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "check_url",
     "connect",
     "history_state",
+    "is_set_up",
     "ledger_state",
     "read_decisions",
     "read_newest",

@@ -312,6 +312,16 @@ def reading(url: str) -> Iterator[Connection | None]:
         engine.dispose()
 
 
+def is_set_up(url: str) -> bool:
+    """Return whether a database has the tables; nothing is created.
+
+    Args:
+        url: SQLAlchemy URL.
+    """
+    with reading(url) as connection:
+        return connection is not None
+
+
 def table_state(url: str, table: Table, stamp: str) -> list[Any]:
     """Return what changes with every write to a table, as cheaply as it can be said.
 
