@@ -402,15 +402,20 @@ def test_a_promoted_model_becomes_a_version_with_its_card_and_tags(
 def test_the_same_model_is_registered_once_though_it_was_logged_twice(
     catalog: DataCatalog, locate: Callable[[int], dict[str, str]]
 ) -> None:
-    catalog.save("registration", registration(locate(1), "same"))
+    first, again = (registration(locate(number), "same") for number in (1, 2))
+    first["tags"] |= {"digest": "of the first files", "reasons": "none yet"}
+    again["tags"] |= {"digest": "of other files", "reasons": "it passed"}
+    catalog.save("registration", first)
     # As after a crash: the run is repeated, and the same model is logged under another identity.
-    catalog.save("registration", registration(locate(2), "same", description="# Newer card"))
+    catalog.save("registration", again | {"description": "# Newer card"})
 
     (version,) = versions(catalog["registration"]._model_name)
 
     assert catalog.load("registration")["version"] == "1"
     assert version.source == locate(1)["model_uri"]
     assert version.description == "# Newer card"
+    assert version.tags["digest"] == "of the first files"
+    assert version.tags["reasons"] == "it passed"
 
     catalog.save("registration", registration(locate(2), "other"))
     assert catalog.load("registration")["version"] == "2"

@@ -30,6 +30,7 @@ _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 FINGERPRINT_TAG = "fingerprint"
 DIGEST_TAG = "digest"
 BASELINE_TAG = "baseline"
+_DECISION_TAGS = ("decision", "reasons", "opponent", BASELINE_TAG)
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,9 @@ def register_version(
     if entry.description != description:
         client.update_model_version(model_name, version, description=description)
     if found:
-        tag_version(model_name, version, tags)
+        # The files and where they come from stay those of the first time.
+        told = {name: tags[name] for name in _DECISION_TAGS if name in tags}
+        tag_version(model_name, version, told)
     return version
 
 
