@@ -214,15 +214,18 @@ def _run_answer(
     as_of: str | None,
     **given: str | None,
 ) -> None:
+    from kedro.runner import SequentialRunner
+
     from regression_lifecycle.runtime.session import LifecycleSession
 
-    told = {name: value for name, value in given.items() if value is not None}
+    # A person's words are text, whatever a configuration would make of them.
+    told = {name: value.replace("${", "\\${") for name, value in given.items() if value is not None}
     params = {"approval": {"answer": answer, **told}, **({} if as_of is None else {"as_of": as_of})}
     session: Any = LifecycleSession.create(
         project_path=metadata.project_path, env=env, conf_source=conf_source, runtime_params=params
     )
     with session:
-        session.run(pipeline_names=["approval"])
+        session.run(pipeline_names=["approval"], runner=SequentialRunner())
 
 
 @cli.command()
@@ -256,6 +259,8 @@ def reproduce(metadata: Any, version: str | None, env: str | None, conf_source: 
     ledger and MLflow's runs stay as they are. The exit code is 0 if both models are identical or
     equal within reproduction.tolerance, and 1 if they differ or there is no snapshot.
     """
+    from kedro.runner import SequentialRunner
+
     from regression_lifecycle.core.reproduction.comparison import DIFFERENT
     from regression_lifecycle.runtime.session import LifecycleSession
 
@@ -267,7 +272,7 @@ def reproduce(metadata: Any, version: str | None, env: str | None, conf_source: 
         runtime_params=given or None,
     )
     with session:
-        outputs = session.run(pipeline_names=["reproduction"])
+        outputs = session.run(pipeline_names=["reproduction"], runner=SequentialRunner())
     report = outputs["reproduction_report"].load()
     raise SystemExit(1 if report.verdict == DIFFERENT else 0)
 

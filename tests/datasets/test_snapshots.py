@@ -198,6 +198,19 @@ def test_a_piece_that_is_missing_is_named(folder: str) -> None:
         SnapshotDataset(folder).load().read("1")
 
 
+def test_the_manifest_of_another_version_is_not_taken_for_this_one(folder: str) -> None:
+    save(folder, FIRST, SECOND)
+    manifest = files(folder)["manifests/2.json"]
+    write(folder, "manifests/1.json", manifest)
+    write(folder, "manifests/007.json", manifest)
+
+    reader = SnapshotDataset(folder).load()
+
+    assert reader.versions == ("1", "2")
+    with pytest.raises(StateError, match=r"1\.json is that of version 2 and not of version 1"):
+        reader.read("1")
+
+
 def test_a_manifest_is_json_with_the_seed(folder: str) -> None:
     save(folder, FIRST)
 

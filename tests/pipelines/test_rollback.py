@@ -8,13 +8,19 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.decisions.records import Reason, RollbackDecision, from_cell
+from regression_lifecycle.core.decisions.records import (
+    ApprovalDecision,
+    Reason,
+    RollbackDecision,
+    from_cell,
+)
 from regression_lifecycle.core.decisions.rollback import RollbackParameters
-from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.errors import ModelError, StateError
 from regression_lifecycle.pipelines.rollback.nodes import (
     choose_version,
     decide_rollback,
     read_moment,
+    record_answer,
 )
 
 OBSERVATIONS = pd.DataFrame({"timestamp": pd.date_range("2021-03-01", periods=48, freq="h")})
@@ -149,3 +155,20 @@ def test_the_champion_moves_only_if_the_ledger_says_so(problem: Problem) -> None
 def test_without_a_champion_there_is_nothing_to_roll_back(problem: Problem) -> None:
     with pytest.raises(StateError, match="there is no champion"):
         go_back(problem, ledger(), "")
+
+
+def test_nothing_is_recorded_of_a_version_that_cannot_be_read(problem: Problem) -> None:
+    rows, plan = go_back(problem, ledger(*TWO), "2")
+    asked = []
+
+    def read(version: str) -> Any:
+        asked.append(version)
+        raise ModelError("its files are gone")
+
+    with pytest.raises(ModelError, match="its files are gone"):
+        record_answer(rows, [], plan, read)
+    assert asked == ["1"]
+    refused = ApprovalDecision(
+        decision="refused", reasons=(), version="2", champion_version="1", as_of="2021-03-02"
+    )
+    assert record_answer([], [refused], refused, read) == ([], [refused], refused)

@@ -10,6 +10,8 @@ from pathlib import Path
 from regression_lifecycle.core.models.provenance import UNKNOWN, SourceCode
 
 REVISION_VARIABLE = "LIFECYCLE_CODE_REVISION"
+# What a model is made of; notes, data and pictures beside it are not.
+_PLACES = ("src", "conf", "pyproject.toml", "uv.lock")
 
 
 def describe_source_code(project: Path) -> SourceCode:
@@ -24,7 +26,7 @@ def describe_source_code(project: Path) -> SourceCode:
 
 
 def git_state(project: Path) -> tuple[str, bool] | None:
-    """Return the commit, and whether files differ from it; None outside of a repository."""
+    """Return the commit, and whether code or configuration differ; None outside of git."""
     try:
         commit, changes = (
             subprocess.run(  # noqa: S603 (fixed arguments)
@@ -34,7 +36,7 @@ def git_state(project: Path) -> tuple[str, bool] | None:
                 timeout=10,
                 check=True,
             ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", *_PLACES])
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -24,7 +24,7 @@ from regression_lifecycle.core.reproduction.snapshots import (
 from regression_lifecycle.datasets.atomic_file import AtomicFile, open_file_system
 
 LOGGER = logging.getLogger(__name__)
-_MANIFEST = re.compile(r"(\d+)\.json")
+_MANIFEST = re.compile(r"([1-9][0-9]*)\.json")
 
 
 class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
@@ -100,6 +100,11 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
     def _read(self, version: str) -> Snapshot:
         place = self._manifest(version)
         manifest = read_manifest(place.read(), str(place))
+        if manifest.version != version:
+            raise StateError(
+                f"the manifest {place} is that of version {manifest.version} and not of version "
+                f"{version}; restore the file"
+            )
         contents = {}
         for piece in manifest.pieces:
             file = self._file("pieces", piece.file_name)

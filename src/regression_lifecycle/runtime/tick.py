@@ -37,7 +37,7 @@ EXIT_CODES = {
     ALERTED: "the policy alerts",
     PROMOTED: "a new champion was promoted",
     REFUSED: "a challenger was refused, nothing changed",
-    ASKED: "a challenger waits for approval",
+    ASKED: "a version waits for approval",
 }
 
 # Of all windows `kedro check` reads every prediction; a tick looks at those that it may have made.
@@ -106,6 +106,8 @@ def run_tick(
             answer = step.run(RETRAINING, "retraining_decision").decision
             code = {PROMOTE: PROMOTED, REFUSE: REFUSED, WAITING: ASKED}.get(answer, NOTHING)
         code = PROMOTED if moved else code
+        if code == NOTHING and inputs.waits_for_approval():
+            code = ASKED
         # A run that was killed after its promotion left none, and the first windows say nothing.
         if not inputs.has_error_rates():
             step.run(CALIBRATION)

@@ -153,6 +153,15 @@ class TickInputs:
         url = self._loader.store_url
         return find_contradictions(url, self._problem, self.champion(), newest)
 
+    def waits_for_approval(self) -> bool:
+        """Return whether a version waits for a person's answer."""
+        from regression_lifecycle.adapters.database import read_decisions
+        from regression_lifecycle.core.decisions.waiting import waiting_version
+
+        return (
+            waiting_version(read_decisions(self._loader.store_url), self._problem.name) is not None
+        )
+
     def has_error_rates(self) -> bool:
         """Return whether it was calibrated how often the champion's rules are wrong.
 

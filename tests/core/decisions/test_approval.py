@@ -104,3 +104,9 @@ def test_a_champion_that_a_killed_run_left_to_be_put_in_place_counts_as_champion
 
     with pytest.raises(StateError, match="now there is champion version 9"):
         answer(ledger(asked(), promoted), "3")
+
+
+@pytest.mark.parametrize("word", ["approve", "refuse"])
+def test_an_answer_from_before_the_question_is_refused(word):
+    with pytest.raises(StateError, match=r"stand at 2021-03-01.*stands at 2021-03-15"):
+        answer(ledger(asked()), answer=word, as_of="2021-03-01 00:00:00")

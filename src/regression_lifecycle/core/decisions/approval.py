@@ -94,11 +94,21 @@ def decide_approval(
     waiting = waiting_version(ledger, problem)
     if waiting is None or wanted not in (None, waiting.version):
         own = ledger[(ledger["problem"] == problem) & (ledger["kind"] == APPROVAL)]
-        raise StateError(_nothing_to_answer(own, champion, waiting, wanted))
+        raise StateError(f"{problem}: {_nothing_to_answer(own, champion, waiting, wanted)}")
+    told = ledger.loc[ledger["problem"] == problem, "as_of"].dropna()
+    newest = max([waiting.asked_at, *(pd.Timestamp(moment) for moment in told if moment)])
+    if pd.Timestamp(as_of) < newest:
+        raise StateError(
+            f"the answer would stand at {as_of}, and the newest decision stands at {newest}; leave "
+            "--as-of out, or name a later moment"
+        )
     closed = close_waiting(waiting, champion, as_of)
     if approves and closed is not None:
         decision = closed.decision
-        raise StateError(f"{line(decision.reasons)}; {_WAYS_ON[decision.decision]}")
+        raise StateError(
+            f"{line(decision.reasons)}, and this answer stands at {as_of} (--as-of takes another "
+            f"moment); {_WAYS_ON[decision.decision]}"
+        )
     kind: Literal["approved", "refused"] = APPROVED if approves else REFUSED
     about = {
         "version": waiting.version,

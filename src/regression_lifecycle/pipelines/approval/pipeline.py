@@ -6,7 +6,7 @@ from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.pipelines.approval import nodes
 from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
-from regression_lifecycle.pipelines.rollback.nodes import read_moment
+from regression_lifecycle.pipelines.rollback.nodes import read_moment, record_answer
 
 _PROBLEM = "params:problem"
 
@@ -41,8 +41,14 @@ def _answer() -> list[Node]:
                 _PROBLEM,
                 "params:approval",
             ],
-            ["ledger", "closed_versions", "approval_decision"],
+            ["approval_rows", "answered_versions", "chosen_answer"],
             name="decide_approval",
+        ),
+        Node(
+            record_answer,
+            ["approval_rows", "answered_versions", "chosen_answer", "registered_versions"],
+            ["ledger", "closed_versions", "approval_decision"],
+            name="record_approval",
         ),
         Node(
             nodes.choose_version,

@@ -581,10 +581,12 @@ def announce(
         ledger: All decisions, with these.
 
     Returns:
-        All of them, and those on versions that wait no longer.
+        All of them, and those on versions that wait no longer: a run that was killed may not have
+        tagged the one that it approved.
     """
     decisions = [outcome.decision for outcome in closed]
-    return [*finished_moves, *decisions], decisions
+    approved = [move for move in finished_moves if isinstance(move, ApprovalDecision)]
+    return [*finished_moves, *decisions], [*approved, *decisions]
 
 
 def build_alerts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import newest_move, unfinished_move
 from regression_lifecycle.core.decisions.ledger import Row, approval_row, rollback_row
 from regression_lifecycle.core.decisions.records import (
+    APPROVED,
     ROLLBACK,
     ApprovalDecision,
     RollbackDecision,
@@ -19,6 +21,7 @@ from regression_lifecycle.core.decisions.records import (
 from regression_lifecycle.core.decisions.rollback import RollbackParameters, plan_rollback
 from regression_lifecycle.core.decisions.waiting import close_waiting, waiting_versions
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.models.trained_model import TrainedModel
 
 
 def read_moment(observations: pd.DataFrame, as_of: Any, problem: Problem) -> str:
@@ -68,6 +71,31 @@ def decide_rollback(
     closed = [outcome for one in waiting if (outcome := close_waiting(one, version, as_of))]
     rows = [*map(approval_row, closed), rollback_row(decision, problem.name, undone)]
     return rows, [outcome.decision for outcome in closed], decision
+
+
+def record_answer(
+    rows: list[Row],
+    closed: list[ApprovalDecision],
+    decision: RollbackDecision | ApprovalDecision,
+    read_version: Callable[[str], TrainedModel],
+) -> tuple[list[Row], list[ApprovalDecision], RollbackDecision | ApprovalDecision]:
+    """Record a person's decision, once it is known that what is to be champion can be read.
+
+    Args:
+        rows: For the ledger.
+        closed: What became of versions that waited.
+        decision: The decision.
+        read_version: Reads a registered version by its number.
+
+    Returns:
+        Rows, decisions and decision as they were given.
+
+    Raises:
+        ModelError: If the version cannot be read or must not be trusted; nothing is recorded.
+    """
+    if decision.decision in (ROLLBACK, APPROVED):
+        read_version(decision.version)
+    return rows, closed, decision
 
 
 def _decision(version: str, before: str, as_of: str, actor: str, note: str) -> RollbackDecision:

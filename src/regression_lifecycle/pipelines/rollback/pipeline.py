@@ -26,8 +26,14 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:problem",
                     "params:rollback",
                 ],
-                ["ledger", "closed_versions", "rollback_decision"],
+                ["rollback_rows", "superseded_versions", "chosen_rollback"],
                 name="decide_rollback",
+            ),
+            Node(
+                nodes.record_answer,
+                ["rollback_rows", "superseded_versions", "chosen_rollback", "registered_versions"],
+                ["ledger", "closed_versions", "rollback_decision"],
+                name="record_rollback",
             ),
             Node(
                 nodes.choose_version,
