@@ -100,7 +100,8 @@ def label(world: World, week: int) -> None:
 
 
 def tick(world: World, week: int) -> None:
-    """Run a tick."""
+    """Run a tick, and another one: who repeats a tick that was killed may see what waits by now."""
+    world.command("tick")
     world.command("tick")
 
 

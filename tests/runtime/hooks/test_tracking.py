@@ -115,7 +115,12 @@ def test_the_commit_is_noted_and_whether_the_code_was_changed_since(
     assert stored(run).data.tags["git_dirty"] == "false"
     assert stored(run).data.tags["mlflow.source.git.commit"] == git("rev-parse", "HEAD")
 
-    (tmp_path / "new.py").touch()
+    (tmp_path / "notes.txt").touch()
+    started_hook(tmp_path)
+    assert stored(run).data.tags["git_dirty"] == "false"
+
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "new.py").touch()
     started_hook(tmp_path)
     assert stored(run).data.tags["git_dirty"] == "true"
 
