@@ -16,7 +16,8 @@ from regression_lifecycle.core.models.provenance import SourceCode
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one commit."""
     monkeypatch.delenv("LIFECYCLE_CODE_REVISION", raising=False)
-    (tmp_path / "code.py").write_text("x = 1\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "code.py").write_text("x = 1\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "x")
@@ -33,7 +34,7 @@ def test_the_revision_is_the_commit(repository: Path) -> None:
 
 
 def test_files_that_differ_from_the_commit_are_told(repository: Path) -> None:
-    (repository / "code.py").write_text("x = 2\n")
+    (repository / "src" / "code.py").write_text("x = 2\n")
 
     commit = git(repository, "rev-parse", "HEAD")
     assert describe_source_code(repository).revision == f"{commit}-dirty"
