@@ -33,7 +33,7 @@ OUTCOMES = {
     10: "the policy alerts",
     20: "a new champion was promoted",
     21: "a challenger was refused, nothing changed",
-    22: "a challenger waits for approval",
+    22: "a version waits for approval",
 }
 BUSY = 75
 

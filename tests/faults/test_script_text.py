@@ -18,6 +18,7 @@ from regression_lifecycle.core.decisions.records import PROMOTE, Finding, GateDe
 from regression_lifecycle.core.features.raw_rows import make_contract
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.models.model_card import write_model_card
+from regression_lifecycle.core.models.provenance import SourceCode
 from regression_lifecycle.core.models.trained_model import ModelMetadata
 from regression_lifecycle.datasets.atomic_files import (
     AtomicCSVDataset,
@@ -75,7 +76,8 @@ def card_of(column: str, category: str) -> str:
         target_mean=1.0,
         target_median=1.0,
     )
-    return write_model_card(problem, metadata, "sklearn.linear_model.Ridge", decision)
+    source = SourceCode("revision", "lock")
+    return write_model_card(problem, metadata, "sklearn.linear_model.Ridge", decision, source)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

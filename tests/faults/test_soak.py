@@ -1,4 +1,4 @@
-"""Two weeks of a project that is struck again and again: in the end it knows what the other knows.
+"""A week of a project that is struck again and again: in the end it knows what the other knows.
 
 The long form is ``benchmarks/soak.py``; this one is the same with few faults of each kind.
 """
@@ -26,7 +26,7 @@ def test_a_project_that_is_struck_for_weeks_knows_what_an_undisturbed_one_knows(
     tmp_path: Path,
 ) -> None:
     script = ROOT / "benchmarks" / "soak.py"
-    options = ["--weeks", "2", "--kills", str(KILLS), "--seed", "2", "--fork"]
+    options = ["--weeks", "1", "--kills", str(KILLS), "--seed", "2", "--fork"]
 
     done = subprocess.run(
         [sys.executable, str(script), *options, "--folder", str(tmp_path / "soak")],

@@ -81,4 +81,4 @@ def test_a_row_that_was_sent_ahead_is_held_to_the_same(described: Problem) -> No
     history.add(model.inputs.row_names.of(sent), "", stamp, sent)
 
     with pytest.raises(RefusedError, match="weekday is 3"):
-        model.rows_of([key], history)
+        model.rows_of([key], history, knows_sent_rows=True)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import mlflow
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regression_lifecycle.core.data.problem import Problem
@@ -112,6 +112,7 @@ def test_any_body_is_answered_and_what_is_answered_is_logged(running: Running) -
     acknowledged = {}
 
     @examples(150)
+    @example(path="/predict", body=ROWS.encode())
     @given(path=st.sampled_from(PATHS), body=BODIES)
     def ask(path: str, body: bytes) -> None:
         headers = {"Content-Type": "application/json"}

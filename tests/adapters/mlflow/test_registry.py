@@ -168,6 +168,7 @@ def test_what_is_shipped_is_a_small_part_of_the_code_and_no_pickle(logged: Logge
     assert {path.name for path in (code / "adapters").rglob("*.py")} == {
         "__init__.py",
         "model_files.py",
+        "staged_files.py",
     }
     assert {path.name for path in model.iterdir()} == {
         *("estimator.skops", "metadata.json", "example.json", "history.parquet")
