@@ -290,7 +290,7 @@ def written_tables(draw: Any) -> bytes:
     return (text + draw(st.sampled_from(["", end]))).encode(encoding, "replace")
 
 
-@examples(30)
+@examples(15)
 @given(
     content=st.one_of(
         st.binary(max_size=400),
@@ -322,7 +322,7 @@ COMPRESSIONS: dict[str, Any] = {
 }
 
 
-@examples(20)
+@examples(12)
 @given(
     given_file=st.sampled_from(list(COMPRESSIONS)).flatmap(
         lambda suffix: st.tuples(
@@ -422,7 +422,7 @@ def odd_tables(draw: Any) -> bytes:
         return b""
 
 
-@examples(25)
+@examples(12)
 @given(
     content=st.one_of(
         odd_tables(),
@@ -463,7 +463,7 @@ ANYTHING = st.one_of(
 )
 
 
-@examples(20)
+@examples(12)
 @given(
     changes=st.lists(
         st.tuples(st.sampled_from(COLUMNS), st.integers(0, N - 1), ANYTHING), max_size=12
@@ -520,7 +520,7 @@ LIKELY = st.sampled_from(
 )
 
 
-@examples(40)
+@examples(20)
 @given(
     spec=st.sampled_from(SPECS),
     values=st.lists(ANYTHING | LIKELY | LIKELY, min_size=N, max_size=N),

@@ -111,7 +111,7 @@ def no_constant(name: str) -> Any:
 def test_any_body_is_answered_and_what_is_answered_is_logged(running: Running) -> None:
     acknowledged = {}
 
-    @examples(150)
+    @examples(60)
     @example(path="/predict", body=ROWS.encode())
     @given(path=st.sampled_from(PATHS), body=BODIES)
     def ask(path: str, body: bytes) -> None:
@@ -198,7 +198,7 @@ def test_any_bytes_on_a_connection_leave_the_service_as_it_was(
                 pass
         return received
 
-    @examples(80)
+    @examples(60)
     @given(content=REQUESTS)
     def ask(content: bytes) -> None:
         received = send(content)
