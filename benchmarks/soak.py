@@ -165,7 +165,7 @@ def plan_faults(weeks: int, kills: int, seed: int) -> dict[tuple[int, str], list
     of_service = round(kills * SERVICE_SHARE)
     kinds: list[tuple[type[Fault], bool]] = [(KillCommand, True)] * (kills - of_service)
     kinds += [(KillService, number % 3 == 2) for number in range(of_service)]
-    for number in range(max(1, round(kills * OTHER_SHARE))):
+    for number in range(round(kills * OTHER_SHARE)):
         kinds += [(kind, number % 2 == 0) for kind in COMMAND_FAULTS]
     planned: dict[tuple[int, str], list[Fault]] = {}
     for place in random.permutation(len(kinds)):
