@@ -156,7 +156,7 @@ def tick(
     """Monitor, retrain if the policy says so, draw the page.
 
     The exit code says what happened: 0 nothing to do, 10 the policy alerts, 20 a new champion was
-    promoted, 21 a challenger was refused, 22 a challenger waits for approval, 75 another run is at
+    promoted, 21 a challenger was refused, 22 a version waits for approval, 75 another run is at
     work, 1 an error.
     """
     from regression_lifecycle.runtime.tick import EXIT_CODES, run_tick

@@ -22,6 +22,7 @@ from regression_lifecycle.core.features.parameters import PreprocessingParameter
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.pipelines.calibration.nodes import keep_rates
 from regression_lifecycle.pipelines.evaluation import nodes as evaluation
 from regression_lifecycle.pipelines.retraining import create_pipeline, nodes
 from tests.core.decisions.test_records import GATE
@@ -316,7 +317,7 @@ def test_limits_are_stored_for_a_new_champion_alone() -> None:
     found = ERROR_RATES.frame([{"model_version": "2", "subject": "rule", "name": "bias"}])
 
     kept = {
-        answer: len(nodes.keep_rates(replace(GATE, decision=answer), found))
+        answer: len(keep_rates(replace(GATE, decision=answer), found))
         for answer in ("promote", "refuse", "unchanged")
     }
 

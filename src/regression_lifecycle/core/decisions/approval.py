@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
-from pydantic import Field, field_validator
 
-from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.decisions.champion_history import (
     newest_move,
     unfinished_move,
@@ -21,6 +19,7 @@ from regression_lifecycle.core.decisions.records import (
     SUPERSEDED,
     Reason,
 )
+from regression_lifecycle.core.decisions.rollback import VersionParameters
 from regression_lifecycle.core.decisions.waiting import (
     ApprovalOutcome,
     WaitingVersion,
@@ -36,7 +35,7 @@ _WAYS_ON = {
 }
 
 
-class ApprovalParameters(StrictModel):
+class ApprovalParameters(VersionParameters):
     """A person's answer to a version that waits.
 
     Attributes:
@@ -47,15 +46,6 @@ class ApprovalParameters(StrictModel):
     """
 
     answer: Literal["approve", "refuse"] = "approve"
-    version: str | None = None
-    reason: str = ""
-    actor: str = Field(min_length=1)
-
-    @field_validator("version", "reason", "actor", mode="before")
-    @classmethod
-    def _numbers_are_text(cls, value: Any) -> Any:
-        # --params makes numbers of what looks like one.
-        return str(value) if isinstance(value, int | float) else value
 
 
 def decide_approval(

@@ -125,32 +125,28 @@ def rollback_row(decision: RollbackDecision, problem: str, undone: str) -> Row:
         "to": decision.version,
         "of": undone,
     }
-    return {
-        "decision_id": combined_fingerprint(identity),
-        "problem": problem,
-        "kind": decision.kind,
-        "decision": decision.decision,
-        "candidate_version": decision.version,
-        "champion_version_before": decision.champion_version,
-        "as_of": decision.as_of,
-        "actor": decision.actor,
-        "note": decision.note,
-        "reasons": to_cell(decision.reasons),
-    }
+    return _row_of_version(decision, identity)
 
 
 def approval_row(outcome: ApprovalOutcome) -> Row:
     """Return the row of what became of a waiting version; it repeats the evidence of the gate."""
-    waiting, decision = outcome.waiting, outcome.decision
-    asked = waiting.evidence
+    asked, decision = outcome.waiting.evidence, outcome.decision
     identity = {
         "problem": asked["problem"],
         "kind": decision.kind,
         "question": asked["decision_id"],
     }
     return {
+        **_row_of_version(decision, identity),
+        **{name: asked.get(name, "") for name in _EVIDENCE},
+    }
+
+
+def _row_of_version(decision: RollbackDecision | ApprovalDecision, identity: Row) -> Row:
+    """Return what both kinds of decisions about a registered version have in common."""
+    return {
         "decision_id": combined_fingerprint(identity),
-        "problem": asked["problem"],
+        "problem": identity["problem"],
         "kind": decision.kind,
         "decision": decision.decision,
         "candidate_version": decision.version,
@@ -159,7 +155,6 @@ def approval_row(outcome: ApprovalOutcome) -> Row:
         "actor": decision.actor,
         "note": decision.note,
         "reasons": to_cell(decision.reasons),
-        **{name: asked.get(name, "") for name in _EVIDENCE},
     }
 
 

@@ -18,13 +18,13 @@ from regression_lifecycle.core.decisions.records import ROLLBACK, Reason
 from regression_lifecycle.core.errors import StateError, bounded_list
 
 
-class RollbackParameters(StrictModel):
-    """Which version takes the champion's place again, and why.
+class VersionParameters(StrictModel):
+    """What a person says of a version.
 
     Attributes:
-        version: A former champion; None for the one before the present.
-        reason: Why, in the person's words; a rollback without a reason is refused.
-        actor: Who does it.
+        version: Its number.
+        reason: Why, in the person's words.
+        actor: Who says so.
     """
 
     version: str | None = None
@@ -36,6 +36,16 @@ class RollbackParameters(StrictModel):
     def _numbers_are_text(cls, value: Any) -> Any:
         # --params makes numbers of what looks like one.
         return str(value) if isinstance(value, int | float) else value
+
+
+class RollbackParameters(VersionParameters):
+    """Which version takes the champion's place again, and why.
+
+    Attributes:
+        version: A former champion; None for the one before the present.
+        reason: Why, in the person's words; a rollback without a reason is refused.
+        actor: Who does it.
+    """
 
 
 def plan_rollback(

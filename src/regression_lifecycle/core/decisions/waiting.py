@@ -211,6 +211,19 @@ def _waiting(row: Mapping[str, Any]) -> WaitingVersion:
     )
 
 
+def find_closed_versions(
+    ledger: pd.DataFrame, problem: str, champion_version: str, as_of: str, newer: str = ""
+) -> list[ApprovalOutcome]:
+    """Return which versions wait no longer, and why: see :func:`close_waiting`.
+
+    Args:
+        ledger: Every decision, the oldest first.
+    """
+    waiting = waiting_versions(ledger, problem)
+    found = (close_waiting(one, champion_version, as_of, newer) for one in waiting)
+    return [outcome for outcome in found if outcome is not None]
+
+
 def answered_evidence(
     ledger: pd.DataFrame, problem: str, champion_version: str, fingerprint: str
 ) -> dict[str, Reason]:

@@ -66,18 +66,6 @@ def choose_version(ledger: pd.DataFrame, decision: ApprovalDecision, problem: Pr
     return decision.version
 
 
-def keep_rates(decision: ApprovalDecision, found_error_rates: pd.DataFrame) -> pd.DataFrame:
-    """Keep what was calibrated for a version that was approved.
-
-    Args:
-        found_error_rates: Rows of ``error_rates`` for the model in use after the decision.
-
-    Returns:
-        The rows; none if the champion stays, whose limits stay too.
-    """
-    return found_error_rates if decision.decision == APPROVED else found_error_rates.iloc[:0]
-
-
 def build_alerts(
     decision: ApprovalDecision, ledger: pd.DataFrame, problem: Problem, parameters: AlertParameters
 ) -> list[Alert]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.pipelines.approval import nodes
+from regression_lifecycle.pipelines.calibration.nodes import keep_rates
 from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
 from regression_lifecycle.pipelines.rollback.nodes import read_moment, record_answer
 
@@ -62,7 +63,7 @@ def _answer() -> list[Node]:
 def _afterwards() -> list[Node]:
     return [
         Node(
-            nodes.keep_rates,
+            keep_rates,
             ["approval_decision", "found_error_rates"],
             "error_rates",
             name="keep_rates",

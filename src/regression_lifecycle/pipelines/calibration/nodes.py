@@ -9,6 +9,8 @@ import pandas as pd
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ERROR_RATES
+from regression_lifecycle.core.decisions.champion_history import PROMOTIONS
+from regression_lifecycle.core.decisions.records import ChampionDecision
 from regression_lifecycle.core.evaluation.baseline import (
     BaselineParameters,
     add_baseline,
@@ -97,3 +99,17 @@ def join_rates(*rates: pd.DataFrame) -> pd.DataFrame:
         Rows of ``error_rates``.
     """
     return ERROR_RATES.frame(pd.concat(rates, ignore_index=True))
+
+
+def keep_rates(decision: ChampionDecision, found_error_rates: pd.DataFrame) -> pd.DataFrame:
+    """Keep what was calibrated for a new champion.
+
+    Args:
+        found_error_rates: Rows of ``error_rates`` for the model in use after the decision.
+
+    Returns:
+        The rows; none if the old champion stays, whose limits stay too. A version that waits gets
+        its rows once it is approved.
+    """
+    is_new = decision.decision in PROMOTIONS
+    return found_error_rates if is_new else found_error_rates.iloc[:0]

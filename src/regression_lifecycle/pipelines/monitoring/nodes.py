@@ -39,9 +39,8 @@ from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.decisions.waiting import (
     ApprovalOutcome,
     OpenQuestion,
-    close_waiting,
+    find_closed_versions,
     waiting_version,
-    waiting_versions,
 )
 from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import (
@@ -116,10 +115,10 @@ def close_waiting_versions(
     Returns:
         Why each waits no longer.
     """
+    if windows.empty:
+        return []
     as_of = str(windows["as_of"].max())
-    waiting = waiting_versions(recorded_decisions, problem.name) if len(windows) else []
-    found = (close_waiting(one, version_of(champion), as_of) for one in waiting)
-    return [outcome for outcome in found if outcome is not None]
+    return find_closed_versions(recorded_decisions, problem.name, version_of(champion), as_of)
 
 
 def describe_open_question(

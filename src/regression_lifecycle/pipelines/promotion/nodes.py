@@ -18,11 +18,7 @@ from regression_lifecycle.core.decisions.records import (
     ApprovalDecision,
     GateDecision,
 )
-from regression_lifecycle.core.decisions.waiting import (
-    close_waiting,
-    waiting_version,
-    waiting_versions,
-)
+from regression_lifecycle.core.decisions.waiting import find_closed_versions, waiting_version
 from regression_lifecycle.core.decisions.wording import line, opponent
 from regression_lifecycle.core.errors import LifecycleError, StateError
 from regression_lifecycle.core.models import model_card
@@ -190,11 +186,9 @@ def write_ledger(
         return [own], []
     moment = decision.as_of or decision.judged_until
     newer = version if decision.decision in PASSED else ""
-    closed = [
-        outcome
-        for waiting in waiting_versions(recorded_decisions, problem.name)
-        if (outcome := close_waiting(waiting, decision.champion_version, moment, newer))
-    ]
+    closed = find_closed_versions(
+        recorded_decisions, problem.name, decision.champion_version, moment, newer
+    )
     return [*map(approval_row, closed), own], [outcome.decision for outcome in closed]
 
 

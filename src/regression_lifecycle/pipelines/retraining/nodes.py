@@ -13,7 +13,6 @@ from regression_lifecycle.core.data.keys import count_steps
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import (
     PASSED,
-    PROMOTE,
     UNCHANGED,
     GateDecision,
     Metrics,
@@ -212,19 +211,6 @@ def finalize_decision(
         same = Reason("same_model", {"champion_version": version_of(champion)})
         decision = replace(decision, decision=UNCHANGED, reasons=(same,))
     return decision, decision.metrics
-
-
-def keep_rates(decision: GateDecision, found_error_rates: pd.DataFrame) -> pd.DataFrame:
-    """Keep what was calibrated for a new champion.
-
-    Args:
-        found_error_rates: Rows of ``error_rates`` for the model in use after the decision.
-
-    Returns:
-        The rows; none if the old champion stays, whose limits stay too. A version that waits gets
-        its rows once it is approved.
-    """
-    return found_error_rates if decision.decision == PROMOTE else found_error_rates.iloc[:0]
 
 
 def build_alerts(

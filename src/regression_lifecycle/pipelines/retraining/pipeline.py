@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from regression_lifecycle.pipelines.calibration.nodes import keep_rates
 from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
 from regression_lifecycle.pipelines.evaluation.pipeline import create_gate_pipeline
 from regression_lifecycle.pipelines.promotion.pipeline import create_promotion_pipeline
@@ -151,7 +152,7 @@ def _alerts() -> Node:
 
 def _rates() -> Node:
     return Node(
-        nodes.keep_rates,
+        keep_rates,
         ["retraining_decision", "found_error_rates"],
         "error_rates",
         name="keep_rates",

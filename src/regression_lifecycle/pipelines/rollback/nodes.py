@@ -19,7 +19,7 @@ from regression_lifecycle.core.decisions.records import (
     RollbackDecision,
 )
 from regression_lifecycle.core.decisions.rollback import RollbackParameters, plan_rollback
-from regression_lifecycle.core.decisions.waiting import close_waiting, waiting_versions
+from regression_lifecycle.core.decisions.waiting import find_closed_versions
 from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.core.models.trained_model import TrainedModel
 
@@ -67,8 +67,7 @@ def decide_rollback(
         )
     version, undone = plan_rollback(recorded_decisions, problem.name, current, parameters.version)
     decision = _decision(version, current, as_of, parameters.actor, parameters.reason)
-    waiting = waiting_versions(recorded_decisions, problem.name)
-    closed = [outcome for one in waiting if (outcome := close_waiting(one, version, as_of))]
+    closed = find_closed_versions(recorded_decisions, problem.name, version, as_of)
     rows = [*map(approval_row, closed), rollback_row(decision, problem.name, undone)]
     return rows, [outcome.decision for outcome in closed], decision
 
