@@ -210,6 +210,7 @@ def test_every_environment_that_comes_with_the_project_is_described(page: str) -
         "first_weeks",
         "test",
         "production",
+        "dask",
         "local",
     }
 

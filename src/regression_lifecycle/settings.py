@@ -9,6 +9,7 @@ gc.set_threshold(100_000, 20, 100)
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # noqa: E402
 from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402
+    DaskWorkersHook,
     ErrorHook,
     KilledRunHook,
     NodeProgressHook,
@@ -38,4 +39,5 @@ HOOKS = (
     KilledRunHook(),
     ProjectRunHook(),
     NodeProgressHook(),
+    DaskWorkersHook(),
 )

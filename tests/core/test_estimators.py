@@ -443,6 +443,39 @@ class TestWeights:
             model(boosting=KNeighborsRegressor()).fit(*series)
 
 
+class TestInPieces:
+    """Of a long table, the columns of the terms are made piece by piece."""
+
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"log_shift": 5.0}, {"half_life": 40.0}, {"terms": {"all": {"distinct": 31}}}],
+    )
+    def test_the_ridge_is_that_of_the_whole_table(self, series, monkeypatch, options):
+        table, target = series
+        # A number far from zero, as years are, and rows that do not count.
+        table = table.assign(day=table["day"] + 1e5)
+        weight = np.where(np.arange(len(table)) < 30, 0.0, 2.0)
+        whole = model(**options).fit(table, target, sample_weight=weight)
+
+        monkeypatch.setattr(estimators, "_PIECE_ROWS", 7)
+        pieces = model(**options).fit(table, target, sample_weight=weight)
+
+        np.testing.assert_allclose(pieces.coef_, whole.coef_, rtol=1e-7, atol=1e-9)
+        np.testing.assert_allclose(
+            pieces.predict_level(table), whole.predict_level(table), rtol=1e-9
+        )
+
+    def test_levels_do_not_depend_on_the_pieces(self, series, monkeypatch):
+        table, target = series
+        fitted = model().fit(table, target)
+        whole = fitted.predict_level(table)
+
+        monkeypatch.setattr(estimators, "_PIECE_ROWS", 7)
+
+        np.testing.assert_allclose(fitted.predict_level(table), whole, rtol=1e-12)
+        np.testing.assert_allclose(fitted.predict_level(table.head(1)), whole[:1], rtol=1e-12)
+
+
 class TestAsAnEstimator:
     def test_nested_parameters_can_be_read_set_and_cloned(self, series):
         original = model().set_params(boosting__max_iter=7, half_life=30.0)

@@ -136,6 +136,7 @@ def test_a_candidate_is_read_once_as_long_as_its_archive_stays(
     catalog: DataCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog.save("candidate", fitted_model("old"))
+    catalog.release("candidate")
     read = []
     load = mlflow_models.read_archive
     monkeypatch.setattr(

@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.inspection import permutation_importance
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
 from regression_lifecycle.core.models.training import Compute
+from regression_lifecycle.pipelines.evaluation import plots
 from regression_lifecycle.pipelines.evaluation.plots import (
     measure_importance,
     plot_error_over_time,
@@ -42,6 +44,34 @@ def test_importance_is_measured_on_labelled_rows(holdout):
     expected = measure_importance(holdout.head(60), fitted_model(), PROBLEM, *OPTIONS)
     assert found["feature"].tolist() == ["hr", "temp"]
     assert found["error_increase"].tolist() == expected["error_increase"].tolist()
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 500, 100_000])
+def test_importance_is_that_of_scikit_learn(holdout, monkeypatch, rows_at_once):
+    monkeypatch.setattr(plots, "_ROWS_AT_ONCE", rows_at_once)
+    model = fitted_model()
+    many = ImportanceParameters(rows=len(holdout), repeats=60)
+
+    found = measure_importance(holdout, model, PROBLEM, many, Compute()).set_index("feature")
+
+    expected = permutation_importance(
+        model.estimator,
+        holdout[["hr", "temp"]],
+        holdout["y"],
+        scoring="neg_root_mean_squared_error",
+        n_repeats=60,
+        random_state=1,
+    )
+    spread = expected.importances_std / np.sqrt(60)
+    assert found.loc["hr", "error_increase"] == pytest.approx(
+        expected.importances_mean[0], abs=5 * spread[0]
+    )
+    assert found.loc["temp", "error_increase"] == pytest.approx(
+        expected.importances_mean[1], abs=5 * spread[1] + 1e-9
+    )
+    assert found.loc["hr", "standard_deviation"] == pytest.approx(
+        expected.importances_std[0], rel=0.5
+    )
 
 
 def test_a_holdout_without_a_label_has_no_importance_and_still_a_plot(holdout):

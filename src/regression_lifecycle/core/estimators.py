@@ -55,6 +55,8 @@ _TESTED_SHARE = 0.4
 _SMOOTHING = 5
 _FEWEST_COMPLETE, _WEIGHT_OF_LACKING = 0.25, 0.1
 _PARTS = 5
+# Rows of which the columns of a linear model are made at once: dozens for each of a table.
+_PIECE_ROWS = 2**16
 # From the plainest on.
 _PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)
 _BOOSTING_LIBRARIES = ("lightgbm", "xgboost", "catboost")
@@ -326,8 +328,7 @@ class Term(TransformerMixin, BaseEstimator):
             if not allowed.is_satisfied_by(length):
                 raise ValueError(f"lengths: {name!r} needs a number above 0, not {length!r}.")
 
-    def _fit_columns(self, columns: Columns, weight: FloatArray) -> FloatArray:
-        """Fit, and return what `transform` gives for the same rows."""
+    def _fit_columns(self, columns: Columns, weight: FloatArray) -> None:
         numbers, categories = self.numbers, self.categories
         named = [*(numbers or ()), *(categories or ()), *(self.waves or ())]
         unnamed = [name for name in self.lengths or () if name not in named]
@@ -350,13 +351,13 @@ class Term(TransformerMixin, BaseEstimator):
         }
         self._fit_products()
         self.kernel_ = None
-        expanded = self._expanded(columns)
         if self.kernel is None:
-            return expanded
+            return
         random = check_random_state(self.random_state)
-        self.kernel_ = _nystroem(expanded / self.lengths_, self.kernel, random)
-        self.names_out_ = [f"kernel_{number}" for number in range(len(self.kernel_["points"]))]
-        return _similarities(expanded / self.lengths_, self.kernel_)
+        drawn = random.permutation(len(weight))[: self.kernel]
+        points = self._expanded({name: values[drawn] for name, values in columns.items()})
+        self.kernel_ = _nystroem(points / self.lengths_)
+        self.names_out_ = [f"kernel_{number}" for number in range(len(drawn))]
 
     def _fit_scale(self, values: FloatArray, weight: FloatArray) -> None:
         known = weight[:, None] * ~np.isnan(values)
@@ -501,7 +502,8 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
 
     Attributes:
         terms_: The fitted terms in their order, that of the time column last.
-        ridge_: The fitted ridge.
+        coef_: Coefficients of the ridge, by column of all terms.
+        intercept_: Its intercept.
         encoder_: The fitted encoder of the boosting's columns.
         absent_: Positions of the boosting's columns that have no value in training; they are left
             out of account.
@@ -591,9 +593,10 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         recent = weight * self._fit_time(columns, weight)
 
         self.terms_ = self._make_terms()
-        parts = [term._fit_columns(columns, weight) for term in self.terms_]
+        for term in self.terms_:
+            term._fit_columns(columns, weight)
         shifted = target if self.log_shift is None else np.log(target + self.log_shift)
-        self.ridge_ = Ridge(self.alpha).fit(np.hstack(parts), shifted, sample_weight=recent)
+        self._fit_ridge(columns, shifted, recent)
 
         level = self._level(columns)
         self.encoder_ = CategoryEncoder()._fit_columns(columns)
@@ -607,9 +610,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         # scikit-learn cannot bin a column without any value once there are weights.
         self.absent_ = np.flatnonzero(np.isnan(matrix).all(axis=0))
         self.edges_ = _bin_edges(matrix, boosting)
-        self.boosting_ = boosting.fit(
-            self._boosting_columns(columns), left, sample_weight=left_weight
-        )
+        self.boosting_ = boosting.fit(self._binned(matrix), left, sample_weight=left_weight)
         return self
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> FloatArray:
@@ -716,7 +717,10 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         return clone(self.boosting)
 
     def _boosting_columns(self, columns: Columns) -> FloatArray:
-        matrix = self.encoder_._transform_columns(columns)
+        return self._binned(self.encoder_._transform_columns(columns))
+
+    def _binned(self, matrix: FloatArray) -> FloatArray:
+        """Number the bins of the columns that have too many values, in place."""
         matrix[:, self.absent_] = 0.0
         for place, edges in self.edges_.items():
             values = matrix[:, place]
@@ -770,9 +774,42 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
             return columns
         return {**columns, self.time_column: np.minimum(self._time(columns), self.time_limit_)}
 
+    def _fit_ridge(self, columns: Columns, target: FloatArray, weight: FloatArray) -> None:
+        """Fit the ridge; of a long table by adding up what it needs to know of each piece."""
+        n_rows = len(target)
+        if n_rows <= _PIECE_ROWS:
+            ridge = Ridge(self.alpha).fit(self._design(columns), target, sample_weight=weight)
+            self.coef_, self.intercept_ = ridge.coef_, float(ridge.intercept_)
+            return
+        total, origin, sums, products = (np.zeros(()) for _ in range(4))
+        for rows in _pieces(n_rows):
+            piece = np.column_stack((self._design(_rows_of(columns, rows)), target[rows]))
+            if rows.start == 0:
+                # Near the mean, so that no digits are lost when that is taken off.
+                origin = piece.mean(axis=0)
+            piece -= origin
+            weighted = piece * weight[rows, None]
+            total = total + weight[rows].sum()
+            sums = sums + weighted.sum(axis=0)
+            products = products + piece.T @ weighted
+        mean = sums / total
+        products -= total * np.outer(mean, mean)
+        squares, slopes = products[:-1, :-1], products[:-1, -1]
+        squares.flat[:: len(squares) + 1] += self.alpha
+        self.coef_ = np.linalg.lstsq(squares, slopes, rcond=None)[0]
+        at = mean + origin
+        self.intercept_ = float(at[-1] - at[:-1] @ self.coef_)
+
+    def _design(self, columns: Columns) -> FloatArray:
+        return np.hstack([term._transform_columns(columns) for term in self.terms_])
+
     def _level(self, columns: Columns) -> FloatArray:
-        design = np.hstack([term._transform_columns(columns) for term in self.terms_])
-        linear: FloatArray = design @ self.ridge_.coef_ + self.ridge_.intercept_
+        n_rows = len(next(iter(columns.values())))
+        found = [
+            self._design(_rows_of(columns, rows)) @ self.coef_ + self.intercept_
+            for rows in _pieces(n_rows)
+        ]
+        linear: FloatArray = np.concatenate(found) if len(found) > 1 else found[0]
         return linear if self.log_shift is None else np.exp(linear)
 
 
@@ -1169,6 +1206,11 @@ def _values(column: pd.Series, name: Any) -> NDArray[Any]:
         return values
     if column.dtype.kind in "mM":
         raise ValueError(f"Column {name!r} holds {column.dtype}: numbers or text are needed.")
+    if isinstance(column.dtype, pd.StringDtype):
+        codes, found = pd.factorize(column)
+        # Rows of one text share one object; None has the code -1.
+        shared: NDArray[Any] = np.array([*found, None], dtype=object)[codes]
+        return shared
     known = column.notna()
     if column.dtype == object and not known.any():
         return np.full(len(column), np.nan)
@@ -1207,7 +1249,8 @@ def _categories(values: NDArray[Any], maximum: int = 50) -> NDArray[Any]:
 
 def _indicators(values: NDArray[Any], categories: NDArray[Any]) -> FloatArray:
     if categories.dtype.kind == "O":
-        values = pd.Index(categories, dtype=object).get_indexer(values)
+        # As objects, or pandas looks at every text to find out what it is.
+        values = pd.Index(categories, dtype=object).get_indexer(pd.Index(values, dtype=object))
         categories = np.arange(len(categories))
     found: FloatArray = (values[:, None] == categories).astype(np.float64)
     return found
@@ -1229,6 +1272,11 @@ def _first_unbeaten(squares: dict[Any, FloatArray], margin: float) -> Any:
 
 def _rows_of(columns: Columns, rows: slice) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
+
+
+def _pieces(n_rows: int) -> list[slice]:
+    """Stretches of at most so many rows; one of none for a table without any."""
+    return [slice(first, first + _PIECE_ROWS) for first in range(0, max(n_rows, 1), _PIECE_ROWS)]
 
 
 def _predict_with_means(
@@ -1281,7 +1329,9 @@ def _target_means_of_others(values: NDArray[Any], target: FloatArray) -> FloatAr
 
 def _looked_up(values: NDArray[Any], means: tuple[dict[Any, float], float]) -> FloatArray:
     by_value, mean = means
-    found: FloatArray = np.array([by_value.get(value, mean) for value in values], np.float64)
+    found: FloatArray = (
+        pd.Series(values, dtype=object).map(by_value).fillna(mean).to_numpy(dtype=np.float64)
+    )
     return found
 
 
@@ -1355,10 +1405,7 @@ def _products(sources: list[Any], degree: int) -> NDArray[np.intp]:
     return np.array(found, dtype=np.intp).reshape(-1, degree).T
 
 
-def _nystroem(
-    rows: FloatArray, n_points: int, random: np.random.RandomState
-) -> dict[str, FloatArray]:
-    points = rows[random.permutation(len(rows))[:n_points]]
+def _nystroem(points: FloatArray) -> dict[str, FloatArray]:
     left, singular, right = np.linalg.svd(_rbf(points, points))
     weights = (left / np.sqrt(np.maximum(singular, _TINY))) @ right
     return {"points": points, "weights": weights.T}

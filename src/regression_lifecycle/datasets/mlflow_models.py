@@ -94,10 +94,12 @@ class MlflowTrainedModelDataset(AbstractDataset[TrainedModel, TrainedModel]):
                 location = registry.log_model(data, self._name, folder)
             if self._file.is_local:
                 pack_archive(folder, Path(self._file.path), location)
-                return
-            archive = Path(scratch, self._file.path.name)
-            pack_archive(folder, archive, location)
-            self._file.write(archive.read_bytes())
+            else:
+                archive = Path(scratch, self._file.path.name)
+                pack_archive(folder, archive, location)
+                self._file.write(archive.read_bytes())
+        # While this process still holds the estimator, which then is not made from the file again.
+        self.load()
 
     def preview(self) -> JSONPreview:
         """Show the model's metadata in Kedro-Viz.

@@ -92,12 +92,16 @@ class ModelInputs:
             if self.looked_up:
                 request.add(*places[-1], self._known_of(row))
         values, lacking = [], []
+        remembered: dict[Any, Any] = {}
         with history.lock:
             for row, (key, series, moment) in zip(rows, places, strict=True):
                 if self.looked_up and len(request) < len(rows):
                     # Two rows of one key: each is made of its own values.
                     request.add(key, series, moment, self._known_of(row))
-                single = SingleRow(row, moment, series, request, self._problem)
+                    remembered = {}
+                single = SingleRow(
+                    row, moment, series, request, self._problem, remembered=remembered
+                )
                 values.append([v for feature in self._features for v in feature.of_row(single)])
                 lacking.append(single.lacking)
         return Inputs(values, lacking, keys)

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.prediction.level_and_interval import apply_adjustment
+from regression_lifecycle.core.prediction.level_and_interval import adjust
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel, LoadedModel
 from regression_lifecycle.serving.errors import Mistake, RefusedError
@@ -83,9 +83,7 @@ class Predictor:
         for inputs in made:
             self._refuse_lacking(deployed.model, inputs)
         raw = deployed.model.predict([row for inputs in made for row in inputs.values])
-        table = apply_adjustment(raw, deployed.adjustment, self._problem)
-        columns = (table[name].tolist() for name in ("prediction", "lower", "upper"))
-        answers = list(zip(*columns, strict=True))
+        answers = [*map(tuple, adjust(raw, deployed.adjustment, self._problem).tolist())]
         found, start = [], 0
         for inputs in made:
             end = start + len(inputs.values)

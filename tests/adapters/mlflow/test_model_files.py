@@ -10,12 +10,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
 import pytest
 import skops.io
 
+from regression_lifecycle.adapters.mlflow import model_files
 from regression_lifecycle.adapters.mlflow.model_files import (
     MODEL_FILES,
     model_digest,
@@ -66,11 +68,40 @@ class BlockedImport:
             raise ModuleNotFoundError(f"No module named '{self.package}'", name=self.package)
 
 
+class Forgetful(dict[str, Any]):
+    """Keeps nothing."""
+
+    def __setitem__(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read every estimator from its file, as a process does that did not write it."""
+    monkeypatch.setattr(model_files, "_KNOWN", Forgetful())
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     path = tmp_path / "06_models" / "candidate.zip"
     write_archive(fitted_model(), path, {"model_uri": "models:/m-1"})
     return path
+
+
+def test_a_process_that_holds_an_estimator_does_not_read_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files, "_KNOWN", WeakValueDictionary())
+    model = fitted_model()
+    write_archive(model, tmp_path / "model.zip", {"version": "7"})
+
+    read = read_archive(tmp_path / "model.zip")
+
+    assert read.estimator is model.estimator
+    assert read.location == {"version": "7"}
+    rewrite(tmp_path / "model.zip", lambda members: members.update({"estimator.skops": b"other"}))
+    with pytest.raises(ModelError, match="damaged"):
+        read_archive(tmp_path / "model.zip")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pandas as pd
 
@@ -28,6 +29,10 @@ from regression_lifecycle.core.trusted_types import TRUSTED_TYPES
 ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE = "estimator.skops", "metadata.json", "example.json"
 MODEL_FILES = (ESTIMATOR_FILE, PASSPORT_FILE, EXAMPLE_FILE)
 HISTORY_FILE, LOCATION_FILE = "history.parquet", "location.json"
+
+# The estimators that this process holds, by the SHA-256 of their file: the candidate of a run is
+# its champion a moment later, and reading a file of a thousand arrays takes longer than hashing it.
+_KNOWN: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 def write_model(model: TrainedModel, folder: Path) -> None:
@@ -47,6 +52,7 @@ def write_model(model: TrainedModel, folder: Path) -> None:
     # Ten times smaller: skops writes every array as a file of its own.
     skops.io.dump(model.estimator, path, compression=zipfile.ZIP_DEFLATED)
     _refuse_untrusted(path)
+    _KNOWN[_digest(path)] = model.estimator
     (folder / PASSPORT_FILE).write_text(model.metadata.model_dump_json(indent=2) + "\n")
     example = model.example.to_json(orient="split", date_format="iso", date_unit="s")
     (folder / EXAMPLE_FILE).write_text(example + "\n")
@@ -71,8 +77,7 @@ def model_digest(folder: Path) -> str:
     for name in _present(folder):
         # Hashes of one length each: nothing can move from the end of one file into the next.
         whole.update(hashlib.sha256(name.encode()).digest())
-        with (folder / name).open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
+        whole.update(bytes.fromhex(_digest(folder / name)))
     return whole.hexdigest()
 
 
@@ -189,16 +194,27 @@ def _refuse_incomplete(folder: Path) -> None:
         raise ModelError(f"not a model: {bounded_list(missing)} missing")
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _load_estimator(path: Path) -> Any:
+    digest = _digest(path)
+    known = _KNOWN.get(digest)
+    if known is not None:
+        return known
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         # It looks at all types before it makes an object of any.
-        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        estimator = skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException:
         _refuse_untrusted(path)
         raise
+    _KNOWN[digest] = estimator
+    return estimator
 
 
 def _refuse_untrusted(path: Path) -> None:

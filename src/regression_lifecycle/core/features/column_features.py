@@ -152,19 +152,29 @@ class DayStatistic(Feature):
         return frame.with_columns(day).join(days, on=[_DAY, *groups], how="left").drop(_DAY)
 
     def of_row(self, one: SingleRow) -> tuple[Any, ...]:
-        """Look the rows of the day up."""
+        """Look the rows of the day up, once for all rows of the day."""
         midnight = datetime(*one.moment.timetuple()[:3]) + self.offset_days * _WHOLE_DAY
+        day = (self.name, one.series, midnight)
+        if day not in one.remembered:
+            one.remembered[day] = self._of_day(one, midnight)
+        value, lacks = one.remembered[day]
+        if lacks:
+            one.lacks(self.name, lacks)
+        return (value,)
+
+    def _of_day(self, one: SingleRow, midnight: datetime) -> tuple[float | None, str]:
+        """Return the statistic, and what it has to do without; an empty text for nothing."""
         found = one.known.values(self.column, one.series, midnight, midnight + _WHOLE_DAY)
         values = [value for value in found if value == value]
-        expected = _rows_of_a_day(one.problem)
+        expected, lacks = _rows_of_a_day(one.problem), ""
         if len(values) < expected:
             many = f": {len(values)} of {expected} rows" if values and expected > 1 else ""
-            one.lacks(self.name, f"{self.column} {_day_text(self.offset_days)}{many}")
+            lacks = f"{self.column} {_day_text(self.offset_days)}{many}"
         if not values:
-            return (None,)
+            return None, lacks
         if self.at_least is not None:
             values = [float(value >= self.at_least) for value in values]
-        return (rounded(_STATISTICS[self.statistic](values)),)
+        return rounded(_STATISTICS[self.statistic](values)), lacks
 
 
 class Lag(Feature):

@@ -56,6 +56,8 @@ class SingleRow:
         known: The other rows, and itself.
         problem: The contract.
         lacking: Takes up, by name of the feature, what was looked for and is not there.
+        remembered: Takes up what further rows need too, such as the mean of a day; all rows that
+            know the same other rows may share it.
     """
 
     row: Row
@@ -64,6 +66,7 @@ class SingleRow:
     known: KnownRows
     problem: Problem
     lacking: dict[str, list[str]] = field(default_factory=dict)
+    remembered: dict[Any, Any] = field(default_factory=dict)
 
     def lacks(self, feature: str, what: str) -> None:
         """Note what a feature of this row had to do without."""

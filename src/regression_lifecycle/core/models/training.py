@@ -125,18 +125,30 @@ class SearchSpec(StrictModel):
 
 
 class Compute(StrictModel):
-    """What a fit may use of the machine.
+    """What a fit may use of the machine, or of others.
 
     Attributes:
         threads: Native threads (OpenMP, BLAS) per fit. More than one is slower on busy cores.
-        backend: joblib backend for folds and search: ``sequential``, ``threading`` or ``loky``;
-            another one (``dask``, ``ray``) needs its package installed.
-        n_jobs: Workers of the backend; -1 takes all cores.
+        backend: joblib backend for folds, search and the models of a backtest: one after another,
+            threads or processes of this machine, or the workers of a Dask scheduler.
+        n_jobs: Workers of the backend; -1 takes all cores, or all workers.
+        scheduler: Address of the Dask scheduler.
     """
 
     threads: int = Field(1, ge=1)
-    backend: str = "sequential"
+    backend: Literal["sequential", "threading", "loky", "dask"] = "sequential"
     n_jobs: int = 1
+    scheduler: str | None = None
+
+    @model_validator(mode="after")
+    def _scheduler_is_named_for_dask_alone(self) -> Self:
+        if self.n_jobs == 0:
+            raise ConfigurationError("n_jobs: 0 workers do nothing; 1 is one, -1 all")
+        if self.backend == "dask" and self.scheduler is None:
+            raise ConfigurationError(
+                "backend 'dask' needs a scheduler, such as tcp://127.0.0.1:8786"
+            )
+        return self
 
 
 class TrainingParameters(StrictModel):

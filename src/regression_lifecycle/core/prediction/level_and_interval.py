@@ -95,15 +95,22 @@ def apply_adjustment(raw: FloatArray, adjustment: Adjustment, problem: Problem) 
         ``prediction``, ``lower`` and ``upper`` in the target's unit, shape (n, 3); the bounds are
         NaN without an interval.
     """
+    return pd.DataFrame(adjust(raw, adjustment, problem), columns=["prediction", "lower", "upper"])
+
+
+def adjust(raw: FloatArray, adjustment: Adjustment, problem: Problem) -> FloatArray:
+    """Return what :func:`apply_adjustment` does as an array, which a single row makes in no time.
+
+    Args:
+        raw: The model's predictions, shape (n,).
+        adjustment: Level and interval.
+        problem: Gives the bounds of the target.
+    """
     spec = problem.columns[problem.target]
     low = -np.inf if spec.minimum is None else spec.minimum
     high = np.inf if spec.maximum is None else spec.maximum
     prediction = np.clip(raw * adjustment.level_factor + adjustment.level_shift, low, high)
     half = adjustment.interval.half(prediction)
-    return pd.DataFrame(
-        {
-            "prediction": prediction,
-            "lower": np.clip(prediction - half, low, high),
-            "upper": np.clip(prediction + half, low, high),
-        }
+    return np.column_stack(
+        (prediction, np.clip(prediction - half, low, high), np.clip(prediction + half, low, high))
     )

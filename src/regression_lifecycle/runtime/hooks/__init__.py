@@ -1,5 +1,6 @@
 """Kedro hooks of the project."""
 
+from regression_lifecycle.runtime.hooks.dask_workers import DaskWorkersHook
 from regression_lifecycle.runtime.hooks.errors import ErrorHook
 from regression_lifecycle.runtime.hooks.killed_run import KilledRunHook
 from regression_lifecycle.runtime.hooks.node_progress import NodeProgressHook
@@ -8,6 +9,7 @@ from regression_lifecycle.runtime.hooks.summary import SummaryHook
 from regression_lifecycle.runtime.hooks.tracking import TrackingHook
 
 __all__ = [
+    "DaskWorkersHook",
     "ErrorHook",
     "KilledRunHook",
     "NodeProgressHook",
