@@ -89,7 +89,7 @@ format: setup  ## Let Ruff format the code
 	$(BIN)/ruff format
 
 tables: setup  ## Write the tables of the docs and the schema of conf/, which repeat what the code knows
-	$(BIN)/python scripts/write_tables.py
+	$(BIN)/python -m scripts.write_tables
 	$(BIN)/python scripts/write_schemas.py
 
 viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141

@@ -25,7 +25,7 @@ _ANCHOR = re.compile(r'^<a id="([^"]+)"></a>$', re.MULTILINE)
 
 project = "Regression Lifecycle"
 author = "The Regression Lifecycle maintainers"
-copyright = author  # noqa: A001
+copyright = author
 extensions = ["myst_nb"]
 root_doc = HOME
 include_patterns = [
