@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FINISHED = ROOT / "data" / "bike_hourly" / "08_reporting" / "holdout_metrics.json"
 HOME = "README"
 CONTENTS = "docs/README"
-_SECTION = re.compile(r"^## (.+)\n((?:\n|- .*\n?)+)", re.MULTILINE)
+_SECTION = re.compile(r"^## (.+)\n((?:(?!## ).*\n?)+)", re.MULTILINE)
 _ENTRY = re.compile(r"^- \[([^]]+)\]\(([^)]+)\.(?:md|ipynb)\)", re.MULTILINE)
 _ANCHOR = re.compile(r'^<a id="([^"]+)"></a>$', re.MULTILINE)
 
@@ -43,7 +43,6 @@ myst_enable_extensions = ["tasklist"]
 myst_heading_anchors = 6
 suppress_warnings = ["myst.header"]
 
-# Plotly's figures are HTML with their own script only where a browser could not load one.
 nb_execution_mode = "force" if FINISHED.exists() else "off"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
@@ -80,10 +79,11 @@ def navigation(contents: str) -> Iterator[str]:
 
 
 def adapt(app: Any, page: str, source: list[str]) -> None:
-    """Turn what only HTML knows into MyST, and give the first page the navigation."""
+    """Turn what MyST does not read into what it does, and give the first page the navigation."""
     if page.startswith("notebooks/"):
         return
-    source[0] = _ANCHOR.sub(r"(\1)=", source[0])
+    # Mermaid draws with a script from the network; its source can be read.
+    source[0] = _ANCHOR.sub(r"(\1)=", source[0]).replace("```mermaid\n", "```text\n")
     if page == HOME:
         contents = (ROOT / f"{CONTENTS}.md").read_text(encoding="utf-8")
         source[0] = "\n\n".join([source[0], *navigation(contents)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.config
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ def open_project(env: str | None = None) -> KedroContext:
 
     from regression_lifecycle.runtime.session import LifecycleSession
 
+    # Whose progress bar nobody waits for.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     bootstrap_project(project)
     logging.config.dictConfig(yaml.safe_load((project / _LOGGING).read_text(encoding="utf-8")))
     logging.getLogger("regression_lifecycle").setLevel(logging.WARNING)
