@@ -61,7 +61,7 @@ EXAMPLES = {
     "problem.weekdays": "[monday, tuesday, wednesday, thursday, friday]",
     "problem.quantile": "0.9",
     "problem.weight_column": "weight",
-    "problem.columns.*.missing_values": '["?", -999]',
+    "problem.columns.*.missing_values": '["?", "-"]',
     "problem.columns.*.true_values": "[ja]",
     "problem.columns.*.false_values": "[nein]",
     "problem.columns.*.format": '"%d.%m.%Y"',
@@ -76,11 +76,11 @@ EXAMPLES = {
     "evaluation.gate.segments": "[weekday]",
     "drift.per_column": "{temp: {method: wasserstein, threshold: 0.2}}",
     "drift.given": "hr",
-    "approval.version": "7",
+    "approval.version": '"7"',
     "approval.reason": "worse at night",
-    "rollback.version": "3",
+    "rollback.version": '"3"',
     "rollback.reason": "counts twice at night",
-    "reproduction.version": "3",
+    "reproduction.version": '"3"',
     "dashboard.title": "Bikes per hour",
     "alerts.channels": "[{kind: file, path: alerts.jsonl}]",
     "serving.token_env": "SERVICE_TOKEN",
@@ -96,7 +96,7 @@ def parameter_facts() -> dict[str, tuple[str, str, str]]:
     An entry of a mapping by name is ``*`` in the path. Type and default are empty where they are
     written by hand, and the example where the default is one.
     """
-    return {path: _facts(path, field) for path, field in _fields()}
+    return {path: _facts(path, field) for path, field in fields().items()}
 
 
 def with_facts(page: str, facts: Mapping[str, tuple[str, str, str]]) -> str:
@@ -127,10 +127,10 @@ def _with_facts(line: str, prefix: str, facts: Mapping[str, tuple[str, str, str]
     return re.sub(r" +\|", " |", f"| {' | '.join(cells)} |")
 
 
-def _fields() -> Iterator[tuple[str, FieldInfo]]:
-    for section, model in SECTIONS.items():
-        if not _is_family(model):
-            yield from _fields_of(model, section)
+def fields() -> dict[str, FieldInfo]:
+    """Return every field of the sections by its dotted path, those of kinds left out."""
+    sections = {name: model for name, model in SECTIONS.items() if not _is_family(model)}
+    return dict(field for name, model in sections.items() for field in _fields_of(model, name))
 
 
 def _fields_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, FieldInfo]]:
