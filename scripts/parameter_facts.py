@@ -30,6 +30,7 @@ HEADER = "| name | type | default | example | unit | effect |"
 # Of what no shipped file says.
 EXAMPLES = {
     "problem.name": "sales",
+    "problem.description": "Pieces sold per day.",
     "problem.forbidden_columns": "{casual: a part of the target}",
     "problem.columns": "{cnt: {type: integer, minimum: 0}}",
     "problem.caveats": "[The weather of the hour itself is used.]",
