@@ -27,8 +27,8 @@ def navigated() -> dict[str, str]:
 
 
 def test_every_page_and_notebook_is_in_the_navigation() -> None:
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *NOTEBOOKS]
-    pages += [ROOT / "benchmarks" / "README.md", ROOT / "data" / "01_raw" / "README.md"]
+    others = [pattern for pattern in SITE["include_patterns"] if "*" not in pattern]
+    pages = [*(ROOT / "docs").rglob("*.md"), *NOTEBOOKS, *(ROOT / name for name in others)]
     names = {page.relative_to(ROOT).with_suffix("").as_posix() for page in pages}
 
     assert names - set(navigated()) == {"README", "docs/README"}

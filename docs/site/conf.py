@@ -6,6 +6,7 @@ works here as on a code host. The list in ``docs/README.md`` is the navigation.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ copyright = author
 extensions = ["myst_nb"]
 root_doc = HOME
 include_patterns = [
-    "*.md",
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
     "docs/**.md",
     "notebooks/*.ipynb",
     "benchmarks/README.md",
@@ -47,7 +48,6 @@ nb_execution_mode = "force" if FINISHED.exists() else "off"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-os.environ["KEDRO_ENV"] = "bike_hourly,local"
 
 html_theme = "furo"
 html_title = project
@@ -97,6 +97,8 @@ def add_index(app: Any, exception: Exception | None) -> None:
 
 
 def setup(app: Any) -> None:
-    """Connect the functions above."""
+    """Connect the functions above, and let the notebooks show the bikes."""
+    os.environ["KEDRO_ENV"] = "bike_hourly,local"
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
     app.connect("source-read", adapt)
     app.connect("build-finished", add_index)
