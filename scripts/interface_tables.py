@@ -31,11 +31,12 @@ def commands() -> Iterator[str]:
         usage = click.Context(command, parent=context, info_name=name).command_path
         words = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
         yield from ("```text", " ".join([usage, "[OPTIONS]", *words]), "```", "")
-        yield from ("| option | default | meaning |", "| --- | --- | --- |")
+        yield from ("| option | meaning |", "| --- | --- |")
         options = [option for option in command.params if isinstance(option, click.Option)]
         for option in options:
             names = ", ".join(f"`{flag}`" for flag in sorted(option.opts, key=len, reverse=True))
-            yield f"| {names} | {_option_default(option)} | {_cell(option.help or '')} |"
+            needed = "Required. " if option.required else ""
+            yield f"| {names} | {needed}{_cell(option.help or '')} |"
         yield ""
 
 
@@ -43,13 +44,6 @@ def _help(command: click.Command) -> list[str]:
     """The paragraphs of a command's help, each on one line."""
     paragraphs = re.split(r"\n\s*\n", (command.help or "").strip())
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).splitlines()
-
-
-def _option_default(option: click.Option) -> str:
-    if option.required:
-        return "required"
-    value = option.default
-    return f"`{value}`" if isinstance(value, str | int) and value not in ("", False) else ""
 
 
 def exits() -> Iterator[str]:

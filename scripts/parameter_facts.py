@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel
@@ -91,16 +91,26 @@ _OF_TYPE = {"duration": "28 days", "moment": '"2012-06-01"'}
 _LONGEST = 60
 
 
-def parameter_facts() -> dict[str, tuple[str, str, str]]:
-    """Return type, default and example of every field by its dotted path.
+class Facts(NamedTuple):
+    """Cells of a parameter.
 
-    An entry of a mapping by name is ``*`` in the path. Type and default are empty where they are
-    written by hand, and the example where the default is one.
+    Attributes:
+        type: Empty where it is written by hand, as is the default.
+        default: As YAML has it.
+        example: Empty where the default is one.
     """
+
+    type: str
+    default: str
+    example: str
+
+
+def parameter_facts() -> dict[str, Facts]:
+    """Return the facts of every field by its dotted path; ``*`` is an entry of a mapping."""
     return {path: _facts(path, field) for path, field in fields().items()}
 
 
-def with_facts(page: str, facts: Mapping[str, tuple[str, str, str]]) -> str:
+def with_facts(page: str, facts: Mapping[str, Facts]) -> str:
     """Write the facts into the tables of parameters of a page.
 
     A table is one if its header is ``HEADER``. The names of its rows are dotted paths, or keys of
@@ -117,14 +127,13 @@ def with_facts(page: str, facts: Mapping[str, tuple[str, str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _with_facts(line: str, prefix: str, facts: Mapping[str, tuple[str, str, str]]) -> str:
+def _with_facts(line: str, prefix: str, facts: Mapping[str, Facts]) -> str:
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     name = re.match("`([^`]+)`", cells[0])
     found = facts.get(f"{prefix}{name[1]}" if name else "")
     if found is None:
         return line
-    kind, default, example = found
-    cells[1:4] = kind or cells[1], default or cells[2], example
+    cells[1:4] = found.type or cells[1], found.default or cells[2], found.example
     return re.sub(r" +\|", " |", f"| {' | '.join(cells)} |")
 
 
@@ -157,7 +166,7 @@ def _is_family(model: type[BaseModel]) -> bool:
     return issubclass(model, Variant) and model.is_family()
 
 
-def _facts(path: str, field: FieldInfo) -> tuple[str, str, str]:
+def _facts(path: str, field: FieldInfo) -> Facts:
     words = _words(field)
     plain = bool(_PLAIN.match(words))
     default = default_words(field) if plain else ""
@@ -171,7 +180,7 @@ def _facts(path: str, field: FieldInfo) -> tuple[str, str, str]:
     }
     example = EXAMPLES.get(path) or _shipped(path, own) or _OF_TYPE.get(words.split(" ")[0], "")
     is_new = example and example not in own
-    return words if plain else "", default, f"`{example}`" if is_new else ""
+    return Facts(words if plain else "", default, f"`{example}`" if is_new else "")
 
 
 def _words(field: FieldInfo) -> str:

@@ -16,11 +16,11 @@ VALIDATOR = jsonschema.Draft202012Validator(parameters_schema())
 
 
 def test_type_and_default_are_those_of_the_model() -> None:
-    kind, default, _ = FACTS["evaluation.gate.comparison.confidence"]
+    confidence = FACTS["evaluation.gate.comparison.confidence"]
 
-    assert (kind, default) == ("number above 0.5, below 1", "0.95")
-    assert FACTS["monitoring.reports.pages"][0] == "`alarmed`, `all`, `none`"
-    assert FACTS["ingestion.maximum_gap"][1] == "null; derived"
+    assert (confidence.type, confidence.default) == ("number above 0.5, below 1", "0.95")
+    assert FACTS["monitoring.reports.pages"].type == "`alarmed`, `all`, `none`"
+    assert FACTS["ingestion.maximum_gap"].default == "null; derived"
     # The code knows of a column only that it is text.
     assert FACTS["problem.target"] == ("", "", "`cnt`")
 
