@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run check test coverage lint secrets audit sbom newest lowest format tables viz ui \
+.PHONY: help setup run check test coverage lint secrets audit sbom newest lowest format tables docs viz ui \
   evidently clean
 .DEFAULT_GOAL := help
 
@@ -89,8 +89,16 @@ format: setup  ## Let Ruff format the code
 	$(BIN)/ruff format
 
 tables: setup  ## Write the tables of the docs and the schema of conf/, which repeat what the code knows
-	$(BIN)/python scripts/write_tables.py
+	$(BIN)/python -m scripts.write_tables
 	$(BIN)/python scripts/write_schemas.py
+
+# Sphinx is installed by this target alone. Warnings are errors: a link that leads nowhere, a page that
+# is in no list. Notebooks run if there is a finished project, in half a minute.
+docs: setup  ## Build the documentation as a site: build/site/index.html
+	$(BIN)/uv sync --locked --quiet --inexact --group docs
+	rm -rf build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs/site \
+	  --doctree-dir build/doctrees . build/site
 
 viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 	$(BIN)/kedro viz run --env=$(ENV) --include-hooks

@@ -1,8 +1,10 @@
-"""Write the tables of the docs that repeat what the code knows: kinds, their keys, metrics.
+"""Write what the reference repeats: kinds, keys, metrics, commands, paths, and facts of parameters.
 
 A page holds two comments, ``<!-- table: rules -->`` and ``<!-- end -->``; what stands between them
-is written anew from the registered classes and the catalogue of faults. Run it with ``make tables``
-after one was added or changed; a test fails while a page is behind.
+is written anew from the registered classes and the catalogue of faults. In the tables of parameters
+the cells ``type``, ``default`` and ``example`` are (``parameter_facts``); what a parameter is for
+stands there by hand. Run it with ``make tables`` after something was added or changed; a test fails
+while a page is behind.
 """
 
 from __future__ import annotations
@@ -10,20 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
 
-import pandas as pd
 import yaml
-from annotated_types import Ge, Gt, Le, Lt, MaxLen
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from scripts.field_words import default_words, type_words
+from scripts.parameter_facts import parameter_facts, with_facts
 
 from regression_lifecycle.core.alerting.channels import AlertChannel
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
 from regression_lifecycle.core.data.splits import SplitParameters
 from regression_lifecycle.core.decisions.policy import PolicyRule
 from regression_lifecycle.core.decisions.waiting import PromotionParameters
-from regression_lifecycle.core.durations import AnyDuration, duration_text
 from regression_lifecycle.core.features.specifications import Feature
 from regression_lifecycle.core.metrics import METRICS
 from regression_lifecycle.core.reproduction.retention import Retention
@@ -32,19 +30,12 @@ from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.runtime.json_schema import attribute_meaning, model_meaning
 from regression_lifecycle.serving.figures import FIGURES
 from regression_lifecycle.serving.metrics import PREFIX
+from scripts import interface_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 CATALOGUE = ROOT / "tests" / "faults" / "catalogue.yml"
 _BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
-_WORDS: dict[Any, str] = {
-    str: "text",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    AnyDuration: "duration",
-    pd.Timestamp: "moment",
-}
 
 
 def metrics() -> Iterator[str]:
@@ -79,7 +70,12 @@ def variants(family: type[Variant]) -> Iterator[str]:
     for kind, model in sorted(family.kinds.items()):
         for name, field in model.model_fields.items():
             if name != "kind":
-                row = (name, _type(field), _default(field), attribute_meaning(model, name))
+                row = (
+                    name,
+                    type_words(field),
+                    default_words(field),
+                    attribute_meaning(model, name),
+                )
                 rows.setdefault(row, []).append(kind)
     for (name, written, default, effect), kinds in rows.items():
         of = "all" if len(kinds) == len(family.kinds) > 1 else ", ".join(kinds)
@@ -119,69 +115,17 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "policies": lambda: variants(BacktestPolicy),
     "faults": faults,
     "retention": lambda: variants(Retention),
+    "commands": interface_tables.commands,
+    "exits": interface_tables.exits,
+    "targets": interface_tables.targets,
+    "paths": interface_tables.paths,
 }
 
 
 def with_tables(page: str) -> str:
-    """Return the text of a page with its tables written anew."""
-    return _BLOCK.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + found[3], page)
-
-
-def _type(field: FieldInfo) -> str:
-    return _bounded(_annotation(field.annotation), field.metadata)
-
-
-def _annotation(annotation: Any) -> str:
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return ", ".join(f"`{part}`" for part in parts)
-    if type(None) in parts:
-        return _annotation(next(part for part in parts if part is not type(None)))
-    if origin is tuple:
-        inner = _annotation(parts[0])
-        return "list of " + re.sub("^(integer|number|duration)", r"\1s", inner)
-    if origin is dict:
-        return f"{_annotation(parts[0])}: {_annotation(parts[1])}"
-    if hasattr(annotation, "__metadata__"):
-        return _bounded(_annotation(parts[0]), annotation.__metadata__)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "`{" + ", ".join(annotation.model_fields) + "}`"
-    return _WORDS[annotation]
-
-
-def _bounded(written: str, metadata: Any) -> str:
-    pieces = []
-    for bound in metadata:
-        for inner in getattr(bound, "metadata", [bound]):
-            match inner:
-                case Ge():
-                    pieces.append(f"from {inner.ge:g}")
-                case Gt():
-                    pieces.append(f"above {inner.gt:g}")
-                case Le():
-                    pieces.append(f"to {inner.le:g}")
-                case Lt():
-                    pieces.append(f"below {inner.lt:g}")
-                case MaxLen():
-                    pieces.append(f"at most {inner.max_length} long")
-    return f"{written} {', '.join(pieces)}".strip()
-
-
-def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)
-    if field.is_required():
-        return "required"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, pd.Timedelta):
-        return duration_text(value)
-    if isinstance(value, tuple):
-        return f"`[{', '.join(map(str, value))}]`"
-    if isinstance(value, int | float):
-        return f"{value:g}"
-    return f"`{value}`" if value else "none"
+    """Return the text of a page with its tables, and the facts of its parameters, written anew."""
+    page = _BLOCK.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + found[3], page)
+    return with_facts(page, parameter_facts())
 
 
 def main() -> None:
