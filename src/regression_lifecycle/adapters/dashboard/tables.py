@@ -166,8 +166,9 @@ class Section:
 
 
 def of_problem(table: HistoryTable, rows: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    """Return a problem's rows with the columns of their table."""
+    """Return a problem's rows with the columns of their table and ``recorded_at``, if given."""
     frame = table.frame(rows)
+    frame["recorded_at"] = list(rows["recorded_at"]) if "recorded_at" in rows else None
     return frame[frame["problem"] == problem.name].reset_index(drop=True)
 
 
