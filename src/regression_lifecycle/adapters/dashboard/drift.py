@@ -11,6 +11,7 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.charts import (
     NAME_LENGTH,
     WindowAxis,
+    constant,
     finished,
     hover,
     milliseconds,
@@ -22,6 +23,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
     window_names,
 )
 from regression_lifecycle.adapters.dashboard.formatting import figure, text
+from regression_lifecycle.adapters.dashboard.rules import quality_limit
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.methods import METHODS
@@ -147,25 +149,31 @@ def _drift_map(order: list[str], window_ticks: WindowAxis) -> dict[str, Any]:
 
 
 def quality_section(tables: PageTables) -> Section:
-    """Return four small charts over the table ``windows``; the section of the windows brings it."""
+    """Return four small charts over the table ``windows``; the section of the windows brings it.
+
+    ``limit`` is the share that the policy's rule allows, None without one.
+    """
+    limit = quality_limit(tables.health.rules)
+    content = {"limit": limit}
     if tables.windows.empty:
-        return Section({})
+        return Section(content)
     axis = window_axis(tables.windows["start"], tables.problem)
     charts = {
         "rows": _quality_chart("n", "rows", axis),
-        "missing_rows": _quality_chart("n_missing_rows", "missing rows", axis),
-        "rejected_rows": _quality_chart("n_rejected", "rejected rows", axis),
-        "blank_cells": _quality_chart("missing_share", "blank cells", axis, share=True),
+        "missing_rows": _quality_chart("n_missing_rows", "missing rows", axis, limit=limit),
+        "rejected_rows": _quality_chart("n_rejected", "rejected rows", axis, limit=limit),
+        "blank_cells": _quality_chart("missing_share", "blank cells", axis, limit=limit),
     }
-    return Section({}, charts)
+    return Section(content, charts)
 
 
 def _quality_chart(
-    field: str, title: str, window_ticks: WindowAxis, *, share: bool = False
+    field: str, title: str, window_ticks: WindowAxis, *, limit: float | None = None
 ) -> dict[str, Any]:
-    """Draw one count, or one share, of the data's quality."""
+    """Draw one count, or the share of blank cells, and what the policy's rule allows of it."""
     import altair as alt
 
+    share = field == "missing_share"
     axis = alt.Axis(format=".1~%" if share else "~s", tickCount=3)
     # A count of zeros still has a scale.
     top = alt.Y(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(zero=True, nice=True))
@@ -175,4 +183,17 @@ def _quality_chart(
         .encode(x=time(), x2="end:T", y=top, y2=alt.datum(0))
     )
     shown = f"t_{field}" if share else field
-    return finished(alt.layer(bars, hover((shown, title))), 90, title, window_ticks)
+    layers: list[Any] = [bars]
+    if limit is not None and share:
+        layers.append(constant(limit).mark_rule(style="limit"))
+    elif limit is not None:
+        # Of all rows that a window has or should have.
+        layers.append(
+            alt.Chart(named_windows())
+            .transform_calculate(
+                allowed=f"{limit} * (datum.n + datum.n_missing_rows + datum.n_rejected)"
+            )
+            .mark_line(style="limit", interpolate="step-after")
+            .encode(x=time(), y="allowed:Q")
+        )
+    return finished(alt.layer(*layers, hover((shown, title))), 90, title, window_ticks)

@@ -12,6 +12,7 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import (
     is_number,
     moment_filter,
+    recorded,
     text,
     window_name,
 )
@@ -74,19 +75,13 @@ def _decision(row: Row, moment: Callable[[Any], str]) -> Row:
         **{name: known.get(name) for name in ("kind", "decision", "actor")},
         "version": known.get("candidate_version"),
         "when": known.get("as_of") or known.get("judged_until") or known.get("recorded_at"),
-        "recorded": _minute(known.get("recorded_at")),
+        "recorded": recorded(known.get("recorded_at")),
         "reasons": from_cell(known.get("reasons"), Reason),
         "facts": {name: text(value) for name, value in facts.items() if value},
         "checks": from_cell(known.get("checks"), Finding),
         "rules": from_cell(known.get("policy"), RuleFinding),
         "metrics": _metrics(known.get("metrics")),
     }
-
-
-def _minute(recorded: Any) -> str:
-    """Write when a decision was recorded, on the clock of the store."""
-    stamp = pd.to_datetime(recorded, errors="coerce", utc=True)
-    return "" if pd.isna(stamp) else f"{stamp:%Y-%m-%d %H:%M} UTC"
 
 
 def _metrics(cell: str | None) -> Row:

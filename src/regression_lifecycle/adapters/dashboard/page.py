@@ -55,7 +55,10 @@ _SECTIONS = {
 _FILTERS = {
     **{
         name: getattr(formatting, name)
-        for name in ("figure", "count", "percent", "signed", "text", "window_name", "moment")
+        for name in (
+            *("figure", "count", "percent", "signed", "text", "window_name", "moment"),
+            *("recorded", "capitalize_first"),
+        )
     },
     "listed": bounded_list,
     **{

@@ -18,7 +18,12 @@ from regression_lifecycle.adapters.dashboard.charts import (
     with_unit,
 )
 from regression_lifecycle.adapters.dashboard.formatting import signed
-from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
+from regression_lifecycle.adapters.dashboard.tables import (
+    PageTables,
+    Section,
+    describe_windows,
+    of_problem,
+)
 from regression_lifecycle.core.data.tables import SEGMENT_HISTORY, SERIES_HISTORY
 from regression_lifecycle.core.evaluation.series import rank_series
 from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
@@ -41,6 +46,7 @@ def segments_section(tables: PageTables) -> Section:
     rows = rows.merge(tables.windows[keys], on=keys, how="inner")
     newest = sorted(rows["window_index"].dropna().unique())[-tables.parameters.pooled_windows :]
     known = rows[rows["window_index"].isin(newest)]
+    about = describe_windows(_windows_of(known))
     # The mean of squares, or of losses, is what is pooled.
     metric = tables.problem.error_metric
     power = 2 if metric == "rmse" else 1
@@ -53,7 +59,9 @@ def segments_section(tables: PageTables) -> Section:
     for share, of in (("error_share", "_losses"), ("row_share", "sum_weight")):
         total = pooled.groupby("segment")[of].transform("sum")
         pooled[share] = (pooled[of] / total.where(total > 0)).fillna(0.0)
-    pooled = pooled.sort_values("error_share", ascending=False, kind="stable")
+    # The one value of a column always makes all of its error.
+    pooled["is_only"] = pooled.groupby("segment")["value"].transform("size") == 1
+    pooled = pooled.sort_values(["is_only", "error_share"], ascending=[True, False], kind="stable")
     kept = pooled.head(tables.parameters.maximum_segments)
     largest = kept["error_share"].max() if len(kept) else 0
     kept = kept.assign(
@@ -64,10 +72,15 @@ def segments_section(tables: PageTables) -> Section:
     return Section(
         {
             "rows": kept.to_dict("records"),
-            "n_windows": len(newest),
+            "about": about,
             "n_hidden": len(pooled) - len(kept),
         }
     )
+
+
+def _windows_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows of segments or series, one row each, the oldest first."""
+    return rows.drop_duplicates("window").sort_values("window_index", kind="stable")
 
 
 def series_section(tables: PageTables) -> Section:
@@ -92,7 +105,7 @@ def series_section(tables: PageTables) -> Section:
         "rows": kept.to_dict("records"),
         "changes": recent[moved.astype("bool")].to_dict("records"),
         "n_series": len(ranked),
-        "n_windows": len(newest),
+        "about": describe_windows(_windows_of(chosen)),
         "n_hidden": len(ranked) - len(kept),
         "kept_share": kept["error_share"].sum(),
         "picked": names,
@@ -158,7 +171,7 @@ def _series_chart(error_name: str, unit: str, axis: WindowAxis) -> dict[str, Any
                 ("window", "window"),
                 ("error", error_name),
                 ("baseline_error", f"baseline {error_name}"),
-                ("t_bias", "bias"),
+                ("t_bias", "bias as served"),
             ),
         ),
     )

@@ -235,7 +235,7 @@ def error_chart(
             ("t_baseline_error", f"baseline {name}"),
             ("t_error_limit", "limit"),
             ("t_mae", "MAE"),
-            ("t_bias", "bias"),
+            ("t_bias", "bias as served"),
             ("t_coverage", "coverage"),
             ("t_version", "model version"),
             ("t_alarms", "alarms"),
@@ -278,7 +278,7 @@ def _bias_chart(limit: float | None, axis: WindowAxis) -> dict[str, Any]:
         hover(
             ("status", "status"),
             ("t_bias", "bias as served"),
-            ("t_own_bias", "of the model alone"),
+            ("t_own_bias", "bias of the model alone"),
             ("t_version", "model version"),
         ),
     ]
@@ -306,7 +306,12 @@ def _coverage_chart(
     layers += [
         base.mark_line(style="deployed").encode(y=share),
         _points(base.encode(y=share)),
-        hover(("status", "status"), ("t_n", "rows"), ("t_coverage", "coverage")),
+        hover(
+            ("status", "status"),
+            ("t_n", "rows"),
+            ("t_coverage", "coverage"),
+            ("t_version", "model version"),
+        ),
     ]
     return finished(alt.layer(*layers), _HEIGHT, "Coverage by window", axis)
 

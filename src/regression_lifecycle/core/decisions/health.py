@@ -80,7 +80,8 @@ class Outcome:
         decision: Such as ``refuse``, ``promote``, ``waiting`` or ``keep``.
         version: The candidate, where one was registered; else empty.
         champion_version: The model that was in use before; empty if there was none.
-        as_of: The moment at which it stands.
+        as_of: The moment at which it stands, on the clock of the data.
+        recorded_at: When it was recorded, in UTC.
         window: The newest window that the policy looked at; empty for other decisions.
     """
 
@@ -89,6 +90,7 @@ class Outcome:
     version: str
     champion_version: str
     as_of: str
+    recorded_at: str
     window: str
     reasons: tuple[Reason, ...]
 
@@ -333,6 +335,7 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
         version=version_text(row["candidate_version"]),
         champion_version=version_text(row["champion_version_before"]),
         as_of=_moment(row),
+        recorded_at=row["recorded_at"],
         window=row["window"],
         reasons=from_cell(row["reasons"], Reason),
     )
