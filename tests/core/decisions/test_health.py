@@ -148,6 +148,8 @@ def test_what_drifted_is_named_where_something_is_wrong():
         **{"columns": ["temp", "hum"], "n_columns": 9, "window": "2011-04-23"},
     }
     assert "newest_drift" not in kinds(assess(policy(), of=of).reasons)
+    former = of.assign(model_version="2")
+    assert "newest_drift" not in kinds(assess(policy("keep", rule(n_bad=1)), of=former).reasons)
 
 
 def test_after_a_refusal_the_outcome_is_the_refusal_and_not_what_the_policy_asked_for():

@@ -241,9 +241,9 @@ def _judge(
     figures = [*_newest_error(windows, subject), *_pending(windows)]
     if acts:
         steps = list({step[0]: step for _, step in acts}.values())
-        return ACT, [*reasons, *_drifted(windows), *figures], steps
+        return ACT, [*reasons, *_drifted(windows, version), *figures], steps
     if watched:
-        return WATCH, [*reasons, *_drifted(windows), *figures], [("wait", {})]
+        return WATCH, [*reasons, *_drifted(windows, version), *figures], [("wait", {})]
     quiet = decision.reasons if decision else ()
     return HEALTHY, [*quiet, *figures], [("nothing", {})]
 
@@ -369,10 +369,12 @@ def _newest_error(windows: pd.DataFrame, subject: Subject) -> Iterator[Reason]:
     )
 
 
-def _drifted(windows: pd.DataFrame) -> list[Reason]:
-    """Name the columns that drifted in the newest whole window in which drift was measured."""
+def _drifted(windows: pd.DataFrame, version: str) -> list[Reason]:
+    """Name the columns that drifted in a version's newest whole window with drift measured."""
     measured = windows[windows["status"].isin(("complete", "pending labels"))]
     measured = measured[measured["n_drift_columns"].gt(0).fillna(False).astype(bool)]
+    # What has drifted since the training of a former version may be known to this one.
+    measured = measured[measured["model_version"].map(version_text) == version]
     if measured.empty:
         return []
     newest = measured.iloc[-1]
