@@ -193,7 +193,7 @@ def _quality_chart(
             .transform_calculate(
                 allowed=f"{limit} * (datum.n + datum.n_missing_rows + datum.n_rejected)"
             )
-            .mark_line(style="limit", interpolate="step-after")
-            .encode(x=time(), y="allowed:Q")
+            .mark_rule(style="limit")
+            .encode(x=time(), x2="end:T", y="allowed:Q")
         )
     return finished(alt.layer(*layers, hover((shown, title))), 90, title, window_ticks)
