@@ -160,7 +160,7 @@ def test_the_rules_are_a_table_with_a_line_over_time(html: str, page: Page) -> N
     })  # fmt: skip
     other = ledger().assign(policy=to_cell([quiet]), champion_version_before="2")
     page = Page(render_page(full_tables(ledger=other)))
-    assert "bias 1 of 2 violations \u221212.0% \u00b110.0%" in page.text
+    assert "bias 1 of 2 windows \u221212.0% \u00b110.0%" in page.text
     assert "on version 2, as of 2011-04-30; version 3 has not served a window that" in page.text
 
 

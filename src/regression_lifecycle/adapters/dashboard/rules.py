@@ -112,12 +112,12 @@ def _unbroken(values: Sequence[float], versions: Sequence[str]) -> Iterator[list
 
 
 def _state(rule: RuleFinding) -> str:
-    """Write how far a rule is from firing: violations, or the part of the limit that added up."""
+    """Write how far a rule is from firing: windows, or the part of the limit that added up."""
     if rule.verdict != QUIET or not rule.n_bad:
         return rule.verdict
     if rule.figures.get("statistic") == "cusum" and rule.value and rule.threshold:
         return f"{abs(rule.value) / rule.threshold:.0%} of the limit"
-    return f"{rule.state} violations"
+    return f"{rule.state} windows"
 
 
 def _value(rule: RuleFinding) -> str:

@@ -262,7 +262,12 @@ def _bias_chart(limit: float | None, axis: WindowAxis) -> dict[str, Any]:
     import altair as alt
 
     base = alt.Chart(named_windows()).encode(x=time("middle"))
-    bias = alt.Y("bias:Q", title="bias", axis=alt.Axis(format="+.0%", tickMinStep=0.01))
+    zero = "datum.value === 0 ? '0%' : datum.label"
+    bias = alt.Y(
+        "bias:Q",
+        title="bias",
+        axis=alt.Axis(format="+.0%", labelExpr=zero, tickMinStep=0.01),
+    )
     layers: list[Any] = [waiting()]
     if limit is not None:
         layers += [
