@@ -23,7 +23,7 @@ from regression_lifecycle.adapters.dashboard.drift import drift_section, quality
 from regression_lifecycle.adapters.dashboard.head import TONES, head_section
 from regression_lifecycle.adapters.dashboard.ledger import ledger_section, reports_section
 from regression_lifecycle.adapters.dashboard.policies import policies_section
-from regression_lifecycle.adapters.dashboard.rules import rules_section
+from regression_lifecycle.adapters.dashboard.rules import bound_text, rules_section, value_text
 from regression_lifecycle.adapters.dashboard.segments import segments_section, series_section
 from regression_lifecycle.adapters.dashboard.tables import PageTables
 from regression_lifecycle.adapters.dashboard.theme import PALETTES, chart_config, css_variables
@@ -61,6 +61,8 @@ _FILTERS = {
         )
     },
     "listed": bounded_list,
+    "value_text": value_text,
+    "bound_text": bound_text,
     **{
         name: getattr(wording, name)
         for name in ("sentence", "sentences", "line", "evidence", "check_name", "baseline_name")

@@ -11,7 +11,13 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import figure, percent, signed
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import ERROR_RATES
-from regression_lifecycle.core.decisions.records import POLICY, QUIET, RuleFinding, from_cell
+from regression_lifecycle.core.decisions.records import (
+    POLICY,
+    QUIET,
+    Finding,
+    RuleFinding,
+    from_cell,
+)
 from regression_lifecycle.core.monitoring.error_rates import NO_LIMIT, RULE
 
 # Decisions that a small line shows, and its size in pixels.
@@ -36,8 +42,8 @@ def rules_section(tables: PageTables) -> Section:
             "finding": rule,
             "state": _state(rule),
             "tone": _TONES.get(rule.state, "act"),
-            "value": _value(rule),
-            "limit": limit_text(rule.kind, rule.threshold, rule.unit, rule.figures),
+            "value": value_text(rule),
+            "limit": bound_text(rule),
             "line": sparkline(found.get(rule.name, ())),
         }
         for rule in health.rules
@@ -120,8 +126,10 @@ def _state(rule: RuleFinding) -> str:
     return f"{rule.state} windows"
 
 
-def _value(rule: RuleFinding) -> str:
-    """Write what a rule looks at: a bias signed, of the interval the share of rows held."""
+def value_text(rule: Finding) -> str:
+    """Write what a rule or a check found: a bias signed, of the interval the share held."""
+    if not isinstance(rule, RuleFinding):
+        return signed(rule.value) if rule.figures.get("metric") == "bias" else figure(rule.value)
     if rule.value is None or rule.unit == "days":
         return _amount(rule.value, rule.unit, rule.figures)
     if rule.kind == "coverage":
@@ -132,12 +140,19 @@ def _value(rule: RuleFinding) -> str:
     return percent(rule.value)
 
 
-def limit_text(
-    kind: str, limit: float | None, unit: str = "share", figures: Mapping[str, Any] | None = None
-) -> str:
-    """Write the limit of a rule in the notation of its value."""
-    if limit is None or not math.isfinite(limit) or unit == "days":
-        return _amount(limit, unit, figures or {})
+def bound_text(rule: Finding) -> str:
+    """Write the bound of a rule or a check in the notation of its value."""
+    if not isinstance(rule, RuleFinding):
+        is_bias = rule.figures.get("metric") == "bias"
+        return percent(rule.threshold) if is_bias else figure(rule.threshold)
+    if rule.unit == "days":
+        return _amount(rule.threshold, rule.unit, rule.figures)
+    return _limit_text(rule.kind, rule.threshold)
+
+
+def _limit_text(kind: str, limit: float | None) -> str:
+    if limit is None or not math.isfinite(limit):
+        return figure(limit)
     if kind == "coverage":
         return f"at least {percent(1 - limit)}"
     return f"\u00b1{percent(limit)}" if kind == "bias" else percent(limit)
@@ -158,7 +173,7 @@ def _rates(tables: PageTables) -> dict[str, Any]:
     }
     kinds = {rule.name: rule.kind for rule in tables.health.rules}
     for row in subjects["rule"]:
-        row["limit"] = limit_text(kinds.get(row["name"], ""), row["limit"])
+        row["limit"] = _limit_text(kinds.get(row["name"], ""), row["limit"])
     # The store hands them out by name; the better a challenger, the more often it passes.
     subjects["gate"].sort(key=lambda row: -row["measured"])
     known_at = own["as_of"].max() if len(own) else None
