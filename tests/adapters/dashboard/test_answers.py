@@ -156,7 +156,8 @@ STATES = {
         (
             *("Champion none yet", "Act Why", "version 1 passed the gate and waits for approval"),
             *("Changed Nothing was decided before this.", "What to do approve version 1"),
-            *("kedro approve --version 1", "Last outcome waiting version 1"),
+            *("kedro approve --version 1", "kedro refuse --version 1"),
+            "Last outcome waiting version 1",
             'The policy has not decided yet; a champion comes first: kedro approve --version 1',
         ),
         version="",
@@ -202,5 +203,5 @@ def test_while_a_first_version_waits_the_page_names_one_next_step() -> None:
     assert "kedro tick" not in text
     # Neither the replay of the past nor the page itself wait for the answer.
     commands = {words.split()[0] for words in text.split("kedro ")[1:]}
-    assert commands == {"approve", "run"}
+    assert commands == {"approve", "refuse", "run"}
     assert text.count("kedro run") == text.count("kedro run --pipelines=") == 2

@@ -221,6 +221,7 @@ def test_a_candidate_that_waits_is_the_outcome_until_somebody_decides():
     assert health.verdict == "act"
     assert health.outcome.decision == "waiting"
     assert steps(health)[0] == ("next_approve", 'kedro approve --version 4 --reason "..."')
+    assert health.actions[0].alternative == 'kedro refuse --version 4 --reason "..."'
     for decision in ("approved", "refused", "expired"):
         told = attempt(decision, version="4", kind="approval")
         assert assess(policy(), waits, told).verdict == "healthy"

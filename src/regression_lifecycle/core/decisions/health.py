@@ -102,10 +102,12 @@ class Action:
     Attributes:
         reason: What it is for.
         command: To be typed; empty where no command helps.
+        alternative: What may be typed instead, where a person has the choice; else empty.
     """
 
     reason: Reason
     command: str
+    alternative: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -513,11 +515,11 @@ _MENDED = ("coverage", "data_quality", "skew", "performance")
 
 
 def _action(kind: str, figures: dict[str, Any], subject: Subject) -> Action:
-    command = _COMMANDS.get(kind, "kedro tick")
+    command, alternative = _COMMANDS.get(kind, "kedro tick"), ""
     if kind == "approve":
-        command = answer_commands(figures["version"], subject.environment)[0]
+        command, alternative = answer_commands(figures["version"], subject.environment)
     elif command and subject.environment:
         command = f"{command} --env={subject.environment}"
     if kind.startswith("mend_") and kind.removeprefix("mend_") not in _MENDED:
         kind = "mend_alert"
-    return Action(reason=Reason(f"next_{kind}", figures), command=command)
+    return Action(reason=Reason(f"next_{kind}", figures), command=command, alternative=alternative)
