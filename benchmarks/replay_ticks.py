@@ -66,6 +66,8 @@ def main() -> int:
         code = run_tick(ROOT, None, {"as_of": as_of}, conf_source=str(conf))
         seconds = time.process_time() - begun
         print(f"tick {as_of}: {EXIT_CODES[code]}, {seconds:.1f} s of CPU", flush=True)
+    with KedroSession.create(ROOT, conf_source=str(conf)) as session:
+        session.run(pipeline_names=["picture"])
     print(what_was_served(conf))
     print(f"Picture {workspace(conf) / '08_reporting' / 'error_by_window.png'}")
     return 0

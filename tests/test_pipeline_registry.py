@@ -18,6 +18,8 @@ NAMES = (*STAGES, *LOOP, *SERVING)
 # Brought along from ingestion, since new data come in with every tick.
 INGEST = "ingestion.enforce_contract"
 INGESTING = {"monitoring", "backtest"}
+# They draw the page at their end, as a tick does in a run of its own.
+DRAWING = {"approval", "rollback", "backtest"}
 # Brought by others, and the same file in more than one environment.
 READ = {"raw_observations", "raw_labels", "scoring_batch"}
 # The list of all problems, which each of them writes.
@@ -73,13 +75,27 @@ def test_every_folder_of_a_pipeline_is_registered() -> None:
 def test_nodes_of_a_pipeline_stand_in_its_namespace_and_datasets_do_not(name: str) -> None:
     pipeline = register_pipelines()[name]
 
-    page = set(register_pipelines()["dashboard"].nodes) if name == "backtest" else set()
-    assert page <= set(pipeline.nodes)
+    page = {node for node in pipeline.nodes if name in DRAWING and node.namespace == "dashboard"}
+    drawn = {node.name for node in register_pipelines()["dashboard"].nodes}
+    assert {node.name for node in page} == (drawn if name in DRAWING else set())
     own = {node for node in pipeline.nodes if node.name != INGEST or name == "ingestion"} - page
     assert {node.namespace for node in own} == {name}
-    assert (len(own) < len(pipeline.nodes)) == (name in INGESTING)
+    assert (len(own | page) < len(pipeline.nodes)) == (name in INGESTING)
     names = [name for name in pipeline.datasets() if not name.startswith("params:")]
     assert not [name for name in names if "." in name]
+
+
+@pytest.mark.parametrize("name", ["approval", "rollback"])
+def test_the_page_is_drawn_once_a_persons_answer_is_carried_out(name: str) -> None:
+    pipeline = register_pipelines()[name]
+
+    before_the_page = pipeline.to_nodes("dashboard.describe_deployment")
+
+    # Neither the ledger nor the champion of before.
+    assert {f"{name}.record_{name}", f"{name}.move_champion"} <= {
+        node.name for node in before_the_page.nodes
+    }
+    assert not {"policy_ledger", "champion_model"} & pipeline.inputs()
 
 
 def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> None:

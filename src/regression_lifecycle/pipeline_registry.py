@@ -19,7 +19,7 @@ STAGES = (
 # What keeps the model healthy afterwards, and proves where it comes from.
 LOOP = (
     *("monitoring", "retraining", "approval", "rollback"),
-    *("backtest", "dashboard", "reproduction"),
+    *("backtest", "dashboard", "picture", "reproduction"),
 )
 # How rows leave the house as predictions, and come back as labels.
 SERVING = ("scoring", "labels")
@@ -42,7 +42,12 @@ def register_pipelines() -> dict[str, Pipeline]:
     ingest = built["ingestion"].only_nodes("ingestion.enforce_contract")
     for name in ("monitoring", "backtest"):
         built[name] = ingest + built[name]
-    # A tick draws the page after monitoring; a backtest is no part of it.
+    # A tick draws the page after monitoring. What is no part of a tick draws it by itself: a
+    # backtest, and a person's answer once it is carried out.
     built["backtest"] += built["dashboard"]
+    answer = {"policy_ledger": "ledger", "champion_model": "champion_version"}
+    built["rollback"] += Pipeline(built["dashboard"], inputs=answer)
+    answer["recorded_error_rates"] = "error_rates"
+    built["approval"] += Pipeline(built["dashboard"], inputs=answer)
     cycle = sum((built[name] for name in STAGES), start=Pipeline([]))
     return {**built, "__default__": cycle}

@@ -68,6 +68,13 @@ def alerts_of(project: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def health_of(project: Path) -> dict[str, Any]:
+    """The verdict that the page was drawn with."""
+    text = (project / "data/test/08_reporting/health.json").read_text(encoding="utf-8")
+    health: dict[str, Any] = json.loads(text)
+    return health
+
+
 def test_a_challenger_that_passes_waits_with_its_evidence(asking: Path) -> None:
     catalog = open_catalog(asking)
     waiting = catalog.load("ledger").iloc[-1]
@@ -102,6 +109,10 @@ def test_approved_it_is_champion_with_limits_of_its_own(
     assert (tags_of("2")["decision"], tags_of("2")["actor"]) == ("approved", "ada")
     assert "2" in set(catalog.load("recorded_error_rates")["model_version"])
     assert "approved: version 2 in place of version 1: looked at it" in said
+    # The page is not that of the tick before.
+    health = health_of(asking)
+    assert (health["champion_version"], health["outcome"]["decision"]) == ("2", "approved")
+    assert [change["figures"]["answer"] for change in health["changes"]] == ["approved"]
     assert check_store(asking, "test") == []
 
     with pytest.raises(StateError, match="version 2 was approved by ada already"):
@@ -114,6 +125,9 @@ def test_approved_it_is_champion_with_limits_of_its_own(
     rollback = {"rollback": {"reason": "worse at night"}, "as_of": PROMOTED_AT}
     run_project(asking, pipeline_names=["rollback"], params=rollback)
     assert champion_of(asking) == "1"
+    health = health_of(asking)
+    assert (health["champion_version"], health["outcome"]["decision"]) == ("1", "rollback")
+    assert health["changes"][-1]["figures"]["answer"] == "rollback"
     params = {"as_of": PROMOTED_AT, **{k: ASK[k] for k in ("retraining", "promotion")}}
     run_project(asking, pipeline_names=["retraining"], params=params)
     (reason,) = open_catalog(asking).load("retraining_decision").reasons
@@ -130,6 +144,7 @@ def test_refused_it_is_not_asked_about_again_until_there_are_new_rows(asking: Pa
     assert typed(asking, "approve").exit_code == 2
 
     assert champion_of(asking) == "1"
+    assert health_of(asking)["changes"][-1]["figures"]["answer"] == "refused"
     last = open_catalog(asking).load("ledger").iloc[-1]
     assert (last["actor"], last["note"]) == ("ada", "too late")
     assert last["as_of"] == f"{PROMOTED_AT} 00:00:00"

@@ -25,6 +25,7 @@ from regression_lifecycle.datasets.atomic_files import (
 )
 from regression_lifecycle.datasets.problem_pages import HealthRecordsDataset
 from regression_lifecycle.pipelines.dashboard import create_pipeline
+from regression_lifecycle.pipelines.picture import create_pipeline as create_picture_pipeline
 from tests.adapters.dashboard.examples import full_tables, ledger, page_problem
 from tests.shipped import parameters
 
@@ -97,6 +98,8 @@ def test_the_page_and_the_picture_are_written(
     )
 
     SequentialRunner().run(create_pipeline(), catalog)
+    assert not picture.exists()
+    SequentialRunner().run(create_picture_pipeline(), catalog)
 
     html = page.read_text(encoding="utf-8")
     assert ("version 3, Ridge" in html) is full

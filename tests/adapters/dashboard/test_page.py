@@ -19,10 +19,11 @@ from regression_lifecycle.adapters.dashboard.parameters import DashboardParamete
 from regression_lifecycle.adapters.dashboard.tables import Champion
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import Reason, to_cell
-from regression_lifecycle.core.decisions.wording import sentences
+from regression_lifecycle.core.decisions.wording import sentence, sentences
 from regression_lifecycle.core.errors import LifecycleError
 from tests.adapters.dashboard.examples import (
     BIAS_RULE,
+    CHECKS,
     SAID,
     backtest,
     champion,
@@ -115,7 +116,7 @@ def test_the_head_says_what_is_deployed_and_what_was_decided(page: Page) -> None
         "version 3, Ridge",
         "2011-01-01 to 2011-04-15 23:00, 2,519 rows",
         "after window 2011-04-16, as of 2011-04-30",
-        "absolute bias as served is 0.141 in window 2011-04-16; above 0.1 in 2 of the newest 3",
+        sentence(BIAS_RULE.reason),
     ):
         assert words in page.text
 
@@ -152,16 +153,42 @@ def test_the_outcome_is_what_was_decided_last(decision: str) -> None:
 
 
 def test_the_rules_are_a_table_with_a_line_over_time(html: str, page: Page) -> None:
-    assert "bias fired 14.1% 10.0% retrain absolute bias as served is 0.141" in page.text
-    table = html.split('<table class="rules">')[1].split("</table>")[0]
+    found = f"bias fired +14.1% \u00b110.0% retrain {sentence(BIAS_RULE.reason)}"
+    assert found in page.text
+    table = html.split('<table class="rules cards">')[1].split("</table>")[0]
     assert table.count("<polyline") == 2
     quiet = replace(BIAS_RULE, verdict="quiet", value=0.12, figures={
-        **BIAS_RULE.figures, "n_bad": 1, "is_newest_bad": True,
+        **BIAS_RULE.figures, "n_bad": 1, "is_newest_bad": True, "bias": -0.12,
     })  # fmt: skip
     other = ledger().assign(policy=to_cell([quiet]), champion_version_before="2")
     page = Page(render_page(full_tables(ledger=other)))
-    assert "bias 1 of 2 12.0%" in page.text
-    assert "on version 2; version 3 has not served a window that was judged" in page.text
+    assert "bias 1 of 2 windows \u221212.0% \u00b110.0%" in page.text
+    assert "on version 2, as of 2011-04-30; version 3 has not served a window that" in page.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # Half of the limit counts as a violation of two, and says so in its own words.
+        (
+            {"value": 0.06, "figures": {"statistic": "cusum", "bias": 0.02, "n_bad": 1}},
+            "bias 60% of the limit +6.0% added up \u00b110.0%",
+        ),
+        ({"kind": "coverage", "value": 0.15, "threshold": 0.2}, "85.0% held at least 80.0%"),
+        ({"kind": "performance", "value": 0.906, "threshold": 0.8}, "90.6% 80.0%"),
+    ],
+)
+def test_value_and_limit_of_a_rule_are_in_one_notation(changes: Any, said: str) -> None:
+    about = {"is_newest_bad": True, "metric": "rmse", "relative_to": "baseline", "allowance": 0.05}
+    about["reference_windows"] = 4
+    figures = {**BIAS_RULE.figures, **about, **changes.pop("figures", {})}
+    found = replace(BIAS_RULE, verdict="quiet", figures=figures, **changes)
+
+    page = Page(render_page(page_tables(
+        problem=page_problem(), champion=champion(), ledger=ledger().assign(policy=to_cell([found]))
+    ), ""))  # fmt: skip
+
+    assert said in page.text
 
 
 def test_decisions_to_keep_are_folded_and_all_say_when_they_were_recorded() -> None:
@@ -183,7 +210,7 @@ def test_every_reason_is_one_item_whatever_stands_in_it(html: str) -> None:
     reasons = re.findall(r"<li>(.*?)</li>", decision)
     # The sentence about the bias holds a semicolon, and so do the words of the person.
     assert len(reasons) == 2
-    assert reasons[0].endswith("are asked for")
+    assert reasons[0] == sentence(BIAS_RULE.reason)
     assert reasons[1] == SAID
     opened = html.split('<details class="entry">')[1].split("</ul>")[0]
     assert re.findall(r"<li>(.*?)</li>", opened) == reasons
@@ -193,7 +220,8 @@ def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) 
     whole = windows().iloc[:-1]
     whole = whole.assign(alone=whole["sum_raw_prediction"] / whole["sum_target"] - 1)
     last, before = whole.iloc[-1], whole["rmse"].iloc[-5:-1].mean()
-    assert f"Last complete window: {last['window']}" in page.text
+    about = f"Last complete window: {last['window']}, of version {last['model_version']}"
+    assert about in page.text
     assert f"RMSE {last['rmse']:.1f}" in page.text
     change = f"{100 * (last['rmse'] / before - 1):+.1f}%".replace("-", "\u2212")
     assert f"{change} against the mean of the 4 before ({before:.1f})" in page.text
@@ -204,7 +232,8 @@ def test_the_headline_figures_are_those_of_the_last_complete_window(page: Page) 
         f"{100 * last[name]:+.1f}%".replace("-", "\u2212") for name in ("bias", "alone")
     )
     assert f"Bias as served {served} {alone} of the model alone" in page.text
-    assert "nominal 90.0%" in page.text
+    assert "90.0% promised" in page.text
+    assert "% over 8 windows, 2011-02-26 to 2011-04-16, of versions 1, 2, 3" in page.text
 
 
 def test_the_charts_and_the_table_hold_the_figures_of_the_windows(page: Page) -> None:
@@ -283,11 +312,11 @@ def test_the_page_says_how_often_rules_gate_and_interval_of_the_champion_are_wro
     assert (
         "The RMSE of a window correlates by 0.410 with that of the window before (21" in page.text
     )
-    assert "bias 0.500 0.510 0.234 0.370 21" in page.text
+    assert "bias 0.500 0.510 \u00b123.4% 0.370 21" in page.text
     assert "equal challenger \u2013 42.8% 5% worse \u2013 15.3%" in page.text
     assert "fifth 5 90.0% 86.1%" in page.text
     # The limits of a version that is in use no more are not those of this one.
-    assert "0.777" not in page.text
+    assert "77.7%" not in page.text
 
 
 def test_the_drift_map_measures_against_the_threshold(page: Page) -> None:
@@ -335,13 +364,14 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
     assert "the quantile 0.9 of cnt" in page.text
     assert "Pinball loss 7.25" in page.text
     assert "Baseline pinball loss 9.50" in page.text
-    assert "At or below 87.5% nominal 90.0%" in page.text
+    assert "At or below 87.5% 90.0% promised" in page.text
     assert page.rows("windows")["error"].iloc[0] == 7.25
     assert page.text.index("hr = 8 56 3 ") < page.text.index("hr = 17 56 2 ")
     assert page.text.index("north 80 9 ") < page.text.index("south 80 1 ")
     assert page.rows("policies")["policy"].tolist() == ["never", "weekly"]
     assert "Bias" not in page.text
-    assert "RMSE" not in page.text
+    # What the gate looked at is the ledger's to tell.
+    assert "RMSE" not in page.text.split("Every decision, the newest first")[0]
 
 
 def test_segments_are_ranked_by_what_they_cost() -> None:
@@ -356,9 +386,10 @@ def test_segments_are_ranked_by_what_they_cost() -> None:
 
 def test_the_ledger_shows_every_decision_with_its_checks(page: Page) -> None:
     assert sum(a.get("class") == "entry" for _, a in page.tags) == 4
-    assert "candidate rmse is 71.5, at most 60 is asked for" in page.text
-    assert "candidate rmse, at most 71.5 60 fail candidate rmse is 71.5" in page.text
-    assert "bias 0.141 0.100 fired absolute bias as served is 0.141" in page.text
+    for check in CHECKS:
+        assert sentence(check.reason) in page.text
+    assert f"at most 71.5 60 fail {sentence(CHECKS[1].reason)}" in page.text
+    assert f"bias +14.1% \u00b110.0% fired {sentence(BIAS_RULE.reason)}" in page.text
     assert "baseline 120.2" in page.text
 
 
@@ -441,10 +472,14 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     }  # fmt: skip
     assert Page(render_page(page_tables(problem=page_problem(), **frames))).text == empty.text
     assert "No backtest yet: kedro run --pipelines=backtest" in empty.text
-    assert "The policy has not decided yet: kedro tick" in empty.text
+    assert "The policy has not decided yet; a champion comes first: kedro run" in empty.text
     cards = [a for _, a in empty.tags if str(a.get("class")).startswith("card")]
     said = sum(a.get("class") == "empty" for _, a in empty.tags)
-    assert len(cards) == said == 11
+    # The verdict is never empty.
+    assert len(cards) - 1 == said == 10
+    assert "No series has been measured yet" in Page(render_page(page_tables(
+        problem=page_problem().model_copy(update={"key": ("day", "shop")})
+    ))).text  # fmt: skip
     first = Page(render_page(page_tables(problem=page_problem(), champion=champion("1"))))
     assert "Version 1 was put into use. The policy decides once it has served" in first.text
     assert "not decided yet" not in first.text

@@ -15,6 +15,7 @@ from regression_lifecycle.core.errors import LifecycleError
 SUBJECT = Subject(problem="bikes", champion_version="3", metric="rmse")
 NO_MODEL = replace(SUBJECT, champion_version="")
 WEEKS = pd.date_range("2011-04-02", periods=4, freq="7D")
+METRICS = json.dumps({"candidate": {"rmse": 48.5}, "baseline": {"rmse": 120.25}})
 NOISE = Reason("improvement_undefined")
 
 
@@ -55,12 +56,28 @@ def attempt(decision, as_of="2011-04-23", champion="3", version="", kind="promot
     }
 
 
+def answer(decision, version="4", as_of="2011-04-30", champion="3"):
+    kind = "rollback" if decision == "rollback" else "approval"
+    said = {"actor": "ann", "note": "looks right"}
+    return {**attempt(decision, as_of, champion, version, kind), **said}
+
+
+def recorded(hour):
+    return f"2011-05-01T{hour:02d}:00:00.000000+00:00"
+
+
 def ledger(*rows):
+    """Every row is recorded an hour after the one before, the first at 1:00."""
     names = [
         *("problem", "recorded_at", "kind", "decision", "as_of", "window", "reasons", "policy"),
-        *("champion_version_before", "candidate_version", "judged_until"),
+        *("champion_version_before", "candidate_version", "judged_until", "judged_from"),
+        *("actor", "note", "metrics"),
     ]
-    return pd.DataFrame([{"problem": "bikes", **row} for row in rows], columns=names)
+    given = [
+        {"problem": "bikes", "recorded_at": recorded(hour), **row}
+        for hour, row in enumerate(rows, start=1)
+    ]
+    return pd.DataFrame(given, columns=names)
 
 
 def windows(*errors):
@@ -69,6 +86,8 @@ def windows(*errors):
     return pd.DataFrame(
         {
             "window": starts.strftime("%Y-%m-%d"),
+            "model_version": "3",
+            "recorded_at": recorded(0),
             "end": starts + pd.Timedelta("7D"),
             "status": "complete",
             "error": errors,
@@ -97,7 +116,7 @@ def test_a_model_whose_rules_are_quiet_is_healthy():
     assert health.verdict == "healthy"
     assert kinds(health.reasons) == ["no_rule_fired", "newest_error"]
     assert health.reasons[-1].figures == {
-        **{"metric": "rmse", "value": 66.0, "window": "2011-04-23"},
+        **{"metric": "rmse", "value": 66.0, "window": "2011-04-23", "version": "3"},
         "improvement": pytest.approx(0.34),
     }
     assert steps(health) == [("next_nothing", "")]
@@ -129,6 +148,8 @@ def test_what_drifted_is_named_where_something_is_wrong():
         **{"columns": ["temp", "hum"], "n_columns": 9, "window": "2011-04-23"},
     }
     assert "newest_drift" not in kinds(assess(policy(), of=of).reasons)
+    former = of.assign(model_version="2")
+    assert "newest_drift" not in kinds(assess(policy("keep", rule(n_bad=1)), of=former).reasons)
 
 
 def test_after_a_refusal_the_outcome_is_the_refusal_and_not_what_the_policy_asked_for():
@@ -170,7 +191,12 @@ def test_a_new_champion_is_watched_until_a_window_of_it_is_judged():
     health = assess(before, attempt("promote", champion="2", version="3"))
 
     assert health.verdict == "watch"
-    assert health.reasons[0] == Reason("unproven_champion", {"version": "3"})
+    assert health.reasons[0] == Reason(
+        "unproven_champion", {"version": "3", "metric": "rmse", "value": None}
+    )
+    # What is known of it is what its gate measured, after a person's approval too.
+    asked = {**answer("approved", "3", "2011-04-23", "2"), "metrics": METRICS}
+    assert assess(before, asked).reasons[0].figures["value"] == 48.5
     assert health.outcome.decision == "promote"
     assert health.rules_version == "2"
     assert assess().verdict == "watch"
@@ -195,6 +221,7 @@ def test_a_candidate_that_waits_is_the_outcome_until_somebody_decides():
     assert health.verdict == "act"
     assert health.outcome.decision == "waiting"
     assert steps(health)[0] == ("next_approve", 'kedro approve --version 4 --reason "..."')
+    assert health.actions[0].alternative == 'kedro refuse --version 4 --reason "..."'
     for decision in ("approved", "refused", "expired"):
         told = attempt(decision, version="4", kind="approval")
         assert assess(policy(), waits, told).verdict == "healthy"
@@ -222,6 +249,18 @@ def test_without_a_champion_there_is_no_model_and_the_refusal_is_told():
     assert kinds(refused.reasons) == ["no_champion", "candidate_refused", NOISE.kind]
     assert steps(refused) == [("next_first_model_refused", "kedro run")]
 
+    asked = attempt("waiting", version="1", champion="")
+    turned_down = assess(asked, answer("refused", "1", champion=""), subject=NO_MODEL)
+    assert kinds(turned_down.reasons) == ["no_champion", "answered"]
+    assert steps(turned_down) == [("next_first_model_refused", "kedro run")]
+
+
+def test_while_a_first_version_waits_its_approval_is_the_one_next_step():
+    health = assess(attempt("waiting", version="1", champion=""), subject=NO_MODEL)
+
+    assert health.verdict == "act"
+    assert steps(health) == [("next_approve", 'kedro approve --version 1 --reason "..."')]
+
 
 def test_a_command_names_the_environment_that_it_needs():
     subject = replace(SUBJECT, environment="bike_daily,local")
@@ -232,25 +271,81 @@ def test_a_command_names_the_environment_that_it_needs():
     assert assess(policy(), subject=subject).actions[0].command == ""
 
 
-def test_what_changed_is_told_since_the_tick_before():
+def test_what_changed_is_told_since_the_decision_before():
     before = policy(as_of="2011-04-23")
-    rolled = attempt("rollback", as_of="2011-04-23", champion="4", version="3", kind="rollback")
+    rolled = answer("rollback", "3", "2011-04-23", "4")
     now = policy("keep", rule(n_bad=1), as_of="2011-04-30")
+    # The newest window was recorded by the newest tick, the others before.
+    of = windows().assign(recorded_at=[recorded(0)] * 3 + ["2011-05-01T03:30:00+00:00"])
 
-    # What the earlier tick itself brought is no news.
-    health = assess(before, attempt("refuse"), rolled, now)
+    health = assess(before, attempt("refuse"), rolled, now, of=of)
 
     assert health.changed_since == "2011-04-23"
+    assert health.changed_since_recorded == recorded(3)
+    versions = {"version": "3", "version_before": "3"}
     assert health.changes == (
         Reason("windows_judged", {"windows": ["2011-04-23"]}),
-        Reason("error_moved", {"value": 66.0, "before": 60.0, "metric": "rmse"}),
+        Reason("error_moved", {"value": 66.0, "before": 60.0, "metric": "rmse", **versions}),
         Reason("rule_changed", {"rule": "bias", "before": "quiet", "now": "1 of 2"}),
-        Reason("moved", {"decision": "rollback", "version": "3", "champion_version": "4"}),
     )
     assert assess(before).changes == ()
-    assert assess(before, now, attempt("refuse", as_of="2011-04-30")).changes[-1].kind == (
-        "candidate_refused"
+    # The gate's answer to a tick is part of that tick.
+    refused = assess(before, now, attempt("refuse", as_of="2011-04-30"))
+    assert (kinds(refused.changes), refused.changed_since) == (
+        *(["rule_changed", "candidate_refused"], "2011-04-23"),
     )
+
+
+def test_ticks_at_one_moment_are_told_apart():
+    health = assess(policy(), policy("keep", rule(n_bad=1)))
+
+    assert health.changed_since == "2011-04-23"
+    assert health.changed_since_recorded == recorded(1)
+    assert kinds(health.changes) == ["rule_changed"]
+    assert health.changes[0].figures["now"] == "1 of 2"
+    assert kinds(assess(policy(), policy()).changes) == ["windows_judged"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "champion", "version"),
+    [("approved", "3", "4"), ("refused", "3", "4"), ("rollback", "4", "3")],
+)
+def test_a_persons_answer_is_what_changed(decision, champion, version):
+    asked = attempt("waiting", version="4", as_of="2011-04-30")
+    # What a rollback leaves behind is recorded with it.
+    closed = [attempt("superseded", "2011-04-30", version="5", kind="approval")]
+    said = answer(decision, version, champion=champion)
+    rows = [policy(as_of="2011-04-30"), asked, *(closed if decision == "rollback" else ()), said]
+
+    health = assess(*rows)
+
+    assert health.changed_since == "2011-04-30"
+    assert health.changed_since_recorded == recorded(2)
+    assert health.changes[-1] == Reason(
+        "answered",
+        {
+            **{"answer": decision, "version": version, "champion_version": champion},
+            **{"actor": "ann", "note": "looks right"},
+        },
+    )
+    assert kinds(health.changes[:-1]) == ([NOISE.kind] if decision == "rollback" else [])
+
+
+def test_a_former_champion_is_not_called_new():
+    health = assess(policy(champion="4"), answer("rollback", "3", "2011-04-23", "4"))
+
+    assert (health.verdict, health.reasons[0].kind) == ("watch", "restored_champion")
+
+
+def test_windows_without_labels_are_named():
+    of = windows().assign(status=["complete"] * 3 + ["pending labels"])
+    of.loc[3, ["error", "baseline_error"]] = None
+
+    health = assess(policy(), of=of)
+
+    assert health.verdict == "healthy"
+    assert kinds(health.reasons) == ["no_rule_fired", "newest_error", "labels_pending"]
+    assert health.reasons[-1].figures == {"windows": ["2011-04-23"]}
 
 
 def test_decisions_of_other_problems_say_nothing():

@@ -32,6 +32,8 @@ STATE = {
     **{"rule": "coverage", "kind": "coverage", "state": "1 of 2", "value": 0.4, "threshold": 0.25},
     **{"unit": "share", "bias": None, "prediction": None, "window": "w2", "counted_in": None},
 }
+ANSWER = {"version": "4", "champion_version": "3", "actor": "ann", "note": "ok"}
+ERROR_MOVED = {"metric": "rmse", "value": 66.0, "before": 60.0, "version": "3"}
 MOVE = {"version": "4", "champion_version": "3"}
 PERFORMANCE = {"metric": "mae", "reference_windows": 4, "value": 0.9, "threshold": 0.1, **LASTING}
 
@@ -314,7 +316,31 @@ MESSAGES = [
         {**STATE, "rule": "age", "value": 84.0, "threshold": 84.0, "counted_in": "days"},
         "rule age: the newest training row is 84.0 days old, 84 days are the limit",
     ),
-    ("unproven_champion", {"version": "4"}, "version 4 is new: no window of it has been judged"),
+    (
+        "unproven_champion",
+        {"version": "4", "metric": "rmse", "value": None},
+        "version 4 is new: no window of it has been judged yet",
+    ),
+    (
+        "unproven_champion",
+        {"version": "4", "metric": "rmse", "value": 48.46},
+        "has been judged yet; the gate measured RMSE 48.5 on rows that it had not seen",
+    ),
+    ("restored_champion", {"version": "4"}, "version 4 is back in use"),
+    ("answered", {**ANSWER, "answer": "approved"}, "version 4 approved by ann in place of version"),
+    (
+        "answered",
+        {**ANSWER, "answer": "approved", "champion_version": "", "actor": "", "note": ""},
+        "version 4 approved as the first champion",
+    ),
+    ("answered", {**ANSWER, "answer": "refused"}, "version 4 refused by ann, version 3 stays: ok"),
+    (
+        "answered",
+        {**ANSWER, "answer": "rollback"},
+        "version 3 rolled back by ann, version 4 is back in use: ok",
+    ),
+    ("labels_pending", {"windows": ["rows=0-499"]}, "window rows 0 to 499 waits for labels"),
+    ("labels_pending", {"windows": ["w1", "w2"]}, "2 windows wait for labels: w1, w2"),
     (
         "candidate_waits",
         {"version": "4", "until": ""},
@@ -329,17 +355,18 @@ MESSAGES = [
     ("candidate_refused", {"champion_version": ""}, "candidate refused"),
     ("promoted", MOVE, "version 4 promoted in place of version 3"),
     ("promoted", {**MOVE, "champion_version": ""}, "version 4 promoted, the first model"),
-    ("moved", {**MOVE, "decision": "rollback"}, "version 3 rolled back to 4"),
-    ("moved", {**MOVE, "decision": "expired"}, "expired: version 4"),
     (
         "newest_error",
-        {"metric": "rmse", "value": 1234.5, "improvement": 0.4, "window": "w2"},
-        "RMSE 1,234 in window w2, 40.0% lower than the baseline's",
+        {"metric": "rmse", "value": 1234.5, "improvement": 0.4, "window": "w2", "version": "3"},
+        "RMSE 1,234 of version 3 in window w2, 40.0% lower than the baseline's",
     ),
     (
         "newest_error",
-        {"metric": "pinball", "value": 0.127, "improvement": None, "window": "rows=0-499"},
-        "pinball loss 0.127 in window rows 0 to 499",
+        {
+            **{"metric": "pinball", "value": 0.127, "improvement": None},
+            **{"window": "rows=0-499", "version": "3"},
+        },
+        "pinball loss 0.127 of version 3 in window rows 0 to 499",
     ),
     (
         "newest_drift",
@@ -356,8 +383,13 @@ MESSAGES = [
     ("windows_judged", {"windows": ["w1", "w2"]}, "2 windows judged, the newest w2"),
     (
         "error_moved",
-        {"metric": "rmse", "value": 66.0, "before": 60.0},
+        {**ERROR_MOVED, "version_before": "3"},
         "RMSE 66 after 60 in the window before (+10.0%)",
+    ),
+    (
+        "error_moved",
+        {**ERROR_MOVED, "version_before": "2"},
+        "RMSE 66 (version 3) after 60 in the window before (version 2) (+10.0%)",
     ),
     (
         "rule_changed",

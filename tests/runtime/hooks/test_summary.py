@@ -279,7 +279,7 @@ def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decisio
 
 
 def test_the_verdict_is_told_with_what_changed_and_what_to_do(capsys: Any) -> None:
-    moments = ["2011-04-23", "2011-04-23", "2011-04-30", "2011-04-30"]
+    moments = ["2011-04-16", "2011-04-16", "2011-04-23", "2011-04-30"]
     health = full_tables(ledger=ledger().assign(as_of=moments)).health
 
     text = summary(capsys, health_record=to_json(health))

@@ -4,9 +4,7 @@ The only package that knows Altair, vl-convert and Jinja. Tables go in, one HTML
 picture come out; importing it imports none of the three.
 """
 
-from regression_lifecycle.adapters.dashboard.index import render_index
-from regression_lifecycle.adapters.dashboard.page import bundle_library, render_page
-from regression_lifecycle.adapters.dashboard.picture import draw_picture
+from regression_lifecycle.adapters.dashboard.page import render_index, render_page
 from regression_lifecycle.adapters.dashboard.tables import (
     Backtest,
     Champion,
@@ -14,6 +12,7 @@ from regression_lifecycle.adapters.dashboard.tables import (
     Monitoring,
     PageTables,
 )
+from regression_lifecycle.adapters.dashboard.vega import bundle_library, draw_picture
 
 __all__ = [
     "Backtest",

@@ -93,7 +93,8 @@ def time(field: str = "start", *, axis: bool = True) -> alt.X:
     ticks = alt.Axis(
         values=alt.ExprRef("starts"),
         labelExpr="start_labels[indexof(starts, toNumber(datum.value))]",
-        labelBound=True,
+        # The first one stands at the edge, and says the year.
+        labelBound=40,
     )
     # Local time of the reader has hours that do not exist.
     scale = alt.Scale(type="utc", nice=False)

@@ -1,4 +1,4 @@
-"""Drift by column and window: how far each score is from its threshold."""
+"""The data by window: how far each column's drift is from its threshold, and its quality."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.charts import (
     NAME_LENGTH,
     WindowAxis,
+    constant,
     finished,
+    hover,
     milliseconds,
+    named_windows,
     texts,
     time,
     tooltip,
@@ -20,6 +23,7 @@ from regression_lifecycle.adapters.dashboard.charts import (
     window_names,
 )
 from regression_lifecycle.adapters.dashboard.formatting import figure, text
+from regression_lifecycle.adapters.dashboard.rules import quality_limit
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import DRIFT_HISTORY
 from regression_lifecycle.core.drift.methods import METHODS
@@ -142,3 +146,54 @@ def _drift_map(order: list[str], window_ticks: WindowAxis) -> dict[str, Any]:
     height = _ROW_HEIGHT * len(order)
     title = "Drift by column and window"
     return finished(alt.layer(cells, outlines), height, title, window_ticks)
+
+
+def quality_section(tables: PageTables) -> Section:
+    """Return four small charts over the table ``windows``; the section of the windows brings it.
+
+    ``limit`` is the share that the policy's rule allows, None without one.
+    """
+    limit = quality_limit(tables.health.rules)
+    content = {"limit": limit}
+    if tables.windows.empty:
+        return Section(content)
+    axis = window_axis(tables.windows["start"], tables.problem)
+    charts = {
+        "rows": _quality_chart("n", "rows", axis),
+        "missing_rows": _quality_chart("n_missing_rows", "missing rows", axis, limit=limit),
+        "rejected_rows": _quality_chart("n_rejected", "rejected rows", axis, limit=limit),
+        "blank_cells": _quality_chart("missing_share", "blank cells", axis, limit=limit),
+    }
+    return Section(content, charts)
+
+
+def _quality_chart(
+    field: str, title: str, window_ticks: WindowAxis, *, limit: float | None = None
+) -> dict[str, Any]:
+    """Draw one count, or the share of blank cells, and what the policy's rule allows of it."""
+    import altair as alt
+
+    share = field == "missing_share"
+    axis = alt.Axis(format=".1~%" if share else "~s", tickCount=3)
+    # A count of zeros still has a scale.
+    top = alt.Y(f"{field}:Q", title=None, axis=axis, scale=alt.Scale(zero=True, nice=True))
+    bars = (
+        alt.Chart(named_windows())
+        .mark_rect(style="bar")
+        .encode(x=time(), x2="end:T", y=top, y2=alt.datum(0))
+    )
+    shown = f"t_{field}" if share else field
+    layers: list[Any] = [bars]
+    if limit is not None and share:
+        layers.append(constant(limit).mark_rule(style="limit"))
+    elif limit is not None:
+        # Of all rows that a window has or should have.
+        layers.append(
+            alt.Chart(named_windows())
+            .transform_calculate(
+                allowed=f"{limit} * (datum.n + datum.n_missing_rows + datum.n_rejected)"
+            )
+            .mark_rule(style="limit")
+            .encode(x=time(), x2="end:T", y="allowed:Q")
+        )
+    return finished(alt.layer(*layers, hover((shown, title))), 90, title, window_ticks)

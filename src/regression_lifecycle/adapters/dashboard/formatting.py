@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -96,6 +96,23 @@ def moment(value: Any) -> str:
         return NOTHING
     written: str = stamp.strftime("%Y-%m-%d" if stamp == stamp.normalize() else "%Y-%m-%d %H:%M")
     return written
+
+
+def recorded(value: Any) -> str:
+    """Write when something was recorded, on the clock of the store."""
+    stamp = pd.to_datetime(value, errors="coerce", utc=True)
+    return "" if pd.isna(stamp) else f"{stamp:%Y-%m-%d %H:%M} UTC"
+
+
+def versions_text(versions: Sequence[Any]) -> str:
+    """Write model versions, for example ``version 1`` or ``versions 1, 2``."""
+    names = [name for name in dict.fromkeys(map(text, versions)) if name]
+    return f"version{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else ""
+
+
+def capitalize_first(words: str) -> str:
+    """Begin a sentence, and leave names inside it as they are."""
+    return words[:1].upper() + words[1:]
 
 
 def text(value: Any, limit: int = 400) -> str:

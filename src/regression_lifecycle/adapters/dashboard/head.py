@@ -8,7 +8,12 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard.formatting import is_number
-from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, complete
+from regression_lifecycle.adapters.dashboard.tables import (
+    PageTables,
+    Section,
+    complete,
+    describe_windows,
+)
 from regression_lifecycle.adapters.dashboard.windows import alarm_names
 from regression_lifecycle.core.decisions.health import Health
 from regression_lifecycle.core.evaluation.window_metrics import bias_of_sums
@@ -31,11 +36,13 @@ def head_section(tables: PageTables) -> Section:
             "error_name": tables.error_name,
             "error_title": tables.error_name[0].upper() + tables.error_name[1:],
             "horizon": problem.span_text(problem.horizon),
-            "as_of": health.as_of or newest,
+            "as_of": health.as_of or (health.outcome.as_of if health.outcome else newest),
             "champion": tables.deployment.champion,
             "health": health,
             "tone": TONES.get(health.verdict, ""),
             "outcome": _outcome(health),
+            # Without a champion every section waits for the one next step.
+            "fills": "kedro tick" if health.champion_version else health.actions[0].command,
             "environment": tables.parameters.environment,
             "headline": _headline(tables) if len(windows) else None,
         }
@@ -67,6 +74,7 @@ def _headline(tables: PageTables) -> dict[str, Any]:
         "change": _change(last.get("error"), before.mean()),
         "gain": _change(last.get("error"), last.get("baseline_error")),
         "n_pooled": len(pooled),
+        "pooled": describe_windows(pooled),
         "pooled_bias": _pooled_bias(pooled),
         **_pooled_coverage(pooled),
         "n_windows": len(windows),

@@ -1,4 +1,4 @@
-"""The page as one file of HTML.
+"""The page as one file of HTML, and the list of the pages of all problems.
 
 Everything is inside: the drawing library, the styles, the figures. Data stands in inert blocks of
 JSON without a character of HTML, texts pass through Jinja's escaping, and a content security policy
@@ -11,28 +11,33 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.adapters.dashboard import formatting
-from regression_lifecycle.adapters.dashboard.drift import drift_section
-from regression_lifecycle.adapters.dashboard.head import head_section
-from regression_lifecycle.adapters.dashboard.ledger import ledger_section
+from regression_lifecycle.adapters.dashboard.drift import drift_section, quality_section
+from regression_lifecycle.adapters.dashboard.head import TONES, head_section
+from regression_lifecycle.adapters.dashboard.ledger import ledger_section, reports_section
 from regression_lifecycle.adapters.dashboard.policies import policies_section
-from regression_lifecycle.adapters.dashboard.quality import quality_section
-from regression_lifecycle.adapters.dashboard.reports import reports_section
-from regression_lifecycle.adapters.dashboard.rules import rules_section
-from regression_lifecycle.adapters.dashboard.segments import segments_section
-from regression_lifecycle.adapters.dashboard.series import series_section
+from regression_lifecycle.adapters.dashboard.rules import bound_text, rules_section, value_text
+from regression_lifecycle.adapters.dashboard.segments import segments_section, series_section
 from regression_lifecycle.adapters.dashboard.tables import PageTables
 from regression_lifecycle.adapters.dashboard.theme import PALETTES, chart_config, css_variables
+from regression_lifecycle.adapters.dashboard.vega import bundle_library
 from regression_lifecycle.adapters.dashboard.windows import windows_section
 from regression_lifecycle.core.decisions import wording
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.decisions.health import (
+    ACT,
+    HEALTHY,
+    NO_MODEL,
+    WATCH,
+    read_health,
+)
+from regression_lifecycle.core.errors import LifecycleError, bounded_list
 from regression_lifecycle.core.scrubbing import scrub
 
 _SECTIONS = {
@@ -50,14 +55,22 @@ _SECTIONS = {
 _FILTERS = {
     **{
         name: getattr(formatting, name)
-        for name in ("figure", "count", "percent", "signed", "text", "window_name", "moment")
+        for name in (
+            *("figure", "count", "percent", "signed", "text", "window_name", "moment"),
+            *("recorded", "capitalize_first"),
+        )
     },
     "listed": bounded_list,
+    "value_text": value_text,
+    "bound_text": bound_text,
     **{
         name: getattr(wording, name)
         for name in ("sentence", "sentences", "line", "evidence", "check_name", "baseline_name")
     },
 }
+# In the list of all problems those come first that ask for a person.
+_ORDER = (ACT, WATCH, NO_MODEL, HEALTHY)
+_PAGE = "index.html"
 _POLICY = (
     "default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'"
@@ -108,6 +121,36 @@ def render_page(
         blocks={name: Markup(_script_json(block)) for name, block in blocks.items()},  # noqa: S704
     )
     return page
+
+
+def render_index(records: Mapping[str, Any]) -> str:
+    """Render the list.
+
+    Args:
+        records: What each problem recorded of its health, by the folder of its page, relative to
+            the list. One that cannot be read is listed as such.
+
+    Returns:
+        One HTML document without a script.
+    """
+    rows = [_row(folder, record) for folder, record in records.items()]
+    rows.sort(key=lambda row: (row["rank"], row["problem"]))
+    return str(environment().get_template("index.html.j2").render(rows=rows, **styles()))
+
+
+def _row(folder: str, record: Any) -> dict[str, Any]:
+    place = {"href": f"{folder}/{_PAGE}", "problem": folder.split("/")[0]}
+    try:
+        health = read_health(record)
+    except LifecycleError:
+        return {**place, "health": None, "rank": -1}
+    return {
+        **place,
+        "problem": health.problem,
+        "health": health,
+        "tone": TONES.get(health.verdict, ""),
+        "rank": _ORDER.index(health.verdict),
+    }
 
 
 def environment() -> Any:
@@ -170,28 +213,6 @@ def _script_json(block: Any) -> str:
     clean = _scrubbed(block, cache(scrub))
     written = json.dumps(clean, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def bundle_library(stored: str = "") -> str:
-    """Bundle Vega, Vega-Lite and Vega-Embed, about 0.9 MB of JavaScript.
-
-    Args:
-        stored: A bundle of an earlier run.
-
-    Returns:
-        What is stored, if the installed vl-convert has made it; otherwise a new bundle.
-    """
-    head = f"/* vl-convert-python {metadata.version('vl-convert-python')} */\n"
-    return stored if stored.startswith(head) else head + _bundle()
-
-
-@cache
-def _bundle() -> str:
-    import vl_convert
-
-    # Its stub asks for a snippet that its code does not need.
-    code: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]
-    return code
 
 
 def _in_a_script(code: str) -> str:

@@ -11,7 +11,13 @@ import pandas as pd
 from regression_lifecycle.adapters.dashboard.formatting import figure, percent, signed
 from regression_lifecycle.adapters.dashboard.tables import PageTables, Section, of_problem
 from regression_lifecycle.core.data.tables import ERROR_RATES
-from regression_lifecycle.core.decisions.records import POLICY, RuleFinding, from_cell
+from regression_lifecycle.core.decisions.records import (
+    POLICY,
+    QUIET,
+    Finding,
+    RuleFinding,
+    from_cell,
+)
 from regression_lifecycle.core.monitoring.error_rates import NO_LIMIT, RULE
 
 # Decisions that a small line shows, and its size in pixels.
@@ -34,15 +40,16 @@ def rules_section(tables: PageTables) -> Section:
     rows = [
         {
             "finding": rule,
-            "state": rule.state,
+            "state": _state(rule),
             "tone": _TONES.get(rule.state, "act"),
-            "value": _quantity(rule, rule.value),
-            "limit": _quantity(rule, rule.threshold),
+            "value": value_text(rule),
+            "limit": bound_text(rule),
             "line": sparkline(found.get(rule.name, ())),
         }
         for rule in health.rules
     ]
-    return Section({"rules": rows, "version": health.rules_version, "rates": _rates(tables)})
+    about = {"version": health.rules_version, "as_of": health.as_of}
+    return Section({"rules": rows, **about, "rates": _rates(tables)})
 
 
 def rule_history(tables: PageTables) -> Mapping[str, History]:
@@ -110,14 +117,50 @@ def _unbroken(values: Sequence[float], versions: Sequence[str]) -> Iterator[list
         yield part
 
 
-def _quantity(rule: RuleFinding, value: float | None) -> str:
-    """Write a value of a rule; what is a share of the target or of rows is a percentage."""
-    if rule.unit == "days":
-        unit = rule.figures.get("counted_in", "days")
-        return f"{figure(value)} days" if unit in ("days", "months") else figure(value)
+def _state(rule: RuleFinding) -> str:
+    """Write how far a rule is from firing: windows, or the part of the limit that added up."""
+    if rule.verdict != QUIET or not rule.n_bad:
+        return rule.verdict
+    if rule.figures.get("statistic") == "cusum" and rule.value and rule.threshold:
+        return f"{abs(rule.value) / rule.threshold:.0%} of the limit"
+    return f"{rule.state} windows"
+
+
+def value_text(rule: Finding) -> str:
+    """Write what a rule or a check found: a bias signed, of the interval the share held."""
+    if not isinstance(rule, RuleFinding):
+        return signed(rule.value) if rule.figures.get("metric") == "bias" else figure(rule.value)
+    if rule.value is None or rule.unit == "days":
+        return _amount(rule.value, rule.unit, rule.figures)
+    if rule.kind == "coverage":
+        return f"{percent(1 - rule.value)} held"
     if rule.kind == "bias":
-        return signed(value) if value is not None and value < 0 else percent(value)
-    return percent(value)
+        is_sum = rule.figures.get("statistic") == "cusum"
+        return f"{signed(rule.value)} added up" if is_sum else signed(rule.figures["bias"])
+    return percent(rule.value)
+
+
+def bound_text(rule: Finding) -> str:
+    """Write the bound of a rule or a check in the notation of its value."""
+    if not isinstance(rule, RuleFinding):
+        is_bias = rule.figures.get("metric") == "bias"
+        return percent(rule.threshold) if is_bias else figure(rule.threshold)
+    if rule.unit == "days":
+        return _amount(rule.threshold, rule.unit, rule.figures)
+    return _limit_text(rule.kind, rule.threshold)
+
+
+def _limit_text(kind: str, limit: float | None) -> str:
+    if limit is None or not math.isfinite(limit):
+        return figure(limit)
+    if kind == "coverage":
+        return f"at least {percent(1 - limit)}"
+    return f"\u00b1{percent(limit)}" if kind == "bias" else percent(limit)
+
+
+def _amount(value: float | None, unit: str, figures: Mapping[str, Any]) -> str:
+    days = unit == "days" and figures.get("counted_in", "days") in ("days", "months")
+    return f"{figure(value)} days" if days else figure(value)
 
 
 def _rates(tables: PageTables) -> dict[str, Any]:
@@ -128,6 +171,9 @@ def _rates(tables: PageTables) -> dict[str, Any]:
         subject: own[own["subject"] == subject].to_dict("records")
         for subject in ("rule", "gate", "interval", "losses")
     }
+    kinds = {rule.name: rule.kind for rule in tables.health.rules}
+    for row in subjects["rule"]:
+        row["limit"] = _limit_text(kinds.get(row["name"], ""), row["limit"])
     # The store hands them out by name; the better a challenger, the more often it passes.
     subjects["gate"].sort(key=lambda row: -row["measured"])
     known_at = own["as_of"].max() if len(own) else None
@@ -153,6 +199,12 @@ def error_limits(windows: pd.DataFrame, rules: Sequence[RuleFinding], metric: st
             if size is not None and rule.threshold is not None:
                 return size.astype("float64") * rule.threshold
     return pd.Series(math.nan, index=windows.index)
+
+
+def quality_limit(rules: Sequence[RuleFinding]) -> float | None:
+    """Return the share of missing, rejected or blank data above which a window counts."""
+    found = [rule.threshold for rule in rules if rule.kind == "data_quality"]
+    return found[0] if found else None
 
 
 def bias_bound(rules: Sequence[RuleFinding]) -> tuple[RuleFinding, float] | None:

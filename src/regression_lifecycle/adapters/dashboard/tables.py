@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.adapters.dashboard.formatting import versions_text, window_name
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import (
@@ -165,9 +166,28 @@ class Section:
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
+def describe_windows(windows: pd.DataFrame) -> str:
+    """Name windows that are taken together, and whose predictions they judge.
+
+    Args:
+        windows: ``window`` and ``model_version`` of every window, the oldest first.
+
+    Returns:
+        For example ``8 windows, 2012-09-22 to 2012-11-10, of version 1``; empty without a window.
+    """
+    names = [window_name(name) for name in windows["window"]]
+    if not names:
+        return ""
+    of = versions_text(windows["model_version"])
+    if len(names) == 1:
+        return f"window {names[0]}, of {of}"
+    return f"{len(names)} windows, {names[0]} to {names[-1]}, of {of}"
+
+
 def of_problem(table: HistoryTable, rows: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    """Return a problem's rows with the columns of their table."""
+    """Return a problem's rows with the columns of their table and ``recorded_at``, if given."""
     frame = table.frame(rows)
+    frame["recorded_at"] = list(rows["recorded_at"]) if "recorded_at" in rows else None
     return frame[frame["problem"] == problem.name].reset_index(drop=True)
 
 

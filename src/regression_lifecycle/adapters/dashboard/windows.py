@@ -235,7 +235,7 @@ def error_chart(
             ("t_baseline_error", f"baseline {name}"),
             ("t_error_limit", "limit"),
             ("t_mae", "MAE"),
-            ("t_bias", "bias"),
+            ("t_bias", "bias as served"),
             ("t_coverage", "coverage"),
             ("t_version", "model version"),
             ("t_alarms", "alarms"),
@@ -262,7 +262,12 @@ def _bias_chart(limit: float | None, axis: WindowAxis) -> dict[str, Any]:
     import altair as alt
 
     base = alt.Chart(named_windows()).encode(x=time("middle"))
-    bias = alt.Y("bias:Q", title="bias", axis=alt.Axis(format="+.0%", tickMinStep=0.01))
+    zero = "datum.value === 0 ? '0%' : datum.label"
+    bias = alt.Y(
+        "bias:Q",
+        title="bias",
+        axis=alt.Axis(format="+.0%", labelExpr=zero, tickMinStep=0.01),
+    )
     layers: list[Any] = [waiting()]
     if limit is not None:
         layers += [
@@ -278,7 +283,7 @@ def _bias_chart(limit: float | None, axis: WindowAxis) -> dict[str, Any]:
         hover(
             ("status", "status"),
             ("t_bias", "bias as served"),
-            ("t_own_bias", "of the model alone"),
+            ("t_own_bias", "bias of the model alone"),
             ("t_version", "model version"),
         ),
     ]
@@ -306,7 +311,12 @@ def _coverage_chart(
     layers += [
         base.mark_line(style="deployed").encode(y=share),
         _points(base.encode(y=share)),
-        hover(("status", "status"), ("t_n", "rows"), ("t_coverage", "coverage")),
+        hover(
+            ("status", "status"),
+            ("t_n", "rows"),
+            ("t_coverage", "coverage"),
+            ("t_version", "model version"),
+        ),
     ]
     return finished(alt.layer(*layers), _HEIGHT, "Coverage by window", axis)
 

@@ -6,6 +6,7 @@ the gate and people have decided.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,19 @@ from regression_lifecycle.core.decisions.champion_history import version_text
 from regression_lifecycle.core.decisions.ledger import last_policy_decision
 from regression_lifecycle.core.decisions.records import (
     ALERT,
+    APPROVAL,
     APPROVED,
+    EXPIRED,
     FIRED,
     NOT_COMPUTED,
     POLICY,
     PROMOTE,
     PROMOTION,
     REFUSE,
+    REFUSED,
     RETRAIN,
+    ROLLBACK,
+    SUPERSEDED,
     WAITING,
     PolicyDecision,
     Reason,
@@ -74,7 +80,8 @@ class Outcome:
         decision: Such as ``refuse``, ``promote``, ``waiting`` or ``keep``.
         version: The candidate, where one was registered; else empty.
         champion_version: The model that was in use before; empty if there was none.
-        as_of: The moment at which it stands.
+        as_of: The moment at which it stands, on the clock of the data.
+        recorded_at: When it was recorded, in UTC.
         window: The newest window that the policy looked at; empty for other decisions.
     """
 
@@ -83,6 +90,7 @@ class Outcome:
     version: str
     champion_version: str
     as_of: str
+    recorded_at: str
     window: str
     reasons: tuple[Reason, ...]
 
@@ -94,10 +102,12 @@ class Action:
     Attributes:
         reason: What it is for.
         command: To be typed; empty where no command helps.
+        alternative: What may be typed instead, where a person has the choice; else empty.
     """
 
     reason: Reason
     command: str
+    alternative: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +121,10 @@ class Health:
         as_of: The moment of the policy's last decision; empty if there is none.
         reasons: Why it is the verdict, the gravest first.
         outcome: What was decided last; None before the first decision.
-        changed_since: The moment of the tick before the last one; empty if there is none.
-        changes: What has changed since then.
+        changed_since: The moment at which the decision before the newest one stands; empty if
+            there is none. What a tick decides, policy and gate, is one decision.
+        changed_since_recorded: When that decision was recorded, in UTC.
+        changes: What has changed since then: windows, error, rules, and who became champion.
         actions: What to do.
         rules: What the policy's rules found at its last decision.
         rules_version: The version that they looked at: before its first window is judged, a new
@@ -126,6 +138,7 @@ class Health:
     reasons: tuple[Reason, ...]
     outcome: Outcome | None
     changed_since: str
+    changed_since_recorded: str
     changes: tuple[Reason, ...]
     actions: tuple[Action, ...]
     rules: tuple[RuleFinding, ...]
@@ -138,7 +151,7 @@ def assess_health(ledger: pd.DataFrame, windows: pd.DataFrame, subject: Subject)
     Args:
         ledger: Every decision, the oldest first.
         windows: One row of ``window_history`` per window of the problem, the oldest first, with
-            the main metric as ``error`` and the baseline's as ``baseline_error``.
+            ``recorded_at``, the main metric as ``error`` and the baseline's as ``baseline_error``.
 
     Raises:
         LifecycleError: If a row of the ledger cannot be read.
@@ -156,7 +169,8 @@ def assess_health(ledger: pd.DataFrame, windows: pd.DataFrame, subject: Subject)
         as_of=decision.as_of if decision else "",
         reasons=tuple(reasons),
         outcome=_outcome(waiting.evidence if waiting else rows[-1]) if rows else None,
-        changed_since=since,
+        changed_since=_moment(since) if since else "",
+        changed_since_recorded=str(since.get("recorded_at", "")),
         changes=tuple(changes),
         actions=tuple(_action(kind, figures, subject) for kind, figures in kinds),
         rules=decision.rules if decision else (),
@@ -205,14 +219,14 @@ def _judge(
     if not version:
         if acts:
             return ACT, [reason for reason, _ in acts], [step for _, step in acts]
-        refused = _last_attempt(rows)
+        refused = [row for row in rows if row["kind"] in (PROMOTION, APPROVAL)][-1:]
         why = [Reason("no_champion")]
-        if refused and refused["decision"] == REFUSE:
-            return NO_MODEL, [*why, *_refusal(refused, "")], [("first_model_refused", {})]
+        if refused and refused[0]["decision"] in (REFUSE, REFUSED):
+            return NO_MODEL, [*why, *_refusal(refused[0])], [("first_model_refused", {})]
         return NO_MODEL, why, [("first_model", {})]
     watched: list[Reason] = []
     if decision is None or decision.champion_version != version:
-        watched.append(Reason("unproven_champion", {"version": version}))
+        watched.append(_unproven(rows, subject))
     else:
         attempt = _attempt_after(rows, decision)
         for rule in decision.rules:
@@ -222,16 +236,16 @@ def _judge(
             elif rule.verdict == FIRED or (rule.n_bad and rule.kind != "drift"):
                 watched.append(_rule_reason(rule))
         if attempt and attempt["decision"] == REFUSE:
-            watched += _refusal(attempt, version)
+            watched += _refusal(attempt)
         if all(rule.verdict == NOT_COMPUTED for rule in decision.rules):
             watched.append(Reason("no_rule_computed"))
     reasons = [*(reason for reason, _ in acts), *watched]
-    figures = [*_newest_error(windows, subject)]
+    figures = [*_newest_error(windows, subject), *_pending(windows)]
     if acts:
         steps = list({step[0]: step for _, step in acts}.values())
-        return ACT, [*reasons, *_drifted(windows), *figures], steps
+        return ACT, [*reasons, *_drifted(windows, version), *figures], steps
     if watched:
-        return WATCH, [*reasons, *_drifted(windows), *figures], [("wait", {})]
+        return WATCH, [*reasons, *_drifted(windows, version), *figures], [("wait", {})]
     quiet = decision.reasons if decision else ()
     return HEALTHY, [*quiet, *figures], [("nothing", {})]
 
@@ -290,9 +304,30 @@ def _is_at_or_after(row: dict[str, Any], moment: str) -> bool:
     return bool(pd.Timestamp(row["as_of"]) >= pd.Timestamp(moment))
 
 
-def _refusal(attempt: dict[str, Any], version: str) -> list[Reason]:
-    found = from_cell(attempt["reasons"], Reason)
+def _refusal(row: dict[str, Any]) -> list[Reason]:
+    if row["kind"] == APPROVAL:
+        return [_answer(row)]
+    version = version_text(row["champion_version_before"])
+    found = from_cell(row["reasons"], Reason)
     return [Reason("candidate_refused", {"champion_version": version}), *found]
+
+
+def _unproven(rows: Sequence[dict[str, Any]], subject: Subject) -> Reason:
+    """Return that no window says yet how the champion is, with what its gate has measured."""
+    figures: dict[str, Any] = {"version": subject.champion_version}
+    moves = [row for row in rows if row["decision"] in (PROMOTE, APPROVED, ROLLBACK)]
+    if moves and moves[-1]["kind"] == ROLLBACK:
+        return Reason("restored_champion", figures)
+    gate = moves[-1] if moves else {}
+    measured = json.loads(gate.get("metrics") or "{}").get("candidate", {})
+    return Reason(
+        "unproven_champion",
+        {
+            **figures,
+            "metric": subject.metric,
+            "value": measured.get(subject.metric),
+        },
+    )
 
 
 def _outcome(row: Mapping[str, Any]) -> Outcome:
@@ -301,10 +336,16 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
         decision=row["decision"],
         version=version_text(row["candidate_version"]),
         champion_version=version_text(row["champion_version_before"]),
-        as_of=row["as_of"] or row["judged_until"] or row["recorded_at"],
+        as_of=_moment(row),
+        recorded_at=row["recorded_at"],
         window=row["window"],
         reasons=from_cell(row["reasons"], Reason),
     )
+
+
+def _moment(row: Mapping[str, Any]) -> str:
+    """Return the moment at which a decision stands, on the clock of the data."""
+    return str(row["as_of"] or row["judged_until"] or row["recorded_at"])
 
 
 def _whole(windows: pd.DataFrame) -> pd.DataFrame:
@@ -325,14 +366,17 @@ def _newest_error(windows: pd.DataFrame, subject: Subject) -> Iterator[Reason]:
             "value": error,
             "improvement": 1 - error / baseline if known else None,
             "window": str(newest["window"]),
+            "version": version_text(newest["model_version"]),
         },
     )
 
 
-def _drifted(windows: pd.DataFrame) -> list[Reason]:
-    """Name the columns that drifted in the newest whole window in which drift was measured."""
+def _drifted(windows: pd.DataFrame, version: str) -> list[Reason]:
+    """Name the columns that drifted in a version's newest whole window with drift measured."""
     measured = windows[windows["status"].isin(("complete", "pending labels"))]
     measured = measured[measured["n_drift_columns"].gt(0).fillna(False).astype(bool)]
+    # What has drifted since the training of a former version may be known to this one.
+    measured = measured[measured["model_version"].map(version_text) == version]
     if measured.empty:
         return []
     newest = measured.iloc[-1]
@@ -343,29 +387,76 @@ def _drifted(windows: pd.DataFrame) -> list[Reason]:
     return [Reason("newest_drift", figures)]
 
 
+def _pending(windows: pd.DataFrame) -> list[Reason]:
+    """Name the windows that nobody can judge yet, since labels are missing."""
+    waiting = windows[windows["status"].eq("pending labels").fillna(False)]
+    names = [str(name) for name in waiting["window"]]
+    return [Reason("labels_pending", {"windows": names})] if names else []
+
+
 def _changes(
     rows: Sequence[dict[str, Any]], windows: pd.DataFrame, subject: Subject
-) -> tuple[str, list[Reason]]:
-    """Return the moment of the tick before the last one, and what has changed since."""
-    looks = [place for place, row in enumerate(rows) if row["kind"] == POLICY]
-    earlier = [place for place in looks if rows[place]["as_of"] != rows[looks[-1]]["as_of"]]
-    if not earlier:
-        return "", []
-    before, now = rows[earlier[-1]], rows[looks[-1]]
-    since = str(before["as_of"])
-    judged = windows[windows["end"] > pd.Timestamp(since)]
-    changes = [Reason("windows_judged", {"windows": [str(name) for name in judged["window"]]})]
+) -> tuple[dict[str, Any], list[Reason]]:
+    """Return the decision before the newest one, and what has changed since; empty without one."""
+    start = _start_of_newest(rows)
+    if start < 1:
+        return {}, []
+    before, now = rows[start - 1], rows[start:]
+    changes = [*_window_changes(windows, before["recorded_at"], subject)]
+    looks = [row for row in now if row["kind"] == POLICY]
+    earlier = [row for row in rows[:start] if row["kind"] == POLICY]
+    if looks and earlier:
+        changes += _rule_changes(earlier[-1], looks[-1])
+    if looks and not changes:
+        changes.append(Reason("windows_judged", {"windows": []}))
+    for row in now:
+        changes += _move(row)
+    return before, changes
+
+
+def _start_of_newest(rows: Sequence[dict[str, Any]]) -> int:
+    """Return the place of the first row of the newest decision: of a tick, or of a person."""
+    place = len(rows) - 1
+
+    def begins() -> bool:
+        return rows[place]["kind"] == POLICY or _is_answer(rows[place])
+
+    def follows() -> bool:
+        return place > 0 and _moment(rows[place - 1]) == _moment(rows[place])
+
+    # What the gate answers to a policy stands at the policy's moment.
+    while follows() and not begins() and not _is_answer(rows[place - 1]):
+        place -= 1
+    # Versions that nobody answered are closed right before the decision that closes them.
+    is_begun = bool(rows) and begins()
+    while is_begun and follows() and rows[place - 1]["decision"] in (EXPIRED, SUPERSEDED):
+        place -= 1
+    return place
+
+
+def _is_answer(row: dict[str, Any]) -> bool:
+    """Return whether a person decided."""
+    return row["decision"] in (APPROVED, REFUSED, ROLLBACK)
+
+
+def _window_changes(windows: pd.DataFrame, since: Any, subject: Subject) -> Iterator[Reason]:
+    """Yield which windows were recorded after a decision, and how the error has moved."""
+    recorded = pd.to_datetime(windows["recorded_at"], utc=True, format="ISO8601")
+    is_new = recorded > pd.to_datetime(since, utc=True, format="ISO8601")
+    judged = windows[is_new & windows["status"].ne("pending labels").fillna(True)]
+    if len(judged):
+        yield Reason("windows_judged", {"windows": [str(name) for name in judged["window"]]})
     whole = _whole(windows)
     if len(whole) > 1 and whole.index[-1] in judged.index:
         newest, previous = (float(value) for value in whole["error"].iloc[[-1, -2]])
-        figures = {"value": newest, "before": previous, "metric": subject.metric}
-        changes.append(Reason("error_moved", figures))
-    changes += _rule_changes(before, now)
-    for row in rows[earlier[-1] + 1 :]:
-        # What a tick's own policy asked for is part of that tick.
-        if row["kind"] != POLICY and not (row["kind"] == PROMOTION and row["as_of"] == since):
-            changes.append(_move(row))
-    return since, changes
+        version, former = (version_text(v) for v in whole["model_version"].iloc[[-1, -2]])
+        yield Reason(
+            "error_moved",
+            {
+                **{"value": newest, "before": previous, "metric": subject.metric},
+                **{"version": version, "version_before": former},
+            },
+        )
 
 
 def _rule_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Reason]:
@@ -383,16 +474,34 @@ def _rule_changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[Reaso
             yield Reason("rule_changed", figures)
 
 
-def _move(row: dict[str, Any]) -> Reason:
+def _move(row: dict[str, Any]) -> list[Reason]:
+    """Return what a decision about a version came to; what the policy wants is no change."""
+    if row["kind"] == POLICY:
+        return []
+    if _is_answer(row):
+        return [_answer(row)]
     figures = {
-        "decision": row["decision"],
         "version": version_text(row["candidate_version"]),
         "champion_version": version_text(row["champion_version_before"]),
     }
     if row["decision"] == WAITING:
-        return Reason("candidate_waits", {**figures, "until": ""})
-    kinds = {PROMOTE: "promoted", APPROVED: "promoted", REFUSE: "candidate_refused"}
-    return Reason(kinds.get(row["decision"], "moved"), figures)
+        return [Reason("candidate_waits", {**figures, "until": ""})]
+    if row["decision"] in (PROMOTE, REFUSE):
+        return [Reason("promoted" if row["decision"] == PROMOTE else "candidate_refused", figures)]
+    return list(from_cell(row["reasons"], Reason))
+
+
+def _answer(row: dict[str, Any]) -> Reason:
+    return Reason(
+        "answered",
+        {
+            "answer": row["decision"],
+            "version": version_text(row["candidate_version"]),
+            "champion_version": version_text(row["champion_version_before"]),
+            "actor": row["actor"],
+            "note": row["note"],
+        },
+    )
 
 
 _COMMANDS = {
@@ -406,11 +515,11 @@ _MENDED = ("coverage", "data_quality", "skew", "performance")
 
 
 def _action(kind: str, figures: dict[str, Any], subject: Subject) -> Action:
-    command = _COMMANDS.get(kind, "kedro tick")
+    command, alternative = _COMMANDS.get(kind, "kedro tick"), ""
     if kind == "approve":
-        command = answer_commands(figures["version"], subject.environment)[0]
+        command, alternative = answer_commands(figures["version"], subject.environment)
     elif command and subject.environment:
         command = f"{command} --env={subject.environment}"
     if kind.startswith("mend_") and kind.removeprefix("mend_") not in _MENDED:
         kind = "mend_alert"
-    return Action(reason=Reason(f"next_{kind}", figures), command=command)
+    return Action(reason=Reason(f"next_{kind}", figures), command=command, alternative=alternative)

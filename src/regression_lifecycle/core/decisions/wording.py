@@ -332,15 +332,38 @@ def _candidate_waits(figures: Figures) -> str:
     return f"version {figures['version']} passed the gate and waits for approval{until}"
 
 
-def _moved(figures: Figures) -> str:
-    if figures["decision"] == "rollback":
-        return f"version {figures['champion_version']} rolled back to {figures['version']}"
-    return f"{figures['decision']}: version {figures['version']}"
+def _answered(figures: Figures) -> str:
+    """Return what a person decided about a version, who, and why."""
+    version, before = figures["version"], figures["champion_version"]
+    by = f" by {figures['actor']}" if figures["actor"] else ""
+    place = f"in place of version {before}" if before else "as the first champion"
+    stays = f"version {before} stays" if before else "there is no champion"
+    said = {
+        "approved": f"version {version} approved{by} {place}",
+        "refused": f"version {version} refused{by}, {stays}",
+        "rollback": f"version {before} rolled back{by}, version {version} is back in use",
+    }[figures["answer"]]
+    return f"{said}: {figures['note']}" if figures["note"] else said
+
+
+def _unproven_champion(figures: Figures) -> str:
+    said = f"version {figures['version']} is new: no window of it has been judged yet"
+    if figures["value"] is None:
+        return said
+    error = f"{ERROR_LABELS[figures['metric']]} {_quantity(figures['value'])}"
+    return f"{said}; the gate measured {error} on rows that it had not seen"
+
+
+def _labels_pending(figures: Figures) -> str:
+    windows = [rows_label(window) for window in figures["windows"]]
+    if len(windows) == 1:
+        return f"window {windows[0]} waits for labels"
+    return f"{len(windows)} windows wait for labels: {bounded_list(windows)}"
 
 
 def _newest_error(figures: Figures) -> str:
-    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(figures['value'])} in window "
-    said += rows_label(figures["window"])
+    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(figures['value'])} of version "
+    said += f"{figures['version']} in window {rows_label(figures['window'])}"
     gain = figures["improvement"]
     return said if gain is None else f"{said}, {_signed(gain)} than the baseline's"
 
@@ -360,8 +383,10 @@ def _windows_judged(figures: Figures) -> str:
 
 def _error_moved(figures: Figures) -> str:
     value, before = figures["value"], figures["before"]
-    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(value)} after {_quantity(before)}"
-    return f"{said} in the window before ({value / before - 1:+.1%})" if before else said
+    versions = figures["version"], figures["version_before"]
+    now, then = (f" (version {v})" if versions[0] != versions[1] else "" for v in versions)
+    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(value)}{now} after {_quantity(before)}"
+    return f"{said} in the window before{then} ({value / before - 1:+.1%})" if before else said
 
 
 def _quantity(value: float) -> str:
@@ -425,11 +450,14 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "superseded": "version {version} waits no longer, since version {newer} is newer",
     # How the model is
     "rule_state": _rule_state,
-    "unproven_champion": "version {version} is new: no window of it has been judged yet",
+    "unproven_champion": _unproven_champion,
+    "restored_champion": "version {version} is back in use, and the policy has not looked at it "
+    "since",
+    "answered": _answered,
+    "labels_pending": _labels_pending,
     "candidate_waits": _candidate_waits,
     "candidate_refused": _candidate_refused,
     "promoted": _promoted,
-    "moved": _moved,
     "newest_error": _newest_error,
     "newest_drift": _newest_drift,
     "windows_judged": _windows_judged,

@@ -110,8 +110,3 @@ def make_index(health_record: dict[str, Any], recorded_health: dict[str, Any]) -
         recorded_health: Of every problem, by the folder of its page.
     """
     return dashboard.render_index(recorded_health)
-
-
-def draw_error_by_window(tables: PageTables) -> bytes:
-    """Draw the page's first chart as a PNG, for those who do not open the page."""
-    return dashboard.draw_picture(tables)

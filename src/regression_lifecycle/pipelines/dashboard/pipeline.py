@@ -8,7 +8,43 @@ from regression_lifecycle.pipelines.dashboard import nodes
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Every table that outlives a run to one verdict, one page and one picture."""
+    """Every table that outlives a run to one verdict, one page and the list of all pages."""
+    return Pipeline(
+        [
+            create_collection_pipeline(),
+            Node(
+                nodes.report_health,
+                "page_tables",
+                "health_record",
+                name="report_health",
+            ),
+            Node(
+                nodes.bundle_library,
+                "stored_page_library",
+                "page_library",
+                name="bundle_library",
+            ),
+            Node(
+                nodes.make_page,
+                ["page_tables", "page_library", "recorded_health"],
+                "dashboard_page",
+                name="make_page",
+            ),
+            Node(
+                nodes.make_index,
+                ["health_record", "recorded_health"],
+                "problem_index",
+                name="make_index",
+            ),
+        ],
+        namespace="dashboard",
+        prefix_datasets_with_namespace=False,
+        tags=["dashboard"],
+    )
+
+
+def create_collection_pipeline() -> Pipeline:
+    """Collect what the page shows, without a namespace; the picture uses it as well."""
     return Pipeline(
         [
             Node(
@@ -48,38 +84,5 @@ def create_pipeline(**_: object) -> Pipeline:
                 "page_tables",
                 name="collect_page",
             ),
-            Node(
-                nodes.report_health,
-                "page_tables",
-                "health_record",
-                name="report_health",
-            ),
-            Node(
-                nodes.bundle_library,
-                "stored_page_library",
-                "page_library",
-                name="bundle_library",
-            ),
-            Node(
-                nodes.make_page,
-                ["page_tables", "page_library", "recorded_health"],
-                "dashboard_page",
-                name="make_page",
-            ),
-            Node(
-                nodes.make_index,
-                ["health_record", "recorded_health"],
-                "problem_index",
-                name="make_index",
-            ),
-            Node(
-                nodes.draw_error_by_window,
-                "page_tables",
-                "error_by_window_picture",
-                name="draw_error_by_window",
-            ),
-        ],
-        namespace="dashboard",
-        prefix_datasets_with_namespace=False,
-        tags=["dashboard"],
+        ]
     )

@@ -208,8 +208,6 @@ class SummaryHook:
         colour = _COLOURS.get(decision.decision, "yellow")
         console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
         console.print(line(decision.reasons), markup=False)
-        if name in ("rollback_decision", "approval_decision"):
-            console.print("[bold]Page[/] drawn anew by the next tick, or by the pipeline dashboard")
 
     def _health(self, console: Any, catalog: Any, name: str) -> None:
         from regression_lifecycle.core.decisions.health import read_health
