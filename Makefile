@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run check test coverage lint secrets audit sbom newest lowest format tables viz ui \
+.PHONY: help setup run demo check test coverage lint secrets audit sbom newest lowest format tables viz ui \
   evidently clean
 .DEFAULT_GOAL := help
 
@@ -35,6 +35,11 @@ $(READY): uv.lock pyproject.toml
 
 run: setup  ## Run the full cycle (ENV=bike_daily for another table)
 	$(BIN)/kedro run --env=$(ENV)
+
+# It goes on where it was stopped; `make clean` removes it.
+demo: setup  ## Replay three months of the example in data/demo, and open the page
+	$(BIN)/kedro tick --env=bike_hourly,demo --from=2011-01-29 --as-of=2011-04-30
+	@$(BIN)/python scripts/end_demo.py
 
 # In one process: a second one would import and collect everything once more.
 check: setup  ## Run the linters and the fast tests
