@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run demo check test coverage lint secrets audit sbom newest lowest format tables viz ui \
+.PHONY: help setup run demo check test coverage lint secrets audit sbom newest lowest format tables outputs pictures viz ui \
   evidently clean
 .DEFAULT_GOAL := help
 
@@ -96,6 +96,13 @@ format: setup  ## Let Ruff format the code
 tables: setup  ## Write the tables of the docs and the schema of conf/, which repeat what the code knows
 	$(BIN)/python scripts/write_tables.py
 	$(BIN)/python scripts/write_schemas.py
+
+# Each page has a project of its own, so that yours stays as it is.
+outputs: setup  ## Run the commands of README and tutorial, and write what they print into them
+	$(BIN)/python scripts/write_outputs.py
+
+pictures: demo  ## Take the pictures of the README from the run of make demo (needs Chromium)
+	$(BIN)/python scripts/take_pictures.py
 
 viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 	$(BIN)/kedro viz run --env=$(ENV) --include-hooks
