@@ -66,6 +66,7 @@ def replay_ticks(
             "ticks are; run them one by one with --as-of"
         )
     moments = _tick_moments(to_timestamp(first), to_timestamp(params["as_of"]), length)
+    show(f"{len(moments)} ticks, {moment_text(moments[0])} to {moment_text(moments[-1])}\n")
     decided = _decisions(loader.store_url, problem)
     newest = decided.loc[decided["kind"] == POLICY, "as_of"].max()
     for moment in moments:
