@@ -86,7 +86,7 @@ def test_a_replay_that_was_stopped_goes_on_with_its_newest_moment(
     [
         (["--from=2011-01-29"], 2, "--from needs --as-of"),
         (["--from=2011-03-05", "--as-of=2011-01-29"], 1, "lies after --as-of"),
-        (["--from=soon", "--as-of=2011-01-29"], 1, "'soon' is not a moment"),
+        (["--from=soon", "--as-of=2011-01-29"], 1, "--from: 'soon' is not a moment"),
         (
             [
                 "--from=2011-01-29",

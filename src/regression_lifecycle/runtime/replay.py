@@ -65,7 +65,10 @@ def replay_ticks(
             f"  windows: kind {sections['windows'].kind} has no length, so nothing says when the "
             "ticks are; run them one by one with --as-of"
         )
-    moments = _tick_moments(to_timestamp(first), to_timestamp(params["as_of"]), length)
+    begin, end = _moment("--from", first), _moment("--as-of", params["as_of"])
+    if begin > end:
+        raise ConfigurationError(f"  --from {begin} lies after --as-of {end}")
+    moments = _tick_moments(begin, end, length)
     show(f"{len(moments)} ticks, {moment_text(moments[0])} to {moment_text(moments[-1])}\n")
     decided = _decisions(loader.store_url, problem)
     newest = decided.loc[decided["kind"] == POLICY, "as_of"].max()
@@ -82,11 +85,16 @@ def replay_ticks(
     return str(loader["catalog"]["dashboard_page"]["filepath"])
 
 
+def _moment(option: str, value: Any) -> pd.Timestamp:
+    try:
+        return to_timestamp(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"  {option}: {error}") from None
+
+
 def _tick_moments(
     first: pd.Timestamp, last: pd.Timestamp, length: AnyDuration
 ) -> list[pd.Timestamp]:
-    if first > last:
-        raise ConfigurationError(f"  --from {first} lies after --as-of {last}")
     regular = (first + number * length for number in count())
     return [*takewhile(lambda moment: moment < last, regular), last]
 
