@@ -90,9 +90,12 @@ def renewed(shown: tuple[str, ...], printed: str) -> list[str]:
     Each stretch of shown lines becomes the stretch of printed lines that it is most like.
     """
     new = _lines(printed)
-    place, result = 0, []
-    partners = dict(_partners([line for line in shown if line != DOTS], new))
-    number = 0
+    old = [line for line in shown if line != DOTS]
+    partners = dict(_partners(old, new))
+    for number, partner in partners.items():
+        new[partner] = _cut_like(old[number], new[partner])
+    result: list[str] = []
+    place = number = 0
     for stretch in _stretches(shown):
         if stretch == [DOTS]:
             result.append(DOTS)
@@ -100,21 +103,19 @@ def renewed(shown: tuple[str, ...], printed: str) -> list[str]:
         found = [partners[at] for at in range(number, number + len(stretch)) if at in partners]
         number += len(stretch)
         if found:
-            first, last = max(min(found), place), max(found)
-            result += _shortened(stretch, new[first : last + 1])
-            place = last + 1
+            result += new[max(found[0], place) : found[-1] + 1]
+            place = found[-1] + 1
     return result
 
 
-def _shortened(stretch: list[str], lines: list[str]) -> list[str]:
-    """Cut lines as those that they renew were cut."""
-    cuts = {line[:12]: len(line) for line in stretch if line.endswith(f" {DOTS}")}
-    return [
-        f"{line[: cuts[line[:12]] - len(DOTS)].rpartition(' ')[0]} {DOTS}"
-        if len(line) > cuts.get(line[:12], len(line))
-        else line
-        for line in lines
-    ]
+def _cut_like(old: str, new: str) -> str:
+    """Cut a line before a word where the line that it renews was cut."""
+    start = old.removesuffix(DOTS)
+    if start == old or len(new) <= len(start):
+        return new
+    if new.startswith(start):
+        return old
+    return f"{new[: len(start)].rpartition(' ')[0]} {DOTS}"
 
 
 def _stretches(shown: tuple[str, ...]) -> Iterator[list[str]]:
@@ -149,7 +150,10 @@ def _partners(old: list[str], new: list[str]) -> list[tuple[int, int]]:
 
 
 def _likeness(one: str, other: str) -> float:
-    matcher = difflib.SequenceMatcher(None, one.removesuffix(DOTS), other, autojunk=False)
+    start = one.removesuffix(DOTS)
+    if start != one:
+        other = other[: len(start)]
+    matcher = difflib.SequenceMatcher(None, start, other, autojunk=False)
     if matcher.real_quick_ratio() < _LEAST_LIKENESS:
         return 0.0
     likeness = matcher.ratio()
