@@ -16,8 +16,8 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run check test coverage lint secrets audit sbom newest lowest format tables docs viz ui \
-  evidently clean
+.PHONY: help setup run demo check test coverage lint secrets audit sbom newest lowest format tables outputs \
+  pictures docs viz ui evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -35,6 +35,11 @@ $(READY): uv.lock pyproject.toml
 
 run: setup  ## Run the full cycle (ENV=bike_daily for another table)
 	$(BIN)/kedro run --env=$(ENV)
+
+# It goes on where it was stopped; `make clean` removes it.
+demo: setup  ## Replay three months of the example in data/demo, and open the page
+	$(BIN)/kedro tick --env=bike_hourly,demo --from=2011-01-29 --as-of=2011-04-30
+	@$(BIN)/python scripts/end_demo.py
 
 # In one process: a second one would import and collect everything once more.
 check: setup  ## Run the linters and the fast tests
@@ -99,6 +104,13 @@ docs: setup  ## Build the documentation as a site: build/site/index.html
 	rm -rf build/site
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs/site \
 	  --doctree-dir build/doctrees . build/site
+
+# Each page has a project of its own, so that yours stays as it is.
+outputs: setup  ## Run the commands of README and tutorial, and write what they print into them
+	$(BIN)/python scripts/write_outputs.py
+
+pictures: demo  ## Take the pictures of the README from the run of make demo (needs Chromium)
+	$(BIN)/python scripts/take_pictures.py
 
 viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 	$(BIN)/kedro viz run --env=$(ENV) --include-hooks

@@ -115,8 +115,7 @@ def test_every_file_of_the_code_that_is_named_is_there(page: Path) -> None:
 
 
 # Commands -----------------------------------------------------------------------------------------
-def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
-    text = page.read_text(encoding="utf-8")
+def commands(text: str) -> Iterator[tuple[str, list[str]]]:
     lines = [line for block in CODE_BLOCK.findall(text) for line in block.splitlines()]
     for line in [*lines, *inline_code(text)]:
         found = COMMAND.match(line)
@@ -154,7 +153,7 @@ def mistakes_of(words: list[str]) -> list[str]:
         "--pipelines": set(PIPELINES),
         "--pipeline": set(PIPELINES),
         "--nodes": {node.name for made in PIPELINES.values() for node in made.nodes},
-        "--env": {path.name for path in (ROOT / "conf").iterdir()} | EXAMPLES,
+        "--env": environments(),
     }
     for option, names in known.items():
         given = [name for name in values.get(option, "").split(",") if name]
@@ -162,23 +161,47 @@ def mistakes_of(words: list[str]) -> list[str]:
         found += [
             f"{option}: no {name}" for name in given if name not in names and not name.isupper()
         ]
-    sections = {path.split(".")[0] for path in documented_parameters()}
     for name in re.findall(r"(?:^|,)([a-z_.]+)=", values.get("--params", "")):
-        found += [] if name.split(".")[0] in sections else [f"--params: no {name}"]
+        found += [] if is_parameter(name) else [f"--params: no {name}"]
+    return found
+
+
+def environments() -> set[str]:
+    return {path.name for path in (ROOT / "conf").iterdir()} | EXAMPLES
+
+
+def is_parameter(path: str) -> bool:
+    """Whether a parameter is described, or lies in something that is, such as an estimator."""
+    parts = path.split(".")
+    wholes = {".".join(parts[:length]) for length in range(2, len(parts))}
+    return is_described(path) or bool(wholes & documented_parameters())
+
+
+def mistakes_in(text: str) -> list[str]:
+    """What is wrong with the commands of a text."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    found = []
+    for program, words in commands(text):
+        wrong = mistakes_of(words) if program == "kedro" else []
+        if program == "make":
+            wrong = [word for word in words if "=" not in word and word not in targets]
+            named = (word.removeprefix("ENV=") for word in words if word.startswith("ENV="))
+            wrong += [env for envs in named for env in set(envs.split(",")) - environments() if env]
+        found += [f"{program} {' '.join(words)}: {mistake}" for mistake in wrong]
     return found
 
 
 @every_page
 def test_every_command_of_kedro_and_make_is_one(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    found = []
-    for program, words in commands(page):
-        wrong = mistakes_of(words) if program == "kedro" else []
-        if program == "make":
-            wrong = [word for word in words if "=" not in word and word not in targets]
-        found += [f"{program} {' '.join(words)}: {mistake}" for mistake in wrong]
+    assert mistakes_in(page.read_text(encoding="utf-8")) == []
 
-    assert found == []
+
+def test_every_command_that_the_demo_ends_with_is_one() -> None:
+    closing = runpy.run_path(str(ROOT / "scripts" / "end_demo.py"))["CLOSING"]
+    typed = re.findall(r"^ +((?:make|kedro) .*?)(?:   .*)?$", closing, re.M)
+
+    assert len(typed) >= 5
+    assert mistakes_in("\n".join(f"`{command}`" for command in typed)) == []
 
 
 def test_a_wrong_command_would_be_found() -> None:
@@ -187,14 +210,16 @@ def test_a_wrong_command_would_be_found() -> None:
         "--pipelines: no trainin",
     ]
     assert mistakes_of(["tock"]) == ["no command tock"]
-    assert mistakes_of(["run", "--params=trainin.model.seed=1"]) == [
-        "--params: no trainin.model.seed"
+    for name in ("trainin.model.seed", "training.modl.seed", "training.model.sed"):
+        assert mistakes_of(["run", f"--params={name}=1"]) == [f"--params: no {name}"]
+    assert mistakes_in("`make uj ENV=bike_hourly,dmo`") == [
+        "make uj ENV=bike_hourly,dmo: uj",
+        "make uj ENV=bike_hourly,dmo: dmo",
     ]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/how-to/environments.md"])
-def test_every_environment_that_comes_with_the_project_is_described(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
+def test_every_environment_that_comes_with_the_project_is_described() -> None:
+    text = (DOCS / "how-to" / "environments.md").read_text(encoding="utf-8")
     table = re.search(r"^\| environment \|.*?(?=\n\n)", text, re.M | re.S)
     assert table is not None
 
@@ -211,6 +236,7 @@ def test_every_environment_that_comes_with_the_project_is_described(page: str) -
         "test",
         "production",
         "dask",
+        "demo",
         "local",
     }
 

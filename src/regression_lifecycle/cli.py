@@ -143,6 +143,12 @@ def config(metadata: Any, env: str | None, conf_source: str | None, key: str) ->
     help="Moment at which the tick stands, such as 2011-06-04; by default the end of the data.",
 )
 @click.option(
+    "--from",
+    "first",
+    default=None,
+    help="Replay the past: ticks at this moment, one window's length apart, the last at --as-of.",
+)
+@click.option(
     "--params",
     default="",
     help="Further parameters as for kedro run; each step takes those that it uses.",
@@ -151,20 +157,40 @@ def config(metadata: Any, env: str | None, conf_source: str | None, key: str) ->
 @click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
 @click.pass_obj
 def tick(
-    metadata: Any, env: str | None, as_of: str | None, params: dict[str, Any], conf_source: str
+    metadata: Any,
+    env: str | None,
+    as_of: str | None,
+    first: str | None,
+    params: dict[str, Any],
+    conf_source: str | None,
 ) -> None:
     """Monitor, retrain if the policy says so, draw the page.
 
     The exit code says what happened: 0 nothing to do, 10 the policy alerts, 20 a new champion was
     promoted, 21 a challenger was refused, 22 a version waits for approval, 75 another run is at
-    work, 1 an error.
+    work, 1 an error. A replay (--from) prints what was decided at each moment and ends with 0; one
+    that was stopped goes on where it was.
     """
     from regression_lifecycle.runtime.tick import EXIT_CODES, run_tick
 
     given = {**params, **({} if as_of is None else {"as_of": as_of})}
+    if first is not None:
+        if as_of is None:
+            raise click.UsageError("--from needs --as-of, the moment of the last tick")
+        from regression_lifecycle.runtime.replay import replay_ticks
+
+        page = replay_ticks(
+            metadata.project_path, env, given, first, _echo_piece, conf_source=conf_source
+        )
+        click.echo(f"Page {page}")
+        return
     code = run_tick(metadata.project_path, env, given, conf_source=conf_source)
     click.echo(f"Tick: {EXIT_CODES[code]} (exit code {code})")
     raise SystemExit(code)
+
+
+def _echo_piece(text: str) -> None:
+    click.echo(text, nl=False)
 
 
 def _answer_options(command: Any) -> Any:

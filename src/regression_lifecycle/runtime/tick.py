@@ -123,6 +123,20 @@ def run_tick(
     return code
 
 
+def open_loader(
+    project: Path, env: str | None, params: Mapping[str, Any], conf_source: str | None
+) -> Any:
+    """Open the configuration as a session would."""
+    from kedro.framework.project import settings
+
+    return settings.CONFIG_LOADER_CLASS(
+        conf_source=conf_source or str(project / settings.CONF_SOURCE),
+        env=env or os.getenv("KEDRO_ENV"),
+        runtime_params=dict(params) or None,
+        **settings.CONFIG_LOADER_ARGS,
+    )
+
+
 class _Step:
     """Runs pipelines in sessions of their own, which MLflow records as runs of their own."""
 
@@ -180,17 +194,12 @@ class _Step:
 
     def _loader(self, params: dict[str, Any]) -> Any:
         """Open the configuration as a session would, once for equal parameters."""
-        from kedro.framework.project import settings
-
         for given, loader in self._loaders:
             if given == params:
                 return loader
-        project, conf_source = self._options["project_path"], self._options["conf_source"]
-        loader = settings.CONFIG_LOADER_CLASS(
-            conf_source=conf_source or str(project / settings.CONF_SOURCE),
-            env=self._options["env"] or os.getenv("KEDRO_ENV"),
-            runtime_params=params or None,
-            **settings.CONFIG_LOADER_ARGS,
+        options = self._options
+        loader = open_loader(
+            options["project_path"], options["env"], params, options["conf_source"]
         )
         self._loaders.append((params, loader))
         return loader

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 
 from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model
@@ -250,7 +251,9 @@ def register_version(
     found = [
         version for version in known if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
     ]
-    entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
+    # MLflow prints what the summary of the run says.
+    with redirect_stderr(StringIO()):
+        entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
     version = str(entry.version)
     # Writing the same text again would still change the version's time of change.
     if entry.description != description:
