@@ -15,6 +15,7 @@ import pytest
 import yaml
 from kedro.framework.cli.cli import KedroCLI
 from pydantic import BaseModel
+from scripts import end_demo
 from scripts.write_tables import TABLES, with_tables
 
 from regression_lifecycle.core.variants import Variant
@@ -197,7 +198,7 @@ def test_every_command_of_kedro_and_make_is_one(page: Path) -> None:
 
 
 def test_every_command_that_the_demo_ends_with_is_one() -> None:
-    closing = runpy.run_path(str(ROOT / "scripts" / "end_demo.py"))["CLOSING"]
+    closing = end_demo.CLOSING
     typed = re.findall(r"^ +((?:make|kedro) .*?)(?:   .*)?$", closing, re.M)
 
     assert len(typed) >= 5
