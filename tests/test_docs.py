@@ -15,12 +15,12 @@ import pytest
 import yaml
 from kedro.framework.cli.cli import KedroCLI
 from pydantic import BaseModel
-from scripts import end_demo
 from scripts.write_tables import TABLES, with_tables
 
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.pipeline_registry import register_pipelines
 from regression_lifecycle.runtime.parameter_check import SECTIONS
+from scripts import end_demo
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
