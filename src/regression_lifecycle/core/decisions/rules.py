@@ -27,6 +27,7 @@ from regression_lifecycle.core.decisions.records import (
 )
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.variants import Variant
 
 Action = Literal["retrain", "alert"]
@@ -37,10 +38,6 @@ WindowRow = Mapping[str, Any]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_PERSISTENCE = (
-    "is {value:.3g} in window {window}; above {bound} in {n_bad} of the newest {n_windows} "
-    "window(s), {violations} of {of} with the newest are asked for"
-)
 
 
 @dataclass(frozen=True)
@@ -148,6 +145,8 @@ class WindowRule(PolicyRule):
     of: int = Field(3, ge=1)
     undefined: ClassVar[str] = "no_labelled_window"
     without_window: ClassVar[str] = "no_labelled_window"
+    trouble: ClassVar[str] = "above"
+    """On which side of its limit the value of a window in trouble lies, as it is told."""
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
@@ -164,15 +163,23 @@ class WindowRule(PolicyRule):
 
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
-        """Say how many of the newest windows are in trouble."""
-        window, bound = rows_label(figures["window"]), cls.bound(figures)
-        words = _PERSISTENCE.format_map({**figures, "window": window, "bound": bound})
-        return f"{cls.subject(figures)} {words}"
+        """Return how many of the newest windows are in trouble, in words."""
+        return (
+            f"{cls.subject(figures)} is {cls.quantity_text(figures['value'])} in window "
+            f"{rows_label(figures['window'])}, and {cls.trouble} {cls.bound(figures)} in "
+            f"{figures['n_bad']} of the newest {counted(figures['n_windows'], 'window')}. It fires "
+            f"at {figures['violations']} of {figures['of']}, the newest among them"
+        )
+
+    @classmethod
+    def quantity_text(cls, value: float) -> str:
+        """Return the value of a window, or its limit, in words."""
+        return f"{value:.1%}"
 
     @classmethod
     def bound(cls, figures: Mapping[str, Any]) -> str:
-        """Return what a window in trouble lies above."""
-        return f"{figures['threshold']:g}"
+        """Return the limit that a window in trouble exceeds, in words."""
+        return cls.quantity_text(figures["threshold"])
 
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """The windows that count: those whose figures are final, unless a rule says otherwise."""
