@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.reproduction.snapshots import (
     Snapshot,
     SnapshotReader,
@@ -89,10 +90,10 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
         if not (file.exists() and is_same(file.read(), manifest)):
             file.write(write_manifest(manifest).encode())
         LOGGER.info(
-            "Snapshot of version %s: %s rows in %d pieces, %s; %s were stored already",
+            "Snapshot of version %s: %s in %s, %s; %s were stored already",
             manifest.version,
-            f"{manifest.n_rows:,}",
-            len(manifest.pieces),
+            counted(manifest.n_rows, "row"),
+            counted(len(manifest.pieces), "piece"),
             _size(manifest.n_bytes),
             _size(manifest.n_bytes - written),
         )
@@ -182,7 +183,7 @@ class SnapshotPruningDataset(SnapshotDataset):
         for name in unnamed:
             self._remove("pieces", name)
         LOGGER.info(
-            "Snapshots of version(s) %s pruned: %s freed (snapshots.keep)",
+            "Pruned the snapshots of versions %s: %s freed (snapshots.keep)",
             ", ".join(pruned),
             _size(sum(unnamed.values())),
         )

@@ -250,7 +250,8 @@ def register_version(
     found = [
         version for version in known if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
     ]
-    entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
+    with _unsaid():
+        entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
     version = str(entry.version)
     # Writing the same text again would still change the version's time of change.
     if entry.description != description:
@@ -316,6 +317,18 @@ def _unchanged_path() -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep MLflow from printing what the end of a run says."""
+    from mlflow.utils.logging_utils import disable_logging, enable_logging
+
+    disable_logging()
+    try:
+        yield
+    finally:
+        enable_logging()
 
 
 def _requirements(model: TrainedModel) -> list[str]:

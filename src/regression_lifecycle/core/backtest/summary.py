@@ -18,6 +18,7 @@ from regression_lifecycle.core.metrics import (
     relative_bias,
     row_losses,
 )
+from regression_lifecycle.core.plurals import counted
 
 ORACLE = "oracle"
 _ERRORS = ("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage")
@@ -182,8 +183,8 @@ def oracle_row(
     return {
         "policy": ORACLE,
         "kind": ORACLE,
-        "description": f"best {retrains} retraining(s) in hindsight, no level correction: a bound, "
-        "not a policy",
+        "description": f"best {counted(retrains, 'retraining')} in hindsight, no level "
+        "correction: a bound, not a policy",
         "n_windows": len(schedule),
         "n": int(metrics["n"]),
         **{name: metrics.get(name, math.nan) for name in _ERRORS},

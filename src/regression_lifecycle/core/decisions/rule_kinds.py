@@ -150,10 +150,17 @@ class BiasRule(CalibratedRule):
     undefined: ClassVar[str] = "bias_undefined"
     signed: ClassVar[bool] = True
 
+    trouble: ClassVar[str] = "beyond"
+
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:
-        """The size of the bias."""
-        return f"absolute {bias_name(figures)}"
+        """The bias of the predictions as served, or of the model alone."""
+        return bias_name(figures)
+
+    @classmethod
+    def value_text(cls, figures: Mapping[str, Any]) -> str:
+        """The bias of the newest window with its sign."""
+        return f"{figures['bias']:+.1%}"
 
     @classmethod
     def bound(cls, figures: Mapping[str, Any]) -> str:

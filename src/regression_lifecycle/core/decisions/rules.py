@@ -27,7 +27,6 @@ from regression_lifecycle.core.decisions.records import (
 )
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import ConfigurationError
-from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.variants import Variant
 
 Action = Literal["retrain", "alert"]
@@ -37,7 +36,6 @@ WindowRow = Mapping[str, Any]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
 
 
 @dataclass(frozen=True)
@@ -164,12 +162,22 @@ class WindowRule(PolicyRule):
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
         """Return how many of the newest windows are in trouble, in words."""
+        n_windows, of = figures["n_windows"], figures["of"]
+        beyond = f"{cls.trouble} {cls.bound(figures)}"
+        if n_windows > 1:
+            found = f"{beyond} in {figures['n_bad']} of the newest {n_windows} windows"
+        else:
+            found = beyond if figures["n_bad"] else f"not {beyond}"
+        asked = f". It fires at {figures['violations']} of {of}, the newest among them"
         return (
-            f"{cls.subject(figures)} is {cls.quantity_text(figures['value'])} in window "
-            f"{rows_label(figures['window'])}, and {cls.trouble} {cls.bound(figures)} in "
-            f"{figures['n_bad']} of the newest {counted(figures['n_windows'], 'window')}. It fires "
-            f"at {figures['violations']} of {figures['of']}, the newest among them"
+            f"{cls.subject(figures)} is {cls.value_text(figures)} in window "
+            f"{rows_label(figures['window'])}, {found}{asked if of > 1 else ''}"
         )
+
+    @classmethod
+    def value_text(cls, figures: Mapping[str, Any]) -> str:
+        """Return the value of the newest window in words."""
+        return cls.quantity_text(figures["value"])
 
     @classmethod
     def quantity_text(cls, value: float) -> str:

@@ -110,13 +110,15 @@ def opponent(decision: GateDecision) -> str:
     return _opponent(vars(decision))
 
 
-def answer_commands(version: str, env: str = "") -> list[str]:
+def answer_commands(version: str, env: str = "", as_of: str = "") -> list[str]:
     """Return the commands by which a person answers a version that waits for approval.
 
     Args:
         env: The environments of the run; empty for the default.
+        as_of: The moment of a replay; empty at the end of the data.
     """
-    options = f"{f' --env={env}' if env else ''} --version {version}"
+    moment = f" --as-of '{as_of}'" if " " in as_of else f" --as-of {as_of}" if as_of else ""
+    options = f"{f' --env={env}' if env else ''}{moment} --version {version}"
     return [f'kedro {answer}{options} --reason "..."' for answer in ("approve", "refuse")]
 
 
@@ -244,9 +246,7 @@ def _memory(figures: Figures) -> str:
 def _attempt(figures: Figures) -> str:
     if "attempt" not in figures:
         return ""
-    return (
-        f" (surer than usual, since these rows judged {_candidates_before(figures)} before)"
-    )
+    return f" (surer than usual, since these rows judged {_candidates_before(figures)} before)"
 
 
 def _candidates_before(figures: Figures) -> str:

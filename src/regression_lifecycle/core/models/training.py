@@ -26,6 +26,7 @@ from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, check_set_value, load_class
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 from regression_lifecycle.core.models.weights import weight_argument
+from regression_lifecycle.core.plurals import counted
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -410,7 +411,7 @@ def _folds(
 
     place, times = pd.factorize(moments, sort=True)
     splitter = TimeSeriesSplit(n_splits=parameters.n_splits, test_size=parameters.test_size)
-    few = f"{len(times)} time(s) of training are too few for training.cross_validation"
+    few = f"{counted(len(times), 'time')} of training: too few for training.cross_validation"
     try:
         tests = [test for _, test in splitter.split(np.empty((len(times), 1)))]
     except ValueError as error:

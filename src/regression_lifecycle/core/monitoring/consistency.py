@@ -12,6 +12,7 @@ from regression_lifecycle.core.decisions.champion_history import (
 )
 from regression_lifecycle.core.decisions.waiting import waiting_versions
 from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.plurals import counted
 
 # Databases keep all digits of a float, and sums may be taken in another order.
 _TOLERANCE = 1e-6
@@ -62,7 +63,9 @@ def find_wrong_figures(
                 f"predictions are stored, {labelled:,} with a target"
             )
         elif measured != labelled:
-            said.append(f"{name}: {labelled - measured:,} labelled row(s) have no prediction")
+            said.append(
+                f"{name}: {counted(labelled - measured, 'labelled row')} without a prediction"
+            )
         elif problem.weight_column is None and not _equal(row["rmse"], row["error"]):
             said.append(
                 f"{name} has an RMSE of {row['rmse']:g}; its {labelled:,} stored rows give "

@@ -36,6 +36,7 @@ from regression_lifecycle.core.models.trained_model import (
     require_same_problem,
     version_of,
 )
+from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.level_and_interval import (
     adjustment_of,
@@ -325,7 +326,7 @@ class _Counts:
             self.n_rows + self.n_rejected,
             parameters.maximum_rejected_share,
             [
-                f"{reason} ({count} row(s), first in row {first})"
+                f"{reason} ({counted(count, 'row')}, first in row {first})"
                 for reason, (count, first) in self.reasons.items()
             ],
             f"batch '{self.batch}'",

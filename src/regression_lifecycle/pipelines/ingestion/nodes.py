@@ -14,6 +14,7 @@ from regression_lifecycle.core.data.keys import CHANGED, COLUMNS, GONE, find_cha
 from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.pipelines.roles import column_roles
 from regression_lifecycle.pipelines.subjects import span
 
@@ -95,17 +96,17 @@ def _warn_of_unused(unused: pd.DataFrame) -> None:
     counts = unused.groupby("reason", sort=False)["row_key"].agg(["size", "first"])
     said = (f"{reason} ({n:,}, such as {first})" for reason, n, first in counts.itertuples())
     LOGGER.warning(
-        "%s label(s) of the table 'labels' of the store are not used: %s. The rows keep what the "
+        "%s in the table 'labels' of the store cannot be used: %s. The rows keep what the "
         "raw table says. unused_labels lists them; a label that is sent again takes the place of "
         "the stored one",
-        f"{len(unused):,}",
+        counted(len(unused), "label"),
         bounded_list(said, 5),
     )
 
 
 _WORDS = {
-    GONE: "have vanished from the raw table. What was judged on them stays recorded",
-    CHANGED: "have other values now (%s). Windows that hold them are judged again",
+    GONE: "gone from the raw table. What was judged on them stays recorded",
+    CHANGED: "with other values now (%s). Windows that hold them are judged again",
 }
 
 
@@ -119,9 +120,9 @@ def _warn_of_changes(changes: pd.DataFrame, problem: Problem) -> None:
     for row in changes[changes["change"].isin(list(_WORDS))].to_dict("records"):
         first, last = (problem.moment_text(row[side]) for side in ("first", "last"))
         LOGGER.warning(
-            "%s observation(s) of the last run, from %s to %s, %s. If the table was cut or edited "
+            "%s of the last run, from %s to %s, %s. If the table was cut or edited "
             "by mistake, put it right and run again",
-            f"{row['n_rows']:,}",
+            counted(row["n_rows"], "observation"),
             first,
             last,
             _WORDS[row["change"]].replace("%s", row["columns"]),
