@@ -141,7 +141,7 @@ def config(metadata: Any, env: str | None, conf_source: str | None, key: str) ->
     """Show the configuration as a run reads it, and where a parameter comes from.
 
     KEY is dotted: parameters (the default), globals, catalog or mlflow, and what to show of it:
-    parameters.evaluation.gate, catalog.evidently_workspace.path.
+    catalog.evidently_workspace.path. Of a parameter the section is enough: training.model.
     """
     from regression_lifecycle.runtime.shown_config import show_config
 

@@ -116,6 +116,12 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
                     f"the snapshot of version {version} lacks the piece {file} (rows of "
                     f"{piece.period}), so it cannot be read"
                 ) from None
+            except OSError as error:
+                raise StateError(
+                    f"the snapshot of version {version} cannot be read: {file} (rows of "
+                    f"{piece.period}) is no file that can be opened: {error.strerror or error}. "
+                    "Restore it"
+                ) from error
         return Snapshot(manifest, contents)
 
     def _versions(self) -> tuple[str, ...]:
@@ -130,7 +136,8 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
             found = file_system.ls(str(place), detail=True)
         except FileNotFoundError:
             return {}
-        return {PurePosixPath(entry["name"]).name: entry["size"] for entry in found}
+        files = (entry for entry in found if entry["type"] == "file")
+        return {PurePosixPath(entry["name"]).name: entry["size"] for entry in files}
 
     def _manifest(self, version: str) -> AtomicFile:
         return self._file("manifests", f"{version}.json")

@@ -25,6 +25,7 @@ WRITTEN_BY_OTHERS = ("raw_observations", "labels", "service_predictions", "recor
 # Written by monitoring alone, and before the windows, which are looked at.
 IMPLIED = ("recorded_predictions",)
 CHAMPION = "champion_model"
+VERSIONS = "registered_versions"
 States = dict[str, Any]
 _KINDS = ("parameters", "catalog", "mlflow")
 
@@ -150,8 +151,8 @@ class TickInputs:
         """
         from regression_lifecycle.runtime.store_check import find_contradictions
 
-        url = self._loader.store_url
-        return find_contradictions(url, self._problem, self.champion(), newest)
+        url, versions = self._loader.store_url, self._catalog([VERSIONS])[VERSIONS]
+        return find_contradictions(url, self._problem, self.champion(), versions.has, newest)
 
     def waits_for_approval(self) -> bool:
         """Return whether a version waits for a person's answer."""

@@ -442,6 +442,11 @@ def test_an_improvement_is_said_once_with_all_that_was_asked_of_it():
     assert len(sentences(asked)) == 3
 
 
+@pytest.mark.parametrize("kind", ["expired", "proven_improvement", "bias", "rule_state"])
+def test_a_reason_whose_figures_were_edited_is_shown_with_what_is_left(kind):
+    assert sentence(Reason(kind, {"left": 1})) == f"{kind.replace('_', ' ')}: left 1"
+
+
 def test_a_reason_that_holds_a_semicolon_is_still_one():
     reasons = [Reason("rollback", {**CHAMPION, "version": "1", "reason": "a; b"})] * 2
 

@@ -6,6 +6,7 @@ The words of a policy rule stand with the rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
@@ -22,13 +23,16 @@ Figures = Mapping[str, Any]
 def sentence(reason: Reason) -> str:
     """Return a reason in words, without a final full stop.
 
-    A kind that is not known here, as of a later release, is shown with its figures.
+    A kind that is not known here, as of a later release, is shown with its figures; so is one
+    whose figures somebody has edited.
     """
     say = SENTENCES.get(reason.kind)
-    if say is None:
-        figures = ", ".join(f"{name} {value}" for name, value in reason.figures.items())
-        return f"{reason.kind.replace('_', ' ')}: {figures}" if figures else reason.kind
-    return say.format_map(reason.figures) if isinstance(say, str) else say(reason.figures)
+    # Whatever stands in the ledger, the decisions beside it can be read.
+    with suppress(LookupError, TypeError, ValueError):
+        if say is not None:
+            return say.format_map(reason.figures) if isinstance(say, str) else say(reason.figures)
+    figures = ", ".join(f"{name} {value}" for name, value in reason.figures.items())
+    return f"{reason.kind.replace('_', ' ')}: {figures}" if figures else reason.kind
 
 
 def sentences(reasons: Iterable[Reason]) -> list[str]:

@@ -27,6 +27,7 @@ from regression_lifecycle.core.models.instantiate import build, check_set_value,
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 from regression_lifecycle.core.models.weights import weight_argument
 from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.progress import logged
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -270,12 +271,13 @@ def cross_validate(
     none = np.array([], dtype="int64")
     next_tests = [*(test for _, test in folds[1:]), none]
     with compute_limits(parameters.compute):
-        predicted = joblib.Parallel()(
+        fits = joblib.Parallel(return_as="generator")(
             joblib.delayed(_fit_and_predict)(
                 model, features, target, weight, (train, np.append(test, later)), parameters.compute
             )
             for (train, test), later in zip(folds, next_tests, strict=True)
         )
+        predicted = list(logged(fits, "fold", len(folds)))
     out_of_fold = pd.DataFrame({OUT_OF_FOLD: np.nan, FORMER: np.nan, FOLD: 0}, index=features.index)
     rows = []
     former = none.astype("float64")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
@@ -97,15 +99,19 @@ def find_wrong_champion(ledger: pd.DataFrame, champion: str, problem: Problem) -
     return [f"{named} is champion, and the ledger's newest champion is {ledger_says}"]
 
 
-def find_wrong_questions(ledger: pd.DataFrame, champion: str, problem: Problem) -> list[str]:
-    """Hold the versions that wait for approval against the ledger and the alias.
+def find_wrong_questions(
+    ledger: pd.DataFrame, champion: str, is_registered: Callable[[str], bool], problem: Problem
+) -> list[str]:
+    """Hold the versions that wait for approval against the ledger, the alias and the registry.
 
     Args:
         ledger: Every decision, the oldest first.
         champion: Where the alias points; empty if nowhere.
+        is_registered: Tells whether the registry has a version.
 
     Returns:
-        Sentences if more than one waits, or if one that is champion already does.
+        Sentences if more than one waits, if one that is champion already does, or if the registry
+        lacks one.
     """
     waiting = [one.version for one in waiting_versions(ledger, problem.name)]
     said = []
@@ -113,6 +119,11 @@ def find_wrong_questions(ledger: pd.DataFrame, champion: str, problem: Problem) 
         said.append(f"versions {bounded_list(waiting)} wait for approval, and only one can")
     if champion in waiting:
         said.append(f"version {champion} is champion, and by the ledger it waits for approval")
+    said += [
+        f"version {version} waits for approval, and MLflow has no such version; refuse it"
+        for version in waiting
+        if not is_registered(version)
+    ]
     return said
 
 

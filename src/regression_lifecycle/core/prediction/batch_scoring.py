@@ -42,6 +42,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     adjustment_of,
     apply_adjustment,
 )
+from regression_lifecycle.core.progress import Progress
 
 # Without a start batches begin at multiples of their length from a Monday or a New Year on.
 _MONDAY = pd.Timestamp("1970-01-05")
@@ -209,13 +210,14 @@ class ScoringRun:
             DataContractError: If a column is missing, the rows are not in the order of time, or
                 too many rows of a batch break the contract.
         """
-        counts = _Counts()
+        counts, progress = _Counts(), Progress("row")
         for piece in self._pieces():
             if piece.batch != counts.batch:
                 counts.check(self.parameters)
                 counts = _Counts(piece.batch)
             counts.add(piece)
             yield piece
+            progress.step(len(piece.rows))
         counts.check(self.parameters)
 
     def _pieces(self) -> Iterator[ScoredPiece]:
