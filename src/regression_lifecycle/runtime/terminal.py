@@ -71,6 +71,8 @@ def say_health(console: Console, health: Health, env: str = "", as_of: str = "")
         say(console, "Changed", since, sentences(health.changes))
     for action in health.actions:
         commands = [action.command] if action.command else []
+        if as_of and action.command.startswith("kedro tick"):
+            commands = [f"{action.command} --as-of ..."]
         if action.reason.kind == "next_approve":
             commands = answer_commands(action.reason.figures["version"], env, as_of)
         say(console, "Next", sentence(action.reason))

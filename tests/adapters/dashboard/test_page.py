@@ -115,7 +115,7 @@ def test_the_head_says_what_is_deployed_and_what_was_decided(page: Page) -> None
         "version 3, Ridge",
         "2011-01-01 to 2011-04-15 23:00, 2,519 rows",
         "after window 2011-04-16, as of 2011-04-30",
-        "absolute bias as served is 0.141 in window 2011-04-16; above 0.1 in 2 of the newest 3",
+        "bias as served is +14.1% in window 2011-04-16, beyond 10.0% in 2 of the newest 3",
     ):
         assert words in page.text
 
@@ -152,7 +152,7 @@ def test_the_outcome_is_what_was_decided_last(decision: str) -> None:
 
 
 def test_the_rules_are_a_table_with_a_line_over_time(html: str, page: Page) -> None:
-    assert "bias fired 14.1% 10.0% retrain absolute bias as served is 0.141" in page.text
+    assert "bias fired 14.1% 10.0% retrain bias as served is +14.1%" in page.text
     table = html.split('<table class="rules">')[1].split("</table>")[0]
     assert table.count("<polyline") == 2
     quiet = replace(BIAS_RULE, verdict="quiet", value=0.12, figures={
@@ -181,9 +181,9 @@ def test_decisions_to_keep_are_folded_and_all_say_when_they_were_recorded() -> N
 def test_every_reason_is_one_item_whatever_stands_in_it(html: str) -> None:
     decision = html.split("<h3>Last outcome</h3>")[1].split("</ul>")[0]
     reasons = re.findall(r"<li>(.*?)</li>", decision)
-    # The sentence about the bias holds a semicolon, and so do the words of the person.
+    # The words of the person hold a semicolon.
     assert len(reasons) == 2
-    assert reasons[0].endswith("are asked for")
+    assert reasons[0].endswith("the newest among them")
     assert reasons[1] == SAID
     opened = html.split('<details class="entry">')[1].split("</ul>")[0]
     assert re.findall(r"<li>(.*?)</li>", opened) == reasons
@@ -341,7 +341,7 @@ def test_a_quantile_is_shown_and_ranked_by_its_loss() -> None:
     assert page.text.index("north 80 9 ") < page.text.index("south 80 1 ")
     assert page.rows("policies")["policy"].tolist() == ["never", "weekly"]
     assert "Bias" not in page.text
-    assert "RMSE" not in page.text
+    assert "Baseline RMSE" not in page.text
 
 
 def test_segments_are_ranked_by_what_they_cost() -> None:
@@ -356,9 +356,9 @@ def test_segments_are_ranked_by_what_they_cost() -> None:
 
 def test_the_ledger_shows_every_decision_with_its_checks(page: Page) -> None:
     assert sum(a.get("class") == "entry" for _, a in page.tags) == 4
-    assert "candidate rmse is 71.5, at most 60 is asked for" in page.text
-    assert "candidate rmse, at most 71.5 60 fail candidate rmse is 71.5" in page.text
-    assert "bias 0.141 0.100 fired absolute bias as served is 0.141" in page.text
+    assert "candidate RMSE is 71.5. Asked for: at most 60" in page.text
+    assert "candidate RMSE, at most 71.5 60 fail candidate RMSE is 71.5" in page.text
+    assert "bias 0.141 0.100 fired bias as served is +14.1%" in page.text
     assert "baseline 120.2" in page.text
 
 

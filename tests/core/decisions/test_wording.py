@@ -340,7 +340,7 @@ MESSAGES = [
     (
         "candidate_waits",
         {"version": "4", "until": "2021-03-01"},
-        "version 4 passed the gate and waits for approval until 2021-03-01",
+        "version 4 passed the gate and waits for approval until the data reach 2021-03-01",
     ),
     ("candidate_refused", {"champion_version": "3"}, "challenger refused, version 3 stays"),
     ("candidate_refused", {"champion_version": ""}, "candidate refused"),

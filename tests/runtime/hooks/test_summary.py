@@ -21,6 +21,7 @@ from regression_lifecycle.core.decisions.records import (
     RollbackDecision,
     to_json,
 )
+from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
@@ -480,6 +481,41 @@ def test_a_quantile_is_shown_by_its_loss(capsys: Any) -> None:
     assert table["policy"][:3] == ["pinball loss", "MAE", "below"]
     assert table["never"][:3] == ["7.500", "30.00", "87.5%"]
     assert "RMSE" not in text
+
+
+@pytest.mark.parametrize(
+    ("version", "as_of", "said"),
+    [
+        (
+            "1",
+            "2011-02-05",
+            "version 1 was trained on rows until 2012-08-07 11:00:00, and this",
+        ),
+        ("1", "2012-08-10", "no window of version 1 has ended since the last look"),
+        ("", "2011-02-05", "there is no champion yet whose windows could be judged"),
+    ],
+)
+def test_where_no_window_is_new_it_is_said_why(
+    version: str, as_of: str, said: str, capsys: Any
+) -> None:
+    trained = pd.Timestamp("2012-08-07 11:00") if version else None
+    state = PolicyState(pd.Timestamp(as_of), version, trained, [])
+
+    text = summary(capsys, policy_state=state, explained_windows=WINDOW_HISTORY.frame())
+
+    assert f"Windows nothing new\n  {said}" in text
+
+
+def test_the_commands_of_a_replay_name_its_moment(capsys: Any) -> None:
+    made = replace(GATE, decision="promote", as_of="2012-06-01 00:00:00")
+    problem = page_problem()
+    asked = ask_for_approval(made, PromotionParameters.model_validate("ask"))
+    ledger = pd.DataFrame([promotion_row(asked, problem.name, "4", "run")])
+    known = {"ledger": ledger, "params:problem": problem}
+
+    text = summary(capsys, read_only=("params:problem",), as_of="2012-06-02", env=None, **known)
+
+    assert '  kedro approve --as-of 2012-06-02 --version 4 --reason "..."\n' in text
 
 
 def test_skew_of_the_newest_window_that_has_some_is_told_in_one_line(capsys: Any) -> None:

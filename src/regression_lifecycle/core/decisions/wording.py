@@ -364,7 +364,7 @@ def _promoted(figures: Figures) -> str:
 
 
 def _candidate_waits(figures: Figures) -> str:
-    until = f" until {figures['until']}" if figures["until"] else ""
+    until = f" until the data reach {figures['until']}" if figures["until"] else ""
     return f"version {figures['version']} passed the gate and waits for approval{until}"
 
 

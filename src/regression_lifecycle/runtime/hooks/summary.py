@@ -328,6 +328,8 @@ class SummaryHook:
         console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
 
     def _waiting(self, console: Any, catalog: Any, name: str) -> None:
+        if self._is_step:
+            return
         found = self._problem and waiting_version(catalog.load(name), self._problem.name)
         if not found:
             return
@@ -416,7 +418,7 @@ class SummaryHook:
             say_commands(console, [f"kedro run{env}"])
         elif {"champion_version", "policy_decision"} & self._written:
             say(console, "Next", "judge the windows that have ended, and draw the page")
-            say_commands(console, [f"kedro tick{env}"])
+            say_commands(console, [f"kedro tick{env}{' --as-of ...' if self._as_of else ''}"])
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
@@ -436,8 +438,10 @@ def _table(title: str, columns: list[str]) -> Any:
 def _why_nothing_is_new(saved: dict[str, Any]) -> str:
     """Return why no window was looked at."""
     state = saved.get("policy_state")
-    if state is None or not state.champion_version:
+    if state is None:
         return "no window has ended since the last look"
+    if not state.champion_version:
+        return "there is no champion yet whose windows could be judged"
     if state.trained_until is not None and state.as_of <= state.trained_until:
         return (
             f"version {state.champion_version} was trained on rows until {state.trained_until}, "
