@@ -12,8 +12,12 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 
-from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, LockedError
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    LifecycleError,
+    LockedError,
+    counted,
+)
 
 _LOGGER = logging.getLogger(__name__)
 _ENV_HELP = "Environments under conf/, laid over one another: bike_daily,production."

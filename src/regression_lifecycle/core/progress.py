@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 from time import monotonic
 from typing import TypeVar
 
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import counted
 
 _LOGGER = logging.getLogger(__name__)
 _SECONDS = 2.0

@@ -18,8 +18,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
-from regression_lifecycle.core.errors import DataContractError
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import DataContractError, counted
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.batch_scoring import ScoredPiece, ScoringRun
 from regression_lifecycle.datasets.atomic_file import open_file_system

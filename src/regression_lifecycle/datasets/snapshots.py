@@ -12,8 +12,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
-from regression_lifecycle.core.errors import StateError
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import StateError, counted
 from regression_lifecycle.core.reproduction.snapshots import (
     Snapshot,
     SnapshotReader,

@@ -9,9 +9,9 @@ from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.durations import AnyDuration, duration_text, steps_to_cover
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
-from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.prediction.interval import PredictionInterval
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from regression_lifecycle.core.errors import LifecycleError, StateError, bounded_list
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import LifecycleError, StateError, bounded_list, counted
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
 

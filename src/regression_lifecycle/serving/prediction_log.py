@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 from regression_lifecycle.serving.spool import Spool
 from regression_lifecycle.serving.store_writer import StoreWriter, to_lines

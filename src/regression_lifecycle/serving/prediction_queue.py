@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.errors import RefusedError, overloaded

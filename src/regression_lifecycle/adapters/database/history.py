@@ -21,9 +21,9 @@ from regression_lifecycle.core.errors import (
     ConfigurationError,
     DataContractError,
     bounded_list,
+    counted,
     unknown_name,
 )
-from regression_lifecycle.core.plurals import counted
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Dialect, Table

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.metrics import (
     ErrorMetric,
     FloatArray,
@@ -18,7 +19,6 @@ from regression_lifecycle.core.metrics import (
     relative_bias,
     row_losses,
 )
-from regression_lifecycle.core.plurals import counted
 
 ORACLE = "oracle"
 _ERRORS = ("rmse", "mae", "rmsle", "bias", "pinball", "quantile_coverage")

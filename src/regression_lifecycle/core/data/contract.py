@@ -30,8 +30,7 @@ from regression_lifecycle.core.durations import (
     Duration,
     duration_text,
 )
-from regression_lifecycle.core.errors import DataContractError, bounded_list
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
 
 REPETITION = "an exact repetition of an earlier row"
 """What speaks against a row that is no fault of the table, and counts in no share."""

@@ -10,8 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from regression_lifecycle.core.data.values import as_written
-from regression_lifecycle.core.errors import DataContractError, bounded_list
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
 
 REASON_COLUMN = "rejection_reason"
 ROW_COLUMN = "raw_row"

@@ -31,8 +31,8 @@ from regression_lifecycle.core.durations import (
     rows_label,
     usual_length,
 )
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.metrics import ErrorMetric, metric_label, relative_bias
-from regression_lifecycle.core.plurals import counted
 
 _DAY = pd.Timedelta("1 day")
 # Without a time a second is a row.

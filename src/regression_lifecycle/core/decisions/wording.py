@@ -13,9 +13,8 @@ from regression_lifecycle.core.decisions.records import Finding, GateDecision, R
 from regression_lifecycle.core.decisions.rule_kinds import ScheduleRule, bias_name, held_share
 from regression_lifecycle.core.decisions.rules import PolicyRule
 from regression_lifecycle.core.durations import rows_label
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.errors import bounded_list, counted
 from regression_lifecycle.core.metrics import ERROR_LABELS, METRICS, metric_label
-from regression_lifecycle.core.plurals import counted
 
 Figures = Mapping[str, Any]
 

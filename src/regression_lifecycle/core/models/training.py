@@ -19,6 +19,7 @@ from regression_lifecycle.core.errors import (
     DataContractError,
     ModelError,
     bounded_list,
+    counted,
     unknown_name,
 )
 from regression_lifecycle.core.metrics import compute_metrics, main_metric
@@ -26,7 +27,6 @@ from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, check_set_value, load_class
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 from regression_lifecycle.core.models.weights import weight_argument
-from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.progress import logged
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from regression_lifecycle.core.decisions.champion_history import (
     version_text,
 )
 from regression_lifecycle.core.decisions.waiting import waiting_versions
-from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import bounded_list, counted
 
 # Databases keep all digits of a float, and sums may be taken in another order.
 _TOLERANCE = 1e-6

@@ -28,6 +28,7 @@ from regression_lifecycle.core.durations import (
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     ModelError,
+    counted,
 )
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.explanation import Explainer, explainer_of
@@ -36,7 +37,6 @@ from regression_lifecycle.core.models.trained_model import (
     require_same_problem,
     version_of,
 )
-from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.level_and_interval import (
     adjustment_of,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.profiling.evidence import (
     COPY,
     FEWEST,

@@ -13,8 +13,7 @@ from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.keys import CHANGED, COLUMNS, GONE, find_changes
 from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.plurals import counted
+from regression_lifecycle.core.errors import bounded_list, counted
 from regression_lifecycle.pipelines.roles import column_roles
 from regression_lifecycle.pipelines.subjects import span
 

@@ -20,6 +20,7 @@ from regression_lifecycle.core.decisions.rule_kinds import held_share
 from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.decisions.wording import answer_commands, sentences
 from regression_lifecycle.core.durations import rows_label
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.metrics import (
     ERROR_LABELS,
     ErrorMetric,
@@ -27,7 +28,6 @@ from regression_lifecycle.core.metrics import (
     metric_label,
 )
 from regression_lifecycle.core.monitoring.error_rates import GATE, INTERVAL, NO_LIMIT, RULE
-from regression_lifecycle.core.plurals import counted
 from regression_lifecycle.runtime.hooks.tracking import problem_of
 from regression_lifecycle.runtime.terminal import (
     open_console,
