@@ -101,7 +101,7 @@ def test_approved_it_is_champion_with_limits_of_its_own(
     assert (last["candidate_version"], last["champion_version_before"]) == ("2", "1")
     assert (tags_of("2")["decision"], tags_of("2")["actor"]) == ("approved", "ada")
     assert "2" in set(catalog.load("recorded_error_rates")["model_version"])
-    assert "approved: version 2 in place of version 1: looked at it" in said
+    assert "Decision approved\n  version 2 in place of version 1: looked at it\n" in said
     assert check_store(asking, "test") == []
 
     with pytest.raises(StateError, match="version 2 was approved by ada already"):

@@ -20,7 +20,7 @@ from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.parameter_check import check_configuration
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
-from regression_lifecycle.runtime.terminal import say_derived
+from regression_lifecycle.runtime.terminal import print_derived
 from regression_lifecycle.runtime.tracking_check import require_tracking_server
 
 TERMINATED = 143
@@ -79,7 +79,7 @@ class LifecycleSession(KedroSession):
         loader.check_addresses()
         loader.typed_sections |= check_configuration(loader, runtime, known)
         if not loader.is_step:
-            say_derived(loader.derived_parameters, sections_of(known.values()))
+            print_derived(loader.derived_parameters, sections_of(known.values()))
         require_tracking_server(loader, self._project_path)
         with workspace_lock(self.lock_path), _terminated_is_an_exit(), _without_advice():
             try:

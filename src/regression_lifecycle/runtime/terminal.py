@@ -29,7 +29,7 @@ def open_console(*, stderr: bool = False) -> Console:
     return console
 
 
-def say(
+def print_entry(
     console: Console, label: str, word: str = "", sentences: Iterable[str] = (), colour: str = ""
 ) -> None:
     """Print a label with a word, and below it one sentence after the other.
@@ -53,7 +53,7 @@ def say(
             console.print(f"  {line.replace(_TOGETHER, ' ')}", markup=False)
 
 
-def say_health(console: Console, health: Health, env: str = "", as_of: str = "") -> None:
+def print_health(console: Console, health: Health, env: str = "", as_of: str = "") -> None:
     """Print how the model is, why, what has changed, and what to do.
 
     Args:
@@ -65,27 +65,27 @@ def say_health(console: Console, health: Health, env: str = "", as_of: str = "")
     from regression_lifecycle.core.decisions.wording import answer_commands, sentence, sentences
 
     colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
-    say(console, "Health", health.verdict, sentences(health.reasons), colour)
+    print_entry(console, "Health", health.verdict, sentences(health.reasons), colour)
     if health.changes:
         since = f"since {Timestamp(health.changed_since):%Y-%m-%d %H:%M}"
-        say(console, "Changed", since, sentences(health.changes))
+        print_entry(console, "Changed", since, sentences(health.changes))
     for action in health.actions:
         commands = [action.command] if action.command else []
         if as_of and action.command.startswith("kedro tick"):
             commands = [f"{action.command} --as-of ..."]
         if action.reason.kind == "next_approve":
             commands = answer_commands(action.reason.figures["version"], env, as_of)
-        say(console, "Next", sentence(action.reason))
-        say_commands(console, commands)
+        print_entry(console, "Next", sentence(action.reason))
+        print_commands(console, commands)
 
 
-def say_commands(console: Console, commands: Iterable[str]) -> None:
+def print_commands(console: Console, commands: Iterable[str]) -> None:
     """Print commands, one per line and never wrapped, so that they can be copied."""
     for command in commands:
         console.print(f"  {command}", markup=False)
 
 
-def say_where_to_look(
+def print_where_to_look(
     console: Console, page: str = "", reports: Iterable[str] = (), env: str = ""
 ) -> None:
     """Print where the results of a command are.
@@ -97,13 +97,15 @@ def say_where_to_look(
     """
     option = f" ENV={env}" if env else ""
     if page:
-        say(console, "Page", page)
+        print_entry(console, "Page", page)
     for report in reports:
-        say(console, "Report", report)
-    say(console, "Look", f"make viz{option} (pipelines and plots), make ui{option} (MLflow)")
+        print_entry(console, "Report", report)
+    print_entry(
+        console, "Look", f"make viz{option} (pipelines and plots), make ui{option} (MLflow)"
+    )
 
 
-def say_derived(derived: Mapping[str, Any], sections: Iterable[str]) -> None:
+def print_derived(derived: Mapping[str, Any], sections: Iterable[str]) -> None:
     """Print what was derived from the table, of the sections that a run uses, where logs go."""
     used = set(sections)
     shown = [
@@ -113,4 +115,6 @@ def say_derived(derived: Mapping[str, Any], sections: Iterable[str]) -> None:
     ]
     if shown:
         console = open_console(stderr=True)
-        say(console, "Derived from the table", "(kedro config shows all)", [", ".join(shown)])
+        print_entry(
+            console, "Derived from the table", "(kedro config shows all)", [", ".join(shown)]
+        )

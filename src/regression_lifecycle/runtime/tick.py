@@ -23,7 +23,7 @@ from regression_lifecycle.core.decisions.records import (
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.run_lock import workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
-from regression_lifecycle.runtime.terminal import say_derived
+from regression_lifecycle.runtime.terminal import print_derived
 from regression_lifecycle.runtime.tick_inputs import TickInputs
 
 LOGGER = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def run_tick(
     """
     step = _Step(project, env, params, conf_source)
     code, inputs = _run_steps(step)
-    inputs.say_end(str(params.get("as_of") or ""))
+    inputs.print_end(str(params.get("as_of") or ""))
     return code
 
 
@@ -159,7 +159,7 @@ class _Step:
         steps = {name: pipelines[name] for name in STEPS}
         loader = self._loader(self._params)
         loader.typed_sections |= check_configuration(loader, self._params, steps)
-        say_derived(loader.derived_parameters, sections_of(steps.values()))
+        print_derived(loader.derived_parameters, sections_of(steps.values()))
 
     def inputs(self) -> TickInputs:
         from kedro.framework.project import pipelines

@@ -189,7 +189,7 @@ class TickInputs:
         )
         return bool((failed["attempts"] < self._maximum_attempts).any())
 
-    def say_end(self, as_of: str) -> None:
+    def print_end(self, as_of: str) -> None:
         """Print how the model is, as the page has it, and where the page is.
 
         Args:
@@ -198,17 +198,17 @@ class TickInputs:
         from regression_lifecycle.core.decisions.health import read_health
         from regression_lifecycle.runtime.terminal import (
             open_console,
-            say_health,
-            say_where_to_look,
+            print_health,
+            print_where_to_look,
         )
 
         catalog = self._catalog(["health_record", "dashboard_page"])
         console, env = open_console(), self._loader.named_environment
         if catalog.exists("health_record"):
-            say_health(console, read_health(catalog.load("health_record")), env, as_of)
+            print_health(console, read_health(catalog.load("health_record")), env, as_of)
         page = Path(str(catalog.get("dashboard_page")._filepath))
         shown = page.relative_to(self._project) if page.is_relative_to(self._project) else page
-        say_where_to_look(console, str(shown), env=env)
+        print_where_to_look(console, str(shown), env=env)
 
     def _catalog(self, names: Iterable[str]) -> Any:
         import mlflow

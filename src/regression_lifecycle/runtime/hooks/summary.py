@@ -31,10 +31,10 @@ from regression_lifecycle.core.monitoring.error_rates import GATE, INTERVAL, NO_
 from regression_lifecycle.runtime.hooks.tracking import problem_of
 from regression_lifecycle.runtime.terminal import (
     open_console,
-    say,
-    say_commands,
-    say_health,
-    say_where_to_look,
+    print_commands,
+    print_entry,
+    print_health,
+    print_where_to_look,
 )
 
 # A table longer than a screen is for the page.
@@ -207,7 +207,7 @@ class SummaryHook:
         drifted = list(verdict.loc[verdict["drifted"].fillna(False).astype(bool), "column"])
         said = f"{len(drifted)} of {counted(len(computed), 'column')} of the holdout"
         names = f": {', '.join(drifted)}" if drifted else ""
-        say(console, "Drift", f"{said} against the training rows{names}")
+        print_entry(console, "Drift", f"{said} against the training rows{names}")
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
         decision = self._saved[name] if name in self._saved else catalog.load(name)
@@ -218,17 +218,17 @@ class SummaryHook:
         }
         colour = _COLOURS.get(decision.decision, "yellow")
         title = titles.get(name, "Gate")
-        say(console, title, decision.decision, sentences(decision.reasons), colour)
+        print_entry(console, title, decision.decision, sentences(decision.reasons), colour)
 
     def _health(self, console: Any, catalog: Any, name: str) -> None:
         from regression_lifecycle.core.decisions.health import read_health
 
         if not self._is_step:
-            say_health(console, read_health(self._saved[name]), self._env, self._as_of)
+            print_health(console, read_health(self._saved[name]), self._env, self._as_of)
 
     def _finished(self, console: Any, catalog: Any, name: str) -> None:
         if version := self._saved[name]:
-            say(
+            print_entry(
                 console,
                 "Champion",
                 f"version {version}, put in place now",
@@ -243,7 +243,7 @@ class SummaryHook:
 
         shown = self._saved[name].sort_values(["window_index", "revision"])
         if shown.empty:
-            say(console, "Windows", "nothing new", [_why_nothing_is_new(self._saved)])
+            print_entry(console, "Windows", "nothing new", [_why_nothing_is_new(self._saved)])
             return
         title = "Windows looked at"
         if len(shown) > _MOST_WINDOWS:
@@ -276,11 +276,11 @@ class SummaryHook:
         console.print(table)
         skewed = [said for row in shown.to_dict("records") if (said := describe_skew(row))]
         if skewed:
-            say(console, "Skew", "", [skewed[-1]])
+            print_entry(console, "Skew", "", [skewed[-1]])
         alarmed = [row for row in shown.to_dict("records") if describe_contributions(row)]
         if alarmed:
             said = f"in {alarmed[-1]['window']} {describe_contributions(alarmed[-1])}"
-            say(console, "Moved", "", [said])
+            print_entry(console, "Moved", "", [said])
 
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
         from regression_lifecycle.core.backtest.comparison import conclusions
@@ -337,8 +337,8 @@ class SummaryHook:
         until = f", until {found.expires_at}" if found.expires_at is not None else ""
         said = f"version {found.version} for approval in place of {before}"
         since = f"since {found.asked_at}{until}"
-        say(console, "Waiting", said, [f"{since} by the clock of the data (as_of)"])
-        say_commands(console, answer_commands(found.version, self._env, self._as_of))
+        print_entry(console, "Waiting", said, [f"{since} by the clock of the data (as_of)"])
+        print_commands(console, answer_commands(found.version, self._env, self._as_of))
 
     def _rates(self, console: Any, catalog: Any, name: str) -> None:
         rates = self._saved[name]
@@ -354,7 +354,7 @@ class SummaryHook:
                     if has_champion
                     else "there is no champion yet"
                 )
-                say(console, "Error rates", "not computed", [why])
+                print_entry(console, "Error rates", "not computed", [why])
             return
         title = f"Error rates, champion version {rates['model_version'].iloc[0]}"
         heads = ["about", "name", "stated", "measured", "limit", "memory", "windows"]
@@ -382,11 +382,11 @@ class SummaryHook:
         console.print(table)
         n_different = f"{report.n_different:,} of {report.n_rows:,} differ, by at most"
         said = f"{n_different} {report.max_difference:.2g}" if report.n_different else "all equal"
-        say(console, "Predictions", said)
+        print_entry(console, "Predictions", said)
         for difference in report.differences:
             said = f"{difference.name} was {difference.before} and is {difference.now}"
-            say(console, "Differs", "", [said])
-        say(console, "Verdict", "", [describe_verdict(report)])
+            print_entry(console, "Differs", "", [said])
+        print_entry(console, "Verdict", "", [describe_verdict(report)])
 
     def _labels(self, console: Any, catalog: Any, name: str) -> None:
         taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))
@@ -404,7 +404,7 @@ class SummaryHook:
             if path is not None:
                 reports.append(self._relative(Path(str(path)) / "report.html"))
         self._next(console, catalog)
-        say_where_to_look(console, page, reports, self._env)
+        print_where_to_look(console, page, reports, self._env)
 
     def _next(self, console: Any, catalog: Any) -> None:
         """Print what to run next; the verdict and a version that waits name it themselves."""
@@ -414,11 +414,13 @@ class SummaryHook:
             return
         env = f" --env={self._env}" if self._env else ""
         if made and made[-1].decision != PROMOTE and not made[-1].champion_version:
-            say(console, "Next", "give the model better features or more rows, and train again")
-            say_commands(console, [f"kedro run{env}"])
+            print_entry(
+                console, "Next", "give the model better features or more rows, and train again"
+            )
+            print_commands(console, [f"kedro run{env}"])
         elif {"champion_version", "policy_decision"} & self._written:
-            say(console, "Next", "judge the windows that have ended, and draw the page")
-            say_commands(console, [f"kedro tick{env}{' --as-of ...' if self._as_of else ''}"])
+            print_entry(console, "Next", "judge the windows that have ended, and draw the page")
+            print_commands(console, [f"kedro tick{env}{' --as-of ...' if self._as_of else ''}"])
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
