@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,6 +107,15 @@ def test_a_command_that_cannot_be_meant_leaves_no_trace(
 
     assert message in said(result)
     assert files(project) == before
+
+
+def test_a_command_says_at_once_what_it_reads(
+    kedro_run: Callable[..., Result], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        kedro_run("--env=nowhere")
+
+    assert caplog.messages[0] == "run: reading the configuration nowhere"
 
 
 @pytest.mark.usefixtures("tables_of_mlflow")

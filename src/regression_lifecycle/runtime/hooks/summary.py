@@ -359,6 +359,7 @@ class SummaryHook:
         title = f"Error rates, champion version {rates['model_version'].iloc[0]}"
         heads = ["about", "name", "stated", "measured", "limit", "memory", "windows"]
         table = _table(title, heads)
+        table.columns[1].justify, table.columns[1].no_wrap = "left", True
         names = ("stated", "measured", "limit", "memory")
         for row in rates.to_dict("records"):
             figures = (_rate(row, name) for name in names)
