@@ -104,8 +104,8 @@ def _warn_of_unused(unused: pd.DataFrame) -> None:
 
 
 _WORDS = {
-    GONE: "gone from the raw table. What was judged on them stays recorded",
-    CHANGED: "with other values now (%s). Windows that hold them are judged again",
+    GONE: "vanished from the raw table. What was judged on them stays recorded",
+    CHANGED: "other values now (%s). Windows that hold them are judged again",
 }
 
 
@@ -119,10 +119,11 @@ def _warn_of_changes(changes: pd.DataFrame, problem: Problem) -> None:
     for row in changes[changes["change"].isin(list(_WORDS))].to_dict("records"):
         first, last = (problem.moment_text(row[side]) for side in ("first", "last"))
         LOGGER.warning(
-            "%s of the last run, from %s to %s, %s. If the table was cut or edited "
+            "%s of the last run, from %s to %s, %s %s. If the table was cut or edited "
             "by mistake, put it right and run again",
             counted(row["n_rows"], "observation"),
             first,
             last,
+            "has" if row["n_rows"] == 1 else "have",
             _WORDS[row["change"]].replace("%s", row["columns"]),
         )
