@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,6 +109,15 @@ def test_a_command_that_cannot_be_meant_leaves_no_trace(
     assert files(project) == before
 
 
+def test_a_command_says_at_once_what_it_reads(
+    kedro_run: Callable[..., Result], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        kedro_run("--env=nowhere")
+
+    assert caplog.messages[0] == "run: reading the configuration nowhere"
+
+
 @pytest.mark.usefixtures("tables_of_mlflow")
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -131,18 +141,18 @@ def test_a_run_that_cannot_begin_writes_no_data(
     [
         pytest.param(
             lambda raw: raw.rename(columns={"windspeed": "wind"}),
-            ["missing column(s): windspeed", "instant, dteday"],
+            ["missing columns: windspeed", "instant, dteday"],
             id="missing column",
         ),
         pytest.param(lambda raw: raw.head(0), ["the table has no rows"], id="no rows"),
         pytest.param(
             set_value(57, "temp", "warm"),
-            ["temp is not a number in 1 row(s), first in row 57: 'warm'", "Nothing was written"],
+            ["temp is not a number in 1 row, first in row 57: 'warm'", "Nothing was written"],
             id="text in a column of numbers",
         ),
         pytest.param(
             lambda raw: raw.assign(hum=-1),
-            ["200 of 200 rows", "hum is below 0 (200 row(s), first in row 1: '-1')"],
+            ["200 of 200 rows", "hum is below 0 (200 rows, first in row 1: '-1')"],
             id="too many bad rows",
         ),
     ],

@@ -486,29 +486,29 @@ DATA = [
     (
         "a column is called otherwise",
         ("price", "prize"),
-        "missing column(s): price (is it 'prize'?). The file has: day, promotion, prize, visitors, "
+        "missing columns: price (is it 'prize'?). The file has: day, promotion, prize, visitors, "
         "units. Correct the file, or problem.columns",
     ),
     (
         "a column is written in capitals",
         ("visitors", "VISITORS"),
-        "missing column(s): visitors (is it 'VISITORS'?). The file has: ...",
+        "missing columns: visitors (is it 'VISITORS'?). The file has: ...",
     ),
     (
         "a column is not there",
         ("visitors,", "doors,"),
-        "missing column(s): visitors. The file has: day, promotion, price, doors, units. Correct "
+        "missing columns: visitors. The file has: day, promotion, price, doors, units. Correct "
         "the file, or problem.columns",
     ),
     (
         "a name stands twice in the first line",
         ("visitors", "price"),
-        "column(s) that stand twice in the first line of shop.csv: price",
+        "columns that stand twice in the first line of shop.csv: price",
     ),
     (
         "there is no first line",
         ("day,promotion,price,visitors,units\n", ""),
-        "missing column(s): day, promotion, price, visitors, units. The file has: 2024-01-01, "
+        "missing columns: day, promotion, price, visitors, units. The file has: 2024-01-01, "
         "radio, 4.01, 701, 201. Its first line should name the columns. ...",
     ),
     (
@@ -552,34 +552,33 @@ DATA = [
     (
         "text stands in a number",
         ("4.03", "cheap"),
-        "values that cannot be read: price is not a number in 1 row(s), first in row 3: 'cheap'"
+        "values that cannot be read: price is not a number in 1 row, first in row 3: 'cheap'"
         + FOLLOWS,
     ),
     (
         "numbers have a currency",
         ("4.03", "$4.03"),
         "values that cannot be read: price is not a number; say by 'format' how numbers are "
-        "written, for example '1.234,5', '12 %' or '12 €' in 1 row(s), first in row 3: '$4.03'"
+        "written, for example '1.234,5', '12 %' or '12 €' in 1 row, first in row 3: '$4.03'"
         + FOLLOWS,
     ),
     (
         "numbers have a decimal comma",
         ("4.03", '"4,03"'),
         "values that cannot be read: price is not a number; say by 'format' how numbers are "
-        "written, for example '1.234,5', '12 %' or '12 €' in 1 row(s), first in row 3: '4,03'"
+        "written, for example '1.234,5', '12 %' or '12 €' in 1 row, first in row 3: '4,03'"
         + FOLLOWS,
     ),
     (
         "a date is written otherwise",
         ("2024-01-07", "07.01.2024"),
         "values that cannot be read: day is not a date; say by 'format' how it is written, for "
-        "example '%d.%m.%Y', '%YQ%q' or 'unix s' in 1 row(s), first in row 7: '07.01.2024'"
-        + FOLLOWS,
+        "example '%d.%m.%Y', '%YQ%q' or 'unix s' in 1 row, first in row 7: '07.01.2024'" + FOLLOWS,
     ),
     (
         "there is no such day",
         ("2024-01-07", "2024-02-30"),
-        "values that cannot be read: day is not a date in 1 row(s), first in row 7: '2024-02-30'"
+        "values that cannot be read: day is not a date in 1 row, first in row 7: '2024-02-30'"
         + FOLLOWS,
     ),
     (
@@ -587,7 +586,7 @@ DATA = [
         ("2024-01-07", "2203-01-07"),
         TOO_MANY.format(
             "timestamp is more than 1 year, or a tenth of the table's length, away from all other "
-            "rows; correct it, or set maximum_gap to null (1 row(s), first in row 7: "
+            "rows; correct it, or set maximum_gap to null (1 row, first in row 7: "
             "'2203-01-07 00:00:00')"
         ),
     ),
@@ -596,43 +595,42 @@ DATA = [
         ("2024-01-07", "2024-01-07T00:00+01:00"),
         TOO_MANY.format(
             "day has a time zone; write local times without one, or declare 'zone' for the column "
-            "(1 row(s), first in row 7: '2024-01-07T00:00+01:00')"
+            "(1 row, first in row 7: '2024-01-07T00:00+01:00')"
         ),
     ),
-    ("a date is missing", ("2024-01-07", ""), TOO_MANY.format("day is missing (1 row(s), ...)")),
+    ("a date is missing", ("2024-01-07", ""), TOO_MANY.format("day is missing (1 row, ...)")),
     (
         "a day stands twice",
         ("2024-01-07", "2024-01-06"),
         TOO_MANY.format(
-            "the key (timestamp) stands in an earlier row already, with other values (1 row(s), "
-            "...)"
+            "the key (timestamp) stands in an earlier row already, with other values (1 row, ...)"
         ),
     ),
     (
         "a number is negative where none may be",
         ("707,207", "707,-207"),
-        TOO_MANY.format("units is below 0 (1 row(s), first in row 7: '-207')"),
+        TOO_MANY.format("units is below 0 (1 row, first in row 7: '-207')"),
     ),
     (
         "a count is not whole",
         ("707,207", "707,207.5"),
-        TOO_MANY.format("units is not a whole number (1 row(s), first in row 7: '207.5')"),
+        TOO_MANY.format("units is not a whole number (1 row, first in row 7: '207.5')"),
     ),
     (
         "a number has lost its bounds",
         ("4.03", "1e400"),
-        TOO_MANY.format("price is infinite (1 row(s), first in row 3: '1e400')"),
+        TOO_MANY.format("price is infinite (1 row, first in row 3: '1e400')"),
     ),
     (
         "a number has too many digits",
         ("703", "99999999999999999999"),
-        TOO_MANY.format("visitors has more digits than a whole number can have (1 row(s), ...)"),
+        TOO_MANY.format("visitors has more digits than a whole number can have (1 row, ...)"),
     ),
     (
         "a row ends too early",
         ("707,207", "707"),
         TOO_MANY.format(
-            "units is missing (1 row(s), first in row 7); if targets come later than their rows, "
+            "units is missing (1 row, first in row 7); if targets come later than their rows, "
             "say missing: true of units"
         ),
     ),
@@ -640,13 +638,13 @@ DATA = [
         "a label is misspelt",
         ("none,4.02", "nnoe,4.02"),
         TOO_MANY.format(
-            "promotion is not one of leaflet, none, radio (1 row(s), first in row 2: 'nnoe')"
+            "promotion is not one of leaflet, none, radio (1 row, first in row 2: 'nnoe')"
         ),
     ),
     (
         "all targets are missing",
         (None, re.sub(r",\d+\n", ",\n", DAYS)),
-        "raw table: 30 of 30 rows (100.0%) break the contract, ...: units is missing (30 row(s), "
+        "raw table: 30 of 30 rows (100.0%) break the contract, ...: units is missing (30 rows, "
         "first in row 1); if targets come later than their rows, say missing: true of units. "
         "Nothing of it was written",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,14 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 
-from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, LockedError
+from regression_lifecycle.core.errors import (
+    ConfigurationError,
+    LifecycleError,
+    LockedError,
+    counted,
+)
 
+_LOGGER = logging.getLogger(__name__)
 _ENV_HELP = "Environments under conf/, laid over one another: bike_daily,production."
 # How Kedro begins what it says of --nodes, --tags and the like that select nothing.
 _WRONG_SELECTION = ("Pipeline does not contain", "Pipeline contains no nodes")
@@ -46,6 +54,15 @@ class _Command(click.Command):
                 click.echo(scrubbed_traceback(error), err=True)
             kind = _TemporaryFailure if isinstance(error, LockedError) else click.ClickException
             raise kind(scrub(message)) from error
+
+
+class _Run(_Command):
+    """A command that reads the configuration and runs something, and says so at once."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        named = ctx.params.get("env") or os.getenv("KEDRO_ENV")
+        _LOGGER.info("%s: reading the configuration%s", self.name, f" {named}" if named else "")
+        return super().invoke(ctx)
 
 
 class _Group(click.Group):
@@ -109,7 +126,7 @@ def _root_cause(error: BaseException) -> BaseException:
     return error
 
 
-run = _Command(
+run = _Run(
     "run",
     context_settings=kedro_run.context_settings,
     callback=kedro_run.callback,
@@ -128,14 +145,14 @@ def config(metadata: Any, env: str | None, conf_source: str | None, key: str) ->
     """Show the configuration as a run reads it, and where a parameter comes from.
 
     KEY is dotted: parameters (the default), globals, catalog or mlflow, and what to show of it:
-    parameters.evaluation.gate, catalog.evidently_workspace.path.
+    catalog.evidently_workspace.path. Of a parameter the section is enough: training.model.
     """
     from regression_lifecycle.runtime.shown_config import show_config
 
     click.echo(show_config(metadata.project_path, env, conf_source, key))
 
 
-@cli.command()
+@cli.command(cls=_Run)
 @click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option(
     "--as-of",
@@ -211,7 +228,7 @@ def _answer_options(command: Any) -> Any:
     return command
 
 
-@cli.command()
+@cli.command(cls=_Run)
 @_answer_options
 @click.pass_obj
 def approve(metadata: Any, /, **given: Any) -> None:
@@ -223,7 +240,7 @@ def approve(metadata: Any, /, **given: Any) -> None:
     _run_answer(metadata, "approve", **given)
 
 
-@cli.command()
+@cli.command(cls=_Run)
 @_answer_options
 @click.pass_obj
 def refuse(metadata: Any, /, **given: Any) -> None:
@@ -254,7 +271,7 @@ def _run_answer(
         session.run(pipeline_names=["approval"], runner=SequentialRunner())
 
 
-@cli.command()
+@cli.command(cls=_Run)
 @click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
 @click.pass_obj
@@ -269,11 +286,11 @@ def check(metadata: Any, env: str | None, conf_source: str | None) -> None:
     found = check_store(metadata.project_path, env, conf_source=conf_source)
     for contradiction in found:
         click.echo(contradiction)
-    click.echo(f"Check: {len(found) or 'no'} contradiction(s)")
+    click.echo(f"Check: {counted(len(found), 'contradiction')}")
     raise SystemExit(1 if found else 0)
 
 
-@cli.command()
+@cli.command(cls=_Run)
 @click.option("--version", "version", default=None, help="By default that of the champion.")
 @click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option("--conf-source", type=click.Path(exists=True), default=None, help="Configuration.")
@@ -303,7 +320,7 @@ def reproduce(metadata: Any, version: str | None, env: str | None, conf_source: 
     raise SystemExit(1 if report.verdict == DIFFERENT else 0)
 
 
-@cli.command()
+@cli.command(cls=_Run)
 @click.option("--env", "-e", default=None, help=_ENV_HELP)
 @click.option("--host", default=None, help="Address to listen on, in place of serving.host.")
 @click.option(

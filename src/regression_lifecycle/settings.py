@@ -1,10 +1,13 @@
 """Kedro's settings of the project."""
 
+import atexit
 import gc
 
 # What libraries make while they are imported stays, and looking for garbage in it over and over
 # takes a seventh of a short command. Pandas frees its tables by counting references.
 gc.set_threshold(100_000, 20, 100)
+# Python looks for garbage once more before it ends, which takes a second, and the process goes.
+atexit.register(gc.freeze)
 
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # noqa: E402
 from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402

@@ -431,7 +431,7 @@ def test_a_channel_that_nothing_sends_to_is_found_at_the_start(
     runpy.run_module(name, run_name=name)
     monkeypatch.setitem(AlertChannel.kinds, "pigeon", AlertChannel)
 
-    with pytest.raises(TypeError, match=r"nothing sends to the channel\(s\) pigeon"):
+    with pytest.raises(TypeError, match=r"nothing sends to these channels: pigeon"):
         runpy.run_module(name, run_name=name)
 
 

@@ -11,6 +11,7 @@ from regression_lifecycle.core.errors import (
     LifecycleError,
     ModelError,
     bounded_list,
+    counted,
     unknown_name,
 )
 
@@ -45,3 +46,14 @@ def test_a_long_list_is_cut_and_says_how_much_is_left():
     assert bounded_list(range(2), limit=2) == "0, 1"
     assert bounded_list([]) == "none"
     assert unknown_name("key", "q", [f"k{i}" for i in range(9)], limit=3).endswith("and 6 more")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "no rows"), (1, "1 row"), (2, "2 rows"), (1024, "1,024 rows")]
+)
+def test_a_noun_follows_its_number(number: int, said: str) -> None:
+    assert counted(number, "row") == said
+
+
+def test_a_plural_of_its_own_is_given() -> None:
+    assert [counted(n, "entry", "entries") for n in (1, 2)] == ["1 entry", "2 entries"]

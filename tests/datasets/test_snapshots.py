@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -196,6 +197,20 @@ def test_a_piece_that_is_missing_is_named(folder: str) -> None:
 
     with pytest.raises(StateError, match=rf"version 1 lacks the piece .*{SHARED}"):
         SnapshotDataset(folder).load().read("1")
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+    folder = str(tmp_path / "snapshots")
+    save(folder, FIRST)
+    for name in (f"pieces/{SHARED}", "manifests/7.json"):
+        Path(folder, name).unlink(missing_ok=True)
+        Path(folder, name).mkdir()
+
+    reader = SnapshotDataset(folder).load()
+
+    assert reader.versions == ("1",)
+    with pytest.raises(StateError, match=rf"version 1 cannot be read: .*{SHARED}.* is no file"):
+        reader.read("1")
 
 
 def test_the_manifest_of_another_version_is_not_taken_for_this_one(folder: str) -> None:

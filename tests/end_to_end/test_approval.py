@@ -108,7 +108,7 @@ def test_approved_it_is_champion_with_limits_of_its_own(
     assert (last["candidate_version"], last["champion_version_before"]) == ("2", "1")
     assert (tags_of("2")["decision"], tags_of("2")["actor"]) == ("approved", "ada")
     assert "2" in set(catalog.load("recorded_error_rates")["model_version"])
-    assert "approved: version 2 in place of version 1: looked at it" in said
+    assert "Decision approved\n  version 2 in place of version 1: looked at it\n" in said
     # The page is not that of the tick before.
     health = health_of(asking)
     assert (health["champion_version"], health["outcome"]["decision"]) == ("2", "approved")

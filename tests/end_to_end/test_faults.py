@@ -82,7 +82,7 @@ def test_a_broken_file_is_refused_and_nothing_is_written_but_a_failed_run(finish
     raw.write_text("\n".join(lines) + "\n")
     before, files = registry_state(finished_copy), file_digests(finished_copy)
 
-    with pytest.raises(Exception, match=r"temp is not a number in 1 row\(s\), first in row 4"):
+    with pytest.raises(Exception, match=r"temp is not a number in 1 row, first in row 4"):
         run_project(finished_copy)
 
     assert registry_state(finished_copy) == before

@@ -74,10 +74,15 @@ def store(project: Path) -> str:
     return f"sqlite:///{(project / 'data/test/lifecycle.db').as_posix()}"
 
 
-def test_a_tick_with_nothing_new_runs_nothing(known: Path, ran: list[str]) -> None:
+def test_a_tick_with_nothing_new_runs_nothing_and_says_how_the_model_is(
+    known: Path, ran: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
     assert tick(known, AS_OF) == NOTHING
 
     assert ran == []
+    said = [line.split(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert [said.count(label) for label in ("Health", "Next", "Page", "Look")] == [1, 1, 1, 1]
     (row,) = read_rows(store(known), COMPLETED_TICKS).to_dict("records")
     assert (row["as_of"], row["exit_code"]) == (pd.Timestamp(AS_OF), NOTHING)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -143,12 +144,15 @@ def test_one_version_waits_for_approval_and_is_not_champion() -> None:
     answered = {**waits, "kind": "approval", "decision": "superseded"}
     second = {**waits, "candidate_version": "5"}
 
-    assert find_wrong_questions(pd.DataFrame([waits, answered, second]), "3", PROBLEM) == []
-    assert find_wrong_questions(pd.DataFrame([waits, second]), "3", PROBLEM) == [
-        "versions 4, 5 wait for approval, and only one can"
-    ]
-    assert find_wrong_questions(pd.DataFrame([waits]), "4", PROBLEM) == [
-        "version 4 is champion, and by the ledger it waits for approval"
+    def found(champion: str, *rows: dict[str, Any], registered: str = "345") -> list[str]:
+        ledger = pd.DataFrame(rows)
+        return find_wrong_questions(ledger, champion, lambda v: v in registered, PROBLEM)
+
+    assert found("3", waits, answered, second) == []
+    assert found("3", waits, second) == ["versions 4, 5 wait for approval, and only one can"]
+    assert found("4", waits) == ["version 4 is champion, and by the ledger it waits for approval"]
+    assert found("3", waits, registered="3") == [
+        "version 4 waits for approval, and MLflow has no such version; refuse it"
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_label_that_names_no_row_is_counted_and_told(caplog: pytest.LogCapture
     assert observations["cnt"].tolist() == [10, 5, *[10] * 46]
     assert unused["reason"].tolist() == [OFF_GRID, NO_OBSERVATION, WAITS, WAITS]
     (warned,) = [record.getMessage() for record in caplog.records]
-    assert warned.startswith("2 label(s)")
+    assert warned.startswith("2 labels")
     assert "2021-03-01 04:17:00" in warned
 
 

@@ -98,7 +98,7 @@ def test_relocate_changes_nothing_while_the_files_of_a_model_are_not_there(secon
     result = kedro(second, "relocate")
 
     assert result.exit_code == 1
-    assert "the files of 1 model(s) are not there" in result.output
+    assert "the files of 1 model are not there" in result.output
     assert places(second) == before
 
 

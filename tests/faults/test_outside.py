@@ -177,6 +177,8 @@ def test_a_database_that_cannot_be_opened_written_or_waited_for(tmp_path: Path) 
 
 
 def test_a_missing_right_a_missing_library_and_a_server_of_the_store_that_is_away() -> None:
+    folder = IsADirectoryError(errno.EISDIR, "Is a directory", "/data/x.parquet")
+    assert told(folder).startswith("/data/x.parquet is a folder, and a file belongs there")
     forbidden = PermissionError(errno.EACCES, "Permission denied", "/data/x.parquet")
     assert told(forbidden).startswith("/data/x.parquet cannot be read or written (Permission")
 

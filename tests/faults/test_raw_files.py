@@ -35,7 +35,7 @@ from tests.examples import tiny_problem
 PROBLEM = tiny_problem()
 ROWS = "2021-03-01 00:00,5,10,11\n2021-03-01 01:00,5,10,11\n"
 TWICE = "day,temp,cnt,cnt\n" + ROWS
-STANDS_TWICE = r"column\(s\) that stand twice in .*cnt"
+STANDS_TWICE = r"columns that stand twice in .*cnt"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_ingestion_says_what_is_new_changed_and_gone(caplog: pytest.LogCaptureFi
         ["gone", 2, hour[3], hour[4], ""],
     ]
     said = [record.getMessage() for record in caplog.records]
-    assert said[0].startswith("2 observation(s) of the last run, from 2021-03-01 07:00:00 to ")
+    assert said[0].startswith("2 observations of the last run, from 2021-03-01 07:00:00 to ")
     assert "other values now (temp in 1, cnt in 2)" in said[0]
     assert "have vanished" in said[1]
 

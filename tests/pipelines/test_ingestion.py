@@ -29,4 +29,4 @@ def test_rows_that_have_vanished_are_warned_of(caplog: pytest.LogCaptureFixture)
     observe(raw.drop(index=range(4, 30)), known)
 
     (warned,) = [record.getMessage() for record in caplog.records]
-    assert warned.startswith("26 observation(s) of the last run, from 2021-03-01 04:00:00 to ")
+    assert warned.startswith("26 observations of the last run, from 2021-03-01 04:00:00 to ")

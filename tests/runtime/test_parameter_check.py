@@ -429,7 +429,7 @@ def test_windows_that_can_never_give_an_interval_are_refused(mistakes: Mistakes)
 
     (line,) = said(windows=3, minimum_rows=80)
     assert line == (
-        "adjustment.interval.windows: 3 window(s) never have the 80 rows that minimum_rows asks "
+        "adjustment.interval.windows: 3 windows can never have the 80 rows that minimum_rows asks "
         "for, since 1 day hold 24 at most, one every 1 hour, so there would be no interval; "
         "use windows: 4, or minimum_rows: 72"
     )
@@ -446,7 +446,7 @@ def test_windows_that_can_never_judge_a_challenger_are_refused(mistakes: Mistake
 
     gate = {"minimum_rows": 100, "comparison": {"block": "1 day", "minimum_blocks": 5}}
     (line,) = said(measured_windows=2, gate=gate)
-    assert line.startswith("retraining.measured_windows: 2 window(s) can never judge")
+    assert line.startswith("retraining.measured_windows: 2 windows can never judge")
     assert line.endswith("use 5, or change the gate")
     assert said(measured_windows=5, gate=gate) == []
 

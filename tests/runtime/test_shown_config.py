@@ -35,5 +35,12 @@ def test_a_single_value_is_bare_so_that_a_script_can_use_it(shown) -> None:
 def test_an_unknown_key_is_answered_with_the_nearest(shown) -> None:
     with pytest.raises(ConfigurationError, match=r"unknown key 'evaluaton'; did you mean 'eval"):
         shown("parameters.evaluaton.gate")
-    with pytest.raises(ConfigurationError, match=r"unknown kind of configuration 'parameter'; did"):
+    with pytest.raises(ConfigurationError, match=r"unknown configuration 'parameter'; did"):
         shown("parameter")
+    with pytest.raises(ConfigurationError, match=r"'trainin'; did you mean 'training'"):
+        shown("trainin.model")
+
+
+def test_a_section_of_the_parameters_needs_no_prefix(shown) -> None:
+    assert shown("training.model") == shown("parameters.training.model")
+    assert shown("windows.minimum_rows") == "24"

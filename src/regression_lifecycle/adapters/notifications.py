@@ -346,4 +346,4 @@ def _network(error: object, timeout_seconds: float) -> str:
 
 _SENDERLESS = [kind for kind, channel in AlertChannel.kinds.items() if channel not in _SENDERS]
 if _SENDERLESS:
-    raise TypeError(f"nothing sends to the channel(s) {', '.join(_SENDERLESS)}; see _sends_to")
+    raise TypeError(f"nothing sends to these channels: {', '.join(_SENDERLESS)}; see _sends_to")

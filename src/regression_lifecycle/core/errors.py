@@ -75,3 +75,13 @@ def bounded_list(items: Iterable[object], limit: int = 10) -> str:
     if len(names) <= limit:
         return ", ".join(names)
     return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``no rows``, ``1 row``, ``1,024 rows``.
+
+    Args:
+        plural: Of the noun, where it does not end in s.
+    """
+    named = noun if number == 1 else plural or f"{noun}s"
+    return f"{number:,} {named}" if number else f"no {named}"

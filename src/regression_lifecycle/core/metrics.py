@@ -353,6 +353,12 @@ ERROR_LABELS: dict[ErrorMetric, str] = {"rmse": "RMSE", "mae": "MAE", "pinball":
 """How such an error is called in tables and charts."""
 
 
+def metric_label(name: str) -> str:
+    """Return how a metric is called in tables and sentences: ``RMSE``, ``R2``, ``bias``."""
+    is_acronym = name in ("rmse", "mae", "wape", "r2", "rmsle")
+    return name.upper() if is_acronym else ERROR_LABELS.get(name, name.replace("_", " "))  # type: ignore[call-overload]
+
+
 def main_metric(quantile: float | None) -> ErrorMetric:
     """Return what forecasts are compared, ranked and shown by: pinball loss of a quantile, or RMSE.
 

@@ -18,7 +18,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
-from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.errors import DataContractError, counted
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.prediction.batch_scoring import ScoredPiece, ScoringRun
 from regression_lifecycle.datasets.atomic_file import open_file_system
@@ -129,10 +129,10 @@ class BatchPredictionsDataset(AbstractDataset[ScoringRun, list[BatchPredictions]
             assert self._written is not None
             self._written.append(self._batch(str(path)))
         LOGGER.info(
-            "Batch '%s', version %s: %d row(s) scored, %d set aside; in %s",
+            "Batch '%s', version %s: %s scored, %d set aside; in %s",
             writer.batch,
             writer.model_version,
-            writer.n_rows,
+            counted(writer.n_rows, "row"),
             writer.n_rejected,
             path,
         )

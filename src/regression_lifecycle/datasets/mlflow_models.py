@@ -261,6 +261,10 @@ class MlflowVersionsDataset(AbstractDataset[NoReturn, Callable[[str], TrainedMod
         """
         raise TypeError("this entry only reads versions")
 
+    def has(self, version: str) -> bool:
+        """Return whether the registry has a version."""
+        return registry.registered_by_number(self._model_name, version) is not None
+
     def _read(self, version: str) -> TrainedModel:
         registered = registry.registered_by_number(self._model_name, version)
         if registered is None:

@@ -248,7 +248,7 @@ def refuse_renamed(
     twice = sorted({text for text in line[line.duplicated()] if text})
     if twice:
         raise DataContractError(
-            f"column(s) that stand twice in the first line of {name}: {bounded_list(twice)}"
+            f"columns that stand twice in the first line of {name}: {bounded_list(twice)}"
         )
 
 

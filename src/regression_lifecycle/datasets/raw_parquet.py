@@ -84,7 +84,7 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | Iterator[pd.Da
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise DataContractError(
-                    f"column(s) that stand twice in {self._filepath.name}: {bounded_list(twice)}"
+                    f"columns that stand twice in {self._filepath.name}: {bounded_list(twice)}"
                 )
             wanted = self._columns or [name for name in names if not re.fullmatch(_INDEX, name)]
             if self._chunksize is None:

@@ -12,7 +12,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 
-from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.errors import StateError, counted
 from regression_lifecycle.core.reproduction.snapshots import (
     Snapshot,
     SnapshotReader,
@@ -89,10 +89,10 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
         if not (file.exists() and is_same(file.read(), manifest)):
             file.write(write_manifest(manifest).encode())
         LOGGER.info(
-            "Snapshot of version %s: %s rows in %d pieces, %s; %s were stored already",
+            "Snapshot of version %s: %s in %s, %s; %s were stored already",
             manifest.version,
-            f"{manifest.n_rows:,}",
-            len(manifest.pieces),
+            counted(manifest.n_rows, "row"),
+            counted(len(manifest.pieces), "piece"),
             _size(manifest.n_bytes),
             _size(manifest.n_bytes - written),
         )
@@ -115,6 +115,12 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
                     f"the snapshot of version {version} lacks the piece {file} (rows of "
                     f"{piece.period}), so it cannot be read"
                 ) from None
+            except OSError as error:
+                raise StateError(
+                    f"the snapshot of version {version} cannot be read: {file} (rows of "
+                    f"{piece.period}) is no file that can be opened: {error.strerror or error}. "
+                    "Restore it"
+                ) from error
         return Snapshot(manifest, contents)
 
     def _versions(self) -> tuple[str, ...]:
@@ -129,7 +135,8 @@ class SnapshotDataset(AbstractDataset[Sequence[Snapshot], SnapshotReader]):
             found = file_system.ls(str(place), detail=True)
         except FileNotFoundError:
             return {}
-        return {PurePosixPath(entry["name"]).name: entry["size"] for entry in found}
+        files = (entry for entry in found if entry["type"] == "file")
+        return {PurePosixPath(entry["name"]).name: entry["size"] for entry in files}
 
     def _manifest(self, version: str) -> AtomicFile:
         return self._file("manifests", f"{version}.json")
@@ -182,7 +189,7 @@ class SnapshotPruningDataset(SnapshotDataset):
         for name in unnamed:
             self._remove("pieces", name)
         LOGGER.info(
-            "Snapshots of version(s) %s pruned: %s freed (snapshots.keep)",
+            "Pruned the snapshots of versions %s: %s freed (snapshots.keep)",
             ", ".join(pruned),
             _size(sum(unnamed.values())),
         )

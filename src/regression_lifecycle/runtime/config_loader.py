@@ -59,7 +59,12 @@ class LifecycleConfigLoader(OmegaConfigLoader):
     * ``${env:NAME}``, ``${env:NAME,default}``, ``${required:NAME,meaning}``: environment variables;
       all that are missing from a kind of files are named at once
     * ``${user:}``: the account that runs the command
+
+    Attributes:
+        is_step: Whether the run is a step of a command that says itself what all steps share.
     """
+
+    is_step = False
 
     def __init__(self, conf_source: str | Path, *args: Any, **kwargs: Any) -> None:
         """Take what Kedro's loader takes.

@@ -130,6 +130,10 @@ def _of_files(error: BaseException) -> str | None:
             f"{place.strip()} cannot be read or written ({error.strerror}). Give the account that "
             "runs the command the right to"
         )
+    if error.errno == errno.EISDIR and place:
+        return f"{place.strip()} is a folder, and a file belongs there. Move the folder away"
+    if error.errno == errno.ENOTDIR and place:
+        return f"a folder of {place.strip()} is a file. Move it away"
     if error.errno == errno.EFBIG:
         return f"a file may not grow as large{place and f', at{place}'}. Raise ulimit -f, {_AGAIN}"
     if error.errno in (errno.EMFILE, errno.ENFILE):

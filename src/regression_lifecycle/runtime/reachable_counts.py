@@ -9,6 +9,7 @@ from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.durations import AnyDuration, duration_text, steps_to_cover
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.prediction.interval import PredictionInterval
@@ -72,7 +73,7 @@ def _of_interval(
     if rows >= max(interval.fewest_rows, _FEWEST_ERRORS):
         mend += f", or minimum_rows: {rows}"
     yield (
-        f"adjustment.interval.windows: {interval.windows} window(s) never have the "
+        f"adjustment.interval.windows: {counted(interval.windows, 'window')} can never have the "
         f"{interval.minimum_rows} rows that minimum_rows asks for, since "
         f"{_holds(windows, capacity, problem)}, so there would be no interval; use {mend}"
     )
@@ -105,8 +106,8 @@ def _of_retraining(
     needed = next((count for count in range(1, _MOST_WINDOWS) if enough(count)), None)
     mend = "use longer windows" if needed is None else f"use {needed}"
     yield (
-        f"retraining.measured_windows: {retraining.measured_windows} window(s) can never judge a "
-        f"challenger, since retraining.gate asks for {gate.minimum_rows} rows in "
+        f"retraining.measured_windows: {counted(retraining.measured_windows, 'window')} can never "
+        f"judge a challenger, since retraining.gate asks for {gate.minimum_rows} rows in "
         f"{gate.minimum_blocks} blocks of {duration_text(gate.comparison.block)}; "
         f"{mend}, or change the gate"
     )

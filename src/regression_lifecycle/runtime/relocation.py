@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from regression_lifecycle.core.errors import LifecycleError, StateError, bounded_list
+from regression_lifecycle.core.errors import LifecycleError, StateError, bounded_list, counted
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.tracking_server import read_section, read_tracking_server
 
@@ -67,8 +67,9 @@ def relocate(loader: Any, project: Path) -> str:
         missing = missing_models(move.database, move.old, move.new)
         if missing:
             raise LifecycleError(
-                f"the files of {len(missing)} model(s) are not there: {bounded_list(missing, 3)}. "
-                f"Copy {_shown(move.old)} to {move.new} first; nothing was changed"
+                f"the files of {counted(len(missing), 'model')} are not there: "
+                f"{bounded_list(missing, 3)}. Copy {_shown(move.old)} to {move.new} first; nothing "
+                "was changed"
             )
         new = move.new.as_uri() if move.old.startswith("file:") else move.new.as_posix()
         n = move_artifacts(move.database, move.old, new)

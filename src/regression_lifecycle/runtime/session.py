@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from pydantic import ValidationError
 
-from regression_lifecycle.core.errors import ConfigurationError, StateError, unknown_name
+from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.runtime.parameter_check import check_configuration
 from regression_lifecycle.runtime.run_lock import LOCK_NAME, workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
+from regression_lifecycle.runtime.terminal import print_derived
 from regression_lifecycle.runtime.tracking_check import require_tracking_server
 
-LOGGER = logging.getLogger(__name__)
 TERMINATED = 143
 _RUNNERS = ("sequential", "thread", "parallel")
+_ADVICE = ("Using synchronous mode", "No nodes ran", "There are ")
 
 
 class LifecycleSession(KedroSession):
@@ -77,9 +78,10 @@ class LifecycleSession(KedroSession):
         runtime = self.store.get("runtime_params") or {}
         loader.check_addresses()
         loader.typed_sections |= check_configuration(loader, runtime, known)
-        _print_derived(loader.derived_parameters, sections_of(known.values()))
+        if not loader.is_step:
+            print_derived(loader.derived_parameters, sections_of(known.values()))
         require_tracking_server(loader, self._project_path)
-        with workspace_lock(self.lock_path), _terminated_is_an_exit(), _no_advice_on_refusals():
+        with workspace_lock(self.lock_path), _terminated_is_an_exit(), _without_advice():
             try:
                 outputs: dict[str, Any] = super().run(
                     pipeline_name=pipeline_name, pipeline_names=pipeline_names, **kwargs
@@ -117,17 +119,6 @@ class LifecycleSession(KedroSession):
         return Path(loader.local_folder) / LOCK_NAME
 
 
-def _print_derived(derived: Mapping[str, Any], sections: Collection[str]) -> None:
-    """Print what was derived from the table, of the sections that the run uses."""
-    shown = [
-        f"{key} {f'({len(value)})' if isinstance(value, list) else value}"
-        for key, value in derived.items()
-        if key.partition(".")[0] in sections
-    ]
-    if shown:
-        LOGGER.info("Derived from the table (kedro config): %s", ", ".join(shown))
-
-
 def _mlflow_mistakes(error: ValidationError, loader: Any) -> Iterator[str]:
     from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 
@@ -157,12 +148,14 @@ def _terminated_is_an_exit() -> Iterator[None]:
 
 
 @contextmanager
-def _no_advice_on_refusals() -> Iterator[None]:
-    """Keep Kedro from advising to resume a run that would be refused again, or to use --async."""
+def _without_advice() -> Iterator[None]:
+    """Keep Kedro from advising to use --async, or to resume by the names of nodes.
+
+    The error says what to do; a run that begins in the middle reads what an older one has left.
+    """
 
     def is_wanted(record: logging.LogRecord) -> bool:
-        is_refused = isinstance(sys.exc_info()[1], StateError)
-        return not (is_refused or str(record.msg).startswith("Using synchronous mode"))
+        return not str(record.msg).lstrip().startswith(_ADVICE)
 
     runners = [logging.getLogger(f"kedro.runner.{name}_runner") for name in _RUNNERS]
     for logger in runners:

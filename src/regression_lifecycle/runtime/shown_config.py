@@ -13,7 +13,8 @@ from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.scrubbing import scrub
 from regression_lifecycle.runtime.config_loader import leaves
 
-KINDS = ("parameters", "globals", "catalog", "mlflow")
+PARAMETERS = "parameters"
+KINDS = (PARAMETERS, "globals", "catalog", "mlflow")
 
 
 def show_config(project: Path, env: str | None, conf_source: str | None, key: str) -> str:
@@ -23,7 +24,7 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
         project: The project's folder, bootstrapped already.
         env: Environments under ``conf/``; None for the default.
         conf_source: Another configuration folder or archive.
-        key: Dotted; the first part is one of :data:`KINDS`.
+        key: Dotted; the first part is one of :data:`KINDS`, or a section of the parameters.
 
     Returns:
         A single value as it is; of a section one line per value, with the file that a parameter
@@ -37,9 +38,12 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
     session: Any = LifecycleSession.create(project_path=project, env=env, conf_source=conf_source)
     loader = session._get_config_loader()
     kind, *parts = key.split(".")
+    value: Any = loader[kind if kind in KINDS else PARAMETERS]
     if kind not in KINDS:
-        raise ConfigurationError(f"  {unknown_name('kind of configuration', kind, KINDS)}")
-    value: Any = loader[kind]
+        if kind not in value:
+            names = (*KINDS, *value)
+            raise ConfigurationError(f"  {unknown_name('configuration', kind, names, len(names))}")
+        kind, parts = PARAMETERS, [kind, *parts]
     for part in parts:
         if not isinstance(value, Mapping) or part not in value:
             known = value if isinstance(value, Mapping) else ()
@@ -49,8 +53,8 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
         return "" if value is None else scrub(str(value))
     derived, lines = loader.derived_parameters, []
     for name, leaf in leaves(value, ".".join(parts)):
-        origin = loader.origin(name) if kind == "parameters" else ""
-        origin = "derived from the table" if kind == "parameters" and name in derived else origin
+        origin = loader.origin(name) if kind == PARAMETERS else ""
+        origin = "derived from the table" if kind == PARAMETERS and name in derived else origin
         shown = yaml.safe_dump(leaf, default_flow_style=True, width=math.inf, allow_unicode=True)
         shown = shown.removesuffix("...\n").strip()
         comment = f"  # {origin}" if origin else ""

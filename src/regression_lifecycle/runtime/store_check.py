@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -15,7 +15,11 @@ _FIGURES = ["problem", "window", "window_index", "model_version", "revision", "n
 
 
 def find_contradictions(
-    url: str, problem: Problem, champion: str, newest: int | None = None
+    url: str,
+    problem: Problem,
+    champion: str,
+    is_registered: Callable[[str], bool],
+    newest: int | None = None,
 ) -> list[str]:
     """Find what the store says in two ways.
 
@@ -23,6 +27,7 @@ def find_contradictions(
         url: SQLAlchemy URL of the store.
         problem: Whose rows are looked at.
         champion: Where the alias points; empty if nowhere.
+        is_registered: Tells whether the registry has a version.
         newest: How many windows are looked at, the newest ones; None for all.
 
     Returns:
@@ -54,7 +59,7 @@ def find_contradictions(
     return [
         *said,
         *find_wrong_champion(ledger, champion, problem),
-        *find_wrong_questions(ledger, champion, problem),
+        *find_wrong_questions(ledger, champion, is_registered, problem),
     ]
 
 

@@ -174,7 +174,7 @@ def _suffix(path: Path) -> str:
 def _refuse_repeated(names: Sequence[str], place: str) -> None:
     twice = sorted({name for name, count in Counter(names).items() if count > 1})
     if twice:
-        raise DataContractError(f"column(s) that stand twice in {place}: {bounded_list(twice)}")
+        raise DataContractError(f"columns that stand twice in {place}: {bounded_list(twice)}")
 
 
 def _refuse_empty(table: pd.DataFrame, place: str) -> None:

@@ -23,6 +23,7 @@ from regression_lifecycle.core.decisions.records import (
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.run_lock import workspace_lock
 from regression_lifecycle.runtime.sections import sections_of
+from regression_lifecycle.runtime.terminal import print_derived
 from regression_lifecycle.runtime.tick_inputs import TickInputs
 
 LOGGER = logging.getLogger(__name__)
@@ -83,6 +84,12 @@ def run_tick(
         LockedError: If another run is at work in the workspace and did not end in time.
     """
     step = _Step(project, env, params, conf_source)
+    code, inputs = _run_steps(step)
+    inputs.print_end(str(params.get("as_of") or ""))
+    return code
+
+
+def _run_steps(step: _Step) -> tuple[int, TickInputs]:
     try:
         step.check_names()
         inputs = step.inputs()
@@ -94,7 +101,7 @@ def run_tick(
         known = before and last and last.fingerprint == inputs.fingerprint(before)
         if last and known and not inputs.has_failed_alerts():
             LOGGER.info("Nothing has changed since the last tick, so nothing is run")
-            return last.exit_code
+            return last.exit_code, inputs
         # What is known was checked by the last tick, and reading every section takes seconds.
         step.check()
         champion = inputs.champion()
@@ -120,7 +127,7 @@ def run_tick(
         # After an attempt at retraining, or another champion, the next tick looks again.
         if before and now and decision.decision != RETRAIN and not moved:
             inputs.record(before, now, decision.as_of, code)
-    return code
+    return code, inputs
 
 
 def open_loader(
@@ -166,6 +173,7 @@ class _Step:
         steps = {name: pipelines[name] for name in STEPS}
         loader = self._loader(self._params)
         loader.typed_sections |= check_configuration(loader, self._params, steps)
+        print_derived(loader.derived_parameters, sections_of(steps.values()))
 
     def inputs(self) -> TickInputs:
         from kedro.framework.project import pipelines
@@ -201,6 +209,7 @@ class _Step:
         loader = open_loader(
             options["project_path"], options["env"], params, options["conf_source"]
         )
+        loader.is_step = True
         self._loaders.append((params, loader))
         return loader
 

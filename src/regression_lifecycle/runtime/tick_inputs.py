@@ -25,6 +25,7 @@ WRITTEN_BY_OTHERS = ("raw_observations", "labels", "service_predictions", "recor
 # Written by monitoring alone, and before the windows, which are looked at.
 IMPLIED = ("recorded_predictions",)
 CHAMPION = "champion_model"
+VERSIONS = "registered_versions"
 States = dict[str, Any]
 _KINDS = ("parameters", "catalog", "mlflow")
 
@@ -150,8 +151,8 @@ class TickInputs:
         """
         from regression_lifecycle.runtime.store_check import find_contradictions
 
-        url = self._loader.store_url
-        return find_contradictions(url, self._problem, self.champion(), newest)
+        url, versions = self._loader.store_url, self._catalog([VERSIONS])[VERSIONS]
+        return find_contradictions(url, self._problem, self.champion(), versions.has, newest)
 
     def waits_for_approval(self) -> bool:
         """Return whether a version waits for a person's answer."""
@@ -187,6 +188,27 @@ class TickInputs:
             ["attempts"],
         )
         return bool((failed["attempts"] < self._maximum_attempts).any())
+
+    def print_end(self, as_of: str) -> None:
+        """Print how the model is, as the page has it, and where the page is.
+
+        Args:
+            as_of: The moment of a replay; empty at the end of the data.
+        """
+        from regression_lifecycle.core.decisions.health import read_health
+        from regression_lifecycle.runtime.terminal import (
+            open_console,
+            print_health,
+            print_where_to_look,
+        )
+
+        catalog = self._catalog(["health_record", "dashboard_page"])
+        console, env = open_console(), self._loader.named_environment
+        if catalog.exists("health_record"):
+            print_health(console, read_health(catalog.load("health_record")), env, as_of)
+        page = Path(str(catalog.get("dashboard_page")._filepath))
+        shown = page.relative_to(self._project) if page.is_relative_to(self._project) else page
+        print_where_to_look(console, str(shown), env=env)
 
     def _catalog(self, names: Iterable[str]) -> Any:
         import mlflow

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.prediction.log_parameters import PredictionLogParameters
 from regression_lifecycle.serving.spool import Spool
 from regression_lifecycle.serving.store_writer import StoreWriter, to_lines
@@ -180,9 +181,9 @@ class PredictionLog:
         refused = self._writer.write(list(lines.values()))
         if refused:
             LOGGER.warning(
-                "the store will never take %d row(s) of the prediction log; they and the reasons "
+                "the store will never take %s of the prediction log; they and the reasons "
                 "are in the table 'refused' of %s",
-                len(refused),
+                counted(len(refused), "row"),
                 self._path,
             )
         # After the commit: a crash between the two repeats the batch, and the key makes that

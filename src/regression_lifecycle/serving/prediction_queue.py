@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.prediction.service_parameters import ServingParameters
 from regression_lifecycle.serving.active_model import ActiveModel
 from regression_lifecycle.serving.errors import RefusedError, overloaded
@@ -142,7 +143,7 @@ class PredictionQueue:
                     self._predict(batch)
                 # Whatever a model or a disk does: the next request must find a living thread.
                 except Exception as error:
-                    LOGGER.exception("a batch of %d request(s) failed", len(batch))
+                    LOGGER.exception("a batch of %s failed", counted(len(batch), "request"))
                     for job in batch:
                         job.finish(_failed(error))
 

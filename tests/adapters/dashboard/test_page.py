@@ -208,7 +208,7 @@ def test_decisions_to_keep_are_folded_and_all_say_when_they_were_recorded() -> N
 def test_every_reason_is_one_item_whatever_stands_in_it(html: str) -> None:
     decision = html.split("<h3>Last outcome</h3>")[1].split("</ul>")[0]
     reasons = re.findall(r"<li>(.*?)</li>", decision)
-    # The sentence about the bias holds a semicolon, and so do the words of the person.
+    # The words of the person hold a semicolon.
     assert len(reasons) == 2
     assert reasons[0] == sentence(BIAS_RULE.reason)
     assert reasons[1] == SAID

@@ -317,7 +317,7 @@ def test_the_server_of_mlflow_takes_a_missing_value_and_says_what_it_cannot_read
     predicted = [row["prediction"] for row in answer.json()["predictions"]]
     np.testing.assert_array_equal(predicted, logged.model.predict(raw_rows(10)))
     assert refused.status_code == 400
-    assert "hr is not a number (1 row(s), first in row 1: 'x')" in refused.json()["message"]
+    assert "hr is not a number (1 row, first in row 1: 'x')" in refused.json()["message"]
 
 
 def test_a_model_of_an_older_release_is_not_logged_anew(experiment: str) -> None:

@@ -82,7 +82,7 @@ def test_a_rule_that_fired_is_one_alert_with_its_evidence(problem):
     assert alert.key == f"{problem.name}/rmse_high/3"
     assert alert.level == "warning"
     assert "rmse_high asks for a retraining" in alert.title
-    assert "has added up to 0.31 (too high) over 2 window(s)" in alert.text
+    assert "has added up to 31.0% (too high) over 2 windows" in alert.text
     assert "2012-02-27" in alert.text
     assert (alert.details["value"], alert.details["threshold"]) == (0.31, 0.22)
 

@@ -77,7 +77,7 @@ def test_the_bound_says_what_it_is(problem):
         1,
     ]
     assert row["rmse"] == pytest.approx(math.sqrt(0.5))
-    assert row["description"].startswith("best 1 retraining(s) in hindsight, no level correction")
+    assert row["description"].startswith("best 1 retraining in hindsight, no level correction")
 
 
 # pragma: allowlist nextline secret

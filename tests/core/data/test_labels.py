@@ -119,9 +119,9 @@ def test_too_many_bad_labels_refuse_the_batch(problem):
 
 
 def test_what_a_label_needs_is_said(problem):
-    with pytest.raises(DataContractError, match=r"missing column\(s\): cnt; a label needs"):
+    with pytest.raises(DataContractError, match=r"missing columns: cnt; a label needs"):
         accepted(pd.DataFrame({"timestamp": ["2021-03-01"]}), problem)
-    with pytest.raises(DataContractError, match=r"missing column\(s\): day, hour"):
+    with pytest.raises(DataContractError, match=r"missing columns: day, hour"):
         accepted(pd.DataFrame({"cnt": [1]}), problem)
     assert label_columns(problem, stamped=True) == ["timestamp", "cnt"]
     assert label_columns(problem, stamped=False) == ["day", "hour", "cnt"]

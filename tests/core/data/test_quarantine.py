@@ -71,10 +71,10 @@ def test_as_many_bad_rows_as_are_allowed_are_borne(n_bad, n_rows, maximum):
 
 def test_a_bad_row_more_is_refused_with_its_reasons():
     with pytest.raises(DataContractError) as caught:
-        refuse_bad_share(30, 100, 0.29, ["temp is missing (30 row(s))"], "labels", "labels")
+        refuse_bad_share(30, 100, 0.29, ["temp is missing (30 rows)"], "labels", "labels")
 
     assert str(caught.value) == (
         "labels: 30 of 100 rows (30.0%) break the contract, more than "
-        "labels.maximum_rejected_share = 29.0%: temp is missing (30 row(s)). Nothing of it was "
+        "labels.maximum_rejected_share = 29.0%: temp is missing (30 rows). Nothing of it was "
         "written"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from regression_lifecycle.core.decisions.approval import ApprovalParameters, decide_approval
 from regression_lifecycle.core.decisions.ledger import approval_row
@@ -34,6 +35,12 @@ def test_an_answer_says_who_when_and_why(version, word, decision):
 def test_without_a_reason_there_is_no_answer(word):
     with pytest.raises(StateError, match=f"kedro {word} --reason"):
         answer(ledger(asked()), answer=word, reason=" ")
+
+
+def test_a_reason_has_a_length():
+    assert ApprovalParameters(reason="x" * 2000, actor="ada").reason == "x" * 2000
+    with pytest.raises(ValidationError, match=r"2,001 characters, and at most 2,000 are kept"):
+        ApprovalParameters(reason="x" * 2001, actor="ada")
 
 
 @pytest.mark.parametrize(

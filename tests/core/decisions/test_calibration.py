@@ -154,7 +154,7 @@ def test_the_limit_in_use_is_the_one_that_is_told():
     assert [found.threshold for found in before] == [0.1, 0.8]
     assert [found.threshold for found in after] == [limits[n].value for n in ("level", "error")]
     assert after[0].figures["false_alarms_per_year"] == 0.5
-    told = f"above {limits['level'].value:g} (0.5 false alarms a year, from 40 windows) in"
+    told = f"beyond {limits['level'].value:.1%} (0.5 false alarms a year, from 40 windows) in"
     assert told in evidence(after[0])
     assert "configured; 0.5 false alarms a year once it is calibrated" in evidence(before[0])
     # With nothing calibrated any more the configured limit is back.

@@ -125,8 +125,8 @@ def test_a_rule_fires_on_lasting_trouble_and_states_its_evidence(rule, trouble, 
     assert found.value == pytest.approx(value)
     assert found.figures["window"] == "w2"
     assert (found.figures["n_bad"], found.figures["n_windows"]) == (2, 3)
-    assert "in window w2; above" in evidence(found)
-    assert "in 2 of the newest 3 window(s)" in evidence(found)
+    assert "in window w2, " in evidence(found)
+    assert "in 2 of the newest 3 windows" in evidence(found)
 
 
 @pytest.mark.parametrize(("rule", "trouble", "value"), FIRING)
@@ -211,9 +211,9 @@ def test_skew_needs_neither_labels_nor_a_whole_window_and_names_the_column():
 
     assert (found.verdict, found.value, found.figures["window"]) == ("fired", 0.12, "w1")
     assert evidence(found) == (
-        "share of served rows whose predictions differ from those made afterwards is 0.12 in "
-        "window w1; above 0.01 in 1 of the newest 1 window(s), 1 of 1 with the newest are asked "
-        "for; temp differs in 12% of the served rows (on average 21.3 as served, 0.45 as observed)"
+        "share of served rows whose predictions differ from those made afterwards is 12.0% in "
+        "window w1, above 1.0%; temp differs in 12% of the served rows (on average "
+        "21.3 as served, 0.45 as observed)"
     )
     assert ask(SKEW, windows(temp, {})).verdict == "quiet"
 
@@ -275,9 +275,9 @@ def test_biases_beyond_the_allowance_add_up_since_the_training():
     assert (found.verdict, found.value) == ("fired", pytest.approx(0.12))
     assert ask(CUSUM, biased(-0.08, -0.08, -0.08, -0.08)).value == pytest.approx(-0.12)
     assert evidence(found) == (
-        "bias of the model alone +8.0% in window w3; what exceeds 0.05 a window has added up to "
-        "0.12 (too high) over 4 window(s) since the training; 0.1 is the limit, to which 2 windows "
-        "are needed"
+        "bias of the model alone +8.0% in window w3; what exceeds 5.0% a window has added up to "
+        "12.0% (too high) over 4 windows since the training. It fires at 10.0%, for which 2 "
+        "windows are needed"
     )
     # What is below the allowance wears it off, and what is too low does not pay for too high.
     assert ask(CUSUM, biased(0.08, 0.08, 0.0)).value == pytest.approx(0.01)
@@ -305,8 +305,7 @@ def test_a_bias_that_may_be_chance_counts_for_nothing():
     found = ask(rule, windows(NOISY))
 
     assert (found.verdict, found.value) == ("quiet", pytest.approx(0.3))
-    assert "0.1" in evidence(found)
-    assert "and 2 standard errors (0.32)" in evidence(found)
+    assert "10.0% and 2 standard errors (32.0%)" in evidence(found)
     known = {**NOISY, "bias_standard_error": 0.14}
     assert ask(rule, windows(known)).verdict == "fired"
 
@@ -314,7 +313,7 @@ def test_a_bias_that_may_be_chance_counts_for_nothing():
 def test_of_a_bias_that_adds_up_what_may_be_chance_is_forgiven():
     found = ask(CUSUM, windows(NOISY, NOISY))
     assert (found.verdict, found.value) == ("quiet", 0)
-    assert "what exceeds 0.05 a window and 2 standard errors (0.32)" in evidence(found)
+    assert "what exceeds 5.0% a window and 2 standard errors (32.0%)" in evidence(found)
     known = {**NOISY, "bias_standard_error": 0.1}
     assert ask(CUSUM, windows(known, known)).verdict == "fired"
 
@@ -351,7 +350,7 @@ def test_an_age_is_told_in_what_the_table_counts():
 
 def test_a_window_of_rows_is_named_as_people_say_it():
     bad = window(0, window="rows=4800-4899", sum_raw_prediction=1200.0)
-    assert "in window rows 4800 to 4899;" in evidence(ask(BIAS, [bad]))
+    assert "in window rows 4800 to 4899," in evidence(ask(BIAS, [bad]))
 
 
 # --- the decision -------------------------------------------------------------------------------
@@ -515,7 +514,7 @@ def test_the_finding_about_the_bias_names_the_bias_that_it_is_about():
     )
     assert (model.figures["bias"], served.figures["bias"]) == pytest.approx((0.47, 0.01))
     assert evidence(model).startswith("bias of the model alone +47.0% in window")
-    assert evidence(served).startswith("absolute bias as served is 0.01 in window")
+    assert evidence(served).startswith("bias as served is +1.0% in window")
 
 
 def test_what_a_policy_was_can_be_read_again(shipped):

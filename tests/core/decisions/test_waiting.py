@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from regression_lifecycle.core.decisions.waiting import (
     waiting_version,
     waiting_versions,
 )
+from regression_lifecycle.core.errors import LifecycleError
 from tests.core.decisions.test_records import GATE
 
 PASSED = replace(GATE, decision="promote", as_of="2021-03-15 00:00:00", challenger_fingerprint="c")
@@ -70,7 +72,9 @@ def test_the_name_of_a_kind_stands_for_all_its_defaults(name):
         ("aks", "unknown kind 'aks'; did you mean 'ask'. Allowed: ask, automatic"),
         ({"kind": "ask", "deadlin": "1 day"}, "unknown key 'deadlin'; did you mean 'deadline'"),
         ({"kind": "ask", "deadline": "soon"}, "'soon' is not a duration"),
-        (True, "write {kind: ..., ...}"),
+        (True, "true is no way to promote; write automatic, ask, or {kind: ask"),
+        (None, "null is no way to promote; write automatic, ask, or {kind: ask"),
+        (["ask"], "write {kind: ..., ...}"),
     ],
 )
 def test_a_mistake_is_answered_with_what_is_allowed(given, message):
@@ -123,6 +127,15 @@ def test_the_newest_version_waits_until_it_is_answered():
     # The same version may be asked about again, in comparison with another champion.
     again = asked("4", champion_version="7")
     assert waiting_version(ledger(first, answered, again), "bikes").champion_version == "7"
+
+
+@pytest.mark.parametrize("deadline", ["14 dyas", 3, "-1 day"])
+def test_a_deadline_that_was_edited_by_hand_is_an_error_that_names_the_version(deadline):
+    row = asked("4", deadline="14 days")
+    row["reasons"] = row["reasons"].replace('"14 days"', json.dumps(deadline))
+
+    with pytest.raises(LifecycleError, match="decision about version 4 cannot be read"):
+        waiting_version(ledger(row), "bikes")
 
 
 def test_a_first_cycle_was_asked_about_at_its_newest_row():

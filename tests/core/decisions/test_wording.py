@@ -24,9 +24,9 @@ SOURCE = Path(regression_lifecycle.__file__).parent
 CHAMPION = {"opponent": "champion", "champion_version": "3"}
 BASELINE = {"opponent": "baseline", "champion_version": ""}
 LASTING = {"window": "w2", "n_bad": 2, "n_windows": 3, "violations": 2, "of": 3}
-LASTED = "in window w2; above 0.1 in 2 of the newest 3 window(s), 2 of 3 with the newest are asked"
+LASTED = "in window w2, above 10.0% in 2 of the newest 3 windows. It fires at 2 of 3, the newest"
 METRIC = {"metric": "rmse", "of_baseline": True, "bound": "maximum"}
-BIAS = {"value": 0.2, "threshold": 0.1, "n_windows": 5}
+BIAS = {"value": 0.2, "threshold": 0.1, "bias": -0.2, "n_windows": 5}
 ADDED_UP = {"statistic": "cusum", "prediction": "model", "bias": 0.47, "window": "w2"}
 STATE = {
     **{"rule": "coverage", "kind": "coverage", "state": "1 of 2", "value": 0.4, "threshold": 0.25},
@@ -61,13 +61,13 @@ MESSAGES = [
     (
         "training_overlap",
         {"value": 3.0, "threshold": 0, "trained_until": "2021-03-02 23:00:00"},
-        "3 judged row(s) are no later than 2021-03-02 23:00:00, up to which the candidate was",
+        "of the judged rows 3 are no later than 2021-03-02 23:00:00, up to which the candidate was",
     ),
     (
         "baseline_fallback",
         {**FELL_BACK, "baseline": "seasonal"},
         "the baseline (value one season ago) has no value in 25.0% of the rows, where the training "
-        "mean stands in; at most 20.0% is asked for",
+        "mean stands in. Asked for: at most 20.0%",
     ),
     (
         "baseline_fallback",
@@ -77,96 +77,96 @@ MESSAGES = [
     (
         "observed_improvement",
         {"metric": "mae", "value": -0.1, "threshold": 0.0, **BASELINE, "baseline": "last_value"},
-        "mae is 10.0% higher than the baseline's (last known value); a lower one is asked for",
+        "MAE is 10.0% higher than the baseline's (last known value). Asked for: lower",
     ),
     (
         "rows",
         {"value": 1000.0, "threshold": 1001},
-        "1000 rows were judged, at least 1001 are needed",
+        "1,000 rows were judged. Asked for: at least 1,001",
     ),
     (
         "times",
         {"value": 20.0, "threshold": 24},
-        "20 times were judged, at least 24 are needed",
+        "20 times were judged. Asked for: at least 24",
     ),
     (
         "metric",
         {"value": 0.81234, "threshold": 0.8, **METRIC},
-        "candidate rmse as a share of the baseline's is 0.8123, at most 0.8 is asked for",
+        "candidate RMSE as a share of the baseline's is 0.8123. Asked for: at most 0.8",
     ),
     (
         "metric",
         {"value": 0.3, "threshold": 0.5, "metric": "r2", "of_baseline": False, "bound": "minimum"},
-        "candidate r2 is 0.3, at least 0.5 is asked for",
+        "candidate R2 is 0.3. Asked for: at least 0.5",
     ),
     (
         "observed_improvement",
         {"metric": "rmse", "value": -0.05, "threshold": 0.0, **CHAMPION},
-        "rmse is 5.0% higher than the champion version 3's; a lower one is asked for",
+        "RMSE is 5.0% higher than the champion version 3's. Asked for: lower",
     ),
     (
         "observed_improvement",
         {"metric": "rmse", "value": 0.05, "threshold": -0.1, **BASELINE},
-        "rmse is 5.0% lower than the baseline's; less than 10.0% higher is asked for",
+        "RMSE is 5.0% lower than the baseline's. Asked for: less than 10.0% higher",
     ),
     (
         "proven_improvement",
         proven(0.3, 0.2, 0.0),
-        "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
-        "lower; a lower one is asked for",
+        "RMSE is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
+        "lower. Asked for: lower with that confidence",
     ),
     (
         "proven_improvement",
         proven(-0.3, -0.5, 0.0),
-        "rmse is 30.0% higher than the champion version 3's, with 95% confidence up to 50.0% "
-        "higher; a lower one is asked for",
+        "RMSE is 30.0% higher than the champion version 3's, with 95% confidence up to 50.0% "
+        "higher. Asked for: lower with that confidence",
     ),
     (
         "proven_improvement",
         proven(0.01, -0.02, -0.05),
-        "rmse is 1.0% lower than the champion version 3's, with 95% confidence up to 2.0% higher; "
-        "at most 5.0% higher is asked for",
+        "RMSE is 1.0% lower than the champion version 3's, with 95% confidence up to 2.0% higher. "
+        "Asked for: at most 5.0% higher with that confidence",
     ),
     (
         "proven_improvement",
         {**proven(0.3, 0.2, 0.0), **REMEMBERING},
-        "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
-        "lower (26 blocks count as 9, since neighbouring ones correlate by 0.48); a lower one "
-        "is asked for",
+        "RMSE is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
+        "lower (26 blocks count as 9, since neighbouring ones correlate by 0.48). Asked for: "
+        "lower with that confidence",
     ),
     (
         "proven_improvement",
         {**proven(0.3, 0.2, 0.0), "n_blocks": 26, "n_effective": 26.4, "memory": -0.01},
-        "rmse is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
-        "lower; a lower one is asked for",
+        "RMSE is 30.0% lower than the champion version 3's, with 95% confidence at least 20.0% "
+        "lower. Asked for: lower with that confidence",
     ),
     (
         "proven_improvement",
         {**proven(0.3, 0.2, 0.0), **AGAIN},
-        "rmse is 30.0% lower than the champion version 3's, with 99.44% confidence at least 20.0% "
-        "lower; a lower one is asked for, surer than usual since the rows judged 2 other "
-        "candidate(s) before",
+        "RMSE is 30.0% lower than the champion version 3's, with 99.44% confidence at least 20.0% "
+        "lower. Asked for: lower with that confidence (surer than usual, since these rows judged "
+        "2 other candidates before)",
     ),
     (
         "proven_improvement",
         {**proven(0.3, -999.0, 0.0)},
-        "rmse is 30.0% lower than the champion version 3's, with 95% confidence perhaps many times "
-        "higher; a lower one is asked for",
+        "RMSE is 30.0% lower than the champion version 3's, with 95% confidence perhaps many times "
+        "higher. Asked for: lower with that confidence",
     ),
     (
         "rows_used_up",
         {**CHAMPION, **AGAIN, "n_blocks": 8, "minimum_blocks": 9, "block": "7 days"},
-        "the rows judged 2 other candidate(s) against champion version 3 before, so one must be "
+        "the rows judged 2 other candidates against champion version 3 before, so one must be "
         "99.44% sure, which takes 9 blocks of 7 days, and there are 8; wait for new rows, or judge "
         "on more of them",
     ),
     (
         "segment",
         {**SEGMENT, "increase": 0.25},
-        "rmse in hr=8 is 25.0% higher than the champion version 3's; of equal models one of 24 "
-        "segment(s) is as much worse in 1.2% of cases, at least 5.0% is asked for",
+        "RMSE in hr=8 is 25.0% higher than the champion version 3's; of equal models one of 24 "
+        "segments is as much worse in 1.2% of cases. Asked for: at least 5.0%",
     ),
-    ("segment", {**SEGMENT, "increase": None}, "rmse in hr=8 differs from the champion version 3"),
+    ("segment", {**SEGMENT, "increase": None}, "RMSE in hr=8 differs from the champion version 3"),
     ("no_check", {}, "no check was made"),
     ("same_model", CHAMPION, "this is champion version 3 again"),
     ("rolled_back", {"version": "2"}, "version 2 was promoted on this very evidence and rolled"),
@@ -176,8 +176,8 @@ MESSAGES = [
     (
         "approval_pending",
         {"version": "2", "n_windows": 1, "measured_windows": 2},
-        "version 2 waits for approval, and another one is judged by 2 complete window(s), of which "
-        "1 are newer",
+        "version 2 waits for approval; the next challenger is not trained before 2 new windows can "
+        "judge it, and there is 1 so far",
     ),
     (
         "approved",
@@ -206,11 +206,11 @@ MESSAGES = [
         METRIC,
         "share of the baseline's is not defined here (no rows, a baseline without an error)",
     ),
-    ("missing_forecasts", {"n_missing": 3, "n_rows": 9}, "3 of 9 row(s) lack a forecast"),
+    ("missing_forecasts", {"n_missing": 3, "n_rows": 9}, "3 of 9 rows have no forecast"),
     (
         "too_few_blocks",
         {"n_blocks": 3, "block": "7 days", "minimum_blocks": 8},
-        "3 block(s) of 7 days, at least 8 are needed",
+        "there are 3 blocks of 7 days, and at least 8 are needed",
     ),
     ("opponent_without_error", {}, "no error in whole blocks"),
     ("improvement_undefined", {}, "the improvement is not defined"),
@@ -224,12 +224,12 @@ MESSAGES = [
     (
         "performance",
         {**PERFORMANCE, "relative_to": "baseline"},
-        f"mae as a share of the baseline's is 0.9 {LASTED}",
+        f"MAE as a share of the baseline's is 90.0% {LASTED}",
     ),
     (
         "performance",
         {**PERFORMANCE, "relative_to": "first_windows"},
-        "mae as a share of that of the first 4 windows is 0.9 in window w2",
+        "MAE as a share of that of the first 4 windows is 90.0% in window w2",
     ),
     (
         "performance",
@@ -239,14 +239,14 @@ MESSAGES = [
     (
         "bias",
         {**BIAS, **LASTING, "statistic": "window", "prediction": "served"},
-        f"absolute bias as served is 0.2 {LASTED}",
+        f"bias as served is -20.0% {LASTED.replace('above', 'beyond')}",
     ),
     (
         "bias",
         {**BIAS, **ADDED_UP, "allowance": 0.05, "violations": 2},
-        "bias of the model alone +47.0% in window w2; what exceeds 0.05 a window has added up to "
-        "0.2 (too high) over 5 window(s) since the training; 0.1 is the limit, to which 2 windows "
-        "are needed",
+        "bias of the model alone +47.0% in window w2; what exceeds 5.0% a window has added up to "
+        "20.0% (too high) over 5 windows since the training. It fires at 10.0%, for which 2 "
+        "windows are needed",
     ),
     (
         "bias",
@@ -257,19 +257,23 @@ MESSAGES = [
             "false_alarms_per_year": 0.5,
             "calibrated_windows": 40,
         },
-        "above 0.1 (0.5 false alarms a year, from 40 windows) in",
+        "beyond 10.0% (0.5 false alarms a year, from 40 windows) in",
     ),
     (
         "coverage",
         {**BIAS, **LASTING, "false_alarms_per_year": 0.5, "calibrated_windows": 0},
-        "above 0.1 (configured; 0.5 false alarms a year once it is calibrated) in",
+        "below 90.0% (configured; 0.5 false alarms a year once it is calibrated) in",
     ),
-    ("coverage", {**BIAS, **LASTING}, f"share of rows outside the interval is 0.2 {LASTED}"),
-    ("drift", {**BIAS, **LASTING}, f"share of drifted columns is 0.2 {LASTED}"),
+    (
+        "coverage",
+        {**BIAS, **LASTING},
+        "share of rows that the interval as served held is 80.0% in window w2, below 90.0% in 2",
+    ),
+    ("drift", {**BIAS, **LASTING}, f"share of drifted columns is 20.0% {LASTED}"),
     (
         "skew",
         {**BIAS, **LASTING, "compare": "predictions", "column": ""},
-        f"served rows whose predictions differ from those made afterwards is 0.2 {LASTED}",
+        f"served rows whose predictions differ from those made afterwards is 20.0% {LASTED}",
     ),
     (
         "skew",
@@ -277,9 +281,9 @@ MESSAGES = [
             **{**BIAS, **LASTING, "compare": "features", "column": "sky"},
             **{"share": 0.004, "served": None, "observed": None},
         },
-        "are asked for; sky differs in 0.4% of the served rows",
+        "among them; sky differs in 0.4% of the served rows",
     ),
-    ("data_quality", {**BIAS, **LASTING}, f"missing or rejected data is 0.2 {LASTED}"),
+    ("data_quality", {**BIAS, **LASTING}, f"missing or rejected data is 20.0% {LASTED}"),
     (
         "schedule",
         {"value": 84.04, "threshold": 84.0},
@@ -287,29 +291,42 @@ MESSAGES = [
     ),
     ("no_labelled_window", {}, "no labelled window since the training"),
     ("no_served_row", {}, "the service answered no row since the training"),
-    ("too_few_windows", {"n_windows": 1, "of": 2}, "1 window(s), 2 are asked for"),
+    ("too_few_windows", {"n_windows": 1, "of": 2}, "1 window so far, and 2 are needed"),
     ("bias_undefined", {}, "the bias is not defined"),
     ("no_champion", {}, "there is no champion yet"),
     (
         "cooldown",
         {"n_windows": 1, "cooldown_windows": 2},
-        "the last attempt was 1 window(s) ago and 2 are asked for",
+        "the last one was tried 1 window ago, and the next may begin 2 windows after it",
     ),
     ("no_rule_fired", {"not_computed": []}, "no rule fired"),
-    ("no_rule_fired", {"not_computed": ["bias", "age"]}, "no rule fired; not computed: bias, age"),
+    (
+        "no_rule_fired",
+        {"not_computed": ["bias", "age"]},
+        "no rule fired; not computed yet: bias, age",
+    ),
     ("no_rule_computed", {}, "no rule could be computed yet"),
     (
         "rollback",
         {"champion_version": "2", "version": "1", "reason": "{too} high; at night"},
         "version 2 back to version 1: {too} high; at night",
     ),
-    ("rule_state", STATE, "rule coverage: 1 of 2 violations, 0.4 (limit 0.25) in window w2"),
-    ("rule_state", {**STATE, "state": "fired"}, "rule coverage: fired, 0.4 (limit 0.25)"),
+    (
+        "rule_state",
+        STATE,
+        "rule coverage: 1 of 2 windows that it takes to fire, 60.0% held (limit 75.0%) in window",
+    ),
+    ("rule_state", {**STATE, "state": "fired"}, "rule coverage: fired, 60.0% held (limit 75.0%)"),
+    (
+        "rule_state",
+        {**STATE, "rule": "error", "kind": "performance", "state": "fired"},
+        "rule error: fired, 40.0% (limit 25.0%) in window w2",
+    ),
     ("rule_state", {**STATE, "state": "not computed", "value": None}, "coverage: not computed"),
     (
         "rule_state",
         {**STATE, "rule": "bias", "bias": 0.47, "prediction": "model"},
-        "rule bias: 1 of 2 violations, bias of the model alone +47.0% in window w2",
+        "rule bias: 1 of 2 windows that it takes to fire, bias of the model alone +47.0% in window",
     ),
     (
         "rule_state",
@@ -349,7 +366,7 @@ MESSAGES = [
     (
         "candidate_waits",
         {"version": "4", "until": "2021-03-01"},
-        "version 4 passed the gate and waits for approval until 2021-03-01",
+        "version 4 passed the gate and waits for approval until the data reach 2021-03-01",
     ),
     ("candidate_refused", {"champion_version": "3"}, "challenger refused, version 3 stays"),
     ("candidate_refused", {"champion_version": ""}, "candidate refused"),
@@ -446,15 +463,20 @@ def test_an_improvement_is_said_once_with_all_that_was_asked_of_it():
     said = sentences([*asked, Reason("proven_improvement", compared)])
 
     assert said == [
-        "20 rows were judged, at least 24 are needed",
-        "rmse is 2.0% lower than the baseline's (value one season ago), with 95% confidence up to "
-        "5.0% higher; more than 1.0% lower is asked for, and as observed at most 0.9 of the "
-        "baseline's and more than 10.0% lower",
+        "20 rows were judged. Asked for: at least 24",
+        "RMSE is 2.0% lower than the baseline's (value one season ago), with 95% confidence up to "
+        "5.0% higher. Asked for: more than 1.0% lower with that confidence, and as observed at "
+        "most 0.9 of the baseline's and more than 10.0% lower",
     ]
     # One against another opponent, or without the comparison, is said for itself.
     other = Reason("proven_improvement", proven(0.02, -0.05, 0.01))
     assert len(sentences([*asked, other])) == 4
     assert len(sentences(asked)) == 3
+
+
+@pytest.mark.parametrize("kind", ["expired", "proven_improvement", "bias", "rule_state"])
+def test_a_reason_whose_figures_were_edited_is_shown_with_what_is_left(kind):
+    assert sentence(Reason(kind, {"left": 1})) == f"{kind.replace('_', ' ')}: left 1"
 
 
 def test_a_reason_that_holds_a_semicolon_is_still_one():
@@ -468,10 +490,10 @@ def test_a_reason_that_holds_a_semicolon_is_still_one():
     ("kind", "figures", "name"),
     [
         ("rows", {}, "rows"),
-        ("metric", METRIC, "candidate rmse as a share of the baseline's, at most"),
-        ("observed_improvement", {"metric": "rmse", **BASELINE}, "rmse observed against the base"),
-        ("segment", {"metric": "mae", **CHAMPION}, "mae of every segment against the champion v"),
-        ("proven_improvement", {"metric": "mae", **CHAMPION}, "mae better than the champion versi"),
+        ("metric", METRIC, "candidate RMSE as a share of the baseline's, at most"),
+        ("observed_improvement", {"metric": "rmse", **BASELINE}, "RMSE observed against the base"),
+        ("segment", {"metric": "mae", **CHAMPION}, "MAE of every segment against the champion v"),
+        ("proven_improvement", {"metric": "mae", **CHAMPION}, "MAE better than the champion versi"),
     ],
 )
 def test_a_check_has_a_name_computed_or_not(kind, figures, name):

@@ -135,7 +135,7 @@ def test_the_scores_are_those_of_the_predictions(features, target, moments):
 def test_too_few_rows_are_refused_with_their_number(features, target, moments):
     settings = parameters(cross_validation={"n_splits": 5, "gap": "20 days"})
     with pytest.raises(
-        DataContractError, match=r"30 time\(s\) of training are too few for training\.cross"
+        DataContractError, match=r"30 times of training: too few for training\.cross"
     ):
         cross_validate(
             make_pipeline(settings.model),

@@ -68,6 +68,13 @@ def test_a_manifest_that_is_none_is_named(text):
         named_pieces(text, "x/1.json")
 
 
+def test_a_manifest_without_a_piece_is_no_snapshot():
+    written = json.loads(write_manifest(snapshot("3", "2021-02-10").manifest)) | {"pieces": []}
+
+    with pytest.raises(StateError, match=r"3\.json cannot be read: pieces: at least 1 entry"):
+        read_manifest(json.dumps(written), "3.json")
+
+
 def test_pieces_are_known_of_a_manifest_of_another_release():
     manifest = snapshot("3", "2021-02-10").manifest
     written = json.loads(write_manifest(manifest))

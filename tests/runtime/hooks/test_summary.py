@@ -21,6 +21,7 @@ from regression_lifecycle.core.decisions.records import (
     RollbackDecision,
     to_json,
 )
+from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
 from regression_lifecycle.runtime.hooks import SummaryHook
@@ -95,6 +96,8 @@ def summary(
     root: Path = Path("/project"),
     env: str | None = "test",
     read_only: tuple[str, ...] = (),
+    is_step: bool = False,
+    as_of: str | None = None,
     **datasets: Any,
 ) -> str:
     """What is printed after a run that wrote some datasets."""
@@ -107,7 +110,9 @@ def summary(
     written = [name for name in datasets if name not in read_only]
     pipeline = Pipeline([Node(lambda: None, None, written, name="all")])
     hook = SummaryHook()
-    loader = SimpleNamespace(default_run_env="bikes,local")
+    loader = SimpleNamespace(
+        default_run_env="bikes,local", is_step=is_step, runtime_params={"as_of": as_of}
+    )
     hook.after_context_created(SimpleNamespace(project_path=root, env=env, config_loader=loader))
     for name in written:
         if not isinstance(datasets[name], AbstractDataset):
@@ -152,7 +157,7 @@ def test_the_series_that_make_most_of_the_error_are_shown(capsys: Any) -> None:
 
     assert "Worst 5 of 9 series" in text
     table = rows(text)
-    assert table["shop 0"] == ["1,200", "20.00", "30.00", "0.100", "-0.050", "0.400"]
+    assert table["shop 0"] == ["1,200", "20.00", "30.00", "0.100", "-5.0%", "0.400"]
     assert "shop 5" not in table
     small = rows(summary(capsys, series_metrics=series.assign(error_share=0.1, rmse=2.5e-5)))
     assert small["shop 0"][1] == "2.5e-05"
@@ -164,9 +169,9 @@ def test_metrics_are_shown_by_model_and_an_undefined_one_is_told_once(capsys: An
 
     assert "Holdout, 1,840 rows" in text
     table = rows(text)
-    assert table["model"] == ["RMSE", "MAE", "R2", "BIAS"]
-    assert table["candidate"] == ["51.61", "33.20", "0.931", "-0.022"]
-    assert table["baseline"] == ["90.50", "61.00", "0.710", "0.000"]
+    assert table["model"] == ["RMSE", "MAE", "R2", "bias"]
+    assert table["candidate"] == ["51.61", "33.20", "0.931", "-2.2%"]
+    assert table["baseline"] == ["90.50", "61.00", "0.710", "+0.0%"]
     assert "rmsle is not defined here (no rows, a negative target" in text
 
 
@@ -201,7 +206,8 @@ def test_policies_are_told_apart_in_a_log_and_on_a_small_screen(
     if columns is not None:
         monkeypatch.setenv("COLUMNS", columns)
     names = ["never", "every_4_windows", "every_12_windows"]
-    figures = dict.fromkeys(("rmse", "mae", "rmsle", "bias", "coverage", "fit_cpu_seconds"), 123.4)
+    figures = dict.fromkeys(("rmse", "mae", "rmsle", "fit_cpu_seconds"), 123.4)
+    figures |= {"bias": 0.0125, "coverage": 0.9}
     counts = {"n_windows": 100, "n": 16761, "retrains": [0, 25, 8.25], "refused": 0}
     phases = {"phases": [1, 4, 12], "best_phase": 100.25, "worst_phase": 1234.5, "churn": 0.0625}
     backtest = pd.DataFrame({"policy": names, "kind": "every", **figures, **counts, **phases})
@@ -212,13 +218,13 @@ def test_policies_are_told_apart_in_a_log_and_on_a_small_screen(
     assert set(names) <= set(table)
     start = ["123.4", "100.2-1,234"]
     if columns is None:
-        last = ["123.4"] * 4 + ["8.25", "0", "0.0625", "123.4"]
+        last = ["123.4"] * 2 + ["+1.2%", "90.0%"] + ["8.25", "0", "0.0625", "123.4"]
         assert table["every_12_windows"] == [*start, *last]
         assert table["never"][1] == "-"
     else:
         # What there is no room for is left out, and nothing cut.
-        assert table["policy"] == ["RMSE", "phases", "cover", "retrains", "refused", "churn"]
-        assert table["every_12_windows"] == [*start, "123.4", "8.25", "0", "0.0625"]
+        assert table["policy"] == ["RMSE", "phases", "held", "retrains", "refused", "churn"]
+        assert table["every_12_windows"] == [*start, "90.0%", "8.25", "0", "0.0625"]
         assert "\N{HORIZONTAL ELLIPSIS}" not in text
 
 
@@ -275,7 +281,9 @@ def test_the_decision_is_given_with_its_reasons_as_they_are(capsys: Any, decisio
 
     text = summary(capsys, gate_decision=made)
 
-    assert f"Gate {decision}: {'; '.join(sentences(made.reasons))}" in text
+    assert (
+        "\n".join([f"Gate {decision}", *(f"  {said}" for said in sentences(made.reasons))]) in text
+    )
 
 
 def test_the_verdict_is_told_with_what_changed_and_what_to_do(capsys: Any) -> None:
@@ -284,14 +292,14 @@ def test_the_verdict_is_told_with_what_changed_and_what_to_do(capsys: Any) -> No
 
     text = summary(capsys, health_record=to_json(health))
 
-    assert f"Health {health.verdict}: {'; '.join(sentences(health.reasons))}\n" in text
-    changes = "; ".join(sentences(health.changes))
-    assert f"Changed since 2011-04-23 00:00: {changes}\n" in text
+    assert _block(f"Health {health.verdict}", sentences(health.reasons)) in text
+    assert _block("Changed since 2011-04-23 00:00", sentences(health.changes)) in text
     (action,) = health.actions
-    assert f"Next {sentences([action.reason])[0]}: {action.command}\n" in text
+    assert _block(f"Next {sentences([action.reason])[0]}", [action.command]) in text
+    assert text.count("Next") == text.count("Look") == 1
     nothing = page_tables(problem=page_problem()).health
     first = summary(capsys, health_record=to_json(nothing))
-    assert "Health no model yet: there is no champion yet\n" in first
+    assert "Health no model yet\n  there is no champion yet\n" in first
     assert "Changed" not in first
 
 
@@ -315,7 +323,23 @@ def test_reports_are_found_from_the_project_folder(capsys: Any, tmp_path: Path) 
         quality_report=Stored({}, "/elsewhere/quality_report"),
     )
 
-    assert "Reports data/drift_report/report.html  /elsewhere/quality_report/report.html" in text
+    assert "Report data/drift_report/report.html\n" in text
+    assert "Report /elsewhere/quality_report/report.html\n" in text
+
+
+def test_a_gate_says_what_is_next_and_a_step_of_a_tick_leaves_it_to_the_tick(capsys: Any) -> None:
+    first = replace(GATE, decision="refuse", champion_version="")
+    promoted = {
+        "gate_decision": replace(GATE, decision="promote"),
+        "champion_version": Champion("4"),
+    }
+
+    assert "\n  kedro run --env=test\n" in summary(capsys, gate_decision=first)
+    assert "\n  kedro tick --env=test\n" in summary(capsys, **promoted)
+    step = summary(capsys, is_step=True, **promoted)
+    assert "Gate promote" in step
+    assert "Next" not in step
+    assert "Look" not in step
 
 
 @pytest.mark.parametrize(
@@ -368,8 +392,8 @@ def test_a_version_that_waits_is_told_with_the_commands_that_answer_it(capsys: A
     text = said(row)
 
     assert (
-        "Waiting version 4 for approval in place of version 3, since 2012-06-01 00:00:00, until "
-        "2012-06-15 00:00:00:\n"
+        "Waiting version 4 for approval in place of version 3\n"
+        "  since 2012-06-01 00:00:00, until 2012-06-15 00:00:00 by the clock of the data (as_of)\n"
         '  kedro approve --env=test --version 4 --reason "..."\n'
         '  kedro refuse --env=test --version 4 --reason "..."\n'
     ) in text
@@ -395,7 +419,7 @@ def test_limits_are_shown_with_the_rate_that_they_stand_for(capsys: Any) -> None
     text = summary(capsys, error_rates=rates)
 
     assert "Error rates, champion version 4" in text
-    found = ["rule", "bias", "0.500", "0.490", "0.118", "0.250", "40"]
+    found = ["rule", "bias", "0.500", "0.490", "11.8%", "0.250", "40"]
     assert cells(_line(text, "bias")) == found
     assert cells(_line(text, "rmse")) == ["losses", "rmse", "-", "-", "-", "0.250", "40"]
     assert "without a limit" not in text
@@ -419,11 +443,15 @@ def test_a_calibration_that_found_nothing_says_why(capsys: Any) -> None:
         approval = ApprovalDecision(decision=decision, **about)
         return summary(capsys, **{**nothing, **champion}, approval_decision=approval)
 
-    assert "Error rates not computed: there is no champion yet\n" in first
-    assert "Error rates not computed: the newest training left too few rows" in few
+    assert "Error rates not computed\n  there is no champion yet\n" in first
+    assert "Error rates not computed\n  the newest training left too few rows" in few
     assert "Error rates" not in refused
     assert "Error rates" not in answered("refused")
-    assert "Error rates not computed: the newest training" in answered("approved")
+    assert "Error rates not computed\n  the newest training" in answered("approved")
+
+
+def _block(head: str, below: list[str]) -> str:
+    return "".join([f"{head}\n", *(f"  {line}\n" for line in below)])
 
 
 def _line(text: str, name: str) -> str:
@@ -450,9 +478,44 @@ def test_a_quantile_is_shown_by_its_loss(capsys: Any) -> None:
     table = rows(text)
     assert table["window"] == ["n", "pinball loss", "MAE", "baseline"]
     assert table["w1"] == ["1,000", "7.250", "30.50", "9.500"]
-    assert table["policy"][:3] == ["pinball loss", "MAE", "cover"]
-    assert table["never"][:3] == ["7.500", "30.00", "0.875"]
+    assert table["policy"][:3] == ["pinball loss", "MAE", "below"]
+    assert table["never"][:3] == ["7.500", "30.00", "87.5%"]
     assert "RMSE" not in text
+
+
+@pytest.mark.parametrize(
+    ("version", "as_of", "said"),
+    [
+        (
+            "1",
+            "2011-02-05",
+            "version 1 was trained on rows until 2012-08-07 11:00:00, and this",
+        ),
+        ("1", "2012-08-10", "no window of version 1 has ended since the last look"),
+        ("", "2011-02-05", "there is no champion yet whose windows could be judged"),
+    ],
+)
+def test_where_no_window_is_new_it_is_said_why(
+    version: str, as_of: str, said: str, capsys: Any
+) -> None:
+    trained = pd.Timestamp("2012-08-07 11:00") if version else None
+    state = PolicyState(pd.Timestamp(as_of), version, trained, [])
+
+    text = summary(capsys, policy_state=state, explained_windows=WINDOW_HISTORY.frame())
+
+    assert f"Windows nothing new\n  {said}" in text
+
+
+def test_the_commands_of_a_replay_name_its_moment(capsys: Any) -> None:
+    made = replace(GATE, decision="promote", as_of="2012-06-01 00:00:00")
+    problem = page_problem()
+    asked = ask_for_approval(made, PromotionParameters.model_validate("ask"))
+    ledger = pd.DataFrame([promotion_row(asked, problem.name, "4", "run")])
+    known = {"ledger": ledger, "params:problem": problem}
+
+    text = summary(capsys, read_only=("params:problem",), as_of="2012-06-02", env=None, **known)
+
+    assert '  kedro approve --as-of 2012-06-02 --version 4 --reason "..."\n' in text
 
 
 def test_skew_of_the_newest_window_that_has_some_is_told_in_one_line(capsys: Any) -> None:
@@ -480,12 +543,11 @@ def test_skew_of_the_newest_window_that_has_some_is_told_in_one_line(capsys: Any
 
     text = summary(capsys, explained_windows=looked_at)
 
-    (line,) = (line for line in text.splitlines() if line.startswith("Skew"))
-    assert line == (
-        "Skew w2: of 1,200 served rows 11.5% are predicted otherwise from what was observed, 12% "
-        "have other features; hum[%] differs in 12% of the served rows (on average 45 as served, "
-        "0.45 as observed)"
-    )
+    assert (
+        "Skew\n  w2: of 1,200 served rows 11.5% are predicted otherwise from what was observed, "
+        "12% have other features; hum[%] differs in 12% of the served rows (on average 45 as "
+        "served, 0.45 as observed)\n"
+    ) in text
     assert "Skew" not in summary(capsys, explained_windows=looked_at[2:])
 
 
@@ -501,6 +563,6 @@ def test_what_moved_the_newest_alarmed_window_is_told(capsys):
     text = summary(capsys, explained_windows=WINDOW_HISTORY.frame(looked_at))
 
     assert (
-        "Moved In w1 its predictions lie 28.5 below those of the training rows: temp -30.5 "
+        "Moved in w1 its predictions lie 28.5 below those of the training rows: temp -30.5 "
         "(drifted), hr +2" in " ".join(text.split())
     )

@@ -21,6 +21,7 @@ from regression_lifecycle.core.errors import (
     ConfigurationError,
     DataContractError,
     bounded_list,
+    counted,
     unknown_name,
 )
 
@@ -239,14 +240,15 @@ def _check_keys(table: HistoryTable, rows: pd.DataFrame) -> None:
         missing = keys.index[keys[name].isna()]
         if len(missing):
             raise DataContractError(
-                f"{table.name}: the key column '{name}' is missing in {len(missing)} row(s), "
+                f"{table.name}: the key column '{name}' is missing in "
+                f"{counted(len(missing), 'row')}, "
                 f"first in row {missing[0] + 1}; nothing was saved"
             )
     twice = keys.loc[keys.duplicated()].drop_duplicates()
     if len(twice):
         names = (" / ".join(map(str, key)) for key in twice.itertuples(index=False))
         raise DataContractError(
-            f"{table.name}: {len(twice)} key(s) ({', '.join(table.key)}) stand on several rows: "
+            f"{table.name}: {counted(len(twice), 'key')} ({', '.join(table.key)}) on several rows: "
             f"{bounded_list(names, 3)}; nothing was saved"
         )
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, redirect_stderr
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from io import StringIO
 from pathlib import Path
 
 from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model
@@ -251,8 +250,7 @@ def register_version(
     found = [
         version for version in known if version.tags.get(FINGERPRINT_TAG) == tags[FINGERPRINT_TAG]
     ]
-    # MLflow prints what the summary of the run says.
-    with redirect_stderr(StringIO()):
+    with _unsaid():
         entry = found[0] if found else register_model(model_uri, model_name, tags=tags)
     version = str(entry.version)
     # Writing the same text again would still change the version's time of change.
@@ -319,6 +317,18 @@ def _unchanged_path() -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep MLflow from printing what the end of a run says."""
+    from mlflow.utils.logging_utils import disable_logging, enable_logging
+
+    disable_logging()
+    try:
+        yield
+    finally:
+        enable_logging()
 
 
 def _requirements(model: TrainedModel) -> list[str]:

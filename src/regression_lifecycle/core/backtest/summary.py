@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.metrics import (
     ErrorMetric,
     FloatArray,
@@ -182,8 +183,8 @@ def oracle_row(
     return {
         "policy": ORACLE,
         "kind": ORACLE,
-        "description": f"best {retrains} retraining(s) in hindsight, no level correction: a bound, "
-        "not a policy",
+        "description": f"best {counted(retrains, 'retraining')} in hindsight, no level "
+        "correction: a bound, not a policy",
         "n_windows": len(schedule),
         "n": int(metrics["n"]),
         **{name: metrics.get(name, math.nan) for name in _ERRORS},

@@ -30,7 +30,7 @@ from regression_lifecycle.core.durations import (
     Duration,
     duration_text,
 )
-from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
 
 REPETITION = "an exact repetition of an earlier row"
 """What speaks against a row that is no fault of the table, and counts in no share."""
@@ -84,7 +84,7 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
         if len(missing) == len(problem.columns) and "(is it" not in named:
             mend = "Its first line should name the columns. " + mend
         raise DataContractError(
-            f"missing column(s): {named}. The file has: {bounded_list(raw.columns, 20)}. {mend}"
+            f"missing columns: {named}. The file has: {bounded_list(raw.columns, 20)}. {mend}"
         )
     # Who writes one of them with a blank cannot have meant two.
     plain = raw.columns.astype("str").str.strip()
@@ -93,7 +93,7 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
     )
     twice = sorted({str(name).strip() for name in raw.columns[doubtful]})
     if twice:
-        raise DataContractError(f"column(s) that stand twice in the file: {bounded_list(twice)}")
+        raise DataContractError(f"columns that stand twice in the file: {bounded_list(twice)}")
     if raw.empty:
         raise DataContractError("the table has no rows; nothing was changed")
 
@@ -141,8 +141,8 @@ def enforce_contract(
     )
     if len(observations) < parameters.minimum_rows:
         raise DataContractError(
-            f"only {len(observations)} row(s) keep the contract, fewer than ingestion.minimum_rows "
-            f"= {parameters.minimum_rows}. Nothing was written"
+            f"too few rows keep the contract: {len(observations)}, and ingestion.minimum_rows = "
+            f"{parameters.minimum_rows}. Nothing was written"
         )
     return ContractResult(observations, rejected)
 
@@ -269,7 +269,7 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
     stamp = problem.timestamp.name
     missing = [name for name in (stamp, *problem.columns) if name not in observations.columns]
     if missing:
-        raise DataContractError(f"missing column(s): {bounded_list(missing)}")
+        raise DataContractError(f"missing columns: {bounded_list(missing)}")
     if observations.empty:
         raise DataContractError("the table has no rows")
     key = list(problem.key_columns)
@@ -290,5 +290,5 @@ def check_observations(observations: pd.DataFrame, problem: Problem) -> None:
     _refuse_weights(observations, typed, problem, reasons)
     if reasons.any.any():
         raise DataContractError(
-            f"{int(reasons.any.sum())} row(s) break the contract: {reasons.summary()}"
+            f"{counted(int(reasons.any.sum()), 'row')} against the contract: {reasons.summary()}"
         )

@@ -81,7 +81,7 @@ def accept_labels(
     if missing:
         asked = bounded_list(label_columns(problem, stamped=True))
         raise DataContractError(
-            f"labels: missing column(s): {bounded_list(missing)}; a label needs {asked}, where "
+            f"labels: missing columns: {bounded_list(missing)}; a label needs {asked}, where "
             f"'{problem.timestamp.name}' may also stand as the raw columns that it is made of"
         )
     typed = {

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from regression_lifecycle.core.data.values import as_written
-from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
 
 REASON_COLUMN = "rejection_reason"
 ROW_COLUMN = "raw_row"
@@ -126,4 +126,4 @@ class Reasons:
 def _whereabouts(rows: np.ndarray, values: pd.Series | None) -> str:
     first = int(np.argmax(rows))
     quoted = "" if values is None else f": {str(values.iloc[first])[:40]!r}"
-    return f"{int(rows.sum())} row(s), first in row {first + 1}{quoted}"
+    return f"{counted(int(rows.sum()), 'row')}, first in row {first + 1}{quoted}"

@@ -282,7 +282,7 @@ def from_cell(cell: Any, kind: type[Part]) -> tuple[Part, ...]:
         parts: tuple[Part, ...] = read_as(json.loads(cell), tuple[kind, ...])  # type: ignore[valid-type]
     except json.JSONDecodeError:
         raise LifecycleError(
-            f"a decision of the ledger cannot be read: '{cell[:80]}' is no JSON"
+            f"a decision of the ledger cannot be read: '{cell[:80]}' is no JSON; restore the row"
         ) from None
     return parts
 
@@ -299,8 +299,8 @@ def read_as(document: Any, kind: Any) -> Any:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise LifecycleError(
-            f"a decision cannot be read: {place}: {first['msg']}; run the pipeline that writes it "
-            "again"
+            f"a decision cannot be read: {place or 'it'}: {first['msg']}; restore it, or run the "
+            "pipeline that writes it again"
         ) from None
 
 

@@ -15,7 +15,10 @@ from regression_lifecycle.core.decisions.champion_history import (
     version_text,
 )
 from regression_lifecycle.core.decisions.records import ROLLBACK, Reason
-from regression_lifecycle.core.errors import StateError, bounded_list
+from regression_lifecycle.core.errors import ConfigurationError, StateError, bounded_list
+
+LONGEST_REASON = 2000
+"""Characters of a person's reason: it stands in tables, tags and on the page."""
 
 
 class VersionParameters(StrictModel):
@@ -23,13 +26,23 @@ class VersionParameters(StrictModel):
 
     Attributes:
         version: Its number.
-        reason: Why, in the person's words.
+        reason: Why, in the person's words; at most 2,000 characters.
         actor: Who says so.
     """
 
     version: str | None = None
     reason: str = ""
     actor: str = Field(min_length=1)
+
+    @field_validator("reason")
+    @classmethod
+    def _is_short(cls, reason: str) -> str:
+        if len(reason) > LONGEST_REASON:
+            raise ConfigurationError(
+                f"{len(reason):,} characters, and at most {LONGEST_REASON:,} are kept: say it "
+                "shorter, and name a page that says more"
+            )
+        return reason
 
     @field_validator("version", "reason", "actor", mode="before")
     @classmethod

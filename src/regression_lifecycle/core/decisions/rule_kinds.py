@@ -31,7 +31,8 @@ from regression_lifecycle.core.durations import (
     rows_label,
     usual_length,
 )
-from regression_lifecycle.core.metrics import ErrorMetric, relative_bias
+from regression_lifecycle.core.errors import counted
+from regression_lifecycle.core.metrics import ErrorMetric, metric_label, relative_bias
 
 _DAY = pd.Timedelta("1 day")
 # Without a time a second is a row.
@@ -72,7 +73,7 @@ class PerformanceRule(CalibratedRule):
             "first_windows": f"that of the first {figures['reference_windows']} windows",
             "target_mean": "the mean size of the target",
         }
-        return f"{figures['metric']} as a share of {words[figures['relative_to']]}"
+        return f"{metric_label(figures['metric'])} as a share of {words[figures['relative_to']]}"
 
     @property
     def about(self) -> dict[str, Any]:
@@ -149,10 +150,17 @@ class BiasRule(CalibratedRule):
     undefined: ClassVar[str] = "bias_undefined"
     signed: ClassVar[bool] = True
 
+    trouble: ClassVar[str] = "beyond"
+
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:
-        """The size of the bias."""
-        return f"absolute {bias_name(figures)}"
+        """The bias of the predictions as served, or of the model alone."""
+        return bias_name(figures)
+
+    @classmethod
+    def value_text(cls, figures: Mapping[str, Any]) -> str:
+        """The bias of the newest window with its sign."""
+        return f"{figures['bias']:+.1%}"
 
     @classmethod
     def bound(cls, figures: Mapping[str, Any]) -> str:
@@ -167,11 +175,11 @@ class BiasRule(CalibratedRule):
         direction = "high" if figures["value"] >= 0 else "low"
         return (
             f"{bias_name(figures)} {figures['bias']:+.1%} in window "
-            f"{rows_label(figures['window'])}; what exceeds {figures['allowance']:g} a window"
-            f"{_noise(figures)} has added up to {abs(figures['value']):.3g} (too {direction}) over "
-            f"{figures['n_windows']} window(s) since the training; "
-            f"{cls.bound({**figures, 'noise': None})} is the limit, to which "
-            f"{figures['violations']} windows are needed"
+            f"{rows_label(figures['window'])}; what exceeds {figures['allowance']:.1%} a window"
+            f"{_noise(figures)} has added up to {abs(figures['value']):.1%} (too {direction}) over "
+            f"{counted(figures['n_windows'], 'window')} since the training. It fires at "
+            f"{cls.bound({**figures, 'noise': None})}, for which "
+            f"{counted(figures['violations'], 'window')} are needed"
         )
 
     @property
@@ -279,6 +287,11 @@ def bias_name(figures: Mapping[str, Any]) -> str:
     return "bias as served" if figures["prediction"] == "served" else "bias of the model alone"
 
 
+def held_share(missed: float) -> str:
+    """Return the share of rows that an interval held, from the share that it missed."""
+    return f"{1 - missed:.1%}"
+
+
 def _reaches(sums: FloatArray, limit: float) -> BoolArray:
     # Windows that each bring their full share of the limit reach it, whatever is lost by rounding.
     reached: BoolArray = sums >= limit * (1 - 1e-9)
@@ -287,7 +300,7 @@ def _reaches(sums: FloatArray, limit: float) -> BoolArray:
 
 def _noise(figures: Mapping[str, Any]) -> str:
     noise = figures.get("noise")
-    return f" and {figures['standard_errors']:g} standard errors ({noise:.2g})" if noise else ""
+    return f" and {figures['standard_errors']:g} standard errors ({noise:.1%})" if noise else ""
 
 
 class CoverageRule(CalibratedRule):
@@ -301,11 +314,17 @@ class CoverageRule(CalibratedRule):
     kind: Literal["coverage"]
     action: Action = "alert"
     minimum: float = Field(gt=0, lt=1)
+    trouble: ClassVar[str] = "below"
 
     @classmethod
     def subject(cls, figures: Mapping[str, Any]) -> str:
-        """The share that is missed."""
-        return "share of rows outside the interval"
+        """The share that the interval as served held."""
+        return "share of rows that the interval as served held"
+
+    @classmethod
+    def quantity_text(cls, value: float) -> str:
+        """The share that was held, of the one that was missed."""
+        return held_share(value)
 
     @property
     def largest_value(self) -> float:

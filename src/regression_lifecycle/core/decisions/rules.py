@@ -37,11 +37,6 @@ WindowRow = Mapping[str, Any]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_PERSISTENCE = (
-    "is {value:.3g} in window {window}; above {bound} in {n_bad} of the newest {n_windows} "
-    "window(s), {violations} of {of} with the newest are asked for"
-)
-
 
 @dataclass(frozen=True)
 class CalibratedLimit:
@@ -148,6 +143,8 @@ class WindowRule(PolicyRule):
     of: int = Field(3, ge=1)
     undefined: ClassVar[str] = "no_labelled_window"
     without_window: ClassVar[str] = "no_labelled_window"
+    trouble: ClassVar[str] = "above"
+    """On which side of its limit the value of a window in trouble lies, as it is told."""
 
     @model_validator(mode="after")
     def _can_be_met(self) -> Self:
@@ -164,15 +161,33 @@ class WindowRule(PolicyRule):
 
     @classmethod
     def evidence(cls, figures: Mapping[str, Any]) -> str:
-        """Say how many of the newest windows are in trouble."""
-        window, bound = rows_label(figures["window"]), cls.bound(figures)
-        words = _PERSISTENCE.format_map({**figures, "window": window, "bound": bound})
-        return f"{cls.subject(figures)} {words}"
+        """Return how many of the newest windows are in trouble, in words."""
+        n_windows, of = figures["n_windows"], figures["of"]
+        beyond = f"{cls.trouble} {cls.bound(figures)}"
+        if n_windows > 1:
+            found = f"{beyond} in {figures['n_bad']} of the newest {n_windows} windows"
+        else:
+            found = beyond if figures["n_bad"] else f"not {beyond}"
+        asked = f". It fires at {figures['violations']} of {of}, the newest among them"
+        return (
+            f"{cls.subject(figures)} is {cls.value_text(figures)} in window "
+            f"{rows_label(figures['window'])}, {found}{asked if of > 1 else ''}"
+        )
+
+    @classmethod
+    def value_text(cls, figures: Mapping[str, Any]) -> str:
+        """Return the value of the newest window in words."""
+        return cls.quantity_text(figures["value"])
+
+    @classmethod
+    def quantity_text(cls, value: float) -> str:
+        """Return the value of a window, or its limit, in words."""
+        return f"{value:.1%}"
 
     @classmethod
     def bound(cls, figures: Mapping[str, Any]) -> str:
-        """Return what a window in trouble lies above."""
-        return f"{figures['threshold']:g}"
+        """Return the limit that a window in trouble exceeds, in words."""
+        return cls.quantity_text(figures["threshold"])
 
     def windows(self, state: PolicyState) -> list[WindowRow]:
         """The windows that count: those whose figures are final, unless a rule says otherwise."""

@@ -30,6 +30,7 @@ from regression_lifecycle.core.durations import (
     duration_text,
     read_duration,
 )
+from regression_lifecycle.core.errors import ConfigurationError, LifecycleError
 from regression_lifecycle.core.variants import Variant
 
 _ASKS = "asks"
@@ -48,6 +49,12 @@ class PromotionParameters(Variant):
     @model_validator(mode="wrap")
     @classmethod
     def _read_name_of_kind(cls, data: Any, handler: Any) -> Any:
+        if data is None or isinstance(data, bool):
+            given = "null" if data is None else str(data).lower()
+            raise ConfigurationError(
+                f"{given} is no way to promote; write automatic, ask, or "
+                "{kind: ask, deadline: 14 days}"
+            )
         return handler({"kind": data} if isinstance(data, str) else data)
 
     @classmethod
@@ -200,13 +207,20 @@ def waiting_version(ledger: pd.DataFrame, problem: str) -> WaitingVersion | None
 
 def _waiting(row: Mapping[str, Any]) -> WaitingVersion:
     reasons = from_cell(row["reasons"], Reason)
-    deadlines = [reason.figures["deadline"] for reason in reasons if reason.kind == _ASKS]
+    deadlines = [reason.figures.get("deadline") for reason in reasons if reason.kind == _ASKS]
+    try:
+        deadline = read_duration(deadlines[0]) if any(deadlines) else None
+    except ConfigurationError as error:
+        raise LifecycleError(
+            f"the ledger's decision about version {row['candidate_version']} cannot be read: its "
+            f"deadline {error}; restore the row, or write the deadline as the gate did: 14 days"
+        ) from None
     return WaitingVersion(
         version=str(row["candidate_version"]),
         champion_version=str(row["champion_version_before"]),
         asked_at=pd.Timestamp(row["as_of"] or row["judged_until"]),
         judged_until=pd.Timestamp(row["judged_until"]),
-        deadline=read_duration(deadlines[0]) if any(deadlines) else None,
+        deadline=deadline,
         evidence=row,
     )
 

@@ -6,14 +6,15 @@ The words of a policy rule stand with the rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from regression_lifecycle.core.decisions.records import Finding, GateDecision, Reason
-from regression_lifecycle.core.decisions.rule_kinds import ScheduleRule, bias_name
+from regression_lifecycle.core.decisions.rule_kinds import ScheduleRule, bias_name, held_share
 from regression_lifecycle.core.decisions.rules import PolicyRule
 from regression_lifecycle.core.durations import rows_label
-from regression_lifecycle.core.errors import bounded_list
-from regression_lifecycle.core.metrics import ERROR_LABELS, METRICS
+from regression_lifecycle.core.errors import bounded_list, counted
+from regression_lifecycle.core.metrics import ERROR_LABELS, METRICS, metric_label
 
 Figures = Mapping[str, Any]
 
@@ -21,13 +22,16 @@ Figures = Mapping[str, Any]
 def sentence(reason: Reason) -> str:
     """Return a reason in words, without a final full stop.
 
-    A kind that is not known here, as of a later release, is shown with its figures.
+    A kind that is not known here, as of a later release, is shown with its figures; so is one
+    whose figures somebody has edited.
     """
     say = SENTENCES.get(reason.kind)
-    if say is None:
-        figures = ", ".join(f"{name} {value}" for name, value in reason.figures.items())
-        return f"{reason.kind.replace('_', ' ')}: {figures}" if figures else reason.kind
-    return say.format_map(reason.figures) if isinstance(say, str) else say(reason.figures)
+    # Whatever stands in the ledger, the decisions beside it can be read.
+    with suppress(LookupError, TypeError, ValueError):
+        if say is not None:
+            return say.format_map(reason.figures) if isinstance(say, str) else say(reason.figures)
+    figures = ", ".join(f"{name} {value}" for name, value in reason.figures.items())
+    return f"{reason.kind.replace('_', ' ')}: {figures}" if figures else reason.kind
 
 
 def sentences(reasons: Iterable[Reason]) -> list[str]:
@@ -59,7 +63,7 @@ def _joined(reasons: list[Reason]) -> list[Reason]:
     ]
 
 
-_PROVEN, _IS_ASKED = "proven_improvement", " is asked for"
+_PROVEN = "proven_improvement"
 
 
 def _compared(reason: Reason) -> tuple[Any, Any]:
@@ -73,7 +77,7 @@ def _asked_as_observed(reason: Reason) -> str:
     """Return what is asked of the improvement as it is observed; empty if nothing is."""
     figures = reason.figures
     if reason.kind == "observed_improvement":
-        return _asked(figures["threshold"], "less than").removesuffix(_IS_ASKED)
+        return _asked(figures["threshold"], "less than")
     if reason.kind == "metric" and figures["of_baseline"] and figures["bound"] == "maximum":
         return f"at most {figures['threshold']:g} of the baseline's"
     return ""
@@ -91,11 +95,12 @@ def check_name(finding: Finding) -> str:
     if finding.kind == "metric":
         return f"{_metric(figures)}, {_BOUNDS[figures['bound']]}"
     if finding.kind == "proven_improvement":
-        return f"{figures['metric']} better than the {_opponent(figures)}'s"
+        return f"{metric_label(figures['metric'])} better than the {_opponent(figures)}'s"
     if finding.kind == "observed_improvement":
-        return f"{figures['metric']} observed against the {_opponent(figures)}'s"
+        return f"{metric_label(figures['metric'])} observed against the {_opponent(figures)}'s"
     if finding.kind == "segment":
-        return f"{figures['metric']} of every segment against the {_opponent(figures)}'s"
+        name = metric_label(figures["metric"])
+        return f"{name} of every segment against the {_opponent(figures)}'s"
     if finding.kind == "baseline_fallback":
         return "rows without a value of the baseline"
     if finding.kind == "training_overlap":
@@ -108,13 +113,15 @@ def opponent(decision: GateDecision) -> str:
     return _opponent(vars(decision))
 
 
-def answer_commands(version: str, env: str = "") -> list[str]:
+def answer_commands(version: str, env: str = "", as_of: str = "") -> list[str]:
     """Return the commands by which a person answers a version that waits for approval.
 
     Args:
         env: The environments of the run; empty for the default.
+        as_of: The moment of a replay; empty at the end of the data.
     """
-    options = f"{f' --env={env}' if env else ''} --version {version}"
+    moment = f" --as-of '{as_of}'" if " " in as_of else f" --as-of {as_of}" if as_of else ""
+    options = f"{f' --env={env}' if env else ''}{moment} --version {version}"
     return [f'kedro {answer}{options} --reason "..."' for answer in ("approve", "refuse")]
 
 
@@ -152,14 +159,14 @@ def _baseline_fallback(figures: Figures) -> str:
         return f"the baseline is the {baseline_name(figures['baseline'])}, which no row lacks"
     return (
         f"the baseline ({baseline_name(figures['baseline'])}) has no value in "
-        f"{figures['value']:.1%} of the rows, where the training mean stands in; at most "
-        f"{figures['threshold']:.1%} is asked for"
+        f"{figures['value']:.1%} of the rows, where the training mean stands in. "
+        f"Asked for: at most {figures['threshold']:.1%}"
     )
 
 
 def _metric(figures: Figures) -> str:
     share = " as a share of the baseline's" if figures["of_baseline"] else ""
-    return f"candidate {figures['metric']}{share}"
+    return f"candidate {metric_label(figures['metric'])}{share}"
 
 
 def _signed(share: float) -> str:
@@ -168,22 +175,27 @@ def _signed(share: float) -> str:
 
 def _asked(share: float, at_most: str) -> str:
     if share < 0:
-        return f"{at_most} {-share:.1%} higher is asked for"
-    return f"more than {share:.1%} lower is asked for" if share else "a lower one is asked for"
+        return f"{at_most} {-share:.1%} higher"
+    return f"more than {share:.1%} lower" if share else "lower"
 
 
 def _metric_bound(figures: Figures) -> str:
     bound = _BOUNDS[figures["bound"]]
     noise = (
         f", and either way up to {figures['standard_errors']:g} standard errors "
-        f"({figures['noise']:.2g}) may be chance"
+        f"({_value_of(figures, figures['noise']).lstrip('+')}) may be chance"
         if figures.get("noise")
         else ""
     )
     return (
-        f"{_metric(figures)} is {figures['value']:.4g}, {bound} {figures['threshold']:g} is asked "
-        f"for{noise}"
+        f"{_metric(figures)} is {_value_of(figures, figures['value'])}. "
+        f"Asked for: {bound} {_value_of(figures, figures['threshold']).lstrip('+')}{noise}"
     )
+
+
+def _value_of(figures: Figures, value: float) -> str:
+    """Return a value of a metric; a bias is a signed percentage."""
+    return f"{value:+.1%}" if figures["metric"] == "bias" else f"{value:.4g}"
 
 
 def _metric_undefined(figures: Figures) -> str:
@@ -195,8 +207,8 @@ def _metric_undefined(figures: Figures) -> str:
 
 def _observed_improvement(figures: Figures) -> str:
     return (
-        f"{figures['metric']} is {_signed(figures['value'])} than {_error_of(figures)}; "
-        f"{_asked(figures['threshold'], 'less than')}"
+        f"{metric_label(figures['metric'])} is {_signed(figures['value'])} than "
+        f"{_error_of(figures)}. Asked for: {_asked(figures['threshold'], 'less than')}"
     )
 
 
@@ -206,10 +218,10 @@ def _proven_improvement(figures: Figures) -> str:
     bound = f"at least {lower:.1%} lower" if lower >= 0 else f"up to {-lower:.1%} higher"
     bound = bound if lower > -10 else "perhaps many times higher"
     return (
-        f"{figures['metric']} is {_signed(figures['improvement'])} than {_error_of(figures)}, "
-        f"with {_confidence(figures)} confidence {bound}{_memory(figures)}; "
-        f"{_asked(figures['threshold'], 'at most')}{_attempt(figures)}"
-        f"{_as_observed(figures)}"
+        f"{metric_label(figures['metric'])} is {_signed(figures['improvement'])} than "
+        f"{_error_of(figures)}, with {_confidence(figures)} confidence {bound}{_memory(figures)}. "
+        f"Asked for: {_asked(figures['threshold'], 'at most')} with that confidence"
+        f"{_as_observed(figures)}{_attempt(figures)}"
     )
 
 
@@ -237,15 +249,16 @@ def _memory(figures: Figures) -> str:
 def _attempt(figures: Figures) -> str:
     if "attempt" not in figures:
         return ""
-    return (
-        f", surer than usual since the rows judged {figures['attempt'] - 1} other candidate(s) "
-        "before"
-    )
+    return f" (surer than usual, since these rows judged {_candidates_before(figures)} before)"
+
+
+def _candidates_before(figures: Figures) -> str:
+    return counted(figures["attempt"] - 1, "other candidate")
 
 
 def _rows_used_up(figures: Figures) -> str:
     return (
-        f"the rows judged {figures['attempt'] - 1} other candidate(s) against champion version "
+        f"the rows judged {_candidates_before(figures)} against champion version "
         f"{figures['champion_version']} before, so one must be {_confidence(figures)} sure, which "
         f"takes {figures['minimum_blocks']} blocks of {figures['block']}, and there are "
         f"{figures['n_blocks']}; wait for new rows, or judge on more of them"
@@ -256,9 +269,10 @@ def _segment(figures: Figures) -> str:
     increase = figures["increase"]
     changed = "differs from" if increase is None else f"is {_signed(-increase)} than"
     return (
-        f"{figures['metric']} in {figures['segment']} {changed} {_error_of(figures)}; of equal "
-        f"models one of {figures['n_segments']} segment(s) is as much worse in "
-        f"{figures['value']:.1%} of cases, at least {figures['threshold']:.1%} is asked for"
+        f"{metric_label(figures['metric'])} in {figures['segment']} {changed} "
+        f"{_error_of(figures)}; of equal models one of "
+        f"{counted(figures['n_segments'], 'segment')} is as much worse in {figures['value']:.1%} "
+        f"of cases. Asked for: at least {figures['threshold']:.1%}"
     )
 
 
@@ -268,7 +282,7 @@ def _champion(version: str) -> str:
 
 def _asks(figures: Figures) -> str:
     deadline = figures["deadline"]
-    return "a person has to approve it" + (f" within {deadline}" if deadline else "")
+    return "a person has to approve it" + (f" within {deadline} of the data" if deadline else "")
 
 
 def _approved(figures: Figures) -> str:
@@ -294,25 +308,46 @@ def _nothing_to_judge(figures: Figures) -> str:
     return "there is no complete window yet that could judge; wait for the first one"
 
 
+def _cooldown(figures: Figures) -> str:
+    tried, asked = figures["n_windows"], figures["cooldown_windows"]
+    ago = f"{counted(tried, 'window')} ago" if tried else "in this window"
+    return (
+        f"a retraining is wanted, but the last one was tried {ago}, and the next may begin "
+        f"{counted(asked, 'window')} after it"
+    )
+
+
+def _approval_pending(figures: Figures) -> str:
+    return (
+        f"version {figures['version']} waits for approval; the next challenger is not trained "
+        f"before {counted(figures['measured_windows'], 'new window')} can judge it, and there "
+        f"{'is' if figures['n_windows'] == 1 else 'are'} {figures['n_windows'] or 'none'} so far"
+    )
+
+
 def _no_rule_fired(figures: Figures) -> str:
     silent = figures["not_computed"]
-    return f"no rule fired; not computed: {bounded_list(silent)}" if silent else "no rule fired"
+    return f"no rule fired; not computed yet: {bounded_list(silent)}" if silent else "no rule fired"
 
 
 def _rule_state(figures: Figures) -> str:
-    rule, window = figures["rule"], rows_label(figures["window"] or "")
+    rule, state = figures["rule"], figures["state"]
     if figures["value"] is None:
-        return f"rule {rule}: {figures['state']}"
+        return f"rule {rule}: {state}"
     if figures["counted_in"]:
         return f"rule {rule}: {ScheduleRule.evidence(figures)}"
-    on_its_way = "" if figures["state"] == "fired" else " violations"
-    return f"rule {rule}: {figures['state']}{on_its_way}, {_rule_value(figures)} in window {window}"
+    on_its_way = "fired" if state == "fired" else f"{state} windows that it takes to fire"
+    window = rows_label(figures["window"] or "")
+    return f"rule {rule}: {on_its_way}, {_rule_value(figures)} in window {window}"
 
 
 def _rule_value(figures: Figures) -> str:
+    value, limit = figures["value"], figures["threshold"]
     if figures["bias"] is not None:
         return f"{bias_name(figures)} {figures['bias']:+.1%}"
-    return f"{figures['value']:.3g} (limit {figures['threshold']:.3g})"
+    if figures["kind"] == "coverage":
+        return f"{held_share(value)} held (limit {held_share(limit)})"
+    return f"{value:.1%} (limit {limit:.1%})"
 
 
 def _candidate_refused(figures: Figures) -> str:
@@ -328,7 +363,7 @@ def _promoted(figures: Figures) -> str:
 
 
 def _candidate_waits(figures: Figures) -> str:
-    until = f" until {figures['until']}" if figures["until"] else ""
+    until = f" until the data reach {figures['until']}" if figures["until"] else ""
     return f"version {figures['version']} passed the gate and waits for approval{until}"
 
 
@@ -395,11 +430,13 @@ def _quantity(value: float) -> str:
 
 SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # The gate
-    "rows": "{value:.0f} rows were judged, at least {threshold:.0f} are needed",
-    "times": "{value:.0f} times were judged, at least {threshold:.0f} are needed",
+    "rows": "{value:,.0f} rows were judged. Asked for: at least {threshold:,.0f}",
+    "times": "{value:,.0f} times were judged. Asked for: at least {threshold:,.0f}",
     "metric": _metric_bound,
-    "training_overlap": "{value:.0f} judged row(s) are no later than {trained_until}, up to which "
-    "the candidate was trained",
+    "training_overlap": lambda figures: (
+        f"of the judged rows {figures['value']:,.0f} are no later than {figures['trained_until']}, "
+        "up to which the candidate was trained"
+    ),
     "baseline_fallback": _baseline_fallback,
     "observed_improvement": _observed_improvement,
     "proven_improvement": _proven_improvement,
@@ -414,8 +451,12 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     "asks": _asks,
     # Why a check of the gate could not be computed
     "metric_undefined": _metric_undefined,
-    "missing_forecasts": "{n_missing} of {n_rows} row(s) lack a forecast",
-    "too_few_blocks": "{n_blocks} block(s) of {block}, at least {minimum_blocks} are needed",
+    "missing_forecasts": "{n_missing:,} of {n_rows:,} rows have no forecast",
+    "too_few_blocks": lambda figures: (
+        f"there {'is' if figures['n_blocks'] == 1 else 'are'} "
+        f"{counted(figures['n_blocks'], 'block')} of {figures['block']}, and at least "
+        f"{figures['minimum_blocks']} are needed"
+    ),
     "rows_used_up": _rows_used_up,
     "opponent_without_error": "the other model has no error in whole blocks, so there is no share "
     "of it",
@@ -428,15 +469,15 @@ SENTENCES: dict[str, str | Callable[[Figures], str]] = {
     # Why a rule could not be computed
     "no_labelled_window": "no labelled window since the training",
     "no_served_row": "the service answered no row since the training that was observed later",
-    "too_few_windows": "{n_windows} window(s), {of} are asked for",
+    "too_few_windows": lambda figures: (
+        f"{counted(figures['n_windows'], 'window')} so far, and {figures['of']} are needed"
+    ),
     "bias_undefined": "the bias is not defined: every target is 0, or a quantile is predicted, "
     "which is above or below the target by design",
     # The policy
     "no_champion": "there is no champion yet",
-    "cooldown": "a retraining is wanted, but the last attempt was {n_windows} window(s) ago and "
-    "{cooldown_windows} are asked for",
-    "approval_pending": "version {version} waits for approval, and another one is judged by "
-    "{measured_windows} complete window(s), of which {n_windows} are newer than its own",
+    "cooldown": _cooldown,
+    "approval_pending": _approval_pending,
     "no_rule_fired": _no_rule_fired,
     "no_rule_computed": "no rule could be computed yet",
     # The rollback

@@ -132,7 +132,7 @@ def read_rows(
     needed = [name for name in asked if name in key or not observed]
     lacking = [name for name in needed if name not in source and name != problem.timestamp.name]
     if lacking:
-        raise DataContractError(f"missing column(s): {bounded_list(lacking)}")
+        raise DataContractError(f"missing columns: {bounded_list(lacking)}")
     parts = problem.timestamp.raw_columns
     columns = {
         name: spec if name in key - {*parts} else spec.model_copy(update=_UNBOUNDED)

@@ -28,7 +28,7 @@ class FeatureRecipe(StrictModel):
         names = self.feature_names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ConfigurationError(f"feature(s) made twice: {bounded_list(twice)}")
+            raise ConfigurationError(f"features made twice: {bounded_list(twice)}")
         return self
 
     @property
@@ -91,6 +91,6 @@ class FeatureRecipe(StrictModel):
         taken = {*self.made_names} & {problem.timestamp.name, *problem.columns}
         if taken:
             raise ConfigurationError(
-                f"feature name(s) already in use by the table: {bounded_list(sorted(taken))}; "
+                f"feature names already in use by the table: {bounded_list(sorted(taken))}; "
                 "choose other names"
             )

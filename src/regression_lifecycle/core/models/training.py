@@ -19,6 +19,7 @@ from regression_lifecycle.core.errors import (
     DataContractError,
     ModelError,
     bounded_list,
+    counted,
     unknown_name,
 )
 from regression_lifecycle.core.metrics import compute_metrics, main_metric
@@ -26,6 +27,7 @@ from regression_lifecycle.core.models import boosting
 from regression_lifecycle.core.models.instantiate import build, check_set_value, load_class
 from regression_lifecycle.core.models.requirements import refuse_unusable_rows
 from regression_lifecycle.core.models.weights import weight_argument
+from regression_lifecycle.core.progress import logged
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -281,12 +283,13 @@ def cross_validate(
     none = np.array([], dtype="int64")
     next_tests = [*(test for _, test in folds[1:]), none]
     with compute_limits(parameters.compute):
-        predicted = joblib.Parallel()(
+        fits = joblib.Parallel(return_as="generator")(
             joblib.delayed(_fit_and_predict)(
                 model, features, target, weight, (train, np.append(test, later)), parameters.compute
             )
             for (train, test), later in zip(folds, next_tests, strict=True)
         )
+        predicted = list(logged(fits, "fold", len(folds)))
     out_of_fold = pd.DataFrame({OUT_OF_FOLD: np.nan, FORMER: np.nan, FOLD: 0}, index=features.index)
     rows = []
     former = none.astype("float64")
@@ -422,7 +425,7 @@ def _folds(
 
     place, times = pd.factorize(moments, sort=True)
     splitter = TimeSeriesSplit(n_splits=parameters.n_splits, test_size=parameters.test_size)
-    few = f"{len(times)} time(s) of training are too few for training.cross_validation"
+    few = f"{counted(len(times), 'time')} of training: too few for training.cross_validation"
     try:
         tests = [test for _, test in splitter.split(np.empty((len(times), 1)))]
     except ValueError as error:

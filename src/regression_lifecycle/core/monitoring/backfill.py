@@ -20,6 +20,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     apply_adjustment,
 )
+from regression_lifecycle.core.progress import logged
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def backfill_predictions(
     """
     adjuster, problem = adjuster.copy(), adjuster.problem
     tables = [PREDICTIONS.frame()]
-    for window in window_plan.sort_values("window_index", kind="stable").to_dict("records"):
+    planned = window_plan.sort_values("window_index", kind="stable").to_dict("records")
+    for window in logged(planned, "window"):
         inside = window_rows[window_rows["window_index"] == window["window_index"]]
         labels = inside.set_index("row_key")[problem.target]
         known = logged_predictions[logged_predictions["window"] == window["window"]]

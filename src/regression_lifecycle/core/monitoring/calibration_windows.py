@@ -19,6 +19,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     AdjustmentParameters,
     apply_adjustment,
 )
+from regression_lifecycle.core.progress import logged
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, place_features
 
@@ -75,7 +76,7 @@ def serve_out_of_fold(
     place = place_features(predicted, observations, listed, problem, parameters)
     past = AdjustmentHistory(level_kind(problem), problem.label_delay)
     windows, served = [], []
-    for window in listed:
+    for window in logged(listed, "window"):
         inside = predicted[place == window.index].reset_index(drop=True)
         if window.status != "complete" or len(inside) < _ENOUGH * window.n_labelled:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
@@ -11,7 +13,7 @@ from regression_lifecycle.core.decisions.champion_history import (
     version_text,
 )
 from regression_lifecycle.core.decisions.waiting import waiting_versions
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.errors import bounded_list, counted
 
 # Databases keep all digits of a float, and sums may be taken in another order.
 _TOLERANCE = 1e-6
@@ -62,7 +64,9 @@ def find_wrong_figures(
                 f"predictions are stored, {labelled:,} with a target"
             )
         elif measured != labelled:
-            said.append(f"{name}: {labelled - measured:,} labelled row(s) have no prediction")
+            said.append(
+                f"{name}: {counted(labelled - measured, 'labelled row')} without a prediction"
+            )
         elif problem.weight_column is None and not _equal(row["rmse"], row["error"]):
             said.append(
                 f"{name} has an RMSE of {row['rmse']:g}; its {labelled:,} stored rows give "
@@ -94,15 +98,19 @@ def find_wrong_champion(ledger: pd.DataFrame, champion: str, problem: Problem) -
     return [f"{named} is champion, and the ledger's newest champion is {ledger_says}"]
 
 
-def find_wrong_questions(ledger: pd.DataFrame, champion: str, problem: Problem) -> list[str]:
-    """Hold the versions that wait for approval against the ledger and the alias.
+def find_wrong_questions(
+    ledger: pd.DataFrame, champion: str, is_registered: Callable[[str], bool], problem: Problem
+) -> list[str]:
+    """Hold the versions that wait for approval against the ledger, the alias and the registry.
 
     Args:
         ledger: Every decision, the oldest first.
         champion: Where the alias points; empty if nowhere.
+        is_registered: Tells whether the registry has a version.
 
     Returns:
-        Sentences if more than one waits, or if one that is champion already does.
+        Sentences if more than one waits, if one that is champion already does, or if the registry
+        lacks one.
     """
     waiting = [one.version for one in waiting_versions(ledger, problem.name)]
     said = []
@@ -110,6 +118,11 @@ def find_wrong_questions(ledger: pd.DataFrame, champion: str, problem: Problem) 
         said.append(f"versions {bounded_list(waiting)} wait for approval, and only one can")
     if champion in waiting:
         said.append(f"version {champion} is champion, and by the ledger it waits for approval")
+    said += [
+        f"version {version} waits for approval, and MLflow has no such version; refuse it"
+        for version in waiting
+        if not is_registered(version)
+    ]
     return said
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.models.explanation import explainer_of
+from regression_lifecycle.core.models.rounding import round_to_largest
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.rounding import round_to_largest
 
 # Rows that are explained of a window, and windows of one run: a row costs a thousand predictions.
 _ROWS, _MOST_WINDOWS = 48, 4

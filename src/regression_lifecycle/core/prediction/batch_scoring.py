@@ -28,6 +28,7 @@ from regression_lifecycle.core.durations import (
 from regression_lifecycle.core.errors import (
     ConfigurationError,
     ModelError,
+    counted,
 )
 from regression_lifecycle.core.features.streaming import BatchPiece, BatchReader
 from regression_lifecycle.core.models.explanation import Explainer, explainer_of
@@ -41,6 +42,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
     adjustment_of,
     apply_adjustment,
 )
+from regression_lifecycle.core.progress import Progress
 
 # Without a start batches begin at multiples of their length from a Monday or a New Year on.
 _MONDAY = pd.Timestamp("1970-01-05")
@@ -208,13 +210,14 @@ class ScoringRun:
             DataContractError: If a column is missing, the rows are not in the order of time, or
                 too many rows of a batch break the contract.
         """
-        counts = _Counts()
+        counts, progress = _Counts(), Progress("row")
         for piece in self._pieces():
             if piece.batch != counts.batch:
                 counts.check(self.parameters)
                 counts = _Counts(piece.batch)
             counts.add(piece)
             yield piece
+            progress.step(len(piece.rows))
         counts.check(self.parameters)
 
     def _pieces(self) -> Iterator[ScoredPiece]:
@@ -325,7 +328,7 @@ class _Counts:
             self.n_rows + self.n_rejected,
             parameters.maximum_rejected_share,
             [
-                f"{reason} ({count} row(s), first in row {first})"
+                f"{reason} ({counted(count, 'row')}, first in row {first})"
                 for reason, (count, first) in self.reasons.items()
             ],
             f"batch '{self.batch}'",

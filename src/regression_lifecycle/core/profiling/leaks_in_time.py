@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.profiling.evidence import (
     COPY,
     FEWEST,
@@ -103,9 +104,9 @@ def _moving_value(name: str, x: pd.Series, around: Mapping[int, np.ndarray]) -> 
     stretch = ", ".join(
         words
         for words, wanted in (
-            (f"{first} row(s) before", first > 0),
+            (f"{counted(first, 'row')} before", first > 0),
             ("the own row", bool(np.isin(0, matters))),
-            (f"{last} row(s) after", last > 0),
+            (f"{counted(last, 'row')} after", last > 0),
         )
         if wanted
     )

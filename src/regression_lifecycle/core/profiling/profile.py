@@ -263,7 +263,7 @@ def cannot_be_negative(values: pd.Series) -> bool:
 def _check_names(table: pd.DataFrame, target: str, **named: Sequence[str] | None) -> None:
     repeated = list(table.columns[table.columns.duplicated()].unique())
     if repeated:
-        raise ConfigurationError(f"column(s) stand twice in the table: {bounded_list(repeated)}")
+        raise ConfigurationError(f"columns that stand twice in the table: {bounded_list(repeated)}")
     for place, names in {"target": [target], **named}.items():
         option = place.replace("_", "-")
         for name in names or ():
@@ -303,8 +303,8 @@ def _checked_target(column: ReadColumn) -> ReadColumn:
     labelled = int(values.notna().sum())
     if labelled < _FEWEST_ROWS:
         raise DataContractError(
-            f"only {labelled} row(s) have the target '{profile.name}'; at least {_FEWEST_ROWS} are "
-            "needed"
+            f"too few rows with the target '{profile.name}': {labelled}, and at least "
+            f"{_FEWEST_ROWS} are needed"
         )
     if values.nunique() < 2:
         raise DataContractError(
@@ -439,8 +439,7 @@ def _notes(
             )
         if profile.n_unreadable and not profile.left_out:
             notes.append(
-                f"{profile.n_unreadable:,} value(s) of '{name}' are no {profile.type} and their "
-                "rows are set aside"
+                f"rows whose '{name}' is no {profile.type} are set aside: {profile.n_unreadable:,}"
             )
     if frequency is not None and not frequency.regular:
         notes.append(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import StateError, bounded_list
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.mistakes import in_words
 from regression_lifecycle.core.models.provenance import Provenance
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.reproduction.pieces import Piece, cut_into_pieces
@@ -46,8 +47,8 @@ class SnapshotManifest(StrictModel):
     version: str
     fingerprint: str
     data_fingerprint: str
-    n_rows: int
-    pieces: tuple[Piece, ...]
+    n_rows: int = Field(ge=1)
+    pieces: tuple[Piece, ...] = Field(min_length=1)
     configuration: TrainingConfiguration
     provenance: Provenance
 
@@ -152,9 +153,9 @@ def read_manifest(text: str | bytes, place: str) -> SnapshotManifest:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise StateError(
-            f"the manifest {place} cannot be read: {where or 'it'}: {first['msg']}. It is damaged, "
-            "or another release wrote it: reproduce the version with the code revision that its "
-            "tag in MLflow names"
+            f"the manifest {place} cannot be read: {where or 'it'}: {in_words(first)}. Restore the "
+            "file; if another release wrote it, reproduce the version with the code revision that "
+            "its tag in MLflow names"
         ) from error
 
 

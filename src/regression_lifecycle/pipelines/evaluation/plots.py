@@ -12,9 +12,9 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
 from regression_lifecycle.core.metrics import ERROR_LABELS, compute_metrics, main_metric
+from regression_lifecycle.core.models.rounding import round_to_largest
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import Compute, compute_limits
-from regression_lifecycle.core.rounding import round_to_largest
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -13,7 +13,7 @@ from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.keys import CHANGED, COLUMNS, GONE, find_changes
 from regression_lifecycle.core.data.labels import WAITS, join_labels
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import bounded_list
+from regression_lifecycle.core.errors import bounded_list, counted
 from regression_lifecycle.pipelines.roles import column_roles
 from regression_lifecycle.pipelines.subjects import span
 
@@ -95,17 +95,17 @@ def _warn_of_unused(unused: pd.DataFrame) -> None:
     counts = unused.groupby("reason", sort=False)["row_key"].agg(["size", "first"])
     said = (f"{reason} ({n:,}, such as {first})" for reason, n, first in counts.itertuples())
     LOGGER.warning(
-        "%s label(s) of the table 'labels' of the store are not used: %s. The rows keep what the "
+        "%s in the table 'labels' of the store cannot be used: %s. The rows keep what the "
         "raw table says. unused_labels lists them; a label that is sent again takes the place of "
         "the stored one",
-        f"{len(unused):,}",
+        counted(len(unused), "label"),
         bounded_list(said, 5),
     )
 
 
 _WORDS = {
-    GONE: "have vanished from the raw table. What was judged on them stays recorded",
-    CHANGED: "have other values now (%s). Windows that hold them are judged again",
+    GONE: "vanished from the raw table. What was judged on them stays recorded",
+    CHANGED: "other values now (%s). Windows that hold them are judged again",
 }
 
 
@@ -119,10 +119,11 @@ def _warn_of_changes(changes: pd.DataFrame, problem: Problem) -> None:
     for row in changes[changes["change"].isin(list(_WORDS))].to_dict("records"):
         first, last = (problem.moment_text(row[side]) for side in ("first", "last"))
         LOGGER.warning(
-            "%s observation(s) of the last run, from %s to %s, %s. If the table was cut or edited "
+            "%s of the last run, from %s to %s, %s %s. If the table was cut or edited "
             "by mistake, put it right and run again",
-            f"{row['n_rows']:,}",
+            counted(row["n_rows"], "observation"),
             first,
             last,
+            "has" if row["n_rows"] == 1 else "have",
             _WORDS[row["change"]].replace("%s", row["columns"]),
         )

@@ -9,6 +9,7 @@ import pandas as pd
 from regression_lifecycle.core.data.labels import REPLACED, LabelParameters, accept_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN
+from regression_lifecycle.core.errors import counted
 
 LOGGER = logging.getLogger(__name__)
 
@@ -32,9 +33,9 @@ def take_labels(
     replaced = rejected[rejected[REASON_COLUMN] == REPLACED]
     if len(replaced):
         LOGGER.warning(
-            "%s label(s) have another value further down in the same file, which counts; the "
-            "first one is in row %s. rejected_labels lists them",
-            f"{len(replaced):,}",
+            "%s with another value further down in the same file, which counts; the first "
+            "one is in row %s. rejected_labels lists them",
+            counted(len(replaced), "label"),
             replaced.iloc[0, 0],
         )
     return labels, rejected

@@ -16,6 +16,7 @@ from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.monitoring.parameters import ReportParameters
 from regression_lifecycle.core.monitoring.window_plan import of_window
+from regression_lifecycle.core.progress import Progress
 from regression_lifecycle.pipelines.roles import column_roles
 
 PREDICTION = "prediction"
@@ -164,10 +165,12 @@ def draw_reports(
         for row in completed_windows.sort_values("revision").to_dict("records")
     }
     drawn: dict[str, Any] = {}
+    progress = Progress("report", len(window_plan))
 
     def draw(window: dict[str, Any]) -> Any:
         name = _name(window)
         if name not in drawn:
+            progress.step()
             drawn[name] = _snapshot(
                 window, window_comparisons[name], alarms.get(name, ""), problem, parameters
             )

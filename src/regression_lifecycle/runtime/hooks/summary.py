@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-import os
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
-from pandas import Timestamp, isna
+from pandas import isna
 
 from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
 from regression_lifecycle.core.data.keys import COLUMNS
 from regression_lifecycle.core.data.labels import WAITS
-from regression_lifecycle.core.decisions.records import APPROVED
+from regression_lifecycle.core.decisions.records import APPROVED, PROMOTE, WAITING
+from regression_lifecycle.core.decisions.rule_kinds import held_share
 from regression_lifecycle.core.decisions.waiting import waiting_version
-from regression_lifecycle.core.decisions.wording import answer_commands, line
+from regression_lifecycle.core.decisions.wording import answer_commands, sentences
 from regression_lifecycle.core.durations import rows_label
-from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, headline_metrics
+from regression_lifecycle.core.errors import counted
+from regression_lifecycle.core.metrics import (
+    ERROR_LABELS,
+    ErrorMetric,
+    headline_metrics,
+    metric_label,
+)
+from regression_lifecycle.core.monitoring.error_rates import GATE, INTERVAL, NO_LIMIT, RULE
 from regression_lifecycle.runtime.hooks.tracking import problem_of
+from regression_lifecycle.runtime.terminal import (
+    open_console,
+    print_commands,
+    print_entry,
+    print_health,
+    print_where_to_look,
+)
 
 # A table longer than a screen is for the page.
 _MOST_WINDOWS = 30
 _WORST_SERIES = 5
-_WIDTH_OF_A_LOG = 200
 # Of these the catalog has more after the run, or nothing.
 _OF_THIS_RUN = (
     "explained_windows",
+    "policy_state",
     "current_champion",
     "labels",
     "rejected_labels",
@@ -37,7 +53,6 @@ _OF_THIS_RUN = (
     "reproduction_report",
     "health_record",
 )
-_HEALTH_COLOURS = {"healthy": "green", "watch": "cyan", "act": "red"}
 _COLOURS = {
     **dict.fromkeys(("promote", "keep", "approved"), "green"),
     **dict.fromkeys(("unchanged", "retrain"), "cyan"),
@@ -54,6 +69,8 @@ class SummaryHook:
         # A command that is suggested leaves out what it would take by itself.
         is_default = context.env in (None, "", context.config_loader.default_run_env)
         self._env = "" if is_default else context.env
+        self._is_step = context.config_loader.is_step
+        self._as_of = str((context.config_loader.runtime_params or {}).get("as_of") or "")
         self._saved: dict[str, Any] = {}
 
     @hook_impl
@@ -65,12 +82,7 @@ class SummaryHook:
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print what there is to say of the datasets that this run wrote."""
-        from rich.console import Console
-
-        console = Console(highlight=False, soft_wrap=True)
-        # A log is as wide as it has to be; rich would cut names in it at 80 characters.
-        if not console.is_terminal and "COLUMNS" not in os.environ:
-            console.width = _WIDTH_OF_A_LOG
+        console = open_console()
         written = self._written = set(pipeline.all_outputs())
         problem = problem_of(catalog)
         self._problem = problem
@@ -135,9 +147,10 @@ class SummaryHook:
         metrics = catalog.load("holdout_metrics")
         n_rows = int(next(iter(metrics.values()))["n"])
         names, missing = headline_metrics(metrics)
-        table = _table(f"Holdout, {n_rows:,} rows", ["model", *(m.upper() for m in names)])
+        heads = ["model", *(metric_label(name) for name in names)]
+        table = _table(f"Holdout, {counted(n_rows, 'row')}", heads)
         for model, values in metrics.items():
-            table.add_row(model, *(_number(values[name]) for name in names))
+            table.add_row(model, *(_figure(name, values[name]) for name in names))
         console.print(table)
         for sentence in missing:
             console.print(sentence, markup=False)
@@ -158,10 +171,8 @@ class SummaryHook:
         table = _table(title, heads)
         names = (self._error, f"baseline_{self._error}", "wape", *bias, "error_share")
         for row in worst.to_dict("records"):
-            figures = (row[name] for name in names)
-            table.add_row(
-                escape(str(row["series"])), f"{row['n']:,}", *(_number(value) for value in figures)
-            )
+            figures = (_figure(name, row[name]) for name in names)
+            table.add_row(escape(str(row["series"])), f"{row['n']:,}", *figures)
         console.print(table)
 
     def _windows(self, console: Any, catalog: Any, name: str) -> None:
@@ -191,45 +202,37 @@ class SummaryHook:
         console.print(table)
 
     def _drift(self, console: Any, catalog: Any, name: str) -> None:
-        from rich.markup import escape
-
         verdict = catalog.load("drift_verdict")
         computed = verdict["drifted"].dropna()
         drifted = list(verdict.loc[verdict["drifted"].fillna(False).astype(bool), "column"])
-        console.print(
-            f"[bold]Drift[/] {len(drifted)} of {len(computed)} columns of the holdout against the "
-            "training rows" + (f": {escape(', '.join(drifted))}" if drifted else "")
-        )
+        said = f"{len(drifted)} of {counted(len(computed), 'column')} of the holdout"
+        names = f": {', '.join(drifted)}" if drifted else ""
+        print_entry(console, "Drift", f"{said} against the training rows{names}")
 
     def _decision(self, console: Any, catalog: Any, name: str) -> None:
         decision = self._saved[name] if name in self._saved else catalog.load(name)
-        titles = {"policy_decision": "Policy ", "rollback_decision": "", "approval_decision": ""}
-        title = titles.get(name, "Gate ")
+        titles = {
+            "policy_decision": "Policy",
+            "rollback_decision": "Decision",
+            "approval_decision": "Decision",
+        }
         colour = _COLOURS.get(decision.decision, "yellow")
-        console.print(f"[bold]{title}[/][{colour}]{decision.decision}[/]", end=": ")
-        console.print(line(decision.reasons), markup=False)
+        title = titles.get(name, "Gate")
+        print_entry(console, title, decision.decision, sentences(decision.reasons), colour)
 
     def _health(self, console: Any, catalog: Any, name: str) -> None:
         from regression_lifecycle.core.decisions.health import read_health
 
-        health = read_health(self._saved[name])
-        colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
-        console.print(f"[bold]Health[/] [{colour}]{health.verdict}[/]", end=": ")
-        console.print(line(health.reasons), markup=False)
-        if health.changes:
-            since = f"{Timestamp(health.changed_since):%Y-%m-%d %H:%M}"
-            console.print(f"[bold]Changed[/] since {since}", end=": ")
-            console.print(line(health.changes), markup=False)
-        for action in health.actions:
-            console.print("[bold]Next[/]", end=" ")
-            said = line([action.reason])
-            console.print(f"{said}: {action.command}" if action.command else said, markup=False)
+        if not self._is_step:
+            print_health(console, read_health(self._saved[name]), self._env, self._as_of)
 
     def _finished(self, console: Any, catalog: Any, name: str) -> None:
         if version := self._saved[name]:
-            console.print(
-                f"[bold]Champion[/] version {version}, put in place now: a run that was killed had "
-                "recorded it and not moved the alias"
+            print_entry(
+                console,
+                "Champion",
+                f"version {version}, put in place now",
+                ["a run that was killed had recorded it and not moved the alias"],
             )
 
     def _monitored(self, console: Any, catalog: Any, name: str) -> None:
@@ -240,16 +243,17 @@ class SummaryHook:
 
         shown = self._saved[name].sort_values(["window_index", "revision"])
         if shown.empty:
-            console.print("[bold]Windows[/] nothing new")
+            print_entry(console, "Windows", "nothing new", [_why_nothing_is_new(self._saved)])
             return
         title = "Windows looked at"
         if len(shown) > _MOST_WINDOWS:
             title += f", the newest {_MOST_WINDOWS} of {len(shown)}"
+        title += ": bias and coverage as served" if self._error == "rmse" else ""
         error = self._error
         # A quantile has no bias and no interval; what it has is the share at or below it.
         others = ["bias", "coverage"] if error == "rmse" else ["quantile_coverage"]
-        heads = {"bias": "bias", "coverage": "cover", "quantile_coverage": "cover"}
-        columns = [self._error_name, "base", *(heads[name] for name in others)]
+        heads = {"bias": "bias", "coverage": "held", "quantile_coverage": "below"}
+        columns = [self._error_name, "baseline", *(heads[name] for name in others)]
         table = _table(title, ["window", "by", *columns, "drift", "notes"])
         table.columns[0].no_wrap = True
         table.columns[-1].justify = "left"
@@ -265,18 +269,18 @@ class SummaryHook:
             table.add_row(
                 escape(rows_label(str(row["window"]))),
                 f"v{row['model_version']}",
-                *(_number(row[name]) for name in (error, f"baseline_{error}", *others)),
+                *(_figure(name, row[name]) for name in (error, f"baseline_{error}", *others)),
                 f"{_count(row['n_drifted'])}/{_count(row['n_drift_columns'])}",
                 escape("; ".join(note for note in (status, labelled, alarms, *moved) if note)),
             )
         console.print(table)
         skewed = [said for row in shown.to_dict("records") if (said := describe_skew(row))]
         if skewed:
-            console.print(f"[bold]Skew[/] {escape(skewed[-1])}")
+            print_entry(console, "Skew", "", [skewed[-1]])
         alarmed = [row for row in shown.to_dict("records") if describe_contributions(row)]
         if alarmed:
-            said = f"In {alarmed[-1]['window']} {describe_contributions(alarmed[-1])}"
-            console.print(f"[bold]Moved[/] {escape(said)}")
+            said = f"in {alarmed[-1]['window']} {describe_contributions(alarmed[-1])}"
+            print_entry(console, "Moved", "", [said])
 
     def _backtest(self, console: Any, catalog: Any, name: str) -> None:
         from regression_lifecycle.core.backtest.comparison import conclusions
@@ -293,10 +297,11 @@ class SummaryHook:
             "MAE": _number_of(summary["mae"]),
         }
         if self._error == "pinball":
-            columns["cover"] = _number_of(summary["quantile_coverage"])
+            columns["below"] = summary["quantile_coverage"].map(partial(_figure, "coverage"))
         else:
-            names = {"RMSLE": "rmsle", "bias": "bias", "cover": "coverage"}
-            columns |= {title: _number_of(summary[of]) for title, of in names.items()}
+            columns["RMSLE"] = _number_of(summary["rmsle"])
+            columns["bias"] = summary["bias"].map(partial(_figure, "bias"))
+            columns["held"] = summary["coverage"].map(partial(_figure, "coverage"))
         columns |= {
             "retrains": summary["retrains"].map("{:.3g}".format),
             "refused": summary["refused"].map(str),
@@ -305,7 +310,7 @@ class SummaryHook:
         }
         title = f"Backtest, {int(first['n_windows'])} windows, {int(first['n']):,} rows"
         # What a small screen has no room for is on the page and in the stored table.
-        for left_out in ("", "CPU s", "RMSLE", "bias", "MAE", "cover", "refused"):
+        for left_out in ("", "CPU s", "RMSLE", "bias", "MAE", "held", "refused"):
             columns.pop(left_out, None)
             table = _table(title, list(columns))
             for row in zip(*columns.values(), strict=True):
@@ -323,21 +328,19 @@ class SummaryHook:
         console.print(f"[bold]Champion[/] {dataset._describe()['model_name']}: {shown}")
 
     def _waiting(self, console: Any, catalog: Any, name: str) -> None:
+        if self._is_step:
+            return
         found = self._problem and waiting_version(catalog.load(name), self._problem.name)
         if not found:
             return
         before = f"version {found.champion_version}" if found.champion_version else "no champion"
         until = f", until {found.expires_at}" if found.expires_at is not None else ""
-        console.print(
-            f"[bold]Waiting[/] version {found.version} for approval in place of {before}, since "
-            f"{found.asked_at}{until}:"
-        )
-        for command in answer_commands(found.version, self._env):
-            console.print(f"  {command}", markup=False)
+        said = f"version {found.version} for approval in place of {before}"
+        since = f"since {found.asked_at}{until}"
+        print_entry(console, "Waiting", said, [f"{since} by the clock of the data (as_of)"])
+        print_commands(console, answer_commands(found.version, self._env, self._as_of))
 
     def _rates(self, console: Any, catalog: Any, name: str) -> None:
-        from regression_lifecycle.core.monitoring.error_rates import NO_LIMIT, RULE
-
         rates = self._saved[name]
         if rates.empty:
             # Where the champion stays there is nothing to calibrate.
@@ -351,17 +354,18 @@ class SummaryHook:
                     if has_champion
                     else "there is no champion yet"
                 )
-                console.print(f"[bold]Error rates[/] not computed: {why}")
+                print_entry(console, "Error rates", "not computed", [why])
             return
         title = f"Error rates, champion version {rates['model_version'].iloc[0]}"
         heads = ["about", "name", "stated", "measured", "limit", "memory", "windows"]
         table = _table(title, heads)
+        table.columns[1].justify, table.columns[1].no_wrap = "left", True
         names = ("stated", "measured", "limit", "memory")
         for row in rates.to_dict("records"):
-            figures = (_number(row[name]) for name in names)
+            figures = (_rate(row, name) for name in names)
             table.add_row(row["subject"], row["name"], *figures, f"{_count(row['n_windows'])}")
         console.print(table)
-        console.print("Of rules: times a year that they begin to fire on a model that is right")
+        console.print("Of rules: times a year that they begin to fire on a model that is right.")
         if rates.loc[rates["subject"] == RULE, "limit"].isna().any():
             console.print(NO_LIMIT)
 
@@ -379,33 +383,45 @@ class SummaryHook:
         console.print(table)
         n_different = f"{report.n_different:,} of {report.n_rows:,} differ, by at most"
         said = f"{n_different} {report.max_difference:.2g}" if report.n_different else "all equal"
-        console.print(f"[bold]Predictions[/] {said}")
+        print_entry(console, "Predictions", said)
         for difference in report.differences:
             said = f"{difference.name} was {difference.before} and is {difference.now}"
-            console.print("[bold yellow]Differs[/]", end=" ")
-            console.print(said, markup=False)
-        console.print("[bold]Verdict[/]", end=" ")
-        console.print(describe_verdict(report), markup=False)
+            print_entry(console, "Differs", "", [said])
+        print_entry(console, "Verdict", "", [describe_verdict(report)])
 
     def _labels(self, console: Any, catalog: Any, name: str) -> None:
         taken, rejected = (len(self._saved[part]) for part in (name, "rejected_labels"))
         console.print(f"[bold]Labels[/] {taken:,} accepted, {rejected:,} rejected")
 
     def _where_to_look(self, console: Any, catalog: Any) -> None:
-        from rich.markup import escape
-
+        if self._is_step:
+            return
+        page = ""
         if "dashboard_page" in self._written:
-            page = Path(str(catalog.get("dashboard_page")._filepath))
-            console.print(f"[bold]Page[/] {escape(self._relative(page))}")
+            page = self._relative(Path(str(catalog.get("dashboard_page")._filepath)))
         reports = []
         for name in sorted(name for name in self._written if name.endswith("_report")):
             path = getattr(catalog.get(name), "_filepath", None)
             if path is not None:
                 reports.append(self._relative(Path(str(path)) / "report.html"))
-        if reports:
-            console.print(f"[bold]Reports[/] {escape('  '.join(reports))}")
-        env = f" ENV={self._env}" if self._env else ""
-        console.print(f"[bold]Look[/] make viz{env} (pipelines and plots), make ui{env} (MLflow)\n")
+        self._next(console, catalog)
+        print_where_to_look(console, page, reports, self._env)
+
+    def _next(self, console: Any, catalog: Any) -> None:
+        """Print what to run next; the verdict and a version that waits name it themselves."""
+        decisions = ("gate_decision", "retraining_decision")
+        made = [catalog.load(name) for name in decisions if name in self._written]
+        if "health_record" in self._written or any(gate.decision == WAITING for gate in made):
+            return
+        env = f" --env={self._env}" if self._env else ""
+        if made and made[-1].decision != PROMOTE and not made[-1].champion_version:
+            print_entry(
+                console, "Next", "give the model better features or more rows, and train again"
+            )
+            print_commands(console, [f"kedro run{env}"])
+        elif {"champion_version", "policy_decision"} & self._written:
+            print_entry(console, "Next", "judge the windows that have ended, and draw the page")
+            print_commands(console, [f"kedro tick{env}{' --as-of ...' if self._as_of else ''}"])
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
@@ -420,6 +436,22 @@ def _table(title: str, columns: list[str]) -> Any:
         first = position == 0
         table.add_column(name, justify="left" if first else "right", no_wrap=first)
     return table
+
+
+def _why_nothing_is_new(saved: dict[str, Any]) -> str:
+    """Return why no window was looked at."""
+    state = saved.get("policy_state")
+    if state is None:
+        return "no window has ended since the last look"
+    if not state.champion_version:
+        return "there is no champion yet whose windows could be judged"
+    if state.trained_until is not None and state.as_of <= state.trained_until:
+        return (
+            f"version {state.champion_version} was trained on rows until {state.trained_until}, "
+            f"and this look stands at {state.as_of}: only later windows can judge it. Leave "
+            "--as-of out, or begin a replay without a champion"
+        )
+    return f"no window of version {state.champion_version} has ended since the last look"
 
 
 def _labelled(row: dict[str, Any]) -> str:
@@ -449,6 +481,28 @@ def _short(value: float) -> str:
     if size >= 1000:
         return f"{value:,.0f}"
     return f"{value:#.4g}" if size >= 1 else f"{value:.3f}" if size >= 0.1 else f"{value:#.3g}"
+
+
+def _figure(name: str, value: float | None) -> str:
+    """Write a metric: a bias as a signed percentage, what an interval held as a percentage."""
+    if value is None or isna(value):
+        return "-"
+    if name == "bias":
+        return f"{value:+.1%}"
+    return f"{value:.1%}" if name.endswith("coverage") else _number(value)
+
+
+def _rate(row: dict[str, Any], name: str) -> str:
+    """Write a rate: of the coverage the limit is the share that an interval holds."""
+    value = row[name]
+    if isna(value):
+        return "-"
+    if name == "limit":
+        rule = row["rule"]
+        is_missed_share = isinstance(rule, str) and json.loads(rule).get("kind") == "coverage"
+        return held_share(value) if is_missed_share else f"{value:.1%}"
+    is_share = row["subject"] in (INTERVAL, GATE) and name != "memory"
+    return f"{value:.1%}" if is_share else _number(value)
 
 
 def _number(value: float | None) -> str:

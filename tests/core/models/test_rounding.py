@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regression_lifecycle.core.rounding import round_to_largest
+from regression_lifecycle.core.models.rounding import round_to_largest
 
 
 @pytest.mark.parametrize("size", [1e-250, 1e-11, 1.0, 1e11])
