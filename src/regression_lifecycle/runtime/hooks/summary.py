@@ -375,11 +375,14 @@ class SummaryHook:
         report = self._saved[name]
         sides = {"registered": report.registered, "reproduced": report.reproduced}
         names, _ = headline_metrics({side: fit.metrics for side, fit in sides.items()})
-        title = f"Version {report.version} on its own {report.n_rows:,} training rows"
-        table = _table(title, ["", "model", "data", *(name.upper() for name in names)])
+        n_rows = counted(report.n_rows, "training row")
+        title = f"Version {report.version} on its own {n_rows}"
+        table = _table(title, ["", "model", "data", *(metric_label(name) for name in names)])
         for side, fit in sides.items():
-            figures = (_number(fit.metrics[name]) for name in names)
-            table.add_row(side, fit.fingerprint, fit.data_fingerprint, *figures)
+            figures = (_figure(name, fit.metrics[name]) for name in names)
+            # Their beginnings tell two apart, and fit a small screen.
+            prints = (text[:10] for text in (fit.fingerprint, fit.data_fingerprint))
+            table.add_row(side, *prints, *figures)
         console.print(table)
         n_different = f"{report.n_different:,} of {report.n_rows:,} differ, by at most"
         said = f"{n_different} {report.max_difference:.2g}" if report.n_different else "all equal"
