@@ -234,7 +234,7 @@ def register_version(
     Args:
         model_name: Registered model; it is created if need be.
         model_uri: ``models:/m-...`` of the logged model.
-        description: Markdown, the model card.
+        description: Markdown, the model card; its first line describes the registered model too.
         tags: Tags of the version, ``fingerprint`` among them.
 
     Returns:
@@ -255,6 +255,9 @@ def register_version(
     # Writing the same text again would still change the version's time of change.
     if entry.description != description:
         client.update_model_version(model_name, version, description=description)
+    sentence = description.partition("\n")[0]
+    if client.get_registered_model(model_name).description != sentence:
+        client.update_registered_model(model_name, description=sentence)
     if found:
         # The files and where they come from stay those of the first time.
         told = {name: tags[name] for name in _DECISION_TAGS if name in tags}

@@ -34,12 +34,13 @@ def write_model_card(
     predicted = f"`{problem.target}`"
     if problem.quantile is not None:
         predicted = f"the quantile {problem.quantile:g} of {predicted}"
+    ahead = problem.span_text(problem.horizon)
     lines = [
-        f"# {problem.name}",
+        # The first line is all that lists of models and versions show of a card.
+        f"Predicts {predicted} of {problem.name}, up to {ahead} ahead.",
         "",
         problem.description,
         "",
-        f"- **Predicts** {predicted}, up to {problem.span_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
         *(
             []
