@@ -42,7 +42,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     ingest = built["ingestion"].only_nodes("ingestion.enforce_contract")
     for name in ("monitoring", "backtest"):
         built[name] = ingest + built[name]
-    # A tick draws the page after monitoring; a backtest is no part of it.
-    built["backtest"] += built["dashboard"]
+    # A tick draws the page after monitoring; a backtest is no part of it, and decides nothing.
+    built["backtest"] += Pipeline(
+        built["dashboard"], inputs={"policy_ledger": "recorded_decisions"}
+    )
     cycle = sum((built[name] for name in STAGES), start=Pipeline([]))
     return {**built, "__default__": cycle}
