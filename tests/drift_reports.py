@@ -60,3 +60,10 @@ def draw_window(
     if reference is not None:
         verdict = compare_tables(reference, current, roles.columns(), parameters)
     return window_snapshot(current, reference, roles, verdict, parameters, **facts)
+
+
+def headline(snapshot: Any) -> dict[str, str]:
+    """The figures at the head of a report, by label."""
+    rows = [widget.params for widget in snapshot.to_snapshot_model().widgets]
+    shown = [row["counters"] for row in rows if isinstance(row, dict) and "counters" in row]
+    return {counter["label"]: counter["value"] for row in shown for counter in row}
