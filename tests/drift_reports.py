@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,6 @@ def draw_window(
 
 def headline(snapshot: Any) -> dict[str, str]:
     """The figures at the head of a report, by label."""
-    rows = [widget.params for widget in snapshot.to_snapshot_model().widgets]
-    shown = [row["counters"] for row in rows if isinstance(row, dict) and "counters" in row]
-    return {counter["label"]: counter["value"] for row in shown for counter in row}
+    widgets = snapshot.to_snapshot_model().widgets
+    head = takewhile(lambda widget: widget.type == "counter", widgets)
+    return {item["label"]: item["value"] for row in head for item in row.params["counters"]}
