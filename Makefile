@@ -117,6 +117,9 @@ viz: setup  ## Open Kedro-Viz on http://127.0.0.1:4141
 
 # Two processes and half a gigabyte; MLflow's own default is fifteen and three.
 ui: setup  ## Open the MLflow UI on http://127.0.0.1:5000
+	@$(BIN)/python scripts/print_mlflow_addresses.py http://127.0.0.1:5000 \
+	  "$$($(BIN)/kedro config --env=$(ENV) mlflow.server.mlflow_tracking_uri)" \
+	  "$$($(BIN)/kedro config --env=$(ENV) globals.model_name)"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --host 127.0.0.1 --port 5000 \
 	  --backend-store-uri "$$($(BIN)/kedro config --env=$(ENV) mlflow.server.mlflow_tracking_uri)"
 

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 gc.set_threshold(100_000, 20, 100)
 # One native thread: tests run beside each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# What conf/production cannot be read without; nothing answers at these addresses.
+# What conf/production and conf/dask cannot be read without; nothing answers at these addresses.
+os.environ.setdefault("LIFECYCLE_DASK_SCHEDULER", "tcp://127.0.0.1:1")
 os.environ.setdefault("LIFECYCLE_DATA_URL", "memory:///lifecycle")
 os.environ.setdefault("LIFECYCLE_STORE_URL", "postgresql+psycopg://127.0.0.1:1/lifecycle")
 os.environ.setdefault("LIFECYCLE_MLFLOW_URI", "http://127.0.0.1:1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -60,3 +61,10 @@ def draw_window(
     if reference is not None:
         verdict = compare_tables(reference, current, roles.columns(), parameters)
     return window_snapshot(current, reference, roles, verdict, parameters, **facts)
+
+
+def headline(snapshot: Any) -> dict[str, str]:
+    """The figures at the head of a report, by label."""
+    widgets = snapshot.to_snapshot_model().widgets
+    head = takewhile(lambda widget: widget.type == "counter", widgets)
+    return {item["label"]: item["value"] for row in head for item in row.params["counters"]}

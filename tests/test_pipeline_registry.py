@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from functools import lru_cache
-from graphlib import TopologicalSorter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,19 +25,25 @@ DRAWING = {"approval", "rollback", "backtest"}
 READ = {"raw_observations", "raw_labels", "scoring_batch"}
 # The list of all problems, which each of them writes.
 SHARED = {"problem_index"}
+# In the order in which Kedro-Viz draws them: it sorts by name what does not depend on each other.
 LAYERS = {
-    "raw",
-    "intermediate",
-    "primary",
-    "feature",
-    "model_input",
-    "models",
-    "model_output",
-    "reporting",
-    "decision",
+    "01_raw",
     # What earlier runs left and a run reads before it writes: champion, windows, decisions.
-    "recorded",
+    "01_recorded",
+    "02_intermediate",
+    "03_primary",
+    "04_feature",
+    "05_model_input",
+    "06_models",
+    "07_model_output",
+    "08_decision",
+    "08_metrics",
+    # The same figures, as MLflow takes them.
+    "08_mlflow",
+    "08_reporting",
+    "08_reporting_plots",
 }
+MOST_IN_A_ROW = 8
 # Addresses that conf/production takes from outside; a folder does for a bucket.
 ADDRESSES = {
     "LIFECYCLE_DATA_URL": "data/elsewhere",
@@ -138,23 +145,28 @@ def test_every_dataset_has_an_entry_with_a_layer(env: str) -> None:
 
 
 @pytest.mark.parametrize("name", register_pipelines())
-def test_layers_follow_each_other_without_a_circle(name: str) -> None:
-    # Kedro-Viz draws no layer at all if they do not.
+def test_kedro_viz_draws_the_layers_in_one_order_and_no_row_of_more_than_eight(name: str) -> None:
+    from kedro_viz.services.layers import sort_layers
+
+    drawn = register_pipelines()[name]
     layers = {
-        name: entry["metadata"]["kedro-viz"]["layer"]
-        for name, entry in catalog_config("bike_hourly").items()
+        entry: made["metadata"]["kedro-viz"]["layer"]
+        for entry, made in catalog_config("bike_hourly").items()
     }
-    before: dict[str, set[str]] = {layer: set() for layer in layers.values()}
-    for node in register_pipelines()[name].nodes:
-        for output in node.outputs:
-            inputs = {layers[entry] for entry in node.inputs if entry in layers}
-            before[layers[output]] |= inputs - {layers[output]}
+    datasets = {entry for entry in drawn.datasets() if entry in layers}
+    children: dict[str, set[str]] = {node.name: set(node.outputs) for node in drawn.nodes}
+    for entry in datasets:
+        children[entry] = {node.name for node in drawn.nodes if entry in node.inputs}
+    graph = {part: SimpleNamespace(layer=layers.get(part)) for part in children}
 
-    order = list(TopologicalSorter(before).static_order())
+    order = sort_layers(graph, children)
 
-    if name == "__default__":
-        assert order.index("raw") < order.index("intermediate")
-        assert order.index("models") < order.index("decision")
+    assert order == sorted({layers[entry] for entry in datasets})
+    # Between the boxes of a folded view.
+    outside = Counter(
+        layers[entry] for entry in drawn.inputs() | drawn.outputs() if entry in layers
+    )
+    assert max(outside.values()) <= MOST_IN_A_ROW
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -43,8 +43,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     for name in ("monitoring", "backtest"):
         built[name] = ingest + built[name]
     # A tick draws the page after monitoring. What is no part of a tick draws it by itself: a
-    # backtest, and a person's answer once it is carried out.
-    built["backtest"] += built["dashboard"]
+    # backtest, which decides nothing, and a person's answer once it is carried out.
+    recorded = {"policy_ledger": "recorded_decisions"}
+    built["backtest"] += Pipeline(built["dashboard"], inputs=recorded)
     answer = {"policy_ledger": "ledger", "champion_model": "champion_version"}
     built["rollback"] += Pipeline(built["dashboard"], inputs=answer)
     answer["recorded_error_rates"] = "error_rates"

@@ -132,7 +132,8 @@ def test_what_is_no_number_is_refused_by_its_entry(
 
 def window_figures(count: int, **columns: object) -> pd.DataFrame:
     rmse = [50.0 + index for index in range(count)]
-    return pd.DataFrame({"window_index": range(count), "rmse": rmse, **columns})
+    start = pd.date_range("2011-01-01", periods=count, freq="7D")
+    return pd.DataFrame({"window_index": range(count), "start": start, "rmse": rmse, **columns})
 
 
 def history_of(run: mlflow.ActiveRun, name: str) -> list[tuple[int, float]]:
@@ -171,6 +172,16 @@ def test_more_metrics_than_one_call_may_carry_are_split(
 
     assert sizes == [1000, 200]
     assert len(history_of(run, "window.mae")) == 400
+
+
+def test_a_figure_has_the_time_at_which_its_window_starts(run: mlflow.ActiveRun) -> None:
+    starts = pd.to_datetime(["1969-12-27", "2011-01-08"])
+
+    MlflowWindowMetricsDataset(prefix="window").save(window_figures(2).assign(start=starts))
+
+    found = mlflow.MlflowClient().get_metric_history(run.info.run_id, "window.rmse")
+    # MLflow has no time before 1970.
+    assert [metric.timestamp for metric in found] == [0, 1_294_444_800_000]
 
 
 def test_only_the_newest_windows_are_logged(run: mlflow.ActiveRun) -> None:

@@ -202,13 +202,18 @@ def test_an_alias_is_moved_to_a_version_and_back(
 ) -> None:
     for number in (1, 2):
         catalog.save("registration", registration(locate(number), f"print-{number}"))
+    registry = mlflow.get_registry_uri()
+    assert catalog["champion"].state_at(registry) == catalog["champion"].state() == ""
     for number in ("1", "2", "1"):
         catalog.save("champion", number)
 
+        # Read from the file, without MLflow.
+        assert catalog["champion"].state_at(registry) == catalog["champion"].state() == number
         champion = catalog.load("champion")
         assert champion.location["version"] == number
         assert champion.metadata.fingerprint == f"print-{number}"
     assert catalog.exists("champion")
+    assert catalog["champion"].state_at("sqlite:///no/such/file.db") == ""
     assert json.loads(catalog["champion"].preview())["version"] == "1"
 
 

@@ -84,7 +84,9 @@ def test_one_run_with_parameters_metrics_lineage_and_tags(finished_project):
     assert [run.info.status for run in runs] == ["FINISHED"]
     assert mlflow.active_run() is None
     run = runs[0]
-    assert run.info.run_name == "full cycle 2012-12-31 23:00"
+    assert run.info.run_name == "full cycle 2012-12-31 23:00 promote"
+    assert run.data.tags["decision"] == "promote"
+    assert run.data.tags["champion_version"] == "1"
     assert run.data.params["training.model.estimator.params.log_shift"] == "5"
     assert run.data.metrics["holdout.candidate.rmse"] > 0
     assert run.data.metrics["cross_validation.rmse"] > 0

@@ -111,7 +111,7 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
                 ``PartitionedDataset`` with ``filename_suffix: /snapshot.json.gz`` passes.
             html: ``shared`` for a page that shares its JavaScript with the other reports of the
                 parent folder, ``marked`` for such a page where the snapshot's metadata have
-                ``page: "yes"``, ``standalone`` for one that holds it (3.5 MB each), ``none`` for
+                ``page: "yes"``, ``standalone`` for one that holds it (1.3 MB each), ``none`` for
                 no page.
             version: If specified, should be an instance of ``kedro.io.core.Version``. If its
                 ``load`` attribute is None, the latest version will be loaded. If its ``save``
@@ -169,16 +169,21 @@ class EvidentlyReportDataset(AbstractVersionedDataset["Snapshot", "Snapshot"]):
         # All that can fail for the data's sake comes before the first byte is written.
         facts = summary(data)
         files = {METRICS: _json(facts), SNAPSHOT: dump_snapshot(data)}
-        marked = self._html == "marked" and facts["metadata"].get("page") == "yes"
         if self._html == "standalone":
             files = {PAGE: safe_html(data).encode(), **files}
-        elif self._html == "shared" or marked:
+        elif self.draws_page(data):
             files = {PAGE: safe_html(data, self._share_library(folder)).encode(), **files}
         outdated = PAGE not in files and not self._keeps_page(folder, files[SNAPSHOT])
         self._write(folder, files)
         if outdated and self._fs.exists(f"{folder}/{PAGE}"):
             self._fs.rm_file(f"{folder}/{PAGE}")
         self._invalidate_cache()
+
+    def draws_page(self, data: Snapshot) -> bool:
+        """Return whether a page is drawn for a snapshot."""
+        if self._html == "marked":
+            return bool(data.to_snapshot_model().metadata.get("page") == "yes")
+        return self._html != "none"
 
     def preview(self, nrows: int = 30) -> HTMLPreview:
         """Summarise the saved report for Kedro-Viz: verdicts, main figures and notes.

@@ -57,10 +57,11 @@ class MlflowMetricsDataset(AbstractDataset[MetricTree, dict[str, float]]):
 class MlflowWindowMetricsDataset(AbstractDataset[pd.DataFrame, dict[str, float]]):
     """Figures of windows as MLflow metrics, with the window's index as step.
 
-    Saving takes a table with the column ``window_index`` and one column per metric, and logs it
-    in as few calls as MLflow allows. Every run logs all windows of the deployed model up to
-    ``maximum_windows``, the newest ones, so that each run shows the whole curve. Loading gives
-    the newest value of each metric.
+    Saving takes a table with the columns ``window_index`` and ``start`` and one column per metric,
+    and logs it in as few calls as MLflow allows. The start is the time of a figure, so that a chart
+    over time has the windows where the page has them. Every run logs all windows of the deployed
+    model up to ``maximum_windows``, the newest ones, so that each run shows the whole curve.
+    Loading gives the newest value of each metric.
     """
 
     def __init__(
@@ -82,21 +83,22 @@ class MlflowWindowMetricsDataset(AbstractDataset[pd.DataFrame, dict[str, float]]
         """Log the finite figures of every window.
 
         Args:
-            data: ``window_index`` and one column per metric.
+            data: ``window_index``, ``start`` and one column per metric.
         """
         import mlflow
         from mlflow.entities import Metric
-        from mlflow.utils.time import get_current_time_millis
 
         run = mlflow.active_run()
         if not self._logging_activated or run is None:
             return
-        now = get_current_time_millis()
+        newest = data.tail(self._maximum_windows)
+        # MLflow refuses moments before 1970.
+        times = (newest["start"].astype("datetime64[ms]").astype("int64")).clip(lower=0)
         metrics = [
-            Metric(f"{self._prefix}.{name}", float(value), now, int(row["window_index"]))
-            for row in data.tail(self._maximum_windows).to_dict("records")
-            for name, value in row.items()
-            if name != "window_index" and pd.notna(value) and math.isfinite(value)
+            Metric(f"{self._prefix}.{name}", float(value), int(time), int(step))
+            for name in newest.columns.drop(["window_index", "start"])
+            for step, time, value in zip(newest["window_index"], times, newest[name], strict=True)
+            if pd.notna(value) and math.isfinite(value)
         ]
         client = mlflow.MlflowClient()
         for first in range(0, len(metrics), _LARGEST_BATCH):

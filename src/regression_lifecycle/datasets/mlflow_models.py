@@ -185,6 +185,12 @@ class MlflowAliasedModelDataset(_AliasDataset):
             return ""
         return self._version() or ""
 
+    def state_at(self, registry_uri: str) -> str:
+        """Return the same of the registry at an address, of a SQLite file without MLflow."""
+        if registry_uri.startswith("sqlite"):
+            return registry.version_in_file(registry_uri, self._model_name, self._alias)
+        return self.state()
+
     def preview(self) -> JSONPreview:
         """Show in Kedro-Viz which version has the alias.
 

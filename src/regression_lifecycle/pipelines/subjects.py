@@ -23,16 +23,20 @@ def about_candidate(
     Returns:
         Metadata of the report: ``about``, ``problem`` and the fingerprint of the ``candidate``.
     """
-    fingerprint = candidate.metadata.fingerprint
     about = about_line(
         problem.name,
-        f"candidate {fingerprint[:_SHORT]}, trained until "
+        f"candidate {short_fingerprint(candidate)}, trained until "
         f"{problem.moment_text(candidate.metadata.trained_until)}, before the gate decided",
         f"holdout {span(holdout[problem.timestamp.name], problem)}",
         len(holdout),
         f"training rows, predicted out of sample, {len(training):,} rows",
     )
-    return {"about": about, "problem": problem.name, "candidate": fingerprint}
+    return {"about": about, "problem": problem.name, "candidate": candidate.metadata.fingerprint}
+
+
+def short_fingerprint(model: TrainedModel) -> str:
+    """Return as much of a model's fingerprint as a person compares."""
+    return model.metadata.fingerprint[:_SHORT]
 
 
 def span(moments: pd.Series, problem: Problem) -> str:

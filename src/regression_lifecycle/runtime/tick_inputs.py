@@ -92,13 +92,12 @@ class TickInputs:
         Returns:
             What changes when the entry does; None if an entry does not tell, such as a query.
         """
-        catalog = self._catalog(self._names)
-        found = {name: _state_of(catalog[name]) for name in self._names}
+        found = self._states_of(self._names)
         return None if None in found.values() else found
 
     def champion(self) -> str:
         """Return the version in use; empty if there is none."""
-        return str(_state_of(self._catalog([CHAMPION])[CHAMPION]))
+        return str(self._states_of([CHAMPION])[CHAMPION])
 
     def fingerprint(self, states: Mapping[str, Any]) -> str:
         """Hash what a tick reads."""
@@ -151,6 +150,7 @@ class TickInputs:
         """
         from regression_lifecycle.runtime.store_check import find_contradictions
 
+        self._registry_uri()
         url, versions = self._loader.store_url, self._catalog([VERSIONS])[VERSIONS]
         return find_contradictions(url, self._problem, self.champion(), versions.has, newest)
 
@@ -210,15 +210,24 @@ class TickInputs:
         shown = page.relative_to(self._project) if page.is_relative_to(self._project) else page
         print_where_to_look(console, str(shown), env=env)
 
-    def _catalog(self, names: Iterable[str]) -> Any:
+    def _states_of(self, names: Iterable[str]) -> States:
+        registry_uri, catalog = self._registry_uri(), self._catalog(names)
+        return {name: _state_of(catalog[name], registry_uri) for name in names}
+
+    def _registry_uri(self) -> str:
+        """Tell MLflow where its server is, and return where it has the registry."""
         import mlflow
+
+        server = require_tracking_server(self._loader, self._project)
+        uri = server.registry_uri or server.tracking_uri
+        mlflow.set_tracking_uri(server.tracking_uri)
+        mlflow.set_registry_uri(uri)
+        return uri
+
+    def _catalog(self, names: Iterable[str]) -> Any:
         from kedro.framework.context.context import _convert_paths_to_absolute_posix
         from kedro.io import DataCatalog
 
-        server = require_tracking_server(self._loader, self._project)
-        mlflow.set_tracking_uri(server.tracking_uri)
-        if server.registry_uri:
-            mlflow.set_registry_uri(server.registry_uri)
         entries = self._loader["catalog"]
         wanted = {name: entries[name] for name in names}
         # As Kedro's context does: a relative path is one inside the project.
@@ -226,8 +235,10 @@ class TickInputs:
         return DataCatalog.from_config(absolute, read_section(self._loader, "credentials"))
 
 
-def _state_of(dataset: Any) -> Any:
+def _state_of(dataset: Any, registry_uri: str) -> Any:
     """What changes when a dataset does; None if it does not tell."""
+    if hasattr(dataset, "state_at"):
+        return dataset.state_at(registry_uri)
     if hasattr(dataset, "state"):
         return dataset.state()
     # One of Kedro's own, of a file.

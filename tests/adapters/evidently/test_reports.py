@@ -35,7 +35,7 @@ from regression_lifecycle.core.drift.methods import METHODS, DriftMethod
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.verdict import drifted_share, is_table_drifted
 from regression_lifecycle.core.errors import ConfigurationError
-from tests.drift_reports import ROLES, draw_drift, table
+from tests.drift_reports import ROLES, draw_drift, headline, table
 
 pytestmark = pytest.mark.slow
 
@@ -272,15 +272,6 @@ def test_a_large_table_is_sampled_by_seed_and_the_report_says_so(reference: pd.D
     assert note in summary(regression)["notes"]
     assert note.replace(" in current", "") in summary(quality)["notes"]
     assert metric_values(quality)["RowCount"] == 300
-
-
-def headline(snapshot: Any) -> dict[str, str]:
-    """The figures at the head of a report, by label."""
-    head = snapshot.to_snapshot_model().widgets[0]
-    return {item["label"]: item["value"] for item in head.params["counters"]}
-
-
-# --- regression ----------------------------------------------------------------------------
 
 
 def test_a_regression_report_shows_the_right_error_and_the_rmse(

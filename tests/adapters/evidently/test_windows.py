@@ -28,7 +28,7 @@ from regression_lifecycle.adapters.evidently import (
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import compare_tables
-from tests.drift_reports import ROLES, draw_window, table
+from tests.drift_reports import ROLES, draw_window, headline, table
 
 pytestmark = pytest.mark.slow
 
@@ -110,9 +110,9 @@ def test_the_full_level_adds_plots_and_changes_no_figure(
 
 
 def test_the_reader_sees_figures_first_and_drifted_columns_before_others(full: Any) -> None:
-    counters, columns = full.to_snapshot_model().widgets[:2]
+    columns = full.to_snapshot_model().widgets[2]
 
-    shown = {counter["label"]: counter["value"] for counter in counters.params["counters"]}
+    shown = headline(full)
     assert shown["Rows"] == "150"
     assert shown["RMSE"] == f"{metric_values(full)['RMSE']:.4g}"
     assert shown["Drifted columns"] == "1 of 5"

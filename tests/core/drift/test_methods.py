@@ -109,6 +109,18 @@ def test_a_small_p_value_and_a_large_distance_are_drift() -> None:
     assert wasserstein.is_drifted(math.nan, 0.1) is None
 
 
+@BOTH
+def test_a_relative_score_is_above_one_where_the_column_drifted(method: DriftMethod) -> None:
+    threshold = method.default_threshold
+    scores = [threshold / 2, threshold * 2, 0.0]
+
+    drifted = [method.is_drifted(score, threshold) for score in scores]
+
+    assert [method.relative_score(score, threshold) > 1 for score in scores] == drifted
+    assert method.relative_score(threshold, threshold) == 1
+    assert math.isnan(method.relative_score(math.nan, threshold))
+
+
 @pytest.mark.parametrize("name", ["wasser", "", *EXCLUDED_METHODS])
 def test_an_unknown_name_is_an_error_and_never_another_method(name: str) -> None:
     with pytest.raises(ConfigurationError, match="Allowed: anderson, hellinger"):

@@ -75,9 +75,7 @@ def card_of(problem, recipe):
 @pytest.mark.parametrize(
     "expected",
     [
-        "# tiny",
         "Visitors per hour.",
-        "`cnt`, up to 36 hours ahead",
         "`sklearn.linear_model.Ridge`",
         "12,345 rows, 2021-01-01 05:00:00 to 2021-03-01 11:00:00",
         "5,000 later rows, 2021-03-01 12:00 to 2021-04-01",
@@ -94,6 +92,11 @@ def card_of(problem, recipe):
 )
 def test_the_card_says_what_the_model_is_and_where_it_comes_from(card, expected):
     assert expected in card
+
+
+def test_the_first_line_is_a_sentence_without_markup(card):
+    # Lists of models and versions show no more of it.
+    assert card.splitlines()[0] == "Predicts cnt of tiny, up to 36 hours ahead."
 
 
 def test_the_card_has_a_row_per_model_and_an_undefined_figure_is_no_number(card):

@@ -16,6 +16,7 @@ from kedro.io import DataCatalog, MemoryDataset
 
 from regression_lifecycle.core.config import StrictModel
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import PolicyDecision
 from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.runtime.hooks import TrackingHook
 from regression_lifecycle.runtime.hooks.tracking import SCHEMA_ROWS
@@ -72,6 +73,12 @@ def started_hook(root: Path, *names: str, **datasets: Any) -> TrackingHook:
     runner = "<kedro.runner.sequential_runner.SequentialRunner object at 0x7f>"
     hook.before_pipeline_run({"pipeline_names": list(names), "runner": runner}, catalog)
     return hook
+
+
+def decision(answer: Any) -> PolicyDecision:
+    return PolicyDecision(
+        decision=answer, reasons=(), as_of="", window="", champion_version="", rules=()
+    )
 
 
 def stored(run: mlflow.ActiveRun) -> Any:
@@ -189,6 +196,32 @@ def test_a_run_that_was_told_its_moment_is_named_after_it(
     tags = stored(run).data.tags
     assert tags["mlflow.runName"] == "monitoring 2021-03-01 02:00"
     assert tags["as_of"] == "2021-03-01 02:00:00"
+
+
+def test_a_run_is_tagged_and_named_by_what_it_decided_last(experiment: str, tmp_path: Path) -> None:
+    names = []
+    for last in ("alert", "alert", "keep"):
+        with mlflow.start_run(experiment_id=experiment) as run:
+            hook = started_hook(tmp_path, "monitoring")
+            hook.after_dataset_saved("observations", OBSERVATIONS)
+            hook.after_dataset_saved("first_decision", decision("retrain"))
+            hook.after_dataset_saved("policy_decision", decision(last))
+            hook.after_dataset_saved("champion_version", "4" if last == "alert" else "")
+            hook.after_pipeline_run()
+        data = stored(run).data
+        assert data.tags["decision"] == last
+        assert data.tags.get("champion_version") == ("4" if last == "alert" else None)
+        names.append(data.tags["mlflow.runName"])
+
+    # Two runs of one moment that decide the same can be told apart.
+    title = "monitoring 2021-03-01 04:00"
+    assert names == [f"{title} alert", f"{title} alert (2)", f"{title} keep"]
+
+
+def test_a_moment_at_midnight_is_a_day(run: mlflow.ActiveRun, tmp_path: Path) -> None:
+    started_hook(tmp_path, "monitoring").before_node_run({"params:as_of": "2021-03-02"})
+
+    assert stored(run).data.tags["mlflow.runName"] == "monitoring 2021-03-02"
 
 
 def test_training_and_holdout_rows_are_inputs_of_the_run(

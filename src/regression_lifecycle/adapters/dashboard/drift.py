@@ -99,8 +99,7 @@ def _relative(method: Any, score: Any, threshold: Any) -> float:
     if pd.isna(score) or pd.isna(threshold):
         return math.nan
     known = METHODS.get(text(method))
-    over, under = (threshold, score) if known and known.is_p_value else (score, threshold)
-    return float(over) / float(under) if under else math.inf
+    return known.relative_score(float(score), float(threshold)) if known else math.nan
 
 
 def _order(drift: pd.DataFrame) -> list[str]:

@@ -191,9 +191,9 @@ def headed(
     head = []
     if metadata.get("about"):
         head.append(table("", ["What this is about"], [[str(metadata["about"])]]))
-    if figures:
-        counters = [CounterData(label, value) for label, value in figures.items()]
-        head.append(counter(counters=counters))
+    counters = [CounterData(label, value) for label, value in figures.items()]
+    # More of them in a row run into each other on a narrow page, as in MLflow.
+    head += [counter(counters=counters[i : i + 4]) for i in range(0, len(counters), 4)]
     if notes:
         head.append(table("", ["Notes"], [[note] for note in notes]))
     model.widgets = [*head, *model.widgets]

@@ -208,6 +208,11 @@ def drift_plots(compared: Comparison, notes: list[str]) -> list[Any]:
 
 
 def _drift_plot(compared: Comparison, row: Any) -> Iterator[Any]:
+    """Draw one column as Evidently does, below the score of the verdict.
+
+    ``Report.run`` would compute the score anew, against thresholds and samples of its own, and has
+    no place for a score that is known.
+    """
     from evidently.legacy.calculations.data_drift import get_one_column_drift
     from evidently.legacy.core import ColumnType
     from evidently.legacy.options import ColorOptions

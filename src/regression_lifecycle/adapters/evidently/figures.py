@@ -62,12 +62,17 @@ def summary(snapshot: Snapshot) -> dict[str, Any]:
         "metrics": _strict(_values(snapshot)),
         "overall": _strict(_values(snapshot, per_column=False)),
         "columns": _by_column(snapshot),
-        "drift": [_drift(metric) for metric in _metrics(snapshot) if _type(metric) == "ValueDrift"],
+        "drift": drift_records(snapshot),
         "tests": [
             {"name": str(test.name), "status": str(getattr(test.status, "value", test.status))}
             for test in snapshot.tests_results
         ],
     }
+
+
+def drift_records(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return one record per column compared: column, method, score, threshold, drifted."""
+    return [_drift(metric) for metric in _metrics(snapshot) if _type(metric) == "ValueDrift"]
 
 
 def _metrics(snapshot: Snapshot) -> list[dict[str, Any]]:

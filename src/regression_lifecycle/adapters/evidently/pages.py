@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regression_lifecycle.adapters.evidently.library import quiet
+from regression_lifecycle.adapters.packed_script import UNPACK, packed_script
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -25,14 +26,17 @@ _POLICY = (
     "default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; "
     "font-src data:; img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
-_STARTER = """
+_STARTER = f"""{UNPACK}
+(async () => {{
 const root = document.getElementById("root");
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
-if (window.drawDashboard) {
+if (document.getElementById("library")) await unpack("library");
+if (window.drawDashboard) {{
   window.drawDashboard(read("widgets"), new Map(Object.entries(read("graphs"))), "root");
-} else {
+}} else {{
   root.textContent = "The drawing library is missing. It belongs at: " + root.dataset.library;
-}
+}}
+}})();
 """
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -96,16 +100,16 @@ def safe_html(snapshot: Snapshot, library_path: str | None = None) -> str:
     Args:
         snapshot: A report that has run.
         library_path: Relative URL of a file with :func:`library_code`; None puts the code into
-            the page, which then needs no other file and is 3.5 MB larger.
+            the page, packed, which then needs no other file and is 1.3 MB larger.
 
     Returns:
         The page. It opens from disk, and without a network.
     """
     with quiet():
         widgets, graphs = _content(snapshot)
-    code = "" if library_path is not None else library_code().decode()
     if library_path is None:
-        sources, script = _hash(code), f"<script>{code}</script>"
+        code = library_code().decode()
+        sources, script = _hash(code), packed_script(code, "library")
     else:
         sources = "'self' file:"
         script = f'<script src="{html.escape(library_path)}"></script>'

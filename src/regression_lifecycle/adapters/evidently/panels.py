@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from regression_lifecycle.core.drift.methods import METHODS, Kind
+from regression_lifecycle.adapters.evidently.results import HIGHEST_DRAWN, OVER_THRESHOLD
 
 _MEAN, _COUNT, _SHARE = ({"value_type": part} for part in ("mean", "count", "share"))
 _TAB = "Windows"
-_DRIFT = "score by the column's own method; each report has the threshold beside it"
+_DRIFT = (
+    "score over threshold (of a p-value threshold over score): drift from 1 on; "
+    f"{HIGHEST_DRAWN:g} stands for all that is higher"
+)
 
 
 def dashboard(
-    project: uuid.UUID, methods: Mapping[str, str], *, of_quantile: bool = False
+    project: uuid.UUID, columns: Sequence[str], *, of_quantile: bool = False
 ) -> dict[str, Any]:
     """Describe the panels: errors, drift, rows and blanks, one point per window.
 
     Args:
         project: Id of the project; the ids of its panels follow from it.
-        methods: Drift method by column: the columns whose drift and blanks are drawn.
+        columns: The columns whose drift and blanks are drawn.
         of_quantile: Whether a quantile is predicted, which RMSE and mean error do not judge.
 
     Returns:
@@ -31,10 +34,6 @@ def dashboard(
 
     def series(metric: str, legend: str, **labels: str) -> Any:
         return PanelMetric(metric=metric, legend=legend, metric_labels=labels)
-
-    def drift(kind: Kind) -> list[Any]:
-        columns = [column for column, method in methods.items() if METHODS[method].kind == kind]
-        return [series("ValueDrift", column, column=column) for column in columns]
 
     panels = [
         line_plot_panel("RMSE", [series("RMSE", "RMSE")], "in the target's unit", "half"),
@@ -51,12 +50,16 @@ def dashboard(
             "share of the columns compared",
             "half",
         ),
-        line_plot_panel("Drift of numerical columns", drift("numerical"), _DRIFT, "half"),
-        line_plot_panel("Drift of categorical columns", drift("categorical"), _DRIFT, "half"),
+        line_plot_panel(
+            "Drift by column",
+            [series("ValueDrift", name, column=name, method=OVER_THRESHOLD) for name in columns],
+            _DRIFT,
+            "full",
+        ),
         bar_plot_panel("Rows", [series("RowCount", "rows")], "in the window", "half"),
         bar_plot_panel(
             "Missing values",
-            [series("MissingValueCount", name, column=name, **_COUNT) for name in methods],
+            [series("MissingValueCount", name, column=name, **_COUNT) for name in columns],
             "cells by column; the target's are the labels that have not come yet",
             "half",
             stacked=True,

@@ -8,18 +8,23 @@ Evidently's own run gives, so that its tools treat both alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from regression_lifecycle.adapters.evidently.frames import ColumnRoles
+from regression_lifecycle.core.drift.methods import METHODS
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.verdict import drifted_share
 from regression_lifecycle.core.metrics import compute_metrics, mean_or_quantile
 
 if TYPE_CHECKING:
     from evidently.core.metric_types import MetricResult
+
+OVER_THRESHOLD = "score over threshold"
+"""Stands for the method where scores of all methods are drawn in one chart."""
+HIGHEST_DRAWN = 10.0
 
 Results = dict[str, "MetricResult"]
 """Results by the id of their metric, in the order of the report."""
@@ -194,3 +199,28 @@ def drift_results(
     for row in computed.itertuples():
         metric = ValueDrift(column=row.column, method=row.method, threshold=row.threshold)
         yield metric, (row.score,)
+
+
+def relative_drift_results(
+    records: Iterable[Mapping[str, Any]],
+) -> Iterator[tuple[Any, tuple[float, ...]]]:
+    """Put the score of each column over its threshold, for a chart over time.
+
+    To Evidently's UI a metric whose method or threshold changes is another one, and thresholds are
+    calibrated anew for every window: of the scores themselves it draws single points.
+
+    Args:
+        records: What :func:`~regression_lifecycle.adapters.evidently.figures.drift_records` gives.
+
+    Yields:
+        A metric per column, drifted from 1 on, and at most :data:`HIGHEST_DRAWN`, since a p-value
+        of nearly 0 would flatten all other lines.
+    """
+    from evidently.metrics import ValueDrift
+
+    for record in records:
+        if record["drifted"] is not None:
+            method = METHODS[record["method"]]
+            relative = method.relative_score(record["score"], record["threshold"])
+            metric = ValueDrift(column=record["column"], method=OVER_THRESHOLD, threshold=1.0)
+            yield metric, (min(relative, HIGHEST_DRAWN),)

@@ -131,7 +131,11 @@ def _figures(
     parameters: DriftParameters,
     head: Mapping[str, str],
 ) -> tuple[dict[str, Any], dict[str, str], list[Any]]:
-    """Make the results, the figures at the head and the table of the columns."""
+    """Make the results, the figures at the head and the table of the columns.
+
+    They are not those of a ``Report`` that ran: it draws all that it computes, which takes seconds
+    for each of the many windows that nobody opens.
+    """
     columns = [column for column, _, _ in roles.columns() if column in now.frame]
     rows = now.frame[columns]
     numerical = [column for column in columns if column not in roles.categorical]

@@ -15,10 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regression_lifecycle.adapters.evidently.figures import drift_records
 from regression_lifecycle.adapters.evidently.library import quiet
 from regression_lifecycle.adapters.evidently.panels import dashboard
+from regression_lifecycle.adapters.evidently.results import (
+    OVER_THRESHOLD,
+    collect,
+    relative_drift_results,
+)
 from regression_lifecycle.adapters.staged_files import staged_path
-from regression_lifecycle.core.drift.methods import METHODS
 
 if TYPE_CHECKING:
     from evidently.core.report import Snapshot
@@ -61,6 +66,9 @@ class Workspace:
             # The UI's dashboard fails on a fact that is a list, such as the notes.
             model.metadata = {name: _text(fact) for name, fact in model.metadata.items()}
             model.metadata["key"] = key
+            drawn = collect(relative_drift_results(drift_records(snapshot)))
+            model.metric_results = {**model.metric_results, **drawn}
+            model.top_level_metrics = [*model.top_level_metrics, *drawn]
             return self._write(self._run(key), _MARKUP.sub(rb"\\u2039", _dump(model.dict())))
 
     def open(self) -> None:
@@ -82,7 +90,7 @@ class Workspace:
         """
         path = self._project / "dashboard.json"
         with quiet():
-            empty = [_dump(dashboard(self._id, {}, of_quantile=one)) for one in (False, True)]
+            empty = [_dump(dashboard(self._id, (), of_quantile=one)) for one in (False, True)]
             if not path.exists() or path.read_bytes() in empty:
                 self._write(path, _dump(self._dashboard()))
 
@@ -121,17 +129,19 @@ class Workspace:
         return self._project / "snapshots" / f"{uuid.uuid5(self._id, key)}.json"
 
     def _dashboard(self) -> dict[str, Any]:
-        methods: dict[str, str] = {}
+        columns: dict[str, None] = {}
         of_quantile = False
         for path in self._runs():
             run = json.loads(path.read_bytes())
             of_quantile |= "quantile" in run["metadata"]
             metrics = run["metric_results"].values()
             configs = [metric["metric_value_location"]["metric"]["params"] for metric in metrics]
-            drift = [config for config in configs if config["type"].endswith(":ValueDrift")]
-            methods |= {config["column"]: config["method"] for config in drift}
-        known = {column: method for column, method in methods.items() if method in METHODS}
-        return dashboard(self._id, known, of_quantile=of_quantile)
+            columns |= {
+                config["column"]: None
+                for config in configs
+                if config["type"].endswith(":ValueDrift") and config["method"] == OVER_THRESHOLD
+            }
+        return dashboard(self._id, tuple(columns), of_quantile=of_quantile)
 
     def _write(self, path: Path, content: bytes) -> bool:
         if path.exists() and path.read_bytes() == content:

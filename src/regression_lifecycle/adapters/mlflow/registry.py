@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from regression_lifecycle.adapters.mlflow.model_files import model_digest, read_model
 from regression_lifecycle.adapters.mlflow.raw_signature import example_row, make_signature
@@ -174,20 +175,44 @@ def has_registry() -> bool:
         False for a SQLite file that is not there or has no registry in it yet. MLflow would make
         both, and its way to do so cannot run beside that of the store in one process.
     """
-    import sqlite3
-
     from mlflow import get_registry_uri
-    from sqlalchemy import make_url
 
     uri = get_registry_uri()
-    if not uri.startswith("sqlite"):
-        return True
+    return not uri.startswith("sqlite") or _has_aliases(uri)
+
+
+def version_in_file(uri: str, model_name: str, alias: str) -> str:
+    """Look up an alias in a SQLite registry without MLflow, whose import takes seconds.
+
+    Args:
+        uri: Address of the file, as SQLAlchemy takes it.
+        model_name: Registered model.
+        alias: For example ``champion``.
+
+    Returns:
+        The version number as text; empty if there is no such file, registry or alias.
+    """
+    query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
+    found = _read_file(uri, query, model_name, alias) if _has_aliases(uri) else []
+    return str(found[0][0]) if found else ""
+
+
+def _has_aliases(uri: str) -> bool:
+    query = "SELECT name FROM sqlite_master WHERE name = 'registered_model_aliases'"
+    return bool(_read_file(uri, query))
+
+
+def _read_file(uri: str, query: str, *values: str) -> list[tuple[Any, ...]]:
+    """Ask a SQLite file without changing it; nothing if there is none."""
+    import sqlite3
+
+    from sqlalchemy import make_url
+
     path = Path(make_url(uri).database or "")
     if not path.is_file():
-        return False
-    query = "SELECT count(*) FROM sqlite_master WHERE name = 'registered_model_aliases'"
+        return []
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        return bool(connection.execute(query).fetchone()[0])
+        return connection.execute(query, values).fetchall()
 
 
 def registered_by_alias(model_name: str, alias: str) -> RegisteredVersion | None:
@@ -234,7 +259,7 @@ def register_version(
     Args:
         model_name: Registered model; it is created if need be.
         model_uri: ``models:/m-...`` of the logged model.
-        description: Markdown, the model card.
+        description: Markdown, the model card; its first line describes the registered model too.
         tags: Tags of the version, ``fingerprint`` among them.
 
     Returns:
@@ -256,6 +281,9 @@ def register_version(
     # Writing the same text again would still change the version's time of change.
     if entry.description != description:
         client.update_model_version(model_name, version, description=description)
+    sentence = description.partition("\n")[0]
+    if client.get_registered_model(model_name).description != sentence:
+        client.update_registered_model(model_name, description=sentence)
     if found:
         # The files and where they come from stay those of the first time.
         told = {name: tags[name] for name in _DECISION_TAGS if name in tags}

@@ -134,6 +134,19 @@ class DriftMethod(ABC):
             return self.inclusive
         return (score < threshold) == self.is_p_value
 
+    def relative_score(self, score: float, threshold: float) -> float:
+        """Return how far a score is on its way: 1 at the threshold, more where it drifted.
+
+        Of a p-value, where small means drift, it is the threshold over the score.
+
+        Returns:
+            NaN if either is not finite, infinity for a p-value of 0 or a threshold of 0.
+        """
+        over, under = (threshold, score) if self.is_p_value else (score, threshold)
+        if not (math.isfinite(over) and math.isfinite(under)):
+            return math.nan
+        return over / under if under else math.inf
+
     def can_be_crossed(self, threshold: float) -> bool:
         """Whether some scores are on either side of a threshold."""
         return self.lowest_threshold < threshold <= self.highest_threshold

@@ -31,15 +31,16 @@ def write_model_card(
         source: The code that fitted it.
     """
     names, missing = headline_metrics(decision.metrics)
-    predicted = f"`{problem.target}`"
+    predicted = problem.target
     if problem.quantile is not None:
         predicted = f"the quantile {problem.quantile:g} of {predicted}"
+    ahead = problem.span_text(problem.horizon)
     lines = [
-        f"# {problem.name}",
+        # All that lists of models and versions show of a card, as plain text.
+        f"Predicts {predicted} of {problem.name}, up to {ahead} ahead.",
         "",
         problem.description,
         "",
-        f"- **Predicts** {predicted}, up to {problem.span_text(problem.horizon)} ahead",
         f"- **Estimator** `{estimator}`",
         *(
             []

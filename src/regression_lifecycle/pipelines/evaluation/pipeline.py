@@ -128,25 +128,25 @@ def _plots() -> list[Node]:
     return [
         Node(
             plots.plot_predicted_against_actual,
-            ["holdout_predictions", _PROBLEM],
+            ["holdout_predictions", "candidate_model", _PROBLEM],
             "predicted_against_actual_plot",
             name="plot_predicted_against_actual",
         ),
         Node(
             plots.plot_residuals,
-            ["holdout_predictions", _PROBLEM, "params:evaluation.segments"],
+            ["holdout_predictions", "candidate_model", _PROBLEM, "params:evaluation.segments"],
             "residuals_plot",
             name="plot_residuals",
         ),
         Node(
             plots.plot_error_over_time,
-            ["window_metrics", _PROBLEM],
+            ["window_metrics", "holdout_predictions", "candidate_model", _PROBLEM],
             "error_over_time_plot",
             name="plot_error_over_time",
         ),
         Node(
             plots.plot_importance,
-            "feature_importance",
+            ["feature_importance", "holdout_predictions", "candidate_model", _PROBLEM],
             "feature_importance_plot",
             name="plot_importance",
         ),

@@ -15,6 +15,7 @@ from regression_lifecycle.core.metrics import ERROR_LABELS, compute_metrics, mai
 from regression_lifecycle.core.models.rounding import round_to_largest
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import Compute, compute_limits
+from regression_lifecycle.pipelines.subjects import short_fingerprint, span
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -26,7 +27,9 @@ _GREY = "#888888"
 _ROWS_AT_ONCE = 100_000
 
 
-def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -> go.Figure:
+def plot_predicted_against_actual(
+    predictions: pd.DataFrame, candidate: TrainedModel, problem: Problem
+) -> go.Figure:
     """Draw the candidate's predictions against what happened.
 
     Args:
@@ -66,12 +69,16 @@ def plot_predicted_against_actual(predictions: pd.DataFrame, problem: Problem) -
         )
     )
     return _laid_out(
-        figure, "Predicted against actual", f"actual {problem.target}", "predicted", legend=False
+        figure,
+        _title("Predicted against actual", predictions, candidate, problem),
+        f"actual {problem.target}",
+        "predicted",
+        legend=False,
     )
 
 
 def plot_residuals(
-    predictions: pd.DataFrame, problem: Problem, segments: Sequence[str]
+    predictions: pd.DataFrame, candidate: TrainedModel, problem: Problem, segments: Sequence[str]
 ) -> go.Figure:
     """Draw the spread of the candidate's errors for each value of the first segment.
 
@@ -104,14 +111,21 @@ def plot_residuals(
         )
     )
     figure.add_hline(y=0, line_color=_GREY, line_dash="dash")
-    return _laid_out(figure, f"Residuals by {name}", name, "prediction minus actual", legend=False)
+    title = _title(f"Residuals by {name}", predictions, candidate, problem)
+    return _laid_out(figure, title, name, "prediction minus actual", legend=False)
 
 
-def plot_error_over_time(window_metrics: pd.DataFrame, problem: Problem) -> go.Figure:
+def plot_error_over_time(
+    window_metrics: pd.DataFrame,
+    predictions: pd.DataFrame,
+    candidate: TrainedModel,
+    problem: Problem,
+) -> go.Figure:
     """Draw the error of every model in each window.
 
     Args:
         window_metrics: One row per window and model.
+        predictions: The holdout rows that the windows are cut from.
         problem: Its main metric is drawn.
 
     Returns:
@@ -133,7 +147,8 @@ def plot_error_over_time(window_metrics: pd.DataFrame, problem: Problem) -> go.F
             )
         )
     figure.update_yaxes(rangemode="tozero")
-    return _laid_out(figure, "Error over time", "window start", name, legend=True)
+    title = _title("Error over time", predictions, candidate, problem)
+    return _laid_out(figure, title, "window start", name, legend=True)
 
 
 def measure_importance(
@@ -213,11 +228,14 @@ def _shuffle(features: pd.DataFrame, shuffled: list[str], drawn: np.ndarray) -> 
     return pd.DataFrame(columns)
 
 
-def plot_importance(importance: pd.DataFrame) -> go.Figure:
+def plot_importance(
+    importance: pd.DataFrame, predictions: pd.DataFrame, candidate: TrainedModel, problem: Problem
+) -> go.Figure:
     """Draw the permutation importance.
 
     Args:
         importance: What :func:`measure_importance` returns.
+        predictions: The holdout rows that it was measured on.
 
     Returns:
         A bar per feature, the most important on top.
@@ -234,9 +252,15 @@ def plot_importance(importance: pd.DataFrame) -> go.Figure:
             marker_color=COLOURS[CANDIDATE],
         )
     )
-    return _laid_out(
-        figure, "Permutation importance", "Increase of the error when shuffled", "", legend=False
-    )
+    title = _title("Permutation importance", predictions, candidate, problem)
+    return _laid_out(figure, title, "Increase of the error when shuffled", "", legend=False)
+
+
+def _title(what: str, predictions: pd.DataFrame, candidate: TrainedModel, problem: Problem) -> str:
+    """Return a title that says which model and which rows a plot shows."""
+    rows = span(predictions[problem.timestamp.name], problem)
+    subject = f"candidate {short_fingerprint(candidate)}, holdout {rows}".rstrip()
+    return f"{what}<br><sub>{problem.name}: {subject}</sub>"
 
 
 def _laid_out(figure: go.Figure, title: str, x: str, y: str, *, legend: bool) -> go.Figure:
@@ -245,6 +269,6 @@ def _laid_out(figure: go.Figure, title: str, x: str, y: str, *, legend: bool) ->
         xaxis_title=x,
         yaxis_title=y,
         showlegend=legend,
-        margin={"l": 60, "r": 20, "t": 50, "b": 50},
+        margin={"l": 60, "r": 20, "t": 70, "b": 50},
     )
     return figure

@@ -201,7 +201,12 @@ def _snapshot(
         bounded,
         name=f"{problem.name} {window['window']}",
         detail="full" if full else "figures",
-        timestamp=window["end"].to_pydatetime(),
+        timestamp=window["start"].to_pydatetime(),
+        tags=[
+            problem.name,
+            f"version {version}",
+            *(f"alarm: {alarm}" for alarm in filter(None, alarms.split(","))),
+        ],
         metadata={
             "about": evidently.about_line(
                 problem.name,

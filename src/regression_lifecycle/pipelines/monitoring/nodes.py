@@ -624,9 +624,9 @@ def select_window_metrics(champion_windows: pd.DataFrame) -> pd.DataFrame:
         champion_windows: Windows that the champion answers for.
 
     Returns:
-        ``window_index`` (the step) and one column per metric.
+        ``window_index`` (the step), ``start`` and one column per metric.
     """
-    return champion_windows[["window_index", *_TRACKED]]
+    return champion_windows[["window_index", "start", *_TRACKED]]
 
 
 _TRACKED = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from regression_lifecycle.adapters.source_code import git_state
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.records import Decision
 from regression_lifecycle.core.fingerprints import table_fingerprint
 from regression_lifecycle.core.scrubbing import scrub
 
@@ -22,6 +24,7 @@ OBSERVATIONS = "observations"
 PROBLEM = "params:problem"
 AS_OF = "params:as_of"
 LINEAGE = {"training_set": "training", "holdout_set": "evaluation"}
+CHAMPION_VERSION = "champion_version"
 MAXIMUM_VALUE_LENGTH = 500
 # Rows from which the schema of a table is inferred.
 SCHEMA_ROWS = 1000
@@ -39,9 +42,11 @@ class TrackingHook:
         self._problem: Problem | None = None
         self._as_of: pd.Timestamp | None = None
         self._is_told = False
+        self._name = ""
         self._env = ""
         self._root = Path()
         self._catalog: Any = None
+        self._decision = ""
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -114,12 +119,14 @@ class TrackingHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Record which rows the run made."""
+        """Record which rows the run made, what it decided and whom it put in place."""
         self._record(dataset_name, data)
+        self._record_decision(dataset_name, data)
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
-        """Forget the run; kedro-mlflow closes it."""
+        """Name the run by what it decided and forget it; kedro-mlflow closes it."""
+        self._name_run()
         self._reset()
 
     @hook_impl
@@ -161,7 +168,42 @@ class TrackingHook:
             mlflow.set_tags(tags)
 
     def _moment_tags(self, moment: pd.Timestamp) -> dict[str, str]:
-        return {"as_of": str(moment), "mlflow.runName": f"{self._name} {moment:%Y-%m-%d %H:%M}"}
+        # A run that fails keeps this name.
+        return {"as_of": str(moment), "mlflow.runName": self._title()}
+
+    def _title(self) -> str:
+        if self._as_of is None:
+            return self._name
+        return f"{self._name} {self._as_of:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+
+    def _record_decision(self, name: str, data: Any) -> None:
+        is_decision = isinstance(data, Decision)
+        if not is_decision and not (name == CHAMPION_VERSION and data):
+            return
+        import mlflow
+
+        if mlflow.active_run() is None:
+            return
+        if is_decision:
+            # The last one counts: a retraining decides on the challenger and then on its refit.
+            self._decision = data.decision
+            mlflow.set_tag("decision", data.decision)
+        else:
+            mlflow.set_tag(CHAMPION_VERSION, data)
+
+    def _name_run(self) -> None:
+        import mlflow
+
+        run = mlflow.active_run()
+        if run is None or not self._name:
+            return
+        name = f"{self._title()} {self._decision}".rstrip()
+        client = mlflow.MlflowClient()
+        alike = client.search_runs([run.info.experiment_id], f"run_name LIKE '{name}%'")
+        taken = {one.info.run_name for one in alike if one.info.run_id != run.info.run_id}
+        numbered = (f"{name} ({n})" for n in count(2))
+        distinct = next(one for one in chain([name], numbered) if one not in taken)
+        client.set_tag(run.info.run_id, "mlflow.runName", distinct)
 
 
 def problem_of(catalog: DataCatalog) -> Problem | None:
