@@ -40,4 +40,4 @@ def connect(address: str) -> Callable[[], None]:
             f"{place}: the scheduler at {address} has no worker. Start some, in the environment of "
             f"this project: dask worker {address} --nthreads 1"
         )
-    return client.close
+    return lambda: client.close()
