@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from regression_lifecycle.core.decisions.health import Health
 
+_LOGGER = logging.getLogger(__name__)
 _WIDTH_OF_A_LOG = 200
 # Where no line is broken: a no-break space.
 _TOGETHER = "\u00a0"
@@ -107,6 +109,8 @@ def print_where_to_look(
 
 def print_derived(derived: Mapping[str, Any], sections: Iterable[str]) -> None:
     """Print what was derived from the table, of the sections that a run uses, where logs go."""
+    if not _LOGGER.isEnabledFor(logging.INFO):
+        return
     used = set(sections)
     shown = [
         f"{key} {len(value) if isinstance(value, list) else value}".replace(" ", _TOGETHER)
