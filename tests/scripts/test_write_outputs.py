@@ -53,7 +53,7 @@ def test_commands_print_what_the_page_shows(page: str, run_once: Any) -> None:
 
     for command in commands:
         found = differences(command.output, run_once(page, command.text))
-        assert found == [], f"{command.text}\nrun: make outputs"
+        assert not found, "\n".join([command.text, *found, "run: make outputs"])
 
 
 @pytest.mark.slow
