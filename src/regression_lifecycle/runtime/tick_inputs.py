@@ -219,10 +219,10 @@ class TickInputs:
         import mlflow
 
         server = require_tracking_server(self._loader, self._project)
-        uri = server.registry_uri or server.tracking_uri
         mlflow.set_tracking_uri(server.tracking_uri)
-        mlflow.set_registry_uri(uri)
-        return uri
+        if server.registry_uri:
+            mlflow.set_registry_uri(server.registry_uri)
+        return server.registry_uri or server.tracking_uri
 
     def _catalog(self, names: Iterable[str]) -> Any:
         from kedro.framework.context.context import _convert_paths_to_absolute_posix
