@@ -20,7 +20,7 @@ Look at
 
 Try, after `source .venv/bin/activate`
   kedro tick --env=bike_hourly,demo --as-of=2011-05-07     # the next week: another alarm
-  kedro run --env=bike_hourly,demo --pipelines=rollback --params=rollback.reason=mistrusted
+  kedro rollback --env=bike_hourly,demo --as-of=2011-05-07 --reason=mistrusted
   kedro serve --env=bike_hourly,demo                       # http://127.0.0.1:8080/docs
 
 docs/tutorial.md explains them. `make clean` removes the demo and everything else that runs wrote.

@@ -19,8 +19,8 @@ NAMES = (*STAGES, *LOOP, *SERVING)
 # Brought along from ingestion, since new data come in with every tick.
 INGEST = "ingestion.enforce_contract"
 INGESTING = {"monitoring", "backtest"}
-# They draw the page at their end, as a tick does in a run of its own.
-DRAWING = {"approval", "rollback", "backtest"}
+# It draws the page at its end; ticks and people's answers do so in a run of its own.
+DRAWING = {"backtest"}
 # Brought by others, and the same file in more than one environment.
 READ = {"raw_observations", "raw_labels", "scoring_batch"}
 # The list of all problems, which each of them writes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -210,26 +211,32 @@ def _echo_piece(text: str) -> None:
     click.echo(text, nl=False)
 
 
-def _answer_options(command: Any) -> Any:
-    """Give a command the options of an answer to a version that waits for approval."""
-    for option in (
-        click.option(
-            "--conf-source", type=click.Path(exists=True), default=None, help="Configuration."
-        ),
-        click.option("--as-of", default=None, help="Moment at which the answer stands."),
-        click.option("--actor", default=None, help="Who answers; by default your account."),
-        click.option("--reason", required=True, help="Why; it stays in the ledger."),
-        click.option(
-            "--version", default=None, help="Which version; by default the one that waits."
-        ),
-        click.option("--env", "-e", default=None, help=_ENV_HELP),
-    ):
-        command = option(command)
-    return command
+def _decision_options(version: str) -> Callable[[Any], Any]:
+    """Return a decorator that gives a command the options of what a person decides.
+
+    Args:
+        version: Which version is meant without the option.
+    """
+
+    def decorate(command: Any) -> Any:
+        for option in (
+            click.option(
+                "--conf-source", type=click.Path(exists=True), default=None, help="Configuration."
+            ),
+            click.option("--as-of", default=None, help="Moment at which the decision stands."),
+            click.option("--actor", default=None, help="Who decides; by default your account."),
+            click.option("--reason", required=True, help="Why; it stays in the ledger."),
+            click.option("--version", default=None, help=f"Which version; by default {version}."),
+            click.option("--env", "-e", default=None, help=_ENV_HELP),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 @cli.command(cls=_Run)
-@_answer_options
+@_decision_options("the one that waits")
 @click.pass_obj
 def approve(metadata: Any, /, **given: Any) -> None:
     """Make the version that waits for approval champion.
@@ -237,38 +244,55 @@ def approve(metadata: Any, /, **given: Any) -> None:
     It is recorded who decided, when and why, and the champion moves last of all. The exit code is 1
     if nothing waits, the deadline is over, or another version has become champion since.
     """
-    _run_answer(metadata, "approve", **given)
+    _decide(metadata, "approval", answer="approve", **given)
 
 
 @cli.command(cls=_Run)
-@_answer_options
+@_decision_options("the one that waits")
 @click.pass_obj
 def refuse(metadata: Any, /, **given: Any) -> None:
     """Keep the champion; the version that waits is not asked about again on the same evidence."""
-    _run_answer(metadata, "refuse", **given)
+    _decide(metadata, "approval", answer="refuse", **given)
 
 
-def _run_answer(
+@cli.command(cls=_Run)
+@_decision_options("the champion before this one")
+@click.pass_obj
+def rollback(metadata: Any, /, **given: Any) -> None:
+    """Make a former champion the champion again.
+
+    It is recorded who decided, when and why, and the champion moves last of all. The exit code is 1
+    if there is none to go back to, or its files cannot be read.
+    """
+    _decide(metadata, "rollback", **given)
+
+
+def _decide(
     metadata: Any,
-    answer: str,
+    pipeline: str,
     /,
     env: str | None,
     conf_source: str | None,
     as_of: str | None,
     **given: str | None,
 ) -> None:
-    from kedro.runner import SequentialRunner
-
-    from regression_lifecycle.runtime.session import LifecycleSession
+    from regression_lifecycle.runtime.tick import run_decision
 
     # A person's words are text, whatever a configuration would make of them.
     told = {name: value.replace("${", "\\${") for name, value in given.items() if value is not None}
-    params = {"approval": {"answer": answer, **told}, **({} if as_of is None else {"as_of": as_of})}
-    session: Any = LifecycleSession.create(
-        project_path=metadata.project_path, env=env, conf_source=conf_source, runtime_params=params
-    )
-    with session:
-        session.run(pipeline_names=["approval"], runner=SequentialRunner())
+    params = {pipeline: told, **({} if as_of is None else {"as_of": as_of})}
+    draw = run_decision(metadata.project_path, env, params, pipeline, conf_source=conf_source)
+    try:
+        draw()
+    except Exception as error:  # whatever keeps a page from being drawn
+        why = _in_words(error) or f"{type(error).__name__}: {error}"
+        option = f" --env={env}" if env else ""
+        click.echo(
+            f"The decision stands, but the page was not drawn: {why}\n"
+            f"Do not decide again; the next tick draws it, or kedro run{option} "
+            "--pipelines=dashboard",
+            err=True,
+        )
 
 
 @cli.command(cls=_Run)

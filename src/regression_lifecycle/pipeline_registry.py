@@ -42,13 +42,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     ingest = built["ingestion"].only_nodes("ingestion.enforce_contract")
     for name in ("monitoring", "backtest"):
         built[name] = ingest + built[name]
-    # A tick draws the page after monitoring. What is no part of a tick draws it by itself: a
-    # backtest, which decides nothing, and a person's answer once it is carried out.
+    # Ticks and people's answers draw the page in a run of its own, which may fail without them; a
+    # backtest is no part of them, and decides nothing.
     recorded = {"policy_ledger": "recorded_decisions"}
     built["backtest"] += Pipeline(built["dashboard"], inputs=recorded)
-    answer = {"policy_ledger": "ledger", "champion_model": "champion_version"}
-    built["rollback"] += Pipeline(built["dashboard"], inputs=answer)
-    answer["recorded_error_rates"] = "error_rates"
-    built["approval"] += Pipeline(built["dashboard"], inputs=answer)
     cycle = sum((built[name] for name in STAGES), start=Pipeline([]))
     return {**built, "__default__": cycle}

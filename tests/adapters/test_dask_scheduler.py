@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.adapters import dask_scheduler
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.core.models.training import (
     TrainingParameters,
     cross_validate,
@@ -64,14 +64,14 @@ def test_a_scheduler_that_does_not_answer_is_named_with_the_mend(
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
 
-        with pytest.raises(ConfigurationError, match=rf"answers at {address}.*dask scheduler"):
+        with pytest.raises(StateError, match=rf"answers at {address}.*dask scheduler"):
             dask_scheduler.connect(address)
 
 
 def test_a_scheduler_without_a_worker_is_refused() -> None:
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
-        pytest.raises(ConfigurationError, match=r"has no worker.*dask worker"),
+        pytest.raises(StateError, match=r"has no worker.*dask worker"),
     ):
         dask_scheduler.connect(empty.scheduler_address)
 

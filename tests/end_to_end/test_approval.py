@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.pipelines.dashboard import nodes as dashboard_nodes
 from regression_lifecycle.runtime.tick import ASKED, NOTHING, check_store
 from tests.conftest import copy_project, open_catalog, run_project
 from tests.loop import PROMOTED_AT, PROMOTING, champion_of, tick
@@ -49,6 +51,10 @@ def typed(project: Path, command: str, *arguments: str) -> Result:
     from regression_lifecycle.cli import cli
 
     return CliRunner().invoke(cli, [command, "--env=test", *arguments], obj=metadata)
+
+
+def no_space(*_: Any, **__: Any) -> str:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def decisions(project: Path) -> list[str]:
@@ -95,11 +101,13 @@ def test_a_challenger_that_passes_waits_with_its_evidence(asking: Path) -> None:
 
 
 def test_approved_it_is_champion_with_limits_of_its_own(
-    asking: Path, capsys: pytest.CaptureFixture[str]
+    asking: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(asking)
+    given = ["--reason=looked at it", "--actor=ada", f"--as-of={PROMOTED_AT}"]
+    approved = typed(asking, "approve", *given)
 
-    said = capsys.readouterr().out
+    assert approved.exit_code == 0
+    said = approved.output
     catalog = open_catalog(asking)
     last = catalog.load("ledger").iloc[-1]
     assert champion_of(catalog) == "2"
@@ -122,9 +130,16 @@ def test_approved_it_is_champion_with_limits_of_its_own(
     assert tick(asking, PROMOTED_AT, **ASK) == NOTHING
     assert decisions(asking) == before
 
-    rollback = {"rollback": {"reason": "worse at night"}, "as_of": PROMOTED_AT}
-    run_project(asking, pipeline_names=["rollback"], params=rollback)
+    # A full disk keeps the page from being drawn, and nobody from going back.
+    with monkeypatch.context() as full:
+        full.setattr(dashboard_nodes.dashboard, "render_page", no_space)
+        back = typed(asking, "rollback", "--reason=#1: worse @night, off", f"--as-of={PROMOTED_AT}")
+    assert back.exit_code == 0
+    assert "The decision stands, but the page was not drawn: the disk is full" in back.stderr
     assert champion_of(asking) == "1"
+    assert open_catalog(asking).load("ledger")["note"].iloc[-1] == "#1: worse @night, off"
+    assert health_of(asking)["champion_version"] == "2"
+    run_project(asking, pipeline_names=["dashboard"])
     health = health_of(asking)
     assert (health["champion_version"], health["outcome"]["decision"]) == ("1", "rollback")
     assert health["changes"][-1]["figures"]["answer"] == "rollback"
@@ -137,7 +152,7 @@ def test_approved_it_is_champion_with_limits_of_its_own(
 def test_refused_it_is_not_asked_about_again_until_there_are_new_rows(asking: Path) -> None:
     refused = typed(asking, "refuse", "--reason=too late", "--actor=ada", f"--as-of={PROMOTED_AT}")
     assert refused.exit_code == 0
-    assert "refused: version 2 stays out: too late" in refused.output
+    assert "Decision refused\n  version 2 stays out: too late\n" in refused.output
     again = typed(asking, "approve", "--version=2", "--reason=x")
     assert again.exit_code == 1
     assert again.stderr.startswith("Error: bike_test: version 2 was refused by ada already")

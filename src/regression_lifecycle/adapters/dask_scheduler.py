@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import StateError
 
 _SECONDS = 10
 
@@ -19,24 +19,24 @@ def connect(address: str) -> Callable[[], None]:
         A function that ends the connection.
 
     Raises:
-        ConfigurationError: If the library is missing, or no scheduler with a worker answers.
+        StateError: If the library is missing, or no scheduler with a worker answers.
     """
     place = "training.compute.scheduler"
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
+        raise StateError(
             f"backend 'dask' needs the library {error.name}: uv sync --locked --extra dask"
         ) from None
     try:
         client = Client(address, timeout=_SECONDS)
     except (OSError, ValueError) as error:
-        raise ConfigurationError(
+        raise StateError(
             f"{place}: no Dask scheduler answers at {address} ({error}). Start one: dask scheduler"
         ) from None
     if not client.scheduler_info()["workers"]:
         client.close()
-        raise ConfigurationError(
+        raise StateError(
             f"{place}: the scheduler at {address} has no worker. Start some, in the environment of "
             f"this project: dask worker {address} --nthreads 1"
         )

@@ -62,7 +62,10 @@ def explain_outside(error: BaseException) -> str | None:
     chain = list(_chain(error))
     owner = _owner(chain)
     # The innermost cause knows best what happened.
-    for explain in (_of_sqlite, _of_files, _of_modules, _of_object_stores, _of_mlflow, _of_sql):
+    explanations = (
+        *(_of_sqlite, _of_files, _of_modules, _of_object_stores, _of_dask, _of_mlflow, _of_sql),
+    )
+    for explain in explanations:
         for each in reversed(chain):
             text = explain(each)
             if text is not None and explain is _of_sqlite:
@@ -156,6 +159,22 @@ def _of_object_stores(error: BaseException) -> str | None:
     return (
         f"the object store does not do what is asked ({type(error).__name__}: "
         f"{_first_line(error)}). Look at AWS_ENDPOINT_URL, at the keys and at what they may do"
+    )
+
+
+def _of_dask(error: BaseException) -> str | None:
+    """Of what happens while a run is at work; who connects says more."""
+    told = getattr(error, "__traceback__", None)
+    while told is not None and told.tb_frame.f_globals.get("__name__", "").partition(".")[0] != (
+        "distributed"
+    ):
+        told = told.tb_next
+    is_away = isinstance(error, OSError | TimeoutError)
+    if not type(error).__module__.startswith("distributed.") and not (told and is_away):
+        return None
+    return (
+        f"the Dask scheduler or its workers are gone ({type(error).__name__}). Look at their logs, "
+        f"start them again, {_AGAIN}"
     )
 
 

@@ -26,6 +26,9 @@ from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.tick import open_loader, run_tick
 
+NOTHING_NEW = "nothing new"
+DECIDED_LATER = "not run: a later moment is decided already"
+
 
 def replay_ticks(
     project: Path,
@@ -75,12 +78,13 @@ def replay_ticks(
     for moment in moments:
         show(f"{moment_text(moment)}  ")
         # The newest one may have been killed half way.
-        if pd.isna(newest) or moment >= newest:
+        is_run = pd.isna(newest) or moment >= newest
+        if is_run:
             with _quiet():
                 run_tick(project, env, {**params, "as_of": str(moment)}, conf_source=conf_source)
             decided = _decisions(loader.store_url, problem)
         rows = decided[decided["as_of"] == moment].to_dict("records")
-        said = [_in_words(row) for row in rows] or ["nothing new"]
+        said = [_in_words(row) for row in rows] or [NOTHING_NEW if is_run else DECIDED_LATER]
         show("\n            ".join(said) + "\n")
     return str(loader["catalog"]["dashboard_page"]["filepath"])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,40 @@ def _run_steps(step: _Step) -> tuple[int, TickInputs]:
         if before and now and decision.decision != RETRAIN and not moved:
             inputs.record(before, now, decision.as_of, code)
     return code, inputs
+
+
+def run_decision(
+    project: Path,
+    env: str | None,
+    params: Mapping[str, Any],
+    pipeline: str,
+    *,
+    conf_source: str | None = None,
+) -> Callable[[], None]:
+    """Run a pipeline that carries out what a person decided.
+
+    Args:
+        project: The project's folder, bootstrapped already.
+        env: Environment under ``conf/``; None for the default.
+        params: Runtime parameters.
+        pipeline: ``approval`` or ``rollback``.
+        conf_source: Another configuration folder or archive.
+
+    Returns:
+        A function that draws the page and prints how the model is now. The decision stands whether
+        or not that can be done.
+
+    Raises:
+        LifecycleError: If it cannot be decided so; nothing has changed then.
+    """
+    step = _Step(project, env, params, conf_source)
+    step.run(pipeline)
+
+    def draw() -> None:
+        step.run(DASHBOARD)
+        step.inputs().print_end(str(params.get("as_of") or ""))
+
+    return draw
 
 
 def open_loader(

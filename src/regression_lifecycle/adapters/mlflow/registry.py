@@ -148,8 +148,8 @@ def _ways_out(model_name: str, version: str) -> str:
     except MlflowException:
         place = ""
     return (
-        f"Restore its files{place}, or go back to the champion before it: kedro run "
-        '--pipelines=rollback --params=rollback.reason="why"; if there is none, choose another '
+        f"Restore its files{place}, or go back to the champion before it: kedro "
+        'rollback --reason "why"; if there is none, choose another '
         "problem_name in globals.yml and train"
     )
 

@@ -442,7 +442,8 @@ def _is_answer(row: dict[str, Any]) -> bool:
 def _window_changes(windows: pd.DataFrame, since: Any, subject: Subject) -> Iterator[Reason]:
     """Yield which windows were recorded after a decision, and how the error has moved."""
     recorded = pd.to_datetime(windows["recorded_at"], utc=True, format="ISO8601")
-    is_new = recorded > pd.to_datetime(since, utc=True, format="ISO8601")
+    # The ledger counts in seconds: what it knew may bear the rest of the same second.
+    is_new = recorded.dt.floor("s") > pd.to_datetime(since, utc=True, format="ISO8601")
     judged = windows[is_new & windows["status"].ne("pending labels").fillna(True)]
     if len(judged):
         yield Reason("windows_judged", {"windows": [str(name) for name in judged["window"]]})
