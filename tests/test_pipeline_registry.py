@@ -92,19 +92,6 @@ def test_nodes_of_a_pipeline_stand_in_its_namespace_and_datasets_do_not(name: st
     assert not [name for name in names if "." in name]
 
 
-@pytest.mark.parametrize("name", ["approval", "rollback"])
-def test_the_page_is_drawn_once_a_persons_answer_is_carried_out(name: str) -> None:
-    pipeline = register_pipelines()[name]
-
-    before_the_page = pipeline.to_nodes("dashboard.describe_deployment")
-
-    # Neither the ledger nor the champion of before.
-    assert {f"{name}.record_{name}", f"{name}.move_champion"} <= {
-        node.name for node in before_the_page.nodes
-    }
-    assert not {"policy_ledger", "champion_model"} & pipeline.inputs()
-
-
 def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> None:
     cycle = register_pipelines()["__default__"]
 
@@ -186,7 +173,8 @@ def test_environments_do_not_write_into_each_others_folders() -> None:
             if name not in (*READ, *SHARED) and (entry.get("filepath") or entry.get("url"))
         }
         for env in ENVIRONMENTS
-        if "local" not in env  # it is the example with what is yours
+        # The example with what is yours, or with other machines to fit on.
+        if not {"local", "dask"} & {*env.split(",")}
     }
 
     for one in written:
