@@ -94,7 +94,7 @@ def test_a_challenger_that_passes_waits_with_its_evidence(asking: Path) -> None:
     (alert,) = [a for a in alerts_of(asking) if a["details"]["event"] == "waiting"]
     assert 'kedro approve --env=test --version 2 --reason "..."' in alert["text"]
     page = (asking / "data/test/08_reporting/index.html").read_text(encoding="utf-8")
-    assert "kedro approve --env=test --version 2" in page
+    assert f"kedro approve --env=test --as-of {PROMOTED_AT} --version 2" in page
     assert check_store(asking, "test") == []
     # What the calibration found is for the champion that stays.
     assert set(catalog.load("recorded_error_rates")["model_version"]) <= {"1"}

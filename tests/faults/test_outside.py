@@ -134,7 +134,9 @@ def test_a_full_disk_under_the_database_of_mlflow_or_of_the_store(tmp_path: Path
         assert "has no room: the disk is full. Free some space" in told(one)
 
 
-def test_the_database_of_mlflow_is_named(tmp_path: Path) -> None:
+def test_the_database_of_mlflow_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It tries for more than a minute.
+    monkeypatch.setattr("mlflow.store.db.utils.time.sleep", lambda _: None)
     uri = f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}"
     (tmp_path / "mlflow.db").mkdir()
 

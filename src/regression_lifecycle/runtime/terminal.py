@@ -55,16 +55,11 @@ def print_entry(
             console.print(f"  {line.replace(_TOGETHER, ' ')}", markup=False)
 
 
-def print_health(console: Console, health: Health, env: str = "", as_of: str = "") -> None:
-    """Print how the model is, why, what has changed, and what to do.
-
-    Args:
-        env: The environments of the run; empty for the default.
-        as_of: The moment of a replay; empty at the end of the data.
-    """
+def print_health(console: Console, health: Health) -> None:
+    """Print how the model is, why, what has changed, and what to do."""
     from pandas import Timestamp
 
-    from regression_lifecycle.core.decisions.wording import answer_commands, sentence, sentences
+    from regression_lifecycle.core.decisions.wording import sentence, sentences
 
     colour = _HEALTH_COLOURS.get(health.verdict, "yellow")
     print_entry(console, "Health", health.verdict, sentences(health.reasons), colour)
@@ -72,13 +67,8 @@ def print_health(console: Console, health: Health, env: str = "", as_of: str = "
         since = f"since {Timestamp(health.changed_since):%Y-%m-%d %H:%M}"
         print_entry(console, "Changed", since, sentences(health.changes))
     for action in health.actions:
-        commands = [action.command] if action.command else []
-        if as_of and action.command.startswith("kedro tick"):
-            commands = [f"{action.command} --as-of ..."]
-        if action.reason.kind == "next_approve":
-            commands = answer_commands(action.reason.figures["version"], env, as_of)
         print_entry(console, "Next", sentence(action.reason))
-        print_commands(console, commands)
+        print_commands(console, filter(None, (action.command, action.alternative)))
 
 
 def print_commands(console: Console, commands: Iterable[str]) -> None:

@@ -85,7 +85,7 @@ def run_tick(
     """
     step = _Step(project, env, params, conf_source)
     code, inputs = _run_steps(step)
-    inputs.print_end(str(params.get("as_of") or ""))
+    inputs.print_end()
     return code
 
 
@@ -159,7 +159,7 @@ def run_decision(
 
     def draw() -> None:
         step.run(DASHBOARD)
-        step.inputs().print_end(str(params.get("as_of") or ""))
+        step.inputs().print_end()
 
     return draw
 
@@ -223,6 +223,9 @@ class _Step:
 
         used = sections_of([pipelines[pipeline]])
         params = {name: value for name, value in self._params.items() if name in used}
+        if pipeline == DASHBOARD and self._params.get("as_of"):
+            moment = {"as_of": str(self._params["as_of"])}
+            params["dashboard"] = {**params.get("dashboard", {}), **moment}
         with self._session(params) as session:
             session.run(pipeline_names=[pipeline], runner=SequentialRunner())
             return session.load_context().catalog.load(result) if result else None

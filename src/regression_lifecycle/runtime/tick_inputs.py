@@ -189,12 +189,8 @@ class TickInputs:
         )
         return bool((failed["attempts"] < self._maximum_attempts).any())
 
-    def print_end(self, as_of: str) -> None:
-        """Print how the model is, as the page has it, and where the page is.
-
-        Args:
-            as_of: The moment of a replay; empty at the end of the data.
-        """
+    def print_end(self) -> None:
+        """Print how the model is, as the page has it, and where the page is."""
         from regression_lifecycle.core.decisions.health import read_health
         from regression_lifecycle.runtime.terminal import (
             open_console,
@@ -205,7 +201,7 @@ class TickInputs:
         catalog = self._catalog(["health_record", "dashboard_page"])
         console, env = open_console(), self._loader.named_environment
         if catalog.exists("health_record"):
-            print_health(console, read_health(catalog.load("health_record")), env, as_of)
+            print_health(console, read_health(catalog.load("health_record")))
         page = Path(str(catalog.get("dashboard_page")._filepath))
         shown = page.relative_to(self._project) if page.is_relative_to(self._project) else page
         print_where_to_look(console, str(shown), env=env)

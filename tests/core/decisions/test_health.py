@@ -271,6 +271,25 @@ def test_a_command_names_the_environment_that_it_needs():
     assert assess(policy(), subject=subject).actions[0].command == ""
 
 
+def test_in_a_replay_commands_stand_at_a_moment_too():
+    subject = replace(SUBJECT, as_of="2011-04-30")
+
+    watched = assess(policy("keep", rule(n_bad=1)), subject=subject)
+    waiting = assess(attempt("waiting", version="4"), subject=subject)
+
+    # Without a moment it would run on to the end of the data.
+    assert steps(watched) == [("next_wait", "kedro tick --as-of ...")]
+    assert waiting.actions[0].command.startswith("kedro approve --as-of 2011-04-30 --version 4")
+
+
+def test_windows_of_the_second_of_the_decision_before_are_not_new():
+    before, now = policy(as_of="2011-04-23"), policy(as_of="2011-04-30")
+    known = recorded(0).replace(".000000", ".283000")
+    of = windows().assign(recorded_at=[known] * 3 + ["2011-05-01T03:30:00+00:00"])
+
+    assert assess(before, now, of=of).changes[0].figures == {"windows": ["2011-04-23"]}
+
+
 def test_what_changed_is_told_since_the_decision_before():
     before = policy(as_of="2011-04-23")
     rolled = answer("rollback", "3", "2011-04-23", "4")

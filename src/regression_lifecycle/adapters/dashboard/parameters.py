@@ -13,6 +13,8 @@ class DashboardParameters(StrictModel):
     Attributes:
         title: Heading of the page; empty for the name of the problem.
         environment: What ``--env`` has to say in the commands that the page names; empty for none.
+        as_of: The moment of a replay, which commands that the page names have to say; None at the
+            end of the data. A tick fills it in.
         maximum_windows: Newest windows that are drawn; the page says what it leaves out.
         pooled_windows: Newest windows that are taken together for segments, series, bias and
             alarms.
@@ -26,6 +28,7 @@ class DashboardParameters(StrictModel):
 
     title: str = Field("", max_length=120)
     environment: str = Field("", max_length=200)
+    as_of: str | None = Field(None, max_length=40)
     maximum_windows: int = Field(156, ge=8, le=400)
     pooled_windows: int = Field(8, ge=1, le=52)
     maximum_columns: int = Field(30, ge=1, le=60)

@@ -101,6 +101,7 @@ class PageTables:
             champion_version="" if champion is None else champion.version,
             metric=self.problem.error_metric,
             environment=self.parameters.environment,
+            as_of=self.parameters.as_of or "",
         )
         return assess_health(self.deployment.ledger, self.all_windows, subject)
 

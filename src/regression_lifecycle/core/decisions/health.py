@@ -63,12 +63,14 @@ class Subject:
         champion_version: The model in use; empty if there is none.
         metric: The main metric of the problem.
         environment: What ``--env`` has to say in a command; empty for the default.
+        as_of: The moment of a replay, which commands have to say; empty at the end of the data.
     """
 
     problem: str
     champion_version: str
     metric: ErrorMetric
     environment: str = ""
+    as_of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -518,9 +520,13 @@ _MENDED = ("coverage", "data_quality", "skew", "performance")
 def _action(kind: str, figures: dict[str, Any], subject: Subject) -> Action:
     command, alternative = _COMMANDS.get(kind, "kedro tick"), ""
     if kind == "approve":
-        command, alternative = answer_commands(figures["version"], subject.environment)
+        version = figures["version"]
+        command, alternative = answer_commands(version, subject.environment, subject.as_of)
     elif command and subject.environment:
         command = f"{command} --env={subject.environment}"
+    if command.startswith("kedro tick") and subject.as_of:
+        # The next tick stands at a later moment, and not at the end of the data.
+        command = f"{command} --as-of ..."
     if kind.startswith("mend_") and kind.removeprefix("mend_") not in _MENDED:
         kind = "mend_alert"
     return Action(reason=Reason(f"next_{kind}", figures), command=command, alternative=alternative)

@@ -224,7 +224,7 @@ class SummaryHook:
         from regression_lifecycle.core.decisions.health import read_health
 
         if not self._is_step:
-            print_health(console, read_health(self._saved[name]), self._env, self._as_of)
+            print_health(console, read_health(self._saved[name]))
 
     def _finished(self, console: Any, catalog: Any, name: str) -> None:
         if version := self._saved[name]:
