@@ -284,7 +284,7 @@ def test_in_a_replay_commands_stand_at_a_moment_too():
 
 def test_windows_of_the_second_of_the_decision_before_are_not_new():
     before, now = policy(as_of="2011-04-23"), policy(as_of="2011-04-30")
-    known = recorded(0).replace(".000000", ".283000")
+    known = recorded(1).replace(".000000", ".283000")
     of = windows().assign(recorded_at=[known] * 3 + ["2011-05-01T03:30:00+00:00"])
 
     assert assess(before, now, of=of).changes[0].figures == {"windows": ["2011-04-23"]}
