@@ -70,7 +70,7 @@ def test_a_bias_that_may_be_chance_refuses_nobody(bias, error, verdict):
     found = absolute_checks({**METRICS, "candidate": candidate}, GateParameters(checks=checks))[1:]
 
     assert {check.verdict for check in found} == {"pass", verdict}
-    chance = "2 standard errors (24.0%) may be chance" in evidence(found[0])
+    chance = "2 standard errors (24.0%) from zero may be chance" in evidence(found[0])
     assert chance == math.isfinite(error)
 
 

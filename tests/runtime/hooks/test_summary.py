@@ -144,7 +144,7 @@ def test_rows_are_counted_accepted_rejected_and_missing(capsys: Any) -> None:
     )
 
     counted = "Observations 1,999 accepted, 1 rejected, 1,003 missing in 2 gaps"
-    assert f"{counted}, 1 series begin later, 1 series have ended" in text
+    assert f"{counted}, 1 series begins later, 1 series has ended" in text
     assert "Since the last run 1,024 new, 3 gone" in text
     assert "Labels 2 wait for their observation, 1 cannot be used" in text
 

@@ -182,8 +182,8 @@ def _asked(share: float, at_most: str) -> str:
 def _metric_bound(figures: Figures) -> str:
     bound = _BOUNDS[figures["bound"]]
     noise = (
-        f", and either way up to {figures['standard_errors']:g} standard errors "
-        f"({_value_of(figures, figures['noise']).lstrip('+')}) may be chance"
+        f"; up to {figures['standard_errors']:g} standard errors "
+        f"({_value_of(figures, figures['noise']).lstrip('+')}) from zero may be chance and pass too"
         if figures.get("noise")
         else ""
     )

@@ -122,13 +122,17 @@ class SummaryHook:
         missing = catalog.load("observation_gaps")
         gaps = missing[missing["kind"] == GAP]
         ends = [
-            f", {count:,} series {text}"
-            for kind, text in ((BEGINS_LATER, "begin later"), (ENDED, "have ended"))
+            f", {count:,} series {one if count == 1 else many}"
+            for kind, one, many in (
+                (BEGINS_LATER, "begins later", "begin later"),
+                (ENDED, "has ended", "have ended"),
+            )
             if (count := int((missing["kind"] == kind).sum()))
         ]
+        holes = f"{len(gaps):,} {'gap' if len(gaps) == 1 else 'gaps'}"
         console.print(
             f"\n[bold]Observations[/] {len(observations):,} accepted, {len(rejected):,} rejected, "
-            f"{int(gaps['n_missing'].sum()):,} missing in {len(gaps):,} gaps{''.join(ends)}"
+            f"{int(gaps['n_missing'].sum()):,} missing in {holes}{''.join(ends)}"
         )
         changes = catalog.load("observation_changes")
         rows = changes[changes["change"] != COLUMNS]
