@@ -184,7 +184,9 @@ class SummaryHook:
         drift = catalog.load("window_drift") if "window_drift" in self._written else None
         models = list(dict.fromkeys(metrics["model"]))
         error = self._error
-        names = ["window", "n", self._error_name, "MAE", *models[1:]]
+        # Beside a champion it would not fit a terminal, and names would be cut.
+        second = {"MAE": "mae"} if len(models) < 3 else {}
+        names = ["window", "n", self._error_name, *second, *models[1:]]
         table = _table(
             f"Windows (of champion and baseline the {self._error_name})",
             [*names, *(["drifted"] if drift is not None else [])],
@@ -195,8 +197,7 @@ class SummaryHook:
             row = [
                 str(window),
                 f"{int(first['n']):,}",
-                _number(first[error]),
-                _number(first["mae"]),
+                *(_number(first[each]) for each in (error, *second.values())),
                 *(_number(by_model.loc[model, error]) for model in models[1:]),
             ]
             if drift is not None:
