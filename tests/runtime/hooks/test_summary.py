@@ -183,6 +183,21 @@ def test_windows_are_shown_with_the_columns_that_drifted(capsys: Any) -> None:
     assert table["w2"] == ["840", "53.50", "36.75", "-", "1/1"]
 
 
+def test_windows_beside_a_champion_fit_a_terminal(capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = {"w1": "2012-08-07 to 2012-09-03", "w2": "2012-09-04 to 2012-10-01"}
+    of_candidate = WINDOWS[WINDOWS["model"] == "candidate"]
+    three = pd.concat([of_candidate, of_candidate.assign(model="champion"), WINDOWS.iloc[1:]])
+    three = three.drop_duplicates(["window", "model"]).assign(
+        window=lambda table: table["window"].map(names)
+    )
+
+    text = summary(capsys, window_metrics=three)
+
+    assert rows(text)["window"] == ["n", "RMSE", "champion", "baseline"]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+
+
 def test_a_window_that_is_called_by_its_year_keeps_its_drift(tmp_path: Path, capsys: Any) -> None:
     names = {"w1": "2023", "w2": "2024"}
     path = tmp_path / "window_metrics.csv"
