@@ -191,7 +191,8 @@ def _contradictions(world: World) -> list[str]:
     from regression_lifecycle.runtime.store_check import find_contradictions
 
     problem = Problem.model_validate({"name": NAME, **PARAMETERS["problem"]})
-    return find_contradictions(f"sqlite:///{world.store}", problem, world.champion())
+    store = f"sqlite:///{world.store}"
+    return find_contradictions(store, problem, world.champion(), world.is_registered)
 
 
 def _wrong_labels(world: World) -> Iterator[str]:

@@ -326,6 +326,11 @@ class World:
         found = read_sql(self.registry, "SELECT version FROM registered_model_aliases")
         return "" if found.empty else str(found["version"].item())
 
+    def is_registered(self, version: str) -> bool:
+        """Whether the registry has a version."""
+        found = read_sql(self.registry, "SELECT version FROM model_versions")
+        return version in {str(each) for each in found["version"]}
+
     def level(self, version: str) -> tuple[float, float] | None:
         """Newest level of a version; None without one."""
         found = self.table_of("adjustments").query("model_version == @version")
