@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # As settings.py does for the commands, and before libraries are imported.
 gc.set_threshold(100_000, 20, 100)
+# A worker of xdist is told how wide the terminal of the tests is; what is tested writes to a log.
+os.environ.pop("COLUMNS", None)
 # One native thread: tests run beside each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What conf/production and conf/dask cannot be read without; nothing answers at these addresses.
