@@ -176,7 +176,8 @@ class MlflowAliasedModelDataset(_AliasDataset):
             data: Version number as text; an empty text leaves the alias alone.
         """
         current = self._version()
-        if self._logging_activated and data and data != current:
+        # Also where tracking is off for a pipeline: which version answers is no record of a run.
+        if data and data != current:
             registry.set_alias(self._model_name, self._alias, data)
 
     def state(self) -> str:
