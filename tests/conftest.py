@@ -188,6 +188,24 @@ def promoted_project_once(
 
 
 @pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The identifier of an experiment in an MLflow store that the tests of a file share."""
+    from tests.tracking import tracking_store
+
+    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("mlflow")) as identifier:
+        yield identifier
+
+
+@pytest.fixture
+def run(experiment: str) -> Iterator[Any]:
+    """An MLflow run at work in that experiment."""
+    import mlflow
+
+    with mlflow.start_run(experiment_id=experiment) as active:
+        yield active
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium; for one module, since its event loop is in the way of others."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,8 @@ from regression_lifecycle.datasets.mlflow_files import (
     MlflowEvidentlyReportDataset,
     MlflowPlotlyDataset,
 )
-from tests.tracking import tracking_store
 
 ATTACK = "</script><script>document.title='attacked'</script>"
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("files")) as identifier:
-        yield identifier
-
-
-@pytest.fixture
-def run(experiment: str) -> Iterator[mlflow.ActiveRun]:
-    with mlflow.start_run(experiment_id=experiment) as active:
-        yield active
 
 
 def artifact(run: mlflow.ActiveRun, path: str) -> Path:

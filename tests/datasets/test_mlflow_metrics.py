@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import mlflow
@@ -15,7 +14,6 @@ from regression_lifecycle.datasets.mlflow_metrics import (
     MlflowMetricsDataset,
     MlflowWindowMetricsDataset,
 )
-from tests.tracking import tracking_store
 
 METRICS = {
     "candidate": {"rmse": 51.6, "n": 840, "by_hour": {"8": 70.25}},
@@ -29,18 +27,6 @@ LOGGED = {
     "holdout.baseline.rmse": 90.5,
     "holdout.share": 0.0,
 }
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("metrics")) as identifier:
-        yield identifier
-
-
-@pytest.fixture
-def run(experiment: str) -> Iterator[mlflow.ActiveRun]:
-    with mlflow.start_run(experiment_id=experiment) as active:
-        yield active
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,9 @@ from regression_lifecycle.datasets.mlflow_models import (
     MlflowTrainedModelDataset,
 )
 from tests.examples import feature_rows, fitted_model
-from tests.tracking import log_model, tracking_store
+from tests.tracking import log_model
 
 MODULE = "regression_lifecycle.datasets.mlflow_models"
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("models")) as identifier:
-        yield identifier
 
 
 @pytest.fixture(scope="module")
@@ -202,18 +196,17 @@ def test_an_alias_is_moved_to_a_version_and_back(
 ) -> None:
     for number in (1, 2):
         catalog.save("registration", registration(locate(number), f"print-{number}"))
-    registry = mlflow.get_registry_uri()
-    assert catalog["champion"].state_at(registry) == catalog["champion"].state() == ""
+    assert catalog["champion"].state() == catalog.load("version") == ""
     for number in ("1", "2", "1"):
         catalog.save("champion", number)
 
-        # Read from the file, without MLflow.
-        assert catalog["champion"].state_at(registry) == catalog["champion"].state() == number
+        # Of a file it is read without MLflow.
+        assert catalog["champion"].state() == catalog.load("version") == number
         champion = catalog.load("champion")
         assert champion.location["version"] == number
         assert champion.metadata.fingerprint == f"print-{number}"
     assert catalog.exists("champion")
-    assert catalog["champion"].state_at("sqlite:///no/such/file.db") == ""
+    assert mlflow_registry.version_in_file("sqlite:///no/such/file.db", "any", "champion") == ""
     assert json.loads(catalog["champion"].preview())["version"] == "1"
 
 

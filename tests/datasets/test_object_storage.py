@@ -27,7 +27,6 @@ from regression_lifecycle.datasets.problem_pages import HealthRecordsDataset
 from regression_lifecycle.datasets.report_links import ReportLinksDataset
 from tests.datasets.test_atomic_files import BROKEN, GOOD, MODULE, assert_same
 from tests.examples import feature_rows, fitted_model
-from tests.tracking import tracking_store
 
 BUCKET = "memory:///bucket"
 
@@ -39,12 +38,6 @@ def bucket() -> Iterator[Any]:
     store.store.clear()
     yield store
     store.store.clear()
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("files")) as identifier:
-        yield identifier
 
 
 def catalog_of(kind: str) -> DataCatalog:

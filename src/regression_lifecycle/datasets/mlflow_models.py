@@ -182,15 +182,12 @@ class MlflowAliasedModelDataset(_AliasDataset):
 
     def state(self) -> str:
         """Return what changes when the alias moves, without loading a model."""
-        if not registry.has_registry():
-            return ""
-        return self._version() or ""
+        from mlflow import get_registry_uri
 
-    def state_at(self, registry_uri: str) -> str:
-        """Return the same of the registry at an address, of a SQLite file without MLflow."""
-        if registry_uri.startswith("sqlite"):
-            return registry.version_in_file(registry_uri, self._model_name, self._alias)
-        return self.state()
+        uri = get_registry_uri()
+        if uri.startswith("sqlite"):
+            return registry.version_in_file(uri, self._model_name, self._alias)
+        return self._version() or ""
 
     def preview(self) -> JSONPreview:
         """Show in Kedro-Viz which version has the alias.

@@ -150,7 +150,7 @@ class TickInputs:
         """
         from regression_lifecycle.runtime.store_check import find_contradictions
 
-        self._registry_uri()
+        self._tell_mlflow()
         url, versions = self._loader.store_url, self._catalog([VERSIONS])[VERSIONS]
         return find_contradictions(url, self._problem, self.champion(), versions.has, newest)
 
@@ -207,18 +207,18 @@ class TickInputs:
         print_where_to_look(console, str(shown), env=env)
 
     def _states_of(self, names: Iterable[str]) -> States:
-        registry_uri, catalog = self._registry_uri(), self._catalog(names)
-        return {name: _state_of(catalog[name], registry_uri) for name in names}
+        self._tell_mlflow()
+        catalog = self._catalog(names)
+        return {name: _state_of(catalog[name]) for name in names}
 
-    def _registry_uri(self) -> str:
-        """Tell MLflow where its server is, and return where it has the registry."""
+    def _tell_mlflow(self) -> None:
+        """Tell MLflow where its server is."""
         import mlflow
 
         server = require_tracking_server(self._loader, self._project)
         mlflow.set_tracking_uri(server.tracking_uri)
         if server.registry_uri:
             mlflow.set_registry_uri(server.registry_uri)
-        return server.registry_uri or server.tracking_uri
 
     def _catalog(self, names: Iterable[str]) -> Any:
         from kedro.framework.context.context import _convert_paths_to_absolute_posix
@@ -231,10 +231,8 @@ class TickInputs:
         return DataCatalog.from_config(absolute, read_section(self._loader, "credentials"))
 
 
-def _state_of(dataset: Any, registry_uri: str) -> Any:
+def _state_of(dataset: Any) -> Any:
     """What changes when a dataset does; None if it does not tell."""
-    if hasattr(dataset, "state_at"):
-        return dataset.state_at(registry_uri)
     if hasattr(dataset, "state"):
         return dataset.state()
     # One of Kedro's own, of a file.

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,7 +43,7 @@ from tests.examples import (
     with_foreign_estimator,
 )
 from tests.shipped import parameters
-from tests.tracking import log_model, tracking_store
+from tests.tracking import log_model
 
 SOURCE = Path(regression_lifecycle.__file__).parents[1]
 NAME = "bikes"
@@ -93,12 +92,6 @@ def predict_without_the_package(folder: Path, rows: pd.DataFrame, place: Path) -
     assert done.returncode == 0, done.stderr
     predicted: list[float] = json.loads(done.stdout)
     return predicted
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("registry")) as identifier:
-        yield identifier
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +10,7 @@ import mlflow
 import pytest
 
 from regression_lifecycle.runtime.hooks import ProjectRunHook
-from tests.tracking import EXPERIMENT, tracking_store
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("project_run")) as identifier:
-        yield identifier
+from tests.tracking import EXPERIMENT
 
 
 def hook(experiment: str) -> ProjectRunHook:

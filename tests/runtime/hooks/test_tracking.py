@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +19,6 @@ from regression_lifecycle.core.decisions.records import PolicyDecision
 from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.runtime.hooks import TrackingHook
 from regression_lifecycle.runtime.hooks.tracking import SCHEMA_ROWS
-from tests.tracking import tracking_store
 
 PROBLEM = Problem.model_validate(
     {
@@ -50,18 +48,6 @@ class Section(StrictModel):
     on: bool = False
     by_column: dict[str, int] = {"a column (°C)": 3}
     text: str = "x" * 9000
-
-
-@pytest.fixture(scope="module")
-def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tracking_store(tmp_path_factory, tmp_path_factory.mktemp("hook")) as identifier:
-        yield identifier
-
-
-@pytest.fixture
-def run(experiment: str) -> Iterator[mlflow.ActiveRun]:
-    with mlflow.start_run(experiment_id=experiment) as active:
-        yield active
 
 
 def started_hook(root: Path, *names: str, **datasets: Any) -> TrackingHook:

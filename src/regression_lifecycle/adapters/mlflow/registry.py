@@ -182,7 +182,7 @@ def has_registry() -> bool:
 
 
 def version_in_file(uri: str, model_name: str, alias: str) -> str:
-    """Look up an alias in a SQLite registry without MLflow, whose import takes seconds.
+    """Look up an alias in a SQLite registry without MLflow, whose store takes a second to open.
 
     Args:
         uri: Address of the file, as SQLAlchemy takes it.

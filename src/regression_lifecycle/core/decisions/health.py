@@ -43,7 +43,7 @@ from regression_lifecycle.core.decisions.waiting import (
     close_waiting,
     waiting_version,
 )
-from regression_lifecycle.core.decisions.wording import answer_commands
+from regression_lifecycle.core.decisions.wording import answer_commands, next_command
 from regression_lifecycle.core.metrics import ErrorMetric
 
 HEALTHY: Final = "healthy"
@@ -522,11 +522,8 @@ def _action(kind: str, figures: dict[str, Any], subject: Subject) -> Action:
     if kind == "approve":
         version = figures["version"]
         command, alternative = answer_commands(version, subject.environment, subject.as_of)
-    elif command and subject.environment:
-        command = f"{command} --env={subject.environment}"
-    if command.startswith("kedro tick") and subject.as_of:
-        # The next tick stands at a later moment, and not at the end of the data.
-        command = f"{command} --as-of ..."
+    elif command:
+        command = next_command(command, subject.environment, subject.as_of)
     if kind.startswith("mend_") and kind.removeprefix("mend_") not in _MENDED:
         kind = "mend_alert"
     return Action(reason=Reason(f"next_{kind}", figures), command=command, alternative=alternative)

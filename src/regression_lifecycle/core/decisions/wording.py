@@ -113,6 +113,19 @@ def opponent(decision: GateDecision) -> str:
     return _opponent(vars(decision))
 
 
+def next_command(command: str, env: str = "", as_of: str = "") -> str:
+    """Return a command as it has to be typed next.
+
+    Args:
+        command: Such as ``kedro tick``.
+        env: The environments of the run; empty for the default.
+        as_of: The moment of a replay; empty at the end of the data. The next tick stands at a
+            later one, and without any it would stand at the end.
+    """
+    typed = f"{command} --env={env}" if env else command
+    return f"{typed} --as-of ..." if as_of and command == "kedro tick" else typed
+
+
 def answer_commands(version: str, env: str = "", as_of: str = "") -> list[str]:
     """Return the commands by which a person answers a version that waits for approval.
 

@@ -18,7 +18,7 @@ from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.decisions.records import APPROVED, PROMOTE, WAITING
 from regression_lifecycle.core.decisions.rule_kinds import held_share
 from regression_lifecycle.core.decisions.waiting import waiting_version
-from regression_lifecycle.core.decisions.wording import answer_commands, sentences
+from regression_lifecycle.core.decisions.wording import answer_commands, next_command, sentences
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.metrics import (
@@ -421,15 +421,14 @@ class SummaryHook:
         made = [catalog.load(name) for name in decisions if name in self._written]
         if "health_record" in self._written or any(gate.decision == WAITING for gate in made):
             return
-        env = f" --env={self._env}" if self._env else ""
         if made and made[-1].decision != PROMOTE and not made[-1].champion_version:
             print_entry(
                 console, "Next", "give the model better features or more rows, and train again"
             )
-            print_commands(console, [f"kedro run{env}"])
+            print_commands(console, [next_command("kedro run", self._env)])
         elif {"champion_version", "policy_decision"} & self._written:
             print_entry(console, "Next", "judge the windows that have ended, and draw the page")
-            print_commands(console, [f"kedro tick{env}{' --as-of ...' if self._as_of else ''}"])
+            print_commands(console, [next_command("kedro tick", self._env, self._as_of)])
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
