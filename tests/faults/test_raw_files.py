@@ -24,6 +24,7 @@ from regression_lifecycle.core.ingestion.contract import (
 )
 from regression_lifecycle.core.ingestion.row_conflicts import REPETITION, repeated_key
 from regression_lifecycle.core.prediction.interval import PredictionInterval
+from regression_lifecycle.datasets.atomic_files import OptionalParquetDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 from regression_lifecycle.runtime.table_source import DATABASE_VARIABLE, read_file, read_query

@@ -9,7 +9,7 @@ import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.frames.collecting import count
+from regression_lifecycle.core.frames.collecting import count_rows
 from regression_lifecycle.core.ingestion.key_joins import join_on_key
 from regression_lifecycle.core.ingestion.row_conflicts import repeated_keys
 
@@ -58,9 +58,9 @@ def find_changes(before: Any, now: Any, problem: Problem) -> pd.DataFrame:
     new: Any = nw.from_native(now)
     key = list(problem.row_order)
     old_dtypes, dtypes = old.collect_schema(), new.collect_schema()
-    if not {*key} <= {*old_dtypes.names()} or count(repeated_keys(old, key).to_native()):
+    if not {*key} <= {*old_dtypes.names()} or count_rows(repeated_keys(old, key).to_native()):
         return _as_table([])
-    n_before = count(before)
+    n_before = count_rows(before)
     if not n_before:
         return _as_table([])
     compared = [

@@ -26,7 +26,7 @@ from regression_lifecycle.core.data.raw_columns import typed_column
 from regression_lifecycle.core.data.values import LARGEST_NUMBER
 from regression_lifecycle.core.durations import AnyDuration, Duration
 from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
-from regression_lifecycle.core.frames.collecting import collect, count
+from regression_lifecycle.core.frames.collecting import collect, count_rows
 from regression_lifecycle.core.ingestion.raw_table import RawTable, refuse_weights, type_rows
 from regression_lifecycle.core.ingestion.row_conflicts import (
     REPETITION,
@@ -266,10 +266,10 @@ def check_observations(observations: Any, problem: Problem) -> None:
     missing = [name for name in (stamp, *problem.columns) if name not in schema.names()]
     if missing:
         raise DataContractError(f"missing columns: {bounded_list(missing)}")
-    if not count(observations):
+    if not count_rows(observations):
         raise DataContractError("the table has no rows")
     key = list(problem.key_columns)
-    if count(repeated_keys(frame, key).to_native()):
+    if count_rows(repeated_keys(frame, key).to_native()):
         raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not isinstance(schema[stamp], nw.Datetime):
         raise DataContractError(
@@ -312,7 +312,7 @@ def _check_values(frame: Any, problem: Problem) -> None:
     if not doubts:
         return
     doubtful = frame.filter(nw.any_horizontal(*doubts, ignore_nulls=True))
-    n_rows = count(doubtful.to_native())
+    n_rows = count_rows(doubtful.to_native())
     if n_rows:
         one = _hold_against(collect(doubtful.head(1).to_native(), problem), problem)
         raise DataContractError(

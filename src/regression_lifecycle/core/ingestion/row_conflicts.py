@@ -16,7 +16,7 @@ from regression_lifecycle.core.calendar.moments import believed_span
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.durations import AnyDuration, duration_text
-from regression_lifecycle.core.frames.collecting import collect, count, on_engine_of
+from regression_lifecycle.core.frames.collecting import collect, count_rows, on_engine_of
 from regression_lifecycle.core.ingestion.raw_table import ROW
 
 REPETITION = "an exact repetition of an earlier row"
@@ -84,7 +84,7 @@ def repeated_key(problem: Problem) -> str:
 
 def _reject_repeated(frame: Any, problem: Problem, reasons: Reasons) -> Any:
     key, row = list(problem.key_columns), nw.col(ROW)
-    if not count(repeated_keys(frame, key).to_native()):
+    if not count_rows(repeated_keys(frame, key).to_native()):
         return frame
     bounds = frame.with_columns(
         row.min().over(*key).alias(_FIRST), row.max().over(*key).alias(_LAST)
@@ -117,7 +117,7 @@ def _reject_confused(frame: Any, problem: Problem, reasons: Reasons) -> Any:
     holds_sign = nw.any_horizontal(
         *(nw.col(name).str.contains("|", literal=True) for name in texts), ignore_nulls=True
     )
-    if not count(frame.filter(holds_sign).to_native()):
+    if not count_rows(frame.filter(holds_sign).to_native()):
         return frame
     series = frame.group_by(*names).agg(nw.col(ROW).min().alias(_FIRST))
     first = collect(series.to_native(), problem).sort_values(_FIRST)

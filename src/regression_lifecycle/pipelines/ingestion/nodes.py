@@ -11,7 +11,7 @@ from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list, counted
-from regression_lifecycle.core.frames.collecting import count, sample
+from regression_lifecycle.core.frames.collecting import count_rows, sample
 from regression_lifecycle.core.ingestion.changes import (
     CHANGED,
     COLUMNS,
@@ -111,7 +111,7 @@ def complete_observations(
     changes = pd.concat(
         [
             find_changes(recorded_observations, joined, problem),
-            find_column_changes(raw_table.recorded_undeclared, undeclared, count(joined)),
+            find_column_changes(raw_table.recorded_undeclared, undeclared, count_rows(joined)),
         ],
         ignore_index=True,
     )
@@ -148,7 +148,7 @@ def report_data_quality(
         problem.name,
         "no model",
         f"observations {span(pd.Series([first, last]), problem)}{drawn}",
-        count(observations),
+        count_rows(observations),
     )
     return evidently.data_quality_snapshot(
         rows,
