@@ -92,7 +92,7 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
         with TemporaryDirectory() as scratch:
             file = Path(scratch, self._filepath.name)
             _write(data, file)
-            file_system = self._fs()
+            file_system = self._fs
             # An upload that fails half way is not completed.
             with file_system.transaction:
                 file_system.put_file(str(file), str(self._filepath))
@@ -120,11 +120,12 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
     def _scan(self) -> Any:
         """Return the lazy frame."""
 
+    @property
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
 
     def _exists(self) -> bool:
-        return bool(self._fs().isfile(str(self._filepath)))
+        return bool(self._fs.isfile(str(self._filepath)))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "protocol": self._protocol}
@@ -156,7 +157,7 @@ class DuckDBParquetDataset(LazyParquetDataset):
         connection = duckdb_engine.connect(self._settings)
         if self._protocol == "file":
             return connection.read_parquet(str(self._filepath))
-        connection.register_filesystem(self._fs())
+        connection.register_filesystem(self._fs)
         return connection.read_parquet(f"{self._protocol}://{self._filepath}")
 
 
@@ -183,7 +184,7 @@ class PolarsParquetDataset(LazyParquetDataset):
         import pyarrow.dataset
 
         files = pyarrow.dataset.dataset(
-            str(self._filepath), format="parquet", filesystem=self._fs()
+            str(self._filepath), format="parquet", filesystem=self._fs
         )
         return pl.scan_pyarrow_dataset(files)
 

@@ -71,7 +71,7 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
             DataContractError: If it is no Parquet file, is damaged, or names a column twice.
         """
         # Opened here, so that a missing file is an error of loading.
-        files = self._fs()
+        files = self._fs
         before = files.ukey(str(self._filepath))
         pieces = self._pieces(files.open(str(self._filepath), "rb"))
         if self._chunksize is None:
@@ -80,7 +80,7 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
         return RawPieces(pieces, partial(self._pieces_again, before))
 
     def _pieces_again(self, before: str) -> Iterator[pd.DataFrame]:
-        files = self._fs()
+        files = self._fs
         if files.ukey(str(self._filepath)) != before:
             raise DataContractError(
                 f"{self._filepath.name} is another file than when its first row was read, so "
@@ -132,11 +132,12 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
 
+    @property
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
 
     def _exists(self) -> bool:
-        return bool(self._fs().exists(str(self._filepath)))
+        return bool(self._fs.exists(str(self._filepath)))
 
     def _describe(self) -> dict[str, Any]:
         return {
