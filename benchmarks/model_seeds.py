@@ -18,10 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from regression_lifecycle.core.data.contract import enforce_contract
 
 from project import PROBLEM, ROOT, open_loader, read_sections
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
-from regression_lifecycle.core.data.contract import enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.features.builders import build_features

@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from sklearn.inspection import permutation_importance
 
 from project import RAW_TABLE
@@ -27,7 +28,6 @@ from regression_lifecycle.adapters.evidently import (
     drift_snapshot,
     regression_snapshot,
 )
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.drift.parameters import DriftParameters

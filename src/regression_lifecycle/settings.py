@@ -12,13 +12,13 @@ atexit.register(gc.freeze)
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # noqa: E402
 from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402
-    DaskWorkersHook,
     ErrorHook,
     KilledRunHook,
     NodeProgressHook,
     ProjectRunHook,
     SummaryHook,
     TrackingHook,
+    WorkersHook,
 )
 from regression_lifecycle.runtime.outgoing import scrub_what_leaves  # noqa: E402
 from regression_lifecycle.runtime.session import LifecycleSession  # noqa: E402
@@ -42,5 +42,5 @@ HOOKS = (
     KilledRunHook(),
     ProjectRunHook(),
     NodeProgressHook(),
-    DaskWorkersHook(),
+    WorkersHook(),
 )

@@ -86,10 +86,9 @@ class ModelCache:
         import joblib
 
         wanted = self.missing(positions)
-        # Within a worker, joblib's own context and one set of threads hold.
-        alone = self.compute.model_copy(update={"backend": "sequential", "n_jobs": 1})
+        alone = self.compute.of_worker
         with compute_limits(self.compute):
-            found = joblib.Parallel(return_as="generator")(
+            found = joblib.Parallel(return_as=self.compute.return_as)(
                 joblib.delayed(_fit)(*self._task(position), alone) for position in wanted
             )
             for position, model in zip(wanted, found, strict=True):

@@ -132,13 +132,15 @@ class Compute(StrictModel):
     Attributes:
         threads: Native threads (OpenMP, BLAS) per fit. More than one is slower on busy cores.
         backend: joblib backend for folds, search and the models of a backtest: one after another,
-            threads or processes of this machine, or the workers of a Dask scheduler.
+            threads or processes of this machine, the workers of a Dask scheduler, or those of a Ray
+            cluster.
         n_jobs: Workers of the backend; -1 takes all cores, or all workers.
-        scheduler: Address of the Dask scheduler.
+        scheduler: Address of the Dask scheduler, or of the Ray cluster; None starts Ray on this
+            machine.
     """
 
     threads: int = Field(1, ge=1)
-    backend: Literal["sequential", "threading", "loky", "dask"] = "sequential"
+    backend: Literal["sequential", "threading", "loky", "dask", "ray"] = "sequential"
     n_jobs: int = 1
     scheduler: str | None = None
 
@@ -151,6 +153,16 @@ class Compute(StrictModel):
                 "backend 'dask' needs a scheduler, such as tcp://127.0.0.1:8786"
             )
         return self
+
+    @property
+    def of_worker(self) -> Compute:
+        """What a fit may use that is one of several already."""
+        return self.model_copy(update={"backend": "sequential", "n_jobs": 1})
+
+    @property
+    def return_as(self) -> str:
+        """How joblib hands results over: as they come, where the backend can."""
+        return "list" if self.backend == "ray" else "generator"
 
 
 class TrainingParameters(StrictModel):
@@ -282,10 +294,11 @@ def cross_validate(
     refuse_unusable_rows(model, features.iloc[first], target)
     none = np.array([], dtype="int64")
     next_tests = [*(test for _, test in folds[1:]), none]
+    alone = parameters.compute.of_worker
     with compute_limits(parameters.compute):
-        fits = joblib.Parallel(return_as="generator")(
+        fits = joblib.Parallel(return_as=parameters.compute.return_as)(
             joblib.delayed(_fit_and_predict)(
-                model, features, target, weight, (train, np.append(test, later)), parameters.compute
+                model, features, target, weight, (train, np.append(test, later)), alone
             )
             for (train, test), later in zip(folds, next_tests, strict=True)
         )

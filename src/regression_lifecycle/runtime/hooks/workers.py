@@ -1,4 +1,4 @@
-"""Connects a run with the Dask scheduler that its configuration names."""
+"""Connects a run with the workers that its configuration names."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 SECTION = "params:training"
+DISTRIBUTED = ("dask", "ray")
 
 
-class DaskWorkersHook:
-    """Lets the fits of a run go to a scheduler's workers while ``training.compute`` says so."""
+class WorkersHook:
+    """Lets the fits of a run go to workers of Dask or Ray while ``training.compute`` says so."""
 
     _disconnect: Callable[[], None] | None = None
 
@@ -22,10 +23,10 @@ class DaskWorkersHook:
         if SECTION not in pipeline.inputs():
             return
         compute = catalog.load(SECTION).compute
-        if compute.backend == "dask":
-            from regression_lifecycle.adapters.dask_scheduler import connect
+        if compute.backend in DISTRIBUTED:
+            from regression_lifecycle.adapters.workers import connect
 
-            self._disconnect = connect(compute.scheduler)
+            self._disconnect = connect(compute.backend, compute.scheduler)
 
     @hook_impl
     def after_pipeline_run(self) -> None:

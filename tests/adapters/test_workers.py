@@ -1,8 +1,9 @@
-"""Fits on the workers of a Dask scheduler: the same figures, and mistakes in words."""
+"""Fits on the workers of Dask or Ray: the same figures, and mistakes in words."""
 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.adapters import dask_scheduler
+from regression_lifecycle.adapters import workers
 from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.core.models.training import (
     TrainingParameters,
@@ -18,11 +19,14 @@ from regression_lifecycle.core.models.training import (
     make_pipeline,
 )
 
-distributed = pytest.importorskip("distributed", reason="uv sync --extra dask installs it")
+
+def _distributed() -> Any:
+    return pytest.importorskip("distributed", reason="uv sync --extra dask installs it")
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
+    distributed = _distributed()
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as made:
@@ -45,7 +49,7 @@ def scores(given: TrainingParameters) -> pd.DataFrame:
 
 def test_folds_on_workers_have_the_scores_of_one_process(cluster: Any) -> None:
     address = cluster.scheduler_address
-    disconnect = dask_scheduler.connect(address)
+    disconnect = workers.connect("dask", address)
     before = cluster.scheduler.transition_counter
     try:
         found = scores(parameters(backend="dask", n_jobs=-1, scheduler=address))
@@ -59,21 +63,56 @@ def test_folds_on_workers_have_the_scores_of_one_process(cluster: Any) -> None:
 def test_a_scheduler_that_does_not_answer_is_named_with_the_mend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dask_scheduler, "_SECONDS", 0.5)
+    _distributed()
+    monkeypatch.setattr(workers, "_SECONDS", 0.5)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
 
         with pytest.raises(StateError, match=rf"answers at {address}.*dask scheduler"):
-            dask_scheduler.connect(address)
+            workers.connect("dask", address)
 
 
 def test_a_scheduler_without_a_worker_is_refused() -> None:
+    distributed = _distributed()
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
         pytest.raises(StateError, match=r"has no worker.*dask worker"),
     ):
-        dask_scheduler.connect(empty.scheduler_address)
+        workers.connect("dask", empty.scheduler_address)
+
+
+def test_folds_on_ray_have_the_scores_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="uv sync --extra ray installs it")
+    disconnect = workers.connect("ray", None)
+    assert disconnect is not None
+    try:
+        found = scores(parameters(backend="ray", n_jobs=2))
+        assert ray.is_initialized()
+    finally:
+        disconnect()
+
+    pd.testing.assert_frame_equal(found, scores(parameters()))
+    assert not ray.is_initialized()
+
+
+def test_a_ray_cluster_that_does_not_answer_is_named_with_the_mend() -> None:
+    pytest.importorskip("ray", reason="uv sync --extra ray installs it")
+
+    with pytest.raises(StateError, match=r"answers at ray://127.0.0.1:1 .*ray start --head"):
+        workers.connect("ray", "ray://127.0.0.1:1")
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    with pytest.raises(StateError, match="uv sync --locked --extra ray"):
+        workers.connect("ray", None)
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "loky"])
+def test_this_machine_needs_no_connection(backend: str) -> None:
+    assert workers.connect(backend, None) is None
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from regression_lifecycle.adapters import dask_scheduler
+from regression_lifecycle.adapters import workers
 from regression_lifecycle.core.models.training import Compute
-from regression_lifecycle.runtime.hooks import DaskWorkersHook
+from regression_lifecycle.runtime.hooks import WorkersHook
 
 ADDRESS = "tcp://127.0.0.1:8786"
 
@@ -18,16 +18,16 @@ ADDRESS = "tcp://127.0.0.1:8786"
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
-    def connect(address: str) -> Any:
-        said.append(f"connected to {address}")
+    def connect(backend: str, address: str | None) -> Any:
+        said.append(f"connected to {backend} at {address}")
         return lambda: said.append("disconnected")
 
-    monkeypatch.setattr(dask_scheduler, "connect", connect)
+    monkeypatch.setattr(workers, "connect", connect)
     return said
 
 
-def begin(compute: Compute, inputs: set[str]) -> DaskWorkersHook:
-    hook = DaskWorkersHook()
+def begin(compute: Compute, inputs: set[str]) -> WorkersHook:
+    hook = WorkersHook()
     pipeline = SimpleNamespace(inputs=lambda: inputs)
     catalog = SimpleNamespace(load=lambda name: SimpleNamespace(compute=compute))
     hook.before_pipeline_run(pipeline, catalog)
@@ -41,7 +41,7 @@ def test_a_run_that_fits_is_connected_until_its_end(told: list[str], end: str) -
     getattr(hook, end)()
     getattr(hook, end)()
 
-    assert told == [f"connected to {ADDRESS}", "disconnected"]
+    assert told == [f"connected to dask at {ADDRESS}", "disconnected"]
 
 
 @pytest.mark.parametrize(
