@@ -212,7 +212,7 @@ class Reasons:
         # A corrected quarantine file may come back with the columns that were added to it.
         rejected = source.loc[bad].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
         rejected.insert(0, ROW_COLUMN, rows[bad] + 1)
-        rejected.insert(1, REASON_COLUMN, self.text(rows[bad]))
+        rejected.insert(1, REASON_COLUMN, pd.array(self.text(rows[bad]), dtype="str"))
         # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
         for name in rejected.columns[2:]:
             rejected[name] = as_written(rejected[name])

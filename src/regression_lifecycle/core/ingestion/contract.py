@@ -155,16 +155,18 @@ def accept_rows(
     """Decide which rows of a raw table are observations.
 
     Args:
-        typed: The rows that :func:`read_rows` found good, on any engine.
+        typed: The rows that :func:`read_rows` found good, as it gives them or on any engine.
         table: The raw table; takes up what other rows say against a row.
 
     Returns:
-        ``observations`` on the engine of ``typed``, in no order. ``rejected`` as
+        ``observations`` on the engine of ``typed`` (in pandas if that is an iterator), in no order. ``rejected`` as
         :func:`enforce_contract` gives them.
 
     Raises:
         DataContractError: If too many rows break the contract, or too few keep it.
     """
+    if isinstance(typed, Iterator):
+        typed = pd.concat(typed, ignore_index=True)
     accepted = reject_conflicts(typed, problem, table.reasons, parameters.maximum_gap)
     reasons = table.reasons
     refuse_bad_share(
@@ -206,8 +208,6 @@ def enforce_contract(
             tolerated), or too many rows break the contract.
     """
     typed, table = read_rows(raw, problem, parameters.unreadable)
-    if not isinstance(typed, pd.DataFrame):
-        typed = pd.concat(typed, ignore_index=True)
     observations, rejected = accept_rows(typed, table, problem, parameters)
     return ContractResult(in_order(observations, problem), rejected)
 
@@ -239,6 +239,8 @@ def sort_rows(
         against the rows.
     """
     typed, reasons = type_rows(raw, problem, first_row)
+    if isinstance(typed, Iterator):
+        typed = pd.concat(typed, ignore_index=True)
     accepted = reject_conflicts(typed, problem, reasons, maximum_gap, known)
     observations = in_order(accepted[[problem.timestamp.name, *problem.columns]], problem)
     return observations, reasons.set_aside(raw.reset_index(drop=True)), reasons
