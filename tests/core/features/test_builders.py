@@ -17,6 +17,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.builders import build_features, drop_forbidden, features_for
 from regression_lifecycle.core.features.feature import Feature
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from tests import spark
 from tests.examples import with_missing_values
 
 HOUR = pd.Timedelta("1 hour")
@@ -409,6 +410,8 @@ def to_engine(name, table):
 
         frame = pl.from_pandas(table)
         return frame.lazy() if name.endswith("lazy") else frame
+    if name == "spark":
+        return spark.to_spark(table)
     import duckdb
 
     return duckdb.connect().from_df(table)
@@ -420,7 +423,10 @@ def to_pandas(name, native):
     return collected.to_pandas().astype({"timestamp": "datetime64[us]"})
 
 
-@pytest.mark.parametrize("name", ["polars", "polars lazy", "duckdb"])
+SPARK = pytest.param("spark", marks=spark.together)
+
+
+@pytest.mark.parametrize("name", ["polars", "polars lazy", "duckdb", SPARK])
 def test_every_engine_gives_the_same_table_and_the_same_predictions(
     name, three_weeks, bike_problem, recipe
 ):
@@ -449,10 +455,12 @@ ENGINES = {
     "pandas": lambda table: table,
     "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
     "duckdb": lambda table: nw.from_native(table).lazy("duckdb").to_native(),
+    "spark": spark.to_spark,
 }
+EVERY_ENGINE = [SPARK if name == "spark" else name for name in ENGINES]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY_ENGINE)
 @pytest.mark.parametrize("anchor", ["MS", "ME", "BME"])
 def test_a_month_ago_is_the_row_of_the_month_before(make_problem, recipe, anchor, engine):
     stamps = pd.date_range("2019-01-01", periods=36, freq=anchor).as_unit("us")
@@ -474,7 +482,7 @@ def test_a_month_ago_is_the_row_of_the_month_before(make_problem, recipe, anchor
     np.testing.assert_allclose(made["index"], np.arange(36) / 3)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY_ENGINE)
 def test_a_month_ago_of_a_day_is_its_day_of_the_month_before_or_the_last(
     make_problem, recipe, engine
 ):

@@ -1,0 +1,123 @@
+"""Tables that Spark reads and writes: folders of Parquet files, replaced in one step."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+import pyarrow as pa
+from kedro_datasets.spark import SparkDatasetV2
+
+from regression_lifecycle.adapters.spark_session import get_session
+from regression_lifecycle.adapters.staged_files import staged_path
+from regression_lifecycle.core.errors import StateError
+
+_SUCCESS = "_SUCCESS"
+
+
+class SparkTableDataset(SparkDatasetV2):
+    """A table that is either the old one or the new one, never half of it.
+
+    On a disk the path is a symbolic link to the folder that holds the table. A new table is
+    written to a folder beside it, and the link is replaced, in one step. The same path can be
+    read by pandas, Polars and DuckDB, and may be a single file that one of these wrote.
+
+    An object store knows neither links nor renaming: Spark empties the folder, fills it, and puts
+    the file ``_SUCCESS`` there at last. A folder without one is no table here. For tables that
+    stay readable while they are replaced use ``file_format: delta`` there.
+
+    Example:
+        .. code-block:: yaml
+
+            feature_table:
+              type: regression_lifecycle.datasets.spark_tables.SparkTableDataset
+              filepath: data/04_feature/feature_table.parquet
+    """
+
+    DEFAULT_SAVE_ARGS: dict[str, Any] = {"mode": "overwrite"}
+    _staged: PurePosixPath | None = None
+
+    @property
+    def _is_linked(self) -> bool:
+        # A volume of Databricks is an object store in the guise of a folder.
+        is_volume = str(self._path).startswith("/Volumes/")
+        return self._protocol == "file" and not is_volume and not self._version
+
+    def _get_save_path(self) -> PurePosixPath:
+        path: PurePosixPath = self._staged or super()._get_save_path()
+        return path
+
+    def _get_load_path(self) -> PurePosixPath:
+        path: PurePosixPath = super()._get_load_path()
+        # What is read lazily is the table of now, whatever the link says later.
+        return PurePosixPath(Path(path).resolve()) if self._is_linked else path
+
+    def _load(self) -> Any:
+        get_session()
+        return super()._load()
+
+    def _save(self, data: Any) -> None:
+        session = get_session()
+        if isinstance(data, pd.DataFrame):
+            # By way of Arrow, which makes NULL of NaN.
+            data = session.createDataFrame(pa.Table.from_pandas(data, preserve_index=False))
+        if not self._is_linked:
+            super()._save(data)
+            return
+        target = Path(self._get_save_path())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = target.with_name(f".{target.name}-{uuid4().hex[:8]}")
+        self._staged = PurePosixPath(folder)
+        try:
+            super()._save(data)
+            self._require_shared_disk(folder)
+            _link(target, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            self._staged = None
+        for former in target.parent.glob(f".{target.name}-*"):
+            if former != folder:
+                shutil.rmtree(former, ignore_errors=True)
+
+    def _exists(self) -> bool:
+        if self._is_linked:
+            return Path(self._get_load_path()).exists()
+        if self._file_format == "parquet":
+            folder = self._get_load_path()
+            return bool(self._exists_function(str(folder / _SUCCESS)))
+        get_session()
+        return bool(super()._exists())
+
+    def _require_shared_disk(self, folder: Path) -> None:
+        """Refuse the empty folder that is left where workers write to disks of their own."""
+        if self._file_format == "parquet" and next(folder.glob("part-*"), None) is None:
+            raise StateError(
+                f"Spark's workers wrote nothing to {folder.parent}: they do not share this disk. "
+                "Name one that they share, or an object store, as data_root in globals.yml"
+            )
+
+
+class OptionalSparkTableDataset(SparkTableDataset):
+    """A table that may not be there yet; without it, loading gives a table of no columns."""
+
+    def _load(self) -> Any:
+        return super()._load() if self._exists() else pd.DataFrame()
+
+
+def _link(target: Path, folder: Path) -> None:
+    """Let a path lead to a folder beside it, in one step."""
+    if target.is_dir() and not target.is_symlink():
+        # What a copy has made of a link; a folder cannot be replaced.
+        target.rename(target.with_name(f".{target.name}-{uuid4().hex[:8]}"))
+    link = staged_path(target)
+    try:
+        # Relative, so that the folder around it can be moved.
+        link.symlink_to(folder.name)
+        link.replace(target)
+    finally:
+        link.unlink(missing_ok=True)
