@@ -48,8 +48,10 @@ class SparkSettings:
                     f"  {name}: a single value is needed; write {name}.<name>: <value>"
                 )
         if find_spec("pyspark") is None:
-            raise StateError("the library pyspark is missing: uv sync --locked --extra spark")
-        self._properties = {
+            raise StateError(
+                "engine spark needs the library pyspark: uv sync --locked --extra spark"
+            )
+        self._properties: dict[str, Any] = {
             str(name): str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in properties.items()
             if value not in (None, "")
@@ -83,7 +85,7 @@ class SparkSettings:
         address = self._properties[_REMOTE]
         _require_answer(_REMOTE, address)
         # A server has its own master, memory and packages; a client may say how to compute.
-        own = {key: value for key, value in self._properties.items() if "spark.sql." in key}
+        own = {k: value for k, value in self._properties.items() if k.startswith("spark.sql.")}
         return SparkSession.builder.remote(address).config(map=own).getOrCreate()
 
     def _start_driver(self) -> Any:
@@ -123,7 +125,7 @@ def configure(properties: Mapping[str, Any]) -> None:
         ConfigurationError: If a property cannot be meant.
         StateError: If the library is missing.
     """
-    global _settings  # noqa: PLW0603
+    global _settings
     _settings = SparkSettings(properties)
 
 
@@ -133,7 +135,7 @@ def get_session() -> Any:
     Raises:
         StateError: If nothing was configured, or Spark does not start.
     """
-    global _session  # noqa: PLW0603
+    global _session
     if _session is None:
         if _settings is None:
             raise StateError("no spark.yml was read; add the environment: --env=...,spark")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -16,6 +18,7 @@ from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import StateError
 
 _SUCCESS = "_SUCCESS"
+_MARKS_SUCCESS = "mapreduce.fileoutputcommitter.marksuccessfuljobs"
 
 
 class SparkTableDataset(SparkDatasetV2):
@@ -38,7 +41,20 @@ class SparkTableDataset(SparkDatasetV2):
     """
 
     DEFAULT_SAVE_ARGS: dict[str, Any] = {"mode": "overwrite"}
+    _save_args: dict[str, Any]
     _staged: PurePosixPath | None = None
+
+    def __init__(self, *, optional: bool = False, **kwargs: Any) -> None:
+        """Describe the dataset; nothing is read yet.
+
+        Args:
+            optional: Whether the table may be missing, which is read as one without columns.
+            **kwargs: What Kedro's dataset takes.
+        """
+        super().__init__(**kwargs)
+        # kedro-mlflow and Kedro-Viz ask for it under this name.
+        self._filepath = PurePosixPath(self._path)
+        self._optional = optional
 
     @property
     def _is_linked(self) -> bool:
@@ -56,23 +72,27 @@ class SparkTableDataset(SparkDatasetV2):
         return PurePosixPath(Path(path).resolve()) if self._is_linked else path
 
     def _load(self) -> Any:
+        if self._optional and not self._exists():
+            return pd.DataFrame()
         get_session()
         return super()._load()
 
     def _save(self, data: Any) -> None:
-        session = get_session()
-        if isinstance(data, pd.DataFrame):
-            # By way of Arrow, which makes NULL of NaN.
-            data = session.createDataFrame(pa.Table.from_pandas(data, preserve_index=False))
+        """Write all of the table or leave the old one as it was.
+
+        Args:
+            data: A frame of Spark or pandas, or an iterator of pandas tables with the same
+                columns and dtypes, at least one.
+        """
         if not self._is_linked:
-            super()._save(data)
+            self._write(data)
             return
         target = Path(self._get_save_path())
         target.parent.mkdir(parents=True, exist_ok=True)
-        folder = target.with_name(f".{target.name}-{uuid4().hex[:8]}")
+        folder = target.with_name(f"{_prefix(target)}{uuid4().hex[:8]}")
         self._staged = PurePosixPath(folder)
         try:
-            super()._save(data)
+            self._write(data)
             self._require_shared_disk(folder)
             _link(target, folder)
         except BaseException:
@@ -80,16 +100,30 @@ class SparkTableDataset(SparkDatasetV2):
             raise
         finally:
             self._staged = None
-        for former in target.parent.glob(f".{target.name}-*"):
+        for former in target.parent.glob(f"{_prefix(target)}*"):
             if former != folder:
                 shutil.rmtree(former, ignore_errors=True)
+
+    def _write(self, data: Any) -> None:
+        if not isinstance(data, Iterator):
+            super()._save(_on_spark(data))
+            return
+        save_args, mode, piece = self._save_args, "overwrite", next(data)
+        try:
+            for following in chain(data, [None]):
+                # The table is none before its last piece is there.
+                mark = {_MARKS_SUCCESS: str(following is None).lower()}
+                self._save_args = {**save_args, **mark, "mode": mode}
+                super()._save(_on_spark(piece))
+                mode, piece = "append", following
+        finally:
+            self._save_args = save_args
 
     def _exists(self) -> bool:
         if self._is_linked:
             return Path(self._get_load_path()).exists()
         if self._file_format == "parquet":
-            folder = self._get_load_path()
-            return bool(self._exists_function(str(folder / _SUCCESS)))
+            return bool(self._exists_function(str(self._get_load_path() / _SUCCESS)))
         get_session()
         return bool(super()._exists())
 
@@ -102,18 +136,23 @@ class SparkTableDataset(SparkDatasetV2):
             )
 
 
-class OptionalSparkTableDataset(SparkTableDataset):
-    """A table that may not be there yet; without it, loading gives a table of no columns."""
+def _on_spark(data: Any) -> Any:
+    """Give Spark a pandas table by way of Arrow, which makes NULL of NaN."""
+    if not isinstance(data, pd.DataFrame):
+        return data
+    return get_session().createDataFrame(pa.Table.from_pandas(data, preserve_index=False))
 
-    def _load(self) -> Any:
-        return super()._load() if self._exists() else pd.DataFrame()
+
+def _prefix(target: Path) -> str:
+    """Return how the folders begin that a path has led to."""
+    return f".{target.name}-"
 
 
 def _link(target: Path, folder: Path) -> None:
     """Let a path lead to a folder beside it, in one step."""
     if target.is_dir() and not target.is_symlink():
         # What a copy has made of a link; a folder cannot be replaced.
-        target.rename(target.with_name(f".{target.name}-{uuid4().hex[:8]}"))
+        target.rename(target.with_name(f"{_prefix(target)}{uuid4().hex[:8]}"))
     link = staged_path(target)
     try:
         # Relative, so that the folder around it can be moved.
