@@ -156,7 +156,7 @@ def test_rows_without_a_label_do_not_train_and_stay_in_the_holdout(table):
     assert len(training) == 168 - 17
     assert len(holdout) == 72
     nothing = table.assign(y=float("nan"))
-    with pytest.raises(DataContractError, match="training set is empty: no row with a target"):
+    with pytest.raises(DataContractError, match=r"training set is empty: no row with a target"):
         split_by_time(nothing, "at", parameters, target="y")
 
 
@@ -179,5 +179,5 @@ def test_every_engine_cuts_alike(engine, table, bound):
 
 @lazy_engine
 def test_an_empty_side_is_refused_on_every_engine(engine, table):
-    with pytest.raises(DataContractError, match="training set is empty.*2021-03-10 23:00"):
+    with pytest.raises(DataContractError, match=r"training set is empty.*2021-03-10 23:00"):
         split_by_time(engine(table), "at", split_of(holdout_start="2021-02-01"))
