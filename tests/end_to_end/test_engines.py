@@ -58,8 +58,9 @@ def test_an_engine_is_nothing_but_its_folder(engine):
     entries = {name: entry for name, entry in catalog.items() if not name.startswith("_")}
     assert entries.keys() <= base.keys()
     for name, entry in entries.items():
-        for key in ("filepath", "metadata"):
-            assert entry[key] == base[name][key], name
+        # What is handed on in memory has no file in base.
+        same = {"filepath", "metadata"} & base[name].keys()
+        assert {key: entry[key] for key in same} == {key: base[name][key] for key in same}
     allowed = {"preprocessing": {"maximum_training_rows"}, "training": {"compute"}}
     parameters = yaml.safe_load((folder / "parameters.yml").read_text("utf-8"))
     for section, values in parameters.items():

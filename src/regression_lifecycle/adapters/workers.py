@@ -74,4 +74,4 @@ def _connect_to_ray(address: str | None) -> Callable[[], None]:
             "ray start --head"
         ) from None
     register_ray()
-    return ray.shutdown
+    return lambda: ray.shutdown()

@@ -159,8 +159,8 @@ def accept_rows(
         table: The raw table; takes up what other rows say against a row.
 
     Returns:
-        ``observations`` on the engine of ``typed`` (in pandas if that is an iterator), in no order. ``rejected`` as
-        :func:`enforce_contract` gives them.
+        ``observations`` on the engine of ``typed`` (in pandas if that is an iterator), in no order.
+        ``rejected`` as :func:`enforce_contract` gives them.
 
     Raises:
         DataContractError: If too many rows break the contract, or too few keep it.
