@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
@@ -181,6 +182,21 @@ class Reasons:
             if self._asked
             else list(later._asked)
         )
+
+    def to_json(self) -> str:
+        """Write the reasons as JSON, for another process."""
+        return json.dumps(
+            [{**asdict(reason), "rows": reason.rows.tolist()} for reason in self._asked]
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote."""
+        reasons = cls()
+        for found in json.loads(text):
+            rows = np.array(found.pop("rows"), dtype="int64")
+            reasons._asked.append(_Reason(**found, rows=rows))
+        return reasons
 
     def text(self, rows: NDArray[np.int64]) -> list[str]:
         """Return for every row that is asked about all that speaks against it.
