@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -99,6 +100,9 @@ class RawSparkDataset(AbstractDataset[NoReturn, Any]):
         names = [str(name) for name in first.load().columns]
         schema = StructType([StructField(name, StringType()) for name in names])
         given = {_OPTIONS[name]: value for name, value in self._load_args.items()}
+        if "encoding" in given:
+            # Java knows fewer of the names that one and the same encoding has.
+            given["encoding"] = codecs.lookup(given["encoding"]).name
         reader = reader.schema(schema).options(**{**_LIKE_PANDAS, **given, **self._options})
         return reader.csv(self._url("s3a")).na.fill("")
 
