@@ -97,8 +97,8 @@ class RawSparkDataset(AbstractDataset[NoReturn, Any]):
 
         # The names as they are read everywhere else, with the same complaints.
         first = RawCSVDataset(filepath=self._url("s3"), load_args={**self._load_args, "nrows": 1})
-        names = [str(name) for name in first.load().columns]
-        schema = StructType([StructField(name, StringType()) for name in names])
+        header: Any = first.load()
+        schema = StructType([StructField(str(name), StringType()) for name in header.columns])
         given = {_OPTIONS[name]: value for name, value in self._load_args.items()}
         if "encoding" in given:
             # Java knows fewer of the names that one and the same encoding has.
