@@ -26,6 +26,7 @@ from regression_lifecycle.core.ingestion.labels import LabelParameters, accept_l
 from regression_lifecycle.datasets.engine_tables import DuckDBParquetDataset, PolarsParquetDataset
 from regression_lifecycle.pipelines.ingestion.nodes import LOGGER
 from tests.ingesting import Ingested, ingest
+from tests.spark import to_spark, together
 
 DATASETS: dict[str, Any] = {"duckdb": DuckDBParquetDataset, "polars": PolarsParquetDataset}
 LENIENT = IngestionParameters.model_validate(
@@ -141,6 +142,15 @@ CASES: dict[str, Callable[[], Case]] = {
 }
 
 
+def dataset_of(engine: str, path: Path) -> Any:
+    if engine in DATASETS:
+        return DATASETS[engine](filepath=path.as_posix())
+    # Not to be imported where pyspark is missing.
+    from regression_lifecycle.datasets.spark_tables import SparkTableDataset
+
+    return SparkTableDataset(filepath=path.as_posix())
+
+
 def run(
     case: Case,
     chunk: int | None,
@@ -153,16 +163,16 @@ def run(
     def keep(name: str, frame: Any) -> Any:
         if engine == "pandas":
             return frame
-        dataset = DATASETS[engine](filepath=(folder / f"{name}.parquet").as_posix())
+        dataset = dataset_of(engine, folder / f"{name}.parquet")
         dataset.save(frame)
         return dataset.load()
 
     found: list[Ingested] = []
     before, columns = None, None
     for name, raw in (("first", case.raw), ("second", case.later)):
-        pieces = [raw.iloc[at : at + chunk] for at in range(0, len(raw), chunk)] if chunk else raw
+        given = [raw.iloc[at : at + chunk] for at in range(0, len(raw), chunk)] if chunk else raw
         result = ingest(
-            pieces,
+            given,
             case.labels,
             case.problem,
             parameters,
@@ -207,15 +217,20 @@ def whole(case: str) -> tuple[Case, list[Ingested], list[str]]:
     [
         *(("hours", engine, 7) for engine in ("pandas", *DATASETS)),
         *((case, engine, None) for case in CASES for engine in DATASETS),
+        pytest.param("hours", "spark", None, marks=together),
     ],
 )
 def test_every_engine_finds_the_same_in_one_piece_and_in_many(
     case: str, engine: str, chunk: int | None, tmp_path: Path
 ) -> None:
     given, expected, warnings = whole(case)
+    own = given
+    if engine == "spark":
+        # Its workers read the raw table, too.
+        own = given._replace(raw=to_spark(given.raw), later=to_spark(given.later))
 
     with Recorder() as said:
-        found = run(given, chunk, engine, tmp_path)
+        found = run(own, chunk, engine, tmp_path)
 
     assert said.messages == warnings
     for one, other in zip(found, expected, strict=True):
@@ -264,3 +279,31 @@ def test_a_table_is_refused_with_the_same_words(
 
     assert said[0] == said[1]
     assert not (tmp_path / "first.parquet").exists()
+
+
+@pytest.mark.parametrize("engine", DATASETS)
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t.drop(columns="temp"), "missing columns: temp"),
+        (lambda t: t.iloc[:0], "the table has no rows"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "the key .* is not unique"),
+        (lambda t: t.assign(timestamp="2021"), "timestamp is not a time but String"),
+        (lambda t: t.assign(temp="5"), "temp is declared as float and stored as String"),
+        (lambda t: t.assign(temp=t["temp"].where(t.index > 1, 61.0)), "2 rows .* temp is above 60"),
+        (lambda t: t.assign(temp=t["temp"].where(t.index > 0)), "1 row .* temp is missing"),
+        (lambda t: t.assign(sky=t["sky"].where(t.index > 0, "snow")), "sky is not one of"),
+        (lambda t: t.assign(load=t["load"].where(t.index > 0, 0.5)), "load is not a whole"),
+        (lambda t: t.assign(open=t["open"].where(t.index > 0, 2)), "open is neither 0 nor 1"),
+        (lambda t: t.assign(load=t["load"].where(t.index > 0, 1e39)), "load is beyond 1e\\+38"),
+    ],
+)
+def test_an_engine_finds_what_breaks_the_contract(
+    engine: str, damage: Callable[[pd.DataFrame], pd.DataFrame], message: str, tmp_path: Path
+) -> None:
+    given, expected, _ = whole("hours")
+    dataset = DATASETS[engine](filepath=(tmp_path / "rows.parquet").as_posix())
+    dataset.save(damage(expected[0].observations).reset_index(drop=True))
+
+    with pytest.raises(DataContractError, match=message):
+        check_observations(dataset.load(), given.problem)

@@ -281,14 +281,14 @@ def check_observations(observations: Any, problem: Problem) -> None:
         raise DataContractError(f"missing columns: {bounded_list(missing)}")
     if not count_rows(observations):
         raise DataContractError("the table has no rows")
-    key = list(problem.key_columns)
-    if count_rows(repeated_keys(frame, key).to_native()):
-        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not isinstance(schema[stamp], nw.Datetime):
         raise DataContractError(
             f"{stamp} is not a time but {schema[stamp]}; store the table in a format "
             "that keeps types, for example Parquet"
         )
+    key = list(problem.key_columns)
+    if count_rows(repeated_keys(frame, key).to_native()):
+        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not isinstance(observations, pd.DataFrame):
         _check_values(frame, problem)
         return
