@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.frames.moments import later
 
 
 def known_at(
-    as_of: object, observations: pd.DataFrame, problem: Problem, *, label_delay: bool = True
-) -> tuple[pd.DataFrame, pd.Timestamp]:
+    as_of: object, observations: Any, problem: Problem, *, label_delay: bool = True
+) -> tuple[Any, pd.Timestamp]:
     """Cut the observations down to what is known at the moment at which we stand.
 
     Args:
         as_of: The parameter: a moment, or None for the end of the observations.
+        observations: Observations on any engine.
         label_delay: Whether labels that come later are blanked.
 
     Returns:
@@ -32,34 +36,38 @@ def known_at(
 
 
 def known_rows(
-    table: pd.DataFrame, as_of: pd.Timestamp, problem: Problem, *, label_delay: bool = True
-) -> pd.DataFrame:
+    table: Any, as_of: pd.Timestamp, problem: Problem, *, label_delay: bool = True
+) -> Any:
     """Cut a table down to what is known at a moment.
 
     Args:
-        table: Rows with timestamp and target.
+        table: Rows with timestamp and target, on any engine.
         as_of: The moment. A row is known when its own time is over, one frequency after its
             timestamp.
         problem: Names timestamp and target, gives frequency and label delay.
         label_delay: Whether labels that come later are blanked.
 
     Returns:
-        The known rows, with the target as float64 and missing where its label is not known yet.
+        The known rows on the same engine, with the target as float64 and missing where its label is
+        not known yet.
     """
-    over = table[problem.timestamp.name] + problem.frequency
-    known = table[over <= as_of].copy()
-    labels = known[problem.target].astype("float64")
+    frame: Any = nw.from_native(table)
+    moment = as_of.to_pydatetime()
+    over = later(nw.col(problem.timestamp.name), problem.frequency)
+    target = nw.col(problem.target).cast(nw.Float64)
     if label_delay and problem.label_delay is not None:
-        labels = labels.where(over[known.index] + problem.label_delay <= as_of)
-    known[problem.target] = labels
-    return known.reset_index(drop=True)
+        target = nw.when(later(over, problem.label_delay) <= moment).then(target)
+    known = frame.filter(over <= moment).with_columns(target.alias(problem.target))
+    native = known.to_native()
+    return native.reset_index(drop=True) if isinstance(native, pd.DataFrame) else native
 
 
-def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd.Timestamp:
+def moment_of(as_of: object, observations: Any, problem: Problem) -> pd.Timestamp:
     """Read the parameter ``as_of``.
 
     Args:
         as_of: A moment, or None for the end of the observations.
+        observations: Observations on any engine.
 
     Returns:
         The moment at which we stand.
@@ -70,9 +78,9 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
             newest observation: windows of the future would be recorded as empty, and be believed
             later on.
     """
-    stamp = observations[problem.timestamp.name]
+    first, last = first_and_last(observations, problem)
     moment = read_as_of(as_of)
-    end = pd.Timestamp(stamp.max() + problem.frequency)
+    end = pd.Timestamp(last + problem.frequency)
     if moment is None:
         return end
     if moment > end and (problem.timestamp.rows or moment > _latest_local_time()):
@@ -80,11 +88,20 @@ def moment_of(as_of: object, observations: pd.DataFrame, problem: Problem) -> pd
             f"as_of {problem.moment_text(moment)} has not come yet: the observations end at "
             f"{problem.moment_text(end)}; give an earlier as_of, or leave it out"
         )
-    if stamp.min() + problem.frequency > moment:
+    if first + problem.frequency > moment:
         raise StateError(
-            f"as_of {moment}: nothing is known yet, the first observation is of {stamp.min()}"
+            f"as_of {moment}: nothing is known yet, the first observation is of {first}"
         )
     return moment
+
+
+def first_and_last(table: Any, problem: Problem) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the oldest and the newest moment of a table on any engine; NaT without rows."""
+    stamp = nw.col(problem.timestamp.name)
+    frame: Any = nw.from_native(table)
+    found = frame.lazy().select(stamp.min().alias("first"), stamp.max().alias("last")).collect()
+    first, last = (pd.Timestamp(value) for value in found.row(0))
+    return first, last
 
 
 def read_as_of(value: object) -> pd.Timestamp | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, NamedTuple, Self
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Self
 
+import narwhals as nw
 import pandas as pd
 from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Moment
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.frames.collecting import count_rows
 from regression_lifecycle.core.variants import Variant
 
 
@@ -32,8 +35,8 @@ class SplitParameters(Variant):
         return self
 
     @abstractmethod
-    def cut(self, moments: pd.Series) -> pd.Timestamp:
-        """Return the first moment of the holdout, given those of the rows between the bounds."""
+    def cut(self, rows: Any, timestamp: str) -> pd.Timestamp:
+        """Return the first moment of the holdout, given the rows between the bounds."""
 
     @property
     @abstractmethod
@@ -60,7 +63,7 @@ class DateSplit(SplitParameters):
             raise ConfigurationError("holdout_end must lie after holdout_start")
         return self
 
-    def cut(self, moments: pd.Series) -> pd.Timestamp:
+    def cut(self, rows: Any, timestamp: str) -> pd.Timestamp:
         """The configured moment."""
         return self.holdout_start
 
@@ -80,9 +83,10 @@ class ShareSplit(SplitParameters):
     kind: Literal["share"]
     holdout_share: float = Field(gt=0, lt=1)
 
-    def cut(self, moments: pd.Series) -> pd.Timestamp:
+    def cut(self, rows: Any, timestamp: str) -> pd.Timestamp:
         """At least one row."""
-        return _newest(moments, max(round(len(moments) * self.holdout_share), 1))
+        n_rows = count_rows(rows.to_native())
+        return _newest(rows, timestamp, max(round(n_rows * self.holdout_share), 1))
 
     @property
     def asked(self) -> str:
@@ -100,9 +104,9 @@ class RowsSplit(SplitParameters):
     kind: Literal["rows"]
     holdout_rows: int = Field(ge=1)
 
-    def cut(self, moments: pd.Series) -> pd.Timestamp:
+    def cut(self, rows: Any, timestamp: str) -> pd.Timestamp:
         """So many from the end, or all."""
-        return _newest(moments, self.holdout_rows)
+        return _newest(rows, timestamp, self.holdout_rows)
 
     @property
     def asked(self) -> str:
@@ -111,19 +115,19 @@ class RowsSplit(SplitParameters):
 
 
 class Split(NamedTuple):
-    """The two sides of a split, as copies that share nothing with the table."""
+    """The two sides of a split, on the engine of the table."""
 
-    training: pd.DataFrame
-    holdout: pd.DataFrame
+    training: Any
+    holdout: Any
 
 
 def split_by_time(
-    table: pd.DataFrame, timestamp: str, parameters: SplitParameters, *, target: str | None = None
+    table: Any, timestamp: str, parameters: SplitParameters, *, target: str | None = None
 ) -> Split:
     """Cut a table in two by time; the past trains, the future judges.
 
     Args:
-        table: Rows with a timestamp column, in any order.
+        table: Rows with a timestamp column, in any order, on any engine.
         timestamp: Name of that column.
         parameters: The bounds. A share or a number of rows is counted, after the outer bounds,
             over all rows, labelled or not; rows of one moment stay on one side, so that the
@@ -132,37 +136,49 @@ def split_by_time(
             their label is not known yet. The holdout keeps them.
 
     Returns:
-        Training rows before the cut and holdout rows from it on, each sorted by time.
+        Training rows before the cut and holdout rows from it on. In pandas each is sorted by time
+        and shares nothing with the table; on other engines rows have no order.
 
     Raises:
         DataContractError: If one side would be empty.
     """
-    moment = table[timestamp]
-    within = pd.Series(True, index=table.index)
+    frame: Any = nw.from_native(table)
+    moment = nw.col(timestamp)
+    within = frame
     if parameters.training_start is not None:
-        within &= moment >= parameters.training_start
+        within = within.filter(moment >= parameters.training_start.to_pydatetime())
     if parameters.holdout_end is not None:
-        within &= moment < parameters.holdout_end
-    cut = parameters.cut(moment[within])
-    training, holdout = within & (moment < cut), within & (moment >= cut)
+        within = within.filter(moment < parameters.holdout_end.to_pydatetime())
+    cut = parameters.cut(within, timestamp)
+    # Without any row there is no moment, and both sides are empty.
+    at = datetime.max if pd.isna(cut) else cut.to_pydatetime()
+    is_training, is_holdout = moment < at, moment >= at
     if target is not None:
-        training &= table[target].notna()
-    for side, rows in (("training", training), ("holdout", holdout)):
-        if not rows.any():
+        is_training = is_training & ~nw.col(target).is_null()
+    counts = within.lazy().select(
+        is_training.cast(nw.Int64).sum().alias("training"),
+        is_holdout.cast(nw.Int64).sum().alias("holdout"),
+    )
+    for side, n_rows in counts.collect().to_dict(as_series=False).items():
+        if not n_rows[0]:
             labelled = " with a target" if target is not None and side == "training" else ""
+            ends = frame.lazy().select(moment.min().alias("first"), moment.max().alias("last"))
+            first, last = (pd.Timestamp(value) for value in ends.collect().row(0))
             raise DataContractError(
                 f"the {side} set is empty: no row{labelled} lies there. The table runs from "
-                f"{moment.min()} to {moment.max()}, preprocessing.split.{parameters.asked}"
+                f"{first} to {last}, preprocessing.split.{parameters.asked}"
             )
-    first, second = (
-        table.loc[rows].sort_values(timestamp, kind="stable").reset_index(drop=True)
-        for rows in (training, holdout)
-    )
-    return Split(training=first, holdout=second)
+    return Split(*(_in_order(within.filter(rows), timestamp) for rows in (is_training, is_holdout)))
 
 
-def _newest(moments: pd.Series, count: int) -> pd.Timestamp:
-    """The moment of the row that stands so many rows from the end."""
-    if not len(moments):
-        return pd.NaT
-    return moments.sort_values().iloc[-min(count, len(moments))]
+def _in_order(frame: Any, timestamp: str) -> Any:
+    rows = frame.to_native()
+    if isinstance(rows, pd.DataFrame):
+        return rows.sort_values(timestamp, kind="stable").reset_index(drop=True)
+    return rows
+
+
+def _newest(rows: Any, timestamp: str, n_rows: int) -> pd.Timestamp:
+    """Return the moment of the row that stands so many rows from the end."""
+    newest = rows.lazy().select(timestamp).sort(timestamp, descending=True).head(n_rows)
+    return pd.Timestamp(newest.select(nw.col(timestamp).min()).collect().item())

@@ -9,6 +9,7 @@ that of the training rows of the same series. Where a quantile is asked for, ``q
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from regression_lifecycle.core.durations import (
 )
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.metrics import (
     ErrorMetric,
     FloatArray,
@@ -115,7 +117,7 @@ LOOKUPS: dict[str, Lookup] = {"seasonal": _seasonal, "last_value": _last_value}
 
 
 def naive_forecasts(
-    observations: pd.DataFrame,
+    observations: Any,
     rows: pd.DataFrame,
     constants: dict[str, float],
     problem: Problem,
@@ -125,7 +127,7 @@ def naive_forecasts(
     """Forecast rows in every naive way, looking values up by time.
 
     Args:
-        observations: All observations, for the look-back.
+        observations: All observations, on any engine, for the look-back.
         rows: Rows to forecast, with the key columns.
         constants: Forecasts that are one number, by name, the one that stands in first.
         trained_until: Newest training row, for the mean (or quantile) of every series until then;
@@ -143,7 +145,7 @@ def naive_forecasts(
     except ConfigurationError as error:
         raise ConfigurationError(f"evaluation.baseline.{error}") from None
     weight = [] if problem.weight_column is None else [problem.weight_column]
-    past = observations[[*problem.row_order, problem.target, *weight]]
+    past = collect(observations, problem, [*problem.row_order, problem.target, *weight])
     past = past[past[problem.target].notna()]
     made = pd.DataFrame(constants, index=rows.index, dtype="float64")
     for name, look_up in LOOKUPS.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from regression_lifecycle.core.data.splits import SplitParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 
@@ -11,9 +13,13 @@ class PreprocessingParameters(FeatureRecipe):
 
     Attributes:
         split: Where training ends and the holdout begins.
+        maximum_training_rows: Most rows that a model is fitted on; of more a seeded sample is
+            drawn, of every series and of all its time alike. None fits on all of them, which have
+            to fit into memory.
     """
 
     split: SplitParameters
+    maximum_training_rows: int | None = Field(None, ge=100)
 
     @property
     def recipe(self) -> FeatureRecipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,10 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.frames.collecting import count_rows, sample
+
+LOGGER = logging.getLogger(__name__)
+_SEED = 0
 
 
 def make_features(observations: Any, problem: Problem, parameters: PreprocessingParameters) -> Any:
@@ -29,17 +34,18 @@ def make_features(observations: Any, problem: Problem, parameters: Preprocessing
 
 
 def split_features(
-    feature_table: pd.DataFrame, problem: Problem, parameters: PreprocessingParameters
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    feature_table: Any, problem: Problem, parameters: PreprocessingParameters
+) -> tuple[pd.DataFrame, Any]:
     """Cut the feature table in two by time.
 
     Args:
-        feature_table: The feature table.
+        feature_table: The feature table, on any engine.
         problem: Names timestamp and target.
-        parameters: Where to cut.
+        parameters: Where to cut, and how many rows train at most.
 
     Returns:
-        Training set, without the rows whose target is missing, and holdout set.
+        Training set in memory, without the rows whose target is missing, and holdout set on the
+        engine.
 
     Raises:
         DataContractError: If one of them would be empty.
@@ -47,4 +53,27 @@ def split_features(
     split = split_by_time(
         feature_table, problem.timestamp.name, parameters.split, target=problem.target
     )
-    return split.training, split.holdout
+    return draw_training_rows(split.training, problem, parameters), split.holdout
+
+
+def draw_training_rows(
+    rows: Any, problem: Problem, parameters: PreprocessingParameters
+) -> pd.DataFrame:
+    """Bring the rows that a model is fitted on into memory.
+
+    Args:
+        rows: Rows with features and target, on any engine.
+        parameters: How many rows train at most.
+
+    Returns:
+        All of them, or a sample.
+    """
+    drawn = sample(rows, problem, parameters.maximum_training_rows, _SEED)
+    if parameters.maximum_training_rows == len(drawn) < (n_rows := count_rows(rows)):
+        LOGGER.info(
+            "Training on a sample of %s of %s rows, of every series and of all its time alike "
+            "(preprocessing.maximum_training_rows)",
+            f"{len(drawn):,}",
+            f"{n_rows:,}",
+        )
+    return drawn

@@ -1,0 +1,43 @@
+"""The DuckDB database of this process, in which all relations are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from regression_lifecycle.core.errors import ConfigurationError, StateError
+
+
+def connect(settings: dict[str, Any]) -> Any:
+    """Give the database, with settings.
+
+    Relations of two databases cannot be joined, so there is one for all datasets: the default
+    one, which Narwhals uses as well.
+
+    Args:
+        settings: By DuckDB's name, such as ``memory_limit`` and ``temp_directory``.
+
+    Returns:
+        A connection.
+
+    Raises:
+        StateError: If the library is missing.
+        ConfigurationError: If DuckDB does not take a setting.
+    """
+    try:
+        import duckdb
+    except ModuleNotFoundError:
+        raise StateError(
+            "engine duckdb needs the library duckdb: uv sync --locked --extra duckdb"
+        ) from None
+    connection = duckdb.default_connection()
+    # A bar over the lines of the log.
+    connection.execute("SET enable_progress_bar = false")
+    for name, value in settings.items():
+        try:
+            connection.execute(f"SET {name} = $value", {"value": value})
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            raise ConfigurationError(
+                f"DuckDB does not take the setting {name}: {value!r} ({said})"
+            ) from None
+    return connection

@@ -1,0 +1,1 @@
+"""Tables on any engine, and the way from there to pandas."""

@@ -1,0 +1,226 @@
+"""From a table on any engine to pandas: all of it, pieces of it, or a sample.
+
+A frame is a native one of any engine that Narwhals knows: a pandas table, a Polars lazy frame, a
+DuckDB relation, a Spark frame. The engine filters, chooses columns and sorts; only what is asked
+for comes into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+_ROW, _FIRST, _BLOCK, _START, _LENGTH, _COUNT = (
+    f"__{name}" for name in ("row", "first", "block", "start", "length", "count")
+)
+# A generator of pseudorandom numbers whose products fit into 64 bits on every engine (Park and
+# Miller, "Random number generators: good ones are hard to find", CACM 31, 1988).
+_FACTOR, _MODULUS = 48_271, 2_147_483_647
+
+
+class Timestamp(Protocol):
+    """The column of the moments."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+class Problem(Protocol):
+    """What is known of every table: by which columns its rows are told apart and ordered."""
+
+    @property
+    def timestamp(self) -> Timestamp:
+        """The moment of a row."""
+
+    @property
+    def series_columns(self) -> Sequence[str]:
+        """What names the series of a row."""
+
+    @property
+    def row_order(self) -> Sequence[str]:
+        """The timestamp, and the rest of the key."""
+
+
+def collect(frame: Any, problem: Problem, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Bring a frame into memory.
+
+    Args:
+        frame: Rows with any columns.
+        columns: The wanted ones; all if left out.
+
+    Returns:
+        A pandas table stays as it is. Rows of other engines are sorted by time and the rest of the
+        key, as far as these columns are there, with the dtypes of the contract: ``str``,
+        ``datetime64[us]``, ``int64``, ``bool`` and ``float64``, whose missing values are NaN.
+    """
+    table: Any = nw.from_native(frame)
+    if columns is not None:
+        table = table.select(list(columns))
+    if isinstance(table, nw.DataFrame):
+        if table.implementation.is_pandas():
+            found: pd.DataFrame = table.to_native()
+            return found
+        table = table.lazy()
+    names = table.collect_schema().names()
+    order = [name for name in problem.row_order if name in names]
+    table = table.sort(*order) if order else table
+    return _to_pandas(table.collect())
+
+
+def count_rows(frame: Any) -> int:
+    """Count the rows of a frame."""
+    table: Any = nw.from_native(frame)
+    if isinstance(table, nw.DataFrame):
+        return len(table)
+    return int(table.select(nw.len()).collect().item())
+
+
+def pieces(
+    frame: Any, problem: Problem, rows: int, columns: Sequence[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """Bring a frame into memory piece by piece.
+
+    Args:
+        frame: Rows with the timestamp.
+        rows: Most rows of a piece; the rows of one day stay together where they are more.
+        columns: The wanted ones; all if left out.
+
+    Yields:
+        The rows in the order of time, as :func:`collect` gives them; at least one piece, which is
+        empty where there are no rows.
+    """
+    table: Any = nw.from_native(frame)
+    if isinstance(table, nw.DataFrame) and table.implementation.is_pandas():
+        whole = collect(frame, problem, columns)
+        for start in range(0, max(len(whole), 1), rows):
+            yield whole.iloc[start : start + rows].reset_index(drop=True)
+        return
+    stamp = problem.timestamp.name
+    day = nw.col(stamp).dt.truncate("1d")
+    days = table.lazy().group_by(day.alias(stamp)).agg(nw.len().alias(_COUNT)).sort(stamp)
+    counts = _to_pandas(days.collect())
+    for start, end in _spans(counts[stamp], counts[_COUNT], rows):
+        part = table.filter(nw.col(stamp) >= start, nw.col(stamp) < end)
+        yield collect(part.to_native(), problem, columns)
+    if counts.empty:
+        yield collect(frame, problem, columns)
+
+
+def _spans(
+    days: pd.Series, counts: pd.Series, rows: int
+) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Put days together until they have so many rows."""
+    n, first = 0, 0
+    for place, more in enumerate(counts):
+        if n and n + more > rows:
+            yield days[first], days[place]
+            n, first = 0, place
+        n += more
+    if n:
+        yield days[first], days.iloc[-1] + pd.Timedelta(days=1)
+
+
+def sample(frame: Any, problem: Problem, maximum_rows: int | None, seed: int) -> pd.DataFrame:
+    """Bring at most so many rows into memory, of every series and of all its time alike.
+
+    The rows, series by series and each in the order of time, are cut into ``maximum_rows`` blocks
+    of equal length, and one row of each is drawn. So every series has its share, no time of day is
+    preferred, and every engine draws the same rows.
+
+    Args:
+        frame: Rows with the key, which is unique.
+        maximum_rows: Most rows; None for all.
+        seed: Of the draw.
+
+    Returns:
+        What :func:`collect` gives of all rows, or of exactly ``maximum_rows`` of them.
+    """
+    n_rows = count_rows(frame)
+    if maximum_rows is None or n_rows <= maximum_rows:
+        return collect(frame, problem)
+    table: Any = nw.from_native(frame)
+    names = table.collect_schema().names()
+    drawn = _numbered(table, problem).with_columns(
+        (nw.col(_ROW) * maximum_rows // n_rows).cast(nw.Int64).alias(_BLOCK)
+    )
+    drawn = drawn.with_columns(_boundary(nw.col(_BLOCK), n_rows, maximum_rows).alias(_START))
+    following = _boundary(nw.col(_BLOCK) + 1, n_rows, maximum_rows)
+    drawn = drawn.with_columns((following - nw.col(_START)).alias(_LENGTH))
+    chosen = nw.col(_START) + _scrambled(nw.col(_BLOCK), seed) % nw.col(_LENGTH)
+    drawn = drawn.filter(nw.col(_ROW) == chosen).select(names)
+    found = collect(drawn.to_native(), problem)
+    return found.reset_index(drop=True)
+
+
+def _numbered(table: Any, problem: Problem) -> Any:
+    """Number the rows from 0, series by series and each in the order of time."""
+    series, stamp = list(problem.series_columns), problem.timestamp.name
+    order = [name for name in problem.row_order if name not in series]
+    place = nw.col(stamp).cum_count()
+    if not series:
+        return table.with_columns((place.over(order_by=order).cast(nw.Int64) - 1).alias(_ROW))
+    table = table.with_columns(place.over(*series, order_by=order).cast(nw.Int64).alias(_ROW))
+    # Few rows: those of a series follow all of the series before it.
+    before = table.group_by(*series).agg(nw.len().alias(_COUNT))
+    n_rows = nw.col(_COUNT).cast(nw.Int64)
+    first = n_rows.cum_sum().over(order_by=series).cast(nw.Int64) - n_rows
+    before = before.with_columns(first.alias(_FIRST)).drop(_COUNT)
+    table = table.join(before, on=series, how="left")
+    return table.with_columns((nw.col(_ROW) + nw.col(_FIRST) - 1).alias(_ROW))
+
+
+def _boundary(block: nw.Expr, n_rows: int, n_blocks: int) -> nw.Expr:
+    """Return the number of the first row of a block."""
+    return ((block * n_rows + (n_blocks - 1)) // n_blocks).cast(nw.Int64)
+
+
+def _scrambled(number: nw.Expr, seed: int) -> nw.Expr:
+    """Turn consecutive numbers into what looks like chance."""
+    found = (number + (1 + seed % 1_000_003)) % _MODULUS
+    for _ in range(3):
+        found = (found * _FACTOR + seed % 9_973) % _MODULUS
+    # The high bits: the low ones of such a generator follow a short cycle.
+    return (found // 64).cast(nw.Int64)
+
+
+def _to_pandas(frame: Any) -> pd.DataFrame:
+    """Convert a collected frame, whose columns are released as they are converted."""
+    found = frame.to_arrow().to_pandas(split_blocks=True, date_as_object=False)
+    for name, values in found.items():
+        if pd.api.types.is_datetime64_any_dtype(values.dtype):
+            found[name] = values.astype("datetime64[us]")
+        elif isinstance(values.dtype, pd.StringDtype) or values.dtype == object:
+            found[name] = values.astype("str")
+        elif pd.api.types.is_integer_dtype(values.dtype):
+            found[name] = values.astype("int64")
+        elif values.dtype == np.float32:
+            found[name] = values.astype("float64")
+    return found
+
+
+def on_engine_of(frame: Any, table: pd.DataFrame) -> Any:
+    """Give a small pandas table to the engine of a frame, so that both can be joined.
+
+    Args:
+        frame: A frame of any engine.
+        table: The table; missing values become missing ones of the engine.
+
+    Returns:
+        The table itself beside pandas, else a lazy frame of the engine.
+    """
+    native: Any = nw.from_native(frame)
+    engine = native.implementation
+    if engine.is_pandas():
+        return table
+    import pyarrow as pa
+
+    # In Arrow a missing number is missing, and no number that is none.
+    given = nw.from_native(pa.Table.from_pandas(table, preserve_index=False))
+    if engine.is_pyspark() or engine.is_pyspark_connect():
+        return given.lazy(engine, session=native.to_native().sparkSession).to_native()
+    return given.lazy(engine).to_native()

@@ -1,0 +1,213 @@
+"""Parquet tables that an engine reads lazily, so that no run needs memory for all of their rows."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from errno import ENOENT
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+from kedro.io import AbstractDataset
+from kedro.io.core import get_filepath_str, get_protocol_and_path
+
+from regression_lifecycle.adapters import duckdb_engine
+from regression_lifecycle.adapters.staged_files import staged_path
+from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.datasets.atomic_file import open_file_system
+from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
+
+_ROWS_IN_A_GROUP = 100_000
+
+
+class LazyParquetDataset(AbstractDataset[Any, Any]):
+    """One Parquet file, locally or on an object store; it is either the old one or the new one.
+
+    What is loaded is read when it is collected or saved. A table that is made from the file which
+    it replaces must be collected first.
+    """
+
+    def __init__(
+        self,
+        filepath: str,
+        optional: bool = False,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Describe the dataset; nothing is read yet.
+
+        Args:
+            filepath: File, or a URL that fsspec knows.
+            optional: Whether the file may be missing, which is read as a table without columns.
+            credentials: For the file system.
+            fs_args: Further arguments of the file system.
+            metadata: For plugins such as Kedro-Viz.
+        """
+        self._protocol, path = get_protocol_and_path(filepath)
+        # kedro-mlflow and Kedro-Viz ask for it under this name.
+        self._filepath = PurePosixPath(path)
+        self._optional = optional
+        self._fs_args = {**(credentials or {}), **(fs_args or {})}
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """Give the table to the engine.
+
+        Returns:
+            A lazy frame of the engine; a pandas table without columns if the file may be missing
+            and is.
+
+        Raises:
+            FileNotFoundError: If it is missing and may not be.
+        """
+        if not self._exists():
+            if self._optional:
+                return pd.DataFrame()
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self._filepath))
+        return self._scan()
+
+    def save(self, data: Any) -> None:
+        """Write all of the table or leave the old file as it was.
+
+        Args:
+            data: A frame of any engine that Narwhals knows, or an iterator of pandas tables with
+                the same columns and dtypes, at least one.
+        """
+        if self._protocol == "file":
+            target = Path(self._filepath)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged = staged_path(target)
+            try:
+                _write(data, staged)
+                staged.replace(target)
+            finally:
+                staged.unlink(missing_ok=True)
+            return
+        with TemporaryDirectory() as scratch:
+            file = Path(scratch, self._filepath.name)
+            _write(data, file)
+            file_system = self._fs()
+            # An upload that fails half way is not completed.
+            with file_system.transaction:
+                file_system.put_file(str(file), str(self._filepath))
+
+    def load_newest(
+        self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
+    ) -> pd.DataFrame:
+        """Read the newest rows into memory, as the dataset of pandas does from the same file.
+
+        Args:
+            columns: What is wanted of them; what the file does not have is left out.
+            by: Column of moments, one of ``columns``.
+            back: How far back from the newest row all rows are wanted.
+            nrows: How many rows are wanted at least, if there are so many.
+
+        Returns:
+            These rows, and what stands in one piece of the file with them.
+        """
+        file = AtomicParquetDataset(
+            filepath=get_filepath_str(self._filepath, self._protocol), fs_args=self._fs_args
+        )
+        return file.load_newest(columns, by, back, nrows)
+
+    @abstractmethod
+    def _scan(self) -> Any:
+        """Return the lazy frame."""
+
+    def _fs(self) -> Any:
+        return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
+
+    def _exists(self) -> bool:
+        return bool(self._fs().isfile(str(self._filepath)))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "protocol": self._protocol}
+
+
+class DuckDBParquetDataset(LazyParquetDataset):
+    """A Parquet file as a relation of DuckDB.
+
+    Example:
+        .. code-block:: yaml
+
+            observations:
+              type: regression_lifecycle.datasets.engine_tables.DuckDBParquetDataset
+              filepath: data/02_intermediate/observations.parquet
+              settings: {memory_limit: 4GB, temp_directory: /tmp/duckdb}
+    """
+
+    def __init__(self, *, settings: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Describe the dataset; nothing is read yet.
+
+        Args:
+            settings: Of DuckDB, by name; they hold for all relations of the process.
+            **kwargs: What every lazy Parquet table takes.
+        """
+        super().__init__(**kwargs)
+        self._settings = dict(settings or {})
+
+    def _scan(self) -> Any:
+        connection = duckdb_engine.connect(self._settings)
+        if self._protocol == "file":
+            return connection.read_parquet(str(self._filepath))
+        connection.register_filesystem(self._fs())
+        return connection.read_parquet(f"{self._protocol}://{self._filepath}")
+
+
+class PolarsParquetDataset(LazyParquetDataset):
+    """A Parquet file as a lazy frame of Polars.
+
+    Example:
+        .. code-block:: yaml
+
+            observations:
+              type: regression_lifecycle.datasets.engine_tables.PolarsParquetDataset
+              filepath: data/02_intermediate/observations.parquet
+    """
+
+    def _scan(self) -> Any:
+        try:
+            import polars as pl
+        except ModuleNotFoundError:
+            raise StateError(
+                "engine polars needs the library polars: uv sync --locked --extra polars"
+            ) from None
+        if self._protocol == "file":
+            return pl.scan_parquet(str(self._filepath))
+        import pyarrow.dataset
+
+        files = pyarrow.dataset.dataset(
+            str(self._filepath), format="parquet", filesystem=self._fs()
+        )
+        return pl.scan_pyarrow_dataset(files)
+
+
+def _write(data: Any, file: Path) -> None:
+    """Write a frame as Parquet."""
+    if isinstance(data, pd.DataFrame):
+        # As the datasets of pandas do it, which keep what pandas knows of the table.
+        data.to_parquet(file, row_group_size=_ROWS_IN_A_GROUP)
+    elif isinstance(data, Iterator):
+        _write_pieces(data, file)
+    else:
+        frame: Any = nw.from_native(data)
+        frame.lazy().sink_parquet(file)
+
+
+def _write_pieces(given: Iterator[pd.DataFrame], file: Path) -> None:
+    """Write pieces one behind the other."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    first = next(given)
+    schema = pa.Schema.from_pandas(first, preserve_index=False).remove_metadata()
+    with ParquetWriter(file, schema) as writer:
+        for piece in chain([first], given):
+            table = pa.Table.from_pandas(piece, schema, preserve_index=False)
+            writer.write_table(table, row_group_size=_ROWS_IN_A_GROUP)
