@@ -9,9 +9,9 @@ import pytest
 from kedro.io import DatasetError
 from pandas.testing import assert_frame_equal
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 
