@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from overhead import PLAIN, PLAIN_SCRIPT, RUN, require_same_figures
-from project import KEDRO, Cost, cost_of, own_project
+from project import KEDRO, Cost, by_itself, cost_of, own_project
 
 NAME, TARGET = "big_table", "load"
 ENV = f"{NAME},local"
@@ -25,61 +24,11 @@ MAXIMUM_RUN_RATIO = 1.25
 MAXIMUM_TABLES = 3.0
 
 
-def write_table(file: Path, n_series: int, n_hours: int) -> None:
-    """Write the hours of some stations, whose load follows clock, weather, price and promotions.
-
-    Args:
-        file: The CSV file.
-        n_series: Stations.
-        n_hours: Hours of each, from 2021 on.
-    """
-    import numpy as np
-    import pandas as pd
-
-    random = np.random.default_rng(0)
-    hours = pd.date_range("2021-01-01", periods=n_hours, freq="h")
-    season = 10 * np.sin(2 * np.pi * (hours.dayofyear.to_numpy() - 100) / 365)
-    clock = 8 * np.sin(2 * np.pi * hours.hour.to_numpy() / 24) + 5 * (hours.weekday < 5)
-    station = np.tile(np.arange(n_series), n_hours)
-    n = len(station)
-    temp = (10 + np.repeat(season, n_series) + random.normal(0, 3, n)).round(2)
-    price = np.round(5 + random.gamma(2, 1, n), 2)
-    promo = random.choice(["none", "leaflet", "radio"], n, p=[0.8, 0.1, 0.1])
-    load = 20 + station / 2 + np.repeat(clock, n_series) + 0.4 * temp - price
-    load += 3 * (promo == "radio") + random.normal(0, 2, n)
-    names = np.array([f"s{number:04d}" for number in range(n_series)])
-    pd.DataFrame(
-        {
-            "station": names[station],
-            "at": np.repeat(hours.strftime("%Y-%m-%d %H:%M:%S").to_numpy(), n_series),
-            "temp": temp,
-            "price": price,
-            "promo": promo,
-            TARGET: load.round(3),
-        }
-    ).to_csv(file, index=False)
-
-
 def megabytes_of(features: Path) -> float:
     """Return what a Parquet file takes as a pandas table."""
     import pandas as pd
 
     return float(pd.read_parquet(features).memory_usage(deep=True).sum()) / 2**20
-
-
-def by_itself(function: str, *arguments: object) -> str:
-    """Call a function of this file in a process of its own, so that this one stays small.
-
-    Returns:
-        What it returns, as text.
-    """
-    call = f"from big_table import *; print({function}(*{arguments!r}))"
-    code = f"from pathlib import PosixPath; {call}"
-    here = Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=here, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def measure(scratch: Path, n_series: int, n_hours: int) -> dict[str, Cost]:
@@ -94,7 +43,7 @@ def measure(scratch: Path, n_series: int, n_hours: int) -> dict[str, Cost]:
         What each took.
     """
     table, log = scratch / f"{NAME}.csv", scratch / "output.log"
-    by_itself("write_table", table, n_series, n_hours)
+    by_itself("load_table", "write_csv", table, n_series, n_hours)
     project, plain, parameters = own_project(scratch / "project"), scratch / "plain", scratch / "p"
     described = [str(KEDRO), "new-table", str(table), f"--target={TARGET}", f"--name={NAME}", "-y"]
     cost_of(described, log, folder=project)
@@ -127,7 +76,7 @@ def main() -> int:
         scratch.mkdir(parents=True, exist_ok=True)
         found = measure(scratch, options.series, options.hours)
         features = scratch / "project" / "data" / NAME / "04_feature" / "feature_table.parquet"
-        megabytes = float(by_itself("megabytes_of", features))
+        megabytes = float(by_itself("big_table", "megabytes_of", features))
     print("| command | CPU s | peak MB | feature tables |\n| --- | ---: | ---: | ---: |")
     for name, cost in found.items():
         print(f"| {name} | {cost.cpu_seconds:.1f} | {cost.megabytes:,.0f} ", end="")

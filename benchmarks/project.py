@@ -114,6 +114,31 @@ def cost_of(
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
+def by_itself(module: str, function: str, *arguments: object) -> str:
+    """Call a function of the benchmarks in a process of its own, so that this one stays small.
+
+    Args:
+        module: Name of the file.
+        function: Name of the function.
+        *arguments: Paths, texts and numbers.
+
+    Returns:
+        What it returns, as text.
+    """
+    given = ", ".join(
+        f"Path({str(one)!r})" if isinstance(one, Path) else repr(one) for one in arguments
+    )
+    code = f"from pathlib import Path; import {module}; print({module}.{function}({given}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
 def open_loader(env: str = PROBLEM, project: Path = ROOT) -> Any:
     """Open the configuration of a project as a run reads it."""
     from regression_lifecycle import settings
