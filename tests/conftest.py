@@ -109,7 +109,7 @@ def _settings_are_read_once() -> Iterator[None]:
     configure = startup.configure_project
 
     def configure_once(package_name: str, **kwargs: Any) -> None:
-        if project.PACKAGE_NAME == package_name:
+        if package_name == project.PACKAGE_NAME:
             project.pipelines.configure(f"{package_name}.pipeline_registry")
         else:
             configure(package_name, **kwargs)
