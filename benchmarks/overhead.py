@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from project import KEDRO, ROOT, cost_of, own_configuration, workspace, write_parameters
+from project import KEDRO, RAW_TABLE, ROOT, cost_of, own_configuration, workspace, write_parameters
 
 PLAIN_SCRIPT = ROOT / "benchmarks" / "plain_script.py"
 
@@ -38,17 +38,16 @@ def full_cycle(conf: Path) -> list[str]:
     return [str(KEDRO), "run", f"--conf-source={conf}"]
 
 
-def require_same_work(plain: Path, cycle: Path) -> None:
+def require_same_figures(plain: Path, reports: Path) -> None:
     """Refuse to compare two programs that do not come to the same figures.
 
     Args:
         plain: Result folder of the plain script.
-        cycle: Configuration of the full cycle.
+        reports: Where the full cycle reports.
 
     Raises:
         SystemExit: If holdout metrics or drift scores differ.
     """
-    reports = workspace(cycle) / "08_reporting"
     mine = json.loads((plain / "holdout_metrics.json").read_text())
     theirs = json.loads((reports / "holdout_metrics.json").read_text())
     pairs = {
@@ -102,11 +101,11 @@ def measure_run(repeat: int, scratch: Path) -> bool:
     parameters = scratch / "parameters.json"
     write_parameters(parameters)
     commands = {
-        PLAIN: [sys.executable, str(PLAIN_SCRIPT), str(plain), str(parameters)],
+        PLAIN: [sys.executable, *map(str, (PLAIN_SCRIPT, plain, parameters, RAW_TABLE))],
         RUN: full_cycle(cycle),
     }
     in_turn(commands, WARM_UP, scratch)
-    require_same_work(plain, cycle)
+    require_same_figures(plain, workspace(cycle) / "08_reporting")
     found = in_turn(commands, repeat, scratch)
     command = full_cycle(own_configuration(scratch / "fresh"))
     fresh = cost_of(command, scratch / "output.log").cpu_seconds

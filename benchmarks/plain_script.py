@@ -5,8 +5,8 @@ predicts the same, and writes its results to a folder. What it leaves out is wha
 adds: contract validators, checked loading and saving of every table between two steps, model
 file, gate, registry, ledger, lineage, run history, summaries and a champion to meet.
 
-Usage: ``python benchmarks/plain_script.py FOLDER PARAMETERS``, the latter as ``project.py`` writes
-them, since who reads the configuration knows Kedro.
+Usage: ``python benchmarks/plain_script.py FOLDER PARAMETERS TABLE``, the parameters as
+``project.py`` writes them, since who reads the configuration knows Kedro.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import plotly.graph_objects as go
 from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from sklearn.inspection import permutation_importance
 
-from project import RAW_TABLE
 from regression_lifecycle.adapters.evidently import (
     ColumnRoles,
     data_quality_snapshot,
@@ -42,6 +41,7 @@ from regression_lifecycle.core.evaluation.holdout import CANDIDATE
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
@@ -50,12 +50,13 @@ from regression_lifecycle.pipelines.roles import column_roles
 PREDICTION = "prediction"
 
 
-def main(folder: Path, parameters: Path) -> None:
+def main(folder: Path, parameters: Path, table: Path) -> None:
     """Do the work.
 
     Args:
         folder: Where the results go.
         parameters: All parameters as JSON.
+        table: The raw table, a CSV file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sections: dict[str, Any] = json.loads(parameters.read_text())
@@ -66,7 +67,7 @@ def main(folder: Path, parameters: Path) -> None:
     drift = DriftParameters.model_validate(sections["drift"])
     stamp = problem.timestamp.name
 
-    raw = pd.read_csv(RAW_TABLE)
+    raw = pd.read_csv(table)
     ingestion = IngestionParameters.model_validate(sections["ingestion"])
     observations, _ = enforce_contract(raw, problem, ingestion)
     dates = ("date", "datetime")
@@ -78,19 +79,21 @@ def main(folder: Path, parameters: Path) -> None:
         seed=0,
     ).save_html(str(folder / "data_quality_report.html"))
     ahead = problem.columns_known_in_advance
-    table = build_features(observations, problem, preprocessing.recipe, keep=ahead)
-    past, holdout = split_by_time(table, stamp, preprocessing.split, target=problem.target)
+    built = build_features(observations, problem, preprocessing.recipe, keep=ahead)
+    past, holdout = split_by_time(built, stamp, preprocessing.split, target=problem.target)
 
     names = list(preprocessing.feature_names)
     features, target = past[names], past[problem.target].astype("float64")
     unfitted = training.make_pipeline(fitting.model)
     scores, out_of_fold = training.cross_validate(unfitted, features, target, past[stamp], fitting)
     scores.to_csv(folder / "cross_validation_scores.csv", index=False)
-    reference = past.assign(**{PREDICTION: out_of_fold})
+    reference = past.assign(**{PREDICTION: out_of_fold[PREDICTION]})
     model = training.fit(unfitted, features, target, fitting.compute)
 
     constants = {"mean": float(target.mean()), "median": float(target.median())}
-    naive = naive_forecasts(observations, holdout, constants, problem, judging.baseline)
+    naive = naive_forecasts(
+        observations, holdout, constants, problem, judging.baseline, past[stamp].max()
+    )
     best = choose_baseline(naive, holdout[problem.target], problem.error_metric)
     predictions = add_baseline(holdout, naive, best)
     predictions = predictions.assign(**{CANDIDATE: model.predict(holdout[names])})
@@ -223,6 +226,6 @@ def draw(
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:4]))
     foreign = {"kedro", "mlflow"} & {name.partition(".")[0] for name in sys.modules}
     assert not foreign, f"the plain script must not import {foreign}"

@@ -1,7 +1,6 @@
 """What the benchmarks share: the project's command, a place of its own for it, its parameters.
 
-``python benchmarks/project.py FILE`` writes the parameters of the example problem as JSON, for
-``plain_script.py``.
+``python benchmarks/project.py FILE`` writes parameters as JSON, for ``plain_script.py``.
 """
 
 from __future__ import annotations
@@ -46,6 +45,19 @@ def own_configuration(folder: Path) -> Path:
     return conf
 
 
+def own_project(folder: Path) -> Path:
+    """Make a project in which nothing has run, with no table and nothing of the user's.
+
+    Returns:
+        The folder, in which commands are given.
+    """
+    shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+    for made in ("conf/local", "src", "data/01_raw"):
+        (folder / made).mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
 def workspace(conf: Path) -> Path:
     """Where the runs of :func:`own_configuration` write."""
     return conf.parent / "data" / PROBLEM
@@ -65,13 +77,19 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def cost_of(command: list[str], log: Path, allowed: Collection[int] = (0,)) -> Cost:
+def cost_of(
+    command: list[str], log: Path, allowed: Collection[int] = (0,), folder: Path = ROOT
+) -> Cost:
     """Run a command to its end.
+
+    Who calls it should be small: the kernel counts the memory of the process that starts another
+    one as the other's, too.
 
     Args:
         command: Program and arguments.
         log: Where its output goes.
         allowed: Exit codes that are no failure.
+        folder: Where it is given.
 
     Returns:
         What it took.
@@ -85,7 +103,7 @@ def cost_of(command: list[str], log: Path, allowed: Collection[int] = (0,)) -> C
     start = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - start
@@ -96,12 +114,37 @@ def cost_of(command: list[str], log: Path, allowed: Collection[int] = (0,)) -> C
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
-def open_loader(env: str = PROBLEM) -> Any:
-    """Open the project's configuration as a run reads it."""
+def by_itself(module: str, function: str, *arguments: object) -> str:
+    """Call a function of the benchmarks in a process of its own, so that this one stays small.
+
+    Args:
+        module: Name of the file.
+        function: Name of the function.
+        *arguments: Paths, texts and numbers.
+
+    Returns:
+        What it returns, as text.
+    """
+    given = ", ".join(
+        f"Path({str(one)!r})" if isinstance(one, Path) else repr(one) for one in arguments
+    )
+    code = f"from pathlib import Path; import {module}; print({module}.{function}({given}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+def open_loader(env: str = PROBLEM, project: Path = ROOT) -> Any:
+    """Open the configuration of a project as a run reads it."""
     from regression_lifecycle import settings
 
     return settings.CONFIG_LOADER_CLASS(
-        conf_source=str(ROOT / "conf"), env=env, **settings.CONFIG_LOADER_ARGS
+        conf_source=str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS
     )
 
 
@@ -112,14 +155,15 @@ def read_sections(env: str = PROBLEM) -> dict[str, Any]:
     return parameter_check.read_sections(open_loader(env)["parameters"], parameter_check.SECTIONS)
 
 
-def write_parameters(path: Path, env: str = PROBLEM) -> None:
+def write_parameters(path: Path, env: str = PROBLEM, project: Path = ROOT) -> None:
     """Write the parameters of environments as JSON, everything resolved."""
-    path.write_text(json.dumps(open_loader(env)["parameters"], indent=2))
+    path.write_text(json.dumps(open_loader(env, project)["parameters"], indent=2))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="where the parameters go")
     parser.add_argument("--env", default=PROBLEM, help="environments under conf/")
+    parser.add_argument("--project", type=Path, default=ROOT, help="whose conf/")
     given = parser.parse_args()
-    write_parameters(given.file, given.env)
+    write_parameters(given.file, given.env, given.project)

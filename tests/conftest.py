@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # As settings.py does for the commands, and before libraries are imported.
 gc.set_threshold(100_000, 20, 100)
+# Kedro looks for it whenever it keeps a parameter, and through every folder if it is not there.
+sys.modules.setdefault("ibis", None)  # type: ignore[arg-type]
 # A worker of xdist is told how wide the terminal of the tests is; what is tested writes to a log.
 os.environ.pop("COLUMNS", None)
 # One native thread: tests run beside each other.
@@ -63,6 +65,7 @@ def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
     from regression_lifecycle.runtime.session import LifecycleSession
 
     runtime_params = kwargs.pop("params", None)
+    _OPENED.clear()
     bootstrap_project(project)
     with LifecycleSession.create(
         project_path=project, env=env, runtime_params=runtime_params
@@ -70,15 +73,50 @@ def run_project(project: Path, env: str = "test", **kwargs: Any) -> None:
         session.run(**kwargs)
 
 
+# The newest catalog that a test opened, and of what: reading the configuration takes 0.3 s, and a
+# test asks for one entry after the other.
+_OPENED: list[tuple[Any, Any]] = []
+
+
 def open_catalog(project: Path, env: str = "test") -> Any:
-    """The catalog of a project."""
+    """The catalog of a project; the same one as long as nothing ran and nothing was configured."""
     from kedro.framework.startup import bootstrap_project
 
     from regression_lifecycle.runtime.session import LifecycleSession
 
+    files = [path for path in project.glob("conf/**/*") if path.is_file()]
+    written = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+    asked = (project, env, Path.cwd(), written, dict(os.environ))
+    for known, catalog in _OPENED:
+        if known == asked:
+            return catalog
     bootstrap_project(project)
     with LifecycleSession.create(project_path=project, env=env) as session:
-        return session.load_context().catalog
+        catalog = session.load_context().catalog
+    # What MLflow is told of a project stands in the environment as well.
+    _OPENED[:] = [((*asked[:-1], dict(os.environ)), catalog)]
+    return catalog
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _settings_are_read_once() -> Iterator[None]:
+    """Let Kedro read its settings once per process, as a command does.
+
+    It does so for every project that is opened, and Dynaconf looks at all modules each time.
+    """
+    from kedro.framework import project, startup
+
+    configure = startup.configure_project
+
+    def configure_once(package_name: str, **kwargs: Any) -> None:
+        if package_name == project.PACKAGE_NAME:
+            project.pipelines.configure(f"{package_name}.pipeline_registry")
+        else:
+            configure(package_name, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(startup, "configure_project", configure_once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +125,7 @@ def _import_path_stays() -> Iterator[None]:
     before = list(sys.path)
     yield
     sys.path[:] = before
+    _OPENED.clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""From a file to the closed loop: tables of ten shapes, and no line of their folders is edited."""
+"""From a file to the closed loop: tables of nine shapes, and no line of their folders is edited."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ KINDS = {
     "yearly": ("yearly_trend", 40),
     "weekly with gaps": ("weekly_gaps", 230),
     "irregular": ("irregular", 350),
-    "without a time": ("rows_linear", 300),
-    "300 rows": ("rows_nonlinear", 300),
+    "300 rows without a time": ("rows_nonlinear", 300),
     "500 series": ("series_500", 24_000),
     "signed": ("signed_daily", 350),
     "zero-inflated": ("zero_inflated", 600),

@@ -256,9 +256,9 @@ def test_raw_rows_hour_by_hour_are_predicted_as_the_pipelines_would(looking_back
 
     # Later the table says the same of those hours, and scoring makes their features by joins.
     (project / "later.csv").replace(project / RAW)
-    run_project(project, pipeline_names=["ingestion"])
     moments = {"start": str(FIRST), "end": str(LAST)}
-    run_project(project, pipeline_names=["scoring"], params={"scoring": moments})
+    scoring = {"pipeline_names": ["ingestion", "scoring"], "params": {"scoring": moments}}
+    run_project(project, **scoring)
     scored = pd.read_parquet(project / "data/test/07_model_output/scored/default/v1.parquet")
     served = pd.DataFrame(answers.values(), index=list(answers))
     assert len(scored) == len(served) == len(hours)

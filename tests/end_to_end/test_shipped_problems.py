@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT, make_project, open_catalog, run_project
+from tests.conftest import ROOT, copy_project, make_project, open_catalog, run_project
 from tests.loop import tick
 from tests.shipped import PROBLEMS
+from tests.tracking import empty_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("problems")]
 
@@ -42,25 +43,35 @@ WALKS = {
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_a_problem_goes_through_every_pipeline(problem: str, tmp_path: Path) -> None:
-    project, walk = make_project(tmp_path / "project"), WALKS[problem]
-    raw = project / "data" / "01_raw"
-    for table in (ROOT / "data" / "01_raw").glob("*.csv"):
-        shutil.copy(table, raw)
+def test_a_problem_goes_through_every_pipeline(
+    problem: str,
+    finished_project_once: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    walk = WALKS[problem]
+    if walk.env == "test":
+        project = copy_project(finished_project_once, tmp_path / "project")
+    else:
+        project = make_project(tmp_path / "project")
+        empty_database(tmp_path_factory, project / "data" / walk.env / "mlflow" / "mlflow.db")
+        for table in (ROOT / "data" / "01_raw").glob("*.csv"):
+            shutil.copy(table, project / "data" / "01_raw")
     with chdir(project):
-        run(project, walk)
+        if walk.env != "test":
+            run_project(project, env=walk.env)
+        walk_through(project, walk)
 
 
-def run(project: Path, walk: Walk) -> None:
+def walk_through(project: Path, walk: Walk) -> None:
     env = walk.env
 
     def load(entry: str) -> Any:
         return open_catalog(project, env=env).load(entry)
 
-    def kedro_run(pipeline: str, **params: Any) -> None:
-        run_project(project, env=env, pipeline_names=[pipeline], params=params)
+    def kedro_run(*pipelines: str, **params: Any) -> None:
+        run_project(project, env=env, pipeline_names=[*pipelines], params=params)
 
-    run_project(project, env=env)
     assert load("gate_decision").decision == "promote"
 
     tick(project, walk.as_of, env)
@@ -75,26 +86,23 @@ def run(project: Path, walk: Walk) -> None:
     assert load("series_metrics").empty != is_many
     assert load("series_history").empty != is_many
 
-    kedro_run("retraining", as_of=walk.later)
+    start = {} if walk.backtest is None else {"start": walk.backtest}
+    backtest = {**start, "oracle": False}
+    kedro_run("retraining", "backtest", backtest=backtest, as_of=walk.later)
     assert load("retraining_decision").decision in {"promote", "refuse"}
     assert load("retraining_decision").n_rows > 0
+    summary = load("backtest_summary")
+    assert {"never", "configured"} <= set(summary["policy"])
+    assert summary["rmse"].notna().all()
 
     champion = load("version_in_use")
     for version in {"1", champion}:
         kedro_run("reproduction", reproduction={"version": version})
         assert load("reproductions")[version]()["verdict"] == "identical"
 
-    start = {} if walk.backtest is None else {"start": walk.backtest}
-    kedro_run("backtest", backtest={**start, "oracle": False}, as_of=walk.later)
-    summary = load("backtest_summary")
-    assert {"never", "configured"} <= set(summary["policy"])
-    assert summary["rmse"].notna().all()
-
-    kedro_run("scoring", scoring={"start": walk.as_of, "end": walk.later})
-    assert sum(batch["n_rows"] for batch in load("scoring_summary")) > 0
-
     labels(project, walk.env)
-    kedro_run("labels")
+    kedro_run("scoring", "labels", scoring={"start": walk.as_of, "end": walk.later})
+    assert sum(batch["n_rows"] for batch in load("scoring_summary")) > 0
     (label,) = load("labels").to_dict("records")
     assert label["target"] == 77
 
