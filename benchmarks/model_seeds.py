@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from regression_lifecycle.core.data.contract import enforce_contract
 
 from project import PROBLEM, ROOT, open_loader, read_sections
 from regression_lifecycle.core.backtest.parameters import BacktestParameters

@@ -18,7 +18,6 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from sklearn.inspection import permutation_importance
 
 from regression_lifecycle.adapters.evidently import (
