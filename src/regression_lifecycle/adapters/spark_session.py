@@ -66,6 +66,7 @@ class SparkSettings:
         Raises:
             StateError: If Java is missing, nothing answers in time, or no worker is free.
         """
+        self._require_reachable()
         from pyspark.errors import PySparkException
 
         # Tables cross as Arrow tables, which have nothing to do with the version of pandas.
@@ -79,26 +80,32 @@ class SparkSettings:
         atexit.register(session.stop)
         return session
 
+    def _require_reachable(self) -> None:
+        if _REMOTE in self._properties:
+            _require_answer(_REMOTE, self._properties[_REMOTE])
+            return
+        _require_java()
+        if self._master.startswith("spark://"):
+            _require_answer(_MASTER, self._master)
+
+    @property
+    def _master(self) -> str:
+        return str(self._properties.get(_MASTER, "local[2]"))
+
     def _connect(self) -> Any:
         from pyspark.sql import SparkSession
 
-        address = self._properties[_REMOTE]
-        _require_answer(_REMOTE, address)
         # A server has its own master, memory and packages; a client may say how to compute.
         own = {k: value for k, value in self._properties.items() if k.startswith("spark.sql.")}
-        return SparkSession.builder.remote(address).config(map=own).getOrCreate()
+        return SparkSession.builder.remote(self._properties[_REMOTE]).config(map=own).getOrCreate()
 
     def _start_driver(self) -> Any:
         from pyspark.sql import SparkSession
 
-        _require_java()
-        properties = dict(self._properties)
-        master = properties.setdefault(_MASTER, "local[2]")
+        properties, master = {**self._properties, _MASTER: self._master}, self._master
         if master.startswith("local"):
             # Nobody else has to reach the driver.
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        if master.startswith("spark://"):
-            _require_answer(_MASTER, master)
         options = properties.get("spark.driver.extraJavaOptions", "")
         if "log4j2.configurationFile" not in options:
             quiet = f"{options} -Dlog4j2.configurationFile={_LOGGING.as_uri()}"

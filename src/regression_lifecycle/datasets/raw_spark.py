@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -96,9 +97,12 @@ class RawSparkDataset(AbstractDataset[NoReturn, Any]):
 
         # The names as they are read everywhere else, with the same complaints.
         first = RawCSVDataset(filepath=self._url("s3"), load_args={**self._load_args, "nrows": 1})
-        names = [str(name) for name in first.load().columns]
-        schema = StructType([StructField(name, StringType()) for name in names])
+        header: Any = first.load()
+        schema = StructType([StructField(str(name), StringType()) for name in header.columns])
         given = {_OPTIONS[name]: value for name, value in self._load_args.items()}
+        if "encoding" in given:
+            # Java knows fewer of the names that one and the same encoding has.
+            given["encoding"] = codecs.lookup(given["encoding"]).name
         reader = reader.schema(schema).options(**{**_LIKE_PANDAS, **given, **self._options})
         return reader.csv(self._url("s3a")).na.fill("")
 
