@@ -120,6 +120,10 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
     def _scan(self) -> Any:
         """Return the lazy frame."""
 
+    def state(self) -> str:
+        """Return what changes when the file is written, without reading it; empty without one."""
+        return str(self._fs.ukey(str(self._filepath))) if self._exists() else ""
+
     @property
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
@@ -183,7 +187,9 @@ class PolarsParquetDataset(LazyParquetDataset):
             return pl.scan_parquet(str(self._filepath))
         import pyarrow.dataset
 
-        files = pyarrow.dataset.dataset(str(self._filepath), format="parquet", filesystem=self._fs)
+        files = pyarrow.dataset.dataset(
+            str(self._filepath), format="parquet", filesystem=self._fs
+        )
         return pl.scan_pyarrow_dataset(files)
 
 
