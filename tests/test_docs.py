@@ -238,6 +238,7 @@ def test_every_environment_that_comes_with_the_project_is_described() -> None:
         "production",
         "dask",
         "ray",
+        "spark",
         "duckdb",
         "polars",
         "demo",
