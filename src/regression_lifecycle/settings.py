@@ -15,6 +15,7 @@ from regression_lifecycle.runtime.hooks import (  # noqa: E402
     DaskWorkersHook,
     ErrorHook,
     KilledRunHook,
+    MemoryHook,
     NodeProgressHook,
     ProjectRunHook,
     SummaryHook,
@@ -41,6 +42,7 @@ HOOKS = (
     ErrorHook(),
     KilledRunHook(),
     ProjectRunHook(),
+    MemoryHook(),
     NodeProgressHook(),
     DaskWorkersHook(),
 )

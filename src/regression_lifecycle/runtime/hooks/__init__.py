@@ -3,6 +3,7 @@
 from regression_lifecycle.runtime.hooks.dask_workers import DaskWorkersHook
 from regression_lifecycle.runtime.hooks.errors import ErrorHook
 from regression_lifecycle.runtime.hooks.killed_run import KilledRunHook
+from regression_lifecycle.runtime.hooks.memory import MemoryHook
 from regression_lifecycle.runtime.hooks.node_progress import NodeProgressHook
 from regression_lifecycle.runtime.hooks.project_run import ProjectRunHook
 from regression_lifecycle.runtime.hooks.summary import SummaryHook
@@ -12,6 +13,7 @@ __all__ = [
     "DaskWorkersHook",
     "ErrorHook",
     "KilledRunHook",
+    "MemoryHook",
     "NodeProgressHook",
     "ProjectRunHook",
     "SummaryHook",
