@@ -5,7 +5,9 @@ Three questions:
 - ``cost``: CPU seconds of scoring every week against one reference by the stored profile, and (for
   a few weeks) by Evidently's drift preset.
 - ``size``: CPU seconds of two large tables of twelve columns, ``--rows`` each and all of them
-  looked at, beside two sorts of every column, under which no comparison of numbers can go.
+  looked at, beside two sorts of every column, under which no comparison of numbers can go. With
+  ``--others`` Evidently's drift preset is given the same tables, once. So is NannyML with
+  ``--nannyml PYTHON``, an interpreter that has it: it needs older libraries than the project.
 - ``alarms``: share of column-weeks that are flagged, by configured and by calibrated thresholds,
   for each reference a week can be compared with.
 
@@ -17,10 +19,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -170,12 +175,20 @@ def _compare(
     return kept
 
 
-def _preset(reference: pd.DataFrame, rows: pd.DataFrame, parameters: DriftParameters) -> None:
+def _preset(
+    reference: pd.DataFrame,
+    rows: pd.DataFrame,
+    parameters: DriftParameters,
+    numerical: Sequence[str] = (*FEATURES, "cnt", "prediction"),
+    categorical: Sequence[str] = CATEGORIES,
+) -> None:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    numerical = [*FEATURES, "cnt", "prediction"]
-    definition = DataDefinition(numerical_columns=numerical, categorical_columns=list(CATEGORIES))
+    names = [*numerical, *categorical]
+    definition = DataDefinition(
+        numerical_columns=list(numerical), categorical_columns=list(categorical)
+    )
     preset = DataDriftPreset(
         num_method=parameters.numerical.method,
         num_threshold=parameters.numerical.threshold,
@@ -183,7 +196,7 @@ def _preset(reference: pd.DataFrame, rows: pd.DataFrame, parameters: DriftParame
         cat_threshold=parameters.categorical.threshold,
     )
     sides = [
-        Dataset.from_pandas(side[[*numerical, *CATEGORIES]], data_definition=definition)
+        Dataset.from_pandas(side[names], data_definition=definition)
         for side in (rows, reference.dropna())
     ]
     Report([preset]).run(*sides)
@@ -218,12 +231,75 @@ def make_large_table(n_rows: int, seed: int) -> tuple[pd.DataFrame, list[ColumnR
     return table, list(roles.columns())
 
 
-def measure_size(n_rows: int, repeat: int) -> bool:
+# Run by an interpreter that has NannyML; prints CPU seconds without those of import and reading.
+_NANNYML = """
+import sys, time
+import nannyml, pandas as pd
+reference, current = (pd.read_parquet(path) for path in sys.argv[1:3])
+numbers, labels = (text.split(",") for text in sys.argv[3:5])
+begin = time.process_time()
+found = nannyml.UnivariateDriftCalculator(
+    column_names=numbers + labels,
+    treat_as_categorical=labels,
+    continuous_methods=["wasserstein"],
+    categorical_methods=["jensen_shannon"],
+    chunk_size=len(current),
+).fit(reference).calculate(current)
+assert len(found.to_df())
+print(time.process_time() - begin)
+"""
+
+
+def measure_others(
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    columns: list[ColumnRole],
+    nannyml: Path | None,
+) -> dict[str, float]:
+    """Measure once what other libraries take for the same tables.
+
+    Args:
+        reference: One side.
+        current: The other one.
+        columns: Name, kind and role of the columns.
+        nannyml: The interpreter of an environment with NannyML; None leaves it out.
+
+    Returns:
+        CPU seconds by name.
+    """
+    numbers = [name for name, kind, _ in columns if kind == "numerical"]
+    labels = [name for name, kind, _ in columns if kind != "numerical"]
+    parameters = DriftParameters.model_validate(list(THRESHOLDS.values())[1])
+    # Imports.
+    _preset(reference.head(1000), current.head(1000), parameters, numbers, labels)
+    begin = time.process_time()
+    _preset(reference, current, parameters, numbers, labels)
+    found = {"Evidently, drift preset": time.process_time() - begin}
+    if nannyml is not None:
+        with TemporaryDirectory() as scratch:
+            files = [Path(scratch, "reference.parquet"), Path(scratch, "current.parquet")]
+            for table, file in zip((reference, current), files, strict=True):
+                table.to_parquet(file)
+            line = [
+                str(nannyml),
+                "-c",
+                _NANNYML,
+                *map(str, files),
+                *map(",".join, (numbers, labels)),
+            ]
+            done = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True)
+        found["NannyML, univariate drift"] = float(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure_size(n_rows: int, repeat: int, nannyml: Path | None, *, others: bool) -> bool:
     """Print what two large tables cost.
 
     Args:
         n_rows: Rows of each.
         repeat: Rounds of each measurement.
+        nannyml: The interpreter of an environment with NannyML; None leaves it out.
+        others: Whether other libraries are measured, too.
 
     Returns:
         True: there is no limit to keep.
@@ -250,6 +326,11 @@ def measure_size(n_rows: int, repeat: int) -> bool:
         print(f"   {(counted + scored) / sorts:.1f} times the sorts")
     written = cpu_seconds(profile.to_frame, 1)
     print(f"  {'profile as a table':<34}{written:>7.2f}   {len(profile.to_frame()):,} rows")
+    if others:
+        for name, seconds in measure_others(reference, current, columns, nannyml).items():
+            print(
+                f"  {name:<34}{seconds:>7.2f}   {seconds / sorts:.1f} times the sorts", flush=True
+            )
     return True
 
 
@@ -319,6 +400,8 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3, help="rounds after the warm-up")
     parser.add_argument("--what", choices=("cost", "size", "alarms", "all"), default="all")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of size")
+    parser.add_argument("--others", action="store_true", help="of size: Evidently, once")
+    parser.add_argument("--nannyml", type=Path, help="of size: interpreter that has NannyML")
     options = parser.parse_args()
     if options.repeat < 1:
         parser.error("--repeat must be at least 1")
@@ -327,7 +410,8 @@ def main() -> int:
     if options.what in ("cost", "all"):
         kept.append(measure_cost(options.repeat))
     if options.what in ("size", "all"):
-        kept.append(measure_size(options.rows, options.repeat))
+        others = options.others or options.nannyml is not None
+        kept.append(measure_size(options.rows, options.repeat, options.nannyml, others=others))
     if options.what in ("alarms", "all"):
         kept.append(measure_alarms())
     return 0 if all(kept) else 1

@@ -135,7 +135,7 @@ class Step:
 
         parameters = LengthWindows.model_validate({"kind": "length", "length": "28 days"})
         _, windows = cut_windows(self.table("observations").load(), None, self.problem, parameters)
-        assert len(windows) > 1
+        assert len(windows)
 
     def drift(self) -> None:
         """Compare the younger half of the features with the older one."""

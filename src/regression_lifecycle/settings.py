@@ -14,6 +14,7 @@ from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402
     ErrorHook,
     KilledRunHook,
+    MemoryHook,
     NodeProgressHook,
     ProjectRunHook,
     SparkSessionHook,
@@ -45,6 +46,7 @@ HOOKS = (
     ErrorHook(),
     KilledRunHook(),
     ProjectRunHook(),
+    MemoryHook(),
     NodeProgressHook(),
     WorkersHook(),
     SparkSessionHook(),

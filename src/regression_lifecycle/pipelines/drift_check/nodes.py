@@ -45,7 +45,11 @@ def make_reference(
     if reference_predictions == "in_sample":
         return training_set.assign(**{PREDICTION: candidate.predict(training_set)})
     keys = list(problem.key_columns)
-    return training_set.merge(out_of_fold_predictions[[*keys, PREDICTION]], on=keys, how="left")
+    # Joined by the key alone, and the other columns are not copied.
+    predicted = training_set[keys].merge(
+        out_of_fold_predictions[[*keys, PREDICTION]], on=keys, how="left"
+    )
+    return training_set.assign(**{PREDICTION: predicted[PREDICTION].to_numpy()})
 
 
 def check_drift(

@@ -209,17 +209,22 @@ def attach_history(
 
 
 def _rows_to_fit(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    return problem.counting(_labelled(training_set, problem)).reset_index(drop=True)
+    known = _labelled(training_set, problem)
+    if problem.weight_column is None:
+        return known
+    return problem.counting(known).reset_index(drop=True)
 
 
 def _labelled(training_set: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    known = training_set[training_set[problem.target].notna()]
+    is_known = training_set[problem.target].notna()
+    # A copy takes as much memory again.
+    known = training_set if is_known.all() else training_set[is_known]
     if known.empty:
         raise DataContractError(
             f"no row of the training set has a value of '{problem.target}', so there is nothing "
             "to learn from; wait for labels, or cut later (preprocessing.split)"
         )
-    if problem.counting(known).empty:
+    if problem.weight_column is not None and problem.counting(known).empty:
         raise DataContractError(
             f"every row of the training set has the weight 0 in '{problem.weight_column}', so "
             "there is nothing to learn from"

@@ -2,6 +2,7 @@
 
 from regression_lifecycle.runtime.hooks.errors import ErrorHook
 from regression_lifecycle.runtime.hooks.killed_run import KilledRunHook
+from regression_lifecycle.runtime.hooks.memory import MemoryHook
 from regression_lifecycle.runtime.hooks.node_progress import NodeProgressHook
 from regression_lifecycle.runtime.hooks.project_run import ProjectRunHook
 from regression_lifecycle.runtime.hooks.spark_session import SparkSessionHook
@@ -12,6 +13,7 @@ from regression_lifecycle.runtime.hooks.workers import WorkersHook
 __all__ = [
     "ErrorHook",
     "KilledRunHook",
+    "MemoryHook",
     "NodeProgressHook",
     "ProjectRunHook",
     "SparkSessionHook",
