@@ -95,7 +95,9 @@ def moment_of(as_of: object, observations: Any, problem: Problem) -> pd.Timestam
             f"{problem.moment_text(end)}; give an earlier as_of, or leave it out"
         )
     if first + problem.frequency > moment:
-        raise StateError(f"as_of {moment}: nothing is known yet, the first observation is of {first}")
+        raise StateError(
+            f"as_of {moment}: nothing is known yet, the first observation is of {first}"
+        )
     return moment
 
 

@@ -84,18 +84,20 @@ class DriftMonitor:
     """Finds the references of windows; one that stays is read and calibrated once.
 
     Attributes:
-        table: All known rows with the compared columns, in the order of time; predictions in it
-            must be out of sample.
+        table: Known rows with the compared columns, in the order of time, those of the references
+            among them; predictions in it must be out of sample.
         moments: Their timestamps.
         columns: What is compared.
         parameters: Methods and configured thresholds, the policy of the reference, and how
             thresholds are calibrated.
+        first: Moment of the oldest known row; None if it is in the table.
     """
 
     table: pd.DataFrame
     moments: pd.Series
     columns: Sequence[ColumnRole]
     parameters: DriftParameters
+    first: pd.Timestamp | None = None
     _known: dict[tuple[object, ...], DriftReference] = field(default_factory=dict, init=False)
 
     def reference_for(
@@ -143,7 +145,7 @@ class DriftMonitor:
         policy: ReferenceParameters,
         columns: Sequence[ColumnRole],
     ) -> DriftReference:
-        chosen = reference_rows(self.moments, start, end, policy, *trained)
+        chosen = reference_rows(self.moments, start, end, policy, *trained, first=self.first)
         key = (chosen.start, chosen.end, n_rows, tuple(columns))
         if key not in self._known:
             rows = self.table[chosen.mask].reset_index(drop=True)

@@ -113,25 +113,34 @@ def features_for(
     )
 
 
-def add_lacking_features(
-    rows: pd.DataFrame, recipe: FeatureRecipe, observations: pd.DataFrame, problem: Problem
-) -> pd.DataFrame:
-    """Add the features of a recipe to rows that were made by another one.
+def find_lacking_features(rows: pd.DataFrame, recipe: FeatureRecipe) -> FeatureRecipe | None:
+    """Find the features of a recipe that rows lack, which were made by another one.
 
     Args:
-        rows: Rows of a feature table; what they have under a feature's name stays.
-        observations: What features are made from.
+        rows: Rows of a feature table.
 
     Returns:
-        The rows, in the same order.
+        Those features; None if there is none.
     """
     lacking = tuple(
         feature for feature in recipe.features if not {*feature.output_names()} <= {*rows.columns}
     )
-    if rows.empty or not lacking:
-        return rows
-    made = FeatureRecipe(features=lacking)
-    table: pd.DataFrame = build_features(observations, problem, made)
+    return FeatureRecipe(features=lacking) if lacking else None
+
+
+def add_features(
+    rows: pd.DataFrame, recipe: FeatureRecipe, observations: pd.DataFrame, problem: Problem
+) -> pd.DataFrame:
+    """Add features to rows of a feature table.
+
+    Args:
+        rows: The rows; what they have under a feature's name stays.
+        observations: What features are made from, the rows themselves among them.
+
+    Returns:
+        The rows, in the same order.
+    """
+    table: pd.DataFrame = build_features(observations, problem, recipe)
     keys = list(problem.row_order)
-    names = [name for name in made.feature_names if name not in rows]
+    names = [name for name in recipe.feature_names if name not in rows]
     return rows.merge(table[[*keys, *names]], on=keys, how="left", validate="one_to_one")

@@ -70,7 +70,8 @@ def find_references(
 
     Args:
         window_plan: Windows to look at.
-        drift_rows: Known rows with the compared columns and ``prediction``.
+        drift_rows: Rows of the windows and of their references, with the compared columns and
+            ``prediction``.
         champion: The deployed model, whose training rows may be the reference.
         problem: The table's description.
         parameters: Columns, methods, policy of the reference, and calibration.
@@ -88,6 +89,7 @@ def find_references(
         moments=drift_rows[problem.timestamp.name],
         columns=tuple(included),
         parameters=parameters,
+        first=None if window_plan.empty else window_plan["known_from"].iloc[0],
     )
     trained_from = trained_until = None
     if champion is not None:

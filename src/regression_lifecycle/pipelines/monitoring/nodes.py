@@ -42,6 +42,7 @@ from regression_lifecycle.core.decisions.waiting import (
     find_closed_versions,
     waiting_version,
 )
+from regression_lifecycle.core.drift.parameters import ReferenceParameters
 from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import (
     BaselineParameters,
@@ -50,8 +51,9 @@ from regression_lifecycle.core.evaluation.baseline import (
 )
 from regression_lifecycle.core.evaluation.series import sum_series
 from regression_lifecycle.core.features.builders import (
-    add_lacking_features,
+    add_features,
     build_features,
+    find_lacking_features,
 )
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.metrics import WINDOW_METRICS
@@ -64,9 +66,10 @@ from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
 from regression_lifecycle.core.monitoring.contributions import describe_contributions
 from regression_lifecycle.core.monitoring.error_rates import limits_of
-from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
+from regression_lifecycle.core.monitoring.known_windows import KnownTable, cut_known_rows
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
+from regression_lifecycle.core.monitoring.reference_predictions import find_reference_spans
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.windows.parameters import WindowParameters
@@ -144,17 +147,17 @@ def describe_open_question(
 
 
 def cut_windows(
-    observations: pd.DataFrame, as_of: Any, problem: Problem, parameters: WindowParameters
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    observations: Any, as_of: Any, problem: Problem, parameters: WindowParameters
+) -> tuple[KnownTable, pd.DataFrame]:
     """Cut what is known at ``as_of`` into windows.
 
     Args:
-        observations: All observations.
+        observations: All observations, on any engine.
         as_of: The moment at which we stand; None for the end of the observations.
         parameters: How windows are cut.
 
     Returns:
-        Known rows with ``row_key`` and ``window_index``, and one row per window with ``as_of``.
+        The known table, and one row per window with ``as_of`` and hashes of its rows and labels.
     """
     moment = moment_of(as_of, observations, problem)
     return cut_known_rows(observations, moment, problem, parameters)
@@ -174,63 +177,77 @@ def bundle_logged_predictions(
 
 
 def make_champion_rows(
-    known_rows: pd.DataFrame,
+    known_rows: KnownTable,
     changed_windows: pd.DataFrame,
     champion: TrainedModel | None,
-    problem: Problem,
+    reference: ReferenceParameters,
     parameters: BaselineParameters,
 ) -> pd.DataFrame:
-    """Make the champion's features and the baseline of the known rows.
+    """Make the champion's features and the baseline of the rows that are looked at.
 
     Args:
-        known_rows: Known rows with ``row_key`` and ``window_index``.
+        known_rows: The known table.
         changed_windows: Windows in which something may have changed.
         champion: The deployed model; its own recipe makes the features, and the naive forecast that
             it had to beat is its baseline.
+        reference: What the windows are compared with.
         parameters: What the naive forecasts look back at.
 
     Returns:
-        All known rows with features, the columns that are known in advance, the target,
-        ``baseline``, ``row_key`` and ``window_index``; none, and no features, if no window changed.
+        The rows of the windows and of their references with features, the columns that are known in
+        advance, the target, ``baseline`` (of the windows alone), ``row_key`` and ``window_index``;
+        none, and no features, if no window changed.
 
     Raises:
         ConfigurationError: If the champion was trained for another problem.
     """
+    problem = known_rows.problem
     if champion is not None:
         require_same_problem(champion, problem)
     if champion is None or changed_windows.empty:
-        return known_rows.iloc[:0].assign(baseline=0.0)
+        return known_rows.within([]).assign(baseline=0.0)
+    own = changed_windows[["start", "end"]].itertuples(index=False, name=None)
+    references = find_reference_spans(changed_windows, known_rows, champion, reference)
+    rows = known_rows.within([*own, *references])
+    recipe, stamp = champion.metadata.recipe, problem.timestamp.name
     table: pd.DataFrame = build_features(
-        known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
+        known_rows.around(rows[stamp], recipe.reach),
+        problem,
+        recipe,
+        keep=problem.columns_known_in_advance,
+        rows=rows,
     )
+    key = list(problem.row_order)
+    table = table.merge(rows[[*key, "row_key", "window_index"]], on=key, how="left")
+    judged = table[table["window_index"].isin(changed_windows["window_index"])]
     known = champion.metadata
     forecasts = naive_forecasts(
-        known_rows, table, known.constants, problem, parameters, known.trained_until
+        known_rows.rows, judged, known.constants, problem, parameters, known.trained_until
     )
-    table = add_baseline(table, forecasts, champion.baseline)
-    key = list(problem.row_order)
-    return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
+    return table.assign(baseline=add_baseline(judged, forecasts, champion.baseline)["baseline"])
 
 
 def add_configured_features(
-    champion_rows: pd.DataFrame,
-    known_rows: pd.DataFrame,
-    problem: Problem,
-    preprocessing: PreprocessingParameters,
+    champion_rows: pd.DataFrame, known_rows: KnownTable, preprocessing: PreprocessingParameters
 ) -> pd.DataFrame:
     """Add the configured features that the champion does not have.
 
     Segments and watched columns may be features that came after its training.
 
     Args:
-        champion_rows: Known rows with the champion's features.
-        known_rows: Known rows.
+        champion_rows: Rows with the champion's features.
+        known_rows: The known table.
         preprocessing: The features as they are configured now.
 
     Returns:
         The rows with them; what the champion has under the same name stays.
     """
-    return add_lacking_features(champion_rows, preprocessing.recipe, known_rows, problem)
+    lacking = find_lacking_features(champion_rows, preprocessing.recipe)
+    if lacking is None or champion_rows.empty:
+        return champion_rows
+    problem = known_rows.problem
+    moments = champion_rows[problem.timestamp.name]
+    return add_features(champion_rows, lacking, known_rows.around(moments, lacking.reach), problem)
 
 
 def describe_coverage(
