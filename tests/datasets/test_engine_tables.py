@@ -78,7 +78,7 @@ def test_only_an_optional_table_may_be_missing(kind, tmp_path):
 
     assert not len(kind(filepath=path, optional=True).load().columns)
     with pytest.raises(Exception, match=r"table\.parquet"):
-        in_memory(kind(filepath=path).load())
+        kind(filepath=path).load()
 
 
 @every_engine

@@ -83,8 +83,9 @@ def cut(
     parameters = PARAMETERS.model_copy(update=changes)
     known, windows = nodes.cut_known_observations(observations, as_of, problem, WINDOWS)
     chosen = nodes.choose_comparison_windows(windows, champion, parameters.measured_windows)
-    table = nodes.make_known_features(known, chosen, problem, PREPROCESSING, WINDOWS)
-    return nodes.split_known_features(table, chosen, problem, parameters)
+    table, judging = nodes.make_known_features(known, chosen, problem, PREPROCESSING, WINDOWS)
+    training, refit = nodes.split_known_features(table, chosen, problem, parameters, PREPROCESSING)
+    return training, judging, refit
 
 
 def days(rows: pd.DataFrame) -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from errno import ENOENT
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -12,12 +14,13 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 from kedro.io import AbstractDataset
-from kedro.io.core import get_protocol_and_path
+from kedro.io.core import get_filepath_str, get_protocol_and_path
 
 from regression_lifecycle.adapters import duckdb_engine
 from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import StateError
 from regression_lifecycle.datasets.atomic_file import open_file_system
+from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 
 _ROWS_IN_A_GROUP = 100_000
 
@@ -59,9 +62,14 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
         Returns:
             A lazy frame of the engine; a pandas table without columns if the file may be missing
             and is.
+
+        Raises:
+            FileNotFoundError: If it is missing and may not be.
         """
-        if self._optional and not self._exists():
-            return pd.DataFrame()
+        if not self._exists():
+            if self._optional:
+                return pd.DataFrame()
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self._filepath))
         return self._scan()
 
     def save(self, data: Any) -> None:
@@ -88,6 +96,25 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
             # An upload that fails half way is not completed.
             with file_system.transaction:
                 file_system.put_file(str(file), str(self._filepath))
+
+    def load_newest(
+        self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
+    ) -> pd.DataFrame:
+        """Read the newest rows into memory, as the dataset of pandas does from the same file.
+
+        Args:
+            columns: What is wanted of them; what the file does not have is left out.
+            by: Column of moments, one of ``columns``.
+            back: How far back from the newest row all rows are wanted.
+            nrows: How many rows are wanted at least, if there are so many.
+
+        Returns:
+            These rows, and what stands in one piece of the file with them.
+        """
+        file = AtomicParquetDataset(
+            filepath=get_filepath_str(self._filepath, self._protocol), fs_args=self._fs_args
+        )
+        return file.load_newest(columns, by, back, nrows)
 
     @abstractmethod
     def _scan(self) -> Any:

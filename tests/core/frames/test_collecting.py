@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.frames.collecting import (
     collect,
-    count,
+    count_rows,
     on_engine_of,
     pieces,
     sample,
@@ -89,7 +89,7 @@ def test_columns_are_chosen_before_rows_come_into_memory(engine, table, problem)
 
 @every_engine
 def test_rows_are_counted(engine, table):
-    assert count(engine(table)) == 601
+    assert count_rows(engine(table)) == 601
 
 
 @every_engine

@@ -10,8 +10,8 @@ import pandas as pd
 
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.durations import AnyDuration, CalendarDuration
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.frames.moments import later
 
 
 def known_at(
@@ -53,19 +53,13 @@ def known_rows(
     """
     frame: Any = nw.from_native(table)
     moment = as_of.to_pydatetime()
-    over = _later(nw.col(problem.timestamp.name), problem.frequency)
+    over = later(nw.col(problem.timestamp.name), problem.frequency)
     target = nw.col(problem.target).cast(nw.Float64)
     if label_delay and problem.label_delay is not None:
-        target = nw.when(_later(over, problem.label_delay) <= moment).then(target)
+        target = nw.when(later(over, problem.label_delay) <= moment).then(target)
     known = frame.filter(over <= moment).with_columns(target.alias(problem.target))
     native = known.to_native()
     return native.reset_index(drop=True) if isinstance(native, pd.DataFrame) else native
-
-
-def _later(moment: nw.Expr, duration: AnyDuration) -> nw.Expr:
-    if isinstance(duration, CalendarDuration):
-        return moment.dt.offset_by(f"{duration.months}mo")
-    return moment + duration.to_pytimedelta()
 
 
 def moment_of(as_of: object, observations: Any, problem: Problem) -> pd.Timestamp:

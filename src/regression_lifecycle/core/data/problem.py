@@ -12,7 +12,9 @@ from numbers import Real
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
+import narwhals as nw
 import pandas as pd
+from narwhals.typing import IntoFrameT
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from regression_lifecycle.core.calendar.moment_formats import check_format
@@ -431,11 +433,18 @@ class Problem(StrictModel):
         """
         return None if self.weight_column is None else rows[self.weight_column].astype("float64")
 
-    def counting(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows that count: with a target, and a weight above 0 where rows have one."""
-        counts = rows[self.target].notna()
-        weight = self.weights_of(rows)
-        return rows[counts if weight is None else counts & (weight > 0)]
+    def counting(self, rows: IntoFrameT) -> IntoFrameT:
+        """Return the rows that count: with a target, and a weight above 0 where rows have one.
+
+        Args:
+            rows: Rows with target and weight, on any engine.
+        """
+        frame: Any = nw.from_native(rows)
+        counts = [~nw.col(self.target).is_null()]
+        if self.weight_column is not None:
+            counts.append(nw.col(self.weight_column) > 0)
+        found: IntoFrameT = frame.filter(*counts).to_native()
+        return found
 
     @property
     def row_order(self) -> tuple[str, ...]:

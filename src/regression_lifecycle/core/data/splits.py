@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from regression_lifecycle.core.config import Moment
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
-from regression_lifecycle.core.frames.collecting import count
+from regression_lifecycle.core.frames.collecting import count_rows
 from regression_lifecycle.core.variants import Variant
 
 
@@ -85,7 +85,7 @@ class ShareSplit(SplitParameters):
 
     def cut(self, rows: Any, timestamp: str) -> pd.Timestamp:
         """At least one row."""
-        n_rows = count(rows.to_native())
+        n_rows = count_rows(rows.to_native())
         return _newest(rows, timestamp, max(round(n_rows * self.holdout_share), 1))
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
+import narwhals as nw
 import pandas as pd
 from pydantic import Field, model_validator
 
@@ -13,6 +14,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import AnyDuration, Duration, is_at_least
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.gate import GateParameters
+from regression_lifecycle.core.frames.moments import later
 from regression_lifecycle.core.windows.windows import Window
 
 
@@ -67,27 +69,29 @@ def comparison_windows(
 
 
 def training_rows(
-    table: pd.DataFrame,
+    table: Any,
     problem: Problem,
     before: pd.Timestamp,
     training_length: AnyDuration | None,
     label_delay: AnyDuration | None = None,
-) -> pd.DataFrame:
+) -> Any:
     """Take the labelled rows that were known before a moment, without those of weight 0.
 
     Args:
-        table: Rows with timestamp, features and target.
+        table: Rows with timestamp, features and target, on any engine.
         before: The moment; a row is known when its own time is over.
         training_length: Only so much time before the moment; None for everything.
         label_delay: Time from an observation to its label; None where unknown labels are blank
             in the table already.
 
     Returns:
-        The rows in their order.
+        The rows on the same engine, in their order where they have one.
     """
-    moments = table[problem.timestamp.name]
-    delay = label_delay or pd.Timedelta(0)
-    known = moments + problem.frequency + delay <= before
+    moment = nw.col(problem.timestamp.name)
+    over = later(moment, problem.frequency)
+    over = over if label_delay is None else later(over, label_delay)
+    known = [over <= before.to_pydatetime()]
     if training_length is not None:
-        known &= moments >= before - training_length
-    return problem.counting(table[known]).reset_index(drop=True)
+        known.append(moment >= (before - training_length).to_pydatetime())
+    rows = problem.counting(nw.from_native(table).filter(*known).to_native())
+    return rows.reset_index(drop=True) if isinstance(rows, pd.DataFrame) else rows

@@ -7,16 +7,15 @@ joined by time and nothing by position.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals as nw
+import pandas as pd
 from narwhals.typing import IntoFrameT
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-
-if TYPE_CHECKING:
-    import pandas as pd
+from regression_lifecycle.core.frames.collecting import collect
 
 
 def drop_forbidden(frame: IntoFrameT, problem: Problem) -> IntoFrameT:
@@ -86,7 +85,7 @@ def features_for(
     rows: pd.DataFrame,
     made_by: FeatureRecipe,
     recipe: FeatureRecipe,
-    observations: pd.DataFrame,
+    observations: Any,
     problem: Problem,
 ) -> pd.DataFrame:
     """Give rows the features of the champion, which may have been trained with another recipe.
@@ -95,7 +94,7 @@ def features_for(
         rows: Rows of a feature table.
         made_by: The recipe that made it.
         recipe: The champion's recipe.
-        observations: What features are made from.
+        observations: What features are made from, on any engine.
 
     Returns:
         The rows themselves if both recipes are equal, else their key with the wanted features, in
@@ -107,40 +106,44 @@ def features_for(
     if recipe == made_by:
         return rows
     keys = list(problem.key_columns)
-    table: pd.DataFrame = build_features(observations, problem, recipe)
+    table = _features_around(rows, recipe, observations, problem)
     return rows[keys].merge(
         table.drop(columns=[problem.target]), on=keys, how="left", validate="one_to_one"
     )
 
 
-def find_lacking_features(rows: pd.DataFrame, recipe: FeatureRecipe) -> FeatureRecipe | None:
-    """Find the features of a recipe that rows lack, which were made by another one.
-
-    Args:
-        rows: Rows of a feature table.
-
-    Returns:
-        Those features; None if there is none.
-    """
-    lacking = tuple(
-        feature for feature in recipe.features if not {*feature.output_names()} <= {*rows.columns}
-    )
-    return FeatureRecipe(features=lacking) if lacking else None
-
-
-def add_features(
-    rows: pd.DataFrame, recipe: FeatureRecipe, observations: pd.DataFrame, problem: Problem
+def add_lacking_features(
+    rows: pd.DataFrame, recipe: FeatureRecipe, observations: Any, problem: Problem
 ) -> pd.DataFrame:
-    """Add features to rows of a feature table.
+    """Add the features of a recipe to rows that were made by another one.
 
     Args:
-        rows: The rows; what they have under a feature's name stays.
-        observations: What features are made from, the rows themselves among them.
+        rows: Rows of a feature table; what they have under a feature's name stays.
+        observations: What features are made from, on any engine.
 
     Returns:
         The rows, in the same order.
     """
-    table: pd.DataFrame = build_features(observations, problem, recipe)
+    lacking = tuple(
+        feature for feature in recipe.features if not {*feature.output_names()} <= {*rows.columns}
+    )
+    if rows.empty or not lacking:
+        return rows
+    made = FeatureRecipe(features=lacking)
+    table = _features_around(rows, made, observations, problem)
     keys = list(problem.row_order)
-    names = [name for name in recipe.feature_names if name not in rows]
+    names = [name for name in made.feature_names if name not in rows]
     return rows.merge(table[[*keys, *names]], on=keys, how="left", validate="one_to_one")
+
+
+def _features_around(
+    rows: pd.DataFrame, recipe: FeatureRecipe, observations: Any, problem: Problem
+) -> pd.DataFrame:
+    """Make features of all observations from the first of some rows to the last."""
+    moment, reach = nw.col(problem.timestamp.name), recipe.reach
+    first, last = (rows[problem.timestamp.name].agg(side) for side in ("min", "max"))
+    around = nw.from_native(observations).filter(
+        moment >= (first.floor("D") - reach.back).to_pydatetime(),
+        moment < (last.floor("D") + pd.Timedelta(days=1 + reach.days_ahead)).to_pydatetime(),
+    )
+    return build_features(collect(around.to_native(), problem), problem, recipe)

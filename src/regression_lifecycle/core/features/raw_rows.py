@@ -6,9 +6,13 @@ row has the same features wherever it is met.
 
 from __future__ import annotations
 
+from typing import Any
+
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
@@ -22,6 +26,7 @@ from regression_lifecycle.core.durations import usual_length
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.frames.collecting import collect
 
 # Rows that travel with a model: a few megabytes.
 HISTORY_ROWS = 100_000
@@ -80,24 +85,24 @@ def make_contract(recipe: FeatureRecipe, problem: Problem) -> Problem:
     return problem.model_copy(update=changes)
 
 
-def recent_observations(
-    known: pd.DataFrame, recipe: FeatureRecipe, problem: Problem
-) -> pd.DataFrame:
+def recent_observations(known: Any, recipe: FeatureRecipe, problem: Problem) -> pd.DataFrame:
     """Cut out the observations that features of coming rows look back at.
 
     Args:
-        known: Known observations, sorted by time.
+        known: Known observations, on any engine; in pandas sorted by time.
 
     Returns:
         Timestamp, rest of the key, and the columns that features read, of at most
         :data:`HISTORY_ROWS` rows, the newest. At least one row, which shows what a row looks like.
     """
-    stamps = known[problem.timestamp.name]
     reach = recipe.reach
     back = reach.back + (_DAY if reach.days_ahead else pd.Timedelta(0))
     names = dict.fromkeys([*problem.row_order, *columns_read(recipe, problem)])
-    recent = known.loc[stamps >= stamps.max() - back, list(names)]
-    return recent.tail(HISTORY_ROWS).reset_index(drop=True)
+    first = first_and_last(known, problem)[1] - back
+    frame: Any = nw.from_native(known)
+    recent = frame.filter(nw.col(problem.timestamp.name) >= first.to_pydatetime())
+    rows = collect(recent.to_native(), problem, list(names))
+    return rows.tail(HISTORY_ROWS).reset_index(drop=True)
 
 
 def read_rows(

@@ -72,7 +72,7 @@ def collect(frame: Any, problem: Problem, columns: Sequence[str] | None = None) 
     return _to_pandas(table.collect())
 
 
-def count(frame: Any) -> int:
+def count_rows(frame: Any) -> int:
     """Count the rows of a frame."""
     table: Any = nw.from_native(frame)
     if isinstance(table, nw.DataFrame):
@@ -140,7 +140,7 @@ def sample(frame: Any, problem: Problem, maximum_rows: int | None, seed: int) ->
     Returns:
         What :func:`collect` gives of all rows, or of exactly ``maximum_rows`` of them.
     """
-    n_rows = count(frame)
+    n_rows = count_rows(frame)
     if maximum_rows is None or n_rows <= maximum_rows:
         return collect(frame, problem)
     table: Any = nw.from_native(frame)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.decisions.calibration import count_windows_per_year
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 from regression_lifecycle.core.prediction.level import level_kind
@@ -21,7 +24,7 @@ from regression_lifecycle.core.prediction.level_and_interval import (
 )
 from regression_lifecycle.core.progress import logged
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.core.windows.windows import list_windows, place_features
+from regression_lifecycle.core.windows.windows import Window, list_windows, place_features
 
 _FOLD = "fold="
 _SERVED = ["window_end", "target", "prediction", "lower", "upper"]
@@ -54,7 +57,7 @@ class CalibrationWindows:
 
 def serve_out_of_fold(
     predicted: pd.DataFrame,
-    observations: pd.DataFrame,
+    observations: Any,
     problem: Problem,
     parameters: WindowParameters,
     adjustment: AdjustmentParameters,
@@ -62,8 +65,9 @@ def serve_out_of_fold(
     """Replay what would have been served to the training rows, by models that did not see them.
 
     Args:
-        predicted: Rows of the test folds with target, ``prediction``, ``fold`` and ``baseline``.
-        observations: All observations, by which windows are cut.
+        predicted: Rows of the test folds with target, ``prediction``, ``fold`` and ``baseline``;
+            all that were labelled, or a sample of all times alike.
+        observations: All observations, on any engine, by which windows are cut.
 
     Returns:
         Rows of ``window_history``, the oldest first, with ``fold=1`` and so on as version: every
@@ -72,13 +76,16 @@ def serve_out_of_fold(
     """
     if predicted.empty:
         return WINDOW_HISTORY.frame(), pd.DataFrame(columns=_SERVED)
-    listed = list_windows(observations, problem, parameters)
-    place = place_features(predicted, observations, listed, problem, parameters)
+    columns = dict.fromkeys([*problem.row_order, *parameters.columns_read(problem)])
+    looked_at = collect(observations, problem, list(columns))
+    listed = list_windows(looked_at, problem, parameters)
+    place = place_features(predicted, looked_at, listed, problem, parameters)
+    drawn = _share_drawn(listed, place)
     past = AdjustmentHistory(level_kind(problem), problem.label_delay)
     windows, served = [], []
     for window in logged(listed, "window"):
         inside = predicted[place == window.index].reset_index(drop=True)
-        if window.status != "complete" or len(inside) < _ENOUGH * window.n_labelled:
+        if window.status != "complete" or len(inside) < _ENOUGH * drawn * window.n_labelled:
             continue
         # A window in which one fold ends and the next begins is the last of the former.
         version = f"{_FOLD}{inside['fold'].min()}"
@@ -94,6 +101,13 @@ def serve_out_of_fold(
         served.append(said.assign(target=target, window_end=window.end)[_SERVED])
     rows_served = pd.concat(served, ignore_index=True) if served else pd.DataFrame(columns=_SERVED)
     return WINDOW_HISTORY.frame(windows), rows_served
+
+
+def _share_drawn(windows: Sequence[Window], place: NDArray[np.int64]) -> float:
+    """Return which share of the labelled rows was drawn, as the fullest window has it."""
+    found = pd.Series(place).value_counts()
+    shares = (found.get(w.index, 0) / w.n_labelled for w in windows if w.n_labelled)
+    return min(1.0, max(shares, default=1.0))
 
 
 def collect_windows(

@@ -72,6 +72,10 @@ class WindowParameters(Variant):
             ConfigurationError: Naming the key and the mend.
         """
 
+    def columns_read(self, problem: Problem) -> tuple[str, ...]:
+        """Return the columns that tell in which window a row lies, and whether it is labelled."""
+        return (*problem.row_order, problem.target)
+
     def longest(self, problem: Problem) -> AnyDuration | None:
         """Return the time that the longest window takes; None where nothing says so."""
         return None
@@ -101,6 +105,10 @@ class WindowParameters(Variant):
 
 class TimeWindows(WindowParameters):
     """Windows of which the time alone decides."""
+
+    def columns_read(self, problem: Problem) -> tuple[str, ...]:
+        """The timestamp, and the target."""
+        return (problem.timestamp.name, problem.target)
 
     @abstractmethod
     def bounds_between(self, first: pd.Timestamp, last: pd.Timestamp) -> list[Bounds]:
@@ -243,6 +251,10 @@ class ColumnWindows(RowWindows):
 
     kind: Literal["column"]
     column: str
+
+    def columns_read(self, problem: Problem) -> tuple[str, ...]:
+        """The column as well."""
+        return tuple(dict.fromkeys([*super().columns_read(problem), self.column]))
 
     def check(self, problem: Problem, columns: Iterable[str] | None) -> None:
         """Refuse a column that the table does not have."""

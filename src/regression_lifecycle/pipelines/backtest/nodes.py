@@ -39,6 +39,7 @@ from regression_lifecycle.core.evaluation.baseline import (
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.metrics import ERROR_LABELS, ErrorMetric, mean_or_quantile
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
@@ -55,7 +56,7 @@ _TRAINING_SHARE = 0.3
 
 
 def choose_start(
-    observations: pd.DataFrame,
+    observations: Any,
     as_of: Any,
     problem: Problem,
     parameters: BacktestParameters,
@@ -64,7 +65,7 @@ def choose_start(
     """Choose where the replay begins, if nobody says it.
 
     Args:
-        observations: All observations.
+        observations: All observations, on any engine; the replay needs them in memory.
         as_of: The moment at which the replay ends; None for the end of the observations.
         problem: The table's description.
         parameters: Where the replay begins and ends.
@@ -76,7 +77,8 @@ def choose_start(
     """
     if parameters.start is not None:
         return parameters
-    known, _ = known_at(as_of, observations, problem, label_delay=False)
+    cut, _ = known_at(as_of, observations, problem, label_delay=False)
+    known = collect(cut, problem, [problem.timestamp.name, problem.target])
     stamp = known[problem.timestamp.name]
     labelled = stamp[known[problem.target].notna()].sort_values()
     if problem.series_columns:
@@ -90,7 +92,7 @@ def choose_start(
 
 
 def cut_windows(
-    observations: pd.DataFrame,
+    observations: Any,
     as_of: Any,
     problem: Problem,
     window_parameters: WindowParameters,
@@ -99,7 +101,7 @@ def cut_windows(
     """List the windows that are replayed.
 
     Args:
-        observations: All observations.
+        observations: All observations, on any engine; the replay needs them in memory.
         as_of: The moment at which the replay ends; None for the end of the observations.
         problem: The table's description.
         window_parameters: How windows are cut.
@@ -113,7 +115,8 @@ def cut_windows(
         DataContractError: If no window lies between start and end, or nothing before it.
     """
     # When a label came is a matter of each step of the replay.
-    known, moment = known_at(as_of, observations, problem, label_delay=False)
+    cut, moment = known_at(as_of, observations, problem, label_delay=False)
+    known = collect(cut, problem)
     stamp = known[problem.timestamp.name]
     start = parameters.start or stamp.quantile(_TRAINING_SHARE, interpolation="lower")
     windows = [

@@ -32,6 +32,7 @@ from regression_lifecycle.core.evaluation.holdout import CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.evaluation.series import rank_series, sum_series
 from regression_lifecycle.core.features.builders import features_for
+from regression_lifecycle.core.frames.collecting import pieces
 from regression_lifecycle.core.metrics import ErrorMetric
 from regression_lifecycle.core.models.trained_model import (
     TrainedModel,
@@ -42,18 +43,20 @@ from regression_lifecycle.core.windows.windows import list_windows
 from regression_lifecycle.pipelines.roles import column_roles
 from regression_lifecycle.pipelines.subjects import about_candidate
 
+_ROWS_AT_ONCE = 500_000
+
 
 def predict_with_models(
-    holdout_set: pd.DataFrame,
+    holdout_set: Any,
     candidate: TrainedModel,
     champion: TrainedModel | None,
-    observations: pd.DataFrame,
+    observations: Any,
     problem: Problem,
 ) -> pd.DataFrame:
-    """Let candidate and champion predict the same rows.
+    """Let candidate and champion predict the same rows, piece by piece.
 
     Args:
-        holdout_set: Rows that are new to the candidate, with its features.
+        holdout_set: Rows that are new to the candidate, with its features, on any engine.
         observations: The champion's features are made from them if its recipe is another one.
 
     Returns:
@@ -63,14 +66,16 @@ def predict_with_models(
     Raises:
         ConfigurationError: If the champion was trained for another problem.
     """
-    rows = holdout_set.assign(**{CANDIDATE: _predict(candidate, holdout_set)})
-    if champion is not None:
-        require_same_problem(champion, problem)
-        features = features_for(
-            holdout_set, candidate.metadata.recipe, champion.metadata.recipe, observations, problem
-        )
-        rows[CHAMPION] = _predict(champion, features)
-    return rows
+    predicted = []
+    for piece in pieces(holdout_set, problem, _ROWS_AT_ONCE):
+        rows = piece.assign(**{CANDIDATE: _predict(candidate, piece)})
+        if champion is not None:
+            require_same_problem(champion, problem)
+            own, recipe = candidate.metadata.recipe, champion.metadata.recipe
+            features = features_for(piece, own, recipe, observations, problem)
+            rows[CHAMPION] = _predict(champion, features)
+        predicted.append(rows)
+    return predicted[0] if len(predicted) == 1 else pd.concat(predicted, ignore_index=True)
 
 
 def _predict(model: TrainedModel, features: pd.DataFrame) -> np.ndarray:
@@ -81,7 +86,7 @@ def _predict(model: TrainedModel, features: pd.DataFrame) -> np.ndarray:
 def make_naive_forecasts(
     model_predictions: pd.DataFrame,
     candidate: TrainedModel,
-    observations: pd.DataFrame,
+    observations: Any,
     problem: Problem,
     parameters: BaselineParameters,
 ) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.evaluation.holdout import BASELINE, CANDIDATE, CHAMPION
 from regression_lifecycle.core.evaluation.parameters import ImportanceParameters
+from regression_lifecycle.core.frames.collecting import sample
 from regression_lifecycle.core.metrics import ERROR_LABELS, compute_metrics, main_metric
 from regression_lifecycle.core.models.rounding import round_to_largest
 from regression_lifecycle.core.models.trained_model import TrainedModel
@@ -152,7 +153,7 @@ def plot_error_over_time(
 
 
 def measure_importance(
-    holdout_set: pd.DataFrame,
+    holdout_set: Any,
     candidate: TrainedModel,
     problem: Problem,
     parameters: ImportanceParameters,
@@ -163,14 +164,13 @@ def measure_importance(
     The error is the problem's main metric.
 
     Args:
-        holdout_set: Rows the candidate was not trained on.
+        holdout_set: Rows the candidate was not trained on, on any engine.
 
     Returns:
         ``feature``, ``error_increase`` and ``standard_deviation`` in the target's unit, the most
         important first, on rows that count; missing where there is none.
     """
-    labelled = problem.counting(holdout_set)
-    rows = labelled.sample(min(parameters.rows, len(labelled)), random_state=parameters.seed)
+    rows = sample(problem.counting(holdout_set), problem, parameters.rows, parameters.seed)
     features = rows[list(candidate.metadata.recipe.feature_names)]
     if rows.empty:
         unknown = pd.DataFrame({"feature": features.columns})

@@ -51,9 +51,8 @@ from regression_lifecycle.core.evaluation.baseline import (
 )
 from regression_lifecycle.core.evaluation.series import sum_series
 from regression_lifecycle.core.features.builders import (
-    add_features,
+    add_lacking_features,
     build_features,
-    find_lacking_features,
 )
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.metrics import WINDOW_METRICS
@@ -242,12 +241,11 @@ def add_configured_features(
     Returns:
         The rows with them; what the champion has under the same name stays.
     """
-    lacking = find_lacking_features(champion_rows, preprocessing.recipe)
-    if lacking is None or champion_rows.empty:
+    problem, recipe = known_rows.problem, preprocessing.recipe
+    if champion_rows.empty or {*recipe.feature_names} <= {*champion_rows.columns}:
         return champion_rows
-    problem = known_rows.problem
-    moments = champion_rows[problem.timestamp.name]
-    return add_features(champion_rows, lacking, known_rows.around(moments, lacking.reach), problem)
+    around = known_rows.around(champion_rows[problem.timestamp.name], recipe.reach)
+    return add_lacking_features(champion_rows, recipe, around, problem)
 
 
 def describe_coverage(

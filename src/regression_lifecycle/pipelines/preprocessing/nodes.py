@@ -11,7 +11,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.frames.collecting import count, sample
+from regression_lifecycle.core.frames.collecting import count_rows, sample
 
 LOGGER = logging.getLogger(__name__)
 _SEED = 0
@@ -69,7 +69,7 @@ def draw_training_rows(
         All of them, or a sample.
     """
     drawn = sample(rows, problem, parameters.maximum_training_rows, _SEED)
-    if parameters.maximum_training_rows == len(drawn) < (n_rows := count(rows)):
+    if parameters.maximum_training_rows == len(drawn) < (n_rows := count_rows(rows)):
         LOGGER.info(
             "Training on a sample of %s of %s rows, of every series and of all its time alike "
             "(preprocessing.maximum_training_rows)",

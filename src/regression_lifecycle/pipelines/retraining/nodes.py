@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
@@ -24,10 +26,12 @@ from regression_lifecycle.core.evaluation import challenger as challenge
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.core.windows.windows import Window, list_windows, place_features
+from regression_lifecycle.core.windows.windows import Window, list_windows, window_of_rows
+from regression_lifecycle.pipelines.preprocessing.nodes import draw_training_rows
 from regression_lifecycle.pipelines.training.nodes import train
 
 
@@ -59,11 +63,12 @@ class Refit:
 
 
 def cut_known_observations(
-    observations: pd.DataFrame, as_of: Any, problem: Problem, parameters: WindowParameters
-) -> tuple[pd.DataFrame, KnownWindows]:
+    observations: Any, as_of: Any, problem: Problem, parameters: WindowParameters
+) -> tuple[Any, KnownWindows]:
     """Cut what is known at ``as_of``, and list its windows.
 
     Args:
+        observations: Observations on any engine.
         as_of: The moment at which we stand; None for the end of the observations.
 
     Returns:
@@ -71,7 +76,8 @@ def cut_known_observations(
         their windows.
     """
     known, moment = known_at(as_of, observations, problem)
-    windows = list_windows(known, problem, parameters, as_of=moment)
+    looked_at = collect(known, problem, parameters.columns_read(problem))
+    windows = list_windows(looked_at, problem, parameters, as_of=moment)
     return known, KnownWindows(moment, tuple(windows))
 
 
@@ -89,42 +95,78 @@ def choose_comparison_windows(
 
 
 def make_known_features(
-    known_observations: pd.DataFrame,
+    known_observations: Any,
     comparison_windows: KnownWindows,
     problem: Problem,
     preprocessing: PreprocessingParameters,
     parameters: WindowParameters,
-) -> pd.DataFrame:
+) -> tuple[Any, pd.DataFrame]:
     """Make the challenger's features.
 
     Returns:
-        Key, features, target and ``window_index``: -1 for rows outside of the comparison.
+        Key, features and target on the engine of the observations; and of these the rows of the
+        comparison, in memory and in the order of time.
     """
-    table: pd.DataFrame = build_features(known_observations, problem, preprocessing.recipe)
+    table: Any = build_features(known_observations, problem, preprocessing.recipe)
     windows = comparison_windows.windows
-    place = place_features(table, known_observations, windows, problem, parameters)
-    return table.assign(window_index=place)
+    return table, _rows_in_windows(table, known_observations, windows, problem, parameters)
+
+
+def _rows_in_windows(
+    table: Any,
+    observations: Any,
+    windows: Sequence[Window],
+    problem: Problem,
+    parameters: WindowParameters,
+) -> pd.DataFrame:
+    """Take the rows of a feature table that lie in some windows."""
+    moment, keys = nw.col(problem.timestamp.name), list(problem.row_order)
+    looked_at = nw.from_native(observations)
+    if parameters.by_time:
+        looked_at = looked_at.filter(*_between(moment, windows))
+    columns = dict.fromkeys([*keys, *parameters.columns_read(problem)])
+    rows = collect(looked_at.to_native(), problem, list(columns))
+    placed = rows.loc[(window_of_rows(rows, windows, problem, parameters) >= 0).to_numpy(), keys]
+    near = nw.from_native(table).filter(*_between(moment, windows))
+    found = collect(near.to_native(), problem).merge(placed, on=keys, how="inner")
+    return found.sort_values(problem.timestamp.name, kind="stable", ignore_index=True)
+
+
+def _between(moment: nw.Expr, windows: Sequence[Window]) -> tuple[nw.Expr, nw.Expr]:
+    """Return the bounds of all windows together; nothing lies between those of none."""
+    if not windows:
+        return moment.is_null(), ~moment.is_null()
+    start = min(window.start for window in windows).to_pydatetime()
+    return moment >= start, moment < max(window.end for window in windows).to_pydatetime()
 
 
 def split_known_features(
-    known_features: pd.DataFrame,
+    known_features: Any,
     comparison_windows: KnownWindows,
     problem: Problem,
     parameters: RetrainingParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Split what is known into rows that train and rows that compare.
+    preprocessing: PreprocessingParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Choose the rows that train from what is known.
+
+    Args:
+        known_features: Key, features and target, on any engine.
+        preprocessing: How many rows train at most.
 
     Returns:
         The challenger's training rows, which end before the first window of the comparison; the
-        rows of these windows, in the order of time; the rows for a refit, which end at ``as_of``.
+        rows for a refit, which end at ``as_of``.
 
     Raises:
         DataContractError: If too few labelled rows lie before the comparison.
     """
-    compared = known_features["window_index"] >= 0
-    table = known_features.drop(columns="window_index")
     before, length = comparison_windows.start, parameters.training_length
-    training = training_rows(table, problem, before, length)
+    training, refit = (
+        draw_training_rows(
+            training_rows(known_features, problem, moment, length), problem, preprocessing
+        )
+        for moment in (before, comparison_windows.as_of)
+    )
     count = count_steps(training, problem)
     if count < parameters.minimum_training_rows:
         unit = "times" if problem.series_columns else "rows"
@@ -133,8 +175,7 @@ def split_known_features(
             f"retraining.minimum_training_rows is {parameters.minimum_training_rows}. Wait for "
             "more data, or lower it or retraining.measured_windows"
         )
-    comparison = table[compared].sort_values(problem.timestamp.name, kind="stable")
-    return training, comparison, training_rows(table, problem, comparison_windows.as_of, length)
+    return training, refit
 
 
 def add_moment(gate_decision: GateDecision, comparison_windows: KnownWindows) -> GateDecision:

@@ -88,13 +88,19 @@ def _cut() -> list[Node]:
         Node(
             nodes.make_known_features,
             ["known_observations", "comparison_windows", _PROBLEM, _PREPROCESSING, _WINDOWS],
-            "known_features",
+            ["known_features", "comparison_rows"],
             name="make_known_features",
         ),
         Node(
             nodes.split_known_features,
-            ["known_features", "comparison_windows", _PROBLEM, "params:retraining"],
-            ["challenger_training_set", "comparison_rows", "refit_rows"],
+            [
+                "known_features",
+                "comparison_windows",
+                _PROBLEM,
+                "params:retraining",
+                _PREPROCESSING,
+            ],
+            ["challenger_training_set", "refit_rows"],
             name="split_known_features",
         ),
     ]

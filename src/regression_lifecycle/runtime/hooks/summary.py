@@ -21,6 +21,7 @@ from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.decisions.wording import answer_commands, next_command, sentences
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import counted
+from regression_lifecycle.core.frames.collecting import count_rows
 from regression_lifecycle.core.metrics import (
     ERROR_LABELS,
     ErrorMetric,
@@ -118,7 +119,7 @@ class SummaryHook:
 
     def _ingestion(self, console: Any, catalog: Any, name: str) -> None:
         rejected = catalog.load("rejected_observations")
-        observations = catalog.load("observations")
+        n_observations = count_rows(catalog.load("observations"))
         missing = catalog.load("observation_gaps")
         gaps = missing[missing["kind"] == GAP]
         ends = [
@@ -131,7 +132,7 @@ class SummaryHook:
         ]
         holes = f"{len(gaps):,} {'gap' if len(gaps) == 1 else 'gaps'}"
         console.print(
-            f"\n[bold]Observations[/] {len(observations):,} accepted, {len(rejected):,} rejected, "
+            f"\n[bold]Observations[/] {n_observations:,} accepted, {len(rejected):,} rejected, "
             f"{int(gaps['n_missing'].sum()):,} missing in {holes}{''.join(ends)}"
         )
         changes = catalog.load("observation_changes")

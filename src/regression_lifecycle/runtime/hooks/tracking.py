@@ -14,10 +14,11 @@ from kedro.io import DataCatalog
 from pydantic import BaseModel
 
 from regression_lifecycle.adapters.source_code import git_state
-from regression_lifecycle.core.data.as_of import read_as_of
+from regression_lifecycle.core.data.as_of import first_and_last, read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.records import Decision
 from regression_lifecycle.core.fingerprints import table_fingerprint
+from regression_lifecycle.core.frames.collecting import count_rows
 from regression_lifecycle.core.scrubbing import scrub
 
 OBSERVATIONS = "observations"
@@ -135,9 +136,10 @@ class TrackingHook:
         self._reset()
 
     def _record(self, name: str, data: Any) -> None:
-        if name in self._seen or not isinstance(data, pd.DataFrame):
+        if name in self._seen or (name != OBSERVATIONS and name not in LINEAGE):
             return
-        if name != OBSERVATIONS and name not in LINEAGE:
+        if not isinstance(data, pd.DataFrame):
+            self._record_lazy(name, data)
             return
         import mlflow
         from mlflow.data.pandas_dataset import from_pandas
@@ -159,13 +161,26 @@ class TrackingHook:
             tags = {}
         else:
             tags = {"data_fingerprint": table_fingerprint(data), "n_observations": str(len(data))}
-        if self._problem is not None:
-            newest = data[self._problem.timestamp.name].max()
-            if not self._is_told and (self._as_of is None or newest > self._as_of):
-                self._as_of = newest
-                tags |= self._moment_tags(newest)
-        if tags:
-            mlflow.set_tags(tags)
+        mlflow.set_tags(tags | self._newest_tags(data))
+
+    def _record_lazy(self, name: str, data: Any) -> None:
+        """Record how many rows an engine has; a digest would need all of them in memory."""
+        import mlflow
+
+        if mlflow.active_run() is None:
+            return
+        self._seen.add(name)
+        kind = "n_observations" if name == OBSERVATIONS else f"n_{name}"
+        mlflow.set_tags({kind: str(count_rows(data))} | self._newest_tags(data))
+
+    def _newest_tags(self, data: Any) -> dict[str, str]:
+        if self._problem is None or self._is_told:
+            return {}
+        _, newest = first_and_last(data, self._problem)
+        if self._as_of is not None and newest <= self._as_of:
+            return {}
+        self._as_of = newest
+        return self._moment_tags(newest)
 
     def _moment_tags(self, moment: pd.Timestamp) -> dict[str, str]:
         # A run that fails keeps this name.

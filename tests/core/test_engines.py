@@ -1,0 +1,178 @@
+"""The steps between ingestion and the models: the same rows and figures on every engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from regression_lifecycle.core.data.as_of import first_and_last, known_at
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.splits import DateSplit, RowsSplit, ShareSplit, split_by_time
+from regression_lifecycle.core.durations import read_duration
+from regression_lifecycle.core.evaluation.baseline import BaselineParameters, naive_forecasts
+from regression_lifecycle.core.evaluation.challenger import training_rows
+from regression_lifecycle.core.features.builders import build_features, features_for
+from regression_lifecycle.core.features.raw_rows import recent_observations
+from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.frames.collecting import collect, sample
+
+ENGINES = {
+    "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
+    "duckdb": lambda table: nw.from_native(table).lazy("duckdb").to_native(),
+}
+on_engines = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+RECIPE = FeatureRecipe.model_validate(
+    {
+        "features": [
+            {"kind": "columns", "names": ["station", "temp"]},
+            {"kind": "lag", "name": "load_day", "column": "load", "ages": ["1 day", "2 days"]},
+            {"kind": "day", "name": "temp_mean", "column": "temp"},
+            {"kind": "calendar", "parts": ["hour", "weekday"]},
+        ]
+    }
+)
+
+
+def make_problem(**changes: Any) -> Problem:
+    return Problem.model_validate(
+        {
+            "name": "stations",
+            "description": "Load of stations.",
+            "target": "load",
+            "timestamp": {"date": "at"},
+            "key": ["timestamp", "station"],
+            "frequency": "1 hour",
+            "horizon": "6 hours",
+            "weight_column": "weight",
+            "columns": {
+                "station": {"type": "category", "known_in_advance": True},
+                "at": {"type": "datetime", "known_in_advance": True},
+                "temp": {"type": "float", "missing": True, "known_in_advance": True},
+                "weight": {"type": "float"},
+                "load": {"type": "float", "missing": True},
+            },
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Forty days of seven stations: gaps, missing values, equal values and odd names."""
+    random = np.random.default_rng(0)
+    found = []
+    for name in ("a", "A", "ä|b", " c", "", "10", "9"):
+        at = pd.date_range("2024-01-20", periods=960, freq="h", unit="us")
+        at = at[random.random(len(at)) > 0.1]
+        found.append(
+            pd.DataFrame(
+                {
+                    "timestamp": at,
+                    "station": pd.Series([name] * len(at), dtype="str"),
+                    "at": at,
+                    "temp": random.normal(10, 5, len(at)).round(1),
+                    "weight": random.integers(0, 3, len(at)) / 3,
+                    "load": random.integers(-3, 9, len(at)).astype("float64"),
+                }
+            )
+        )
+    rows = pd.concat(found)
+    for name in ("temp", "load"):
+        rows[name] = rows[name].mask(random.random(len(rows)) < 0.05)
+    return rows.sort_values(["timestamp", "station"], ignore_index=True)
+
+
+@on_engines
+@pytest.mark.parametrize("delay", [None, "2 days", "1 month"])
+@pytest.mark.parametrize("as_of", [None, "2024-02-25 03:00"])
+def test_the_same_is_known(engine, table, as_of, delay):
+    problem = make_problem(label_delay=delay)
+    expected, moment = known_at(as_of, table, problem)
+
+    known, same_moment = known_at(as_of, engine(table), problem)
+
+    assert same_moment == moment
+    assert_frame_equal(collect(known, problem), expected)
+    assert first_and_last(known, problem) == (table["timestamp"].min(), moment - pd.Timedelta("1h"))
+
+
+@on_engines
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        DateSplit(kind="date", holdout_start="2024-02-10"),
+        ShareSplit(kind="share", holdout_share=0.2, training_start="2024-01-25"),
+        RowsSplit(kind="rows", holdout_rows=500, holdout_end="2024-02-20"),
+    ],
+    ids=["date", "share", "rows"],
+)
+def test_the_table_is_cut_at_the_same_moment(engine, table, parameters):
+    problem = make_problem()
+    expected = split_by_time(table, "timestamp", parameters, target="load")
+
+    found = split_by_time(engine(table), "timestamp", parameters, target="load")
+
+    for side, same in zip(found, expected, strict=True):
+        assert_frame_equal(collect(side, problem), same)
+
+
+@on_engines
+@pytest.mark.parametrize("length", [None, "7 days", "1 month"])
+@pytest.mark.parametrize("delay", [None, "1 day"])
+def test_the_same_rows_train(engine, table, length, delay):
+    problem, before = make_problem(), pd.Timestamp("2024-02-20")
+    durations = [None if text is None else read_duration(text) for text in (length, delay)]
+    expected = training_rows(table, problem, before, *durations)
+
+    found = training_rows(engine(table), problem, before, *durations)
+
+    assert (expected["weight"] > 0).all()
+    assert_frame_equal(collect(found, problem), expected)
+    assert_frame_equal(sample(found, problem, 300, 5), sample(expected, problem, 300, 5))
+
+
+@on_engines
+def test_the_same_history_travels_with_a_model(engine, table):
+    problem = make_problem()
+
+    found = recent_observations(engine(table), RECIPE, problem)
+
+    assert_frame_equal(found, recent_observations(table, RECIPE, problem))
+    assert found["timestamp"].min() >= pd.Timestamp("2024-02-25")
+
+
+@on_engines
+def test_naive_forecasts_are_the_same(engine, table):
+    problem, rows = make_problem(), table[table["timestamp"] >= "2024-02-20"]
+    arguments = {
+        "rows": rows,
+        "constants": {"mean": 3.0},
+        "problem": problem,
+        "parameters": BaselineParameters(season="1 day", seasons_back=3),
+        "trained_until": pd.Timestamp("2024-02-19 23:00"),
+    }
+
+    found = naive_forecasts(engine(table), **arguments)
+
+    assert_frame_equal(found, naive_forecasts(table, **arguments))
+
+
+@on_engines
+def test_another_recipe_reads_the_table_around_the_rows(engine, table):
+    problem = make_problem()
+    own = RECIPE.model_copy(update={"features": RECIPE.features[:1]})
+    rows = build_features(table, problem, own)
+    asked = rows[rows["timestamp"].between("2024-02-10 05:00", "2024-02-12 07:00")]
+    whole = build_features(table, problem, RECIPE)
+
+    found = features_for(asked, own, RECIPE, engine(table), problem)
+
+    expected = asked[["timestamp", "station"]].merge(whole, on=["timestamp", "station"])
+    names = ["timestamp", *RECIPE.feature_names]
+    assert_frame_equal(found[names], expected[names])
+    assert found["load_day"].notna().any()
