@@ -72,7 +72,8 @@ def reference_rows(
     """
 
     def inside(low: pd.Timestamp, high: pd.Timestamp) -> NDArray[np.bool_]:
-        return ((moments >= low) & (moments < high)).to_numpy(bool)
+        mask: NDArray[np.bool_] = ((moments >= low) & (moments < high)).to_numpy(bool)
+        return mask
 
     begins = moments.min() if first is None else first
     trained = trained_from, trained_until

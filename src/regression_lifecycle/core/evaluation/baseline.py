@@ -105,12 +105,13 @@ def _level_of_series(
         ~nw.col(problem.target).is_null(),
     )
     if weight is None and problem.quantile is None:
-        mean = nw.col(problem.target).cast(nw.Float64).mean().alias("__level")
-        table = collect(trained.group_by(series).agg(mean).to_native(), problem)
+        levels = trained.select(*series, nw.col(problem.target).cast(nw.Float64).alias("__level"))
+        means = levels.group_by(series).agg(nw.col("__level").mean())
+        table = collect(means.to_native(), problem)
     else:
         names = [*series, problem.target, *([] if weight is None else [weight])]
         known = problem.counting(collect(trained.select(names).to_native(), problem))
-        levels = [
+        made = [
             (
                 *key,
                 mean_or_quantile(
@@ -121,7 +122,7 @@ def _level_of_series(
             )
             for key, part in known.groupby(series, observed=True)
         ]
-        table = pd.DataFrame(levels, columns=[*series, "__level"]).astype(known[series].dtypes)
+        table = pd.DataFrame(made, columns=[*series, "__level"]).astype(known[series].dtypes)
     found = rows[series].merge(table, on=series, how="left")["__level"]
     return pd.Series(found.to_numpy(dtype="float64"), index=rows.index)
 
