@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift.calibration import (
     calibrate,
@@ -148,8 +150,9 @@ class DriftMonitor:
         chosen = reference_rows(self.moments, start, end, policy, *trained, first=self.first)
         key = (chosen.start, chosen.end, n_rows, tuple(columns))
         if key not in self._known:
-            rows = self.table[chosen.mask].reset_index(drop=True)
-            moments = self.moments[chosen.mask].reset_index(drop=True)
+            inside = _stretch(chosen.mask)
+            rows = self.table.iloc[inside].reset_index(drop=True)
+            moments = self.moments.iloc[inside].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
             profile = make_profile(rows, columns, self.parameters)
             if len(rows) and n_rows:
@@ -165,3 +168,11 @@ class DriftMonitor:
                 reason=chosen.reason,
             )
         return self._known[key]
+
+
+def _stretch(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
+    """Return chosen rows that follow each other as a slice, of which pandas makes no copy."""
+    places = np.flatnonzero(mask)
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return mask

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
@@ -46,17 +46,22 @@ class KnownTable:
         rows: Known rows on any engine, with the target as float64 (missing where its label is not
             known yet). Windows that are not of time need ``window_index`` in them, since it depends
             on all rows.
-        first: Moment of the oldest of them.
+        days: ``first`` and ``last`` moment of each day that has rows, in order.
         windows: The windows up to the moment.
         problem: The table's description.
         parameters: How windows are cut.
     """
 
     rows: Any
-    first: pd.Timestamp
+    days: pd.DataFrame
     windows: Sequence[Window]
     problem: Problem
     parameters: WindowParameters
+
+    @property
+    def first(self) -> pd.Timestamp:
+        """Moment of the oldest row."""
+        return self.days["first"].min()
 
     def within(self, spans: Iterable[Span]) -> pd.DataFrame:
         """Read the rows of some stretches of time.
@@ -89,8 +94,11 @@ class KnownTable:
 
     def has_rows(self, start: pd.Timestamp, end: pd.Timestamp) -> bool:
         """Return whether a row lies in a stretch of time."""
-        found = self._filtered([(start, end)]).select(nw.len())
-        return bool(found.lazy().collect().item())
+        days = self.days[(self.days["last"] >= start) & (self.days["first"] < end)]
+        if ((days["first"] >= start) | (days["last"] < end)).any():
+            return True
+        # Left is a day with rows on both sides of the stretch.
+        return len(days) > 0 and len(self.within([(start, end)])) > 0
 
     def pieces(self, columns: Sequence[str]) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Read all rows, piece by piece.
@@ -166,41 +174,69 @@ def cut_known_rows(
     if not parameters.by_time:
         rows = collect(rows, problem)
     if isinstance(rows, pd.DataFrame):
-        rows = _in_order(rows, list(problem.row_order))
+        rows = _in_order(rows, problem.row_order)
     first, newest = first_and_last(rows, problem)
     oldest = pd.DataFrame({problem.timestamp.name: [first]}).dropna()
     bare = bound_windows(oldest if parameters.by_time else rows, problem, parameters, as_of)
     if not parameters.by_time:
         rows = rows.assign(window_index=window_of_rows(rows, bare, problem, parameters))
-    known = KnownTable(rows, first, bare, problem, parameters)
-    counts = WindowCounts(first, newest, len(bare))
-    features, labels, presence = GroupFingerprints(), GroupFingerprints(), list[pd.DataFrame]()
-    key, shown = list(problem.key_columns), _shown_columns(rows, problem)
-    wanted = list(dict.fromkeys([*problem.row_order, *shown, problem.target]))
-    for piece, place in known.pieces(wanted):
-        counts.add(place, piece[problem.target].notna().to_numpy())
-        features.add(piece[shown], place)
-        labels.add(piece[[*key, problem.target]], place)
-        if problem.series_columns:
-            presence.append(_presence(piece, place, problem))
-    listed = fill_windows(bare, counts, problem, parameters, as_of) if bare else []
+    found = _look_through(
+        KnownTable(rows, pd.DataFrame(), bare, problem, parameters),
+        WindowCounts(first, newest, len(bare)),
+    )
+    listed = fill_windows(bare, found.counts, problem, parameters, as_of) if bare else []
+    known = KnownTable(rows, found.days, listed, problem, parameters)
     windows = windows_frame(listed).assign(
         as_of=as_of,
         known_from=first,
-        features_fingerprint=[features.of(window.index) for window in listed],
-        labels_fingerprint=[labels.of(window.index) for window in listed],
+        features_fingerprint=[found.features.of(window.index) for window in listed],
+        labels_fingerprint=[found.labels.of(window.index) for window in listed],
     )
-    known = replace(known, windows=listed)
     # Nothing is missing yet of a window that is not over.
     until = windows["end"].clip(upper=as_of)
     expected = _expected(windows["start"], until, problem)
     if problem.irregular or not parameters.by_time or not problem.key_holds_time:
         expected[:] = pd.NA
     elif problem.series_columns:
-        return known, expect_series(
-            pd.concat(presence, ignore_index=True), windows, expected, problem
-        )
+        return known, expect_series(found.presence, windows, expected, problem)
     return known, windows.assign(n_expected=expected)
+
+
+class _Found(NamedTuple):
+    """What a look at all rows has found.
+
+    Attributes:
+        counts: Rows and labels by window.
+        features: Hashes of the rows of each window without their labels.
+        labels: Hashes of its labels.
+        days: ``first`` and ``last`` moment of each day that has rows.
+        presence: What :func:`expect_series` asks for; no column without series.
+    """
+
+    counts: WindowCounts
+    features: GroupFingerprints
+    labels: GroupFingerprints
+    days: pd.DataFrame
+    presence: pd.DataFrame
+
+
+def _look_through(known: KnownTable, counts: WindowCounts) -> _Found:
+    """Look at all rows once, piece by piece."""
+    problem = known.problem
+    features, labels = GroupFingerprints(), GroupFingerprints()
+    days, presence = [], [pd.DataFrame()]
+    shown = _shown_columns(known.rows, problem)
+    wanted = list(dict.fromkeys([*problem.row_order, *shown, problem.target]))
+    for rows, place in known.pieces(wanted):
+        moments = rows[problem.timestamp.name]
+        days.append(moments.groupby(moments.dt.normalize()).agg(first="min", last="max"))
+        counts.add(place, rows[problem.target].notna().to_numpy())
+        features.add(rows[shown], place)
+        labels.add(rows[[*problem.key_columns, problem.target]], place)
+        if problem.series_columns:
+            presence.append(_presence(rows, place, problem))
+    whole_days = pd.concat(days).groupby(level=0).agg({"first": "min", "last": "max"})
+    return _Found(counts, features, labels, whole_days, pd.concat(presence, ignore_index=True))
 
 
 def _in_order(rows: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:

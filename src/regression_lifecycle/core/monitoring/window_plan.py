@@ -7,7 +7,7 @@ there is to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -62,6 +62,25 @@ def of_window(predictions: pd.DataFrame, window: Mapping[str, Any]) -> pd.DataFr
         (predictions["window"] == window["window"])
         & (predictions["model_version"] == window["model_version"])
     ]
+
+
+def rows_by(rows: pd.DataFrame, *names: str) -> Callable[..., pd.DataFrame]:
+    """Sort rows into groups once, instead of looking through all of them for each group.
+
+    Args:
+        rows: Any rows.
+        names: The columns whose values make a group.
+
+    Returns:
+        A function that takes one value per column and returns the rows that have them, in their
+        order; none if there is no such row.
+    """
+    places = rows.groupby(list(names), sort=False).indices
+
+    def take(*values: Any) -> pd.DataFrame:
+        return rows.iloc[places.get(values if len(values) > 1 else values[0], [])]
+
+    return take
 
 
 def newest_revisions(recorded: pd.DataFrame) -> pd.DataFrame:

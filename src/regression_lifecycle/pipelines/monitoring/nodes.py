@@ -69,7 +69,7 @@ from regression_lifecycle.core.monitoring.known_windows import KnownTable, cut_k
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
 from regression_lifecycle.core.monitoring.reference_predictions import find_reference_spans
-from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
+from regression_lifecycle.core.monitoring.window_plan import newest_revisions, rows_by
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
@@ -319,24 +319,25 @@ def compute_window_metrics(
     if window_plan.empty:
         return WINDOW_HISTORY.frame(), SEGMENT_HISTORY.frame()
     names = list(dict.fromkeys([problem.target, *_weight(problem), *segments, "row_key"]))
-    table = window_rows[names]
-    rows, tables = [], []
+    predicted = window_predictions.drop(columns=["target", "window_index"])
+    inside = predicted.merge(window_rows[names], on="row_key", how="left")
+    of = rows_by(inside, *_WINDOW_KEY)
+    rows = []
     for window in window_plan.to_dict("records"):
-        predicted = of_window(window_predictions, window).drop(columns=["target", "window_index"])
-        inside = predicted.merge(table, on="row_key", how="left")
+        mine = of(*(window[name] for name in _WINDOW_KEY))
         rows.append(
             {
                 "problem": problem.name,
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
-                **predicted[["level_factor", "level_shift"]].max().to_dict(),
-                **window_metrics.measure_rows(inside, problem),
+                **mine[["level_factor", "level_shift"]].max().to_dict(),
+                **window_metrics.measure_rows(mine, problem),
             }
         )
-        by_segment = window_metrics.measure_segments(inside, problem, segments)
-        place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
-        tables.append(SEGMENT_HISTORY.frame(by_segment.assign(problem=problem.name, **place)))
-    return WINDOW_HISTORY.frame(rows), pd.concat(tables, ignore_index=True)
+    by_segment = window_metrics.measure_segments(inside, problem, segments, _WINDOW_KEY)
+    return WINDOW_HISTORY.frame(rows), SEGMENT_HISTORY.frame(
+        _in_windows(by_segment, window_plan, problem)
+    )
 
 
 def compute_series_metrics(
@@ -355,15 +356,13 @@ def compute_series_metrics(
     Returns:
         Rows of ``series_history``; none without series.
     """
-    tables = [SERIES_HISTORY.frame()]
+    if window_plan.empty or not problem.series_columns:
+        return SERIES_HISTORY.frame()
     named = window_rows[["row_key", *problem.series_columns, *_weight(problem)]]
-    for window in window_plan.to_dict("records") if problem.series_columns else ():
-        predicted = of_window(window_predictions, window)
-        inside = predicted.rename(columns={"target": problem.target}).merge(named, on="row_key")
-        sums = sum_series(inside, "prediction", problem)
-        place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
-        tables.append(SERIES_HISTORY.frame(sums.assign(problem=problem.name, **place)))
-    return pd.concat(tables, ignore_index=True)
+    predicted = window_predictions.rename(columns={"target": problem.target})
+    inside = predicted.merge(named, on="row_key")
+    sums = sum_series(inside, "prediction", problem, _WINDOW_KEY)
+    return SERIES_HISTORY.frame(_in_windows(sums, window_plan, problem))
 
 
 def compute_data_quality(
@@ -388,9 +387,9 @@ def compute_data_quality(
     """
     broken = rejected_observations[rejected_observations[REASON_COLUMN] != REPETITION]
     rejected = rejected_moments(broken, problem)
-    rows = []
+    rows, of = [], rows_by(window_rows, "window_index")
     for window in window_plan.to_dict("records"):
-        came = window_rows[window_rows["window_index"] == window["window_index"]]
+        came = of(window["window_index"])
         lost = int(((rejected >= window["start"]) & (rejected < window["end"])).sum())
         expected = None if pd.isna(window["n_expected"]) else int(window["n_expected"])
         quality = window_metrics.data_quality(came, columns, expected, lost)
@@ -412,11 +411,13 @@ def find_extreme_segments(
     Returns:
         ``window``, ``model_version`` and the extremes.
     """
-    metric = problem.error_metric
+    metric, of = problem.error_metric, rows_by(segments, *_WINDOW_KEY)
     rows = [
         {
             **{name: row[name] for name in _WINDOW_KEY},
-            **window_metrics.segment_extremes(of_window(segments, row), segment_rows, metric),
+            **window_metrics.segment_extremes(
+                of(*(row[name] for name in _WINDOW_KEY)), segment_rows, metric
+            ),
         }
         for row in window_errors.to_dict("records")
     ]
@@ -660,6 +661,12 @@ _DRIFT_COLUMNS = ["n_drift_columns", "n_drifted", "drifted_share", "drifted_colu
 
 def _weight(problem: Problem) -> list[str]:
     return [] if problem.weight_column is None else [problem.weight_column]
+
+
+def _in_windows(rows: pd.DataFrame, window_plan: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Add to the figures of planned windows where these are; others are left out."""
+    places = window_plan[[*_WINDOW_KEY, "window_index", "start"]]
+    return places.merge(rows, on=_WINDOW_KEY, how="inner").assign(problem=problem.name)
 
 
 def _drift_summaries(window_drift: pd.DataFrame) -> pd.DataFrame:
