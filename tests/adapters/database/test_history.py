@@ -61,7 +61,7 @@ def url(store_url: str) -> str:
 
 def create(url: str, table: HistoryTable) -> None:
     engine = connect(url)
-    history._sql_table(table).create(engine)
+    history.sql_table(table).create(engine)
     engine.dispose()
 
 

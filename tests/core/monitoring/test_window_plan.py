@@ -18,7 +18,7 @@ from regression_lifecycle.core.monitoring.window_plan import (
     plan_windows,
 )
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from tests.core.monitoring.look import upsert
+from tests.core.monitoring.look import all_rows, upsert
 from tests.examples import tiny_model
 from tests.readers import reader
 
@@ -53,7 +53,7 @@ class Memory:
     def plan(self, table, as_of="2021-03-09", champion=("1", BEFORE)):
         model = None if champion is None else tiny_model(None, *champion)
         known, windows = cut_known_rows(table, pd.Timestamp(as_of), self.problem, PARAMETERS)
-        self.rows = known.assign(baseline=1.0)
+        self.rows = all_rows(known).assign(baseline=1.0)
         logged = LoggedPredictions(
             reader(self.predictions), reader(SERVICE_PREDICTIONS.frame()), [], self.problem
         )
