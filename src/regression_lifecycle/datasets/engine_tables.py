@@ -187,9 +187,7 @@ class PolarsParquetDataset(LazyParquetDataset):
             return pl.scan_parquet(str(self._filepath))
         import pyarrow.dataset
 
-        files = pyarrow.dataset.dataset(
-            str(self._filepath), format="parquet", filesystem=self._fs
-        )
+        files = pyarrow.dataset.dataset(str(self._filepath), format="parquet", filesystem=self._fs)
         return pl.scan_pyarrow_dataset(files)
 
 
