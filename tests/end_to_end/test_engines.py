@@ -3,48 +3,71 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from pandas.testing import assert_frame_equal
 
-from tests.conftest import ROOT, make_project, open_catalog
+from tests.conftest import ROOT, make_project, open_catalog, run_project
 from tests.loop import PROMOTED_AT, PROMOTING, tick
 
 ENGINES = ["duckdb", "polars"]
 # What belongs to a run and not to what it found: where, when, and of which files.
 VOLATILE = ["recorded_at", "run_id", "mlflow_run_id", "code_revision"]
-TABLES = [
-    *("rejected_observations", "observation_gaps", "observation_changes", "training_set"),
+OF_INGESTION = ["rejected_observations", "observation_gaps", "observation_changes"]
+OF_RUN = [
+    *("training_set", "cross_validation_scores", "out_of_fold_predictions"),
+    *("holdout_predictions", "segment_metrics", "window_metrics", "feature_importance"),
+    *("drift_verdict", "window_drift", "error_rates"),
+]
+OF_TICKS = [
     *("window_history", "drift_history", "segment_history", "predictions", "adjustments"),
-    *("out_of_fold_predictions", "holdout_predictions", "feature_importance", "error_rates"),
-    *("segment_metrics", "drift_verdict"),
+    *("error_rates", "drift_thresholds"),
 ]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_ticks_give_the_decisions_and_figures_of_pandas(
-    engine, promoted_project_once, tmp_path, monkeypatch
-):
-    project, env = make_project(tmp_path / "project"), f"test,{engine}"
-    monkeypatch.chdir(project)
-    # Several pieces, although the table is small.
+def make_engine_project(folder: Path, engine: str) -> Path:
+    """A project in which an engine reads several pieces, although the table is small."""
+    project = make_project(folder)
     (project / "conf" / engine / "globals.yml").write_text("raw_chunksize: 700\n", "utf-8")
+    return project
+
+
+def assert_equal_tables(found: Any, expected: Any, names: list[str]) -> None:
+    """Hold tables of two catalogs against each other."""
+    ledgers = [catalog.load("ledger") for catalog in (found, expected)]
+    same = ["kind", "decision", "as_of", "candidate_fingerprint", "champion_version", "reasons"]
+    assert_frame_equal(*(table[[name for name in same if name in table]] for table in ledgers))
+    for name in names:
+        tables = [catalog.load(name) for catalog in (found, expected)]
+        tables = [table.drop(columns=VOLATILE, errors="ignore") for table in tables]
+        assert_frame_equal(*tables, check_exact=False, rtol=1e-9, atol=1e-9, obj=name)
+
+
+def test_a_run_gives_the_decision_and_figures_of_pandas(
+    finished_project_once, tmp_path, monkeypatch
+):
+    project, env = make_engine_project(tmp_path / "project", "polars"), "test,polars"
+    monkeypatch.chdir(project)
+
+    run_project(project, env=env)
+
+    found, expected = open_catalog(project, env), open_catalog(finished_project_once)
+    assert_equal_tables(found, expected, [*OF_INGESTION, *OF_RUN])
+
+
+def test_ticks_give_the_decisions_and_figures_of_pandas(
+    promoted_project_once, tmp_path, monkeypatch
+):
+    project, env = make_engine_project(tmp_path / "project", "duckdb"), "test,duckdb"
+    monkeypatch.chdir(project)
 
     tick(project, "2011-03-05", env)
     assert tick(project, PROMOTED_AT, env, **PROMOTING) == 20
 
     found, expected = open_catalog(project, env), open_catalog(promoted_project_once)
-    decisions = [
-        catalog.load("ledger").drop(columns=VOLATILE, errors="ignore")
-        for catalog in (found, expected)
-    ]
-    names = ["kind", "decision", "as_of", "candidate_fingerprint", "champion_version"]
-    assert_frame_equal(*(table[[n for n in names if n in table]] for table in decisions))
-    for name in TABLES:
-        tables = [catalog.load(name) for catalog in (found, expected)]
-        tables = [table.drop(columns=VOLATILE, errors="ignore") for table in tables]
-        assert_frame_equal(*tables, check_exact=False, rtol=1e-9, atol=1e-9, obj=name)
+    assert_equal_tables(found, expected, [*OF_INGESTION, *OF_TICKS])
 
 
 @pytest.mark.parametrize("engine", [*ENGINES, "spark"])

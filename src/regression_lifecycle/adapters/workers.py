@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 from regression_lifecycle.core.errors import StateError
 
@@ -18,7 +19,8 @@ def connect(backend: str, address: str | None) -> Callable[[], None] | None:
     Args:
         backend: Of joblib.
         address: Of a Dask scheduler, such as ``tcp://127.0.0.1:8786``; or of a Ray cluster, such
-            as ``127.0.0.1:6379`` or ``ray://127.0.0.1:10001``, None to start one on this machine.
+            as ``127.0.0.1:6379`` or ``ray://127.0.0.1:10001``; without one it is started on this
+            machine.
 
     Returns:
         A function that ends the connection; None where the backend needs none.
@@ -64,7 +66,7 @@ def _connect_to_ray(address: str | None) -> Callable[[], None]:
         # Whoever started it ends it.
         register_ray()
         return lambda: None
-    own = {"include_dashboard": False} if address is None else {"address": address}
+    own: dict[str, Any] = {"address": address} if address else {"include_dashboard": False}
     try:
         ray.init(**own, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:

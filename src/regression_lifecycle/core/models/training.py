@@ -148,7 +148,7 @@ class Compute(StrictModel):
     def _scheduler_is_named_for_dask_alone(self) -> Self:
         if self.n_jobs == 0:
             raise ConfigurationError("n_jobs: 0 workers do nothing; 1 is one, -1 all")
-        if self.backend == "dask" and self.scheduler is None:
+        if self.backend == "dask" and not self.scheduler:
             raise ConfigurationError(
                 "backend 'dask' needs a scheduler, such as tcp://127.0.0.1:8786"
             )
