@@ -11,7 +11,13 @@ import pytest
 
 from tests.shipped import open_loader
 
-SMALL = {"spark.driver.memory": "1g", "spark.sql.shuffle.partitions": 2}
+SMALL = {
+    "spark.driver.memory": "1g",
+    "spark.sql.shuffle.partitions": 1,
+    # What is compiled for a plan pays with more rows only.
+    "spark.sql.codegen.wholeStage": False,
+    "spark.sql.adaptive.enabled": False,
+}
 together = pytest.mark.xdist_group("spark")
 """A second session beside the first would double what the tests need of memory."""
 
