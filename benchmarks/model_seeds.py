@@ -21,10 +21,10 @@ import pandas as pd
 
 from project import PROBLEM, ROOT, open_loader, read_sections
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
-from regression_lifecycle.core.data.contract import enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.ingestion.contract import enforce_contract
 from regression_lifecycle.core.metrics import compute_metrics
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.training import TrainingParameters

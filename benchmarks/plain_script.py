@@ -27,7 +27,6 @@ from regression_lifecycle.adapters.evidently import (
     drift_snapshot,
     regression_snapshot,
 )
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.drift.parameters import DriftParameters
@@ -42,6 +41,7 @@ from regression_lifecycle.core.evaluation.holdout import CANDIDATE
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
