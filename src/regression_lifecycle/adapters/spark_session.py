@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
 import shutil
@@ -71,6 +72,8 @@ class SparkSettings:
 
         # Tables cross as Arrow tables, which have nothing to do with the version of pandas.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        # It repeats every error as one line of 20,000 characters.
+        logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
         # Workers need the libraries of this project.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         try:
