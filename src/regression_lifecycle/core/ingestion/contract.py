@@ -250,8 +250,6 @@ def sort_rows(
         against the rows.
     """
     typed, reasons = type_rows(raw, problem, first_row)
-    if isinstance(typed, Iterator):
-        typed = pd.concat(typed, ignore_index=True)
     accepted = reject_conflicts(typed, problem, reasons, maximum_gap, known)
     observations = in_order(accepted[[problem.timestamp.name, *problem.columns]], problem)
     return observations, reasons.set_aside(raw.reset_index(drop=True)), reasons
