@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 
 pytest.importorskip("pyspark", reason="uv sync --extra spark installs it")
 
+from regression_lifecycle.datasets import spark_tables
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 from regression_lifecycle.datasets.spark_tables import SparkDatasetV2, SparkTableDataset
 from tests.spark import spark_session, to_spark, together
@@ -109,6 +110,25 @@ def test_a_copy_of_a_workspace_can_be_written_to(path: Path, tmp_path: Path) -> 
     copied.save(rows(4))
 
     assert read(copied)["n"].tolist() == [4, 5, 6, 7]
+
+
+def test_the_newest_rows_and_the_state_are_read_without_spark(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = SparkTableDataset(filepath=str(path))
+    assert dataset.state() == ""
+    dataset.save(to_spark(rows()).coalesce(1))
+    before = dataset.state()
+    monkeypatch.setattr(spark_tables, "get_session", None)
+    assert dataset.state() == before
+
+    found = dataset.load_newest(["at", "n", "other"], "at", pd.Timedelta(0), 1)
+
+    assert found["n"].tolist() == [0, 1, 2, 3]
+    assert list(found) == ["at", "n"]
+    monkeypatch.undo()
+    dataset.save(rows())
+    assert dataset.state() != before
 
 
 def test_a_table_that_may_be_missing_has_no_columns(path: Path) -> None:

@@ -85,7 +85,9 @@ class TestOnClusters:
         for env in ("test", "test,dask"):
             project = copy_project(finished_project_once, tmp_path / env)
             run(project, variables, "--pipelines=backtest", f"--env={env}")
-            summaries.append(open_catalog(project).load("backtest_summary"))
+            found = open_catalog(project).load("backtest_summary")
+            # The time that fits took is that of other processes.
+            summaries.append(found.drop(columns="fit_cpu_seconds"))
 
         assert_frame_equal(*summaries)
 

@@ -100,6 +100,8 @@ class SparkSettings:
 
         # A server has its own master, memory and packages; a client may say how to compute.
         own = {k: value for k, value in self._properties.items() if k.startswith("spark.sql.")}
+        # Kedro's dataset looks for the session under this name.
+        os.environ["SPARK_REMOTE"] = self._properties[_REMOTE]
         return SparkSession.builder.remote(self._properties[_REMOTE]).config(map=own).getOrCreate()
 
     def _start_driver(self) -> Any:

@@ -27,6 +27,7 @@ from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.decisions.records import Decision, from_json, to_json
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 from regression_lifecycle.datasets.csv_cells import mark_formulas, unmark_formulas
+from regression_lifecycle.datasets.newest_rows import read_newest_rows
 
 HTMLPreview = NewType("HTMLPreview", str)
 ImagePreview = NewType("ImagePreview", str)
@@ -73,38 +74,9 @@ class AtomicParquetDataset(AtomicSave, ParquetDataset):
     def load_newest(
         self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
     ) -> pd.DataFrame:
-        """Read the newest rows, and little more of the file than these.
-
-        Args:
-            columns: What is wanted of them; what the file does not have is left out.
-            by: Column of moments, one of ``columns``.
-            back: How far back from the newest row all rows are wanted.
-            nrows: How many rows are wanted at least, if there are so many.
-
-        Returns:
-            These rows, and what stands in one piece of the file with them.
-        """
-        from pyarrow.parquet import ParquetFile
-
-        with self._fs.open(str(self._get_load_path()), "rb") as file:
-            table = ParquetFile(file)
-            names = [name for name in columns if name in table.schema_arrow.names]
-            place = table.schema_arrow.get_field_index(by)
-            groups = [table.metadata.row_group(n) for n in range(table.num_row_groups)]
-            bounds = [group.column(place).statistics if place >= 0 else None for group in groups]
-            ends = [pd.Timestamp(b.max) for b in bounds if b is not None and b.has_min_max]
-            wanted = list(range(len(groups)))
-            # Where the file does not say what stands in its pieces, all are read.
-            if len(ends) == len(groups):
-                rows_before, kept = 0, []
-                for n in sorted(wanted, key=ends.__getitem__, reverse=True):
-                    if rows_before >= nrows and ends[n] < max(ends) - back:
-                        break
-                    rows_before += groups[n].num_rows
-                    kept.append(n)
-                wanted = sorted(kept)
-            found: pd.DataFrame = table.read_row_groups(wanted, columns=names).to_pandas()
-            return found
+        """Read the newest rows as :func:`read_newest_rows` does."""
+        path = str(self._get_load_path())
+        return read_newest_rows(self._fs, [path], columns, by, back, nrows)
 
 
 class AtomicCSVDataset(AtomicSave, CSVDataset):

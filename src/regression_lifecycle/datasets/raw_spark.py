@@ -13,6 +13,7 @@ from kedro.io.core import DatasetError, get_protocol_and_path
 
 from regression_lifecycle.adapters.spark_session import get_session
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.datasets.atomic_file import open_file_system
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -113,6 +114,12 @@ class RawSparkDataset(AbstractDataset[NoReturn, Any]):
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
+
+    def state(self) -> str:
+        """Return what changes when a file is written, without reading it; empty without one."""
+        protocol = "s3" if self._protocol == "s3a" else self._protocol
+        files = open_file_system(protocol, self._filepath.parent)
+        return " ".join(str(files.ukey(path)) for path in sorted(files.find(str(self._filepath))))
 
     def _url(self, s3: str) -> str:
         """Return the address, with the name that a library has for S3."""

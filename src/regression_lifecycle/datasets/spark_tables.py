@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +16,8 @@ from kedro_datasets.spark import SparkDatasetV2
 from regression_lifecycle.adapters.spark_session import get_session
 from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.datasets.atomic_file import open_file_system
+from regression_lifecycle.datasets.newest_rows import read_newest_rows
 
 _SUCCESS = "_SUCCESS"
 _MARKS_SUCCESS = "mapreduce.fileoutputcommitter.marksuccessfuljobs"
@@ -118,6 +120,26 @@ class SparkTableDataset(SparkDatasetV2):
                 mode, piece = "append", following
         finally:
             self._save_args = save_args
+
+    def state(self) -> str:
+        """Return what changes when the table is written, without Spark; empty without one."""
+        files, paths = self._parquet_files()
+        return " ".join(str(files.ukey(path)) for path in paths)
+
+    def load_newest(
+        self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
+    ) -> pd.DataFrame:
+        """Read the newest rows as :func:`read_newest_rows` does; no engine is asked."""
+        return read_newest_rows(*self._parquet_files(), columns, by, back, nrows)
+
+    def _parquet_files(self) -> tuple[Any, list[str]]:
+        """Return the file system and the paths of a table in Parquet; none without one."""
+        path = str(self._get_load_path())
+        protocol = "s3" if self._protocol == "s3a" else self._protocol
+        files = open_file_system(protocol, PurePosixPath(path), **self._credentials)
+        if files.isfile(path):
+            return files, [path]
+        return files, sorted(files.glob(f"{path}/part-*")) if self._exists() else []
 
     def _exists(self) -> bool:
         if self._is_linked:

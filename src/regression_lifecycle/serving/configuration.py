@@ -127,6 +127,8 @@ class CatalogTable:
         """Return what changes with every write to a file; None as long as there is none."""
         if not self.dataset.exists():
             return None
+        if hasattr(self.dataset, "state"):
+            return self.dataset.state()
         files, path = getattr(self.dataset, "_fs", None), getattr(self.dataset, "_filepath", None)
         if files is None or path is None:
             # Nothing tells; to read it at each look would be to read it all the time.

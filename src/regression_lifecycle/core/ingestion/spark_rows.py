@@ -38,7 +38,9 @@ class SparkRawTable(RawTable):
             place = np.arange(first_row, first_row + len(piece))
             return piece.assign(**{_ID: place})[np.isin(place, rows)][names]
 
-        found = _map_pieces(self, pick, self.numbered.schema).toPandas().sort_values(_ID)
+        # By way of Arrow: Spark Connect's own way leaves metrics on a table that no file keeps.
+        picked = _map_pieces(self, pick, self.numbered.schema).toArrow()
+        found = picked.to_pandas().sort_values(_ID)
         own = found.drop(columns=_ID).reset_index(drop=True)
         return self.reasons.set_aside(own, found[_ID].to_numpy("int64"))
 
