@@ -20,8 +20,9 @@ from project import KEDRO, Cost, by_itself, cost_of, own_project
 
 NAME, TARGET = "big_table", "load"
 ENV = f"{NAME},local"
-MAXIMUM_RUN_RATIO = 1.25
-MAXIMUM_TABLES = 3.0
+# Of the plain script, as in overhead.py; and of its memory.
+MAXIMUM_RUN_RATIO = 2.0
+MAXIMUM_MEMORY_RATIO = 1.25
 
 
 def megabytes_of(features: Path) -> float:
@@ -81,12 +82,12 @@ def main() -> int:
     for name, cost in found.items():
         print(f"| {name} | {cost.cpu_seconds:.1f} | {cost.megabytes:,.0f} ", end="")
         print(f"| {cost.megabytes / megabytes:.1f} |")
-    ratio = found[RUN].cpu_seconds / found[PLAIN].cpu_seconds
-    tables = found[RUN].megabytes / megabytes
+    run, plain = found[RUN], found[PLAIN]
+    ratio, memory = run.cpu_seconds / plain.cpu_seconds, run.megabytes / plain.megabytes
     print(f"\nThe feature table takes {megabytes:,.0f} MB in pandas.")
     print(f"{RUN} / {PLAIN}: {ratio:.2f} times the CPU, at most {MAXIMUM_RUN_RATIO:g}")
-    print(f"{RUN}: {tables:.1f} feature tables of memory, at most {MAXIMUM_TABLES:g}")
-    return int(ratio > MAXIMUM_RUN_RATIO or tables > MAXIMUM_TABLES)
+    print(f"{RUN} / {PLAIN}: {memory:.2f} times the memory, at most {MAXIMUM_MEMORY_RATIO:g}")
+    return int(ratio > MAXIMUM_RUN_RATIO or memory > MAXIMUM_MEMORY_RATIO)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From a file to the closed loop: tables of nine shapes, and no line of their folders is edited."""
+"""From a file to the closed loop: tables of eight shapes, and no line of their folders is edited."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ SPARING = {
 # Shape, and most rows, for the sake of time.
 KINDS = {
     "monthly": ("monthly_60", 60),
-    "quarterly": ("quarterly_60", 60),
     "yearly": ("yearly_trend", 40),
     "weekly with gaps": ("weekly_gaps", 230),
     "irregular": ("irregular", 350),
