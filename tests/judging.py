@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
@@ -24,6 +23,7 @@ from regression_lifecycle.core.evaluation.holdout import CANDIDATE
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.models.training import TrainingParameters, fit, make_pipeline
 from regression_lifecycle.core.profiling.profile import profile_table
 from regression_lifecycle.core.profiling.proposal import propose_parameters

@@ -217,7 +217,7 @@ def test_the_older_form_of_the_option_does_the_same(
 ) -> None:
     change_raw(project, set_value(3, "hum", 1.5))
 
-    result = kedro_run(f"{option}=ingestion", "--nodes=ingestion.enforce_contract")
+    result = kedro_run(f"{option}=ingestion", "--to-nodes=ingestion.complete_observations")
 
     assert result.exit_code == 0, result.output
     assert "199 accepted, 1 rejected" in result.output
@@ -228,6 +228,7 @@ def test_the_older_form_of_the_option_does_the_same(
             "observation_gaps",
             "observations",
             "rejected_observations",
+            "undeclared_columns",
             "unused_labels",
         )
     ]
@@ -245,7 +246,7 @@ def test_an_error_of_the_project_itself_keeps_its_traceback(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake in the code")
 
-    monkeypatch.setattr(nodes, "enforce_contract", broken)
+    monkeypatch.setattr(nodes, "accept_rows", broken)
 
     result = kedro_run("--pipelines=ingestion")
 

@@ -16,9 +16,9 @@ import yaml
 from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle import settings
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, LifecycleError
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 from regression_lifecycle.pipeline_registry import register_pipelines
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader

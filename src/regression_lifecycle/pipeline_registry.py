@@ -39,7 +39,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         for name in (*STAGES, *LOOP, *SERVING)
     }
     # New data come in with every tick; whoever replays the past needs them too.
-    ingest = built["ingestion"].only_nodes("ingestion.enforce_contract")
+    ingest = built["ingestion"].to_nodes("ingestion.complete_observations")
     for name in ("monitoring", "backtest"):
         built[name] = ingest + built[name]
     # Ticks and people's answers draw the page in a run of its own, which may fail without them; a

@@ -17,6 +17,7 @@ from regression_lifecycle.runtime.hooks import (  # noqa: E402
     KilledRunHook,
     NodeProgressHook,
     ProjectRunHook,
+    SparkSessionHook,
     SummaryHook,
     TrackingHook,
 )
@@ -32,7 +33,10 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     # What plain `kedro run` takes: the example, and what is yours alone.
     "default_run_env": "bike_hourly,local",
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    "config_patterns": {
+        "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
+        "spark": ["spark*", "spark*/**"],
+    },
 }
 # The summary comes last: it is what a person reads.
 HOOKS = (
@@ -43,4 +47,5 @@ HOOKS = (
     ProjectRunHook(),
     NodeProgressHook(),
     DaskWorkersHook(),
+    SparkSessionHook(),
 )

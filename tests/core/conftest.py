@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 
 ROOT = Path(__file__).parents[2]
 

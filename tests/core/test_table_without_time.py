@@ -7,13 +7,6 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from regression_lifecycle.core.data.contract import (
-    IngestionParameters,
-    check_observations,
-    enforce_contract,
-)
-from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.labels import LabelParameters, accept_labels, join_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import SplitParameters, split_by_time
 from regression_lifecycle.core.errors import ConfigurationError
@@ -28,6 +21,13 @@ from regression_lifecycle.core.evaluation.comparison import (
     paired_losses,
 )
 from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.ingestion.contract import (
+    IngestionParameters,
+    check_observations,
+    enforce_contract,
+)
+from regression_lifecycle.core.ingestion.gaps import find_gaps
+from regression_lifecycle.core.ingestion.labels import LabelParameters, accept_labels, join_labels
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 
 # Germany went back from 3 to 2 o'clock on 2021-10-31, so that day has 25 hours.
 DAY = pd.date_range("2021-10-31", periods=25, freq="h", tz="Europe/Berlin")

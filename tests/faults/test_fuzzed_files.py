@@ -25,15 +25,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kedro.io import DatasetError
 
-from regression_lifecycle.core.data.contract import (
+from regression_lifecycle.core.data.tables import ADJUSTMENTS, LABELS
+from regression_lifecycle.core.errors import LifecycleError
+from regression_lifecycle.core.ingestion.contract import (
     IngestionParameters,
     check_observations,
     check_structure,
     enforce_contract,
 )
-from regression_lifecycle.core.data.labels import LabelParameters
-from regression_lifecycle.core.data.tables import ADJUSTMENTS, LABELS
-from regression_lifecycle.core.errors import LifecycleError
+from regression_lifecycle.core.ingestion.labels import LabelParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.batch_scoring import (
     ScoringParameters,
@@ -44,11 +44,11 @@ from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 from regression_lifecycle.datasets.batch_predictions import BatchPredictionsDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
-from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from regression_lifecycle.pipelines.labels.nodes import take_labels
 from regression_lifecycle.runtime.table_source import read_file
 from tests.examples import MODELS, fitted_model, tiny_problem
 from tests.fuzzing import examples
+from tests.ingesting import ingest
 
 PROBLEM = tiny_problem(
     day={"type": "datetime", "known_in_advance": True},
@@ -116,7 +116,7 @@ def take(raw: pd.DataFrame, folder: Path) -> None:
     before = raw.copy(deep=True)
     answered(lambda: check_structure(raw, PROBLEM))
     labels, recorded = LABELS.frame([]), pd.DataFrame()
-    rows, rejected, unused, gaps, _ = answered(
+    rows, rejected, unused, gaps, *_ = answered(
         lambda: ingest(raw, labels, PROBLEM, LENIENT, recorded)
     )
 
@@ -133,9 +133,9 @@ def take(raw: pd.DataFrame, folder: Path) -> None:
         pd.testing.assert_frame_equal(stored.load(), made)
     keeps_the_contract(AtomicParquetDataset(filepath=(folder / "rows.parquet").as_posix()).load())
     # Another look finds the same and calls nothing new.
-    again, *_, changes = ingest(raw, labels, PROBLEM, LENIENT, rows)
-    pd.testing.assert_frame_equal(again, rows)
-    assert changes.empty
+    again = ingest(raw, labels, PROBLEM, LENIENT, rows)
+    pd.testing.assert_frame_equal(again.observations, rows)
+    assert again.changes.empty
     pd.testing.assert_frame_equal(raw, before)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import (
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.ingestion.contract import (
     IngestionParameters,
     check_observations,
     enforce_contract,
 )
-from regression_lifecycle.core.data.problem import Problem
 from tests.examples import tiny_problem
 
 N = 40

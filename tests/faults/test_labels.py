@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import (
+from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.ingestion.contract import (
     IngestionParameters,
     check_observations,
     enforce_contract,
 )
-from regression_lifecycle.core.data.labels import (
+from regression_lifecycle.core.ingestion.labels import (
     NO_OBSERVATION,
     OFF_GRID,
     REPLACED,
@@ -25,11 +27,9 @@ from regression_lifecycle.core.data.labels import (
     LabelParameters,
     accept_labels,
 )
-from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.tables import LABELS
-from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from regression_lifecycle.pipelines.labels.nodes import take_labels
 from tests.examples import tiny_problem
+from tests.ingesting import ingest
 
 HOURS = pd.date_range("2021-03-01", periods=48, freq="h")
 LENIENT = LabelParameters(maximum_rejected_share=1)

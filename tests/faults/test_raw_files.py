@@ -14,23 +14,22 @@ import pytest
 from kedro.io import DatasetError
 from kedro_datasets.pandas import SQLQueryDataset
 
-from regression_lifecycle.core.data.contract import (
-    REPETITION,
-    IngestionParameters,
-    check_structure,
-    enforce_contract,
-    repeated_key,
-)
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.gate import AbsoluteCheck
+from regression_lifecycle.core.ingestion.contract import (
+    IngestionParameters,
+    check_structure,
+    enforce_contract,
+)
+from regression_lifecycle.core.ingestion.row_conflicts import REPETITION, repeated_key
 from regression_lifecycle.core.prediction.interval import PredictionInterval
-from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
+from regression_lifecycle.datasets.atomic_files import OptionalParquetDataset
 from regression_lifecycle.datasets.raw_csv import RawCSVDataset
 from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
-from regression_lifecycle.pipelines.ingestion.nodes import ingest
 from regression_lifecycle.runtime.table_source import DATABASE_VARIABLE, read_file, read_query
 from tests.examples import tiny_problem
+from tests.ingesting import ingest
 
 PROBLEM = tiny_problem()
 ROWS = "2021-03-01 00:00,5,10,11\n2021-03-01 01:00,5,10,11\n"
@@ -154,8 +153,8 @@ def test_a_compressed_file_that_was_cut_is_refused_in_words(tmp_path: Path) -> N
 
 def observe(raw: pd.DataFrame, before: pd.DataFrame, labels: Any = None) -> Any:
     taken = LABELS.frame(labels)
-    observations, _, _, _, changes = ingest(raw, taken, PROBLEM, IngestionParameters(), before)
-    return observations, changes
+    found = ingest(raw, taken, PROBLEM, IngestionParameters(), before)
+    return found.observations, found.changes
 
 
 def table(n_rows: int = 48) -> pd.DataFrame:
@@ -246,14 +245,20 @@ def test_a_blank_that_is_repeated_is_a_repetition() -> None:
 def test_a_column_that_nobody_declared_is_left_aside_told_once_and_recorded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stored = AtomicParquetDataset(filepath=(tmp_path / "observations.parquet").as_posix())
+    rows, columns = (
+        OptionalParquetDataset(filepath=(tmp_path / f"{name}.parquet").as_posix())
+        for name in ("observations", "undeclared_columns")
+    )
     told = []
     for raw in (table(), table().assign(note="x"), table().assign(note="y"), table()):
-        before = stored.load() if stored.exists() else pd.DataFrame()
-        observations, changes = observe(raw, before)
-        assert "note" not in observations
+        found = ingest(
+            raw, LABELS.frame(), PROBLEM, IngestionParameters(), rows.load(), columns.load()
+        )
+        assert "note" not in found.observations
+        changes = found.changes
         told.append(changes.loc[changes["change"] == "unknown columns", "columns"].tolist())
-        stored.save(observations)
+        rows.save(found.observations)
+        columns.save(found.columns)
 
     assert told == [[], ["note"], [], [""]]
     said = [record.getMessage() for record in caplog.records]

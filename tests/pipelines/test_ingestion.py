@@ -5,16 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import IngestionParameters
 from regression_lifecycle.core.data.tables import LABELS
-from regression_lifecycle.pipelines.ingestion.nodes import ingest
+from regression_lifecycle.core.ingestion.contract import IngestionParameters
 from tests.examples import tiny_problem
+from tests.ingesting import ingest
 
 PROBLEM = tiny_problem()
 
 
 def observe(raw: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    return ingest(raw, LABELS.frame(), PROBLEM, IngestionParameters(), before)[0]
+    return ingest(raw, LABELS.frame(), PROBLEM, IngestionParameters(), before).observations
 
 
 def test_rows_that_have_vanished_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:

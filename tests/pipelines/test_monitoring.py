@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.alerting.alerts import AlertParameters
-from regression_lifecycle.core.data.contract import REPETITION
 from regression_lifecycle.core.data.tables import (
     DRIFT_HISTORY,
     ERROR_RATES,
@@ -28,6 +27,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.ingestion.row_conflicts import REPETITION
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.prediction.level_and_interval import AdjustmentParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters

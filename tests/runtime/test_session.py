@@ -14,17 +14,19 @@ import mlflow
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import IngestionParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, StateError
+from regression_lifecycle.core.ingestion.raw_table import RawTable
 from regression_lifecycle.pipelines.ingestion import pipeline
-from regression_lifecycle.pipelines.ingestion.nodes import ingest
+from regression_lifecycle.pipelines.ingestion.nodes import complete_observations
 from tests.conftest import run_project
 from tests.tracking import empty_database
 
 pytestmark = pytest.mark.slow
 
-NODES = ["ingestion.enforce_contract"]
+NODES = [
+    f"ingestion.{name}" for name in ("read_raw_rows", "enforce_contract", "complete_observations")
+]
 
 
 @pytest.fixture
@@ -39,20 +41,20 @@ def tracked(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def in_the_middle(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
-    """Puts something in the place of the work of the first node."""
+    """Puts something in the place of the work of the last node."""
 
     def put(happening: Callable[[], Any]) -> None:
         def interrupted(
-            raw: pd.DataFrame,
+            accepted_rows: pd.DataFrame,
+            raw_table: RawTable,
             labels: pd.DataFrame,
             problem: Problem,
-            parameters: IngestionParameters,
             recorded_observations: pd.DataFrame,
         ) -> tuple[pd.DataFrame, ...]:
             happening()
             raise AssertionError("it should not get here")
 
-        monkeypatch.setattr(pipeline, "ingest", interrupted)
+        monkeypatch.setattr(pipeline, "complete_observations", interrupted)
 
     return put
 
@@ -135,7 +137,7 @@ def test_the_next_run_in_the_process_is_a_run_of_its_own(
     in_the_middle(raise_(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_ingestion(tracked)
-    monkeypatch.setattr(pipeline, "ingest", ingest)
+    monkeypatch.setattr(pipeline, "complete_observations", complete_observations)
 
     run_ingestion(tracked)
 

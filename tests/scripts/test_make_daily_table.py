@@ -9,9 +9,9 @@ from types import ModuleType
 import pandas as pd
 
 from regression_lifecycle import settings
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.gaps import find_gaps
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.ingestion.gaps import find_gaps
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader
 from tests.conftest import ROOT
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from regression_lifecycle.core.data.contract import check_observations, check_structure
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
+from regression_lifecycle.core.ingestion.contract import check_observations, check_structure
 
 _STAGES = ("raw", "observations")
 
@@ -45,11 +45,11 @@ class ContractValidator:
         self._stage = stage
         self._problem = Problem.model_validate(problem)
 
-    def validate(self, data: pd.DataFrame) -> pd.DataFrame:
+    def validate(self, data: Any) -> Any:
         """Check a table.
 
         Args:
-            data: The table.
+            data: The table; pieces of a raw one are checked by who reads them.
 
         Returns:
             The table, untouched.
@@ -57,6 +57,8 @@ class ContractValidator:
         Raises:
             DataContractError: If it breaks the contract.
         """
-        check = check_structure if self._stage == "raw" else check_observations
-        check(data, self._problem)
+        if self._stage == "observations":
+            check_observations(data, self._problem)
+        elif isinstance(data, pd.DataFrame):
+            check_structure(data, self._problem)
         return data

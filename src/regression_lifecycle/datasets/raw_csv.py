@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -26,6 +27,7 @@ from regression_lifecycle.core.errors import (
     bounded_list,
     unknown_name,
 )
+from regression_lifecycle.datasets.raw_pieces import RawPieces
 
 LOGGER = logging.getLogger(__name__)
 _COMPRESSED = frozenset({".gz", ".bz2", ".zip", ".xz", ".zst", ".tar"})
@@ -95,12 +97,12 @@ class RawCSVDataset(CSVDataset):
         text = {"dtype": "str", "keep_default_na": False}
         super().__init__(load_args={**given, **pieces, **text}, **kwargs)
 
-    def load(self) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    def load(self) -> pd.DataFrame | RawPieces:
         """Read the file.
 
         Returns:
-            Its rows as text, an empty value as the empty text; pieces of them, which can be gone
-            through once, where a ``chunksize`` is given.
+            Its rows as text, an empty value as the empty text; pieces of them where a ``chunksize``
+            is given.
 
         Raises:
             DataContractError: If the file is empty, no CSV file, or written to meanwhile.
@@ -113,7 +115,7 @@ class RawCSVDataset(CSVDataset):
             self._check_header(found)
             self._refuse_change(before)
             return found
-        return self._pieces(found, before)
+        return RawPieces(self._pieces(found, before), partial(self._pieces_again, before))
 
     def _warn_of_a_cut(self) -> None:
         """Warn if the last line does not end: its last number may be a part of what it was."""
@@ -139,6 +141,16 @@ class RawCSVDataset(CSVDataset):
                     self._check_header(piece)
                 yield piece
         self._refuse_change(before)
+
+    def _pieces_again(self, before: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+        if self._state() != before:
+            raise DataContractError(
+                f"{self._filepath.name} is another file than when its first row was read, so "
+                "nothing of it was taken. Run again"
+            )
+        with self._in_words():
+            found = super().load()
+        yield from self._pieces(found, before)
 
     def _state(self) -> dict[str, Any]:
         """What changes when somebody writes to the file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
@@ -14,13 +15,14 @@ from kedro.io.core import DatasetError, get_protocol_and_path
 
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.datasets.atomic_file import open_file_system
+from regression_lifecycle.datasets.raw_pieces import RawPieces
 
 # What pandas calls an index without a name; it is no column of the table.
 _INDEX = r"__index_level_\d+__"
 _LONGEST_CAUSE = 200
 
 
-class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | Iterator[pd.DataFrame]"]):
+class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
     """One Parquet file, locally or on an object store.
 
     Example:
@@ -58,22 +60,31 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | Iterator[pd.Da
         self._fs_args = {**(credentials or {}), **(fs_args or {})}
         self.metadata = metadata
 
-    def load(self) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    def load(self) -> pd.DataFrame | RawPieces:
         """Read the file.
 
         Returns:
-            Its rows, a named index as a column like any other; pieces of them, which can be gone
-            through once, where a ``chunksize`` is given.
+            Its rows, a named index as a column like any other; pieces of them where a ``chunksize``
+            is given.
 
         Raises:
             DataContractError: If it is no Parquet file, is damaged, or names a column twice.
         """
         # Opened here, so that a missing file is an error of loading.
+        before = self.state()
         pieces = self._pieces(self._fs().open(str(self._filepath), "rb"))
         if self._chunksize is None:
             [table] = pieces
             return table
-        return pieces
+        return RawPieces(pieces, partial(self._pieces_again, before))
+
+    def _pieces_again(self, before: str) -> Iterator[pd.DataFrame]:
+        if self.state() != before:
+            raise DataContractError(
+                f"{self._filepath.name} is another file than when its first row was read, so "
+                "nothing of it was taken. Run again"
+            )
+        yield from self._pieces(self._fs().open(str(self._filepath), "rb"))
 
     def _pieces(self, file: Any) -> Iterator[pd.DataFrame]:
         from pyarrow.parquet import ParquetFile
@@ -118,6 +129,10 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | Iterator[pd.Da
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
+
+    def state(self) -> str:
+        """Return what changes when the file is written, without reading it; empty without one."""
+        return str(self._fs().ukey(str(self._filepath))) if self._exists() else ""
 
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)

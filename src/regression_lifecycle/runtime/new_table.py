@@ -15,9 +15,9 @@ import pandas as pd
 import yaml
 from omegaconf import OmegaConf
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, LifecycleError, bounded_list
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.profiling.description import describe, flow
 from regression_lifecycle.core.profiling.profile import ALL, TableProfile, profile_table
 from regression_lifecycle.core.profiling.summary import assumed_lines, found_lines

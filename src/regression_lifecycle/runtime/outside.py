@@ -30,6 +30,7 @@ _REASON = re.compile(
 _OBJECT_STORES = ("botocore", "aiobotocore", "s3fs", "boto3")
 _EXTRA_OF = {
     **dict.fromkeys(("psycopg", "s3fs", "boto3", "botocore", "aiobotocore"), "production"),
+    "pyspark": "spark",
     **dict.fromkeys(("lightgbm", "xgboost", "catboost"), "boosting"),
 }
 # SQLite's primary result codes; extended ones carry them in their lowest byte.

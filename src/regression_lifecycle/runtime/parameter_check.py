@@ -18,8 +18,6 @@ from regression_lifecycle.adapters.dashboard.parameters import DashboardParamete
 from regression_lifecycle.core.alerting.alerts import AlertParameters
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
 from regression_lifecycle.core.data.as_of import read_as_of
-from regression_lifecycle.core.data.contract import IngestionParameters
-from regression_lifecycle.core.data.labels import LabelParameters
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.approval import ApprovalParameters
 from regression_lifecycle.core.decisions.policy import PolicyParameters
@@ -32,6 +30,8 @@ from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.evaluation.holdout import OWN_COLUMNS
 from regression_lifecycle.core.evaluation.parameters import EvaluationParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.ingestion.contract import IngestionParameters
+from regression_lifecycle.core.ingestion.labels import LabelParameters
 from regression_lifecycle.core.mistakes import in_words
 from regression_lifecycle.core.models.quantiles import check_quantile
 from regression_lifecycle.core.models.requirements import check_text, named_columns

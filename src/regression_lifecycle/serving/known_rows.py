@@ -15,12 +15,12 @@ import pandas as pd
 
 from regression_lifecycle.adapters import database
 from regression_lifecycle.core.data.keys import series_of_key
-from regression_lifecycle.core.data.labels import check_stored_labels
 from regression_lifecycle.core.data.problem import MOMENT_TYPES, Problem
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, Between, HistoryTable
 from regression_lifecycle.core.features.raw_rows import HISTORY_ROWS
 from regression_lifecycle.core.features.row_history import RowHistory
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.ingestion.labels import check_stored_labels
 from regression_lifecycle.core.models.trained_model import TrainedModel
 
 LOGGER = logging.getLogger(__name__)

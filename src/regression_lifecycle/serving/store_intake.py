@@ -12,12 +12,12 @@ import pandas as pd
 from pydantic_core import to_json
 
 from regression_lifecycle.adapters import database
-from regression_lifecycle.core.data.labels import REPLACED, LabelParameters, accept_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN
 from regression_lifecycle.core.data.row_moments import RowMoments
 from regression_lifecycle.core.data.tables import KNOWN_ROWS, LABELS, HistoryTable
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.ingestion.labels import REPLACED, LabelParameters, accept_labels
 from regression_lifecycle.serving.errors import Mistake, RefusedError, overloaded, shorten
 from regression_lifecycle.serving.model_inputs import RowNames
 from regression_lifecycle.serving.request_schema import (

@@ -21,12 +21,12 @@ import regression_lifecycle
 from regression_lifecycle.adapters.mlflow import registry as mlflow_registry
 from regression_lifecycle.adapters.mlflow.model_files import model_digest
 from regression_lifecycle.adapters.mlflow.registry import RegisteredVersion
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import ADJUSTMENTS
 from regression_lifecycle.core.errors import ModelError
 from regression_lifecycle.core.features.builders import build_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.prediction.batch_scoring import ScoringParameters, ScoringRows, score

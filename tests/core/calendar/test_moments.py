@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.calendar.moments import assemble_moments, find_stray_moments
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.calendar.moments import assemble_moments, believed_span
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 
 YEAR = pd.Timedelta("366 days")
 
@@ -82,9 +81,10 @@ def test_a_real_pause_hurts_no_row(make_problem, table):
 def test_a_piece_of_a_table_is_held_against_what_is_known():
     known = pd.Series(pd.date_range("2021-01-01", periods=2000, freq="h"))
     piece = pd.Series(pd.to_datetime(["2021-03-26", "2203-01-05", "2021-03-27"]))
-    good = np.ones(3, dtype=bool)
-    assert find_stray_moments(piece, good, YEAR, known).tolist() == [False, True, False]
-    assert not find_stray_moments(piece, good, YEAR).any()
+    first, last = believed_span(piece, YEAR, known)
+    assert (first, last) == (known.iloc[0], piece.iloc[2])
+    first, last = believed_span(piece, YEAR)
+    assert (first, last) == (piece.min(), piece.max())
 
 
 def test_every_gap_is_believed_where_none_is_named(make_problem):

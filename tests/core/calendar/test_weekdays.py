@@ -14,7 +14,7 @@ from regression_lifecycle.core.calendar.weekdays import (
     move_to_weekday,
 )
 from regression_lifecycle.core.data.defaults import derive_defaults
-from regression_lifecycle.core.data.gaps import find_gaps
+from regression_lifecycle.core.ingestion.gaps import find_gaps
 from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
 from regression_lifecycle.core.windows.parameters import WindowParameters
 

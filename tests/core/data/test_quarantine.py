@@ -3,10 +3,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.quarantine import refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features import raw_rows
@@ -23,6 +22,7 @@ from regression_lifecycle.core.features.raw_rows import (
     recent_observations,
 )
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from tests.core.conftest import _tiny_problem, _tiny_raw
 
 PROBLEM = _tiny_problem()

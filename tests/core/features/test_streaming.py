@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.features.builders import build_features
@@ -14,6 +13,7 @@ from regression_lifecycle.core.features.feature import Reach
 from regression_lifecycle.core.features.raw_rows import columns_read
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.features.streaming import BatchReader
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from tests.core.conftest import _tiny_problem, _tiny_raw
 from tests.examples import with_missing_values
 

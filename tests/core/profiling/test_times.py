@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.profiling.columns import read_columns
 from regression_lifecycle.core.profiling.profile import profile_table
 from regression_lifecycle.core.profiling.proposal import propose_parameters

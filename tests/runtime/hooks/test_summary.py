@@ -12,7 +12,6 @@ import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.data.tables import ERROR_RATES, WINDOW_HISTORY
 from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.records import (
@@ -24,6 +23,7 @@ from regression_lifecycle.core.decisions.records import (
 from regression_lifecycle.core.decisions.rules import PolicyState
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import sentences
+from regression_lifecycle.core.ingestion.labels import WAITS
 from regression_lifecycle.runtime.hooks import SummaryHook
 from tests.adapters.dashboard.examples import full_tables, ledger, page_problem, page_tables
 from tests.core.decisions.test_records import GATE

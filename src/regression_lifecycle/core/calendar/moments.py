@@ -84,13 +84,10 @@ def _dates(parts: Mapping[str, pd.Series]) -> pd.Series:
     return pd.Series(moments, index=index)
 
 
-def find_stray_moments(
-    stamps: pd.Series,
-    good: np.ndarray,
-    maximum_gap: AnyDuration,
-    known: pd.Series | None = None,
-) -> np.ndarray:
-    """Find the few rows that stand far before or far after the rest of a table.
+def believed_span(
+    moments: pd.Series, maximum_gap: AnyDuration, known: pd.Series | None = None
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return between which moments a table lies, without the few that stand far from the rest.
 
     Their time must be a mistake: 2203 for 2023, 9999-12-31 for "open", 1900-01-01 for unknown. One
     such row would be the newest of the table, and all else would wait for its time to come.
@@ -99,36 +96,35 @@ def find_stray_moments(
     on after a long pause soon has more rows behind it than are taken for strays.
 
     Args:
-        stamps: Timestamps, in any order.
-        good: Rows that nothing else speaks against, shape (n,).
+        moments: Timestamps that nothing else speaks against, at least one, in any order; it does
+            not matter how often each stands there.
         maximum_gap: Longest gap that is believed.
         known: Timestamps that belong to the table and are beyond doubt, if it is not seen whole.
 
     Returns:
-        Shape (n,): which rows stand behind a gap that is longer than ``maximum_gap`` and than ten
-        times every gap of the rest, with at most 1 % of all moments (or one) at that end; of a
-        table that is seen whole also those, of at most 0.1 % of all moments (or one), behind one
-        that is longer than a tenth of the rest of the table. None where the rest has fewer than 20
-        gaps.
+        The first and the last whole second that are believed. Outside lie those behind a gap that
+        is longer than ``maximum_gap`` and than ten times every gap of the rest, with at most 1 % of
+        all moments (or one) at that end; of a table that is seen whole also those, of at most 0.1 %
+        of all moments (or one), behind one that is longer than a tenth of the rest of the table.
+        None where the rest has fewer than 20 gaps.
     """
-    seconds = stamps.to_numpy().astype("datetime64[s]")
-    beyond_doubt = [] if known is None else [known.to_numpy().astype("datetime64[s]")]
-    moments = np.unique(np.concatenate([seconds[good], *beyond_doubt]))
-    gaps = np.diff(moments).astype("int64")
-    few = max(1, int(len(moments) * _SHARE))
+    given = [moments] if known is None else [moments, known]
+    seconds = np.unique(np.concatenate([each.to_numpy("datetime64[s]") for each in given]))
+    gaps = np.diff(seconds).astype("int64")
+    few = max(1, int(len(seconds) * _SHARE))
     inner = gaps[few:-few]
+    first, last = seconds[0], seconds[-1]
     if len(inner) < _FEWEST_GAPS:
-        return np.zeros(len(stamps), dtype=bool)
+        return pd.Timestamp(first), pd.Timestamp(last)
     usual = _TIMES_LONGER * int(inner.max())
     rules = [(few, int(longest(maximum_gap).total_seconds()))]
     if known is None:
-        rules.append((max(1, int(len(moments) * _JUMP_SHARE)), int(_JUMP * inner.sum())))
-    first, last = moments[0], moments[-1]
+        rules.append((max(1, int(len(seconds) * _JUMP_SHARE)), int(_JUMP * inner.sum())))
     for few, limit in rules:
         long = np.flatnonzero(gaps > max(limit, usual))
-        first = max(first, moments[long[long < few].max(initial=-1) + 1])
-        last = min(last, moments[long[long >= len(gaps) - few].min(initial=len(gaps))])
-    return np.asarray(good & ((seconds < first) | (seconds > last)))
+        first = max(first, seconds[long[long < few].max(initial=-1) + 1])
+        last = min(last, seconds[long[long >= len(gaps) - few].min(initial=len(gaps))])
+    return pd.Timestamp(first), pd.Timestamp(last)
 
 
 def moment_text(moment: pd.Timestamp) -> str:

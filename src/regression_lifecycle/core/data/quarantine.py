@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from regression_lifecycle.core.data.values import as_written
@@ -17,6 +20,8 @@ ROW_COLUMN = "raw_row"
 
 RejectedShare = Annotated[float, Field(ge=0, le=1)]
 """Share of rows that may be set aside."""
+_LONGEST_QUOTE = 40
+_NO_ROWS = np.array([], dtype="int64")
 
 
 def refuse_bad_share(
@@ -44,70 +49,186 @@ def refuse_bad_share(
     )
 
 
+@dataclass
+class _Reason:
+    """One thing that may be wrong with a row.
+
+    Attributes:
+        text: What is wrong.
+        mend: What can be done about it, as far as the values show it.
+        rows: Positions in the whole table, from 0, in ascending order.
+        quoted: The value of the first of them; None if no single value is wrong.
+    """
+
+    text: str
+    mend: str
+    is_unreadable: bool
+    rows: NDArray[np.int64]
+    quoted: str | None
+
+    @property
+    def sentence(self) -> str:
+        return self.text + self.mend
+
+    @property
+    def whereabouts(self) -> str:
+        quoted = "" if self.quoted is None else f": {self.quoted!r}"
+        return f"{counted(len(self.rows), 'row')}, first in row {self.rows[0] + 1}{quoted}"
+
+    def followed_by(self, later: _Reason) -> _Reason:
+        return replace(
+            self,
+            mend=self.mend or later.mend,
+            rows=np.concatenate([self.rows, later.rows]),
+            quoted=self.quoted if len(self.rows) else later.quoted,
+        )
+
+
 class Reasons:
     """Collects, row by row, why the contract is broken.
 
     Attributes:
-        any: Which rows break it, shape (n_rows,).
-        unreadable: Sentences on values that cannot be read as their column's type.
+        any: Which rows of the piece break it, shape (n_rows,).
     """
 
-    def __init__(self, n_rows: int) -> None:
-        """Begin without a reason for a table of so many rows."""
-        self.any = np.zeros(n_rows, dtype=bool)
-        self.unreadable: list[str] = []
-        self._found: list[tuple[str, np.ndarray, str]] = []
+    def __init__(self, n_rows: int = 0, first_row: int = 0) -> None:
+        """Begin without a reason.
 
-    def add_unreadable(self, mask: pd.Series | np.ndarray, reason: str, values: pd.Series) -> None:
+        Args:
+            n_rows: Rows of a table, or of a piece of one.
+            first_row: Position of its first row in the whole table, from 0.
+        """
+        self.any = np.zeros(n_rows, dtype=bool)
+        self._first_row = first_row
+        # Those that hold for no row too, so that pieces of one table have the same ones.
+        self._asked: list[_Reason] = []
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Sentences on values that cannot be read as their column's type."""
+        return [f"{r.sentence} in {r.whereabouts}" for r in self._found if r.is_unreadable]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Positions in the whole table of the rows that break it, in ascending order."""
+        return self._rows_of(self._asked)
+
+    def count_rows(self, but: str = "") -> int:
+        """Count the rows that something but one reason speaks against."""
+        return len(self._rows_of(reason for reason in self._asked if reason.text != but))
+
+    @staticmethod
+    def _rows_of(reasons: Iterable[_Reason]) -> NDArray[np.int64]:
+        return np.unique(np.concatenate([_NO_ROWS, *(reason.rows for reason in reasons)]))
+
+    @property
+    def _found(self) -> list[_Reason]:
+        return [reason for reason in self._asked if len(reason.rows)]
+
+    def add_unreadable(
+        self, mask: pd.Series | NDArray[np.bool_], reason: str, values: pd.Series, mend: str = ""
+    ) -> None:
         """Add a reason that speaks against the file as a whole.
 
         Args:
             mask: The rows it holds for.
             reason: What is wrong with them.
             values: The raw values, of which the first is quoted.
+            mend: What can be done about it.
         """
-        rows = np.asarray(mask, dtype=bool)
-        if rows.any():
-            self.unreadable.append(f"{reason} in {_whereabouts(rows, values)}")
-        self.add(rows, reason, values)
+        self.add(mask, reason, values, mend)
+        self._asked[-1].is_unreadable = True
 
     def add(
-        self, mask: pd.Series | np.ndarray, reason: str, values: pd.Series | None = None
+        self,
+        mask: pd.Series | NDArray[np.bool_],
+        reason: str,
+        values: pd.Series | None = None,
+        mend: str = "",
     ) -> None:
-        """Add a reason, and the rows that it holds for.
+        """Add a reason, and the rows of the piece that it holds for.
 
         Args:
             mask: The rows.
             reason: What is wrong with them.
             values: The raw values, of which the first is quoted; None if no single one is wrong.
+            mend: What can be done about it.
         """
         rows = np.asarray(mask, dtype=bool)
-        if rows.any():
-            self._found.append((reason, rows, _whereabouts(rows, values)))
+        positions = np.flatnonzero(rows)
+        quoted = None
+        if len(positions):
             self.any = self.any | rows
+            quoted = None if values is None else str(values.iloc[positions[0]])[:_LONGEST_QUOTE]
+        positions = positions + self._first_row
+        self._asked.append(_Reason(reason, mend, False, positions, quoted))
 
-    def text(self, bad: np.ndarray) -> list[str]:
-        """Return for every row that is asked about all that speaks against it."""
-        positions = np.flatnonzero(bad)
-        return [
-            "; ".join(reason for reason, rows, _ in self._found if rows[position])
-            for position in positions
-        ]
+    def add_rows(self, rows: NDArray[np.int64], reason: str, first_value: object = None) -> None:
+        """Add a reason that holds for rows of the whole table.
 
-    def set_aside(self, source: pd.DataFrame, first_row: int = 0) -> pd.DataFrame:
+        Args:
+            rows: Their positions, from 0, in ascending order.
+            reason: What is wrong with them.
+            first_value: Value of the first of them, which is quoted; None if no single one is
+                wrong.
+        """
+        quoted = None if first_value is None else str(first_value)[:_LONGEST_QUOTE]
+        self._asked.append(_Reason(reason, "", False, rows, quoted))
+
+    def append(self, later: Reasons) -> None:
+        """Take up the reasons of the next piece of the same table."""
+        self._asked = (
+            [one.followed_by(other) for one, other in zip(self._asked, later._asked, strict=True)]
+            if self._asked
+            else list(later._asked)
+        )
+
+    def to_json(self) -> str:
+        """Write the reasons as JSON, for another process."""
+        return json.dumps(
+            [{**asdict(reason), "rows": reason.rows.tolist()} for reason in self._asked]
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote."""
+        reasons = cls()
+        for found in json.loads(text):
+            rows = np.array(found.pop("rows"), dtype="int64")
+            reasons._asked.append(_Reason(**found, rows=rows))
+        return reasons
+
+    def text(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return for every row that is asked about all that speaks against it.
+
+        Args:
+            rows: Positions in the whole table, in ascending order.
+        """
+        texts: list[list[str]] = [[] for _ in rows]
+        for reason in self._found:
+            for place in np.flatnonzero(np.isin(rows, reason.rows)):
+                texts[place].append(reason.sentence)
+        return ["; ".join(found) for found in texts]
+
+    def set_aside(
+        self, source: pd.DataFrame, rows: NDArray[np.int64] | None = None
+    ) -> pd.DataFrame:
         """Take the bad rows out of a table, with what speaks against them.
 
         Args:
-            source: The table as it came.
-            first_row: Position of its first row in the whole table, from 0.
+            source: The table as it came, or the bad rows alone.
+            rows: Positions of the rows of ``source`` in the whole table, if it is no piece of it.
 
         Returns:
             The rows as text, with ``raw_row`` (1 for the first) and ``rejection_reason``.
         """
+        if rows is None:
+            rows = np.arange(len(source)) + self._first_row
+        bad = np.isin(rows, self.rows)
         # A corrected quarantine file may come back with the columns that were added to it.
-        rejected = source.loc[self.any].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
-        rejected.insert(0, ROW_COLUMN, np.flatnonzero(self.any) + 1 + first_row)
-        rejected.insert(1, REASON_COLUMN, self.text(self.any))
+        rejected = source.loc[bad].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
+        rejected.insert(0, ROW_COLUMN, rows[bad] + 1)
+        rejected.insert(1, REASON_COLUMN, pd.array(self.text(rows[bad]), dtype="str"))
         # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
         for name in rejected.columns[2:]:
             rejected[name] = as_written(rejected[name])
@@ -120,10 +241,4 @@ class Reasons:
 
     def counts(self, but: str = "") -> list[str]:
         """Return every reason but one with the number of its rows and the first of them."""
-        return [f"{reason} ({where})" for reason, _, where in self._found if reason != but]
-
-
-def _whereabouts(rows: np.ndarray, values: pd.Series | None) -> str:
-    first = int(np.argmax(rows))
-    quoted = "" if values is None else f": {str(values.iloc[first])[:40]!r}"
-    return f"{counted(int(rows.sum()), 'row')}, first in row {first + 1}{quoted}"
+        return [f"{r.sentence} ({r.whereabouts})" for r in self._found if r.text != but]

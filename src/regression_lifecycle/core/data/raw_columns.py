@@ -88,14 +88,14 @@ class _Column:
         if high is not None:
             self.refuse(typed > high, f"{self.name} is above {bound_text(high)}")
 
-    def refuse_unreadable(self, typed: pd.Series, reason: str) -> None:
+    def refuse_unreadable(self, typed: pd.Series, reason: str, mend: str = "") -> None:
         """Refuse what was not read, unless it is one of the spellings of a missing value."""
         unread = (typed.isna() & ~self.blank).to_numpy()
         if unread.any():
             words = as_text(self.given[unread]).str.lower().isin(list(MISSING_WORDS)).to_numpy()
             self.blank.iloc[np.flatnonzero(unread)[words]] = True
-            still = unread & ~self.blank.to_numpy()
-            self.reasons.add_unreadable(still, f"{self.name} {reason}", self.raw)
+        still = unread & ~self.blank.to_numpy()
+        self.reasons.add_unreadable(still, f"{self.name} {reason}", self.raw, mend)
 
 
 def _labels(column: _Column) -> pd.Series:
@@ -121,11 +121,11 @@ def _numbers_and_digits(column: _Column) -> tuple[pd.Series, pd.Series]:
     standing_for_missing, _ = read_numbers(pd.Series(spec.missing_values, dtype="str"), PLAIN)
     column.blank |= numbers.notna() & numbers.isin(standing_for_missing.dropna())
     numbers = numbers.where(~column.blank)
-    mend = f" like {spec.format}" if spec.format else ""
+    asked, mend = f" like {spec.format}" if spec.format else "", ""
     unread = column.given[numbers.isna() & ~column.blank]
     if not spec.format and as_text(unread).str.contains(_FORMATTED, na=False).any():
         mend = "; say by 'format' how numbers are written, for example '1.234,5', '12 %' or '12 €'"
-    column.refuse_unreadable(numbers, f"is not a number{mend}")
+    column.refuse_unreadable(numbers, f"is not a number{asked}", mend)
     column.refuse(np.isinf(numbers), f"{name} is infinite")
     huge = (numbers.abs() > LARGEST_NUMBER) & ~np.isinf(numbers)
     column.refuse(huge, f"{name} is beyond {LARGEST_NUMBER:g}, the largest number that is computed")
@@ -178,11 +178,12 @@ def _moments(column: _Column) -> pd.Series:
         zoned,
         f"{name} has a time zone; write local times without one, or declare 'zone' for the column",
     )
-    mend = f" like {spec.format}" if spec.format else ""
+    asked, mend = f" like {spec.format}" if spec.format else "", ""
     unread = as_text(column.given[moments.isna() & ~column.blank & ~zoned])
     if not spec.format and unread.str.contains(_OTHER_MOMENT, na=False).any():
         mend = "; say by 'format' how it is written, for example '%d.%m.%Y', '%YQ%q' or 'unix s'"
-    column.refuse_unreadable(moments.mask(zoned, pd.Timestamp(0)), f"is not a {spec.type}{mend}")
+    read = moments.mask(zoned, pd.Timestamp(0))
+    column.refuse_unreadable(read, f"is not a {spec.type}{asked}", mend)
     column.refuse_out_of_bounds(moments)
     return moments
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from regression_lifecycle.core.data.contract import check_structure, repeated_key, sort_rows
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN, ROW_COLUMN
 from regression_lifecycle.core.data.raw_columns import rejected_moments
@@ -20,6 +19,8 @@ from regression_lifecycle.core.data.values import as_written
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.raw_rows import columns_read, features_of, late_columns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.ingestion.contract import check_structure, sort_rows
+from regression_lifecycle.core.ingestion.row_conflicts import repeated_key
 
 _DAY = pd.Timedelta(days=1)
 # The smallest step of a timestamp: another row of the same moment may still come.

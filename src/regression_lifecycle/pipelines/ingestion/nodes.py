@@ -8,62 +8,126 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.keys import CHANGED, COLUMNS, GONE, find_changes
-from regression_lifecycle.core.data.labels import WAITS, join_labels
+from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import bounded_list, counted
+from regression_lifecycle.core.frames.collecting import count_rows, sample
+from regression_lifecycle.core.ingestion.changes import (
+    CHANGED,
+    COLUMNS,
+    GONE,
+    find_changes,
+    find_column_changes,
+    with_told_target,
+    without_told_target,
+)
+from regression_lifecycle.core.ingestion.contract import (
+    IngestionParameters,
+    accept_rows,
+    in_order,
+    read_rows,
+)
+from regression_lifecycle.core.ingestion.gaps import find_gaps
+from regression_lifecycle.core.ingestion.labels import WAITS, join_labels
+from regression_lifecycle.core.ingestion.raw_table import RawTable
 from regression_lifecycle.pipelines.roles import column_roles
 from regression_lifecycle.pipelines.subjects import span
 
 LOGGER = logging.getLogger(__name__)
 
 
-def ingest(
-    raw: pd.DataFrame,
+def read_raw_rows(
+    raw: Any, problem: Problem, parameters: IngestionParameters, recorded_columns: pd.DataFrame
+) -> tuple[Any, RawTable]:
+    """Read every row of the raw table for itself.
+
+    Args:
+        raw: The table as it was read, or pieces of it.
+        problem: The contract.
+        parameters: What a value does that cannot be read.
+        recorded_columns: The columns that the contract did not know in the last run; no columns if
+            there was none.
+
+    Returns:
+        The rows that are right in themselves, and the raw table with what speaks against others.
+
+    Raises:
+        DataContractError: If the table as a whole cannot be used.
+    """
+    typed, table = read_rows(raw, problem, parameters.unreadable)
+    if "column" in recorded_columns:
+        table.recorded_undeclared = tuple(recorded_columns["column"])
+    return typed, table
+
+
+def enforce_contract(
+    typed_rows: Any, raw_table: RawTable, problem: Problem, parameters: IngestionParameters
+) -> tuple[Any, pd.DataFrame]:
+    """Decide which rows of the raw table are observations.
+
+    Args:
+        typed_rows: Rows that are right in themselves, on any engine.
+        raw_table: The raw table with what speaks against the others.
+        problem: The contract.
+        parameters: How many rejected rows are bearable.
+
+    Returns:
+        The accepted rows on the same engine, and the rejected ones with their reasons.
+
+    Raises:
+        DataContractError: If the table as a whole cannot be used.
+    """
+    return accept_rows(typed_rows, raw_table, problem, parameters)
+
+
+def complete_observations(
+    accepted_rows: Any,
+    raw_table: RawTable,
     labels: pd.DataFrame,
     problem: Problem,
-    parameters: IngestionParameters,
-    recorded_observations: pd.DataFrame,
-) -> tuple[pd.DataFrame, ...]:
-    """Sort rows into observations and rejected ones, fill in labels, and list what is missing.
+    recorded_observations: Any,
+) -> tuple[Any, ...]:
+    """Fill in labels, and list what is missing and what is other than in the last run.
 
     Warns of labels that are of no use, and of observations that were there before and are gone or
     have other values.
 
     Args:
-        raw: The table as it was read.
+        accepted_rows: Rows that keep the contract, on any engine.
+        raw_table: Names the columns that the contract does not know.
         labels: Targets that came later than their rows.
         problem: The contract.
-        parameters: How many rejected rows are bearable.
         recorded_observations: The observations as the last run left them; no columns if none did.
 
     Returns:
-        Observations, rejected rows with their reasons, labels that fill in nothing with the
-        reason, gaps, and what is new, changed and gone since the last run.
-
-    Raises:
-        DataContractError: If the table as a whole cannot be used.
+        Observations on the same engine, labels that fill in nothing with the reason, gaps, what is
+        new, changed and gone since the last run, and the columns that the contract does not know.
     """
-    accepted, rejected = enforce_contract(raw, problem, parameters)
-    observations, unused = join_labels(accepted, labels, problem)
+    told = with_told_target(accepted_rows, problem)
+    joined, unused = join_labels(told, labels, problem)
     _warn_of_unused(unused[unused["reason"] != WAITS])
-    # Kept with the table, so that the next run sees what is other about its columns.
-    observations.attrs[COLUMNS] = [str(name) for name in raw if name not in problem.columns]
-    told = accepted[problem.target]
-    changes = find_changes(recorded_observations, observations, told, problem)
+    joined = in_order(joined, problem)
+    undeclared = raw_table.undeclared(problem)
+    changes = pd.concat(
+        [
+            find_changes(recorded_observations, joined, problem),
+            find_column_changes(raw_table.recorded_undeclared, undeclared, count_rows(joined)),
+        ],
+        ignore_index=True,
+    )
     _warn_of_changes(changes, problem)
-    return observations, rejected, unused, find_gaps(observations, problem), changes
+    observations = without_told_target(joined)
+    columns = pd.DataFrame({"column": pd.Series(undeclared, dtype="str")})
+    return observations, unused, find_gaps(observations, problem), changes, columns
 
 
 def report_data_quality(
-    observations: pd.DataFrame, problem: Problem, parameters: IngestionParameters
+    observations: Any, problem: Problem, parameters: IngestionParameters
 ) -> Any:
     """Describe the observations in an Evidently report.
 
     Args:
-        observations: Observations.
+        observations: Observations on any engine.
         problem: Says which columns are numbers and which are labels.
         parameters: Most rows to look at.
 
@@ -75,14 +139,21 @@ def report_data_quality(
         for name, spec in problem.columns.items()
         if spec.type not in ("date", "datetime") and name != problem.target
     ]
-    moments = observations[problem.timestamp.name]
+    first, last = first_and_last(observations, problem)
+    rows, drawn = observations, ""
+    if not isinstance(observations, pd.DataFrame):
+        rows = sample(observations, problem, parameters.report_rows, seed=0)
+        drawn = f", of which {len(rows):,} are drawn"
     about = evidently.about_line(
-        problem.name, "no model", f"observations {span(moments, problem)}", len(observations)
+        problem.name,
+        "no model",
+        f"observations {span(pd.Series([first, last]), problem)}{drawn}",
+        count_rows(observations),
     )
     return evidently.data_quality_snapshot(
-        observations,
+        rows,
         column_roles(problem, columns),
-        timestamp=moments.max(),
+        timestamp=last,
         maximum_rows=parameters.report_rows,
         seed=0,
         metadata={"about": about, "problem": problem.name},

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.pipelines.ingestion.nodes import ingest, report_data_quality
+from regression_lifecycle.pipelines.ingestion.nodes import (
+    complete_observations,
+    enforce_contract,
+    read_raw_rows,
+    report_data_quality,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -12,22 +17,39 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             Node(
-                ingest,
+                read_raw_rows,
                 [
                     "raw_observations",
-                    "labels",
                     "params:problem",
                     "params:ingestion",
+                    "recorded_undeclared_columns",
+                ],
+                ["typed_rows", "raw_table"],
+                name="read_raw_rows",
+            ),
+            Node(
+                enforce_contract,
+                ["typed_rows", "raw_table", "params:problem", "params:ingestion"],
+                ["accepted_rows", "rejected_observations"],
+                name="enforce_contract",
+            ),
+            Node(
+                complete_observations,
+                [
+                    "accepted_rows",
+                    "raw_table",
+                    "labels",
+                    "params:problem",
                     "recorded_observations",
                 ],
                 [
                     "observations",
-                    "rejected_observations",
                     "unused_labels",
                     "observation_gaps",
                     "observation_changes",
+                    "undeclared_columns",
                 ],
-                name="enforce_contract",
+                name="complete_observations",
             ),
             Node(
                 report_data_quality,

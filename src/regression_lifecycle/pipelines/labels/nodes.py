@@ -6,10 +6,10 @@ import logging
 
 import pandas as pd
 
-from regression_lifecycle.core.data.labels import REPLACED, LabelParameters, accept_labels
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN
 from regression_lifecycle.core.errors import counted
+from regression_lifecycle.core.ingestion.labels import REPLACED, LabelParameters, accept_labels
 
 LOGGER = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
 from regression_lifecycle.core.data.as_of import moment_of
-from regression_lifecycle.core.data.contract import REPETITION
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import REASON_COLUMN
 from regression_lifecycle.core.data.raw_columns import rejected_moments
@@ -54,6 +53,7 @@ from regression_lifecycle.core.features.builders import (
     build_features,
 )
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.ingestion.row_conflicts import REPETITION
 from regression_lifecycle.core.metrics import WINDOW_METRICS
 from regression_lifecycle.core.models.trained_model import (
     TrainedModel,

@@ -5,6 +5,7 @@ from regression_lifecycle.runtime.hooks.errors import ErrorHook
 from regression_lifecycle.runtime.hooks.killed_run import KilledRunHook
 from regression_lifecycle.runtime.hooks.node_progress import NodeProgressHook
 from regression_lifecycle.runtime.hooks.project_run import ProjectRunHook
+from regression_lifecycle.runtime.hooks.spark_session import SparkSessionHook
 from regression_lifecycle.runtime.hooks.summary import SummaryHook
 from regression_lifecycle.runtime.hooks.tracking import TrackingHook
 
@@ -14,6 +15,7 @@ __all__ = [
     "KilledRunHook",
     "NodeProgressHook",
     "ProjectRunHook",
+    "SparkSessionHook",
     "SummaryHook",
     "TrackingHook",
 ]

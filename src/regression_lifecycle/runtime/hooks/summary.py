@@ -12,9 +12,6 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from pandas import isna
 
-from regression_lifecycle.core.data.gaps import BEGINS_LATER, ENDED, GAP
-from regression_lifecycle.core.data.keys import COLUMNS
-from regression_lifecycle.core.data.labels import WAITS
 from regression_lifecycle.core.decisions.records import APPROVED, PROMOTE, WAITING
 from regression_lifecycle.core.decisions.rule_kinds import held_share
 from regression_lifecycle.core.decisions.waiting import waiting_version
@@ -22,6 +19,9 @@ from regression_lifecycle.core.decisions.wording import answer_commands, next_co
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import counted
 from regression_lifecycle.core.frames.collecting import count_rows
+from regression_lifecycle.core.ingestion.changes import COLUMNS
+from regression_lifecycle.core.ingestion.gaps import BEGINS_LATER, ENDED, GAP
+from regression_lifecycle.core.ingestion.labels import WAITS
 from regression_lifecycle.core.metrics import (
     ERROR_LABELS,
     ErrorMetric,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import check_observations
-from regression_lifecycle.core.data.gaps import find_gaps
+from regression_lifecycle.core.ingestion.contract import check_observations
+from regression_lifecycle.core.ingestion.gaps import find_gaps
 
 
 def test_gaps_are_listed_with_their_ends_and_their_length(observations, problem):

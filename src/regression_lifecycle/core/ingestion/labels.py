@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.config import StrictModel
-from regression_lifecycle.core.data.contract import ContractResult
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
@@ -17,6 +17,10 @@ from regression_lifecycle.core.data.row_moments import read_row_numbers
 from regression_lifecycle.core.data.tables import LABELS
 from regression_lifecycle.core.data.values import FLOAT_DIGITS
 from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.frames.collecting import collect, on_engine_of
+from regression_lifecycle.core.ingestion.contract import ContractResult
+from regression_lifecycle.core.ingestion.key_joins import join_on_key
+from regression_lifecycle.core.ingestion.row_conflicts import distinct_moments
 
 REPLACED = "a later row of the same delivery has another value, which counts"
 WAITS = "its observation has not come yet"
@@ -29,17 +33,18 @@ _UNUSED_DTYPES = {
     "reason": "str",
 }
 _UNUSED = list(_UNUSED_DTYPES)
+_LABEL = "__label"
 
 
 class JoinedLabels(NamedTuple):
     """Observations with the targets that came later.
 
     Attributes:
-        observations: In the same order and dtypes as before.
+        observations: With the dtypes of before, and in pandas in the same order.
         unused: Labels that fill in nothing: ``row_key``, ``timestamp``, ``target`` and ``reason``.
     """
 
-    observations: pd.DataFrame
+    observations: Any
     unused: pd.DataFrame
 
 
@@ -154,10 +159,11 @@ def check_stored_labels(labels: pd.DataFrame, problem: Problem) -> tuple[pd.Seri
     return typed_column(labels["target"], problem.target, spec, reasons), reasons
 
 
-def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Problem) -> JoinedLabels:
+def join_labels(observations: Any, labels: pd.DataFrame, problem: Problem) -> JoinedLabels:
     """Fill in the targets that came later.
 
     Args:
+        observations: Observations on any engine.
         labels: ``labels``. A label replaces what the table says; one without an observation waits
             for it. One that breaks the contract of today, which may be another than that of the
             day on which it came, leaves the table's own target.
@@ -168,23 +174,46 @@ def join_labels(observations: pd.DataFrame, labels: pd.DataFrame, problem: Probl
     own = labels[labels["problem"] == problem.name].reset_index(drop=True)
     if own.empty:
         return JoinedLabels(observations, pd.DataFrame(columns=_UNUSED).astype(_UNUSED_DTYPES))
+    frame: Any = nw.from_native(observations)
     values, reasons = check_stored_labels(own, problem)
-    keys = row_keys(observations, problem)
-    _find_lonely(own, keys, observations[problem.timestamp.name], problem, reasons)
-    used = pd.Series(values[~reasons.any].to_numpy(), own.loc[~reasons.any, "row_key"])
-    target = observations[problem.target].copy()
-    filled = keys.isin(used.index).to_numpy()
-    target[filled] = used.reindex(keys[filled]).astype(target.dtype).to_numpy()
-    unused = own[reasons.any].assign(reason=reasons.text(reasons.any))
+    named = _named_rows(frame, own, problem)
+    _find_lonely(own, named["row_key"], frame, problem, reasons)
+    used = own.assign(**{_LABEL: values})[~reasons.any]
+    filled = named.merge(used[["row_key", _LABEL]], on="row_key").drop(columns="row_key")
+    unused = own[reasons.any].assign(reason=reasons.text(reasons.rows))
     unused = unused[_UNUSED].astype(_UNUSED_DTYPES).reset_index(drop=True)
-    return JoinedLabels(observations.assign(**{problem.target: target}), unused)
+    return JoinedLabels(_fill_in(frame, filled, problem), unused)
+
+
+def _named_rows(frame: Any, labels: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Return the keys of the rows that labels may belong to, and what the store calls them."""
+    stamp, moments = problem.timestamp.name, labels["timestamp"]
+    if stamp in problem.key_columns and moments.notna().all():
+        first, last = moments.min().to_pydatetime(), moments.max().to_pydatetime()
+        frame = frame.filter(nw.col(stamp) >= first, nw.col(stamp) <= last)
+    keys = collect(frame.to_native(), problem, list(problem.row_order))
+    return keys.assign(row_key=row_keys(keys, problem).to_numpy())
+
+
+def _fill_in(frame: Any, filled: pd.DataFrame, problem: Problem) -> Any:
+    """Replace the targets of the rows that have a label."""
+    target, names = nw.col(problem.target), frame.collect_schema().names()
+    given = nw.from_native(on_engine_of(frame.to_native(), filled))
+    label = nw.col(_LABEL)
+    known = nw.when(~label.is_null()).then(label).otherwise(target)
+    joined = join_on_key(frame, given, problem).with_columns(known.alias(problem.target))
+    rows = joined.select(names).to_native()
+    if isinstance(rows, pd.DataFrame):
+        rows = rows.astype({problem.target: frame.to_native()[problem.target].dtype})
+    return rows
 
 
 def _find_lonely(
-    labels: pd.DataFrame, keys: pd.Series, stamps: pd.Series, problem: Problem, reasons: Reasons
+    labels: pd.DataFrame, keys: pd.Series, frame: Any, problem: Problem, reasons: Reasons
 ) -> None:
     """Tell labels without an observation: some wait for it, the others have a wrong key."""
     lonely = ~labels["row_key"].isin(keys)
+    stamps = distinct_moments(frame, problem) if lonely.any() else labels["timestamp"]
     moments = labels["timestamp"]
     off = np.zeros(len(labels), dtype=bool)
     if isinstance(problem.frequency, pd.Timedelta) and not problem.irregular:

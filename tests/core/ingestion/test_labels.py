@@ -3,15 +3,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.contract import IngestionParameters, enforce_contract
-from regression_lifecycle.core.data.labels import (
+from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
+from regression_lifecycle.core.ingestion.labels import (
     LabelParameters,
     accept_labels,
     join_labels,
     label_columns,
 )
-from regression_lifecycle.core.data.tables import LABELS
-from regression_lifecycle.core.errors import DataContractError
 
 LENIENT = LabelParameters(maximum_rejected_share=1)
 

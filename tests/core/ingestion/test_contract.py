@@ -6,17 +6,17 @@ import pytest
 from pandas.testing import assert_frame_equal
 from pydantic import ValidationError
 
-from regression_lifecycle.core.data.contract import (
+from regression_lifecycle.core.data.keys import row_keys, series_names
+from regression_lifecycle.core.data.raw_columns import rejected_moments
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.ingestion.contract import (
     IngestionParameters,
     check_observations,
     check_structure,
     enforce_contract,
     sort_rows,
 )
-from regression_lifecycle.core.data.gaps import find_gaps
-from regression_lifecycle.core.data.keys import row_keys, series_names
-from regression_lifecycle.core.data.raw_columns import rejected_moments
-from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.ingestion.gaps import find_gaps
 from tests.examples import with_missing_values
 
 LENIENT = IngestionParameters(maximum_rejected_share=0.5, unreadable="quarantine")
