@@ -13,6 +13,7 @@ from regression_lifecycle.pipelines.ingestion.nodes import (
     enforce_contract,
     read_raw_rows,
 )
+from tests.readers import reader
 
 
 class Ingested(NamedTuple):
@@ -46,5 +47,5 @@ def ingest(
     typed, table = read_raw_rows(raw, problem, parameters, recorded)
     accepted, rejected = enforce_contract(store(typed), table, problem, parameters)
     before = pd.DataFrame() if before is None else before
-    observations, *others = complete_observations(accepted, table, labels, problem, before)
+    observations, *others = complete_observations(accepted, table, reader(labels), problem, before)
     return Ingested(observations, rejected, *others)

@@ -100,7 +100,7 @@ def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> No
     inputs = {name for name in cycle.inputs() if not name.startswith("params:")}
     assert inputs == {
         "raw_observations",
-        "labels",
+        "recorded_labels",
         "source_code",
         "champion_model",
         "recorded_observations",

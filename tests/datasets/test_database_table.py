@@ -169,3 +169,26 @@ def test_another_kind_of_database_is_refused_in_words() -> None:
     dataset = HistoryDataset(url="mysql+pymysql://db/x", table="window_history")
     with pytest.raises(DatasetError, match="unknown kind of database 'mysql'"):
         dataset.save(windows(window(0)))
+
+
+def test_an_entry_of_a_problem_knows_its_own_rows_alone(url: str) -> None:
+    every = HistoryDataset(url=url, table="window_history")
+    own = HistoryDataset(url=url, table="window_history", problem={"name": "tiny"})
+    read = TableReaderDataset(url=url, table="window_history", problem={"name": "tiny"}).load()
+    assert (own.exists(), own.state()) == (False, [0, None])
+
+    every.save(windows({**window(0), "problem": "other"}))
+    assert (own.exists(), own.state()) == (False, [0, None])
+    own.save(windows(window(1)))
+    before = own.state()
+    every.save(windows({**window(2), "problem": "other"}))
+
+    assert own.state() == before
+    assert list(own.load()["window"]) == list(read()["window"]) == ["w1"]
+    assert len(own.preview()["data"]) == 1
+    assert len(every.load()) == 3
+
+
+def test_a_table_of_no_problem_is_refused_one() -> None:
+    with pytest.raises(ValueError, match="'backtest_summary' belong to no problem"):
+        HistoryDataset(url="sqlite:///x.db", table="backtest_summary", problem={"name": "tiny"})

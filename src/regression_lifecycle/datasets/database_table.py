@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -17,24 +17,35 @@ from regression_lifecycle.datasets.previews import TablePreview, newest_first
 class _StoredTable(AbstractDataset[Any, Any]):
     """What is the same for every entry that stands for a table of the store."""
 
-    def __init__(self, url: str, table: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        table: str,
+        problem: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         """Describe the dataset; the database is opened only when rows are read or saved.
 
         Args:
             url: SQLAlchemy URL of a SQLite or PostgreSQL database.
             table: Name of a table in ``core/data/tables.py``.
+            problem: The section of the parameters: of several problems that share a database only
+                the rows of this one are looked at. None for all rows.
             metadata: For plugins such as Kedro-Viz.
 
         Raises:
-            ConfigurationError: If there is no such table.
+            ConfigurationError: If there is no such table, or its rows belong to no problem.
         """
         self._url = url
         self._table = _stored_table(table)
+        if problem is not None and "problem" not in self._table.columns:
+            raise ConfigurationError(f"the rows of '{table}' belong to no problem; leave it out")
+        self._own = {} if problem is None else {"problem": problem["name"]}
         self.metadata = metadata
 
     def state(self) -> list[Any]:
-        """Return what changes with every write to the table, without reading its rows."""
-        return database.history_state(self._url, self._table)
+        """Return what changes with every write of such rows, without reading them."""
+        return database.history_state(self._url, self._table, self._own)
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """Show the newest rows in Kedro-Viz.
@@ -45,13 +56,15 @@ class _StoredTable(AbstractDataset[Any, Any]):
         Returns:
             The table in pandas' split form.
         """
-        return newest_first(database.read_newest(self._url, self._table, nrows), nrows)
+        newest = database.read_newest(self._url, self._table, nrows, self._own)
+        return newest_first(newest, nrows)
 
     def _exists(self) -> bool:
-        return not database.read_newest(self._url, self._table, 1).empty
+        return database.has_rows(self._url, self._table, self._own)
 
     def _describe(self) -> dict[str, Any]:
-        return {"url": database.without_credentials(self._url), "table": self._table.name}
+        place = {"url": database.without_credentials(self._url), "table": self._table.name}
+        return {**place, **self._own}
 
 
 class HistoryDataset(_StoredTable):
@@ -66,16 +79,17 @@ class HistoryDataset(_StoredTable):
               type: regression_lifecycle.datasets.database_table.HistoryDataset
               url: ${store:}
               table: window_history
+              problem: "${parameter:problem}"
     """
 
     def load(self) -> pd.DataFrame:
-        """Read all rows.
+        """Read all rows of the problem.
 
         Returns:
             Rows in the dtypes of the table with ``recorded_at`` as last column, the oldest window
             first; empty if nothing is stored yet.
         """
-        return database.read_rows(self._url, self._table)
+        return database.read_rows(self._url, self._table, self._own)
 
     def save(self, data: pd.DataFrame) -> None:
         """Save rows by their key, in one transaction; equal rows stay as they were.
@@ -102,11 +116,19 @@ class TableReaderDataset(_StoredTable):
               type: regression_lifecycle.datasets.database_table.TableReaderDataset
               url: ${store:}
               table: predictions
+              problem: "${parameter:problem}"
     """
 
     def load(self) -> ReadRows:
-        """Return the function that reads rows."""
-        return partial(database.read_rows, self._url, self._table)
+        """Return the function that reads rows of the problem."""
+        own = self._own
+
+        def read(
+            where: Mapping[str, Any] | None = None, columns: Sequence[str] | None = None
+        ) -> pd.DataFrame:
+            return database.read_rows(self._url, self._table, {**(where or {}), **own}, columns)
+
+        return read
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse to save.

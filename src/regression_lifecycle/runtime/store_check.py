@@ -9,8 +9,8 @@ import pandas as pd
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import PREDICTIONS, SEGMENT_HISTORY, WINDOW_HISTORY
 
-# Windows whose predictions are in memory at a time.
-_AT_ONCE = 20
+# Predictions that are in memory at a time, or those of one window where they are more.
+_ROWS_AT_ONCE = 200_000
 _FIGURES = ["problem", "window", "window_index", "model_version", "revision", "n", "n_labelled"]
 
 
@@ -43,8 +43,9 @@ def find_contradictions(
 
     own = {"problem": problem.name}
     windows = newest_revisions(database.read_rows(url, WINDOW_HISTORY, own, [*_FIGURES, "rmse"]))
+    sizes = windows.groupby("window", sort=False)["n"].sum()
     said = []
-    for names in _in_parts(windows["window"].drop_duplicates().iloc[-(newest or len(windows)) :]):
+    for names in _in_parts(sizes.iloc[-(newest or len(sizes)) :]):
         where = {**own, "window": names}
         columns = ["window", "model_version", "target", "prediction"]
         said += find_wrong_figures(
@@ -63,7 +64,8 @@ def find_contradictions(
     ]
 
 
-def _in_parts(names: pd.Series) -> Iterator[list[str]]:
-    listed = names.tolist()
-    for start in range(0, len(listed), _AT_ONCE):
-        yield listed[start : start + _AT_ONCE]
+def _in_parts(sizes: pd.Series) -> Iterator[list[str]]:
+    """Put windows together until they have so many rows."""
+    part = (sizes.cumsum() - 1) // _ROWS_AT_ONCE
+    for _, names in sizes.groupby(part, sort=False):
+        yield list(names.index)

@@ -21,7 +21,10 @@ from regression_lifecycle.runtime.tracking_server import read_section
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What others write, at any time, while a tick is at work too.
-WRITTEN_BY_OTHERS = ("raw_observations", "labels", "service_predictions", "recorded_batches")
+WRITTEN_BY_OTHERS = (
+    *("raw_observations", "recorded_labels"),
+    *("service_predictions", "recorded_batches"),
+)
 # Written by monitoring alone, and before the windows, which are looked at.
 IMPLIED = ("recorded_predictions",)
 CHAMPION = "champion_model"

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from regression_lifecycle.adapters.database import (
     connect,
     database,
+    has_rows,
     history,
     history_state,
     read_newest,
@@ -61,7 +62,7 @@ def url(store_url: str) -> str:
 
 def create(url: str, table: HistoryTable) -> None:
     engine = connect(url)
-    history._sql_table(table).create(engine)
+    history.sql_table(table).create(engine)
     engine.dispose()
 
 
@@ -286,6 +287,30 @@ def test_the_state_of_a_table_changes_with_every_write(url: str, clock: None) ->
     assert len({stamp for _, stamp in states}) == 3
     upsert_rows(url, LABELS, pd.DataFrame([label]))
     assert history_state(url, LABELS) == states[-1]
+
+
+def test_the_state_of_a_table_is_that_of_its_newest_day(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = "2021-03-03T00:00:00.000000+00:00"
+    stamps = ("2021-03-01T00:00:00.000000+00:00", "2021-03-02T12:00:00.000000+00:00", newest)
+    for number, stamp in enumerate(stamps):
+        monkeypatch.setattr(history, "now", lambda _, stamp=stamp: stamp)
+        label = {"problem": "tiny", "row_key": str(number), "target": 1.0}
+        upsert_rows(url, LABELS, pd.DataFrame([label]))
+
+    assert history_state(url, LABELS) == [2, newest]
+    assert history_state(url, LABELS, {"problem": "other"}) == [0, None]
+    assert has_rows(url, LABELS)
+    assert not has_rows(url, LABELS, {"problem": "other"})
+
+
+def test_a_large_table_comes_in_parts(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    upsert_rows(url, PREDICTIONS, predictions(20))
+    whole = read_rows(url, PREDICTIONS)
+    monkeypatch.setattr(database, "_ROWS_AT_ONCE", 7)
+
+    pd.testing.assert_frame_equal(read_rows(url, PREDICTIONS), whole)
 
 
 def service_rows(n: int, **values: Any) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def found(connection: Connection) -> dict[str, Any]:
 def described(connection: Connection) -> dict[str, Any]:
     """The same as the code describes it."""
     dialect = connection.dialect
-    wanted = [*map(history._sql_table, STORED_TABLES.values()), ledger._sql_table()]
+    wanted = [*map(history.sql_table, STORED_TABLES.values()), ledger._sql_table()]
     return {
         table.name: (
             {

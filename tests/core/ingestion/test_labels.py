@@ -11,7 +11,9 @@ from regression_lifecycle.core.ingestion.labels import (
     accept_labels,
     join_labels,
     label_columns,
+    read_labels,
 )
+from tests.readers import reader
 
 LENIENT = LabelParameters(maximum_rejected_share=1)
 
@@ -174,3 +176,23 @@ def test_keys_of_several_parts_find_each_other_whatever_type_the_file_gave_them(
     joined = join_labels(observations, labels, problem).observations
 
     assert joined["cnt"].iloc[5] == 1000
+
+
+def test_only_labels_of_rows_that_the_table_may_have_are_read(problem, make_problem):
+    moments = pd.to_datetime(["2021-02-28 23:00", "2021-03-01 00:00", "2022-01-01 00:00"])
+    labels = LABELS.frame(
+        pd.DataFrame({"row_key": moments.astype(str), "timestamp": moments, "target": 1.0}).assign(
+            problem=problem.name
+        )
+    )
+    table = pd.DataFrame({"timestamp": pd.date_range("2021-03-01", periods=4, freq="h")})
+    read = reader(pd.concat([labels, labels.assign(problem="other")]))
+
+    found = read_labels(read, table, problem)
+
+    assert found["timestamp"].tolist() == [*moments[1:]]
+    assert set(found["problem"]) == {problem.name}
+    # A key without a time says nothing about when its row is.
+    columns = {**problem.model_dump()["columns"], "id": {"type": "integer"}}
+    numbered = make_problem(columns=columns, key=["id"])
+    assert len(read_labels(read, table, numbered)) == 3

@@ -13,6 +13,7 @@ from regression_lifecycle.adapters.database.database import (
     without_credentials,
 )
 from regression_lifecycle.adapters.database.history import (
+    has_rows,
     history_state,
     read_newest,
     read_rows,
@@ -36,6 +37,7 @@ __all__ = [
     "append_decisions",
     "check_url",
     "connect",
+    "has_rows",
     "history_state",
     "is_set_up",
     "ledger_state",

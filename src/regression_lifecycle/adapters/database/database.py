@@ -25,6 +25,8 @@ RECORDED_AT = "recorded_at"
 
 # SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 _MOST_VALUES = 10_000
+# Python's own objects take ten times the memory of the columns that become of them.
+_ROWS_AT_ONCE = 50_000
 _SQLITE_HEAD = b"SQLite format 3\0"
 # SQLITE_CORRUPT and SQLITE_NOTADB.
 _DAMAGE = (11, 26)
@@ -244,7 +246,7 @@ def writing(url: str, table: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def select_columns(
+def select_parts(
     url: str,
     table: Table,
     where: Mapping[str, Sequence[Any] | Between] | None = None,
@@ -252,8 +254,8 @@ def select_columns(
     *,
     newest_first_by: str = "",
     limit: int | None = None,
-) -> dict[str, list[Any]]:
-    """Read rows of a table. Nothing is created.
+) -> Iterator[dict[str, list[Any]]]:
+    """Read rows of a table, part by part. Nothing is created.
 
     Args:
         url: SQLAlchemy URL.
@@ -263,9 +265,9 @@ def select_columns(
         newest_first_by: Column whose largest values come first.
         limit: Most rows to read.
 
-    Returns:
-        Values by column, the rows in no particular order unless one is asked for; empty if there
-        is no such table.
+    Yields:
+        Values by column, the rows in no particular order unless one is asked for; none if there is
+        no such table.
 
     Raises:
         ConfigurationError: If the tables of the database have another version.
@@ -278,13 +280,12 @@ def select_columns(
         query = query.order_by(table.c[newest_first_by].desc())
     with reading(url) as connection:
         if connection is None:
-            return {}
-        rows = [
-            row
-            for part in _in_parts(where or {})
-            for row in connection.execute(query.where(*_conditions(table, part))).all()
-        ]
-    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+            return
+        streaming = connection.execution_options(stream_results=True)
+        for part in _in_parts(where or {}):
+            found = streaming.execute(query.where(*conditions(table, part)))
+            for rows in found.partitions(_ROWS_AT_ONCE):
+                yield {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 
 @contextmanager
@@ -322,13 +323,19 @@ def is_set_up(url: str) -> bool:
         return connection is not None
 
 
-def table_state(url: str, table: Table, stamp: str) -> list[Any]:
+def table_state(
+    url: str,
+    table: Table,
+    stamp: str,
+    where: Mapping[str, Sequence[Any] | Between] | None = None,
+) -> list[Any]:
     """Return what changes with every write to a table, as cheaply as it can be said.
 
     Args:
         url: SQLAlchemy URL.
         table: The table.
         stamp: Column that grows with every write.
+        where: Which rows count, as :func:`select_parts` takes it.
 
     Returns:
         The number of rows and the largest stamp, None without a row.
@@ -337,10 +344,33 @@ def table_state(url: str, table: Table, stamp: str) -> list[Any]:
 
     query = select(func.count(), func.max(table.c[stamp])).select_from(table)
     with reading(url) as connection:
-        return [0, None] if connection is None else list(connection.execute(query).one())
+        if connection is None:
+            return [0, None]
+        return list(connection.execute(query.where(*conditions(table, where or {}))).one())
 
 
-def _conditions(table: Table, where: Mapping[str, Sequence[Any] | Between]) -> Iterator[Any]:
+def newest_stamp(
+    url: str, table: Table, stamp: str, where: Mapping[str, Sequence[Any] | Between]
+) -> Any:
+    """Return the largest stamp of some rows of a table; None without a row."""
+    from sqlalchemy import func, select
+
+    with reading(url) as connection:
+        if connection is None:
+            return None
+        query = select(func.max(table.c[stamp])).where(*conditions(table, where))
+        return connection.execute(query).scalar()
+
+
+def conditions(table: Table, where: Mapping[str, Sequence[Any] | Between]) -> Iterator[Any]:
+    """Write conditions on columns as SQL.
+
+    Args:
+        where: Allowed values by column.
+
+    Yields:
+        One condition per column or side of a range; all must hold.
+    """
     for name, allowed in where.items():
         if not isinstance(allowed, Between):
             yield table.c[name].in_(allowed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,8 +12,9 @@ import pandas as pd
 from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
     insert_for,
+    newest_stamp,
     now,
-    select_columns,
+    select_parts,
     table_state,
     writing,
 )
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 # Bounds the memory that the rows take a second time on their way to the database.
 BATCH_ROWS = 10_000
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
@@ -66,7 +69,7 @@ def upsert_rows(url: str, table: HistoryTable, frame: pd.DataFrame) -> int:
         sql = str(statement.compile(dialect=connection.dialect))
         return sum(
             connection.exec_driver_sql(sql, batch).rowcount
-            for batch in _batches(stamped, _sql_table(table), connection.dialect)
+            for batch in _batches(stamped, sql_table(table), connection.dialect)
         )
 
 
@@ -98,7 +101,7 @@ def read_rows(
     for name in columns or ():
         if name not in stored.columns:
             raise ConfigurationError(unknown_name("column", name, stored.columns))
-    found = select_columns(url, _sql_table(table), _conditions(stored, where or {}), columns)
+    found = select_parts(url, sql_table(table), _conditions(stored, where or {}), columns)
     rows = _frame(stored, found, columns)
     # Sorted here and not there, because text has another order in every database.
     order = [name for name in ("window_index", *table.key) if name in rows]
@@ -125,11 +128,11 @@ def read_newest(
     Returns:
         Rows as :func:`read_rows` reads them, the newest one last.
     """
-    by = "window_index" if "window_index" in table.columns else RECORDED_AT
+    by = _newest_by(table)
     stored = _stored(table)
-    found = select_columns(
+    found = select_parts(
         url,
-        _sql_table(table),
+        sql_table(table),
         _conditions(stored, where or {}),
         columns,
         newest_first_by=by,
@@ -138,27 +141,65 @@ def read_newest(
     return _frame(stored, found, columns).sort_values([by, *table.key], ignore_index=True)
 
 
-def history_state(url: str, table: HistoryTable) -> list[Any]:
-    """Return what changes with every write to a table: how many rows it has, and the newest stamp.
+def history_state(
+    url: str, table: HistoryTable, where: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """Return what changes with every write to a table, at a cost that does not grow with it.
 
     Args:
         url: SQLAlchemy URL.
         table: The table.
+        where: Which rows count, as :func:`read_rows` takes it.
 
     Returns:
-        The number of rows and the newest ``recorded_at``, None without a row.
+        How many rows were recorded in the day until the newest one, since clocks of several
+        writers differ; and the newest ``recorded_at``, None without a row.
     """
-    return table_state(url, _sql_table(table), RECORDED_AT)
+    own = _conditions(_stored(table), where or {})
+    newest = newest_stamp(url, sql_table(table), RECORDED_AT, own)
+    if newest is None:
+        return [0, None]
+    since = datetime.fromisoformat(newest) - _CLOCKS_DIFFER
+    recent = {**own, RECORDED_AT: Between(low=since.isoformat(timespec="microseconds"))}
+    return table_state(url, sql_table(table), RECORDED_AT, recent)
+
+
+def has_rows(url: str, table: HistoryTable, where: Mapping[str, Any] | None = None) -> bool:
+    """Return whether a table has a row.
+
+    Args:
+        url: SQLAlchemy URL.
+        table: The table.
+        where: What the row must have, as :func:`read_rows` takes it.
+    """
+    own = _conditions(_stored(table), where or {})
+    return any(select_parts(url, sql_table(table), own, table.key, limit=1))
+
+
+def _newest_by(table: HistoryTable) -> str:
+    """Name the column whose largest values the newest rows have.
+
+    Of predictions, of which there are most, it is the one that has an index.
+    """
+    ordered = ("timestamp", "window_index") if "window_index" in table.columns else ()
+    return next((name for name in ordered if name in table.columns), RECORDED_AT)
 
 
 def _frame(
-    table: HistoryTable, found: Mapping[str, list[Any]], columns: Sequence[str] | None = None
+    table: HistoryTable,
+    parts: Iterable[Mapping[str, list[Any]]],
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    # As objects, because pandas would guess: whole numbers beside a missing one become floats.
-    objects = {name: pd.Series(values, dtype=object) for name, values in found.items()}
     if columns is not None:
         table = replace(table, columns={name: table.columns[name] for name in columns})
-    return table.frame(pd.DataFrame(objects))
+    # As objects, because pandas would guess: whole numbers beside a missing one become floats.
+    frames = [
+        table.frame(
+            pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in part.items()})
+        )
+        for part in parts
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else table.frame()
 
 
 def upsert_statement(url: str, table: HistoryTable) -> Insert:
@@ -177,7 +218,7 @@ def upsert_statement(url: str, table: HistoryTable) -> Insert:
     """
     from sqlalchemy import false, or_
 
-    described = _sql_table(table)
+    described = sql_table(table)
     insert: Any = insert_for(url)(described)
     new = insert.excluded
     others = [name for name in table.columns if name not in table.key]
@@ -199,7 +240,8 @@ def _stored(table: HistoryTable) -> HistoryTable:
     return replace(table, columns={**table.columns, RECORDED_AT: "text"})
 
 
-def _sql_table(table: HistoryTable) -> Table:
+def sql_table(table: HistoryTable) -> Table:
+    """Describe a table for SQLAlchemy."""
     from sqlalchemy import MetaData, PrimaryKeyConstraint, Table
 
     return Table(table.name, MetaData(), *_columns(table), PrimaryKeyConstraint(*table.key))

@@ -11,7 +11,7 @@ from regression_lifecycle.adapters.database.database import (
     RECORDED_AT,
     insert_for,
     now,
-    select_columns,
+    select_parts,
     table_state,
     writing,
 )
@@ -84,8 +84,9 @@ def read_decisions(url: str) -> pd.DataFrame:
         All decisions; an empty table with the same columns if there is no ledger yet.
     """
     ledger = _sql_table()
-    found = select_columns(url, ledger)
-    decisions = pd.DataFrame(found, columns=[column.name for column in ledger.columns])
+    names = [column.name for column in ledger.columns]
+    parts = [pd.DataFrame(part) for part in select_parts(url, ledger)]
+    decisions = pd.concat(parts) if parts else pd.DataFrame(columns=names)
     return decisions.sort_values("position", ignore_index=True)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Revision of the newest file in migrations/versions. Written here too, because asking Alembic
 # takes longer than most writes.
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 VERSION_TABLE = "lifecycle_schema"
 LEDGER = "ledger"
 

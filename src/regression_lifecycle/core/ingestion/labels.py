@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.config import StrictModel
+from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import ColumnSpec, Problem
 from regression_lifecycle.core.data.quarantine import Reasons, RejectedShare, refuse_bad_share
 from regression_lifecycle.core.data.raw_columns import final_dtype, timestamps_of, typed_column
 from regression_lifecycle.core.data.row_moments import read_row_numbers
-from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.data.tables import LABELS, Between, ReadRows
 from regression_lifecycle.core.data.values import FLOAT_DIGITS
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.frames.collecting import collect, on_engine_of
@@ -157,6 +158,25 @@ def check_stored_labels(labels: pd.DataFrame, problem: Problem) -> tuple[pd.Seri
     reasons = Reasons(len(labels))
     spec = _spec(problem.target, problem)
     return typed_column(labels["target"], problem.target, spec, reasons), reasons
+
+
+def read_labels(read: ReadRows, observations: Any, problem: Problem) -> pd.DataFrame:
+    """Read the labels that belong to rows of a table, or wait for them.
+
+    Labels only grow in number, and a table may be the newest part of a longer one. Where the key
+    holds the time, those of rows that are older than the table are not read.
+
+    Args:
+        read: Reads ``labels``.
+        observations: Observations on any engine.
+
+    Returns:
+        Rows of ``labels``.
+    """
+    where: dict[str, Any] = {"problem": problem.name}
+    if problem.key_holds_time:
+        where["timestamp"] = Between(low=first_and_last(observations, problem)[0])
+    return read(where, list(LABELS.columns))
 
 
 def join_labels(observations: Any, labels: pd.DataFrame, problem: Problem) -> JoinedLabels:

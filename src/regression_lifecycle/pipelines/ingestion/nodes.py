@@ -10,6 +10,7 @@ import pandas as pd
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.data.tables import ReadRows
 from regression_lifecycle.core.errors import bounded_list, counted
 from regression_lifecycle.core.frames.collecting import count_rows, sample
 from regression_lifecycle.core.ingestion.changes import (
@@ -28,7 +29,7 @@ from regression_lifecycle.core.ingestion.contract import (
     read_rows,
 )
 from regression_lifecycle.core.ingestion.gaps import find_gaps
-from regression_lifecycle.core.ingestion.labels import WAITS, join_labels
+from regression_lifecycle.core.ingestion.labels import WAITS, join_labels, read_labels
 from regression_lifecycle.core.ingestion.raw_table import RawTable
 from regression_lifecycle.pipelines.roles import column_roles
 from regression_lifecycle.pipelines.subjects import span
@@ -83,7 +84,7 @@ def enforce_contract(
 def complete_observations(
     accepted_rows: Any,
     raw_table: RawTable,
-    labels: pd.DataFrame,
+    recorded_labels: ReadRows,
     problem: Problem,
     recorded_observations: Any,
 ) -> tuple[Any, ...]:
@@ -95,7 +96,7 @@ def complete_observations(
     Args:
         accepted_rows: Rows that keep the contract, on any engine.
         raw_table: Names the columns that the contract does not know.
-        labels: Targets that came later than their rows.
+        recorded_labels: Reads targets that came later than their rows.
         problem: The contract.
         recorded_observations: The observations as the last run left them; no columns if none did.
 
@@ -104,6 +105,7 @@ def complete_observations(
         new, changed and gone since the last run, and the columns that the contract does not know.
     """
     told = with_told_target(accepted_rows, problem)
+    labels = read_labels(recorded_labels, told, problem)
     joined, unused = join_labels(told, labels, problem)
     _warn_of_unused(unused[unused["reason"] != WAITS])
     joined = in_order(joined, problem)

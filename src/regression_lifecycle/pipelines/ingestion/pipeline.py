@@ -38,7 +38,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 [
                     "accepted_rows",
                     "raw_table",
-                    "labels",
+                    "recorded_labels",
                     "params:problem",
                     "recorded_observations",
                 ],

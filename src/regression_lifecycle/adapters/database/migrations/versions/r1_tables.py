@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-revision = "2"
+revision = "3"
 down_revision = None
 
 _INDEXES = (
@@ -27,6 +27,10 @@ _INDEXES = (
     # By these the service finds them too.
     ("known_rows_by_arrival", "known_rows", ["problem", "recorded_at"]),
     ("labels_by_arrival", "labels", ["problem", "recorded_at"]),
+    ("labels_by_time", "labels", ["problem", "timestamp"]),
+    # By these a tick sees whether a table has changed.
+    ("segment_history_by_arrival", "segment_history", ["problem", "recorded_at"]),
+    ("series_history_by_arrival", "series_history", ["problem", "recorded_at"]),
 )
 
 
