@@ -15,6 +15,7 @@ from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.features.streaming import BatchReader
 from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from tests.core.conftest import _tiny_problem, _tiny_raw
+from tests.engines import every_engine
 from tests.examples import with_missing_values
 
 PROBLEM = _tiny_problem()
@@ -74,6 +75,18 @@ def test_however_the_table_is_cut_the_features_are_those_of_the_whole(sizes, fir
     asked = whole[whole["timestamp"].between(start, end, inclusive="left")]
     pd.testing.assert_frame_equal(rows, asked.reset_index(drop=True))
     assert rejected.empty
+
+
+@every_engine
+def test_the_past_may_be_on_any_engine(engine) -> None:
+    half = OBSERVATIONS["timestamp"][96]
+    coming = RAW.iloc[96:]
+
+    rows, _ = read(coming, chunks=[40], observations=engine(OBSERVATIONS), start=half)
+
+    whole = expected(EVERYTHING)
+    asked = whole[whole["timestamp"] >= half].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, asked)
 
 
 def test_missing_values_stay_where_they_are_however_the_table_is_cut() -> None:

@@ -34,6 +34,8 @@ from regression_lifecycle.core.features.feature import (
     require_number,
     rounded,
 )
+from regression_lifecycle.core.features.past_values import look_up_ages
+from regression_lifecycle.core.metrics import FloatArray
 
 _DAY, _THEN = "__day", "__then"
 _MOMENT = timedelta(microseconds=1)
@@ -230,10 +232,15 @@ class Lag(Feature):
             require_age(self.column, age, problem, place)
 
     def add_to(self, frame: Any, observations: Any, problem: Problem) -> Any:
-        """Join the values of every age by their time."""
+        """Look the values of every age up by their time."""
         made = [f"__lag_{position}" for position in range(len(self.ages))]
-        for name, age in zip(made, self.ages, strict=True):
-            frame = self._join(frame, observations, problem, age, name)
+        found = self._look_up(frame, observations, problem)
+        if found is not None:
+            table = frame.to_native().reset_index(drop=True)
+            frame = nw.from_native(table.assign(**dict(zip(made, found, strict=True))))
+        else:
+            for name, age in zip(made, self.ages, strict=True):
+                frame = self._join(frame, observations, problem, age, name)
         combine = {
             "mean": nw.mean_horizontal,
             "min": nw.min_horizontal,
@@ -261,6 +268,14 @@ class Lag(Feature):
             return (None,)
         value = _STATISTICS[self.statistic](values)
         return (rounded(value) if self.statistic == "mean" and len(self.ages) > 1 else value,)
+
+    def _look_up(self, frame: Any, observations: Any, problem: Problem) -> list[FloatArray] | None:
+        """Find the values of every age in pandas tables; None where they have to be joined."""
+        ages = [age for age in self.ages if isinstance(age, pd.Timedelta)]
+        is_pandas = frame.implementation.is_pandas()
+        if not is_pandas or not problem.key_holds_time or len(ages) < len(self.ages):
+            return None
+        return look_up_ages(frame.to_native(), observations.to_native(), self.column, ages, problem)
 
     def _join(
         self, frame: Any, observations: Any, problem: Problem, age: AnyDuration, name: str

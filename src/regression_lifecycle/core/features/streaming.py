@@ -7,8 +7,9 @@ read has come by, and no more of the past is kept than that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -19,8 +20,9 @@ from regression_lifecycle.core.data.values import as_written
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.features.raw_rows import columns_read, features_of, late_columns
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.ingestion.contract import check_structure, sort_rows
-from regression_lifecycle.core.ingestion.row_conflicts import repeated_key
+from regression_lifecycle.core.ingestion.row_conflicts import distinct_moments, repeated_key
 
 _DAY = pd.Timedelta(days=1)
 # The smallest step of a timestamp: another row of the same moment may still come.
@@ -49,7 +51,7 @@ class BatchReader:
         self,
         recipe: FeatureRecipe,
         problem: Problem,
-        observations: pd.DataFrame,
+        observations: Any,
         start: pd.Timestamp,
         end: pd.Timestamp | None = None,
         maximum_gap: pd.Timedelta | None = None,
@@ -57,8 +59,8 @@ class BatchReader:
         """Begin before the first row.
 
         Args:
-            observations: Stored observations: the past of the first rows, and whatever else the
-                features read and the batch does not hold.
+            observations: Stored observations on any engine: the past of the first rows, and
+                whatever else the features read and the batch does not hold.
             start: First moment of the rows that are asked for. Earlier ones are read for their
                 sake only.
             end: Moment before which they end; None for the end of the table.
@@ -74,9 +76,11 @@ class BatchReader:
         self._start, self._end, self._maximum_gap = start, end, maximum_gap
         self._stamp = problem.timestamp.name
         self._late = late_columns(recipe, problem)
-        known = [name for name in self._problem.columns if name in observations]
-        wanted = list(dict.fromkeys([*problem.row_order, *known]))
-        self._observations = observations[wanted]
+        frame: Any = nw.from_native(observations)
+        there = set(frame.collect_schema().names())
+        known = [name for name in self._problem.columns if name in there]
+        self._observations = frame.select(list(dict.fromkeys([*problem.row_order, *known])))
+        self._known_moments = distinct_moments(self._observations, problem)
         # Rows that are not finished, and those before them that they read.
         self._held = pd.DataFrame()
         self._n_read = 0
@@ -135,7 +139,7 @@ class BatchReader:
         given = raw.reset_index(drop=True).assign(**{_POSITION: positions})
         own = self._problem.model_copy(update={"columns": present})
         rows, rejected, _ = sort_rows(
-            given, own, self._n_read, self._maximum_gap, self._observations[self._stamp]
+            given, own, self._n_read, self._maximum_gap, self._known_moments
         )
         rejected = rejected.drop(columns=_POSITION)
         rows = rows.reindex(columns=[self._stamp, *columns])
@@ -192,5 +196,14 @@ class BatchReader:
         if self._end is not None:
             until = min(until, self._end)
         asked = held[self._stamp].between(first, until, inclusive="left")
-        made = features_of(held, self._observations, self._recipe, self._problem, asked)
+        observed = self._observed(first - self._reach.back, until + self._reach.days_ahead * _DAY)
+        made = features_of(held, observed, self._recipe, self._problem, asked)
         return made.reset_index(drop=True)
+
+    def _observed(self, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+        """Read the observations from one moment to another."""
+        stamp = nw.col(self._stamp)
+        found = self._observations.filter(
+            stamp >= first.to_pydatetime(), stamp <= last.to_pydatetime()
+        )
+        return collect(found.to_native(), self._problem)

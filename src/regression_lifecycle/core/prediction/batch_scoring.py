@@ -122,14 +122,14 @@ class ScoringRows:
 
     Attributes:
         chunks: The raw table, or pieces of it that can be read once.
-        observations: Stored observations: the past that features look back at.
+        observations: Stored observations on any engine: the past that features look back at.
         champion: The model, whose recipe makes the features.
         problem: The contract.
         parameters: What is scored.
     """
 
     chunks: pd.DataFrame | Iterable[pd.DataFrame]
-    observations: pd.DataFrame
+    observations: Any
     champion: TrainedModel
     problem: Problem
     parameters: ScoringParameters
@@ -338,7 +338,7 @@ class _Counts:
 
 def select_scoring_rows(
     scoring_batch: pd.DataFrame | Iterable[pd.DataFrame],
-    observations: pd.DataFrame,
+    observations: Any,
     champion: TrainedModel | None,
     problem: Problem,
     parameters: ScoringParameters,
@@ -347,7 +347,7 @@ def select_scoring_rows(
 
     Args:
         scoring_batch: The raw table, or pieces of it, the older first.
-        observations: Stored observations: the past that features look back at.
+        observations: Stored observations on any engine: the past that features look back at.
         champion: The deployed model.
         parameters: What is scored.
 
