@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.fingerprints import (
+    GroupFingerprints,
     combined_fingerprint,
-    fingerprints_by_group,
     table_fingerprint,
 )
 
@@ -28,8 +28,16 @@ def test_a_missing_number_is_the_same_however_it_was_computed():
     tables = [pd.DataFrame({"x": [1.0, value]}) for value in (computed, stored)]
 
     assert table_fingerprint(tables[0]) == table_fingerprint(tables[1])
-    groups = pd.Series([0, 0])
-    assert fingerprints_by_group(tables[0], groups, [0]) == [table_fingerprint(tables[1])]
+
+
+def test_groups_that_come_in_pieces_are_hashed_as_tables(observations):
+    groups, hashed = np.arange(len(observations)) // 20, GroupFingerprints()
+    for piece in (slice(0, 33), slice(33, 34), slice(34, None)):
+        hashed.add(observations[piece], groups[piece])
+
+    for group in range(4):
+        assert hashed.of(group) == table_fingerprint(observations[groups == group])
+    assert hashed.of(99) == table_fingerprint(observations[:0])
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from regression_lifecycle.core.decisions.ledger import promotion_row
 from regression_lifecycle.core.decisions.policy import PolicyParameters
 from regression_lifecycle.core.decisions.waiting import PromotionParameters, ask_for_approval
 from regression_lifecycle.core.decisions.wording import line
+from regression_lifecycle.core.drift.parameters import ReferenceParameters
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
@@ -55,6 +56,7 @@ PARAMETERS: dict[str, Any] = {
     ),
     "params:adjustment": AdjustmentParameters(),
     "params:drift.columns": ("temp",),
+    "params:drift.reference": ReferenceParameters(),
     "params:policy": PolicyParameters.model_validate(
         {"rules": {"bias": {"kind": "bias", "maximum": 0.1, "violations": 1, "of": 1}}}
     ),
@@ -515,10 +517,11 @@ def test_a_champion_whose_features_are_forbidden_now_is_named(observations: pd.D
     recipe = FeatureRecipe.model_validate({"features": [lag]})
     champion = replace(FIRST, metadata=FIRST.metadata.model_copy(update={"recipe": recipe}))
     late = PROBLEM.model_copy(update={"label_delay": pd.Timedelta("1 day")})
+    windows = PARAMETERS["params:windows"]
+    known, changed = nodes.cut_windows(observations, None, late, windows)
+    names = ("params:drift.reference", "params:evaluation.baseline")
     with pytest.raises(ConfigurationError, match=r"champion version 1 needs .* 6 hours ago"):
-        nodes.make_champion_rows(
-            observations, observations, champion, late, PARAMETERS["params:evaluation.baseline"]
-        )
+        nodes.make_champion_rows(known, changed, champion, *(PARAMETERS[name] for name in names))
 
 
 def test_windows_and_their_segments_are_measured_by_weight(

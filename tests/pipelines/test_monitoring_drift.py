@@ -64,6 +64,7 @@ def checked() -> Any:
             "end": [start + pd.Timedelta("1 day") for start in starts],
             "n": 24,
             "status": "complete",
+            "known_from": FIRST,
         }
     )
     served = said[said["window_index"] >= 8]

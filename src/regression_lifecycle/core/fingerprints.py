@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,31 +21,37 @@ def table_fingerprint(table: pd.DataFrame) -> str:
     Returns:
         The first 16 hexadecimal digits of a SHA-256.
     """
-    return _hash(table, _row_hashes(table))
+    return _short(hashlib.sha256(_head(table) + _row_hashes(table).tobytes()))
 
 
-def fingerprints_by_group(
-    table: pd.DataFrame, groups: pd.Series, wanted: Iterable[int]
-) -> list[str]:
-    """Hash the content of groups of rows, each as :func:`table_fingerprint` would.
+class GroupFingerprints:
+    """Hashes groups of rows piece by piece, each as :func:`table_fingerprint` hashes a table."""
 
-    Args:
-        table: Any table with hashable values.
-        groups: Number of the group of each row, shape (n,).
-        wanted: The groups to hash; one without rows has a hash too.
+    def __init__(self) -> None:
+        """Begin without a row."""
+        self._head: bytes | None = None
+        self._digests: dict[int, Any] = {}
 
-    Returns:
-        One hash per wanted group.
-    """
-    numbers = groups.to_numpy()
-    order = np.argsort(numbers, kind="stable")
-    hashes = _row_hashes(table)[order]
-    ordered = numbers[order]
-    bounds = [
-        (np.searchsorted(ordered, group, "left"), np.searchsorted(ordered, group, "right"))
-        for group in wanted
-    ]
-    return [_hash(table, hashes[start:end]) for start, end in bounds]
+    def add(self, table: pd.DataFrame, groups: NDArray[np.int64]) -> None:
+        """Hash more rows.
+
+        Args:
+            table: The rows that follow, with the columns and dtypes of those before.
+            groups: Number of the group of each row, shape (n,).
+        """
+        self._head = _head(table)
+        order = np.argsort(groups, kind="stable")
+        hashes, ordered = _row_hashes(table)[order], groups[order]
+        numbers, starts = np.unique(ordered, return_index=True)
+        for number, part in zip(numbers.tolist(), np.split(hashes, starts[1:]), strict=True):
+            if number not in self._digests:
+                self._digests[number] = hashlib.sha256(self._head)
+            self._digests[number].update(part.tobytes())
+
+    def of(self, group: int) -> str:
+        """Return the hash of a group; one without rows has a hash too."""
+        digest = self._digests.get(group) or hashlib.sha256(self._head or b"")
+        return _short(digest)
 
 
 def _row_hashes(table: pd.DataFrame) -> NDArray[np.uint64]:
@@ -57,11 +63,13 @@ def _row_hashes(table: pd.DataFrame) -> NDArray[np.uint64]:
     return hashes
 
 
-def _hash(table: pd.DataFrame, row_hashes: NDArray[np.uint64]) -> str:
-    digest = hashlib.sha256()
-    digest.update(json.dumps([(str(c), str(t)) for c, t in table.dtypes.items()]).encode())
-    digest.update(row_hashes.tobytes())
-    return digest.hexdigest()[:16]
+def _head(table: pd.DataFrame) -> bytes:
+    return json.dumps([(str(c), str(t)) for c, t in table.dtypes.items()]).encode()
+
+
+def _short(digest: Any) -> str:
+    text: str = digest.hexdigest()
+    return text[:16]
 
 
 def combined_fingerprint(parts: Mapping[str, Any]) -> str:
@@ -74,4 +82,4 @@ def combined_fingerprint(parts: Mapping[str, Any]) -> str:
         The first 16 hexadecimal digits of a SHA-256, independent of the order of names.
     """
     text = json.dumps(dict(parts), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _short(hashlib.sha256(text.encode()))

@@ -124,3 +124,15 @@ def test_the_order_of_the_rows_does_not_matter_and_one_without_a_moment_is_left_
 def test_a_reference_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ReferenceParameters.model_validate(change)
+
+
+def test_a_part_of_the_table_gives_the_reference_of_the_whole_table():
+    part = MOMENTS[MOMENTS >= "2021-01-01"]
+    window = pd.Timestamp("2021-02-01"), pd.Timestamp("2021-02-08")
+    asked = ReferenceParameters.model_validate({"kind": "training", "fallback": []})
+
+    whole = reference_rows(part, *window, asked, pd.Timestamp("2020-06-01"), first=MOMENTS[0])
+
+    assert whole.start == pd.Timestamp("2020-06-01")
+    assert part[whole.mask].min() == pd.Timestamp("2021-01-01")
+    assert reference_rows(part, *window, asked, pd.Timestamp("2020-06-01")).start == part.min()

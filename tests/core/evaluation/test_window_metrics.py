@@ -196,3 +196,21 @@ def test_the_worst_segment_of_a_quantile_has_the_largest_loss(make_problem):
     found = segment_extremes(table, 1, asked.error_metric)
     assert (found["worst_segment"], found["worst_segment_error"]) == ("hour=1", pytest.approx(1.8))
     assert segment_extremes(table, 1)["worst_segment"] == "hour=0"
+
+
+def test_segments_of_several_windows_are_those_of_each(problem):
+    rows = pd.DataFrame(
+        {
+            "window": ["a", "a", "b", "b"],
+            "hour": [1, 2, 1, 1],
+            "cnt": [10.0, 20.0, 30.0, 40.0],
+            "prediction": [11.0, 20.0, 33.0, 38.0],
+        }
+    )
+
+    together = measure_segments(rows, problem, ["hour"], ["window"])
+
+    for window, part in rows.groupby("window"):
+        mine = together[together["window"] == window].drop(columns="window")
+        alone = measure_segments(part, problem, ["hour"])
+        pd.testing.assert_frame_equal(mine.reset_index(drop=True), alone)

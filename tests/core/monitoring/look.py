@@ -83,7 +83,7 @@ class Store:
             reader(self.predictions, self.read.append), reader(asked_for), batches, problem
         )
         changed = find_changed_windows(windows, known, self.windows, logged, champion)
-        rows = known.assign(baseline=1.0)
+        rows = all_rows(known).assign(baseline=1.0)
         merged = merge_logged_predictions(logged, changed, rows)
         coverage = PredictionCoverage(
             merged, champion, settings.backfill, settings.windows, problem
@@ -121,6 +121,11 @@ def look(
         store.look(table, problem, as_of, settings or Settings(), champion, asked, batches)
     rows = store.predictions.sort_values(["timestamp", "model_version"])
     return rows.reset_index(drop=True)
+
+
+def all_rows(known):
+    """Read all rows of a known table."""
+    return known.within([(pd.Timestamp("1900"), pd.Timestamp("2200"))])
 
 
 def upsert(old, new, key):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift.calibration import (
     calibrate,
@@ -84,18 +86,20 @@ class DriftMonitor:
     """Finds the references of windows; one that stays is read and calibrated once.
 
     Attributes:
-        table: All known rows with the compared columns, in the order of time; predictions in it
-            must be out of sample.
+        table: Known rows with the compared columns, in the order of time, those of the references
+            among them; predictions in it must be out of sample.
         moments: Their timestamps.
         columns: What is compared.
         parameters: Methods and configured thresholds, the policy of the reference, and how
             thresholds are calibrated.
+        first: Moment of the oldest known row; None if it is in the table.
     """
 
     table: pd.DataFrame
     moments: pd.Series
     columns: Sequence[ColumnRole]
     parameters: DriftParameters
+    first: pd.Timestamp | None = None
     _known: dict[tuple[object, ...], DriftReference] = field(default_factory=dict, init=False)
 
     def reference_for(
@@ -143,11 +147,12 @@ class DriftMonitor:
         policy: ReferenceParameters,
         columns: Sequence[ColumnRole],
     ) -> DriftReference:
-        chosen = reference_rows(self.moments, start, end, policy, *trained)
+        chosen = reference_rows(self.moments, start, end, policy, *trained, first=self.first)
         key = (chosen.start, chosen.end, n_rows, tuple(columns))
         if key not in self._known:
-            rows = self.table[chosen.mask].reset_index(drop=True)
-            moments = self.moments[chosen.mask].reset_index(drop=True)
+            inside = _stretch(chosen.mask)
+            rows = self.table.iloc[inside].reset_index(drop=True)
+            moments = self.moments.iloc[inside].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
             profile = make_profile(rows, columns, self.parameters)
             if len(rows) and n_rows:
@@ -163,3 +168,11 @@ class DriftMonitor:
                 reason=chosen.reason,
             )
         return self._known[key]
+
+
+def _stretch(mask: NDArray[np.bool_]) -> slice | NDArray[np.bool_]:
+    """Return chosen rows that follow each other as a slice, of which pandas makes no copy."""
+    places = np.flatnonzero(mask)
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return mask

@@ -8,7 +8,9 @@ window may answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,6 +45,8 @@ def reference_rows(
     parameters: ReferenceParameters,
     trained_from: pd.Timestamp | None = None,
     trained_until: pd.Timestamp | None = None,
+    *,
+    first: pd.Timestamp | None = None,
 ) -> ReferenceRows:
     """Choose the rows that a window is compared with.
 
@@ -60,26 +64,68 @@ def reference_rows(
         trained_from: First moment of the rows that the model was trained on; None is the first
             of the table.
         trained_until: First moment after them; None is the start of the window.
+        first: Where the table begins, if ``moments`` are those of a part of it.
 
     Returns:
         The rows, all of them before ``start``. A kind counts only if the table begins no later
         than its stretch does (rows may be missing inside) and at least one row is in it.
     """
-    first = moments.min()
+
+    def inside(low: pd.Timestamp, high: pd.Timestamp) -> NDArray[np.bool_]:
+        mask: NDArray[np.bool_] = ((moments >= low) & (moments < high)).to_numpy(bool)
+        return mask
+
+    begins = moments.min() if first is None else first
+    trained = trained_from, trained_until
+    span = choose_span(
+        lambda low, high: bool(inside(low, high).any()), begins, (start, end), parameters, trained
+    )
+    if span.start is None or span.end is None:
+        return ReferenceRows(np.zeros(len(moments), dtype=bool), *span)
+    return ReferenceRows(inside(span.start, span.end), *span)
+
+
+class ReferenceSpan(NamedTuple):
+    """The stretch of time that a window is compared with; the attributes of its rows."""
+
+    kind: ReferenceKind | None
+    start: pd.Timestamp | None
+    end: pd.Timestamp | None
+    reason: str
+
+
+def choose_span(
+    has_rows: Callable[[pd.Timestamp, pd.Timestamp], bool],
+    first: pd.Timestamp,
+    window: tuple[pd.Timestamp, pd.Timestamp],
+    parameters: ReferenceParameters,
+    trained: tuple[pd.Timestamp | None, pd.Timestamp | None] = (None, None),
+) -> ReferenceSpan:
+    """Choose the stretch of time that a window is compared with, as :func:`reference_rows` does.
+
+    Args:
+        has_rows: Tells whether the table has a row from one moment on and before another.
+        first: Moment of its oldest row.
+        window: First moment of the window, and the first one after it.
+        parameters: The kind of reference and its fallback.
+        trained: First moment of the training rows, and the first one after them.
+
+    Returns:
+        The stretch; none where no kind counts.
+    """
+    start, end = window
     refused: list[str] = []
     for kind in dict.fromkeys((parameters.kind, *parameters.fallback)):
-        low, high = _stretch(kind, first, start, end, parameters, trained_from, trained_until)
+        low, high = _stretch(kind, first, start, end, parameters, *trained)
         # A margin or a model trained meanwhile may reach into the window: nothing later is known.
         high = min(high, start)
-        mask = ((moments >= low) & (moments < high)).to_numpy(bool)
         if low < first:
             refused.append(f"{kind} would begin {low}, the table begins {first}")
-        elif not mask.any():
+        elif not has_rows(low, high):
             refused.append(f"{kind} has no row from {low} to {high}")
         else:
-            return ReferenceRows(mask, kind, low, high, "; ".join(refused))
-    nothing = np.zeros(len(moments), dtype=bool)
-    return ReferenceRows(nothing, None, None, None, "; ".join(refused))
+            return ReferenceSpan(kind, low, high, "; ".join(refused))
+    return ReferenceSpan(None, None, None, "; ".join(refused))
 
 
 def _stretch(

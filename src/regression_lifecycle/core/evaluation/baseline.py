@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -38,6 +39,7 @@ from regression_lifecycle.core.metrics import (
     weighted_mean,
 )
 
+_MONTH = pd.Timedelta(days=31)
 CONSTANTS = ("mean", "quantile")
 """Constants that stand in where another forecast has no value."""
 
@@ -93,22 +95,64 @@ def _last_value(
     return _look_up(past, rows, problem, problem.minimum_lag, exact=False)
 
 
-def _level_of_series(trained: pd.DataFrame, rows: pd.DataFrame, problem: Problem) -> pd.Series:
-    series = list(problem.series_columns)
-    grouped = problem.counting(trained).groupby(series, observed=True)
-    targets = grouped[problem.target]
-    if problem.weight_column is None:
-        levels = targets.mean() if problem.quantile is None else targets.quantile(problem.quantile)
-        table = levels.rename("__level").reset_index()
+def _level_of_series(
+    observations: Any, rows: pd.DataFrame, problem: Problem, trained_until: pd.Timestamp
+) -> pd.Series:
+    """Look up the mean (or quantile) of the training rows of the same series."""
+    series, weight = list(problem.series_columns), problem.weight_column
+    trained = observations.filter(
+        nw.col(problem.timestamp.name) <= trained_until.to_pydatetime(),
+        ~nw.col(problem.target).is_null(),
+    )
+    if weight is None and problem.quantile is None:
+        levels = trained.select(*series, nw.col(problem.target).cast(nw.Float64).alias("__level"))
+        means = levels.group_by(series).agg(nw.col("__level").mean())
+        table = collect(means.to_native(), problem)
     else:
+        names = [*series, problem.target, *([] if weight is None else [weight])]
+        known = problem.counting(collect(trained.select(names).to_native(), problem))
         made = [
-            (*key, mean_or_quantile(part[problem.target], problem.quantile, part[weight]))
-            for weight in [problem.weight_column]
-            for key, part in grouped
+            (
+                *key,
+                mean_or_quantile(
+                    part[problem.target],
+                    problem.quantile,
+                    None if weight is None else part[weight],
+                ),
+            )
+            for key, part in known.groupby(series, observed=True)
         ]
-        table = pd.DataFrame(made, columns=[*series, "__level"]).astype(trained[series].dtypes)
+        table = pd.DataFrame(made, columns=[*series, "__level"]).astype(known[series].dtypes)
     found = rows[series].merge(table, on=series, how="left")["__level"]
     return pd.Series(found.to_numpy(dtype="float64"), index=rows.index)
+
+
+def _read_past(
+    observations: Any, rows: pd.DataFrame, problem: Problem, parameters: BaselineParameters
+) -> pd.DataFrame:
+    """Read the targets that the forecasts of some rows look up."""
+    stamp, series = problem.timestamp.name, list(problem.series_columns)
+    names = [*problem.row_order, problem.target]
+    labelled = observations.select(names).filter(~nw.col(problem.target).is_null())
+    if rows.empty:
+        return collect(labelled.head(0).to_native(), problem)
+    first, last = rows[stamp].min(), rows[stamp].max()
+    begins = [first - problem.minimum_lag]
+    if parameters.season is not None:
+        begins.append(first - parameters.seasons_back * parameters.season)
+    # Rows of a month stand at any of its days.
+    low = (min(begins) - _MONTH).to_pydatetime()
+    recent = labelled.filter(nw.col(stamp) >= low, nw.col(stamp) <= last.to_pydatetime())
+    # Where all of these are missing, the newest value before them is still the last one.
+    before = labelled.filter(nw.col(stamp) < low)
+    newest = (
+        before.group_by(series).agg(nw.col(stamp).max())
+        if series
+        else before.select(nw.col(stamp).max())
+    )
+    older = before.join(newest, on=[*series, stamp], how="inner")
+    parts = (collect(part.to_native(), problem, names) for part in (older, recent))
+    return pd.concat(parts, ignore_index=True)
 
 
 Lookup = Callable[[pd.DataFrame, pd.DataFrame, Problem, BaselineParameters], pd.Series | None]
@@ -127,7 +171,7 @@ def naive_forecasts(
     """Forecast rows in every naive way, looking values up by time.
 
     Args:
-        observations: All observations, on any engine, for the look-back.
+        observations: All observations, on any engine; only what is looked up comes into memory.
         rows: Rows to forecast, with the key columns.
         constants: Forecasts that are one number, by name, the one that stands in first.
         trained_until: Newest training row, for the mean (or quantile) of every series until then;
@@ -144,17 +188,15 @@ def naive_forecasts(
         parameters.check(problem)
     except ConfigurationError as error:
         raise ConfigurationError(f"evaluation.baseline.{error}") from None
-    weight = [] if problem.weight_column is None else [problem.weight_column]
-    past = collect(observations, problem, [*problem.row_order, problem.target, *weight])
-    past = past[past[problem.target].notna()]
+    frame: Any = nw.from_native(observations)
+    past = _read_past(frame, rows, problem, parameters)
     made = pd.DataFrame(constants, index=rows.index, dtype="float64")
     for name, look_up in LOOKUPS.items():
         found = look_up(past, rows, problem, parameters)
         if found is not None:
             made[name] = found
     if problem.series_columns and trained_until is not None:
-        trained = past[past[problem.timestamp.name] <= trained_until]
-        made[_of_series(made)] = _level_of_series(trained, rows, problem)
+        made[_of_series(made)] = _level_of_series(frame, rows, problem, trained_until)
     return made
 
 

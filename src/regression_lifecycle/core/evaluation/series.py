@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -10,17 +12,21 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.metrics import ErrorMetric, pinball_losses
 
 
-def sum_series(rows: pd.DataFrame, prediction: str, problem: Problem) -> pd.DataFrame:
+def sum_series(
+    rows: pd.DataFrame, prediction: str, problem: Problem, by: Sequence[str] = ()
+) -> pd.DataFrame:
     """Sum up what the figures of every series are made of.
 
     Args:
         rows: The columns that name the series, target, weight where rows have one, predictions
             and ``baseline``; only rows that count and have a prediction are summed up.
         prediction: Name of the column of predictions.
+        by: Columns that name the window of a row; none for rows of one stretch of time.
 
     Returns:
-        One row per series: ``series`` (its name), ``n``, and the weighted sums ``sum_weight``,
-        ``sum_squares``, ``sum_absolutes``, ``sum_pinball`` (of the errors),
+        One row per window and series: the columns of the window, ``series`` (its name), ``n``, and
+        the weighted sums ``sum_weight``, ``sum_squares``, ``sum_absolutes``, ``sum_pinball`` (of
+        the errors),
         ``sum_baseline_squares``, ``sum_baseline_pinball``, ``sum_target``,
         ``sum_absolute_target`` and ``sum_prediction``; no row if the problem has no series.
         Without a quantile there is no pinball loss, and of one no sum of predictions, since it is
@@ -50,8 +56,9 @@ def sum_series(rows: pd.DataFrame, prediction: str, problem: Problem) -> pd.Data
         made = made.mul(weight, axis=0)
     made.insert(0, "n", 1)
     if not problem.series_columns or known.empty:
-        return made.iloc[:0].assign(series="")
-    grouped = made.groupby(series_names(known, problem), sort=True)
+        return made.iloc[:0].assign(**dict.fromkeys(("series", *by), ""))
+    windows = [known[name] for name in by]
+    grouped = made.groupby([*windows, series_names(known, problem)], sort=True)
     return grouped.sum(min_count=1).reset_index()
 
 

@@ -62,17 +62,21 @@ def measure_rows(rows: pd.DataFrame, problem: Problem) -> dict[str, Any]:
     }
 
 
-def measure_segments(rows: pd.DataFrame, problem: Problem, segments: Sequence[str]) -> pd.DataFrame:
-    """Compute error and bias of one window by the values of its segment columns.
+def measure_segments(
+    rows: pd.DataFrame, problem: Problem, segments: Sequence[str], by: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Compute error and bias of windows by the values of their segment columns.
 
     Args:
         rows: Target, weight where rows have one, ``prediction`` and the segment columns; only rows
             that count are measured.
+        by: Columns that name the window of a row; none for rows of one window.
 
     Returns:
         ``segment``, ``value``, ``n``, ``rmse``, ``pinball`` (of a quantile), ``bias``, and the
         weighted sums ``sum_weight``, ``sum_target``, ``sum_absolute_target`` and
-        ``sum_prediction``, one row per segment and value.
+        ``sum_prediction``, one row per segment and value of each window, whose columns stand in
+        front.
     """
     counted = problem.counting(rows)
     known = counted[counted["prediction"].notna()]
@@ -94,11 +98,12 @@ def measure_segments(rows: pd.DataFrame, problem: Problem, segments: Sequence[st
     tables = []
     for segment in segments:
         labels = segment_labels(known[segment], problem).rename("value")
-        made = sums.groupby(labels, sort=True).sum(min_count=1).reset_index()
-        made.insert(0, "segment", segment)
+        windows = [known[name] for name in by]
+        made = sums.groupby([*windows, labels], sort=True).sum(min_count=1).reset_index()
+        made.insert(len(by), "segment", segment)
         tables.append(made)
     if not tables:
-        return pd.DataFrame(columns=["segment", "value", "n", "rmse", "pinball", "bias"])
+        return pd.DataFrame(columns=[*by, "segment", "value", "n", "rmse", "pinball", "bias"])
     table = pd.concat(tables, ignore_index=True)
     table["rmse"] = np.sqrt(table.pop("squares") / table["sum_weight"])
     table["pinball"] = table.pop("losses") / table["sum_weight"]

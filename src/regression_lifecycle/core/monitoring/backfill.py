@@ -12,7 +12,7 @@ from regression_lifecycle.core.data.tables import ADJUSTMENTS, PREDICTIONS
 from regression_lifecycle.core.metrics import FloatArray, interval_coverage
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
-from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
+from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window, rows_by
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 from regression_lifecycle.core.prediction.level import level_kind
 from regression_lifecycle.core.prediction.level_and_interval import (
@@ -121,11 +121,12 @@ def backfill_predictions(
     """
     adjuster, problem = adjuster.copy(), adjuster.problem
     tables = [PREDICTIONS.frame()]
+    rows_of, known_of = rows_by(window_rows, "window_index"), rows_by(logged_predictions, "window")
     planned = window_plan.sort_values("window_index", kind="stable").to_dict("records")
     for window in logged(planned, "window"):
-        inside = window_rows[window_rows["window_index"] == window["window_index"]]
+        inside = rows_of(window["window_index"])
         labels = inside.set_index("row_key")[problem.target]
-        known = logged_predictions[logged_predictions["window"] == window["window"]]
+        known = known_of(window["window"])
         table = of_window(known, window)
         table = PREDICTIONS.frame(table.assign(target=labels.reindex(table["row_key"]).to_numpy()))
         missing = inside[~inside["row_key"].isin(known["row_key"])]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from regression_lifecycle.core.data.keys import row_keys
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import (
     PREDICTIONS,
@@ -14,10 +16,12 @@ from regression_lifecycle.core.data.tables import (
     Between,
     ReadRows,
 )
+from regression_lifecycle.core.monitoring.known_windows import KnownTable
 from regression_lifecycle.core.prediction.batch_predictions import (
     BatchPredictions,
     batch_predictions_of,
 )
+from regression_lifecycle.core.windows.windows import window_of_rows
 
 IS_NEW = "is_new"
 _IDENTITY = [
@@ -133,25 +137,44 @@ class LoggedPredictions:
         found = found[~(found["timestamp"] <= found["trained_until"])]
         return found[found["features"].notna()]
 
-    def has_arrived_since(self, moment: pd.Timestamp | None, rows: pd.DataFrame) -> pd.Series:
-        """Mark rows for which a prediction may have arrived since a moment.
+    def windows_asked_since(self, moment: pd.Timestamp | None, known: KnownTable) -> set[int]:
+        """Find the windows for which a prediction may have arrived since a moment.
 
         Args:
             moment: When one last looked, in UTC; None for never.
-            rows: Rows with ``row_key`` and the timestamp.
+            known: The table.
 
         Returns:
-            True for rows that the service answered for since then, and for those in the range of
-            time of a batch that was scored since then; on the index of ``rows``.
+            Indices of the windows that the service answered for since then, and of those in the
+            range of time of a batch that was scored since then.
         """
         arrived = {} if moment is None else {"recorded_at": Between(low=_utc_text(moment))}
-        answers = self.answered({**self._own, **arrived}, ["row_key"])
-        marked = rows["row_key"].isin(answers["row_key"].dropna())
-        stamps = rows[self.problem.timestamp.name]
+        asked = self._windows_answered({**self._own, **arrived}, known)
         for batch in self.batches:
             if batch.judged and (moment is None or batch.scored_at >= moment):
-                marked |= stamps.between(batch.first, batch.last)
-        return marked
+                asked |= {
+                    window.index
+                    for window in known.windows
+                    if window.start <= batch.last and window.end > batch.first
+                }
+        return asked
+
+    def _windows_answered(self, where: dict[str, Any], known: KnownTable) -> set[int]:
+        """Find the windows of answers: by their moments, or else by their rows."""
+        stamp = self.problem.timestamp.name
+        if known.parameters.by_time and self.problem.key_holds_time:
+            answers = self.answered(where, ["timestamp"]).rename(columns={"timestamp": stamp})
+            if answers[stamp].notna().all():
+                windows, parameters = known.windows, known.parameters
+                found = window_of_rows(answers, windows, self.problem, parameters)
+                return set(found.unique()) - {-1}
+        keys = self.answered(where, ["row_key"])["row_key"].dropna()
+        if keys.empty:
+            return set()
+        asked: set[int] = set()
+        for rows, place in known.pieces(self.problem.row_order):
+            asked |= set(place[row_keys(rows, self.problem).isin(keys).to_numpy()])
+        return asked - {-1}
 
     @property
     def _own(self) -> dict[str, str]:

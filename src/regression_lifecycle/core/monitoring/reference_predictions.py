@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
 from regression_lifecycle.core.drift.parameters import ReferenceParameters
-from regression_lifecycle.core.drift.reference import reference_rows
+from regression_lifecycle.core.drift.reference import choose_span
 from regression_lifecycle.core.models.trained_model import TrainedModel
+from regression_lifecycle.core.monitoring.known_windows import KnownTable, Span, merge_spans
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 
-Stretch = tuple[pd.Timestamp, pd.Timestamp]
+
+def find_reference_spans(
+    windows: pd.DataFrame,
+    known: KnownTable,
+    champion: TrainedModel | None,
+    parameters: ReferenceParameters,
+) -> Iterator[Span]:
+    """Find the stretches of time that windows are compared with.
+
+    Args:
+        windows: Windows with ``start`` and ``end``.
+        known: The table.
+        champion: The deployed model, whose training rows may be the reference.
+        parameters: The reference. Where it has no prediction, the last windows stand in for it.
+
+    Yields:
+        The stretches, which may overlap.
+    """
+    metadata = None if champion is None else champion.metadata
+    trained = (
+        (None, None)
+        if metadata is None
+        else (metadata.trained_from, metadata.trained_until + known.problem.frequency)
+    )
+    last_windows = parameters.model_copy(update={"kind": "last_windows", "fallback": ()})
+    for start, end in windows[["start", "end"]].itertuples(index=False):
+        for asked in (parameters, last_windows):
+            found = choose_span(known.has_rows, known.first, (start, end), asked, trained)
+            if found.start is not None and found.end is not None:
+                yield found.start, found.end
 
 
 def read_reference_predictions(
     window_plan: pd.DataFrame,
-    known_rows: pd.DataFrame,
+    known: KnownTable,
     logged: LoggedPredictions,
     champion: TrainedModel | None,
     parameters: ReferenceParameters,
@@ -25,43 +55,16 @@ def read_reference_predictions(
 
     Args:
         window_plan: Windows to look at.
-        known_rows: All known rows.
+        known: The table.
         logged: Reads the predictions of a stretch of time.
         champion: The deployed model, whose training rows may be the reference.
-        parameters: The reference. Where it has no prediction, the last windows stand in for it.
+        parameters: The reference.
 
     Returns:
         ``row_key``, ``model_version`` and ``prediction`` of the rows of the references; of the
         rows that no model has predicted there is none.
     """
-    moments = known_rows[logged.problem.timestamp.name]
-    metadata = None if champion is None else champion.metadata
-    trained = (
-        (None, None)
-        if metadata is None
-        else (metadata.trained_from, metadata.trained_until + logged.problem.frequency)
-    )
-    last_windows = parameters.model_copy(update={"kind": "last_windows", "fallback": ()})
-    stretches: list[Stretch] = []
-    for window in window_plan.to_dict("records"):
-        for asked in (parameters, last_windows):
-            found = reference_rows(moments, window["start"], window["end"], asked, *trained)
-            if found.start is not None and found.end is not None:
-                stretches.append((found.start, found.end))
-    tables = [logged.judged_between(start, end) for start, end in _merged(stretches)]
+    spans = merge_spans(find_reference_spans(window_plan, known, champion, parameters))
+    tables = [logged.judged_between(start, end) for start, end in spans]
     columns = ["row_key", "model_version", "prediction"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-
-
-def _merged(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    """Stretches that overlap or touch become one."""
-    begun: Stretch | None = None
-    for start, end in sorted(stretches):
-        if begun is not None and start <= begun[1]:
-            begun = (begun[0], max(begun[1], end))
-            continue
-        if begun is not None:
-            yield begun
-        begun = (start, end)
-    if begun is not None:
-        yield begun

@@ -7,14 +7,14 @@ there is to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.fingerprints import fingerprints_by_group
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
+from regression_lifecycle.core.monitoring.known_windows import KnownTable
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
 
@@ -39,6 +39,7 @@ PLAN_COLUMNS = (
     "features_fingerprint",
     "labels_fingerprint",
     "as_of",
+    "known_from",
 )
 # Clocks of several machines differ, a batch is written for hours, a run may be a long one: what
 # arrived so long before the last look is looked at again.
@@ -63,6 +64,25 @@ def of_window(predictions: pd.DataFrame, window: Mapping[str, Any]) -> pd.DataFr
     ]
 
 
+def rows_by(rows: pd.DataFrame, *names: str) -> Callable[..., pd.DataFrame]:
+    """Sort rows into groups once, instead of looking through all of them for each group.
+
+    Args:
+        rows: Any rows.
+        names: The columns whose values make a group.
+
+    Returns:
+        A function that takes one value per column and returns the rows that have them, in their
+        order; none if there is no such row.
+    """
+    places = rows.groupby(list(names), sort=False).indices
+
+    def take(*values: Any) -> pd.DataFrame:
+        return rows.iloc[places.get(values if len(values) > 1 else values[0], [])]
+
+    return take
+
+
 def newest_revisions(recorded: pd.DataFrame) -> pd.DataFrame:
     """Keep the last word on every window and model version.
 
@@ -79,7 +99,7 @@ def newest_revisions(recorded: pd.DataFrame) -> pd.DataFrame:
 
 def find_changed_windows(
     windows: pd.DataFrame,
-    known_rows: pd.DataFrame,
+    known: KnownTable,
     recorded_windows: pd.DataFrame,
     logged: LoggedPredictions,
     champion: TrainedModel | None,
@@ -87,24 +107,23 @@ def find_changed_windows(
     """Find the windows in which something may have changed since they were recorded.
 
     Args:
-        windows: All windows up to ``as_of``.
-        known_rows: Known rows with ``row_key`` and ``window_index``.
+        windows: All windows up to ``as_of``, with the hashes of their rows and labels.
+        known: The table.
         recorded_windows: ``window_history``, with ``recorded_at`` (UTC, ISO text).
-        logged: What was predicted; only which rows have predictions that came lately is read.
+        logged: What was predicted; only when rows are whose predictions came lately is read.
         champion: The deployed model; without one there is nothing to look at.
 
     Returns:
         The windows that begin after the champion's training and were never recorded, whose rows,
-        labels or state differ from what was recorded, or of which predictions came since; with
-        ``features_fingerprint`` and ``labels_fingerprint``. Of windows without a row that follow
-        each other, the first ten are new; the others are once rows come.
+        labels or state differ from what was recorded, or of which predictions may have come since.
+        Of windows without a row that follow each other, the first ten are new; the others are once
+        rows come.
     """
-    table = windows.assign(**_fingerprints(known_rows, windows["window_index"], logged.problem))
+    table = windows
     if champion is None:
         return table.iloc[:0]
     own = recorded_windows[recorded_windows["problem"] == logged.problem.name]
-    arrived = known_rows[logged.has_arrived_since(_last_look(own), known_rows)]
-    changed = table["window_index"].isin(arrived["window_index"])
+    changed = table["window_index"].isin(logged.windows_asked_since(_last_look(own), known))
     pause = (table["n"] == 0).groupby((table["n"] > 0).cumsum()).cumsum() > _EMPTY_IN_A_ROW
     changed |= (
         ~table["window"].isin(own["window"])
@@ -219,24 +238,6 @@ def _last_look(own: pd.DataFrame) -> pd.Timestamp | None:
     if newest.isna().all():
         return None
     return pd.Timestamp(newest.max()).tz_convert("UTC").tz_localize(None) - _GRACE
-
-
-def _fingerprints(
-    rows: pd.DataFrame, window_index: pd.Series, problem: Problem
-) -> dict[str, list[str]]:
-    """Hash what is known of each window: the rows without their labels, and the labels."""
-    key = list(problem.key_columns)
-    # Columns of the table alone: what another champion's recipe makes of them is no news.
-    shown = [*problem.columns_known_in_advance, problem.weight_column]
-    observed = [*key, *(name for name in shown if name in rows)]
-    hashed = {
-        "features_fingerprint": list(dict.fromkeys(observed)),
-        "labels_fingerprint": [*key, problem.target],
-    }
-    return {
-        name: fingerprints_by_group(rows[columns], rows["window_index"], window_index)
-        for name, columns in hashed.items()
-    }
 
 
 def _is_correction(rows: pd.DataFrame, predicted: pd.DataFrame, problem: Problem) -> bool:

@@ -98,29 +98,103 @@ def list_windows(
     Raises:
         ConfigurationError: If the table cannot be cut like this.
     """
+    moments = table[problem.timestamp.name]
+    if as_of is not None:
+        table, moments = table[moments <= as_of], moments[moments <= as_of]
+    bare = bound_windows(table, problem, parameters, as_of)
+    if table.empty:
+        return []
+    place = window_of_rows(table, bare, problem, parameters).to_numpy()
+    labelled = None
+    if problem.target in table.columns:
+        labelled = table[problem.target].notna().to_numpy()
+        if labels_known_until is not None:
+            labelled = labelled & (moments <= labels_known_until).to_numpy()
+    counts = WindowCounts(moments.min(), moments.max(), len(bare))
+    counts.add(place, labelled)
+    return fill_windows(bare, counts, problem, parameters, as_of)
+
+
+def bound_windows(
+    table: pd.DataFrame,
+    problem: Problem,
+    parameters: WindowParameters,
+    as_of: pd.Timestamp | None = None,
+) -> list[Window]:
+    """List the windows of a table as if they were empty.
+
+    Args:
+        table: Rows in any order with the timestamp; the oldest is enough for windows of time.
+        as_of: The moment from which one looks; the newest row if left out.
+
+    Raises:
+        ConfigurationError: If the table cannot be cut like this.
+    """
     try:
         parameters.check(problem, table.columns)
     except ConfigurationError as error:
         raise ConfigurationError(f"windows.{error}") from None
-    moments = table[problem.timestamp.name]
-    if as_of is not None:
-        table, moments = table[moments <= as_of], moments[moments <= as_of]
     if table.empty:
         return []
-    newest = moments.max()
-    bounds = parameters.bounds(table, problem, newest if as_of is None else as_of)
-    bare = [Window(index, *bound, 0, 0, "empty") for index, bound in enumerate(bounds)]
-    place = window_of_rows(table, bare, problem, parameters).to_numpy()
-    has_target = problem.target in table.columns
-    labelled = table[problem.target].notna().to_numpy() if has_target else np.zeros(len(table), "?")
-    if labels_known_until is not None:
-        labelled = labelled & (moments <= labels_known_until).to_numpy()
-    counts = np.bincount(place[place >= 0], minlength=len(bare))
-    labels = np.bincount(place[(place >= 0) & labelled], minlength=len(bare))
-    first = moments.min() - problem.frequency
-    until = newest + problem.frequency if as_of is None else max(as_of, newest + problem.frequency)
+    until = table[problem.timestamp.name].max() if as_of is None else as_of
+    bounds = parameters.bounds(table, problem, until)
+    return [Window(index, *bound, 0, 0, "empty") for index, bound in enumerate(bounds)]
+
+
+class WindowCounts:
+    """How many rows of a table lie in each window, counted piece by piece.
+
+    Attributes:
+        first: Moment of the table's oldest row.
+        newest: Moment of its newest row.
+        n: Rows by window, shape (windows,).
+        n_labelled: Those of them whose target is known; None where there is no target.
+    """
+
+    def __init__(self, first: pd.Timestamp, newest: pd.Timestamp, n_windows: int) -> None:
+        """Begin with empty windows."""
+        self.first, self.newest = first, newest
+        self.n = np.zeros(n_windows, dtype="int64")
+        self.n_labelled: NDArray[np.int64] | None = None
+
+    def add(self, place: NDArray[np.int64], labelled: NDArray[np.bool_] | None) -> None:
+        """Count rows.
+
+        Args:
+            place: Window of each row, -1 for none, shape (n,).
+            labelled: Whether its target is known, shape (n,); None without a target.
+        """
+        self.n += np.bincount(place[place >= 0], minlength=len(self.n))
+        if labelled is not None:
+            found = np.bincount(place[(place >= 0) & labelled], minlength=len(self.n))
+            self.n_labelled = found if self.n_labelled is None else self.n_labelled + found
+
+
+def fill_windows(
+    bare: Sequence[Window],
+    counts: WindowCounts,
+    problem: Problem,
+    parameters: WindowParameters,
+    as_of: pd.Timestamp | None = None,
+) -> list[Window]:
+    """Say what is in the windows of a table.
+
+    Args:
+        bare: What :func:`bound_windows` lists.
+        counts: What was counted in them.
+        as_of: The moment from which one looks.
+
+    Returns:
+        The windows with counts and status; with ``as_of`` one that is not over yet and has no row
+        is left out.
+    """
+    first = counts.first - problem.frequency
+    until = counts.newest + problem.frequency
+    until = until if as_of is None else max(as_of, until)
+    has_target = counts.n_labelled is not None
+    labels = np.zeros_like(counts.n) if counts.n_labelled is None else counts.n_labelled
     windows = []
-    for window, n, n_labelled in zip(bare, counts.tolist(), labels.tolist(), strict=True):
+    for window, n, n_labelled in zip(bare, counts.n.tolist(), labels.tolist(), strict=True):
         if as_of is not None and n == 0 and window.end > until:
             continue
         filled = replace(window, n=n, n_labelled=n_labelled)

@@ -15,7 +15,7 @@ from regression_lifecycle.core.drift.monitor import DriftMonitor, DriftReference
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.monitoring.parameters import ReportParameters
-from regression_lifecycle.core.monitoring.window_plan import of_window
+from regression_lifecycle.core.monitoring.window_plan import rows_by
 from regression_lifecycle.core.progress import Progress
 from regression_lifecycle.pipelines.roles import column_roles
 
@@ -70,7 +70,8 @@ def find_references(
 
     Args:
         window_plan: Windows to look at.
-        drift_rows: Known rows with the compared columns and ``prediction``.
+        drift_rows: Rows of the windows and of their references, with the compared columns and
+            ``prediction``.
         champion: The deployed model, whose training rows may be the reference.
         problem: The table's description.
         parameters: Columns, methods, policy of the reference, and calibration.
@@ -88,6 +89,7 @@ def find_references(
         moments=drift_rows[problem.timestamp.name],
         columns=tuple(included),
         parameters=parameters,
+        first=None if window_plan.empty else window_plan["known_from"].iloc[0],
     )
     trained_from = trained_until = None
     if champion is not None:
@@ -128,8 +130,14 @@ def check_drift(
     """
     tables = [DRIFT_HISTORY.frame()]
     comparisons: Comparisons = {}
+    # Columns of the table may have the names of the key.
+    key = {"window": "__window", "model_version": "__version"}
+    served = window_predictions[["row_key", PREDICTION, *key]].rename(columns=key)
+    joined = drift_rows.drop(columns=PREDICTION).merge(served, on="row_key", how="inner")
+    of = rows_by(joined, *key.values())
     for window in window_plan.to_dict("records"):
-        rows = _rows_of(drift_rows, window_predictions, window)
+        rows = of(*(window[name] for name in key)).drop(columns=[*key.values()])
+        rows = rows.reset_index(drop=True)
         reference = window_references[_name(window)]
         verdict = reference.verdict(rows)
         comparisons[_name(window)] = WindowComparison(rows, reference, verdict)
@@ -230,11 +238,3 @@ def _snapshot(
 
 def _name(window: Mapping[str, Any]) -> str:
     return f"{window['window']}_v{window['model_version']}"
-
-
-def _rows_of(
-    drift_rows: pd.DataFrame, window_predictions: pd.DataFrame, window: dict[str, Any]
-) -> pd.DataFrame:
-    served = of_window(window_predictions, window)
-    rows = drift_rows[drift_rows["row_key"].isin(served["row_key"])].drop(columns=PREDICTION)
-    return rows.merge(served[["row_key", PREDICTION]], on="row_key", how="left")

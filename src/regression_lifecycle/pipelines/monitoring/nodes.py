@@ -41,6 +41,7 @@ from regression_lifecycle.core.decisions.waiting import (
     find_closed_versions,
     waiting_version,
 )
+from regression_lifecycle.core.drift.parameters import ReferenceParameters
 from regression_lifecycle.core.evaluation import window_metrics
 from regression_lifecycle.core.evaluation.baseline import (
     BaselineParameters,
@@ -64,10 +65,11 @@ from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
 from regression_lifecycle.core.monitoring.contributions import describe_contributions
 from regression_lifecycle.core.monitoring.error_rates import limits_of
-from regression_lifecycle.core.monitoring.known_windows import cut_known_rows
+from regression_lifecycle.core.monitoring.known_windows import KnownTable, cut_known_rows
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
-from regression_lifecycle.core.monitoring.window_plan import newest_revisions, of_window
+from regression_lifecycle.core.monitoring.reference_predictions import find_reference_spans
+from regression_lifecycle.core.monitoring.window_plan import newest_revisions, rows_by
 from regression_lifecycle.core.prediction.batch_predictions import BatchPredictions
 from regression_lifecycle.core.windows.parameters import WindowParameters
 
@@ -144,17 +146,17 @@ def describe_open_question(
 
 
 def cut_windows(
-    observations: pd.DataFrame, as_of: Any, problem: Problem, parameters: WindowParameters
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    observations: Any, as_of: Any, problem: Problem, parameters: WindowParameters
+) -> tuple[KnownTable, pd.DataFrame]:
     """Cut what is known at ``as_of`` into windows.
 
     Args:
-        observations: All observations.
+        observations: All observations, on any engine.
         as_of: The moment at which we stand; None for the end of the observations.
         parameters: How windows are cut.
 
     Returns:
-        Known rows with ``row_key`` and ``window_index``, and one row per window with ``as_of``.
+        The known table, and one row per window with ``as_of`` and hashes of its rows and labels.
     """
     moment = moment_of(as_of, observations, problem)
     return cut_known_rows(observations, moment, problem, parameters)
@@ -174,63 +176,76 @@ def bundle_logged_predictions(
 
 
 def make_champion_rows(
-    known_rows: pd.DataFrame,
+    known_rows: KnownTable,
     changed_windows: pd.DataFrame,
     champion: TrainedModel | None,
-    problem: Problem,
+    reference: ReferenceParameters,
     parameters: BaselineParameters,
 ) -> pd.DataFrame:
-    """Make the champion's features and the baseline of the known rows.
+    """Make the champion's features and the baseline of the rows that are looked at.
 
     Args:
-        known_rows: Known rows with ``row_key`` and ``window_index``.
+        known_rows: The known table.
         changed_windows: Windows in which something may have changed.
         champion: The deployed model; its own recipe makes the features, and the naive forecast that
             it had to beat is its baseline.
+        reference: What the windows are compared with.
         parameters: What the naive forecasts look back at.
 
     Returns:
-        All known rows with features, the columns that are known in advance, the target,
-        ``baseline``, ``row_key`` and ``window_index``; none, and no features, if no window changed.
+        The rows of the windows and of their references with features, the columns that are known in
+        advance, the target, ``baseline`` (of the windows alone), ``row_key`` and ``window_index``;
+        none, and no features, if no window changed.
 
     Raises:
         ConfigurationError: If the champion was trained for another problem.
     """
+    problem = known_rows.problem
     if champion is not None:
         require_same_problem(champion, problem)
     if champion is None or changed_windows.empty:
-        return known_rows.iloc[:0].assign(baseline=0.0)
+        return known_rows.within([]).assign(baseline=0.0)
+    own = changed_windows[["start", "end"]].itertuples(index=False, name=None)
+    references = find_reference_spans(changed_windows, known_rows, champion, reference)
+    rows = known_rows.within([*own, *references])
+    recipe, stamp = champion.metadata.recipe, problem.timestamp.name
     table: pd.DataFrame = build_features(
-        known_rows, problem, champion.metadata.recipe, keep=problem.columns_known_in_advance
+        known_rows.around(rows[stamp], recipe.reach),
+        problem,
+        recipe,
+        keep=problem.columns_known_in_advance,
+        rows=rows,
     )
+    key = list(problem.row_order)
+    table = table.merge(rows[[*key, "row_key", "window_index"]], on=key, how="left")
+    judged = table[table["window_index"].isin(changed_windows["window_index"])]
     known = champion.metadata
     forecasts = naive_forecasts(
-        known_rows, table, known.constants, problem, parameters, known.trained_until
+        known_rows.rows, judged, known.constants, problem, parameters, known.trained_until
     )
-    table = add_baseline(table, forecasts, champion.baseline)
-    key = list(problem.row_order)
-    return table.merge(known_rows[[*key, "row_key", "window_index"]], on=key, how="left")
+    return table.assign(baseline=add_baseline(judged, forecasts, champion.baseline)["baseline"])
 
 
 def add_configured_features(
-    champion_rows: pd.DataFrame,
-    known_rows: pd.DataFrame,
-    problem: Problem,
-    preprocessing: PreprocessingParameters,
+    champion_rows: pd.DataFrame, known_rows: KnownTable, preprocessing: PreprocessingParameters
 ) -> pd.DataFrame:
     """Add the configured features that the champion does not have.
 
     Segments and watched columns may be features that came after its training.
 
     Args:
-        champion_rows: Known rows with the champion's features.
-        known_rows: Known rows.
+        champion_rows: Rows with the champion's features.
+        known_rows: The known table.
         preprocessing: The features as they are configured now.
 
     Returns:
         The rows with them; what the champion has under the same name stays.
     """
-    return add_lacking_features(champion_rows, preprocessing.recipe, known_rows, problem)
+    problem, recipe = known_rows.problem, preprocessing.recipe
+    if champion_rows.empty or {*recipe.feature_names} <= {*champion_rows.columns}:
+        return champion_rows
+    around = known_rows.around(champion_rows[problem.timestamp.name], recipe.reach)
+    return add_lacking_features(champion_rows, recipe, around, problem)
 
 
 def describe_coverage(
@@ -304,24 +319,25 @@ def compute_window_metrics(
     if window_plan.empty:
         return WINDOW_HISTORY.frame(), SEGMENT_HISTORY.frame()
     names = list(dict.fromkeys([problem.target, *_weight(problem), *segments, "row_key"]))
-    table = window_rows[names]
-    rows, tables = [], []
+    predicted = window_predictions.drop(columns=["target", "window_index"])
+    inside = predicted.merge(window_rows[names], on="row_key", how="left")
+    of = rows_by(inside, *_WINDOW_KEY)
+    rows = []
     for window in window_plan.to_dict("records"):
-        predicted = of_window(window_predictions, window).drop(columns=["target", "window_index"])
-        inside = predicted.merge(table, on="row_key", how="left")
+        mine = of(*(window[name] for name in _WINDOW_KEY))
         rows.append(
             {
                 "problem": problem.name,
                 **{name: window[name] for name in window if name in WINDOW_HISTORY.columns},
                 "seen_as_of": window["as_of"],
-                **predicted[["level_factor", "level_shift"]].max().to_dict(),
-                **window_metrics.measure_rows(inside, problem),
+                **mine[["level_factor", "level_shift"]].max().to_dict(),
+                **window_metrics.measure_rows(mine, problem),
             }
         )
-        by_segment = window_metrics.measure_segments(inside, problem, segments)
-        place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
-        tables.append(SEGMENT_HISTORY.frame(by_segment.assign(problem=problem.name, **place)))
-    return WINDOW_HISTORY.frame(rows), pd.concat(tables, ignore_index=True)
+    by_segment = window_metrics.measure_segments(inside, problem, segments, _WINDOW_KEY)
+    return WINDOW_HISTORY.frame(rows), SEGMENT_HISTORY.frame(
+        _in_windows(by_segment, window_plan, problem)
+    )
 
 
 def compute_series_metrics(
@@ -340,15 +356,13 @@ def compute_series_metrics(
     Returns:
         Rows of ``series_history``; none without series.
     """
-    tables = [SERIES_HISTORY.frame()]
+    if window_plan.empty or not problem.series_columns:
+        return SERIES_HISTORY.frame()
     named = window_rows[["row_key", *problem.series_columns, *_weight(problem)]]
-    for window in window_plan.to_dict("records") if problem.series_columns else ():
-        predicted = of_window(window_predictions, window)
-        inside = predicted.rename(columns={"target": problem.target}).merge(named, on="row_key")
-        sums = sum_series(inside, "prediction", problem)
-        place = {name: window[name] for name in (*_WINDOW_KEY, "window_index", "start")}
-        tables.append(SERIES_HISTORY.frame(sums.assign(problem=problem.name, **place)))
-    return pd.concat(tables, ignore_index=True)
+    predicted = window_predictions.rename(columns={"target": problem.target})
+    inside = predicted.merge(named, on="row_key")
+    sums = sum_series(inside, "prediction", problem, _WINDOW_KEY)
+    return SERIES_HISTORY.frame(_in_windows(sums, window_plan, problem))
 
 
 def compute_data_quality(
@@ -373,9 +387,9 @@ def compute_data_quality(
     """
     broken = rejected_observations[rejected_observations[REASON_COLUMN] != REPETITION]
     rejected = rejected_moments(broken, problem)
-    rows = []
+    rows, of = [], rows_by(window_rows, "window_index")
     for window in window_plan.to_dict("records"):
-        came = window_rows[window_rows["window_index"] == window["window_index"]]
+        came = of(window["window_index"])
         lost = int(((rejected >= window["start"]) & (rejected < window["end"])).sum())
         expected = None if pd.isna(window["n_expected"]) else int(window["n_expected"])
         quality = window_metrics.data_quality(came, columns, expected, lost)
@@ -397,11 +411,13 @@ def find_extreme_segments(
     Returns:
         ``window``, ``model_version`` and the extremes.
     """
-    metric = problem.error_metric
+    metric, of = problem.error_metric, rows_by(segments, *_WINDOW_KEY)
     rows = [
         {
             **{name: row[name] for name in _WINDOW_KEY},
-            **window_metrics.segment_extremes(of_window(segments, row), segment_rows, metric),
+            **window_metrics.segment_extremes(
+                of(*(row[name] for name in _WINDOW_KEY)), segment_rows, metric
+            ),
         }
         for row in window_errors.to_dict("records")
     ]
@@ -645,6 +661,12 @@ _DRIFT_COLUMNS = ["n_drift_columns", "n_drifted", "drifted_share", "drifted_colu
 
 def _weight(problem: Problem) -> list[str]:
     return [] if problem.weight_column is None else [problem.weight_column]
+
+
+def _in_windows(rows: pd.DataFrame, window_plan: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Add to the figures of planned windows where these are; others are left out."""
+    places = window_plan[[*_WINDOW_KEY, "window_index", "start"]]
+    return places.merge(rows, on=_WINDOW_KEY, how="inner").assign(problem=problem.name)
 
 
 def _drift_summaries(window_drift: pd.DataFrame) -> pd.DataFrame:

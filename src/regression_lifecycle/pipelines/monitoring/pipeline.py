@@ -64,7 +64,7 @@ def _planning() -> list[Node]:
                 "known_rows",
                 "changed_windows",
                 "current_champion",
-                _PROBLEM,
+                "params:drift.reference",
                 "params:evaluation.baseline",
             ],
             "champion_rows",
@@ -72,7 +72,7 @@ def _planning() -> list[Node]:
         ),
         Node(
             nodes.add_configured_features,
-            ["champion_rows", "known_rows", _PROBLEM, "params:preprocessing"],
+            ["champion_rows", "known_rows", "params:preprocessing"],
             "window_rows",
             name="add_configured_features",
         ),
