@@ -16,6 +16,7 @@ from regression_lifecycle.core.monitoring.window_plan import (
     find_changed_windows,
     newest_revisions,
     plan_windows,
+    rows_by,
 )
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from tests.core.monitoring.look import all_rows, upsert
@@ -269,3 +270,34 @@ def test_series_that_come_and_go_are_recorded_with_their_window(table, make_prob
 
     named = memory.windows[["n_series", "new_series", "vanished_series"]]
     assert named.to_numpy().tolist() == [[2, "", ""], [3, "c", ""], [2, "", "b"], [2, "", ""]]
+
+
+@pytest.mark.parametrize("has_moment", [True, False])
+def test_windows_are_asked_for_by_the_moments_of_answers_or_else_by_their_rows(
+    problem, table, has_moment
+):
+    moments = pd.to_datetime(["2021-03-03 05:00", "2021-03-07 00:00", "2021-04-01 00:00"])
+    answers = pd.DataFrame(
+        {
+            "problem": problem.name,
+            "row_key": moments.astype(str),
+            "timestamp": moments if has_moment else pd.NaT,
+            "recorded_at": "2021-03-05T00:00:00.000000+00:00",
+        }
+    )
+    logged = LoggedPredictions(
+        reader(PREDICTIONS.frame()), reader(answers.astype({"timestamp": "M8[us]"})), [], problem
+    )
+    known, _ = cut_known_rows(table, pd.Timestamp("2021-03-09"), problem, PARAMETERS)
+
+    assert logged.windows_asked_since(None, known) == {1, 3}
+    assert logged.windows_asked_since(pd.Timestamp("2021-03-04"), known) == {1, 3}
+    assert logged.windows_asked_since(pd.Timestamp("2021-03-06"), known) == set()
+
+
+def test_rows_are_sorted_into_groups_in_their_order():
+    rows = pd.DataFrame({"window": ["b", "a", "b"], "version": ["1", "1", "2"], "x": [1, 2, 3]})
+
+    assert rows_by(rows, "window")("b")["x"].tolist() == [1, 3]
+    assert rows_by(rows, "window", "version")("b", "2")["x"].tolist() == [3]
+    assert rows_by(rows, "window", "version")("a", "2").empty
