@@ -16,12 +16,12 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help setup run demo check test coverage lint secrets audit sbom newest lowest format tables outputs \
-  pictures docs viz ui evidently clean
+.PHONY: help setup run demo check test test-cluster coverage lint secrets audit sbom newest lowest format tables outputs \
+  pictures cluster docs viz ui evidently clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY)  ## Install everything into .venv, in the versions of uv.lock
 
@@ -49,6 +49,10 @@ check: setup  ## Run the linters and the fast tests
 test: setup  ## Run the linters, the secret scan and the whole test suite
 	$(MAKE) --no-print-directory lint secrets
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-cluster: setup  ## Run what needs clusters: Spark and Dask on this machine
+	$(BIN)/uv sync --locked --quiet --inexact --extra spark --extra dask
+	$(BIN)/python -m pytest -m cluster
 
 # Apart from the tests, since counting lines makes them slower.
 coverage: setup  ## Run the test suite and show which lines it does not reach
@@ -96,6 +100,10 @@ format: setup  ## Let Ruff format the code
 tables: setup  ## Write the tables of the docs and the schema of conf/, which repeat what the code knows
 	$(BIN)/python -m scripts.write_tables
 	$(BIN)/python scripts/write_schemas.py
+
+cluster: setup  ## Start Spark and Dask on this machine, each with two workers
+	$(BIN)/uv sync --locked --quiet --inexact --extra spark --extra dask
+	@$(BIN)/python scripts/start_cluster.py
 
 # Sphinx is installed by this target alone. Warnings are errors: a link that leads nowhere, a page that
 # is in no list. Notebooks run if there is a finished project, in half a minute.

@@ -18,7 +18,7 @@ from regression_lifecycle.runtime.session import TERMINATED
 from regression_lifecycle.serving.app import make_app
 
 MAKEFILE = Path(__file__).resolve().parents[1] / "Makefile"
-_TARGET = re.compile(r"^([a-z]+):.*?## (.+)$", re.MULTILINE)
+_TARGET = re.compile(r"^([a-z-]+):.*?## (.+)$", re.MULTILINE)
 
 
 def commands() -> Iterator[str]:

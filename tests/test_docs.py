@@ -237,6 +237,7 @@ def test_every_environment_that_comes_with_the_project_is_described() -> None:
         "test",
         "production",
         "dask",
+        "spark",
         "duckdb",
         "polars",
         "demo",

@@ -18,6 +18,7 @@ from regression_lifecycle.runtime.hooks import (  # noqa: E402
     MemoryHook,
     NodeProgressHook,
     ProjectRunHook,
+    SparkSessionHook,
     SummaryHook,
     TrackingHook,
 )
@@ -33,7 +34,10 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     # What plain `kedro run` takes: the example, and what is yours alone.
     "default_run_env": "bike_hourly,local",
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    "config_patterns": {
+        "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
+        "spark": ["spark*", "spark*/**"],
+    },
 }
 # The summary comes last: it is what a person reads.
 HOOKS = (
@@ -45,4 +49,5 @@ HOOKS = (
     MemoryHook(),
     NodeProgressHook(),
     DaskWorkersHook(),
+    SparkSessionHook(),
 )

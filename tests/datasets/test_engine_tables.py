@@ -13,6 +13,7 @@ from regression_lifecycle.datasets.engine_tables import (
     DuckDBParquetDataset,
     PolarsParquetDataset,
 )
+from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 
 TYPES = [DuckDBParquetDataset, PolarsParquetDataset]
 every_engine = pytest.mark.parametrize("kind", TYPES)
@@ -100,3 +101,16 @@ def test_a_setting_that_duckdb_does_not_know_is_named(table, tmp_path):
     with pytest.raises(Exception, match="memory_limit: 'much'") as caught:
         dataset.load()
     assert isinstance(caught.value.__cause__ or caught.value, ConfigurationError)
+
+
+@pytest.mark.parametrize("kind", [DuckDBParquetDataset, PolarsParquetDataset, RawParquetDataset])
+def test_a_tick_sees_whether_a_file_was_written_to(kind, tmp_path):
+    path = tmp_path / "table.parquet"
+    dataset = kind(filepath=str(path))
+    assert dataset.state() == ""
+    pd.DataFrame({"x": [1]}).to_parquet(path)
+    before = dataset.state()
+
+    pd.DataFrame({"x": range(9)}).to_parquet(path)
+
+    assert "" != before != dataset.state()

@@ -170,3 +170,29 @@ def test_a_file_that_is_replaced_while_it_is_read_was_whole_when_it_was_opened(
     monkeypatch.setattr("kedro_datasets.pandas.csv_dataset.pd.read_csv", slowly)
 
     assert len(RawCSVDataset(filepath=path.as_posix()).load()) == len(table())
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_pieces_can_be_gone_through_again_unless_the_file_is_another_one(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / f"zones.{kind}"
+
+    def write(rows: pd.DataFrame) -> None:
+        rows.to_csv(path, index=False) if kind == "csv" else rows.to_parquet(path)
+
+    dataset: Any = (
+        RawCSVDataset(filepath=path.as_posix(), chunksize=7)
+        if kind == "csv"
+        else RawParquetDataset(path.as_posix(), chunksize=7)
+    )
+    write(table())
+    pieces = dataset.load()
+
+    first, second = pd.concat(pieces), pd.concat(pieces)
+
+    pd.testing.assert_frame_equal(first, second)
+    assert len(first) == len(table())
+    write(table().iloc[1:])
+    with pytest.raises(DataContractError, match="another file than when its first row was read"):
+        list(pieces)

@@ -259,3 +259,26 @@ def type_command(project: Path, name: str, *arguments: str) -> Result:
     result = CliRunner().invoke(cli, [name, *arguments], obj=metadata)
     mlflow.set_tracking_uri(None)
     return result
+
+
+SPARK_SAYS = """An error occurred while calling o65.collectToPython.
+: org.apache.spark.SparkException: [FAILED_READ_FILE.NO_HINT] Error while reading.  SQLSTATE: KD001
+\tat org.apache.spark.sql.Reader
+Caused by: org.apache.spark.SparkRuntimeException: [MALFORMED_CSV_RECORD] 1,2,3 SQLSTATE: KD000
+\t... 26 more
+"""
+
+
+def test_of_what_spark_raises_the_innermost_cause_is_told() -> None:
+    raises = type("Py4JJavaError", (Exception,), {"__module__": "py4j.protocol"})
+
+    words = told(raises(SPARK_SAYS))
+
+    assert "[MALFORMED_CSV_RECORD] 1,2,3." in words
+    assert "FAILED_READ_FILE" not in words
+
+
+def test_a_mistake_in_the_use_of_spark_is_nobody_elses() -> None:
+    mistaken = type("AnalysisException", (Exception,), {"__module__": "pyspark.errors.captured"})
+
+    assert explain_outside(mistaken("[UNRESOLVED_COLUMN] A column cannot be resolved.")) is None

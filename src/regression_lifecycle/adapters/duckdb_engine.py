@@ -34,6 +34,10 @@ def connect(settings: dict[str, Any]) -> Any:
     connection.execute("SET enable_progress_bar = false")
     for name, value in settings.items():
         try:
+            now = connection.execute("SELECT current_setting($name)", {"name": name}).fetchall()
+            if now == [(value,)]:
+                # A folder that is in use is not taken a second time.
+                continue
             connection.execute(f"SET {name} = $value", {"value": value})
         except duckdb.Error as error:
             said = str(error).splitlines()[0]

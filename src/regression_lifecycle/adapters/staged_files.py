@@ -29,7 +29,7 @@ def remove_leftovers(folder: Path) -> None:
             if found is None or _may_write(int(found[1])):
                 continue
             path = Path(place, name)
-            if name in folders:
+            if name in folders and not path.is_symlink():
                 folders.remove(name)
                 shutil.rmtree(path, ignore_errors=True)
             else:

@@ -120,6 +120,10 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
     def _scan(self) -> Any:
         """Return the lazy frame."""
 
+    def state(self) -> str:
+        """Return what changes when the file is written, without reading it; empty without one."""
+        return str(self._fs().ukey(str(self._filepath))) if self._exists() else ""
+
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
 

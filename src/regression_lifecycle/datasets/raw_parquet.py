@@ -71,22 +71,20 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
             DataContractError: If it is no Parquet file, is damaged, or names a column twice.
         """
         # Opened here, so that a missing file is an error of loading.
-        files = self._fs()
-        before = files.ukey(str(self._filepath))
-        pieces = self._pieces(files.open(str(self._filepath), "rb"))
+        before = self.state()
+        pieces = self._pieces(self._fs().open(str(self._filepath), "rb"))
         if self._chunksize is None:
             [table] = pieces
             return table
         return RawPieces(pieces, partial(self._pieces_again, before))
 
     def _pieces_again(self, before: str) -> Iterator[pd.DataFrame]:
-        files = self._fs()
-        if files.ukey(str(self._filepath)) != before:
+        if self.state() != before:
             raise DataContractError(
                 f"{self._filepath.name} is another file than when its first row was read, so "
                 "nothing of it was taken. Run again"
             )
-        yield from self._pieces(files.open(str(self._filepath), "rb"))
+        yield from self._pieces(self._fs().open(str(self._filepath), "rb"))
 
     def _pieces(self, file: Any) -> Iterator[pd.DataFrame]:
         from pyarrow.parquet import ParquetFile
@@ -131,6 +129,10 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
+
+    def state(self) -> str:
+        """Return what changes when the file is written, without reading it; empty without one."""
+        return str(self._fs().ukey(str(self._filepath))) if self._exists() else ""
 
     def _fs(self) -> Any:
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)

@@ -30,8 +30,11 @@ _REASON = re.compile(
 _OBJECT_STORES = ("botocore", "aiobotocore", "s3fs", "boto3")
 _EXTRA_OF = {
     **dict.fromkeys(("psycopg", "s3fs", "boto3", "botocore", "aiobotocore"), "production"),
+    "pyspark": "spark",
     **dict.fromkeys(("lightgbm", "xgboost", "catboost"), "boosting"),
 }
+# What may be nobody's mistake in the code.
+_RAISED_BY_SPARK = {"SparkRuntimeException", "SparkConnectGrpcException", "UnknownException"}
 # SQLite's primary result codes; extended ones carry them in their lowest byte.
 _SQLITE: dict[int, str] = {
     5: "is used by another process for too long. Wait for it, or stop it, then try again",
@@ -63,7 +66,16 @@ def explain_outside(error: BaseException) -> str | None:
     owner = _owner(chain)
     # The innermost cause knows best what happened.
     explanations = (
-        *(_of_sqlite, _of_files, _of_modules, _of_object_stores, _of_dask, _of_mlflow, _of_sql),
+        *(
+            _of_sqlite,
+            _of_files,
+            _of_modules,
+            _of_object_stores,
+            _of_dask,
+            _of_spark,
+            _of_mlflow,
+            _of_sql,
+        ),
     )
     for explain in explanations:
         for each in reversed(chain):
@@ -176,6 +188,16 @@ def _of_dask(error: BaseException) -> str | None:
         f"the Dask scheduler or its workers are gone ({type(error).__name__}). Look at their logs, "
         f"start them again, {_AGAIN}"
     )
+
+
+def _of_spark(error: BaseException) -> str | None:
+    """Of what the workers raised; the cause stands last, each behind Spark's name for it."""
+    package, name = type(error).__module__.partition(".")[0], type(error).__name__
+    if package != "py4j" and (package != "pyspark" or name not in _RAISED_BY_SPARK):
+        return None
+    causes = re.findall(r"(\[[A-Z][A-Z_.]+\] .+?)(?: *SQLSTATE.*)?$", str(error), re.MULTILINE)
+    cause = causes[-1] if causes else _first_line(error)
+    return f"Spark does not do what is asked: {cause.rstrip(' .')[:_LONGEST]}. Mend it, {_AGAIN}"
 
 
 def _of_mlflow(error: BaseException) -> str | None:

@@ -149,7 +149,11 @@ def _read_parquet(path: Path) -> TableSource:
         "metadata": _LAYER,
     }
     catalog = {
-        "raw_observations": {**entry, "validator": _VALIDATOR},
+        "raw_observations": {
+            **entry,
+            "chunksize": "${globals:raw_chunksize}",
+            "validator": _VALIDATOR,
+        },
         "scoring_batch": {**entry, "chunksize": _PIECE},
     }
     return TableSource(table, path, _suffix(path), {}, catalog)

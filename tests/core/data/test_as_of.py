@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from regression_lifecycle.core.data.as_of import known_at, known_rows, moment_of, read_as_of
 from regression_lifecycle.core.errors import ConfigurationError, StateError
+from tests.engines import lazy_engine
 
 
 @pytest.fixture
@@ -106,3 +109,19 @@ def test_a_label_that_comes_later_is_blank_unless_the_caller_looks_after_it(
 def test_before_the_first_row_is_over_nothing_is_known(table, make_problem):
     with pytest.raises(StateError, match="nothing is known yet, the first observation is"):
         known_at("2021-03-01", table, make_problem())
+
+
+@lazy_engine
+@pytest.mark.parametrize("label_delay", ["36 hours", "1 month"])
+def test_every_engine_knows_the_same(engine, make_problem, label_delay):
+    problem = make_problem(frequency="1 hour", horizon="1 hour", label_delay=label_delay)
+    at = pd.date_range("2021-01-29", periods=1500, freq="h", unit="us")
+    table = pd.DataFrame({"timestamp": at, "cnt": range(1500)})
+
+    made, moment = known_at("2021-03-30 12:00", engine(table), problem)
+    expected, _ = known_at("2021-03-30 12:00", table, problem)
+
+    assert moment == pd.Timestamp("2021-03-30 12:00")
+    rows = nw.from_native(made).sort("timestamp").collect().to_pandas()
+    assert expected["cnt"].notna().sum() in range(1, 1500)
+    assert_frame_equal(rows.astype(expected.dtypes), expected)

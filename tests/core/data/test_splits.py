@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import narwhals as nw
+import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
@@ -7,6 +9,7 @@ from pydantic import ValidationError
 
 from regression_lifecycle.core.data.splits import SplitParameters, split_by_time
 from regression_lifecycle.core.errors import DataContractError
+from tests.engines import lazy_engine
 
 DATE = {"kind": "date", "holdout_start": "2021-03-08"}
 ROWS = {"kind": "rows", "holdout_rows": 5}
@@ -153,5 +156,28 @@ def test_rows_without_a_label_do_not_train_and_stay_in_the_holdout(table):
     assert len(training) == 168 - 17
     assert len(holdout) == 72
     nothing = table.assign(y=float("nan"))
-    with pytest.raises(DataContractError, match="training set is empty: no row with a target"):
+    with pytest.raises(DataContractError, match=r"training set is empty: no row with a target"):
         split_by_time(nothing, "at", parameters, target="y")
+
+
+@lazy_engine
+@pytest.mark.parametrize("bound", [{"holdout_share": 0.3}, {"holdout_start": "2021-03-08 12:00"}])
+def test_every_engine_cuts_alike(engine, table, bound):
+    table = table.assign(y=np.where(table["y"] % 5 == 0, np.nan, table["y"]))
+    parameters = split_of(training_start="2021-03-02", holdout_end="2021-03-10", **bound)
+
+    found = split_by_time(
+        engine(table.sample(frac=1, random_state=2)), "at", parameters, target="y"
+    )
+
+    for made, expected in zip(
+        found, split_by_time(table, "at", parameters, target="y"), strict=True
+    ):
+        rows = nw.from_native(made).sort("at").collect().to_pandas()
+        assert_frame_equal(rows.astype(expected.dtypes), expected)
+
+
+@lazy_engine
+def test_an_empty_side_is_refused_on_every_engine(engine, table):
+    with pytest.raises(DataContractError, match=r"training set is empty.*2021-03-10 23:00"):
+        split_by_time(engine(table), "at", split_of(holdout_start="2021-02-01"))

@@ -17,6 +17,7 @@ from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.features.builders import build_features, drop_forbidden, features_for
 from regression_lifecycle.core.features.feature import Feature
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from tests.engines import every_engine, lazy_engine
 from tests.examples import with_missing_values
 
 HOUR = pd.Timedelta("1 hour")
@@ -403,26 +404,15 @@ def three_weeks(bike_observations):
     return with_missing_values(table, "weathersit", "windspeed").reset_index(drop=True)
 
 
-def to_engine(name, table):
-    if name.startswith("polars"):
-        import polars as pl
-
-        frame = pl.from_pandas(table)
-        return frame.lazy() if name.endswith("lazy") else frame
-    import duckdb
-
-    return duckdb.connect().from_df(table)
+def to_pandas(native):
+    return (
+        nw.from_native(native).lazy().collect().to_pandas().astype({"timestamp": "datetime64[us]"})
+    )
 
 
-def to_pandas(name, native):
-    frame = nw.from_native(native)
-    collected = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-    return collected.to_pandas().astype({"timestamp": "datetime64[us]"})
-
-
-@pytest.mark.parametrize("name", ["polars", "polars lazy", "duckdb"])
+@lazy_engine
 def test_every_engine_gives_the_same_table_and_the_same_predictions(
-    name, three_weeks, bike_problem, recipe
+    engine, three_weeks, bike_problem, recipe
 ):
     from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -433,7 +423,7 @@ def test_every_engine_gives_the_same_table_and_the_same_predictions(
         keep=["season", "atemp"],
     )
     expected = build_table(three_weeks).reset_index(drop=True)
-    made = to_pandas(name, build_table(to_engine(name, three_weeks)))
+    made = to_pandas(build_table(engine(three_weeks)))
     features = list(recipe(*BIKE_FEATURES).feature_names)
     assert_frame_equal(made, expected, check_exact=True, check_dtype=False)
     assert not {"casual", "registered", "instant"} & set(made)
@@ -445,14 +435,8 @@ def test_every_engine_gives_the_same_table_and_the_same_predictions(
 
 # --- the calendar -------------------------------------------------------------------------------
 
-ENGINES = {
-    "pandas": lambda table: table,
-    "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
-    "duckdb": lambda table: nw.from_native(table).lazy("duckdb").to_native(),
-}
 
-
-@pytest.mark.parametrize("engine", ENGINES)
+@every_engine
 @pytest.mark.parametrize("anchor", ["MS", "ME", "BME"])
 def test_a_month_ago_is_the_row_of_the_month_before(make_problem, recipe, anchor, engine):
     stamps = pd.date_range("2019-01-01", periods=36, freq=anchor).as_unit("us")
@@ -464,8 +448,7 @@ def test_a_month_ago_is_the_row_of_the_month_before(make_problem, recipe, anchor
         {"kind": "time_index", "name": "index", "origin": "2019-01-01", "unit": "1 quarter"},
     )
 
-    made = nw.from_native(build_features(ENGINES[engine](table), monthly, specs))
-    made = made.collect().to_pandas() if engine != "pandas" else made.to_native()
+    made = to_pandas(build_features(engine(table), monthly, specs))
 
     assert made["month"].tolist()[1:] == list(range(35))
     assert math.isnan(made["month"].iloc[0])
@@ -474,7 +457,7 @@ def test_a_month_ago_is_the_row_of_the_month_before(make_problem, recipe, anchor
     np.testing.assert_allclose(made["index"], np.arange(36) / 3)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@every_engine
 def test_a_month_ago_of_a_day_is_its_day_of_the_month_before_or_the_last(
     make_problem, recipe, engine
 ):
@@ -482,9 +465,7 @@ def test_a_month_ago_of_a_day_is_its_day_of_the_month_before_or_the_last(
     table = times(*stamps, cnt=range(90))
     daily = make_problem(frequency="1 day", horizon="1 day")
 
-    made = build_features(ENGINES[engine](table), daily, recipe(lag("cnt", "1 month")))
-    made = nw.from_native(made)
-    made = made.collect().to_pandas() if engine != "pandas" else made.to_native()
+    made = to_pandas(build_features(engine(table), daily, recipe(lag("cnt", "1 month"))))
 
     assert len(made) == 90
     ago = dict(zip(stamps.strftime("%m-%d"), made["made"], strict=True))

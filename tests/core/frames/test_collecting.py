@@ -16,16 +16,7 @@ from regression_lifecycle.core.frames.collecting import (
     pieces,
     sample,
 )
-
-ENGINES = {
-    "pandas": lambda table: table,
-    "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
-    "duckdb": lambda table: nw.from_native(table).lazy("duckdb").to_native(),
-}
-every_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
-lazy_engine = pytest.mark.parametrize(
-    "engine", [ENGINES[name] for name in ("polars", "duckdb")], ids=["polars", "duckdb"]
-)
+from tests.engines import every_engine, lazy_engine
 
 
 @pytest.fixture

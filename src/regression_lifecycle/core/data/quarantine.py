@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
@@ -182,6 +183,21 @@ class Reasons:
             else list(later._asked)
         )
 
+    def to_json(self) -> str:
+        """Write the reasons as JSON, for another process."""
+        return json.dumps(
+            [{**asdict(reason), "rows": reason.rows.tolist()} for reason in self._asked]
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote."""
+        reasons = cls()
+        for found in json.loads(text):
+            rows = np.array(found.pop("rows"), dtype="int64")
+            reasons._asked.append(_Reason(**found, rows=rows))
+        return reasons
+
     def text(self, rows: NDArray[np.int64]) -> list[str]:
         """Return for every row that is asked about all that speaks against it.
 
@@ -212,7 +228,7 @@ class Reasons:
         # A corrected quarantine file may come back with the columns that were added to it.
         rejected = source.loc[bad].drop(columns=[ROW_COLUMN, REASON_COLUMN], errors="ignore")
         rejected.insert(0, ROW_COLUMN, rows[bad] + 1)
-        rejected.insert(1, REASON_COLUMN, self.text(rows[bad]))
+        rejected.insert(1, REASON_COLUMN, pd.array(self.text(rows[bad]), dtype="str"))
         # Raw values of mixed types cannot be stored in a typed file; text keeps them as they were.
         for name in rejected.columns[2:]:
             rejected[name] = as_written(rejected[name])

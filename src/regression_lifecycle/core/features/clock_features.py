@@ -24,6 +24,7 @@ from regression_lifecycle.core.features.feature import (
     month_number,
     require_calendar,
     rounded,
+    second_number,
 )
 
 CalendarPart = Literal["hour", "weekday", "day", "day_of_year", "month", "year"]
@@ -150,20 +151,24 @@ class TimeIndex(Feature):
             units = (now - start).cast(nw.Float64) / self.unit.months
             units = units.floor() if self.whole else units.round(9)
             return frame.with_columns(units.alias(self.name))
-        origin: datetime = self.origin.to_pydatetime()
-        elapsed = (nw.col(problem.timestamp.name) - nw.lit(origin)).dt.total_seconds()
+        elapsed = second_number(problem.timestamp.name) - _seconds_of(self.origin)
         units = (elapsed.cast(nw.Float64) / self.unit.total_seconds()).round(9)
         return frame.with_columns((units.floor() if self.whole else units).alias(self.name))
 
     def of_row(self, one: SingleRow) -> tuple[Any, ...]:
         """Divide the elapsed time by the unit."""
-        origin: datetime = self.origin.to_pydatetime()
         if isinstance(self.unit, CalendarDuration):
-            units = (month_number_of(one.moment) - month_number_of(origin)) / self.unit.months
+            units = (month_number_of(one.moment) - month_number_of(self.origin)) / self.unit.months
             return (float(math.floor(units)) if self.whole else rounded(units),)
-        elapsed = float(int((one.moment - origin).total_seconds()))
+        elapsed = _seconds_of(one.moment) - _seconds_of(self.origin)
         units = rounded(elapsed / self.unit.total_seconds())
         return (float(math.floor(units)) if self.whole else units,)
+
+
+def _seconds_of(moment: datetime) -> int:
+    """Return what :func:`second_number` gives of a moment."""
+    hours = moment.toordinal() * 24 + moment.hour
+    return (hours * 60 + moment.minute) * 60 + moment.second
 
 
 class AnnualPeriod(Feature):

@@ -133,7 +133,8 @@ def calendar_part(part: str, stamp: str) -> nw.Expr:
     clock = nw.col(stamp).dt
     readers = {
         "hour": clock.hour,
-        "weekday": clock.weekday,
+        # A Sunday is 7; Narwhals gives 0 on Spark.
+        "weekday": lambda: (clock.weekday() + 6) % 7 + 1,
         "day": clock.day,
         "day_of_year": clock.ordinal_day,
         "month": clock.month,
@@ -146,6 +147,18 @@ def month_number(stamp: str) -> nw.Expr:
     """Return the expression of the months since January of year 0."""
     year, month = (calendar_part(part, stamp).cast(nw.Int64) for part in ("year", "month"))
     return year * 12 + month - 1
+
+
+def second_number(stamp: str) -> nw.Expr:
+    """Return the expression of the whole seconds since a day before year 1.
+
+    They are counted by the calendar: Narwhals has no number for a span of time on Spark.
+    """
+    clock = nw.col(stamp).dt
+    before = clock.year().cast(nw.Int64) - 1
+    leap_days = before // 4 - before // 100 + before // 400
+    days = before * 365 + leap_days + clock.ordinal_day()
+    return ((days * 24 + clock.hour()) * 60 + clock.minute()) * 60 + clock.second()
 
 
 def rounded(value: float) -> float:

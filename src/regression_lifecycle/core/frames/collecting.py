@@ -101,7 +101,8 @@ def pieces(
             yield whole.iloc[start : start + rows].reset_index(drop=True)
         return
     stamp = problem.timestamp.name
-    day = nw.col(stamp).dt.truncate("1d")
+    # Spark gives what it truncates the time zone of the session.
+    day = nw.col(stamp).dt.truncate("1d").dt.replace_time_zone(None)
     days = table.lazy().group_by(day.alias(stamp)).agg(nw.len().alias(_COUNT)).sort(stamp)
     counts = _to_pandas(days.collect())
     for start, end in _spans(counts[stamp], counts[_COUNT], rows):

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import narwhals as nw
 import pandas as pd
+from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
 from pydantic import Field
 
 from regression_lifecycle.core.config import StrictModel
@@ -33,6 +34,7 @@ from regression_lifecycle.core.ingestion.row_conflicts import (
     reject_conflicts,
     repeated_keys,
 )
+from regression_lifecycle.core.ingestion.spark_rows import read_spark_rows
 
 _NO_ROWS = "the table has no rows; nothing was changed"
 
@@ -110,13 +112,13 @@ def read_rows(raw: Any, problem: Problem, unreadable: str) -> tuple[Any, RawTabl
     """Read a raw table row by row; what other rows say is not asked yet.
 
     Args:
-        raw: A pandas table as it was read, any dtypes, any order, any further columns; or pieces of
-            one that can be gone through again.
+        raw: A table as it was read, any dtypes, any order, any further columns: of pandas, pieces
+            of one that can be gone through again, or of Spark.
         unreadable: See :class:`IngestionParameters`.
 
     Returns:
-        The good rows as :func:`type_rows` gives them: a table, or an iterator of pieces. And the
-        raw table, whose reasons are complete when the pieces have been gone through.
+        The good rows as :func:`type_rows` gives them: a table, an iterator of pieces, or a frame of
+        Spark. And the raw table, whose reasons are complete when the pieces have been gone through.
 
     Raises:
         DataContractError: If the structure is wrong, or a value cannot be read and that is not
@@ -125,6 +127,11 @@ def read_rows(raw: Any, problem: Problem, unreadable: str) -> tuple[Any, RawTabl
     if isinstance(raw, pd.DataFrame):
         table = RawTable([raw])
         [typed] = _read_pieces(table, problem, unreadable)
+        return typed, table
+    if is_pyspark_dataframe(raw) or is_pyspark_connect_dataframe(raw):
+        check_structure(raw.limit(1).toPandas(), problem)
+        typed, table = read_spark_rows(raw, problem)
+        _refuse_unreadable(table, unreadable)
         return typed, table
     if iter(raw) is raw:
         raise DataContractError(
@@ -142,6 +149,10 @@ def _read_pieces(table: RawTable, problem: Problem, unreadable: str) -> Iterator
         yield table.read(piece, problem)
     if not table.n_rows:
         raise DataContractError(_NO_ROWS)
+    _refuse_unreadable(table, unreadable)
+
+
+def _refuse_unreadable(table: RawTable, unreadable: str) -> None:
     if unreadable == "refuse" and table.reasons.unreadable:
         raise DataContractError(
             f"values that cannot be read: {bounded_list(table.reasons.unreadable, 5)}. Correct the "
@@ -155,16 +166,18 @@ def accept_rows(
     """Decide which rows of a raw table are observations.
 
     Args:
-        typed: The rows that :func:`read_rows` found good, on any engine.
+        typed: The rows that :func:`read_rows` found good, as it gives them or on any engine.
         table: The raw table; takes up what other rows say against a row.
 
     Returns:
-        ``observations`` on the engine of ``typed``, in no order. ``rejected`` as
-        :func:`enforce_contract` gives them.
+        ``observations`` on the engine of ``typed``, in no order; in pandas if that is an iterator.
+        ``rejected`` as :func:`enforce_contract` gives them.
 
     Raises:
         DataContractError: If too many rows break the contract, or too few keep it.
     """
+    if isinstance(typed, Iterator):
+        typed = pd.concat(typed, ignore_index=True)
     accepted = reject_conflicts(typed, problem, table.reasons, parameters.maximum_gap)
     reasons = table.reasons
     refuse_bad_share(
@@ -206,8 +219,6 @@ def enforce_contract(
             tolerated), or too many rows break the contract.
     """
     typed, table = read_rows(raw, problem, parameters.unreadable)
-    if not isinstance(typed, pd.DataFrame):
-        typed = pd.concat(typed, ignore_index=True)
     observations, rejected = accept_rows(typed, table, problem, parameters)
     return ContractResult(in_order(observations, problem), rejected)
 
@@ -268,14 +279,14 @@ def check_observations(observations: Any, problem: Problem) -> None:
         raise DataContractError(f"missing columns: {bounded_list(missing)}")
     if not count_rows(observations):
         raise DataContractError("the table has no rows")
-    key = list(problem.key_columns)
-    if count_rows(repeated_keys(frame, key).to_native()):
-        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not isinstance(schema[stamp], nw.Datetime):
         raise DataContractError(
             f"{stamp} is not a time but {schema[stamp]}; store the table in a format "
             "that keeps types, for example Parquet"
         )
+    key = list(problem.key_columns)
+    if count_rows(repeated_keys(frame, key).to_native()):
+        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not isinstance(observations, pd.DataFrame):
         _check_values(frame, problem)
         return

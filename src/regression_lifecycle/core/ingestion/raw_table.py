@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,9 @@ ROW = "__row"
 """Column of the position of a row in the raw table, from 0."""
 
 
-def type_rows(raw: pd.DataFrame, problem: Problem, first_row: int = 0) -> tuple[Any, Reasons]:
+def type_rows(
+    raw: pd.DataFrame, problem: Problem, first_row: int = 0
+) -> tuple[pd.DataFrame, Reasons]:
     """Read the rows of a table, or of a piece of one, each for itself.
 
     Args:

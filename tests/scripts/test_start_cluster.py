@@ -1,0 +1,141 @@
+"""Runs on clusters of this machine decide what runs in one process do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from scripts import start_cluster
+from tests.conftest import ROOT, copy_project, make_project, open_catalog
+
+SCRIPT = ROOT / "scripts" / "start_cluster.py"
+NEEDED = {
+    "pyspark": find_spec("pyspark"),
+    "distributed": find_spec("distributed"),
+    "Java": shutil.which("java"),
+}
+MISSING = ", ".join(name for name, found in NEEDED.items() if not found)
+on_clusters = [
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}"),
+]
+
+
+@pytest.fixture(scope="module")
+def variables() -> Iterator[dict[str, str]]:
+    """The environment variables by which runs find the clusters."""
+    ports = (start_cluster.free_port(), start_cluster.free_port())
+    command = [sys.executable, str(SCRIPT), f"--spark-port={ports[0]}", f"--dask-port={ports[1]}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line.strip())
+            if "Ctrl-C" in line:
+                break
+        exports = [line.removeprefix("export ").split("=", 1) for line in said if "export" in line]
+        yield dict(exports)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=40) == 0
+    assert not any(map(start_cluster.answers, ports))
+
+
+def run(project: Path, variables: dict[str, str], *arguments: str) -> None:
+    command = [sys.executable, "-m", "kedro", "run", *arguments]
+    done = subprocess.run(
+        command, cwd=project, env=os.environ | variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.usefixtures("variables")
+class TestOnClusters:
+    pytestmark = on_clusters
+
+    def test_a_cycle_on_spark_decides_as_one_in_pandas(
+        self, variables: dict[str, str], finished_project_once: Path, tmp_path: Path
+    ) -> None:
+        project = make_project(tmp_path / "project")
+
+        run(project, variables, "--env=test,spark")
+
+        found, expected = open_catalog(project), open_catalog(finished_project_once)
+        for name in ("rejected_observations", "observation_gaps", "training_set"):
+            assert_frame_equal(found.load(name), expected.load(name), rtol=1e-9, obj=name)
+        assert found.load("holdout_metrics") == expected.load("holdout_metrics")
+        one, other = (catalog.load("gate_decision") for catalog in (found, expected))
+        assert (one.decision, one.reasons) == (other.decision, other.reasons)
+
+    def test_a_backtest_on_dask_replays_what_one_process_does(
+        self, variables: dict[str, str], finished_project_once: Path, tmp_path: Path
+    ) -> None:
+        summaries: list[pd.DataFrame] = []
+        for env in ("test", "test,dask"):
+            project = copy_project(finished_project_once, tmp_path / env)
+            run(project, variables, "--pipelines=backtest", f"--env={env}")
+            summaries.append(open_catalog(project).load("backtest_summary"))
+
+        assert_frame_equal(*summaries)
+
+
+def start(*arguments: str, **changes: str) -> str:
+    """What the script says when it does not start."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        env=os.environ | changes,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode
+    return done.stderr
+
+
+def test_an_unknown_cluster_is_named() -> None:
+    assert "unknown cluster ray; there are spark, dask" in start("ray")
+
+
+def test_a_missing_library_is_named_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_cluster, "find_spec", lambda name: None)
+
+    with (
+        pytest.raises(SystemExit, match="pyspark is missing: uv sync --locked --extra spark"),
+        start_cluster.clusters({"spark": 7077}),
+    ):
+        pass
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_cluster, "find_spec", lambda name: name)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with (
+            pytest.raises(SystemExit, match=f"port {port} is taken.*--dask-port"),
+            start_cluster.clusters({"dask": port}),
+        ):
+            pass
+
+
+def test_a_process_that_ends_stops_the_others_and_shows_its_log(tmp_path: Path) -> None:
+    processes = start_cluster.Processes(tmp_path)
+    processes.start("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"])
+    processes.start("talker", [sys.executable, "-c", "print('out of rooms'); raise SystemExit(3)"])
+    try:
+        with pytest.raises(SystemExit, match=r"the talker has ended \(exit code 3\)(.|\n)*rooms"):
+            processes.wait_for("nothing", lambda: False)
+    finally:
+        processes.stop()
+
+    assert processes.running["sleeper"].poll() is not None
