@@ -1,4 +1,4 @@
-"""From a file to the closed loop: tables of eight shapes, no line of whose folders is edited."""
+"""From a file to the closed loop: eight shapes, and no line of their folders is edited."""
 
 from __future__ import annotations
 
