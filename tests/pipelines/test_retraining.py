@@ -83,7 +83,8 @@ def cut(
     parameters = PARAMETERS.model_copy(update=changes)
     known, windows = nodes.cut_known_observations(observations, as_of, problem, WINDOWS)
     chosen = nodes.choose_comparison_windows(windows, champion, parameters.measured_windows)
-    table, judging = nodes.make_known_features(known, chosen, problem, PREPROCESSING, WINDOWS)
+    table = nodes.make_known_features(known, problem, PREPROCESSING)
+    judging = nodes.take_comparison_rows(table, known, chosen, problem, WINDOWS)
     training, refit = nodes.split_known_features(table, chosen, problem, parameters, PREPROCESSING)
     return training, judging, refit
 

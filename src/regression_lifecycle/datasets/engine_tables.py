@@ -19,6 +19,7 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 from regression_lifecycle.adapters import duckdb_engine
 from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.frames.collecting import Pieces
 from regression_lifecycle.datasets.atomic_file import open_file_system
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 
@@ -76,8 +77,8 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
         """Write all of the table or leave the old file as it was.
 
         Args:
-            data: A frame of any engine that Narwhals knows, or an iterator of pandas tables with
-                the same columns and dtypes, at least one.
+            data: A frame of any engine that Narwhals knows, or pandas tables one after another,
+                with the same columns and dtypes, at least one.
         """
         if self._protocol == "file":
             target = Path(self._filepath)
@@ -196,8 +197,8 @@ def _write(data: Any, file: Path) -> None:
     if isinstance(data, pd.DataFrame):
         # As the datasets of pandas do it, which keep what pandas knows of the table.
         data.to_parquet(file, row_group_size=_ROWS_IN_A_GROUP)
-    elif isinstance(data, Iterator):
-        _write_pieces(data, file)
+    elif isinstance(data, Iterator | Pieces):
+        _write_pieces(iter(data), file)
     else:
         frame: Any = nw.from_native(data)
         frame.lazy().sink_parquet(file)

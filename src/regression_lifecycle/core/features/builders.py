@@ -6,7 +6,8 @@ joined by time and nothing by position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
@@ -15,7 +16,9 @@ from narwhals.typing import IntoFrameT
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.frames.collecting import collect
+from regression_lifecycle.core.frames.collecting import Pieces, collect, fills_memory, spans
+
+_ROWS_AT_ONCE = 500_000
 
 
 def drop_forbidden(frame: IntoFrameT, problem: Problem) -> IntoFrameT:
@@ -81,6 +84,49 @@ def build_features(
     return result
 
 
+@dataclass(frozen=True)
+class FeaturePieces(Pieces):
+    """A feature table that is made piece by piece, whenever it is gone through.
+
+    Attributes:
+        observations: Observations on an engine.
+        problem: The table's description.
+        recipe: The features and their order.
+        keep: Further columns to carry along.
+    """
+
+    observations: Any
+    problem: Problem
+    recipe: FeatureRecipe
+    keep: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Make the rows of some days after the other, as :func:`build_features` does."""
+        found = spans(self.observations, self.problem, _ROWS_AT_ONCE)
+        for start, end in found or [(pd.NaT, pd.NaT)]:
+            yield self._of_span(start, end)
+
+    def _of_span(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+        around = _around(self.observations, start, end, self.recipe, self.problem)
+        own = around[around[self.problem.timestamp.name].between(start, end, inclusive="left")]
+        return build_features(around, self.problem, self.recipe, self.keep, own)
+
+
+def build_feature_table(
+    observations: Any, problem: Problem, recipe: FeatureRecipe, keep: Iterable[str] = ()
+) -> Any:
+    """Make the features of all observations, as :func:`build_features` does.
+
+    Returns:
+        The table on the engine of the observations; in pieces where its joins would need memory
+        for all rows.
+    """
+    if not fills_memory(observations):
+        return build_features(observations, problem, recipe, keep)
+    recipe.check(problem)
+    return FeaturePieces(observations, problem, recipe, tuple(keep))
+
+
 def features_for(
     rows: pd.DataFrame,
     made_by: FeatureRecipe,
@@ -140,10 +186,24 @@ def _features_around(
     rows: pd.DataFrame, recipe: FeatureRecipe, observations: Any, problem: Problem
 ) -> pd.DataFrame:
     """Make features of all observations from the first of some rows to the last."""
-    moment, reach = nw.col(problem.timestamp.name), recipe.reach
     first, last = (rows[problem.timestamp.name].agg(side) for side in ("min", "max"))
-    around = nw.from_native(observations).filter(
+    return build_features(_around(observations, first, last, recipe, problem), problem, recipe)
+
+
+def _around(
+    observations: Any,
+    first: pd.Timestamp,
+    last: pd.Timestamp,
+    recipe: FeatureRecipe,
+    problem: Problem,
+) -> pd.DataFrame:
+    """Bring the observations into memory that rows of some time are made from."""
+    frame: Any = nw.from_native(observations)
+    if pd.isna(first):
+        return collect(frame.head(0).to_native(), problem)
+    moment, reach = nw.col(problem.timestamp.name), recipe.reach
+    near = frame.filter(
         moment >= (first.floor("D") - reach.back).to_pydatetime(),
         moment < (last.floor("D") + pd.Timedelta(days=1 + reach.days_ahead)).to_pydatetime(),
     )
-    return build_features(collect(around.to_native(), problem), problem, recipe)
+    return collect(near.to_native(), problem)

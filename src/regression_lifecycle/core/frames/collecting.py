@@ -7,7 +7,7 @@ for comes into memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import narwhals as nw
@@ -44,6 +44,10 @@ class Problem(Protocol):
     @property
     def row_order(self) -> Sequence[str]:
         """The timestamp, and the rest of the key."""
+
+
+class Pieces(Iterable[pd.DataFrame]):
+    """A table that is made piece by piece, with the same columns and dtypes, when it is saved."""
 
 
 def collect(frame: Any, problem: Problem, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -100,16 +104,43 @@ def pieces(
         for start in range(0, max(len(whole), 1), rows):
             yield whole.iloc[start : start + rows].reset_index(drop=True)
         return
+    moment = nw.col(problem.timestamp.name)
+    found = spans(frame, problem, rows)
+    for start, end in found:
+        part = table.filter(moment >= start.to_pydatetime(), moment < end.to_pydatetime())
+        yield collect(part.to_native(), problem, columns)
+    if not found:
+        yield collect(frame, problem, columns)
+
+
+def spans(frame: Any, problem: Problem, rows: int) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Cut the time of a frame into stretches of whole days.
+
+    Args:
+        frame: Rows with the timestamp, on any engine.
+        rows: Most rows of a stretch; a day with more is one all the same.
+
+    Returns:
+        Start and end of each, the oldest first; its end is the start of the next one with rows, or
+        before it.
+    """
     stamp = problem.timestamp.name
     # Spark gives what it truncates the time zone of the session.
     day = nw.col(stamp).dt.truncate("1d").dt.replace_time_zone(None)
+    table: Any = nw.from_native(frame)
     days = table.lazy().group_by(day.alias(stamp)).agg(nw.len().alias(_COUNT)).sort(stamp)
     counts = _to_pandas(days.collect())
-    for start, end in _spans(counts[stamp], counts[_COUNT], rows):
-        part = table.filter(nw.col(stamp) >= start, nw.col(stamp) < end)
-        yield collect(part.to_native(), problem, columns)
-    if counts.empty:
-        yield collect(frame, problem, columns)
+    return list(_spans(counts[stamp], counts[_COUNT], rows))
+
+
+def fills_memory(frame: Any) -> bool:
+    """Return whether many joins of a lazy frame have to be done in pieces.
+
+    Pandas holds its tables in any case, and Spark cuts them itself. Engines of one machine keep a
+    table in memory for every join.
+    """
+    engine = nw.from_native(frame).implementation
+    return bool(engine.is_polars() or engine.is_duckdb())
 
 
 def _spans(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
-from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.builders import build_feature_table
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.frames.collecting import count_rows, sample
 
@@ -26,9 +26,10 @@ def make_features(observations: Any, problem: Problem, parameters: Preprocessing
         parameters: The features.
 
     Returns:
-        Key, features, the other columns that are known ahead, and the target.
+        Key, features, the other columns that are known ahead, and the target: on the engine, or in
+        pieces that are made when they are saved.
     """
-    return build_features(
+    return build_feature_table(
         observations, problem, parameters.recipe, keep=problem.columns_known_in_advance
     )
 

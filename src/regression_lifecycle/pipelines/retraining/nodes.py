@@ -24,7 +24,7 @@ from regression_lifecycle.core.decisions.waiting import waiting_version
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation import challenger as challenge
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
-from regression_lifecycle.core.features.builders import build_features
+from regression_lifecycle.core.features.builders import build_feature_table
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
 from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
@@ -95,39 +95,42 @@ def choose_comparison_windows(
 
 
 def make_known_features(
-    known_observations: Any,
-    comparison_windows: KnownWindows,
-    problem: Problem,
-    preprocessing: PreprocessingParameters,
-    parameters: WindowParameters,
-) -> tuple[Any, pd.DataFrame]:
+    known_observations: Any, problem: Problem, preprocessing: PreprocessingParameters
+) -> Any:
     """Make the challenger's features.
 
     Returns:
-        Key, features and target on the engine of the observations; and of these the rows of the
-        comparison, in memory and in the order of time.
+        Key, features and target: on the engine of the observations, or in pieces that are made when
+        they are saved.
     """
-    table: Any = build_features(known_observations, problem, preprocessing.recipe)
-    windows = comparison_windows.windows
-    return table, _rows_in_windows(table, known_observations, windows, problem, parameters)
+    return build_feature_table(known_observations, problem, preprocessing.recipe)
 
 
-def _rows_in_windows(
-    table: Any,
-    observations: Any,
-    windows: Sequence[Window],
+def take_comparison_rows(
+    known_features: Any,
+    known_observations: Any,
+    comparison_windows: KnownWindows,
     problem: Problem,
     parameters: WindowParameters,
 ) -> pd.DataFrame:
-    """Take the rows of a feature table that lie in some windows."""
+    """Take the rows of the windows in which the challenger meets the champion.
+
+    Args:
+        known_features: Key, features and target, on any engine.
+        known_observations: What they were made from, by which windows are cut.
+
+    Returns:
+        Key, features and target, in memory and in the order of time.
+    """
+    windows = comparison_windows.windows
     moment, keys = nw.col(problem.timestamp.name), list(problem.row_order)
-    looked_at = nw.from_native(observations)
+    looked_at = nw.from_native(known_observations)
     if parameters.by_time:
         looked_at = looked_at.filter(*_between(moment, windows))
     columns = dict.fromkeys([*keys, *parameters.columns_read(problem)])
     rows = collect(looked_at.to_native(), problem, list(columns))
     placed = rows.loc[(window_of_rows(rows, windows, problem, parameters) >= 0).to_numpy(), keys]
-    near = nw.from_native(table).filter(*_between(moment, windows))
+    near = nw.from_native(known_features).filter(*_between(moment, windows))
     found = collect(near.to_native(), problem).merge(placed, on=keys, how="inner")
     return found.sort_values(problem.timestamp.name, kind="stable", ignore_index=True)
 

@@ -87,9 +87,21 @@ def _cut() -> list[Node]:
         ),
         Node(
             nodes.make_known_features,
-            ["known_observations", "comparison_windows", _PROBLEM, _PREPROCESSING, _WINDOWS],
-            ["known_features", "comparison_rows"],
+            ["known_observations", _PROBLEM, _PREPROCESSING],
+            "known_features",
             name="make_known_features",
+        ),
+        Node(
+            nodes.take_comparison_rows,
+            [
+                "known_features",
+                "known_observations",
+                "comparison_windows",
+                _PROBLEM,
+                _WINDOWS,
+            ],
+            "comparison_rows",
+            name="take_comparison_rows",
         ),
         Node(
             nodes.split_known_features,
