@@ -16,10 +16,15 @@ from regression_lifecycle.core.data.splits import DateSplit, RowsSplit, ShareSpl
 from regression_lifecycle.core.durations import read_duration
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters, naive_forecasts
 from regression_lifecycle.core.evaluation.challenger import training_rows
-from regression_lifecycle.core.features.builders import build_features, features_for
+from regression_lifecycle.core.features import builders
+from regression_lifecycle.core.features.builders import (
+    build_feature_table,
+    build_features,
+    features_for,
+)
 from regression_lifecycle.core.features.raw_rows import recent_observations
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.frames.collecting import collect, sample
+from regression_lifecycle.core.frames.collecting import Pieces, collect, sample
 
 ENGINES = {
     "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
@@ -160,6 +165,36 @@ def test_naive_forecasts_are_the_same(engine, table):
     found = naive_forecasts(engine(table), **arguments)
 
     assert_frame_equal(found, naive_forecasts(table, **arguments))
+
+
+@on_engines
+@pytest.mark.parametrize("rows_at_once", [1, 2000, 10**6])
+def test_features_in_pieces_are_the_table_at_once(engine, table, rows_at_once, monkeypatch):
+    problem = make_problem()
+    monkeypatch.setattr(builders, "_ROWS_AT_ONCE", rows_at_once)
+    expected = build_features(table, problem, RECIPE, keep=["temp"])
+
+    made = build_feature_table(engine(table), problem, RECIPE, keep=["temp"])
+
+    assert isinstance(made, Pieces)
+    for _ in range(2):
+        assert_frame_equal(pd.concat(made, ignore_index=True), expected)
+
+
+@on_engines
+def test_features_of_no_row_are_an_empty_table(engine, table):
+    problem = make_problem()
+
+    [made] = build_feature_table(engine(table.iloc[:0]), problem, RECIPE)
+
+    assert made.empty
+    assert list(made) == list(build_features(table, problem, RECIPE))
+
+
+def test_pandas_makes_features_at_once(table):
+    problem = make_problem()
+
+    assert isinstance(build_feature_table(table, problem, RECIPE), pd.DataFrame)
 
 
 @on_engines
