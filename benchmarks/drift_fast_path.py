@@ -287,7 +287,8 @@ def measure_others(
                 *map(str, files),
                 *map(",".join, (numbers, labels)),
             ]
-            done = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True)
+            quiet = {**os.environ, "NML_DISABLE_USAGE_LOGGING": "1"}
+            done = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True, env=quiet)
         yield "NannyML, univariate drift", float(done.stdout.splitlines()[-1])
 
 
