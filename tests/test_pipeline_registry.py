@@ -179,7 +179,7 @@ def test_environments_do_not_write_into_each_others_folders() -> None:
         }
         for env in ENVIRONMENTS
         # The example with what is yours, or on other machines and engines.
-        if not {"local", "dask", "duckdb", "polars", "spark"} & {*env.split(",")}
+        if not {"local", "dask", "ray", "duckdb", "polars", "spark"} & {*env.split(",")}
     }
 
     for one in written:

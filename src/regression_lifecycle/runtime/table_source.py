@@ -29,7 +29,7 @@ _VALIDATOR = {
     "on": "load",
     "options": {"stage": "raw", "problem": "${parameter:problem}"},
 }
-_LAYER = {"kedro-viz": {"layer": "raw", "preview": False}}
+_LAYER = {"kedro-viz": {"layer": "01_raw", "preview": False}}
 _PATH = "${globals:raw_folder}/${globals:raw_table}"
 
 
