@@ -121,11 +121,11 @@ class Step:
 
     def features(self) -> None:
         """Build the feature table."""
-        from regression_lifecycle.core.features.builders import build_features
+        from regression_lifecycle.core.features.builders import build_feature_table
 
         observations = self.table("observations").load()
         ahead = self.problem.columns_known_in_advance
-        built = build_features(observations, self.problem, self.recipe, keep=ahead)
+        built = build_feature_table(observations, self.problem, self.recipe, keep=ahead)
         self.table("features").save(built)
 
     def windows(self) -> None:
