@@ -114,3 +114,45 @@ def test_a_tick_sees_whether_a_file_was_written_to(kind, tmp_path):
     pd.DataFrame({"x": range(9)}).to_parquet(path)
 
     assert "" != before != dataset.state()
+
+
+def test_names_that_duckdb_takes_for_each_other_are_refused(table, tmp_path):
+    rows = table.rename(columns={"n": "X"})
+    dataset = DuckDBParquetDataset(filepath=str(tmp_path / "table.parquet"))
+
+    for given in (rows, iter([rows])):
+        with pytest.raises(Exception, match=r"differ by case: X, x\. Rename one"):
+            dataset.save(given)
+    assert not dataset.exists()
+
+    other = PolarsParquetDataset(filepath=str(tmp_path / "table.parquet"))
+    other.save(rows)
+    assert_frame_equal(in_memory(other.load()), rows)
+
+
+@every_engine
+def test_signs_of_patterns_in_a_path_are_letters(kind, table, tmp_path):
+    dataset = kind(filepath=str(tmp_path / "p[1]" / "table.parquet"))
+
+    dataset.save(table)
+
+    assert_frame_equal(in_memory(dataset.load()), table)
+
+
+@pytest.mark.parametrize("kind", [*TYPES, AtomicParquetDataset])
+def test_a_folder_that_spark_wrote_is_a_table(kind, table, tmp_path):
+    folder, path = tmp_path / ".table.parquet-1", tmp_path / "table.parquet"
+    folder.mkdir()
+    for number, rows in enumerate((table.iloc[:1], table.iloc[1:])):
+        rows.to_parquet(folder / f"part-0000{number}-c000.snappy.parquet", index=False)
+    (folder / "_SUCCESS").touch()
+    path.symlink_to(folder.name)
+    dataset = kind(filepath=str(path))
+
+    assert dataset.exists()
+    newest = dataset.load_newest(["at", "n"], "at", pd.Timedelta(0), 4)
+    assert newest["n"].tolist() == [1, 2, 3, 4]
+    if kind is not AtomicParquetDataset:
+        assert_frame_equal(in_memory(dataset.load()), table)
+        dataset.save(table)
+        assert_frame_equal(in_memory(dataset.load()), table)

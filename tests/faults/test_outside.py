@@ -10,6 +10,7 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import duckdb
 import mlflow
 import pytest
 from click.testing import CliRunner, Result
@@ -282,3 +283,21 @@ def test_a_mistake_in_the_use_of_spark_is_nobody_elses() -> None:
     mistaken = type("AnalysisException", (Exception,), {"__module__": "pyspark.errors.captured"})
 
     assert explain_outside(mistaken("[UNRESOLVED_COLUMN] A column cannot be resolved.")) is None
+
+
+def test_too_little_memory_of_duckdb_names_the_variable() -> None:
+    connection = duckdb.connect()
+    connection.execute("SET memory_limit = '10MB'")
+    connection.execute("SET max_temp_directory_size = '1MB'")
+
+    words = told(
+        raised(lambda: connection.sql("SELECT range a FROM range(10000000) ORDER BY a").df())
+    )
+
+    assert "LIFECYCLE_DUCKDB_MEMORY" in words
+
+
+def test_a_folder_that_duckdb_cannot_use_is_named() -> None:
+    words = told(duckdb.IOException('Failed to create directory "/data/bikes/duckdb": File exists'))
+
+    assert "/data/bikes/duckdb" in words

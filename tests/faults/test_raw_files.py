@@ -15,6 +15,7 @@ from kedro.io import DatasetError
 from kedro_datasets.pandas import SQLQueryDataset
 
 from regression_lifecycle.core.data.tables import LABELS
+from regression_lifecycle.core.data.values import as_text
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.gate import AbsoluteCheck
 from regression_lifecycle.core.ingestion.contract import (
@@ -287,3 +288,19 @@ def test_a_limit_of_nan_is_refused_in_every_section() -> None:
     ):
         with pytest.raises(ValueError, match="finite number"):
             kind.model_validate({key: float("nan")})
+
+
+def test_digits_of_a_parquet_file_do_not_depend_on_the_pieces_that_it_is_read_in(
+    tmp_path: Path,
+) -> None:
+    large = 2**53
+    path = tmp_path / "table.parquet"
+    ids = pd.array([large + 1, large + 3, large + 1, None], dtype="Int64")
+    pd.DataFrame({"id": ids}).to_parquet(path)
+
+    whole = RawParquetDataset(path.as_posix()).load()
+    parts = RawParquetDataset(path.as_posix(), chunksize=2).load()
+
+    assert [
+        as_text(piece["id"]).fillna("missing").tolist() for piece in (whole, pd.concat(parts))
+    ] == [[str(large + 1), str(large + 3), str(large + 1), "missing"]] * 2

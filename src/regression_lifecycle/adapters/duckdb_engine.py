@@ -6,6 +6,8 @@ from typing import Any
 
 from regression_lifecycle.core.errors import ConfigurationError, StateError
 
+_FOLDER = "temp_directory"
+
 
 def connect(settings: dict[str, Any]) -> Any:
     """Give the database, with settings.
@@ -35,11 +37,12 @@ def connect(settings: dict[str, Any]) -> Any:
     for name, value in settings.items():
         try:
             now = connection.execute("SELECT current_setting($name)", {"name": name}).fetchall()
-            if now == [(value,)]:
-                # A folder that is in use is not taken a second time.
-                continue
-            connection.execute(f"SET {name} = $value", {"value": value})
+            if now != [(value,)]:
+                connection.execute(f"SET {name} = $value", {"value": value})
         except duckdb.Error as error:
+            if name == _FOLDER and "after the current one has been used" in str(error):
+                # Of the problem before in this process; it serves this one as well.
+                continue
             said = str(error).splitlines()[0]
             raise ConfigurationError(
                 f"DuckDB does not take the setting {name}: {value!r} ({said})"

@@ -27,7 +27,7 @@ from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.decisions.records import Decision, from_json, to_json
 from regression_lifecycle.datasets.atomic_file import AtomicFile
 from regression_lifecycle.datasets.csv_cells import mark_formulas, unmark_formulas
-from regression_lifecycle.datasets.newest_rows import read_newest_rows
+from regression_lifecycle.datasets.newest_rows import files_of_table, read_newest_rows
 
 HTMLPreview = NewType("HTMLPreview", str)
 ImagePreview = NewType("ImagePreview", str)
@@ -75,8 +75,8 @@ class AtomicParquetDataset(AtomicSave, ParquetDataset):
         self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
     ) -> pd.DataFrame:
         """Read the newest rows as :func:`read_newest_rows` does."""
-        path = str(self._get_load_path())
-        return read_newest_rows(self._fs, [path], columns, by, back, nrows)
+        paths = files_of_table(self._fs, str(self._get_load_path()))
+        return read_newest_rows(self._fs, paths, columns, by, back, nrows)
 
 
 class AtomicCSVDataset(AtomicSave, CSVDataset):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from errno import ENOENT
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -18,16 +18,19 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 
 from regression_lifecycle.adapters import duckdb_engine
 from regression_lifecycle.adapters.staged_files import staged_path
-from regression_lifecycle.core.errors import StateError
+from regression_lifecycle.core.errors import DataContractError, StateError, bounded_list
 from regression_lifecycle.core.frames.collecting import Pieces
 from regression_lifecycle.datasets.atomic_file import open_file_system
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
+from regression_lifecycle.datasets.newest_rows import files_of_table
 
 _ROWS_IN_A_GROUP = 100_000
 
 
 class LazyParquetDataset(AbstractDataset[Any, Any]):
     """One Parquet file, locally or on an object store; it is either the old one or the new one.
+
+    A folder of such files, as Spark writes it, is read as well, and replaced by a file.
 
     What is loaded is read when it is collected or saved. A table that is made from the file which
     it replaces must be collected first.
@@ -85,14 +88,14 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
             target.parent.mkdir(parents=True, exist_ok=True)
             staged = staged_path(target)
             try:
-                _write(data, staged)
+                _write(data, staged, self._check_names)
                 staged.replace(target)
             finally:
                 staged.unlink(missing_ok=True)
             return
         with TemporaryDirectory() as scratch:
             file = Path(scratch, self._filepath.name)
-            _write(data, file)
+            _write(data, file, self._check_names)
             file_system = self._fs
             # An upload that fails half way is not completed.
             with file_system.transaction:
@@ -121,6 +124,9 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
     def _scan(self) -> Any:
         """Return the lazy frame."""
 
+    def _check_names(self, names: Sequence[str]) -> None:
+        """Refuse columns that the engine would take for each other."""
+
     def state(self) -> str:
         """Return what changes when the file is written, without reading it; empty without one."""
         return str(self._fs.ukey(str(self._filepath))) if self._exists() else ""
@@ -130,7 +136,10 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
         return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
 
     def _exists(self) -> bool:
-        return bool(self._fs.isfile(str(self._filepath)))
+        return bool(self._fs.exists(str(self._filepath)))
+
+    def _files(self) -> list[str]:
+        return files_of_table(self._fs, str(self._filepath))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "protocol": self._protocol}
@@ -158,12 +167,23 @@ class DuckDBParquetDataset(LazyParquetDataset):
         super().__init__(**kwargs)
         self._settings = dict(settings or {})
 
+    def _check_names(self, names: Sequence[str]) -> None:
+        alike: dict[str, list[str]] = {}
+        for name in names:
+            alike.setdefault(str(name).casefold(), []).append(str(name))
+        for same in alike.values():
+            if len(same) > 1:
+                raise DataContractError(
+                    f"DuckDB does not tell columns apart whose names differ by case: "
+                    f"{bounded_list(same)}. Rename one, or take another engine, such as polars"
+                )
+
     def _scan(self) -> Any:
         connection = duckdb_engine.connect(self._settings)
         if self._protocol == "file":
-            return connection.read_parquet(str(self._filepath))
+            return connection.read_parquet(self._files())
         connection.register_filesystem(self._fs)
-        return connection.read_parquet(f"{self._protocol}://{self._filepath}")
+        return connection.read_parquet([f"{self._protocol}://{file}" for file in self._files()])
 
 
 class PolarsParquetDataset(LazyParquetDataset):
@@ -185,31 +205,35 @@ class PolarsParquetDataset(LazyParquetDataset):
                 "engine polars needs the library polars: uv sync --locked --extra polars"
             ) from None
         if self._protocol == "file":
-            return pl.scan_parquet(str(self._filepath))
+            return pl.scan_parquet(self._files(), glob=False)
         import pyarrow.dataset
 
-        files = pyarrow.dataset.dataset(str(self._filepath), format="parquet", filesystem=self._fs)
+        files = pyarrow.dataset.dataset(self._files(), format="parquet", filesystem=self._fs)
         return pl.scan_pyarrow_dataset(files)
 
 
-def _write(data: Any, file: Path) -> None:
-    """Write a frame as Parquet."""
+def _write(data: Any, file: Path, check: Callable[[Sequence[str]], None]) -> None:
+    """Write a frame as Parquet, if its names can be told apart."""
     if isinstance(data, pd.DataFrame):
+        check(list(data.columns))
         # As the datasets of pandas do it, which keep what pandas knows of the table.
         data.to_parquet(file, row_group_size=_ROWS_IN_A_GROUP)
     elif isinstance(data, Iterator | Pieces):
-        _write_pieces(iter(data), file)
+        _write_pieces(iter(data), file, check)
     else:
         frame: Any = nw.from_native(data)
         frame.lazy().sink_parquet(file)
 
 
-def _write_pieces(given: Iterator[pd.DataFrame], file: Path) -> None:
+def _write_pieces(
+    given: Iterator[pd.DataFrame], file: Path, check: Callable[[Sequence[str]], None]
+) -> None:
     """Write pieces one behind the other."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
     first = next(given)
+    check(list(first.columns))
     schema = pa.Schema.from_pandas(first, preserve_index=False).remove_metadata()
     with ParquetWriter(file, schema) as writer:
         for piece in chain([first], given):

@@ -9,6 +9,14 @@ from typing import Any
 import pandas as pd
 
 
+def files_of_table(file_system: Any, path: str) -> list[str]:
+    """Return the Parquet files of a table, which Spark writes as a folder of some."""
+    if not file_system.isdir(path):
+        return [path]
+    found = (str(file) for file in file_system.glob(f"{path}/*.parquet"))
+    return sorted(found)
+
+
 def read_newest_rows(
     file_system: Any,
     paths: Iterable[str],

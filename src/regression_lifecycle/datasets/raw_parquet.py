@@ -22,6 +22,13 @@ _INDEX = r"__index_level_\d+__"
 _LONGEST_CAUSE = 200
 
 
+def _integers(dtype: Any) -> Any:
+    """Keep all digits of whole numbers beside missing ones, which would make floats of them."""
+    import pyarrow as pa
+
+    return pd.Int64Dtype() if pa.types.is_signed_integer(dtype) else None
+
+
 class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
     """One Parquet file, locally or on an object store.
 
@@ -99,11 +106,12 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
                 )
             wanted = self._columns or [name for name in names if not re.fullmatch(_INDEX, name)]
             if self._chunksize is None:
-                yield table.read(wanted).to_pandas(ignore_metadata=True)
+                whole = table.read(wanted)
+                yield whole.to_pandas(ignore_metadata=True, types_mapper=_integers)
                 return
             for batch in table.iter_batches(self._chunksize, columns=wanted):
                 # What pandas wrote about the types is no part of the table.
-                yield batch.replace_schema_metadata().to_pandas()
+                yield batch.replace_schema_metadata().to_pandas(types_mapper=_integers)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

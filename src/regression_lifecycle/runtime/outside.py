@@ -73,6 +73,7 @@ def explain_outside(error: BaseException) -> str | None:
             _of_object_stores,
             _of_dask,
             _of_spark,
+            _of_duckdb,
             _of_mlflow,
             _of_sql,
         ),
@@ -198,6 +199,21 @@ def _of_spark(error: BaseException) -> str | None:
     causes = re.findall(r"(\[[A-Z][A-Z_.]+\] .+?)(?: *SQLSTATE.*)?$", str(error), re.MULTILINE)
     cause = causes[-1] if causes else _first_line(error)
     return f"Spark does not do what is asked: {cause.rstrip(' .')[:_LONGEST]}. Mend it, {_AGAIN}"
+
+
+def _of_duckdb(error: BaseException) -> str | None:
+    """Of what DuckDB could not do with its memory and its folder."""
+    kinds = {cls.__name__ for cls in type(error).__mro__ if "duckdb" in cls.__module__}
+    if "OutOfMemoryException" in kinds:
+        return (
+            f"DuckDB has too little memory: {_first_line(error)}. Give it more by "
+            f"LIFECYCLE_DUCKDB_MEMORY, such as 8GB, {_AGAIN}"
+        )
+    if "connection is busy" in str(error):
+        return "DuckDB does the nodes of a run one after the other: leave out --runner=ThreadRunner"
+    if "IOException" in kinds:
+        return f"DuckDB cannot read or write a file: {_first_line(error)}. Mend it, {_AGAIN}"
+    return None
 
 
 def _of_mlflow(error: BaseException) -> str | None:

@@ -19,6 +19,7 @@ from regression_lifecycle.core.data.problem import ColumnSpec
         ({"forbidden_columns": {"part_c": "x"}}, "forbidden_columns: unknown column 'part_c'"),
         ({"key": ["station", "timestamp"]}, "key: unknown column 'station'"),
         ({"timestamp": {"name": "load", "date": "day"}}, "'load' is a raw column"),
+        ({"timestamp": {"name": "__row", "date": "day"}}, "begin with '__' .*: __row; rename"),
         ({"timestamp": {"date": "sky"}}, "'sky' must be of type date or datetime"),
         ({"timestamp": {"date": "day", "hour": "sky"}}, "'sky' must be of type integer"),
         ({"target": "sky"}, "target 'sky' must be integer, float or boolean"),

@@ -167,3 +167,18 @@ def test_a_small_table_is_joined_on_the_engine(engine, table, problem):
     found = collect(joined.filter(~nw.col("limit").is_null()).to_native(), problem)
     assert set(found["station"]) == {"ä|1"}
     assert len(found) == 500
+
+
+@every_engine
+@pytest.mark.parametrize("missing", [None, float("nan")], ids=["text", "number"])
+def test_a_series_whose_name_is_missing_has_its_share(engine, table, problem, missing):
+    names = {"ä|1": "a", "b": missing, "c": "c"} if missing is None else {"ä|1": 1.0, "b": missing}
+    rows = table[table["station"] != "c"].reset_index(drop=True)
+    station = rows["station"].map(names)
+    rows = rows.assign(station=station.astype("str" if missing is None else "float64"))
+
+    found = sample(engine(rows), problem, 120, seed=0)
+
+    assert len(found) == 120
+    assert found["station"].isna().sum() == 20
+    assert_frame_equal(found, sample(rows, problem, 120, seed=0))

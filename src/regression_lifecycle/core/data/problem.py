@@ -343,6 +343,12 @@ class Problem(StrictModel):
                     raise ConfigurationError(
                         f"{place}: {unknown_name('column', name, self.columns)}"
                     )
+        own = [name for name in (self.timestamp.name, *self.columns) if name.startswith("__")]
+        if own:
+            raise ConfigurationError(
+                f"columns: names that begin with '__' are taken by what is made on the way: "
+                f"{bounded_list(own)}; rename the columns"
+            )
         if self.timestamp.name in self.columns:
             raise ConfigurationError(
                 f"timestamp.name '{self.timestamp.name}' is a raw column; choose another name"

@@ -191,9 +191,13 @@ def sample(frame: Any, problem: Problem, maximum_rows: int | None, seed: int) ->
 
 def _numbered(table: Any, problem: Problem) -> Any:
     """Number the rows from 0, series by series and each in the order of time."""
-    series, stamp = list(problem.series_columns), problem.timestamp.name
-    order = [name for name in problem.row_order if name not in series]
+    named, stamp = list(problem.series_columns), problem.timestamp.name
+    order = [name for name in problem.row_order if name not in named]
     place = nw.col(stamp).cum_count()
+    # No engine joins what is missing.
+    schema = table.collect_schema()
+    series = [f"__{name}" for name in named]
+    table = table.with_columns(*(_filled(name, schema[name]).alias(f"__{name}") for name in named))
     if not series:
         return table.with_columns((place.over(order_by=order).cast(nw.Int64) - 1).alias(_ROW))
     table = table.with_columns(place.over(*series, order_by=order).cast(nw.Int64).alias(_ROW))
@@ -204,6 +208,13 @@ def _numbered(table: Any, problem: Problem) -> Any:
     before = before.with_columns(first.alias(_FIRST)).drop(_COUNT)
     table = table.join(before, on=series, how="left")
     return table.with_columns((nw.col(_ROW) + nw.col(_FIRST) - 1).alias(_ROW))
+
+
+def _filled(name: str, dtype: Any) -> nw.Expr:
+    """Put a value that no key has in the place of one that is missing."""
+    if dtype == nw.String:
+        return nw.col(name).fill_null(" ")
+    return nw.col(name).fill_null(-1e300) if dtype.is_float() else nw.col(name)
 
 
 def _boundary(block: nw.Expr, n_rows: int, n_blocks: int) -> nw.Expr:

@@ -142,15 +142,15 @@ def report_data_quality(
         if spec.type not in ("date", "datetime") and name != problem.target
     ]
     first, last = first_and_last(observations, problem)
-    rows, drawn = observations, ""
+    rows, n_rows, drawn = observations, count_rows(observations), ""
     if not isinstance(observations, pd.DataFrame):
         rows = sample(observations, problem, parameters.report_rows, seed=0)
-        drawn = f", of which {len(rows):,} are drawn"
+        drawn = f", of which {len(rows):,} are drawn" if len(rows) < n_rows else ""
     about = evidently.about_line(
         problem.name,
         "no model",
         f"observations {span(pd.Series([first, last]), problem)}{drawn}",
-        count_rows(observations),
+        n_rows,
     )
     return evidently.data_quality_snapshot(
         rows,
