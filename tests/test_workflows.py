@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"(?m)^([a-z]+):", MAKEFILE))
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", MAKEFILE))
 # owner/action@commit # release
 PINNED = re.compile(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
@@ -110,7 +110,7 @@ def test_every_target_is_described_by_help() -> None:
 
     assert phony is not None
     assert set(phony[1].replace("\\\n", " ").split()) == TARGETS
-    assert set(re.findall(r"(?m)^([a-z]+):.*##", MAKEFILE)) == TARGETS
+    assert set(re.findall(r"(?m)^([a-z-]+):.*##", MAKEFILE)) == TARGETS
 
 
 def test_updates_are_asked_for_every_kind_of_dependency() -> None:

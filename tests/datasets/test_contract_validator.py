@@ -132,7 +132,7 @@ def test_good_observations_are_stored_and_loaded_as_they_are(tmp_path: Path) -> 
         (lambda t: t.head(0), "the table has no rows"),
         (lambda t: t.iloc[[0, 1, 1, 2]], r"the key \(timestamp\) is not unique"),
         (lambda t: t.iloc[::-1], "rows are not sorted by timestamp"),
-        (lambda t: t.astype({"timestamp": "str"}), "timestamp is not a time but str"),
+        (lambda t: t.astype({"timestamp": "str"}), "timestamp is not a time but String"),
     ],
 )
 def test_observations_that_break_the_contract_are_not_stored(
