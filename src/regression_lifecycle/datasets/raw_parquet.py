@@ -22,11 +22,16 @@ _INDEX = r"__index_level_\d+__"
 _LONGEST_CAUSE = 200
 
 
-def _integers(dtype: Any) -> Any:
-    """Keep all digits of whole numbers beside missing ones, which would make floats of them."""
+def _to_pandas(table: Any) -> pd.DataFrame:
+    """Convert, with all digits of whole numbers beside missing ones, which would make floats."""
     import pyarrow as pa
 
-    return pd.Int64Dtype() if pa.types.is_signed_integer(dtype) else None
+    # What pandas wrote about the types is no part of the table.
+    found: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_signed_integer(column.type) and column.null_count:
+            found[name] = column.to_pandas(types_mapper=lambda _: pd.Int64Dtype())
+    return found
 
 
 class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
@@ -94,6 +99,7 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
         yield from self._pieces(self._fs.open(str(self._filepath), "rb"))
 
     def _pieces(self, file: Any) -> Iterator[pd.DataFrame]:
+        import pyarrow as pa
         from pyarrow.parquet import ParquetFile
 
         with file, self._in_words():
@@ -106,12 +112,10 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
                 )
             wanted = self._columns or [name for name in names if not re.fullmatch(_INDEX, name)]
             if self._chunksize is None:
-                whole = table.read(wanted)
-                yield whole.to_pandas(ignore_metadata=True, types_mapper=_integers)
+                yield _to_pandas(table.read(wanted))
                 return
             for batch in table.iter_batches(self._chunksize, columns=wanted):
-                # What pandas wrote about the types is no part of the table.
-                yield batch.replace_schema_metadata().to_pandas(types_mapper=_integers)
+                yield _to_pandas(pa.Table.from_batches([batch]))
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -146,13 +146,15 @@ def test_another_seed_draws_other_rows(table, problem):
     assert not one.equals(other)
 
 
-def test_a_table_without_series_is_sampled_too(table, problem):
+@every_engine
+def test_a_table_without_series_is_sampled_too(engine, table, problem):
     alone = problem.model_copy(update={"key": None})
     rows = table[table["station"] == "b"].reset_index(drop=True)
 
-    found = sample(rows, alone, 10, seed=0)
+    found = sample(engine(rows), alone, 10, seed=0)
 
     assert len(found) == 10
+    assert_frame_equal(found, sample(rows, alone, 10, seed=0))
     assert found["timestamp"].is_monotonic_increasing
 
 

@@ -194,12 +194,12 @@ def _numbered(table: Any, problem: Problem) -> Any:
     named, stamp = list(problem.series_columns), problem.timestamp.name
     order = [name for name in problem.row_order if name not in named]
     place = nw.col(stamp).cum_count()
+    if not named:
+        return table.with_columns((place.over(order_by=order).cast(nw.Int64) - 1).alias(_ROW))
     # No engine joins what is missing.
     schema = table.collect_schema()
     series = [f"__{name}" for name in named]
     table = table.with_columns(*(_filled(name, schema[name]).alias(f"__{name}") for name in named))
-    if not series:
-        return table.with_columns((place.over(order_by=order).cast(nw.Int64) - 1).alias(_ROW))
     table = table.with_columns(place.over(*series, order_by=order).cast(nw.Int64).alias(_ROW))
     # Few rows: those of a series follow all of the series before it.
     before = table.group_by(*series).agg(nw.len().alias(_COUNT))
