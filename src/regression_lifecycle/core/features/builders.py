@@ -14,11 +14,20 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
+from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
-from regression_lifecycle.core.frames.collecting import Pieces, collect, fills_memory, spans
+from regression_lifecycle.core.frames.collecting import (
+    Pieces,
+    collect,
+    count_rows,
+    fills_memory,
+    spans,
+)
 
 _ROWS_AT_ONCE = 500_000
+# With what they look back at, a gigabyte or so.
+_MOST_ROWS_AT_ONCE = 3_000_000
 
 
 def drop_forbidden(frame: IntoFrameT, problem: Problem) -> IntoFrameT:
@@ -102,9 +111,18 @@ class FeaturePieces(Pieces):
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """Make the rows of some days after the other, as :func:`build_features` does."""
-        found = spans(self.observations, self.problem, _ROWS_AT_ONCE)
+        found = spans(self.observations, self.problem, self._rows_at_once())
         for start, end in found or [(pd.NaT, pd.NaT)]:
             yield self._of_span(start, end)
+
+    def _rows_at_once(self) -> int:
+        """Return as many rows as a row looks back at, so that no row is read more than twice."""
+        first, last = first_and_last(self.observations, self.problem)
+        if pd.isna(first) or first == last:
+            return _ROWS_AT_ONCE
+        share = self.recipe.reach.back / (last - first)
+        wanted = int(share * count_rows(self.observations))
+        return min(max(_ROWS_AT_ONCE, wanted), _MOST_ROWS_AT_ONCE)
 
     def _of_span(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         around = _around(self.observations, start, end, self.recipe, self.problem)
