@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-from project import KEDRO, Cost, by_itself, cost_of, own_project
+from project import KEDRO, Cost, by_itself, cost_of, describe_table, own_project
 
 NAME, TARGET = "big_table", "load"
 DESCRIBED_SERIES = 20
@@ -39,8 +39,7 @@ def measure(scratch: Path, engine: str, n_series: int, n_hours: int) -> dict[str
     table, log = scratch / f"{NAME}.parquet", scratch / "output.log"
     by_itself("load_table", "write_parquet", table, DESCRIBED_SERIES, n_hours)
     project = own_project(scratch / "project")
-    described = [str(KEDRO), "new-table", str(table), f"--target={TARGET}", f"--name={NAME}", "-y"]
-    cost_of(described, log, folder=project)
+    describe_table(project, table, NAME, TARGET, log)
     by_itself(
         "load_table", "write_parquet", project / "data/01_raw" / table.name, n_series, n_hours
     )

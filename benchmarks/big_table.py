@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from overhead import PLAIN, PLAIN_SCRIPT, RUN, require_same_figures
-from project import KEDRO, Cost, by_itself, cost_of, own_project
+from project import KEDRO, Cost, by_itself, cost_of, describe_table, own_project
 
 NAME, TARGET = "big_table", "load"
 ENV = f"{NAME},local"
@@ -46,8 +46,7 @@ def measure(scratch: Path, n_series: int, n_hours: int) -> dict[str, Cost]:
     table, log = scratch / f"{NAME}.csv", scratch / "output.log"
     by_itself("load_table", "write_csv", table, n_series, n_hours)
     project, plain, parameters = own_project(scratch / "project"), scratch / "plain", scratch / "p"
-    described = [str(KEDRO), "new-table", str(table), f"--target={TARGET}", f"--name={NAME}", "-y"]
-    cost_of(described, log, folder=project)
+    describe_table(project, table, NAME, TARGET, log)
     written = [str(PLAIN_SCRIPT.with_name("project.py")), parameters, "--env", ENV]
     cost_of([sys.executable, *map(str, [*written, "--project", project])], log)
     commands = {

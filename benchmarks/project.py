@@ -58,6 +58,12 @@ def own_project(folder: Path) -> Path:
     return folder
 
 
+def describe_table(project: Path, table: Path, name: str, target: str, log: Path) -> None:
+    """Let ``kedro new-table`` describe a table as a problem of a project, asking nothing."""
+    described = [str(KEDRO), "new-table", str(table), f"--target={target}", f"--name={name}", "-y"]
+    cost_of(described, log, folder=project)
+
+
 def workspace(conf: Path) -> Path:
     """Where the runs of :func:`own_configuration` write."""
     return conf.parent / "data" / PROBLEM

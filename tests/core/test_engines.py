@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,12 +24,10 @@ from regression_lifecycle.core.features.builders import (
 from regression_lifecycle.core.features.raw_rows import recent_observations
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.frames.collecting import Pieces, collect, sample
+from tests.engines import ENGINES
 
-ENGINES = {
-    "polars": lambda table: nw.from_native(table).lazy("polars").to_native(),
-    "duckdb": lambda table: nw.from_native(table).lazy("duckdb").to_native(),
-}
-on_engines = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+IN_PIECES = {name: ENGINES[name] for name in ("polars", "duckdb")}
+on_engines = pytest.mark.parametrize("engine", IN_PIECES.values(), ids=IN_PIECES)
 RECIPE = FeatureRecipe.model_validate(
     {
         "features": [

@@ -32,6 +32,28 @@ def open_file_system(protocol: str, folder: PurePosixPath, **arguments: Any) -> 
     return file_system
 
 
+class OneFile:
+    """Mixin for a dataset of one file: where it is, whether it is there, and what tells of a write.
+
+    The dataset says so by ``_protocol``, ``_filepath`` and ``_fs_args``.
+    """
+
+    _protocol: str
+    _filepath: PurePosixPath
+    _fs_args: dict[str, Any]
+
+    def state(self) -> str:
+        """Return what changes when the file is written, without reading it; empty without one."""
+        return str(self._fs.ukey(str(self._filepath))) if self._exists() else ""
+
+    @property
+    def _fs(self) -> Any:
+        return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
+
+    def _exists(self) -> bool:
+        return bool(self._fs.exists(str(self._filepath)))
+
+
 class AtomicFile:
     """A file that is either the old one or the new one, never half of it.
 

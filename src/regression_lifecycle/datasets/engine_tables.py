@@ -20,14 +20,14 @@ from regression_lifecycle.adapters import duckdb_engine
 from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import DataContractError, StateError, bounded_list
 from regression_lifecycle.core.frames.collecting import Pieces
-from regression_lifecycle.datasets.atomic_file import open_file_system
+from regression_lifecycle.datasets.atomic_file import OneFile
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 from regression_lifecycle.datasets.newest_rows import files_of_table
 
 _ROWS_IN_A_GROUP = 100_000
 
 
-class LazyParquetDataset(AbstractDataset[Any, Any]):
+class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
     """One Parquet file, locally or on an object store; it is either the old one or the new one.
 
     A folder of such files, as Spark writes it, is read as well, and replaced by a file.
@@ -126,17 +126,6 @@ class LazyParquetDataset(AbstractDataset[Any, Any]):
 
     def _check_names(self, names: Sequence[str]) -> None:
         """Refuse columns that the engine would take for each other."""
-
-    def state(self) -> str:
-        """Return what changes when the file is written, without reading it; empty without one."""
-        return str(self._fs.ukey(str(self._filepath))) if self._exists() else ""
-
-    @property
-    def _fs(self) -> Any:
-        return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
-
-    def _exists(self) -> bool:
-        return bool(self._fs.exists(str(self._filepath)))
 
     def _files(self) -> list[str]:
         return files_of_table(self._fs, str(self._filepath))

@@ -14,7 +14,7 @@ from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError, get_protocol_and_path
 
 from regression_lifecycle.core.errors import DataContractError, bounded_list
-from regression_lifecycle.datasets.atomic_file import open_file_system
+from regression_lifecycle.datasets.atomic_file import OneFile
 from regression_lifecycle.datasets.raw_pieces import RawPieces
 
 # What pandas calls an index without a name; it is no column of the table.
@@ -34,7 +34,7 @@ def _to_pandas(table: Any) -> pd.DataFrame:
     return found
 
 
-class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
+class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
     """One Parquet file, locally or on an object store.
 
     Example:
@@ -141,17 +141,6 @@ class RawParquetDataset(AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
             DatasetError: Always.
         """
         raise DatasetError(f"{self._filepath} is an input and is not written")
-
-    def state(self) -> str:
-        """Return what changes when the file is written, without reading it; empty without one."""
-        return str(self._fs.ukey(str(self._filepath))) if self._exists() else ""
-
-    @property
-    def _fs(self) -> Any:
-        return open_file_system(self._protocol, self._filepath.parent, **self._fs_args)
-
-    def _exists(self) -> bool:
-        return bool(self._fs.exists(str(self._filepath)))
 
     def _describe(self) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ import pandas as pd
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import StateError
-from regression_lifecycle.core.frames.moments import later
+from regression_lifecycle.core.frames.moments import bounds_of, later
 
 
 def known_at(
@@ -97,11 +97,7 @@ def moment_of(as_of: object, observations: Any, problem: Problem) -> pd.Timestam
 
 def first_and_last(table: Any, problem: Problem) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Return the oldest and the newest moment of a table on any engine; NaT without rows."""
-    stamp = nw.col(problem.timestamp.name)
-    frame: Any = nw.from_native(table)
-    found = frame.lazy().select(stamp.min().alias("first"), stamp.max().alias("last")).collect()
-    first, last = (pd.Timestamp(value) for value in found.row(0))
-    return first, last
+    return bounds_of(table, problem.timestamp.name)
 
 
 def read_as_of(value: object) -> pd.Timestamp | None:

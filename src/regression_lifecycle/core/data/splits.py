@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Moment
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.frames.collecting import count_rows
+from regression_lifecycle.core.frames.moments import bounds_of
 from regression_lifecycle.core.variants import Variant
 
 
@@ -162,8 +163,7 @@ def split_by_time(
     for side, n_rows in counts.collect().to_dict(as_series=False).items():
         if not n_rows[0]:
             labelled = " with a target" if target is not None and side == "training" else ""
-            ends = frame.lazy().select(moment.min().alias("first"), moment.max().alias("last"))
-            first, last = (pd.Timestamp(value) for value in ends.collect().row(0))
+            first, last = bounds_of(table, timestamp)
             raise DataContractError(
                 f"the {side} set is empty: no row{labelled} lies there. The table runs from "
                 f"{first} to {last}, preprocessing.split.{parameters.asked}"
