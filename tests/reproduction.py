@@ -15,7 +15,7 @@ from regression_lifecycle.core.reproduction.snapshots import (
     TrainingRecord,
     take_snapshot,
 )
-from regression_lifecycle.pipelines.training.nodes import record_training
+from regression_lifecycle.pipelines.training.nodes import describe_training, make_training_record
 from tests.examples import BOOSTED, tiny_problem
 
 PROBLEM = tiny_problem()
@@ -43,7 +43,8 @@ def training_set(end: str, start: str = "2021-01-01") -> pd.DataFrame:
 def record(end: str, start: str = "2021-01-01", **best_parameters: Any) -> TrainingRecord:
     """What a model of these hours is fitted on."""
     rows = training_set(end, start)
-    return record_training(rows, best_parameters, PROBLEM, PREPROCESSING, TRAINING)
+    configuration = describe_training(best_parameters, PROBLEM, PREPROCESSING, TRAINING)
+    return make_training_record(rows, configuration)
 
 
 def snapshot(version: str, end: str, **kwargs: Any) -> Snapshot:

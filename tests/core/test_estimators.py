@@ -448,15 +448,21 @@ class TestInPieces:
 
     @pytest.mark.parametrize(
         "options",
-        [{}, {"log_shift": 5.0}, {"half_life": 40.0}, {"terms": {"all": {"distinct": 31}}}],
+        [
+            {},
+            {"log_shift": 5.0},
+            {"half_life": 40.0},
+            {"terms": {"all": {"distinct": 31, "estimate": True, "reach": 0.1}}},
+        ],
     )
     def test_the_ridge_is_that_of_the_whole_table(self, series, monkeypatch, options):
         table, target = series
         # A number far from zero, as years are, and rows that do not count.
-        table = table.assign(day=table["day"] + 1e5)
+        table = table.assign(day=table["day"] + 1e5, gappy=table["day"].where(target > 30) ** 0.5)
         weight = np.where(np.arange(len(table)) < 30, 0.0, 2.0)
         whole = model(**options).fit(table, target, sample_weight=weight)
 
+        monkeypatch.setattr(estimators, "_LONG_ROWS", 7)
         monkeypatch.setattr(estimators, "_PIECE_ROWS", 7)
         pieces = model(**options).fit(table, target, sample_weight=weight)
 
@@ -470,6 +476,7 @@ class TestInPieces:
         fitted = model().fit(table, target)
         whole = fitted.predict_level(table)
 
+        monkeypatch.setattr(estimators, "_LONG_ROWS", 7)
         monkeypatch.setattr(estimators, "_PIECE_ROWS", 7)
 
         np.testing.assert_allclose(fitted.predict_level(table), whole, rtol=1e-12)

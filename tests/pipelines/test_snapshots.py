@@ -12,8 +12,12 @@ from regression_lifecycle.core.models.provenance import SourceCode
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.reproduction.retention import SnapshotParameters
 from regression_lifecycle.core.reproduction.snapshots import Snapshot
-from regression_lifecycle.pipelines.promotion.nodes import take_snapshot
-from regression_lifecycle.pipelines.training.nodes import record_training, train
+from regression_lifecycle.pipelines.promotion.nodes import record_training, take_snapshot
+from regression_lifecycle.pipelines.training.nodes import (
+    describe_training,
+    make_training_record,
+    train,
+)
 from tests.reproduction import PREPROCESSING, PROBLEM, TRAINING, record, training_set
 
 SOURCE = SourceCode("revision", "lock")
@@ -33,7 +37,10 @@ def take(
     keep: dict[str, Any] = KEEP_ALL,
 ) -> tuple[Snapshot, ...]:
     parameters = SnapshotParameters.model_validate({"keep": keep})
-    return take_snapshot(record(end), candidate, {"version": version}, SOURCE, parameters)
+    configuration = describe_training({}, PROBLEM, PREPROCESSING, TRAINING)
+    registration = {"version": version}
+    recorded = record_training(training_set(end), configuration, registration)
+    return take_snapshot(recorded, candidate, registration, SOURCE, parameters)
 
 
 def test_the_snapshot_of_a_version_is_that_of_its_model(candidate: TrainedModel) -> None:
@@ -65,7 +72,8 @@ def test_the_record_holds_what_the_fit_looks_at_and_no_more() -> None:
     blank = rows.assign(cnt=rows["cnt"].astype("float64")).astype({"cnt": "Float64"})
     blank.loc[5, "cnt"] = pd.NA
 
-    kept = record_training(blank, {}, PROBLEM, PREPROCESSING, TRAINING).rows
+    configuration = describe_training({}, PROBLEM, PREPROCESSING, TRAINING)
+    kept = make_training_record(blank, configuration).rows
 
     assert list(kept.columns) == ["timestamp", "temp", "cnt"]
     assert len(kept) == len(rows) - 1

@@ -7,7 +7,7 @@ not installed: it imports nothing but numpy, pandas and scikit-learn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from itertools import combinations, pairwise
 from numbers import Integral, Real
@@ -55,8 +55,9 @@ _TESTED_SHARE = 0.4
 _SMOOTHING = 5
 _FEWEST_COMPLETE, _WEIGHT_OF_LACKING = 0.25, 0.1
 _PARTS = 5
-# Rows of which the columns of a linear model are made at once: dozens for each of a table.
-_PIECE_ROWS = 2**16
+# A linear model has dozens of columns for each of a table. Of a long one they are made piece by
+# piece, and never all of them at once.
+_LONG_ROWS, _PIECE_ROWS = 2**16, 2**14
 # From the plainest on.
 _PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1, 0.01)
 _BOOSTING_LIBRARIES = ("lightgbm", "xgboost", "catboost")
@@ -344,7 +345,7 @@ class Term(TransformerMixin, BaseEstimator):
                 codes = _codes(_number(columns, name), self.distinct)
                 if codes is not None:
                     self.categories_.setdefault(name, codes)
-        self._fit_scale(_numbers(columns, self.numbers_), weight)
+        self._fit_scale(columns, weight)
         self.wave_limits_ = {
             name: _wave_range(_number(columns, name)[weight > 0], period, self.reach)
             for name, period in self.waves_.items()
@@ -359,19 +360,40 @@ class Term(TransformerMixin, BaseEstimator):
         self.kernel_ = _nystroem(points / self.lengths_)
         self.names_out_ = [f"kernel_{number}" for number in range(len(drawn))]
 
-    def _fit_scale(self, values: FloatArray, weight: FloatArray) -> None:
-        known = weight[:, None] * ~np.isnan(values)
+    def _fit_scale(self, columns: Columns, weight: FloatArray) -> None:
+        """Learn means, ranges and scales by adding up what each piece of the rows says."""
+        stretches = _pieces(len(weight))
+
+        def pieces() -> Iterator[tuple[FloatArray, FloatArray]]:
+            for rows in stretches:
+                yield _numbers(_rows_of(columns, rows), self.numbers_), weight[rows]
+
+        total, sums, missing = np.zeros(()), np.zeros(()), np.zeros(len(self.numbers_), dtype=bool)
+        extremes = []
+        for values, weights in pieces():
+            unknown = np.isnan(values)
+            known = weights[:, None] * ~unknown
+            total, sums = total + known.sum(axis=0), sums + (known * np.nan_to_num(values)).sum(0)
+            missing |= unknown.any(axis=0)
+            extremes.append(_extremes(values[weights > 0]))
         # A column without any value has the mean 0.
-        total = np.maximum(known.sum(axis=0), _TINY)
-        self.mean_ = (known * np.nan_to_num(values)).sum(axis=0) / total
-        self.low_, self.high_ = _range(values[weight > 0], self.reach)
-        variance = np.average((self._filled(values) - self.mean_) ** 2, axis=0, weights=weight)
+        self.mean_ = sums / np.maximum(total, _TINY)
+        lows, highs = zip(*extremes, strict=True)
+        self.low_, self.high_ = _range(np.min(lows, axis=0), np.max(highs, axis=0), self.reach)
+        squares = np.zeros(())
+        for values, weights in pieces():
+            off = self._filled(values) - self.mean_
+            squares = squares + (weights[:, None] * off**2).sum(axis=0)
+        variance = squares / weight.sum()
         self.scale_ = np.where(variance > _TINY**2, np.sqrt(variance), 1.0)
         self.estimates_: dict[int, FloatArray] = {}
         if self.estimate:
-            lines = _partial_regressions(self._scaled(values), weight)
-            for place in np.flatnonzero(np.isnan(values).any(axis=0)):
-                self.estimates_[int(place)] = lines[place]
+            products = np.eye(len(self.numbers_))
+            for values, weights in pieces():
+                scaled = self._scaled(values)
+                products += scaled.T @ (weights[:, None] * scaled)
+            lines = _partial_regressions(products)
+            self.estimates_ = {int(place): lines[place] for place in np.flatnonzero(missing)}
 
     def _fit_products(self) -> None:
         """Choose the factors of every product, and name all columns."""
@@ -590,6 +612,19 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
         weight = _check_sample_weight(
             sample_weight, target, dtype=np.float64, ensure_non_negative=True
         )
+        return self.fit_columns(columns, target, weight)
+
+    def fit_columns(self, columns: Columns, target: FloatArray, weight: FloatArray) -> Self:
+        """Fit to unchecked columns, for a caller who has checked them already.
+
+        Args:
+            columns: As of `predict_columns`.
+            target: Target of shape (n_rows,).
+            weight: Weights of the rows, of shape (n_rows,).
+
+        Returns:
+            The fitted estimator.
+        """
         recent = weight * self._fit_time(columns, weight)
 
         self.terms_ = self._make_terms()
@@ -777,7 +812,7 @@ class LinearThenBoostingRegressor(RegressorMixin, BaseEstimator):
     def _fit_ridge(self, columns: Columns, target: FloatArray, weight: FloatArray) -> None:
         """Fit the ridge; of a long table by adding up what it needs to know of each piece."""
         n_rows = len(target)
-        if n_rows <= _PIECE_ROWS:
+        if n_rows <= _LONG_ROWS:
             ridge = Ridge(self.alpha).fit(self._design(columns), target, sample_weight=weight)
             self.coef_, self.intercept_ = ridge.coef_, float(ridge.intercept_)
             return
@@ -1033,7 +1068,10 @@ class AdaptiveRegressor(RegressorMixin, BaseEstimator):
             random_state=self.random_state,
         )
         weight = weight * _weight_of_complete_rows(columns)
-        return means, model.fit(pd.DataFrame({**columns, **others}), target, sample_weight=weight)
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, attribute):
+                setattr(model, attribute, getattr(self, attribute))
+        return means, model.fit_columns({**columns, **others}, target, weight)
 
 
 class EarlyStoppingRegressor(RegressorMixin, BaseEstimator):
@@ -1275,8 +1313,10 @@ def _rows_of(columns: Columns, rows: slice) -> Columns:
 
 
 def _pieces(n_rows: int) -> list[slice]:
-    """Stretches of at most so many rows; one of none for a table without any."""
-    return [slice(first, first + _PIECE_ROWS) for first in range(0, max(n_rows, 1), _PIECE_ROWS)]
+    """Stretches of rows: of a long table many, of another one."""
+    if n_rows <= _LONG_ROWS:
+        return [slice(0, n_rows)]
+    return [slice(first, first + _PIECE_ROWS) for first in range(0, n_rows, _PIECE_ROWS)]
 
 
 def _predict_with_means(
@@ -1344,30 +1384,37 @@ def _codes(values: FloatArray, maximum: int) -> FloatArray | None:
     return found if whole and fitting else None
 
 
-def _partial_regressions(scaled: FloatArray, weight: FloatArray) -> FloatArray:
+def _partial_regressions(products: FloatArray) -> FloatArray:
     """Slopes of each column on all others, row by row; the inverse covariance holds them all."""
-    n_columns = scaled.shape[1]
-    precision = np.linalg.inv(scaled.T @ (weight[:, None] * scaled) + np.eye(n_columns))
+    precision = np.linalg.inv(products)
     lines: FloatArray = -precision / np.diag(precision)[:, None]
     np.fill_diagonal(lines, 0.0)
     return lines
 
 
-def _range(values: FloatArray, reach: float | None) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest value of each column that is followed."""
-    absent = np.isnan(values).all(axis=0)
-    low = np.where(absent, 0.0, np.nanmin(np.where(absent, 0.0, values), axis=0))
-    high = np.where(absent, 0.0, np.nanmax(np.where(absent, 0.0, values), axis=0))
+def _extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest value of each column; of one without any, infinity and minus infinity."""
+    return (
+        np.fmin.reduce(values, axis=0, initial=np.inf),
+        np.fmax.reduce(values, axis=0, initial=-np.inf),
+    )
+
+
+def _range(low: FloatArray, high: FloatArray, reach: float | None) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest value of each column that is followed; 0 of a column without any."""
+    absent = low > high
+    low, high = np.where(absent, 0.0, low), np.where(absent, 0.0, high)
     more = (reach or 0.0) * (high - low)
     return low - more, high + more
 
 
 def _wave_range(values: FloatArray, period: float, reach: float | None) -> tuple[float, float]:
     """Lowest and highest value of a column of waves that is followed; infinite for all."""
-    low, high = _range(values[:, None], 0.0)
+    extremes = _extremes(values[:, None])
+    low, high = _range(*extremes, 0.0)
     if reach is None or high[0] - low[0] >= period:
         return -np.inf, np.inf
-    low, high = _range(values[:, None], reach)
+    low, high = _range(*extremes, reach)
     return float(low[0]), float(high[0])
 
 

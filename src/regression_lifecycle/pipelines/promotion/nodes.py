@@ -34,8 +34,10 @@ from regression_lifecycle.core.reproduction.retention import (
 from regression_lifecycle.core.reproduction.snapshots import (
     Snapshot,
     SnapshotReader,
+    TrainingConfiguration,
     TrainingRecord,
 )
+from regression_lifecycle.pipelines.training.nodes import make_training_record
 
 
 def write_model_card(
@@ -108,8 +110,28 @@ def prepare_registration(
     }
 
 
+def record_training(
+    training_set: pd.DataFrame,
+    configuration: TrainingConfiguration,
+    registration: dict[str, Any],
+) -> tuple[TrainingRecord, ...]:
+    """Return what a registered version was fitted on.
+
+    Args:
+        training_set: The rows that the candidate was trained with.
+        configuration: How it was.
+        registration: What the registry did.
+
+    Returns:
+        The rows that count with the configuration; none if nothing was registered.
+    """
+    if not registration["version"]:
+        return ()
+    return (make_training_record(training_set, configuration),)
+
+
 def take_snapshot(
-    record: TrainingRecord,
+    record: tuple[TrainingRecord, ...],
     candidate: TrainedModel,
     registration: dict[str, Any],
     source: SourceCode,
@@ -118,7 +140,7 @@ def take_snapshot(
     """Return the snapshot of what a registered version was trained on.
 
     Args:
-        record: What the candidate was fitted on.
+        record: What the candidate was fitted on; none if nothing was registered.
         registration: What the registry did.
         source: The code that fitted it.
 
@@ -128,17 +150,17 @@ def take_snapshot(
     Raises:
         StateError: If the record is that of another model, so that it would reproduce another one.
     """
-    version = registration["version"]
-    if not version or not parameters.are_taken:
+    if not record or not parameters.are_taken:
         return ()
-    if record.fingerprint != candidate.metadata.fingerprint:
+    (fitted,) = record
+    if fitted.fingerprint != candidate.metadata.fingerprint:
         raise StateError(
             "the training set or the configuration is not the one that the candidate was trained "
             "with, so no snapshot of it can be taken and it was not promoted; run training, "
             "evaluation and promotion again"
         )
     provenance = describe_provenance(source, candidate.estimator)
-    return (snapshots.take_snapshot(record, version, provenance),)
+    return (snapshots.take_snapshot(fitted, registration["version"], provenance),)
 
 
 def choose_snapshots_to_prune(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.pipelines.promotion import nodes
-from regression_lifecycle.pipelines.training.nodes import record_training
+from regression_lifecycle.pipelines.training.nodes import describe_training
 
 _PROBLEM, _SNAPSHOTS = "params:problem", "params:snapshots"
 
@@ -43,14 +43,14 @@ def create_promotion_pipeline() -> Pipeline:
                 name="register_version",
             ),
             Node(
-                record_training,
-                [
-                    "training_set",
-                    "best_parameters",
-                    _PROBLEM,
-                    "params:preprocessing",
-                    "params:training",
-                ],
+                describe_training,
+                ["best_parameters", _PROBLEM, "params:preprocessing", "params:training"],
+                "training_configuration",
+                name="describe_training",
+            ),
+            Node(
+                nodes.record_training,
+                ["training_set", "training_configuration", "registration"],
                 "training_record",
                 name="record_training",
             ),

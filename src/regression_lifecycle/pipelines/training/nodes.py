@@ -119,8 +119,9 @@ def train(
     Returns:
         The candidate with its metadata.
     """
-    record = record_training(training_set, best_parameters, problem, preprocessing, parameters)
+    configuration = describe_training(best_parameters, problem, preprocessing, parameters)
     training_set = _rows_to_fit(training_set, problem)
+    data, fingerprint = _fingerprints(training_set, configuration)
     features, target = _features_and_target(training_set, problem, preprocessing)
     weight = problem.weights_of(training_set)
     model = training.make_pipeline(parameters.model).set_params(**best_parameters)
@@ -128,8 +129,8 @@ def train(
     stamp = training_set[problem.timestamp.name]
     metadata = ModelMetadata(
         problem=problem.name,
-        fingerprint=record.fingerprint,
-        data_fingerprint=record.data_fingerprint,
+        fingerprint=fingerprint,
+        data_fingerprint=data,
         configuration_fingerprint=_configuration_fingerprint(preprocessing, parameters),
         target=problem.target,
         recipe=preprocessing.recipe,
@@ -152,43 +153,66 @@ def train(
     return TrainedModel(estimator, metadata, example.reset_index(drop=True))
 
 
-def record_training(
-    training_set: pd.DataFrame,
+def describe_training(
     best_parameters: dict[str, Any],
     problem: Problem,
     preprocessing: PreprocessingParameters,
     parameters: TrainingParameters,
-) -> TrainingRecord:
-    """Return what :func:`train` fits with the same arguments, without fitting it.
-
-    Returns:
-        The rows that count, and of these the columns that the fit looks at.
-    """
-    rows = _rows_to_fit(training_set, problem)
-    features, target = _features_and_target(rows, problem, preprocessing)
-    weight = problem.weights_of(rows)
-    fitted = [features, target, *([] if weight is None else [weight])]
-    data = table_fingerprint(pd.concat([rows[problem.timestamp.name], *fitted], axis=1))
-    model = training.make_pipeline(parameters.model).set_params(**best_parameters)
-    fingerprint = combined_fingerprint(
-        {
-            "data": data,
-            "recipe": preprocessing.recipe.digest(),
-            "model": parameters.model.digest(),
-            "parameters": best_parameters,
-            "scikit-learn": version("scikit-learn"),
-            **distribution_versions(used_libraries(model)),
-            "code": regression_lifecycle.__version__,
-        }
-    )
-    key = [name for name in problem.row_order if name in rows and name not in features]
-    configuration = TrainingConfiguration(
+) -> TrainingConfiguration:
+    """Put together all that decides what :func:`train` fits on given rows."""
+    return TrainingConfiguration(
         problem=problem,
         preprocessing=preprocessing,
         training=parameters,
         best_parameters=best_parameters,
     )
-    return TrainingRecord(pd.concat([rows[key], *fitted], axis=1), configuration, fingerprint, data)
+
+
+def make_training_record(
+    training_set: pd.DataFrame, configuration: TrainingConfiguration
+) -> TrainingRecord:
+    """Return what :func:`train` fits, without fitting it.
+
+    Returns:
+        The rows that count, and of these the columns that the fit looks at.
+    """
+    problem = configuration.problem
+    rows = _rows_to_fit(training_set, problem)
+    data, fingerprint = _fingerprints(rows, configuration)
+    fitted = _fitted_columns(rows, configuration)
+    key = [name for name in problem.row_order if name in rows and name not in fitted]
+    return TrainingRecord(pd.concat([rows[key], fitted], axis=1), configuration, fingerprint, data)
+
+
+def _fingerprints(rows: pd.DataFrame, configuration: TrainingConfiguration) -> tuple[str, str]:
+    """Hash the rows that count, and these with all else that decides what the model is."""
+    fitted = _fitted_columns(rows, configuration)
+    data = table_fingerprint(
+        pd.concat([rows[configuration.problem.timestamp.name], fitted], axis=1)
+    )
+    model = training.make_pipeline(configuration.training.model)
+    model.set_params(**configuration.best_parameters)
+    fingerprint = combined_fingerprint(
+        {
+            "data": data,
+            "recipe": configuration.preprocessing.recipe.digest(),
+            "model": configuration.training.model.digest(),
+            "parameters": configuration.best_parameters,
+            "scikit-learn": version("scikit-learn"),
+            **distribution_versions(used_libraries(model)),
+            "code": regression_lifecycle.__version__,
+        }
+    )
+    return data, fingerprint
+
+
+def _fitted_columns(rows: pd.DataFrame, configuration: TrainingConfiguration) -> pd.DataFrame:
+    """Features, target and weight of rows that count."""
+    features, target = _features_and_target(
+        rows, configuration.problem, configuration.preprocessing
+    )
+    weight = configuration.problem.weights_of(rows)
+    return pd.concat([features, target, *([] if weight is None else [weight])], axis=1)
 
 
 def attach_history(
@@ -255,7 +279,9 @@ def _warn_of_leaks(training_set: pd.DataFrame, features: pd.DataFrame, problem: 
 def _features_and_target(
     table: pd.DataFrame, problem: Problem, preprocessing: PreprocessingParameters
 ) -> tuple[pd.DataFrame, pd.Series]:
-    return table[list(preprocessing.feature_names)], table[problem.target].astype("float64")
+    # Column by column, since a list of them is a copy, of a million rows a hundred megabytes.
+    features = {name: table[name] for name in preprocessing.feature_names}
+    return pd.DataFrame(features, copy=False), table[problem.target].astype("float64")
 
 
 def _configuration_fingerprint(
