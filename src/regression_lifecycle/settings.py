@@ -9,6 +9,10 @@ gc.set_threshold(100_000, 20, 100)
 # Python looks for garbage once more before it ends, which takes a second, and the process goes.
 atexit.register(gc.freeze)
 
+# Before MLflow and its thousands of modules: skops looks for every function of SciPy in all modules
+# that are there, in the order of their import, which takes a second and more if it comes late.
+import scipy.special  # noqa: E402, F401
+
 from regression_lifecycle.runtime.config_loader import LifecycleConfigLoader  # noqa: E402
 from regression_lifecycle.runtime.context import LifecycleContext  # noqa: E402
 from regression_lifecycle.runtime.hooks import (  # noqa: E402

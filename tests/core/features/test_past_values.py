@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.features import past_values
-from regression_lifecycle.core.features.past_values import look_up_ages
+from regression_lifecycle.core.features.past_values import PastValues, look_up_ages
 
 AGES = [pd.Timedelta("1 hour"), pd.Timedelta("5 hours"), pd.Timedelta("-2 hours")]
 
@@ -47,7 +47,38 @@ def test_without_observations_there_is_none(table, of_shops):
     assert np.isnan(found).all()
 
 
-def test_more_series_and_moments_than_numbers_are_left_to_a_join(table, of_shops, monkeypatch):
+def test_more_series_and_moments_than_numbers_make_no_difference(table, of_shops, monkeypatch):
+    rows = table.iloc[:20]
+    found = look_up_ages(rows, table, "cnt", AGES, of_shops)
+
     monkeypatch.setattr(past_values, "_LARGEST", 3 * 9 * 3_600_000_000)
 
-    assert look_up_ages(table, table, "cnt", AGES, of_shops) is None
+    np.testing.assert_array_equal(look_up_ages(rows, table, "cnt", AGES, of_shops), found)
+
+
+@pytest.mark.parametrize("largest", [2**62, 10])
+def test_the_newest_value_until_a_time_is_that_of_the_own_series(
+    table, of_shops, monkeypatch, largest
+):
+    monkeypatch.setattr(past_values, "_LARGEST", largest)
+    past = table.sort_values("timestamp", kind="stable")
+    rows = past.iloc[[0, 1, 2, 12, 20, 27]]
+    asked = rows["timestamp"] - pd.Timedelta("90 minutes")
+    numbers = past["timestamp"].to_numpy("datetime64[us]").astype("int64")
+
+    known = PastValues(past, numbers, past["cnt"].to_numpy(), rows, of_shops)
+    found = known.until(asked.to_numpy("datetime64[us]").astype("int64"))
+
+    for place, (moment, shop) in enumerate(zip(asked, rows["shop"], strict=True)):
+        own = past["shop"].isna() if shop is None or shop != shop else past["shop"] == shop
+        until = past.loc[own & (past["timestamp"] <= moment), "cnt"]
+        expected = until.iloc[-1] if len(until) else np.nan
+        np.testing.assert_equal(found[place], expected)
+
+
+def test_of_several_rows_of_one_time_the_last_one_counts(table, of_shops):
+    twice = pd.concat([table, table.assign(cnt=table["cnt"] + 100)])
+
+    found = look_up_ages(table, twice, "cnt", [pd.Timedelta(0)], of_shops)
+
+    np.testing.assert_array_equal(found[0], table["cnt"] + 100)

@@ -14,6 +14,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from regression_lifecycle.core.config import StrictModel
@@ -30,6 +31,7 @@ from regression_lifecycle.core.durations import (
 )
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
+from regression_lifecycle.core.features.past_values import PastValues, in_microseconds
 from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.metrics import (
     ErrorMetric,
@@ -78,21 +80,60 @@ class BaselineParameters(StrictModel):
             )
 
 
+class PastTargets:
+    """Known targets, for rows that ask for those of some time before, in their own series."""
+
+    def __init__(self, past: pd.DataFrame, rows: pd.DataFrame, problem: Problem) -> None:
+        """Make them ready to be looked up.
+
+        Args:
+            past: Labelled rows; of several of one time, or period of a calendar, the last counts.
+            rows: Rows that will ask.
+        """
+        self._stamp, self._step = rows[problem.timestamp.name], problem.frequency
+        groups = list(problem.series_columns)
+        # A whole number that is a feature too has become a float.
+        named = rows[groups].astype(past[groups].dtypes)
+        values = past[problem.target].to_numpy(dtype="float64", na_value=np.nan)
+        then = self._numbers(past[problem.timestamp.name])
+        self._values = PastValues(past[groups], then, values, named, problem)
+
+    def at(self, back: AnyDuration) -> FloatArray:
+        """Return the value so long before each row; NaN where there is none."""
+        return self._values.at(self._before(back))
+
+    def until(self, back: AnyDuration) -> FloatArray:
+        """Return the newest value that is at least so old; NaN where there is none."""
+        return self._values.until(self._before(back))
+
+    def _before(self, back: AnyDuration) -> NDArray[np.int64]:
+        if isinstance(self._step, CalendarDuration):
+            return self._numbers(self._stamp) - steps_to_cover(back, self._step)
+        return self._numbers(self._stamp - back)
+
+    def _numbers(self, moments: pd.Series) -> NDArray[np.int64]:
+        if isinstance(self._step, CalendarDuration):
+            # Whatever day of the month rows stand at.
+            periods: NDArray[np.int64] = period_number(moments, self._step).to_numpy("int64")
+            return periods
+        return in_microseconds(moments)
+
+
 def _seasonal(
-    past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, parameters: BaselineParameters
-) -> pd.Series | None:
+    past: PastTargets, problem: Problem, parameters: BaselineParameters
+) -> FloatArray | None:
     if parameters.season is None:
         return None
-    found = pd.Series(np.nan, index=rows.index, dtype="float64")
-    for back in range(1, parameters.seasons_back + 1):
-        found = found.fillna(_look_up(past, rows, problem, back * parameters.season, exact=True))
+    found = past.at(parameters.season)
+    for back in range(2, parameters.seasons_back + 1):
+        found = np.where(np.isnan(found), past.at(back * parameters.season), found)
     return found
 
 
 def _last_value(
-    past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, parameters: BaselineParameters
-) -> pd.Series | None:
-    return _look_up(past, rows, problem, problem.minimum_lag, exact=False)
+    past: PastTargets, problem: Problem, parameters: BaselineParameters
+) -> FloatArray | None:
+    return past.until(problem.minimum_lag)
 
 
 def _level_of_series(
@@ -155,7 +196,7 @@ def _read_past(
     return pd.concat(parts, ignore_index=True)
 
 
-Lookup = Callable[[pd.DataFrame, pd.DataFrame, Problem, BaselineParameters], pd.Series | None]
+Lookup = Callable[[PastTargets, Problem, BaselineParameters], FloatArray | None]
 LOOKUPS: dict[str, Lookup] = {"seasonal": _seasonal, "last_value": _last_value}
 """Forecasts that look values up by name: missing where there is none, None where none can be."""
 
@@ -189,10 +230,10 @@ def naive_forecasts(
     except ConfigurationError as error:
         raise ConfigurationError(f"evaluation.baseline.{error}") from None
     frame: Any = nw.from_native(observations)
-    past = _read_past(frame, rows, problem, parameters)
+    past = PastTargets(_read_past(frame, rows, problem, parameters), rows, problem)
     made = pd.DataFrame(constants, index=rows.index, dtype="float64")
     for name, look_up in LOOKUPS.items():
-        found = look_up(past, rows, problem, parameters)
+        found = look_up(past, problem, parameters)
         if found is not None:
             made[name] = found
     if problem.series_columns and trained_until is not None:
@@ -263,30 +304,3 @@ def _filled(forecasts: pd.DataFrame) -> pd.DataFrame:
     if _of_series(forecasts) in forecasts:
         filling = forecasts[_of_series(forecasts)].fillna(filling)
     return forecasts.apply(lambda values: values.fillna(filling))
-
-
-def _look_up(
-    past: pd.DataFrame, rows: pd.DataFrame, problem: Problem, back: AnyDuration, *, exact: bool
-) -> pd.Series:
-    """Find the value some time ago, or the newest one of that time or before."""
-    stamp, target, groups = problem.timestamp.name, problem.target, list(problem.series_columns)
-    step = problem.frequency
-    if isinstance(step, CalendarDuration):
-        # Whatever day of the month rows stand at.
-        then = period_number(past[stamp], step)
-        wanted = period_number(rows[stamp], step) - steps_to_cover(back, step)
-    else:
-        then, wanted = past[stamp], (rows[stamp] - back).astype(past[stamp].dtype)
-    known = past[groups].assign(__then=then, __value=past[target].to_numpy(dtype="float64"))
-    # A whole number that is a feature too has become a float, which pandas does not look up.
-    named = rows[groups].astype(past[groups].dtypes)
-    asked = named.assign(__then=wanted, __place=np.arange(len(rows)))
-    known = known.sort_values("__then", kind="stable")
-    if exact:
-        known = known.drop_duplicates(["__then", *groups], keep="last")
-        found = asked.merge(known, on=["__then", *groups], how="left")
-    else:
-        asked = asked.sort_values("__then", kind="stable")
-        found = pd.merge_asof(asked, known, on="__then", by=groups or None)
-    values = found.sort_values("__place")["__value"].to_numpy()
-    return pd.Series(values, index=rows.index, dtype="float64")

@@ -25,7 +25,7 @@ def look_up_ages(
     column: str,
     ages: Sequence[pd.Timedelta],
     problem: Problem,
-) -> list[FloatArray] | None:
+) -> list[FloatArray]:
     """Find the values of a column some time before each row, in the row's own series.
 
     Args:
@@ -35,32 +35,73 @@ def look_up_ages(
         ages: How long before.
 
     Returns:
-        For every age one value per row, NaN where there is none. None if there are too many
-        series and moments to number them.
+        For every age one value per row, NaN where there is none.
     """
-    if observations.empty:
-        return [np.full(len(rows), np.nan) for _ in ages]
     stamp = problem.timestamp.name
-    then, own = (_microseconds(table[stamp]) for table in (observations, rows))
-    first, span = then.min(), then.max() - then.min() + 1
-    series, n_series = _number_series(observations, rows, problem.series_columns)
-    if n_series * int(span) > _LARGEST:
-        return None
-    known = series[: len(then)] * span + (then - first)
-    order = np.argsort(known, kind="stable")
-    sorted_keys = known[order]
-    values = observations[column].to_numpy("float64", na_value=np.nan)[order]
-    found = []
-    for age in ages:
-        moment = own - age // _MICROSECOND - first
-        key = series[len(then) :] * span + moment
-        place = np.searchsorted(sorted_keys, key).clip(max=len(sorted_keys) - 1)
-        is_there = (moment >= 0) & (moment < span) & (sorted_keys[place] == key)
-        found.append(np.where(is_there, values[place], np.nan))
-    return found
+    then, own = (in_microseconds(table[stamp]) for table in (observations, rows))
+    values = observations[column].to_numpy("float64", na_value=np.nan)
+    past = PastValues(observations, then, values, rows, problem)
+    return [past.at(own - age // _MICROSECOND) for age in ages]
 
 
-def _microseconds(moments: pd.Series) -> NDArray[np.int64]:
+class PastValues:
+    """Values by series and time, for rows of the same series that ask for those of other times."""
+
+    def __init__(
+        self,
+        past: pd.DataFrame,
+        times: NDArray[np.int64],
+        values: FloatArray,
+        rows: pd.DataFrame,
+        problem: Problem,
+    ) -> None:
+        """Put series and time of every value into one number.
+
+        Args:
+            past: Rows with the columns of the series; of several at one time the last one counts.
+            times: Their times as numbers, in any unit, shape (n_past,).
+            values: What is looked up, shape (n_past,).
+            rows: Rows that will ask, with the columns of the series.
+        """
+        series, n_series = _number_series(past, rows, problem.series_columns)
+        self._series = series[len(past) :]
+        self._first = int(times.min()) if len(times) else 0
+        self._span = int(times.max()) - self._first + 1 if len(times) else 0
+        self._places: NDArray[np.int64] | None = None
+        if n_series * self._span > _LARGEST:
+            # Numbered in their order, since there are fewer of them than microseconds.
+            self._places, times = np.unique(times, return_inverse=True)
+            self._first, self._span = 0, len(self._places)
+        keys = series[: len(past)] * self._span + (times - self._first)
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._values = keys[order], values[order]
+
+    def at(self, times: NDArray[np.int64]) -> FloatArray:
+        """Return the value of each row at a time; NaN where there is none."""
+        return self._look_up(times, exact=True)
+
+    def until(self, times: NDArray[np.int64]) -> FloatArray:
+        """Return the newest value of each row at a time or before; NaN where there is none."""
+        return self._look_up(times, exact=False)
+
+    def _look_up(self, times: NDArray[np.int64], *, exact: bool) -> FloatArray:
+        if not len(self._keys):
+            return np.full(len(times), np.nan)
+        moment, is_there = times - self._first, np.full(len(times), True)
+        if self._places is not None:
+            moment = np.searchsorted(self._places, times, side="right") - 1
+            is_there = ~exact | (self._places[moment.clip(0)] == times)
+        begins = self._series * self._span
+        key = begins + moment.clip(max=self._span - 1)
+        place = np.searchsorted(self._keys, key, side="right") - 1
+        found = self._keys[place.clip(0)]
+        is_there &= (moment >= 0) & (place >= 0)
+        is_there &= (found == begins + moment) if exact else (found >= begins)
+        return np.where(is_there, self._values[place.clip(0)], np.nan)
+
+
+def in_microseconds(moments: pd.Series) -> NDArray[np.int64]:
+    """Return moments as microseconds since 1970."""
     numbers: NDArray[np.int64] = moments.to_numpy("datetime64[us]").astype("int64")
     return numbers
 

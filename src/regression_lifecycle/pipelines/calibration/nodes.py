@@ -52,23 +52,23 @@ def add_champion_baseline(
     return add_baseline(rows, forecasts, champion.baseline)
 
 
-def find_rated_version(out_of_fold_predictions: pd.DataFrame, champion: TrainedModel | None) -> str:
+def find_rated_version(out_of_fold_rows: pd.DataFrame, champion: TrainedModel | None) -> str:
     """Name the version whose error rates the predictions of the folds can tell.
 
     A training whose candidate was refused has left predictions too. Limits that were learnt from
     another model's errors would make the champion's rules deaf.
 
     Args:
-        out_of_fold_predictions: Rows of the test folds of the newest training.
+        out_of_fold_rows: Rows of the test folds of the newest training.
         champion: The deployed model.
 
     Returns:
         The champion; empty without one, or where the folds had another configuration than it.
     """
-    if champion is None or training.CONFIGURATION not in out_of_fold_predictions:
+    if champion is None or training.CONFIGURATION not in out_of_fold_rows:
         return version_of(champion)
     own = champion.metadata.configuration_fingerprint
-    is_own = bool((out_of_fold_predictions[training.CONFIGURATION] == own).all())
+    is_own = bool((out_of_fold_rows[training.CONFIGURATION] == own).all())
     return version_of(champion) if is_own else ""
 
 

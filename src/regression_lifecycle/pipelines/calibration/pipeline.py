@@ -53,7 +53,7 @@ def create_calibration_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.find_rated_version,
-                ["recorded_out_of_fold_predictions", "champion_version"],
+                ["out_of_fold_rows", "champion_version"],
                 "rated_version",
                 name="find_rated_version",
             ),
