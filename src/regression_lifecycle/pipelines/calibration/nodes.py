@@ -18,7 +18,7 @@ from regression_lifecycle.core.evaluation.baseline import (
 )
 from regression_lifecycle.core.models import training
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
-from regression_lifecycle.core.models.training import FOLD, OUT_OF_FOLD
+from regression_lifecycle.core.models.training import FOLD, FORMER, OUT_OF_FOLD
 from regression_lifecycle.core.monitoring import calibration_windows
 from regression_lifecycle.core.monitoring.calibration_windows import CalibrationWindows
 
@@ -40,12 +40,22 @@ def add_champion_baseline(
         parameters: How far it looks back.
 
     Returns:
-        The rows with ``baseline``; none without a champion or of another target.
+        The rows with ``baseline``, without their features; none without a champion or of another
+        target.
     """
     rows = out_of_fold_predictions
     if champion is None or not {problem.target, OUT_OF_FOLD, FOLD} <= {*rows.columns}:
         return pd.DataFrame()
     known = champion.metadata
+    said = (
+        problem.target,
+        problem.weight_column,
+        OUT_OF_FOLD,
+        FORMER,
+        FOLD,
+        training.CONFIGURATION,
+    )
+    rows = rows[[name for name in dict.fromkeys([*problem.row_order, *said]) if name in rows]]
     forecasts = naive_forecasts(
         observations, rows, known.constants, problem, parameters, known.trained_until
     )
