@@ -91,9 +91,22 @@ def read_groups(frame: pd.DataFrame, given: str | None) -> tuple[Any, Any]:
     except ColumnError as error:
         raise ColumnError(f"given {given}: {error}") from None
     codes, groups = pd.factorize(labels, sort=True)
+    refuse_many_groups(groups, given)
+    return np.asarray(groups, dtype=object), codes
+
+
+def refuse_many_groups(groups: Any, given: str | None) -> None:
+    """Refuse more groups than fit.
+
+    Args:
+        groups: The groups.
+        given: The column whose values they are.
+
+    Raises:
+        ColumnError: If they are more than :data:`MAXIMUM_GROUPS`.
+    """
     if len(groups) > MAXIMUM_GROUPS:
         raise ColumnError(f"given {given}: {len(groups)} values, at most {MAXIMUM_GROUPS} fit,")
-    return np.asarray(groups, dtype=object), codes
 
 
 def _numbers(values: pd.Series, lenient: bool) -> tuple[Any, str]:
