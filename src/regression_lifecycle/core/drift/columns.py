@@ -25,18 +25,18 @@ class ColumnError(Exception):
     """A column cannot be used; the message is the reason, without the side it is on."""
 
 
-def sample_rows(frame: pd.DataFrame, maximum_rows: int, seed: int) -> pd.DataFrame:
+def sample_rows(frame: pd.DataFrame, maximum_rows: int | None, seed: int) -> pd.DataFrame:
     """Bound the rows of a table by a seeded sample that keeps their order.
 
     Args:
         frame: Any table.
-        maximum_rows: How many rows may remain.
+        maximum_rows: How many rows may remain; None for all.
         seed: Seed of the draw: the same table and seed give the same rows.
 
     Returns:
         The table itself if it is small enough, else the drawn rows in their old order.
     """
-    if len(frame) <= maximum_rows:
+    if maximum_rows is None or len(frame) <= maximum_rows:
         return frame
     draw = np.random.default_rng(seed).choice(len(frame), maximum_rows, replace=False)
     return frame.iloc[np.sort(draw)]

@@ -56,6 +56,11 @@ class ValueCounts:
         apart *= apart
         return float(np.sqrt(apart @ weights / self.n))
 
+    @property
+    def is_once(self) -> bool:
+        """Whether it is known that each value occurs once: see :func:`_once`."""
+        return bool(self.counts.size and self.counts.strides[-1] == 0)
+
     def within(self, groups: Any) -> ValueCounts:
         """Return what occurs in these groups, with a row of counts for each of them."""
         if np.array_equal(self.groups, groups):
@@ -147,22 +152,14 @@ def merge_counts(parts: Sequence[ValueCounts]) -> ValueCounts:
     names = parts[0].groups
     if any(not np.array_equal(part.groups, names) for part in parts):
         names = np.unique(np.concatenate([part.groups for part in parts]))
-    together = np.concatenate([part.values for part in parts])
-    # A stable sort merges sorted lists without sorting them again.
-    order = np.argsort(together, kind="stable")
-    ordered = together[order]
-    starts = np.flatnonzero(first_of_equals(ordered))
-    if not len(starts):
-        return ValueCounts(together, names, np.zeros((len(names), 0), "int64"))
-    if len(starts) == len(order) and all(part.counts.strides[-1] == 0 for part in parts):
-        return ValueCounts(ordered, names, _once(len(ordered)))
-    counts = np.zeros((len(names), len(together)), "int64")
-    first = 0
+    values, is_distinct = _union(parts)
+    if is_distinct and all(part.is_once for part in parts):
+        return ValueCounts(values, names, _once(len(values)))
+    counts = np.zeros((len(names), len(values)), "int64")
     for part in parts:
-        rows = np.searchsorted(names, part.groups)
-        counts[rows, first : first + len(part.values)] = part.counts
-        first += len(part.values)
-    return ValueCounts(ordered[starts], names, np.add.reduceat(counts[:, order], starts, axis=1))
+        rows, places = np.searchsorted(names, part.groups), np.searchsorted(values, part.values)
+        counts[np.ix_(rows, places)] += part.counts
+    return ValueCounts(values, names, counts)
 
 
 def side_by_side(reference: ValueCounts, current: ValueCounts) -> tuple[Any, Any, Any]:
@@ -171,16 +168,21 @@ def side_by_side(reference: ValueCounts, current: ValueCounts) -> tuple[Any, Any
     Returns:
         The values in order, shape (k,), and the counts of both sides, shape (groups, k).
     """
-    together = np.concatenate([reference.values, current.values])
-    order = np.argsort(together, kind="stable")
-    ordered = together[order]
+    values, _ = _union([reference, current])
+    sides = []
+    for part in (reference, current):
+        counts = np.zeros((len(part.groups), len(values)), "int64")
+        counts[:, np.searchsorted(values, part.values)] = part.counts
+        sides.append(counts)
+    return values, *sides
+
+
+def _union(parts: Sequence[ValueCounts]) -> tuple[Any, bool]:
+    """Return the values of all parts in order, and whether no two parts have one in common."""
+    # A stable sort merges sorted lists without sorting them again.
+    ordered = np.sort(np.concatenate([part.values for part in parts]), kind="stable")
     first = first_of_equals(ordered)
-    place = np.empty(len(order), "int64")
-    place[order] = np.cumsum(first) - 1
-    before, after = (np.zeros((len(reference.groups), int(first.sum())), "int64") for _ in range(2))
-    before[:, place[: len(reference.values)]] = reference.counts
-    after[:, place[len(reference.values) :]] = current.counts
-    return ordered[first], before, after
+    return (ordered, True) if first.all() else (ordered[first], False)
 
 
 def walk(
