@@ -24,7 +24,6 @@ from regression_lifecycle.core.errors import ConfigurationError
 from tests.evidently_scores import column_type, evidently_test
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "configuration.md"
-ONE_GROUP = np.array([""], dtype=object)
 BOTH = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
@@ -41,8 +40,8 @@ def _samples(method: DriftMethod, moved: float, n_values: int = 2) -> Samples:
 def _counts(method: DriftMethod, moved: float) -> list[ValueCounts]:
     """The same forty values on each side, counted."""
     samples = _samples(method, moved)
-    sides = (samples.reference, samples.current)
-    return [ValueCounts(samples.values, ONE_GROUP, counts) for counts in sides]
+    sides = (samples.reference[0], samples.current[0])
+    return [ValueCounts({"": (samples.values, counts)}) for counts in sides]
 
 
 @BOTH
@@ -101,7 +100,7 @@ def test_a_score_moves_to_the_side_of_drift_and_equal_samples_are_none(method: D
     assert (far < near) == method.is_p_value
     assert method.is_drifted(far, method.default_threshold) is True
     assert method.is_drifted(method.identical_score, method.default_threshold) is False
-    one = [ValueCounts(np.array([3.0]), ONE_GROUP, np.array([[n]])) for n in (9, 7)]
+    one = [ValueCounts({"": (np.array([3.0]), np.array([n]))}) for n in (9, 7)]
     assert method.score(*one) == method.identical_score
 
 

@@ -6,6 +6,7 @@ see the same values.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any, Literal
 
 import numpy as np
@@ -95,11 +96,11 @@ def read_groups(frame: pd.DataFrame, given: str | None) -> tuple[Any, Any]:
     return np.asarray(groups, dtype=object), codes
 
 
-def refuse_many_groups(groups: Any, given: str | None) -> None:
+def refuse_many_groups(groups: Sized, given: str | None) -> None:
     """Refuse more groups than fit.
 
     Args:
-        groups: The groups.
+        groups: Their names.
         given: The column whose values they are.
 
     Raises:

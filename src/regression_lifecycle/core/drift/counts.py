@@ -7,7 +7,7 @@ piece. What is held grows with distinct values, not with rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -22,120 +22,111 @@ from regression_lifecycle.core.drift.statistics import first_of_equals
 _STRETCH = 16_384
 
 
+Cells = tuple[Any, Any]
+"""Distinct values, sorted, and how often each occurs, both of shape (k,). Numbers are float64."""
+
+
 @dataclass(frozen=True)
 class ValueCounts:
     """How often each value occurs in each group.
 
     Attributes:
-        values: The distinct values, sorted, shape (k,): numbers as float64, or categories as text.
-        groups: The groups, as text, sorted, shape (g,); one of no name for all rows.
-        counts: How often each value occurs in each group, shape (g, k).
+        by_group: Values and counts by the group's name, in the order of the names; one group of no
+            name for all rows. A group may be without values.
     """
 
-    values: Any
-    groups: Any
-    counts: Any
+    by_group: Mapping[str, Cells]
 
     @cached_property
     def n(self) -> int:
         """Values that are not missing."""
-        return int(self.counts.sum())
+        return sum(int(counts.sum()) for _, counts in self.by_group.values())
+
+    @property
+    def n_cells(self) -> int:
+        """Counts that are held: distinct values, for each group."""
+        return sum(len(values) for values, _ in self.by_group.values())
+
+    @cached_property
+    def values(self) -> Any:
+        """The distinct values of all groups in order, shape (k,)."""
+        return _union([values for values, _ in self.by_group.values()])[0]
+
+    @cached_property
+    def ends(self) -> tuple[Any, Any]:
+        """The first and the last value, of which there must be one."""
+        found = [values for values, _ in self.by_group.values() if len(values)]
+        return min(values[0] for values in found), max(values[-1] for values in found)
 
     @cached_property
     def std(self) -> float:
-        """Standard deviation of numbers, divided by n; NaN for categories and without a value.
+        """Standard deviation of numbers, divided by n; NaN without a value.
 
         It is made from values and counts, in two passes: the same for any order of rows or pieces,
         and no digit is lost where the mean is large.
         """
-        if not self.n or self.values.dtype == object:
+        if not self.n:
             return math.nan
-        weights = self.counts.sum(axis=0).astype("float64")
-        apart = self.values - self.values @ weights / self.n
-        apart -= apart @ weights / self.n
+        apart, weights = (
+            np.concatenate(parts).astype("float64")
+            for parts in zip(*self.by_group.values(), strict=True)
+        )
+        for _ in range(2):
+            apart -= apart @ weights / self.n
         apart *= apart
         return float(np.sqrt(apart @ weights / self.n))
 
-    @property
-    def is_once(self) -> bool:
-        """Whether it is known that each value occurs once: see :func:`_once`."""
-        return bool(self.counts.size and self.counts.strides[-1] == 0)
-
-    def within(self, groups: Any) -> ValueCounts:
-        """Return what occurs in these groups, with a row of counts for each of them."""
-        if np.array_equal(self.groups, groups):
-            return self
-        place = pd.Index(self.groups).get_indexer(pd.Index(groups))
-        counts = np.where((place >= 0)[:, np.newaxis], self.counts[place], 0)
-        occurs = counts.any(axis=0)
-        return ValueCounts(self.values[occurs], groups, counts[:, occurs])
-
-    def of_group(self, place: int) -> tuple[Any, Any]:
-        """Return the values that occur in a group, and how often, both of shape (k,)."""
-        counts = self.counts[place]
-        if len(self.groups) == 1:
-            return self.values, counts
-        occurs = counts > 0
-        return self.values[occurs], counts[occurs]
+    def within(self, groups: Iterable[str]) -> ValueCounts:
+        """Return what occurs in these groups."""
+        nothing = next(iter(self.by_group.values()), (np.array([]), np.array([], "int64")))
+        nothing = nothing[0][:0], nothing[1][:0]
+        return ValueCounts({group: self.by_group.get(group, nothing) for group in groups})
 
 
 def no_values(kind: Literal["numerical", "categorical"]) -> ValueCounts:
     """Return the counts of a column without a value."""
     values = np.array([], dtype="float64" if kind == "numerical" else object)
-    return ValueCounts(values, np.array([""], dtype=object), np.zeros((1, 0), "int64"))
+    return ValueCounts({"": (values, np.array([], "int64"))})
 
 
-def count_values(values: Any, groups: Any = None, codes: Any = None) -> ValueCounts:
+def count_values(values: Any, groups: Mapping[str, Any] | None = None) -> ValueCounts:
     """Count the values of a column.
 
     Args:
         values: float64 or a Categorical of texts whose categories are sorted, shape (n,), NaN
             where one is missing.
-        groups: The groups as text, in order; None for one group of all rows.
-        codes: The position of each row's group, shape (n,), -1 for none: such rows are left out.
+        groups: The places of each group's rows; None for one group of all rows.
 
     Returns:
         The counts.
     """
-    names = np.array([""], dtype=object) if groups is None else groups
-    if isinstance(values, pd.Categorical):
-        distinct, place = np.asarray(values.categories, dtype=object), values.codes
-    elif groups is None:
-        return _count_numbers(np.sort(values), names)
-    else:
-        order = np.argsort(values)
-        ordered = values[order]
-        ordered, order = (part[: _known(ordered)] for part in (ordered, order))
-        first = first_of_equals(ordered)
-        distinct, place, codes = ordered[first], np.cumsum(first) - 1, codes[order]
     if groups is None:
-        codes = np.zeros(len(place), "int8")
-    present = (place >= 0) & (codes >= 0)
-    n_cells = len(names) * len(distinct)
-    cells = codes[present].astype("int64") * len(distinct) + place[present]
-    counts = np.bincount(cells, minlength=n_cells).reshape(len(names), len(distinct))
-    occurs = counts.any(axis=0)
-    return ValueCounts(distinct[occurs], names, counts[:, occurs])
+        return ValueCounts({"": _count(values)})
+    return ValueCounts({group: _count(values[rows]) for group, rows in sorted(groups.items())})
 
 
-def _count_numbers(ordered: Any, names: Any) -> ValueCounts:
-    ordered = ordered[: _known(ordered)]
+def _count(values: Any) -> Cells:
+    if isinstance(values, pd.Categorical):
+        distinct = np.asarray(values.categories, dtype=object)
+        counts = np.bincount(values.codes[values.codes >= 0], minlength=len(distinct))
+        return distinct[counts > 0], counts[counts > 0]
+    ordered = np.sort(values)
+    # NaN is sorted behind all numbers.
+    ordered = ordered[: np.searchsorted(ordered, np.nan)]
     first = first_of_equals(ordered)
     if first.all():
-        return ValueCounts(ordered, names, _once(len(ordered)))
+        return ordered, _once(len(ordered))
     starts = np.flatnonzero(first)
-    counts = np.diff(starts, append=len(ordered))
-    return ValueCounts(ordered[starts], names, counts[np.newaxis])
-
-
-def _known(ordered: Any) -> int:
-    """How many numbers of a sorted list are not missing: NaN is sorted behind all others."""
-    return int(np.searchsorted(ordered, np.nan))
+    return ordered[starts], np.diff(starts, append=len(ordered))
 
 
 def _once(n_values: int) -> Any:
     """Counts of values that all occur once: one number in memory, whatever their number."""
-    return np.broadcast_to(np.int64(1), (1, n_values))
+    return np.broadcast_to(np.int64(1), n_values)
+
+
+def _is_once(counts: Any) -> bool:
+    return bool(counts.strides == (0,))
 
 
 def merge_counts(parts: Sequence[ValueCounts]) -> ValueCounts:
@@ -147,19 +138,22 @@ def merge_counts(parts: Sequence[ValueCounts]) -> ValueCounts:
     Returns:
         The counts.
     """
+    groups = sorted({group for part in parts for group in part.by_group})
+    return ValueCounts(
+        {
+            group: _merge([part.by_group[group] for part in parts if group in part.by_group])
+            for group in groups
+        }
+    )
+
+
+def _merge(parts: list[Cells]) -> Cells:
     if len(parts) == 1:
         return parts[0]
-    names = parts[0].groups
-    if any(not np.array_equal(part.groups, names) for part in parts):
-        names = np.unique(np.concatenate([part.groups for part in parts]))
-    values, is_distinct = _union(parts)
-    if is_distinct and all(part.is_once for part in parts):
-        return ValueCounts(values, names, _once(len(values)))
-    counts = np.zeros((len(names), len(values)), "int64")
-    for part in parts:
-        rows, places = np.searchsorted(names, part.groups), np.searchsorted(values, part.values)
-        counts[np.ix_(rows, places)] += part.counts
-    return ValueCounts(values, names, counts)
+    values, is_distinct = _union([values for values, _ in parts])
+    if is_distinct and all(_is_once(counts) for _, counts in parts):
+        return values, _once(len(values))
+    return values, sum(_counts_at(values, part) for part in parts)
 
 
 def side_by_side(reference: ValueCounts, current: ValueCounts) -> tuple[Any, Any, Any]:
@@ -168,32 +162,38 @@ def side_by_side(reference: ValueCounts, current: ValueCounts) -> tuple[Any, Any
     Returns:
         The values in order, shape (k,), and the counts of both sides, shape (groups, k).
     """
-    values, _ = _union([reference, current])
-    sides = []
-    for part in (reference, current):
-        counts = np.zeros((len(part.groups), len(values)), "int64")
-        counts[:, np.searchsorted(values, part.values)] = part.counts
-        sides.append(counts)
-    return values, *sides
+    values, _ = _union([reference.values, current.values])
+    before, after = (
+        np.array([_counts_at(values, cells) for cells in side.by_group.values()])
+        for side in (reference, current)
+    )
+    return values, before, after
 
 
-def _union(parts: Sequence[ValueCounts]) -> tuple[Any, bool]:
-    """Return the values of all parts in order, and whether no two parts have one in common."""
+def _union(lists: Sequence[Any]) -> tuple[Any, bool]:
+    """Return the values of sorted lists in order, and whether no two have one in common."""
     # A stable sort merges sorted lists without sorting them again.
-    ordered = np.sort(np.concatenate([part.values for part in parts]), kind="stable")
+    ordered = lists[0] if len(lists) == 1 else np.sort(np.concatenate(lists), kind="stable")
     first = first_of_equals(ordered)
     return (ordered, True) if first.all() else (ordered[first], False)
 
 
+def _counts_at(values: Any, cells: Cells) -> Any:
+    """Return the counts of values, all of which are on a longer list, at their places there."""
+    found = np.zeros(len(values), "int64")
+    found[np.searchsorted(values, cells[0])] = cells[1]
+    return found
+
+
 def walk(
-    reference: tuple[Any, Any], current: tuple[Any, Any]
+    reference: Cells, current: Cells
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Go through the values of two samples in order, a stretch at a time.
 
     Nothing as long as the samples is made, so large samples cost no memory and little time.
 
     Args:
-        reference: Sorted distinct numbers and their counts, both of shape (k,), at least one.
+        reference: Numbers and their counts, at least one.
         current: The same of the other sample.
 
     Yields:

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift import statistics
-from regression_lifecycle.core.drift.counts import ValueCounts, side_by_side, walk
+from regression_lifecycle.core.drift.counts import Cells, ValueCounts, side_by_side, walk
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 Kind = Literal["numerical", "categorical"]
@@ -119,7 +119,7 @@ class DriftMethod(ABC):
         Returns:
             The score; NaN where the two sides share no group.
         """
-        if len(reference.values) == 1 and np.array_equal(reference.values, current.values):
+        if len({*reference.ends, *current.ends}) == 1:
             return self.identical_score
         # Sums in another order end in other digits; a stored score must not.
         return float(f"{self._score(reference, current):.12g}")
@@ -190,9 +190,10 @@ class KolmogorovSmirnov(DriftMethod):
         return min(1.0, factor * statistic)
 
     def _score(self, reference: ValueCounts, current: ValueCounts) -> float:
-        sides = reference.of_group(0), current.of_group(0)
+        # A p-value has no mean over groups.
+        (before,), (now,) = (side.by_group.values() for side in (reference, current))
         largest, place = -1.0, math.nan
-        for values, gaps in walk(*sides):
+        for values, gaps in walk(before, now):
             np.abs(gaps, out=gaps)
             # The first of two equal numbers is no place of its own.
             gaps[:-1][values[1:] == values[:-1]] = -1
@@ -201,7 +202,7 @@ class KolmogorovSmirnov(DriftMethod):
         # Whole counts at the gap keep the p-value exact, which D alone does not.
         below, above = (
             int(counts[: np.searchsorted(values, place, side="right")].sum())
-            for values, counts in sides
+            for values, counts in (before, now)
         )
         return statistics.ks_p_value(below, above, reference.n, current.n)
 
@@ -247,22 +248,25 @@ class Wasserstein(DriftMethod):
 
     def _score(self, reference: ValueCounts, current: ValueCounts) -> float:
         total = weights = 0.0
-        for place in range(len(reference.groups)):
-            sides = reference.of_group(place), current.of_group(place)
-            n_reference, n_current = (int(counts.sum()) for _, counts in sides)
+        for group, before in reference.by_group.items():
+            now = current.by_group[group]
+            n_reference, n_current = int(before[1].sum()), int(now[1].sum())
             if n_reference and n_current:
                 # The mean of the groups, each as heavy as its current sample, which cancels out.
-                total += _area(*sides) / n_reference
+                total += _area(before, now) / n_reference
                 weights += n_current
         if not weights:
             return math.nan
-        first = min(reference.values[0], current.values[0])
-        last = max(reference.values[-1], current.values[-1])
-        ends, counts = np.array([first, last]), reference.counts.sum(axis=0)
-        return total / weights / float(statistics.spread_of_reference(ends, counts, reference.std))
+        ends = np.array(
+            [min(reference.ends[0], current.ends[0]), max(reference.ends[1], current.ends[1])]
+        )
+        n_values = np.ones(1 if reference.ends[0] == reference.ends[1] else 2)
+        return (
+            total / weights / float(statistics.spread_of_reference(ends, n_values, reference.std))
+        )
 
 
-def _area(reference: tuple[Any, Any], current: tuple[Any, Any]) -> float:
+def _area(reference: Cells, current: Cells) -> float:
     """The area between two distribution functions, times both sizes."""
     area, gap, last = 0.0, 0.0, 0.0
     for values, gaps in walk(reference, current):

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,11 @@ class ColumnProfile:
         """Values that are not missing."""
         return self.found.n
 
+    @property
+    def std(self) -> float:
+        """Standard deviation of numbers; NaN for categories."""
+        return self.found.std if self.kind == "numerical" else math.nan
+
     def has_values(self, parameters: DriftParameters) -> bool:
         """Whether it can be read and has enough values."""
         return self.n >= parameters.minimum_rows
@@ -85,8 +91,9 @@ class ColumnProfile:
         """Yield each group with its values and their counts; one of no value if there is none."""
         if not self.n:
             yield "", np.array([math.nan if self.kind == "numerical" else ""]), np.zeros(1, "int64")
-        for place, group in enumerate(self.found.groups if self.n else ()):
-            yield group, *self.found.of_group(place)
+        for group, (values, counts) in self.found.by_group.items():
+            if len(values):
+                yield group, values, counts
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ class ReferenceProfile:
     @property
     def n_values(self) -> int:
         """Counts that are held: distinct values, for each group."""
-        return sum(column.found.counts.size for column in self.columns)
+        return sum(column.found.n_cells for column in self.columns)
 
     def without(self, reasons: Mapping[str, str]) -> ReferenceProfile:
         """Return the profile with columns that are not to be compared, and why.
@@ -132,7 +139,7 @@ class ReferenceProfile:
             "role": _repeated([column.role for column, *_ in cells], sizes),
             "reason": _repeated([column.reason for column, *_ in cells], sizes),
             "n": np.repeat([column.n for column, *_ in cells], sizes),
-            "std": np.repeat([column.found.std for column, *_ in cells], sizes),
+            "std": np.repeat([column.std for column, *_ in cells], sizes),
             "group": _repeated([group for _, group, _, _ in cells], sizes),
             "value": np.concatenate(numbers),
             "label": _repeated(labels, lengths),
@@ -211,7 +218,7 @@ def _merge_column(parts: tuple[ColumnProfile, ...], parameters: DriftParameters)
         return unread
     column = replace(parts[0], found=merge_counts([part.found for part in parts]))
     try:
-        refuse_many_groups(column.found.groups, parameters.given)
+        refuse_many_groups(column.found.by_group, parameters.given)
     except ColumnError as error:
         return replace(column, found=no_values(column.kind), reason=f"{error} in reference")
     return column
@@ -271,18 +278,23 @@ class _Counter:
     parameters: DriftParameters
 
     @cached_property
-    def _groups(self) -> tuple[Any, Any]:
-        return read_groups(self.rows, self.parameters.given)
+    def _groups(self) -> dict[str, Any]:
+        """The places of each group's rows."""
+        names, codes = read_groups(self.rows, self.parameters.given)
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+        places = (order[slice(*ends)] for ends in pairwise(bounds))
+        return dict(zip(names, places, strict=True))
 
     def count(self, name: str, kind: Kind, role: Role, side: str) -> ColumnProfile:
         """Count one column; the side is for the message of one that cannot be read."""
         is_grouped = self.parameters.given_of(name) is not None
         try:
             values = read_column(self.rows, name, kind)[0]
-            groups, codes = self._groups if is_grouped else (None, None)
+            groups = self._groups if is_grouped else None
         except ColumnError as error:
             return ColumnProfile(name, kind, role, no_values(kind), f"{error} in {side}")
-        return ColumnProfile(name, kind, role, count_values(values, groups, codes))
+        return ColumnProfile(name, kind, role, count_values(values, groups))
 
 
 def _score_column(column: ColumnProfile, current: _Counter) -> ColumnDrift:
@@ -312,7 +324,7 @@ def _score_column(column: ColumnProfile, current: _Counter) -> ColumnDrift:
     read = current.count(column.name, column.kind, column.role, "current")
     if read.reason:
         return answer(reason=read.reason)
-    before, now = column.found, read.found.within(column.found.groups)
+    before, now = column.found, read.found.within(column.found.by_group)
     sizes = before.n, now.n
     for side, size in zip(("reference", "current"), sizes, strict=True):
         if size < parameters.minimum_rows:
