@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regression_lifecycle.core.data.splits import DateSplit
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import make_profile
 from regression_lifecycle.core.errors import ConfigurationError
@@ -17,7 +16,6 @@ from tests.engines import every_engine
 from tests.examples import tiny_problem
 
 PROBLEM = tiny_problem(sky={"type": "category", "known_in_advance": True})
-SPLIT = DateSplit.model_validate({"kind": "date", "holdout_start": "2021-02-01"})
 N_TRAINING = 31 * 24
 
 
@@ -61,9 +59,13 @@ def test_all_training_rows_are_counted_piece_by_piece_on_every_engine(
     drawn, parameters = drawn_of(features), parameters_of(given=given)
     shuffled = features.sample(frac=1, random_state=1).reset_index(drop=True)
 
-    found = nodes.count_reference(drawn, engine(shuffled), PROBLEM, SPLIT, parameters)
+    found = nodes.count_reference(drawn, engine(shuffled), PROBLEM, parameters)
 
-    training = features.iloc[:N_TRAINING].dropna(subset="cnt")
+    fitted = features[PROBLEM.timestamp.name].between(
+        *drawn[PROBLEM.timestamp.name].agg(["min", "max"])
+    )
+    training = features[fitted].dropna(subset="cnt")
+    assert len(training) > 9 * len(drawn)
     roles: Any = [
         ("temp", "numerical", "feature"),
         ("sky", "categorical", "feature"),
@@ -78,6 +80,7 @@ def test_all_training_rows_are_counted_piece_by_piece_on_every_engine(
         found.profile.to_frame(), type(found.profile)(tuple(expected)).to_frame(), check_exact=True
     )
     pd.testing.assert_frame_equal(found.rows, drawn)
+    assert found.n_rows == len(training)
 
 
 def test_a_number_of_rows_is_drawn_from_what_the_model_was_fitted_on(
@@ -85,13 +88,14 @@ def test_a_number_of_rows_is_drawn_from_what_the_model_was_fitted_on(
 ) -> None:
     drawn, parameters = drawn_of(features), parameters_of(maximum_rows=50)
 
-    found = nodes.count_reference(drawn, features, PROBLEM, SPLIT, parameters)
+    found = nodes.count_reference(drawn, features, PROBLEM, parameters)
 
     assert found.profile.columns[1].n == 50
+    assert found.n_rows == len(drawn)
 
 
 def test_a_column_that_the_table_does_not_have_is_named(features: pd.DataFrame) -> None:
     parameters = parameters_of(columns=["temps"])
 
     with pytest.raises(ConfigurationError, match=r"drift\.columns: unknown column 'temps'"):
-        nodes.count_reference(drawn_of(features), features, PROBLEM, SPLIT, parameters)
+        nodes.count_reference(drawn_of(features), features, PROBLEM, parameters)

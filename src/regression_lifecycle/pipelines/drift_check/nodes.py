@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.adapters import evidently
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.data.splits import SplitParameters, split_by_time
 from regression_lifecycle.core.drift.parameters import DriftParameters
 from regression_lifecycle.core.drift.profile import (
     ReferenceProfile,
@@ -20,7 +20,7 @@ from regression_lifecycle.core.drift.profile import (
 from regression_lifecycle.core.drift.verdict import drifted_share
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.evaluation.holdout import CANDIDATE
-from regression_lifecycle.core.frames.collecting import pieces
+from regression_lifecycle.core.frames.collecting import count_rows, pieces
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import list_windows, window_of_rows
@@ -37,10 +37,12 @@ class CountedReference(NamedTuple):
     Attributes:
         rows: The rows that a report draws.
         profile: What was counted.
+        n_rows: Rows of the reference, of which these may be a sample.
     """
 
     rows: pd.DataFrame
     profile: ReferenceProfile
+    n_rows: int
 
 
 def make_reference(
@@ -76,17 +78,16 @@ def count_reference(
     reference: pd.DataFrame,
     feature_table: Any,
     problem: Problem,
-    split: SplitParameters,
     parameters: DriftParameters,
 ) -> CountedReference:
     """Count the values of the reference, once for the holdout and all of its windows.
 
     Args:
         reference: The rows that the model was fitted on, with ``prediction``.
-        feature_table: All rows, on any engine; they are read, piece by piece, if all rows are to be
-            looked at. Only rows that the model was fitted on have a prediction.
+        feature_table: All rows, on any engine. If all are to be looked at, those with a target from
+            the first to the last one that the model was fitted on are read, piece by piece. Only
+            rows that it was fitted on have a prediction.
         problem: The table's description.
-        split: Where training ends.
         parameters: Columns, and how many rows are looked at.
 
     Returns:
@@ -97,20 +98,28 @@ def count_reference(
     """
     columns = list(_roles(reference, problem, parameters).columns())
     if parameters.maximum_rows is not None:
-        return CountedReference(reference, make_profile(reference, columns, parameters))
+        profile = make_profile(reference, columns, parameters)
+        return CountedReference(reference, profile, len(reference))
     predicted = [column for column in columns if column[2] == "prediction"]
     known = [column for column in columns if column[2] != "prediction"]
     names = [name for name, _, _ in known]
     if parameters.given is not None:
         names.append(parameters.given)
-    training = split_by_time(
-        feature_table, problem.timestamp.name, split, target=problem.target
-    ).training
+    fitted = reference[problem.timestamp.name]
+    moment, target = nw.col(problem.timestamp.name), nw.col(problem.target)
+    # What the stored rows say, and not the split that is configured by now: it may reach into the
+    # holdout.
+    training = (
+        nw.from_native(feature_table)
+        .filter(moment >= fitted.min().to_pydatetime(), moment <= fitted.max().to_pydatetime())
+        .filter(~target.is_null())
+        .to_native()
+    )
     rows = pieces(training, problem, _ROWS_AT_ONCE, list(dict.fromkeys(names)))
     counted = merge_profiles((make_profile(piece, known, parameters) for piece in rows), parameters)
     predictions = make_profile(reference, predicted, parameters)
     profile = ReferenceProfile((*counted.columns, *predictions.columns))
-    return CountedReference(reference, profile)
+    return CountedReference(reference, profile, count_rows(training))
 
 
 def check_drift(
@@ -138,7 +147,7 @@ def check_drift(
     roles = _roles(predictions, problem, parameters)
     current = predictions.rename(columns={CANDIDATE: PREDICTION})
     verdict = score_window(reference.profile, current, parameters)
-    about = about_candidate(candidate, current, reference.rows, problem)
+    about = about_candidate(candidate, current, reference.n_rows, problem)
     snapshot = evidently.drift_snapshot(
         reference.rows, current, roles, verdict, parameters, metadata=about
     )

@@ -25,13 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             Node(
                 nodes.count_reference,
-                [
-                    "drift_reference",
-                    "feature_table",
-                    "params:problem",
-                    "params:preprocessing.split",
-                    "params:drift",
-                ],
+                ["drift_reference", "feature_table", "params:problem", "params:drift"],
                 "counted_reference",
                 name="count_reference",
             ),
