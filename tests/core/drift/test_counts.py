@@ -159,10 +159,14 @@ def test_a_column_that_one_piece_cannot_read_is_not_compared() -> None:
 def _pair(kind: str) -> tuple[Any, Any]:
     random = np.random.default_rng(4)
     before, after = random.normal(size=70_000), random.normal(0.02, 1, 45_000)
+    # Both jump where a stretch of 16,384 values ends.
+    jump = np.concatenate([np.arange(20_000.0), np.full(20_000, 16_384.0)])
     return {
         "mixed": (before, after),
         # Equal values on both sides of where stretches are cut.
         "ties": (before.round(3), after.round(3)),
+        "heavy": (random.binomial(2, 0.5, 30_000) * 1.0, random.binomial(2, 0.51, 20_000) * 1.0),
+        "jump": (jump, np.concatenate([jump, np.zeros(900)])),
         "few": (before, after[:40]),
         "constant": (np.full(50_000, 0.5), after),
         "apart": (before, after + 100),
@@ -170,7 +174,9 @@ def _pair(kind: str) -> tuple[Any, Any]:
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["mixed", "ties", "few", "constant", "apart", "nested"])
+@pytest.mark.parametrize(
+    "kind", ["mixed", "ties", "heavy", "jump", "few", "constant", "apart", "nested"]
+)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_long_samples_are_scored_as_scipy_scores_them(kind: str, swapped: bool) -> None:
     pair = _pair(kind)[:: -1 if swapped else 1]
