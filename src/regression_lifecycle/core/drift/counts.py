@@ -62,19 +62,19 @@ class ValueCounts:
     def std(self) -> float:
         """Standard deviation of numbers, divided by n; NaN without a value.
 
-        It is made from values and counts, in two passes: the same for any order of rows or pieces,
-        and no digit is lost where the mean is large.
+        It is made from values and counts: the same for any order of rows or pieces. Values are
+        taken relative to the mean, and what rounding has left of it is taken off again, so no digit
+        is lost where the mean is large.
         """
         if not self.n:
             return math.nan
-        apart, weights = (
-            np.concatenate(parts).astype("float64")
-            for parts in zip(*self.by_group.values(), strict=True)
-        )
-        for _ in range(2):
-            apart -= apart @ weights / self.n
-        apart *= apart
-        return float(np.sqrt(apart @ weights / self.n))
+        mean = sum(_sum(*cells) for cells in self.by_group.values()) / self.n
+        rest = squares = 0.0
+        for values, counts in self.by_group.values():
+            apart = values - mean
+            rest += _sum(apart, counts)
+            squares += _sum(np.square(apart, out=apart), counts)
+        return math.sqrt(max(0.0, squares / self.n - (rest / self.n) ** 2))
 
     def within(self, groups: Iterable[str]) -> ValueCounts:
         """Return what occurs in these groups."""
@@ -127,6 +127,10 @@ def _once(n_values: int) -> Any:
 
 def _is_once(counts: Any) -> bool:
     return bool(counts.strides == (0,))
+
+
+def _sum(numbers: Any, counts: Any) -> float:
+    return float(numbers.sum() if _is_once(counts) else numbers @ counts)
 
 
 def merge_counts(parts: Sequence[ValueCounts]) -> ValueCounts:
@@ -220,7 +224,7 @@ def walk(
         order = np.argsort(both, kind="stable")
         i, j = end, other_end
         if len(order):
-            gaps = np.cumsum(steps[order])
+            gaps = np.cumsum(steps.take(order))
             gaps += gap
             gap = gaps[-1]
-            yield both[order], gaps
+            yield both.take(order), gaps
