@@ -1,6 +1,6 @@
 """What drift costs, and how often it alarms: the profile beside Evidently, on the bike table.
 
-Three questions:
+Four questions:
 
 - ``cost``: CPU seconds of scoring every week against one reference by the stored profile, and (for
   a few weeks) by Evidently's drift preset.
@@ -8,10 +8,13 @@ Three questions:
   looked at, beside two sorts of every column, under which no comparison of numbers can go. With
   ``--others`` Evidently's drift preset is given the same tables, once. So is NannyML with
   ``--nannyml PYTHON``, an interpreter that has it: it needs older libraries than the project.
+- ``pieces``: CPU seconds and memory of counting such a table, ``--rows`` long, from a Parquet file
+  and piece by piece on each engine that is installed: columns of few values, and columns in which
+  no value occurs twice. Each in a process of its own; ``nothing`` is Python and imports.
 - ``alarms``: share of column-weeks that are flagged, by configured and by calibrated thresholds,
   for each reference a week can be compared with.
 
-None writes anything. CPU is user plus system time of this process, imports left out.
+None writes anything that stays. CPU is user plus system time of this process, imports left out.
 """
 
 from __future__ import annotations
@@ -24,14 +27,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from project import RAW_TABLE
+from project import RAW_TABLE, by_itself, cost_of
 from regression_lifecycle.adapters.evidently import ColumnRoles
 from regression_lifecycle.core.drift.calibration import (
     calibrate,
@@ -40,9 +46,15 @@ from regression_lifecycle.core.drift.calibration import (
 )
 from regression_lifecycle.core.drift.columns import ColumnRole
 from regression_lifecycle.core.drift.parameters import DriftParameters, ReferenceParameters
-from regression_lifecycle.core.drift.profile import make_profile, score_window
+from regression_lifecycle.core.drift.profile import (
+    compare_tables,
+    make_profile,
+    merge_profiles,
+    score_window,
+)
 from regression_lifecycle.core.drift.reference import reference_rows
 from regression_lifecycle.core.drift.verdict import is_table_drifted
+from regression_lifecycle.core.frames.collecting import pieces
 
 WEEK = pd.Timedelta(days=7)
 FIRST_WEEKS = 4
@@ -58,6 +70,12 @@ THRESHOLDS: dict[str, dict[str, Any]] = {
 }
 # How many times faster than Evidently's preset the profile must be.
 MINIMUM_RATIO = 10.0
+
+ROWS_AT_ONCE = 500_000
+COUNTED = {
+    "four of few values": ("rounded", "count", "label", "hour"),
+    "four without equal values": tuple(f"number_{place}" for place in range(4)),
+}
 
 REFERENCES: dict[str, dict[str, Any]] = {
     "training (first 4 weeks)": {"kind": "training"},
@@ -317,13 +335,16 @@ def measure_size(n_rows: int, repeat: int, nannyml: Path | None, *, others: bool
     sorts = cpu_seconds(sort_both, repeat)
     print(f"  {'two sorts of the numbers':<34}{sorts:>7.2f}")
     for name, configured in THRESHOLDS.items():
-        parameters = DriftParameters.model_validate({**configured, "maximum_rows": 10**12})
+        parameters = DriftParameters.model_validate({**configured, "maximum_rows": None})
         profile = make_profile(reference, columns, parameters)
         counted = cpu_seconds(partial(make_profile, reference, columns, parameters), repeat)
-        scored = cpu_seconds(partial(score_window, profile, current, parameters), repeat)
+        # Both in one call: what a profile finds out when it is asked, it keeps.
+        together = cpu_seconds(
+            partial(compare_tables, reference, current, columns, parameters), repeat
+        )
         method = name.partition(" ")[0]
-        print(f"  {method + ': profile, score':<34}{counted:>7.2f}{scored:>7.2f}", end="")
-        print(f"   {(counted + scored) / sorts:.1f} times the sorts")
+        print(f"  {method + ': profile, and score':<34}{counted:>7.2f}{together:>7.2f}", end="")
+        print(f"   {together / sorts:.1f} times the sorts", flush=True)
     written = cpu_seconds(profile.to_frame, 1)
     print(f"  {'profile as a table':<34}{written:>7.2f}   {len(profile.to_frame()):,} rows")
     if others:
@@ -331,6 +352,52 @@ def measure_size(n_rows: int, repeat: int, nannyml: Path | None, *, others: bool
             print(
                 f"  {name:<34}{seconds:>7.2f}   {seconds / sorts:.1f} times the sorts", flush=True
             )
+    return True
+
+
+def write_large_table(file: Path, n_rows: int) -> None:
+    """Write the table of :func:`make_large_table` with a moment for each row, in ``at``."""
+    table, _ = make_large_table(n_rows, seed=0)
+    hours = pd.date_range("2021-01-01", periods=n_rows // 60 + 1, freq="h", unit="us")
+    table.assign(at=np.repeat(hours, 60)[:n_rows]).to_parquet(file, row_group_size=100_000)
+
+
+class _Hours:
+    """What is known of the table."""
+
+    timestamp = SimpleNamespace(name="at")
+    series_columns = ()
+    row_order = ("at",)
+
+
+def count_pieces(file: Path, engine: str, columns: Sequence[str]) -> None:
+    """Count columns of a Parquet file piece by piece."""
+    frame: Any = nw.scan_parquet(file.as_posix(), backend=engine).to_native()
+    roles = [role for role in make_large_table(0, seed=0)[1] if role[0] in columns]
+    parameters = DriftParameters(maximum_rows=None)
+    rows = pieces(frame, _Hours, ROWS_AT_ONCE, columns)  # type: ignore[arg-type]
+    merge_profiles((make_profile(piece, roles, parameters) for piece in rows), parameters)
+
+
+def measure_pieces(n_rows: int) -> bool:
+    """Print what it costs to count a table that is not in memory.
+
+    Args:
+        n_rows: Its rows.
+
+    Returns:
+        True: there is no limit to keep.
+    """
+    print(f"\n{n_rows:,} rows in pieces of {ROWS_AT_ONCE:,}")
+    print("\n| engine | columns | CPU s | peak MB |\n| --- | --- | ---: | ---: |")
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch, "table.parquet")
+        by_itself("drift_fast_path", "write_large_table", file, n_rows)
+        for engine in filter(find_spec, ("duckdb", "polars")):
+            for kind, columns in {"nothing": (), **COUNTED}.items():
+                line = [__file__, "--what", "pieces", "--count", engine, str(file), *columns]
+                cost = cost_of([sys.executable, *line], Path(scratch, "output.log"))
+                print(f"| {engine} | {kind} | {cost.cpu_seconds:.1f} | {cost.megabytes:,.0f} |")
     return True
 
 
@@ -398,11 +465,19 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=3, help="rounds after the warm-up")
-    parser.add_argument("--what", choices=("cost", "size", "alarms", "all"), default="all")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of size")
+    parser.add_argument(
+        "--what", choices=("cost", "size", "pieces", "alarms", "all"), default="all"
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of size and pieces")
     parser.add_argument("--others", action="store_true", help="of size: Evidently, once")
     parser.add_argument("--nannyml", type=Path, help="of size: interpreter that has NannyML")
+    parser.add_argument("--count", nargs="+", help="of pieces: engine, file and columns")
     options = parser.parse_args()
+    if options.count is not None:
+        engine, file, *columns = options.count
+        if columns:
+            count_pieces(Path(file), engine, columns)
+        return 0
     if options.repeat < 1:
         parser.error("--repeat must be at least 1")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores")
@@ -412,6 +487,8 @@ def main() -> int:
     if options.what in ("size", "all"):
         others = options.others or options.nannyml is not None
         kept.append(measure_size(options.rows, options.repeat, options.nannyml, others=others))
+    if options.what in ("pieces", "all"):
+        kept.append(measure_pieces(options.rows))
     if options.what in ("alarms", "all"):
         kept.append(measure_alarms())
     return 0 if all(kept) else 1

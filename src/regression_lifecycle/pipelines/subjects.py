@@ -12,13 +12,13 @@ _SHORT = 12
 
 
 def about_candidate(
-    candidate: TrainedModel, holdout: pd.DataFrame, training: pd.DataFrame, problem: Problem
+    candidate: TrainedModel, holdout: pd.DataFrame, n_training: int, problem: Problem
 ) -> dict[str, str]:
     """Describe a report on a candidate, which no gate has let through yet.
 
     Args:
         holdout: The rows that the report shows.
-        training: The training rows, with predictions out of sample, that they are held against.
+        n_training: The training rows, with predictions out of sample, that they are held against.
 
     Returns:
         Metadata of the report: ``about``, ``problem`` and the fingerprint of the ``candidate``.
@@ -29,7 +29,7 @@ def about_candidate(
         f"{problem.moment_text(candidate.metadata.trained_until)}, before the gate decided",
         f"holdout {span(holdout[problem.timestamp.name], problem)}",
         len(holdout),
-        f"training rows, predicted out of sample, {len(training):,} rows",
+        f"training rows, predicted out of sample, {n_training:,} rows",
     )
     return {"about": about, "problem": problem.name, "candidate": candidate.metadata.fingerprint}
 

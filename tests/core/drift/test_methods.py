@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.adapters.evidently.library import quiet
+from regression_lifecycle.core.drift.counts import ValueCounts
 from regression_lifecycle.core.drift.methods import (
     EXCLUDED_METHODS,
     METHODS,
@@ -34,6 +35,13 @@ def _samples(method: DriftMethod, moved: float, n_values: int = 2) -> Samples:
     current[-1] += round(moved * reference[0])
     spread = 0.5 if method.kind == "numerical" else math.nan
     return Samples(np.arange(float(n_values)), reference[None], current[None], spread)
+
+
+def _counts(method: DriftMethod, moved: float) -> list[ValueCounts]:
+    """The same forty values on each side, counted."""
+    samples = _samples(method, moved)
+    sides = (samples.reference[0], samples.current[0])
+    return [ValueCounts({"": (samples.values, counts)}) for counts in sides]
 
 
 @BOTH
@@ -87,14 +95,13 @@ def test_a_wider_difference_is_no_smaller_statistic(method: DriftMethod) -> None
 
 @BOTH
 def test_a_score_moves_to_the_side_of_drift_and_equal_samples_are_none(method: DriftMethod) -> None:
-    near, far = (method.score(_samples(method, share)) for share in (0.1, 0.9))
+    near, far = (method.score(*_counts(method, share)) for share in (0.1, 0.9))
 
     assert (far < near) == method.is_p_value
     assert method.is_drifted(far, method.default_threshold) is True
     assert method.is_drifted(method.identical_score, method.default_threshold) is False
-    assert method.score(Samples(np.array([3.0]), np.array([[9]]), np.array([[7]]))) == (
-        method.identical_score
-    )
+    one = [ValueCounts({"": (np.array([3.0]), np.array([n]))}) for n in (9, 7)]
+    assert method.score(*one) == method.identical_score
 
 
 def test_a_small_p_value_and_a_large_distance_are_drift() -> None:

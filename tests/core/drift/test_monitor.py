@@ -45,6 +45,18 @@ def reference_of(found: DriftMonitor, day: int) -> DriftReference:
     return found.reference_for(start, start + DAY, 24, None, START + 4 * DAY)
 
 
+def test_a_reference_that_stays_is_counted_once_for_windows_of_any_length() -> None:
+    found = monitor(served_from=START)
+    start = START + 10 * DAY
+    month, longer = (
+        found.reference_for(start, start + days * DAY, 24 * days, None, START + 4 * DAY)
+        for days in (1, 2)
+    )
+
+    assert month.profile.columns[0].found is longer.profile.columns[0].found
+    assert month.thresholds["threshold"].tolist() != longer.thresholds["threshold"].tolist()
+
+
 def test_predictions_are_compared_with_recent_ones_where_the_reference_has_none() -> None:
     found = monitor(served_from=START + 4 * DAY)
     alone = monitor(served_from=START + 4 * DAY, kind="last_windows", fallback=[])

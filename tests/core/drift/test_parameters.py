@@ -100,6 +100,14 @@ def test_a_threshold_that_is_never_or_always_crossed_is_refused(
         MethodChoice(method=method, threshold=threshold)
 
 
+def test_all_rows_can_be_looked_at_and_a_report_stays_bounded() -> None:
+    parameters = DriftParameters.model_validate({"maximum_rows": None, "minimum_rows": 50_000})
+
+    assert parameters.maximum_rows is None
+    assert parameters.report_rows == 20_000
+    assert DriftParameters(maximum_rows=400).report_rows == 400
+
+
 @pytest.mark.parametrize(
     "change",
     [

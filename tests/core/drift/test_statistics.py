@@ -7,8 +7,10 @@ from scipy import stats
 from regression_lifecycle.core.drift.statistics import ks_p_value
 
 
-@pytest.mark.parametrize(("n_reference", "n_current"), [(300, 200), (10_001, 700), (900, 30_000)])
-@pytest.mark.parametrize("shift", [0.0, 0.04, 0.2])
+@pytest.mark.parametrize(
+    ("n_reference", "n_current"), [(300, 200), (10_001, 700), (900, 30_000), (15_000, 8_000)]
+)
+@pytest.mark.parametrize("shift", [0.0, 0.04, 0.2, 1.0])
 def test_a_p_value_is_that_of_scipy(n_reference: int, n_current: int, shift: float) -> None:
     random = np.random.default_rng(3)
     reference, current = random.normal(size=n_reference), random.normal(shift, size=n_current)

@@ -32,8 +32,8 @@ class Comparison:
     """A verdict with the rows that it is drawn from.
 
     Attributes:
-        reference: What drift is measured against, at most ``maximum_rows``.
-        current: What is compared with it, at most ``maximum_rows``.
+        reference: What drift is measured against, at most ``report_rows``.
+        current: What is compared with it, at most ``report_rows``.
         verdict: As :func:`~regression_lifecycle.core.drift.verdict.verdict_frame` makes it.
     """
 
@@ -73,12 +73,12 @@ def make_comparison(
         current: What is compared with it.
         roles: The declared columns of both tables.
         verdict: What the comparison found.
-        parameters: Its ``maximum_rows`` and ``seed`` bound the rows that are drawn.
+        parameters: Its ``report_rows`` and ``seed`` bound the rows that are drawn.
 
     Returns:
         The tables with their verdict.
     """
-    rows, seed = parameters.maximum_rows, parameters.seed
+    rows, seed = parameters.report_rows, parameters.seed
     return Comparison(
         prepare(reference, roles, maximum_rows=rows, seed=seed, side="reference"),
         prepare(current, roles, maximum_rows=rows, seed=seed, side="current"),

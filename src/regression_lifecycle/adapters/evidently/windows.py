@@ -166,7 +166,7 @@ def _error_plots(
     from evidently import DataDefinition, Dataset, Regression, Report
     from evidently.presets import RegressionQuality
 
-    rows = now.frame.loc[sample_rows(scored, parameters.maximum_rows, parameters.seed).index]
+    rows = now.frame.loc[sample_rows(scored, parameters.report_rows, parameters.seed).index]
     pair = [roles.target, roles.prediction]
     definition = DataDefinition(
         timestamp=now.timestamp,

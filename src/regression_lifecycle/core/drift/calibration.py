@@ -259,9 +259,8 @@ class _Column:
         """Values that are known in the reference and in a window."""
         known = float(np.mean((self.codes >= 0) & (self.groups >= 0)))
         sides = (blocks.n_rows, blocks.window_rows)
-        n_reference, n_current = (
-            round(min(rows, parameters.maximum_rows) * known) for rows in sides
-        )
+        most = parameters.maximum_rows or max(sides)
+        n_reference, n_current = (round(min(rows, most) * known) for rows in sides)
         return n_reference, n_current
 
 

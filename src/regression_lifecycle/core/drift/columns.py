@@ -6,6 +6,7 @@ see the same values.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any, Literal
 
 import numpy as np
@@ -25,18 +26,18 @@ class ColumnError(Exception):
     """A column cannot be used; the message is the reason, without the side it is on."""
 
 
-def sample_rows(frame: pd.DataFrame, maximum_rows: int, seed: int) -> pd.DataFrame:
+def sample_rows(frame: pd.DataFrame, maximum_rows: int | None, seed: int) -> pd.DataFrame:
     """Bound the rows of a table by a seeded sample that keeps their order.
 
     Args:
         frame: Any table.
-        maximum_rows: How many rows may remain.
+        maximum_rows: How many rows may remain; None for all.
         seed: Seed of the draw: the same table and seed give the same rows.
 
     Returns:
         The table itself if it is small enough, else the drawn rows in their old order.
     """
-    if len(frame) <= maximum_rows:
+    if maximum_rows is None or len(frame) <= maximum_rows:
         return frame
     draw = np.random.default_rng(seed).choice(len(frame), maximum_rows, replace=False)
     return frame.iloc[np.sort(draw)]
@@ -91,9 +92,22 @@ def read_groups(frame: pd.DataFrame, given: str | None) -> tuple[Any, Any]:
     except ColumnError as error:
         raise ColumnError(f"given {given}: {error}") from None
     codes, groups = pd.factorize(labels, sort=True)
+    refuse_many_groups(groups, given)
+    return np.asarray(groups, dtype=object), codes
+
+
+def refuse_many_groups(groups: Sized, given: str | None) -> None:
+    """Refuse more groups than fit.
+
+    Args:
+        groups: Their names.
+        given: The column whose values they are.
+
+    Raises:
+        ColumnError: If they are more than :data:`MAXIMUM_GROUPS`.
+    """
     if len(groups) > MAXIMUM_GROUPS:
         raise ColumnError(f"given {given}: {len(groups)} values, at most {MAXIMUM_GROUPS} fit,")
-    return np.asarray(groups, dtype=object), codes
 
 
 def _numbers(values: pd.Series, lenient: bool) -> tuple[Any, str]:

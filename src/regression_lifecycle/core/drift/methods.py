@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regression_lifecycle.core.drift import statistics
+from regression_lifecycle.core.drift.counts import Cells, ValueCounts, side_by_side, walk
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
 Kind = Literal["numerical", "categorical"]
@@ -39,8 +40,6 @@ _NOT_FOR_NUMBERS = "its bins span both samples, so one outlier hides a shift"
 @dataclass(frozen=True)
 class Samples:
     """Two samples of one column, both with at least one value, or many such pairs at once.
-
-    To be scored they are counted by group, shape (groups, k), where all rows may be one group.
 
     Attributes:
         values: Distinct values in order, shape (k,); their spacing matters to numbers only.
@@ -110,16 +109,25 @@ class DriftMethod(ABC):
         """Return the statistic of samples whose differences are ``factor`` times as large."""
         return factor * statistic
 
-    def score(self, samples: Samples) -> float:
-        """Score one pair of samples, counted by group, to twelve digits."""
-        if len(samples.values) == 1:
+    def score(self, reference: ValueCounts, current: ValueCounts) -> float:
+        """Score one pair of samples to twelve digits.
+
+        Args:
+            reference: At least one value.
+            current: At least one value, counted in the same groups.
+
+        Returns:
+            The score; NaN where the two sides share no group.
+        """
+        if len({*reference.ends, *current.ends}) == 1:
             return self.identical_score
         # Sums in another order end in other digits; a stored score must not.
-        return float(f"{self._score(samples):.12g}")
+        return float(f"{self._score(reference, current):.12g}")
 
-    def _score(self, samples: Samples) -> float:
-        sizes = int(samples.reference.sum()), int(samples.current.sum())
-        return self.score_of_statistic(float(self.statistic_within(samples)), *sizes)
+    def _score(self, reference: ValueCounts, current: ValueCounts) -> float:
+        samples = Samples(*side_by_side(reference, current))
+        statistic = float(self.statistic_within(samples))
+        return self.score_of_statistic(statistic, reference.n, current.n)
 
     @property
     def identical_score(self) -> float:
@@ -181,13 +189,22 @@ class KolmogorovSmirnov(DriftMethod):
         """Linear, and D ends at 1."""
         return min(1.0, factor * statistic)
 
-    def _score(self, samples: Samples) -> float:
+    def _score(self, reference: ValueCounts, current: ValueCounts) -> float:
+        # A p-value has no mean over groups.
+        (before,), (now,) = (side.by_group.values() for side in (reference, current))
+        largest, place = -1.0, math.nan
+        for values, gaps in walk(before, now):
+            np.abs(gaps, out=gaps)
+            # The first of two equal numbers is no place of its own.
+            gaps[:-1][values[1:] == values[:-1]] = -1
+            if gaps.max() > largest:
+                largest, place = gaps.max(), values[gaps.argmax()]
         # Whole counts at the gap keep the p-value exact, which D alone does not.
-        below, above = np.cumsum(samples.reference[0]), np.cumsum(samples.current[0])
-        place = int(np.argmax(np.abs(below / below[-1] - above / above[-1])))
-        return statistics.ks_p_value(
-            int(below[place]), int(above[place]), int(below[-1]), int(above[-1])
+        below, above = (
+            int(counts[: np.searchsorted(values, place, side="right")].sum())
+            for values, counts in (before, now)
         )
+        return statistics.ks_p_value(below, above, reference.n, current.n)
 
 
 class AndersonDarling(DriftMethod):
@@ -228,6 +245,35 @@ class Wasserstein(DriftMethod):
         """The distance."""
         gap = statistics.gaps(samples.reference, samples.current)[..., :-1]
         return np.asarray(gap @ np.diff(samples.values) / samples.spread)
+
+    def _score(self, reference: ValueCounts, current: ValueCounts) -> float:
+        total = weights = 0.0
+        for group, before in reference.by_group.items():
+            now = current.by_group[group]
+            n_reference, n_current = int(before[1].sum()), int(now[1].sum())
+            if n_reference and n_current:
+                # The mean of the groups, each as heavy as its current sample, which cancels out.
+                total += _area(before, now) / n_reference
+                weights += n_current
+        if not weights:
+            return math.nan
+        ends = np.array(
+            [min(reference.ends[0], current.ends[0]), max(reference.ends[1], current.ends[1])]
+        )
+        n_values = np.ones(1 if reference.ends[0] == reference.ends[1] else 2)
+        return (
+            total / weights / float(statistics.spread_of_reference(ends, n_values, reference.std))
+        )
+
+
+def _area(reference: Cells, current: Cells) -> float:
+    """The area between two distribution functions, times both sizes."""
+    area, gap, last = 0.0, 0.0, 0.0
+    for values, gaps in walk(reference, current):
+        np.abs(gaps, out=gaps)
+        area += gap * (values[0] - last) + float(gaps[:-1] @ np.diff(values))
+        gap, last = float(gaps[-1]), float(values[-1])
+    return area
 
 
 class TwoProportions(DriftMethod):

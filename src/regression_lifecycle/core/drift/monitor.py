@@ -101,6 +101,7 @@ class DriftMonitor:
     parameters: DriftParameters
     first: pd.Timestamp | None = None
     _known: dict[tuple[object, ...], DriftReference] = field(default_factory=dict, init=False)
+    _profiles: dict[tuple[object, ...], ReferenceProfile] = field(default_factory=dict, init=False)
 
     def reference_for(
         self,
@@ -148,13 +149,17 @@ class DriftMonitor:
         columns: Sequence[ColumnRole],
     ) -> DriftReference:
         chosen = reference_rows(self.moments, start, end, policy, *trained, first=self.first)
-        key = (chosen.start, chosen.end, n_rows, tuple(columns))
+        counted = (chosen.start, chosen.end, tuple(columns))
+        # Months are not equally long: thresholds are another window's, the counts are the same.
+        key = (*counted, n_rows)
         if key not in self._known:
             inside = _stretch(chosen.mask)
             rows = self.table.iloc[inside].reset_index(drop=True)
             moments = self.moments.iloc[inside].reset_index(drop=True)
             found, limits = self.parameters, pd.DataFrame()
-            profile = make_profile(rows, columns, self.parameters)
+            if counted not in self._profiles:
+                self._profiles[counted] = make_profile(rows, columns, self.parameters)
+            profile = self._profiles[counted]
             if len(rows) and n_rows:
                 limits = calibrate(rows, moments, columns, n_rows, self.parameters)
                 found = calibrated_parameters(self.parameters, limits)

@@ -20,6 +20,7 @@ from regression_lifecycle.core.drift.methods import (
 from regression_lifecycle.core.durations import Duration
 from regression_lifecycle.core.errors import ConfigurationError, bounded_list, unknown_name
 
+REPORT_ROWS = 20_000
 ReferenceKind = Literal["training", "last_windows", "same_season"]
 
 
@@ -136,7 +137,9 @@ class DriftParameters(StrictModel):
             that a day whose hours have moved is seen. None compares whole columns.
         drifted_share: Share of drifted columns from which the whole table counts as drifted.
         minimum_rows: Usable values that a column must have on each side to be compared.
-        maximum_rows: Rows per side that are looked at; beyond it a seeded sample is drawn.
+        maximum_rows: Rows per side that are looked at; beyond it a seeded sample is drawn. None for
+            all rows: the holdout is then compared with every row of the training part, also where
+            the model is fitted on a sample of them.
         seed: Seed of that sample.
         include_target: Whether the target is compared too (where its values are known).
         include_prediction: Whether the prediction is compared too.
@@ -152,7 +155,7 @@ class DriftParameters(StrictModel):
     given: str | None = None
     drifted_share: float = Field(default=0.5, gt=0, le=1)
     minimum_rows: int = Field(default=30, ge=2)
-    maximum_rows: int = Field(default=20_000, ge=2)
+    maximum_rows: int | None = Field(default=REPORT_ROWS, ge=2)
     seed: int = Field(default=0, ge=0)
     include_target: bool = True
     include_prediction: bool = True
@@ -161,7 +164,7 @@ class DriftParameters(StrictModel):
     def _consistent(self) -> DriftParameters:
         self.numerical.require("numerical", "numerical")
         self.categorical.require("categorical", "categorical")
-        if self.maximum_rows < self.minimum_rows:
+        if self.maximum_rows is not None and self.maximum_rows < self.minimum_rows:
             raise ConfigurationError(
                 f"maximum_rows ({self.maximum_rows}) is below minimum_rows ({self.minimum_rows}): "
                 "no column could ever be compared"
@@ -178,6 +181,11 @@ class DriftParameters(StrictModel):
                         f"{self.given}, which given asks for. Allowed: {bounded_list(distances)}"
                     )
         return self
+
+    @property
+    def report_rows(self) -> int:
+        """Rows per side that a report draws: a page does not get better with more of them."""
+        return REPORT_ROWS if self.maximum_rows is None else self.maximum_rows
 
     def given_of(self, column: str) -> str | None:
         """Return the column within whose values another is compared; nothing divides itself."""

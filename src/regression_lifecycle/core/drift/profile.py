@@ -2,14 +2,17 @@
 
 Comparing two tables sorts both of them for each window. A profile keeps what the drift methods
 need of the reference, its values with their counts, so that a window costs one pass over its own
-rows.
+rows. Profiles of disjoint rows merge into the profile of all of them, exactly: a table that is
+larger than memory is counted piece by piece.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,24 +24,30 @@ from regression_lifecycle.core.drift.columns import (
     Role,
     read_column,
     read_groups,
+    refuse_many_groups,
     sample_rows,
 )
-from regression_lifecycle.core.drift.methods import Kind, Samples
+from regression_lifecycle.core.drift.counts import (
+    ValueCounts,
+    count_values,
+    merge_counts,
+    no_values,
+)
+from regression_lifecycle.core.drift.methods import Kind
 from regression_lifecycle.core.drift.parameters import DriftParameters
-from regression_lifecycle.core.drift.statistics import first_of_equals, spread_of_reference
 from regression_lifecycle.core.drift.verdict import ColumnDrift, verdict_frame
 from regression_lifecycle.core.errors import ConfigurationError
 
 PROFILE_DTYPES: dict[str, str] = {
-    "column": "str",
-    "kind": "str",
-    "role": "str",
-    "reason": "str",
+    "column": "category",
+    "kind": "category",
+    "role": "category",
+    "reason": "category",
     "n": "int64",
     "std": "float64",
-    "group": "str",
+    "group": "category",
     "value": "float64",
-    "label": "str",
+    "label": "category",
     "count": "int64",
 }
 """Columns of a stored profile: one row per column, group and value that occurs. ``group`` is empty
@@ -48,56 +57,55 @@ categorical ones; a column without values has one row with ``count`` 0."""
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """What is known of one column of the reference.
+    """What is known of one column of a table.
 
     Attributes:
         name: Name of the column.
         kind: What it holds.
         role: What it is for.
-        values: The distinct values, sorted: numbers, or the categories as text.
-        groups: The groups within which it is compared, as text, sorted; one of no name for all.
-        counts: How often each value occurs in each group, shape (groups, values).
-        std: Standard deviation of the values (not of a sample: divided by n); NaN for categories.
+        found: How often each value occurs in each group within which it is compared.
         reason: Why the column cannot be used, empty if it can.
     """
 
     name: str
     kind: Kind
     role: Role
-    values: Any
-    groups: Any
-    counts: Any
-    std: float = math.nan
+    found: ValueCounts
     reason: str = ""
 
     @property
     def n(self) -> int:
         """Values that are not missing."""
-        return int(self.counts.sum())
+        return self.found.n
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of numbers; NaN for categories."""
+        return self.found.std if self.kind == "numerical" else math.nan
 
     def has_values(self, parameters: DriftParameters) -> bool:
         """Whether it can be read and has enough values."""
         return self.n >= parameters.minimum_rows
 
-    def to_frame(self) -> pd.DataFrame:
-        """Write the profile as rows of a table: see :meth:`ReferenceProfile.to_frame`."""
-        group, place = np.nonzero(self.counts)
-        what: dict[str, Any] = {"value": math.nan, "label": ""}
-        what["value" if self.kind == "numerical" else "label"] = self.values[place]
-        found = {"group": self.groups[group], **what, "count": self.counts[group, place]}
+    def cells(self) -> Iterator[tuple[str, Any, Any]]:
+        """Yield each group with its values and their counts; one of no value if there is none."""
         if not self.n:
-            found = {"group": [""], "value": math.nan, "label": "", "count": 0}
-        shared = ("column", self.name), ("kind", self.kind), ("role", self.role)
-        about = dict(shared, reason=self.reason, n=self.n, std=self.std)
-        frame = pd.DataFrame(found).assign(**about)
-        return frame[list(PROFILE_DTYPES)].astype(PROFILE_DTYPES)
+            yield "", np.array([math.nan if self.kind == "numerical" else ""]), np.zeros(1, "int64")
+        for group, (values, counts) in self.found.by_group.items():
+            if len(values):
+                yield group, values, counts
 
 
 @dataclass(frozen=True)
 class ReferenceProfile:
-    """The columns of a reference, in the order in which they are to be judged."""
+    """The columns of a table, in the order in which they are to be judged."""
 
     columns: tuple[ColumnProfile, ...]
+
+    @property
+    def n_values(self) -> int:
+        """Counts that are held: distinct values, for each group."""
+        return sum(column.found.n_cells for column in self.columns)
 
     def without(self, reasons: Mapping[str, str]) -> ReferenceProfile:
         """Return the profile with columns that are not to be compared, and why.
@@ -117,9 +125,32 @@ class ReferenceProfile:
         Returns:
             As in :data:`PROFILE_DTYPES`.
         """
-        if not self.columns:
-            return pd.DataFrame(columns=list(PROFILE_DTYPES)).astype(PROFILE_DTYPES)
-        return pd.concat([column.to_frame() for column in self.columns], ignore_index=True)
+        cells = [(column, *cell) for column in self.columns for cell in column.cells()]
+        sizes = [len(counts) for *_, counts in cells]
+        numbers, labels, lengths = [], [], []
+        for column, _, values, _ in cells:
+            is_number = column.kind == "numerical"
+            numbers.append(values if is_number else np.full(len(values), np.nan))
+            labels += [""] if is_number else [*values]
+            lengths += [len(values)] if is_number else [1] * len(values)
+        found = {
+            "column": _repeated([column.name for column, *_ in cells], sizes),
+            "kind": _repeated([column.kind for column, *_ in cells], sizes),
+            "role": _repeated([column.role for column, *_ in cells], sizes),
+            "reason": _repeated([column.reason for column, *_ in cells], sizes),
+            "n": np.repeat([column.n for column, *_ in cells], sizes),
+            "std": np.repeat([column.std for column, *_ in cells], sizes),
+            "group": _repeated([group for _, group, _, _ in cells], sizes),
+            "value": np.concatenate(numbers),
+            "label": _repeated(labels, lengths),
+            "count": np.concatenate([counts for *_, counts in cells]),
+        }
+        return pd.DataFrame(found, copy=False)
+
+
+def _repeated(texts: list[str], times: list[int]) -> pd.Categorical:
+    """Repeat each text so many times, without holding it as often."""
+    return pd.Categorical(pd.array(texts, dtype="str")).repeat(times)
 
 
 def make_profile(
@@ -142,25 +173,55 @@ def make_profile(
     Raises:
         ConfigurationError: If a column is named twice.
     """
-    rows = sample_rows(reference, parameters.maximum_rows, parameters.seed)
+    counter = _Counter(sample_rows(reference, parameters.maximum_rows, parameters.seed), parameters)
     profiles: dict[str, ColumnProfile] = {}
     for name, kind, role in columns:
         if name in profiles:
             raise ConfigurationError(f"more than one role for column {name}")
-        try:
-            read = read_column(rows, name, kind)[0]
-            groups, place = read_groups(rows, parameters.given_of(name))
-        except ColumnError as error:
-            nothing = np.array([], dtype="float64" if kind == "numerical" else object)
-            counts = np.zeros((1, 0), "int64")
-            groups = np.array([""], dtype=object)
-            profiles[name] = ColumnProfile(
-                name, kind, role, nothing, groups, counts, reason=f"{error} in reference"
-            )
-            continue
-        values, counts, std = _count(read, kind, place, len(groups))
-        profiles[name] = ColumnProfile(name, kind, role, values, groups, counts, std)
+        profiles[name] = counter.count(name, kind, role, "reference")
     return ReferenceProfile(tuple(profiles.values()))
+
+
+def merge_profiles(
+    profiles: Iterable[ReferenceProfile], parameters: DriftParameters
+) -> ReferenceProfile:
+    """Add the profiles of disjoint rows: what one profile of all of them finds.
+
+    They are taken one after the other. What is in memory grows with the distinct values of the
+    result, and not with the number of profiles or their rows.
+
+    Args:
+        profiles: At least one, all of the same columns and made by these parameters.
+        parameters: Name the column within whose values the others are counted.
+
+    Returns:
+        The profile. A column that cannot be read in one of them has that one's reason.
+    """
+    merged: list[ReferenceProfile] = []
+    waiting: list[ReferenceProfile] = []
+    for profile in profiles:
+        waiting.append(profile)
+        # So each merge doubles what is merged, or finds little that is new.
+        if sum(each.n_values for each in waiting) >= sum(each.n_values for each in merged):
+            merged, waiting = [_merge([*merged, *waiting], parameters)], []
+    return _merge([*merged, *waiting], parameters)
+
+
+def _merge(profiles: list[ReferenceProfile], parameters: DriftParameters) -> ReferenceProfile:
+    columns = zip(*(profile.columns for profile in profiles), strict=True)
+    return ReferenceProfile(tuple(_merge_column(parts, parameters) for parts in columns))
+
+
+def _merge_column(parts: tuple[ColumnProfile, ...], parameters: DriftParameters) -> ColumnProfile:
+    unread = next((part for part in parts if part.reason), None)
+    if unread is not None:
+        return unread
+    column = replace(parts[0], found=merge_counts([part.found for part in parts]))
+    try:
+        refuse_many_groups(column.found.by_group, parameters.given)
+    except ColumnError as error:
+        return replace(column, found=no_values(column.kind), reason=f"{error} in reference")
+    return column
 
 
 def score_window(
@@ -187,16 +248,15 @@ def score_window(
             method that is not for its kind.
     """
     parameters.refuse_unknown_columns(column.name for column in profile.columns)
-    current = sample_rows(rows, parameters.maximum_rows, parameters.seed)
+    current = _Counter(sample_rows(rows, parameters.maximum_rows, parameters.seed), parameters)
     included = {
         "feature": True,
         "target": parameters.include_target,
         "prediction": parameters.include_prediction,
     }
+    # One column is counted at a time, so that a large window does not fill memory.
     return verdict_frame(
-        _score_column(column, current, parameters)
-        for column in profile.columns
-        if included[column.role]
+        _score_column(column, current) for column in profile.columns if included[column.role]
     )
 
 
@@ -210,13 +270,41 @@ def compare_tables(
     return score_window(make_profile(reference, columns, parameters), current, parameters)
 
 
-def _score_column(
-    column: ColumnProfile, rows: pd.DataFrame, parameters: DriftParameters
-) -> ColumnDrift:
+@dataclass(frozen=True)
+class _Counter:
+    """Counts the columns of some rows, one at a time."""
+
+    rows: pd.DataFrame
+    parameters: DriftParameters
+
+    @cached_property
+    def _groups(self) -> dict[str, Any]:
+        """The places of each group's rows."""
+        names, codes = read_groups(self.rows, self.parameters.given)
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[order], np.arange(len(names) + 1))
+        places = (order[slice(*ends)] for ends in pairwise(bounds))
+        return dict(zip(names, places, strict=True))
+
+    def count(self, name: str, kind: Kind, role: Role, side: str) -> ColumnProfile:
+        """Count one column; the side is for the message of one that cannot be read."""
+        is_grouped = self.parameters.given_of(name) is not None
+        try:
+            values = read_column(self.rows, name, kind)[0]
+            groups = self._groups if is_grouped else None
+        except ColumnError as error:
+            return ColumnProfile(name, kind, role, no_values(kind), f"{error} in {side}")
+        return ColumnProfile(name, kind, role, count_values(values, groups))
+
+
+def _score_column(column: ColumnProfile, current: _Counter) -> ColumnDrift:
+    parameters = current.parameters
     choice = parameters.choice(column.name, column.kind)
     method = choice.drift_method
 
-    def answer(found: float = math.nan, reason: str = "", n_current: int = 0) -> ColumnDrift:
+    def answer(
+        found: float = math.nan, reason: str = "", sizes: tuple[int, int] = (0, 0)
+    ) -> ColumnDrift:
         return ColumnDrift(
             column=column.name,
             kind=column.kind,
@@ -226,77 +314,26 @@ def _score_column(
             threshold=choice.threshold,
             drifted=None if reason else method.is_drifted(found, choice.threshold),
             reason=f"not computed: {reason}" if reason else "",
-            # A column that cannot be read on one side is compared on neither.
-            n_reference=0 if unread else column.n,
-            n_current=n_current,
+            n_reference=sizes[0],
+            n_current=sizes[1],
         )
 
-    unread = True
+    # A column that cannot be read on one side is compared on neither.
     if column.reason:
         return answer(reason=column.reason)
-    try:
-        read = read_column(rows, column.name, column.kind)[0]
-        groups, codes = read_groups(rows, parameters.given_of(column.name))
-    except ColumnError as error:
-        return answer(reason=f"{error} in current")
-    values, counts, _ = _count(
-        read, column.kind, _places(groups, codes, column.groups), len(column.groups)
-    )
-    unread = False
-    n_current = int(counts.sum())
-    for side, size in (("reference", column.n), ("current", n_current)):
+    read = current.count(column.name, column.kind, column.role, "current")
+    if read.reason:
+        return answer(reason=read.reason)
+    before, now = column.found, read.found.within(column.found.by_group)
+    sizes = before.n, now.n
+    for side, size in zip(("reference", "current"), sizes, strict=True):
         if size < parameters.minimum_rows:
             few = f"{size} values in {side}, minimum_rows is {parameters.minimum_rows}"
-            return answer(reason=few, n_current=n_current)
-    both, before, after = _side_by_side(column, values, counts)
-    if refusal := method.refusal(len(both)):
-        return answer(reason=refusal, n_current=n_current)
-    spread = math.nan
-    if column.kind == "numerical":
-        spread = float(spread_of_reference(both, before.sum(axis=0), column.std))
-    found = method.score(Samples(both, before, after, spread))
+            return answer(reason=few, sizes=sizes)
+    if column.kind == "categorical" and (
+        refusal := method.refusal(len({*before.values, *now.values}))
+    ):
+        return answer(reason=refusal, sizes=sizes)
+    found = method.score(before, now)
     undefined = f"{method.name} is undefined for these values" if math.isnan(found) else ""
-    return answer(found, undefined, n_current)
-
-
-def _places(groups: Any, codes: Any, known: Any) -> Any:
-    """Position of each row's group among the known ones, -1 for another."""
-    if np.array_equal(groups, known):
-        return codes
-    place = pd.Index(known).get_indexer(pd.Index(groups))
-    return np.append(place, -1)[codes]
-
-
-def _count(values: Any, kind: Kind, place: Any, n_groups: int) -> tuple[Any, Any, float]:
-    """Distinct values in order, their counts by group, and the standard deviation of numbers.
-
-    Rows of no group (-1) are left out.
-    """
-    present = ~pd.isna(values) & (place >= 0)
-    found = values[present]
-    std = float(found.std()) if kind == "numerical" and len(found) else math.nan
-    if kind == "numerical" and n_groups == 1:
-        # Sorting numbers is several times faster than looking each of them up.
-        ordered = np.sort(found)
-        first = first_of_equals(ordered)
-        counts = np.diff(np.flatnonzero(first), append=len(ordered))
-        return ordered[first], counts[np.newaxis], std
-    codes, distinct = pd.factorize(found, sort=True)
-    cells = place[present] * len(distinct) + codes
-    counts = np.bincount(cells, minlength=n_groups * len(distinct))
-    return np.asarray(distinct), counts.reshape(n_groups, len(distinct)), std
-
-
-def _side_by_side(column: ColumnProfile, values: Any, counts: Any) -> tuple[Any, Any, Any]:
-    """Put the counts of the reference and of a window on one sorted list of values."""
-    together = np.concatenate([column.values, values])
-    # A stable sort merges two sorted lists without sorting them again.
-    order = np.argsort(together, kind="stable")
-    ordered = together[order]
-    first = first_of_equals(ordered)
-    place = np.empty(len(order), "int64")
-    place[order] = np.cumsum(first) - 1
-    before, after = (np.zeros((len(counts), int(first.sum())), "int64") for _ in range(2))
-    before[:, place[: len(column.values)]] = column.counts
-    after[:, place[len(column.values) :]] = counts
-    return ordered[first], before, after
+    return answer(found, undefined, sizes)

@@ -24,9 +24,15 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="make_reference",
             ),
             Node(
+                nodes.count_reference,
+                ["drift_reference", "feature_table", "params:problem", "params:drift"],
+                "counted_reference",
+                name="count_reference",
+            ),
+            Node(
                 nodes.check_drift,
                 [
-                    "drift_reference",
+                    "counted_reference",
                     "holdout_predictions",
                     "candidate_model",
                     "params:problem",
@@ -38,7 +44,7 @@ def create_pipeline(**_: object) -> Pipeline:
             Node(
                 nodes.check_window_drift,
                 [
-                    "drift_reference",
+                    "counted_reference",
                     "holdout_predictions",
                     "params:problem",
                     "params:evaluation.windows",

@@ -257,5 +257,5 @@ def report_regression(
         timestamp=predictions[problem.timestamp.name].max(),
         maximum_rows=maximum_rows,
         seed=0,
-        metadata=about_candidate(candidate, predictions, out_of_fold_predictions, problem),
+        metadata=about_candidate(candidate, predictions, len(out_of_fold_predictions), problem),
     )
