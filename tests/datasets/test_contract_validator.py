@@ -12,6 +12,8 @@ from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.datasets.contract_validator import ContractValidator
+from tests.engines import lazy_engine
+from tests.shipped import open_loader
 
 PROBLEM: dict[str, Any] = {
     "name": "tiny",
@@ -157,6 +159,45 @@ def test_observations_that_were_tampered_with_on_disk_are_not_loaded(tmp_path: P
 
     with pytest.raises(DatasetError, match="cnt is below 0"):
         catalog_of(tmp_path, "observations").load("table")
+
+
+@lazy_engine
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t, None),
+        (set_value(2, "cnt", -1), "1 row against the contract, one of them because cnt is below 0"),
+        (set_value(0, "temp", None), "1 row against .*temp is missing"),
+        (lambda t: t.drop(columns="temp"), "missing columns: temp"),
+        (lambda t: t.head(0), "the table has no rows"),
+        (lambda t: t.astype({"hr": "str"}), "hr is declared as integer and stored as String"),
+    ],
+)
+def test_what_an_engine_has_stored_is_held_to_types_and_bounds(
+    engine: Callable[[pd.DataFrame], Any],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    message: str | None,
+) -> None:
+    table = engine(change(OBSERVATIONS))
+    validator = ContractValidator("observations", PROBLEM)
+
+    if message is None:
+        assert validator.validate(table) is table
+        return
+    with pytest.raises(DataContractError, match=message):
+        validator.validate(table)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars", "spark"])
+def test_every_engine_holds_its_observations_to_the_contract_when_they_are_read(
+    engine: str,
+) -> None:
+    base, own = (
+        open_loader(env)["catalog"]["observations"]["validator"]
+        for env in ("test", f"test,{engine}")
+    )
+
+    assert own == {"class": base["class"], "options": base["options"], "on": "load"}
 
 
 def test_checking_changes_nothing_in_the_table(tmp_path: Path) -> None:
