@@ -119,11 +119,14 @@ def next_command(command: str, env: str = "", as_of: str = "") -> str:
     Args:
         command: Such as ``kedro tick``.
         env: The environments of the run; empty for the default.
-        as_of: The moment of a replay; empty at the end of the data. The next tick stands at a
-            later one, and without any it would stand at the end.
+        as_of: The moment of a replay; empty at the end of the data.
+
+    Returns:
+        The whole line; empty for the next tick of a replay, whose moment only who replays can say.
     """
-    typed = f"{command} --env={env}" if env else command
-    return f"{typed} --as-of ..." if as_of and command == "kedro tick" else typed
+    if as_of and command == "kedro tick":
+        return ""
+    return f"{command} --env={env}" if env else command
 
 
 def answer_commands(version: str, env: str = "", as_of: str = "") -> list[str]:
