@@ -12,8 +12,8 @@ from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.datasets.contract_validator import ContractValidator
-from tests.engines import lazy_engine
 from tests.shipped import open_loader
+from tests.spark import to_spark, together
 
 PROBLEM: dict[str, Any] = {
     "name": "tiny",
@@ -161,31 +161,14 @@ def test_observations_that_were_tampered_with_on_disk_are_not_loaded(tmp_path: P
         catalog_of(tmp_path, "observations").load("table")
 
 
-@lazy_engine
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda t: t, None),
-        (set_value(2, "cnt", -1), "1 row against the contract, one of them because cnt is below 0"),
-        (set_value(0, "temp", None), "1 row against .*temp is missing"),
-        (lambda t: t.drop(columns="temp"), "missing columns: temp"),
-        (lambda t: t.head(0), "the table has no rows"),
-        (lambda t: t.astype({"hr": "str"}), "hr is declared as integer and stored as String"),
-    ],
-)
-def test_what_an_engine_has_stored_is_held_to_types_and_bounds(
-    engine: Callable[[pd.DataFrame], Any],
-    change: Callable[[pd.DataFrame], pd.DataFrame],
-    message: str | None,
-) -> None:
-    table = engine(change(OBSERVATIONS))
+@together
+def test_what_spark_has_stored_is_held_to_types_and_bounds() -> None:
     validator = ContractValidator("observations", PROBLEM)
+    stored = to_spark(OBSERVATIONS)
 
-    if message is None:
-        assert validator.validate(table) is table
-        return
-    with pytest.raises(DataContractError, match=message):
-        validator.validate(table)
+    assert validator.validate(stored) is stored
+    with pytest.raises(DataContractError, match=r"1 row .* one of them because cnt is below 0"):
+        validator.validate(to_spark(set_value(2, "cnt", -1)(OBSERVATIONS)))
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "polars", "spark"])

@@ -67,7 +67,9 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         "spark.ui.enabled": "false",
     }
     own = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
-    command = [start_cluster.spark_launcher(), submit, "--master", "local[2]", *own]
+    # It computes itself, so it needs more than the daemons of a cluster.
+    launcher = ["env", "SPARK_DAEMON_MEMORY=1g", start_cluster.spark_launcher()]
+    command = [*launcher, submit, "--master", "local[2]", *own]
     processes.start("server", [*command, "--class", server, "spark-internal"])
     try:
         processes.wait_for("Spark Connect", lambda: start_cluster.answers(port))
