@@ -2,7 +2,8 @@
 
 A seeded table of hours is written as Parquet, ``--rows`` in all of ``--series`` series. Then every
 step runs on every engine in a process of its own, which reads the file that the step before left
-and writes its own, by the datasets of ``conf/duckdb``, ``conf/polars`` and ``conf/base``:
+and writes its own, by the datasets of ``conf/base`` and of the engines. Spark has two threads and
+the properties of ``conf/spark``; its seconds are those of Python, Java and the workers:
 
 - ``contract``: raw rows in pieces, typed and compared, to observations; pandas takes all at once.
 - ``features``: observations to the feature table.
@@ -16,6 +17,7 @@ and writes its own, by the datasets of ``conf/duckdb``, ``conf/polars`` and ``co
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import platform
 import sys
@@ -25,7 +27,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from project import Cost, by_itself, cost_of
+from project import ROOT, Cost, by_itself, cost_of
 
 ENGINES = ("pandas", "duckdb", "polars", "pyspark")
 PROBLEM: dict[str, Any] = {
@@ -73,6 +75,8 @@ class Step:
         from regression_lifecycle.core.features.specifications import FeatureRecipe
 
         self.engine, self.folder = engine, folder
+        if engine == "pyspark":
+            start_spark()
         self.problem = Problem.model_validate(PROBLEM)
         self.recipe = FeatureRecipe.model_validate({"features": FEATURES})
 
@@ -88,8 +92,21 @@ class Step:
         if self.engine == "polars":
             return engine_tables.PolarsParquetDataset(filepath=file)
         if self.engine == "pyspark":
-            return _SparkTable(file)
+            from regression_lifecycle.datasets.spark_tables import SparkTableDataset
+
+            return SparkTableDataset(filepath=file)
         return AtomicParquetDataset(filepath=file)
+
+    def raw(self) -> Any:
+        """Return the dataset of the raw table."""
+        from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
+
+        file = str(self.folder / "raw.parquet")
+        if self.engine == "pyspark":
+            from regression_lifecycle.datasets.raw_spark import RawSparkDataset
+
+            return RawSparkDataset(file)
+        return RawParquetDataset(file, chunksize=None if self.engine == "pandas" else PIECE_ROWS)
 
     def nothing(self) -> None:
         """Import, and open the raw table."""
@@ -108,10 +125,8 @@ class Step:
             in_order,
             read_rows,
         )
-        from regression_lifecycle.datasets.raw_parquet import RawParquetDataset
 
-        chunksize = None if self.engine == "pandas" else PIECE_ROWS
-        raw = RawParquetDataset(str(self.folder / "raw.parquet"), chunksize=chunksize).load()
+        raw = self.raw().load()
         typed, table = read_rows(raw, self.problem, "refuse")
         if self.engine != "pandas":
             self.table("typed_rows").save(typed)
@@ -180,46 +195,40 @@ class Step:
         DuckDBParquetDataset(filepath=file).save(predicted)
 
 
-class _SparkTable:
-    """A Parquet folder of Spark."""
+def start_spark() -> None:
+    """Say how the session is started: as ``conf/spark`` does, in two threads of this machine."""
+    import yaml
 
-    def __init__(self, file: str) -> None:
-        from pyspark.sql import SparkSession
+    from regression_lifecycle.adapters.spark_session import configure
 
-        builder = SparkSession.builder.master("local[2]")
-        for name, value in {
-            "spark.driver.memory": "2g",
-            "spark.sql.session.timeZone": "UTC",
-            "spark.sql.timestampType": "TIMESTAMP_NTZ",
-            "spark.sql.execution.arrow.pyspark.enabled": "true",
-            "spark.ui.enabled": "false",
-            "spark.log.level": "ERROR",
-        }.items():
-            builder = builder.config(name, value)
-        self._file, self._spark = file, builder.getOrCreate()
+    properties = yaml.safe_load((ROOT / "conf" / "spark" / "spark.yml").read_text("utf-8"))
+    own = {"spark.app.name": "engines", "spark.master": "local[2]", "spark.remote": None}
+    configure({**properties, **own})
+    # Behind the end of the session, which is registered when it starts.
+    atexit.register(end_spark)
 
-    def load(self) -> Any:
-        return self._spark.read.parquet(self._file)
 
-    def save(self, data: Any) -> None:
-        if hasattr(data, "write"):
-            data.write.mode("overwrite").parquet(self._file)
-            return
-        for number, piece in enumerate(data):
-            made = self._spark.createDataFrame(piece)
-            made.write.mode("append" if number else "overwrite").parquet(self._file)
+def end_spark() -> None:
+    """Wait until Java has ended, so that what it took is counted."""
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait()
 
 
 STEPS = ("nothing", "contract", "features", "windows", "drift", "scoring")
 
 
-def fit_model(folder: Path) -> None:
-    """Fit the model of the step ``scoring`` on the first rows of the features of pandas."""
+def fit_model(folder: Path, engine: str) -> None:
+    """Fit the model of the step ``scoring`` on some rows of the features of an engine."""
     import joblib
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    rows = pd.read_parquet(folder / "pandas" / "features.parquet").iloc[-MODEL_ROWS:]
+    rows = pd.read_parquet(folder / engine / "features.parquet").iloc[-MODEL_ROWS:]
     kept = {"timestamp", "station", "at", "promo", "load"}
     features = rows[[name for name in rows if name not in kept]]
     model = HistGradientBoostingRegressor(max_iter=50, random_state=0).fit(features, rows["load"])
@@ -242,7 +251,7 @@ def measure(folder: Path, engines: list[str], steps: list[str]) -> dict[tuple[st
         (folder / engine).mkdir(exist_ok=True)
     for step in steps:
         if step == "scoring":
-            by_itself("engines", "fit_model", folder)
+            by_itself("engines", "fit_model", folder, engines[0])
         for engine in engines:
             line = [__file__, "--folder", str(folder), "--engine", engine, "--step", step]
             found[step, engine] = cost_of([sys.executable, *line], folder / "output.log")

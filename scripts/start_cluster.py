@@ -110,11 +110,9 @@ def start_spark(processes: Processes, port: int) -> dict[str, str]:
     Returns:
         The environment variables by which a run finds them.
     """
-    import pyspark
-
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         sys.exit("Spark needs Java 17 or 21, and there is no java on the PATH; install one")
-    launcher = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
+    launcher = spark_launcher()
     deploy, address, page = "org.apache.spark.deploy", f"spark://{HOST}:{port}", free_port()
     master = [f"{deploy}.master.Master", "--host", HOST, "--port", str(port)]
     processes.start("Spark master", [launcher, *master, "--webui-port", str(page)])
@@ -127,6 +125,13 @@ def start_spark(processes: Processes, port: int) -> dict[str, str]:
     processes.wait_for("the workers of Spark", lambda: spark_workers(page) == WORKERS)
     # The workers call the driver by its address.
     return {"LIFECYCLE_SPARK_MASTER": address, "SPARK_LOCAL_IP": HOST}
+
+
+def spark_launcher() -> str:
+    """Return the program that starts Java with what Spark needs."""
+    import pyspark
+
+    return str(Path(pyspark.__file__).parent / "bin" / "spark-class")
 
 
 def spark_workers(page: int) -> int:

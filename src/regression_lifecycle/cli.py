@@ -145,8 +145,8 @@ cli.add_command(run)
 def config(metadata: Any, env: str | None, conf_source: str | None, key: str) -> None:
     """Show the configuration as a run reads it, and where a parameter comes from.
 
-    KEY is dotted: parameters (the default), globals, catalog or mlflow, and what to show of it:
-    catalog.evidently_workspace.path. Of a parameter the section is enough: training.model.
+    KEY is dotted: parameters (the default), globals, catalog, mlflow or spark, and what to show of
+    it: catalog.evidently_workspace.path. Of a parameter the section is enough: training.model.
     """
     from regression_lifecycle.runtime.shown_config import show_config
 

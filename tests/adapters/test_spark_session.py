@@ -37,13 +37,6 @@ def test_a_property_that_spark_does_not_know_is_refused(
         SparkSettings(properties)
 
 
-def test_a_missing_library_is_named_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark_session, "find_spec", lambda name: None)
-
-    with pytest.raises(StateError, match=r"library pyspark: uv sync --locked --extra spark"):
-        SparkSettings({"spark.master": "local[2]"})
-
-
 @pytest.mark.usefixtures("_installed")
 def test_without_java_nothing_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,13 +100,6 @@ def test_a_ray_cluster_that_does_not_answer_is_named_with_the_mend() -> None:
 
     with pytest.raises(StateError, match=r"answers at ray://127.0.0.1:1 .*ray start --head"):
         workers.connect("ray", "ray://127.0.0.1:1")
-
-
-def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-
-    with pytest.raises(StateError, match="uv sync --locked --extra ray"):
-        workers.connect("ray", None)
 
 
 @pytest.mark.parametrize("backend", ["sequential", "threading", "loky"])

@@ -12,6 +12,8 @@ from kedro.io import DataCatalog, DatasetError
 
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.datasets.contract_validator import ContractValidator
+from tests.shipped import open_loader
+from tests.spark import to_spark, together
 
 PROBLEM: dict[str, Any] = {
     "name": "tiny",
@@ -157,6 +159,28 @@ def test_observations_that_were_tampered_with_on_disk_are_not_loaded(tmp_path: P
 
     with pytest.raises(DatasetError, match="cnt is below 0"):
         catalog_of(tmp_path, "observations").load("table")
+
+
+@together
+def test_what_spark_has_stored_is_held_to_types_and_bounds() -> None:
+    validator = ContractValidator("observations", PROBLEM)
+    stored = to_spark(OBSERVATIONS)
+
+    assert validator.validate(stored) is stored
+    with pytest.raises(DataContractError, match=r"1 row .* one of them because cnt is below 0"):
+        validator.validate(to_spark(set_value(2, "cnt", -1)(OBSERVATIONS)))
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars", "spark"])
+def test_every_engine_holds_its_observations_to_the_contract_when_they_are_read(
+    engine: str,
+) -> None:
+    base, own = (
+        open_loader(env)["catalog"]["observations"]["validator"]
+        for env in ("test", f"test,{engine}")
+    )
+
+    assert own == {"class": base["class"], "options": base["options"], "on": "load"}
 
 
 def test_checking_changes_nothing_in_the_table(tmp_path: Path) -> None:

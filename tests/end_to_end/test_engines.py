@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from pandas.testing import assert_frame_equal
 
 from tests.conftest import ROOT, make_project, open_catalog, run_project
+from tests.engines import OF_INGESTION, OF_TICKS, assert_equal_tables
 from tests.loop import PROMOTED_AT, PROMOTING, tick
 
 ENGINES = ["duckdb", "polars"]
-# What belongs to a run and not to what it found: where, when, and of which files.
-VOLATILE = ["recorded_at", "run_id", "mlflow_run_id", "code_revision"]
-OF_INGESTION = ["rejected_observations", "observation_gaps", "observation_changes"]
 OF_RUN = [
     *("training_set", "cross_validation_scores", "out_of_fold_predictions"),
     *("holdout_predictions", "segment_metrics", "window_metrics", "feature_importance"),
     *("drift_verdict", "window_drift", "error_rates"),
-]
-OF_TICKS = [
-    *("window_history", "drift_history", "segment_history", "predictions", "adjustments"),
-    *("error_rates", "drift_thresholds"),
 ]
 
 
@@ -32,17 +24,6 @@ def make_engine_project(folder: Path, engine: str) -> Path:
     project = make_project(folder)
     (project / "conf" / engine / "globals.yml").write_text("raw_chunksize: 700\n", "utf-8")
     return project
-
-
-def assert_equal_tables(found: Any, expected: Any, names: list[str]) -> None:
-    """Hold tables of two catalogs against each other."""
-    ledgers = [catalog.load("ledger") for catalog in (found, expected)]
-    same = ["kind", "decision", "as_of", "candidate_fingerprint", "champion_version", "reasons"]
-    assert_frame_equal(*(table[[name for name in same if name in table]] for table in ledgers))
-    for name in names:
-        tables = [catalog.load(name) for catalog in (found, expected)]
-        tables = [table.drop(columns=VOLATILE, errors="ignore") for table in tables]
-        assert_frame_equal(*tables, check_exact=False, rtol=1e-9, atol=1e-9, obj=name)
 
 
 def test_a_run_gives_the_decision_and_figures_of_pandas(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +19,9 @@ from kedro.framework.startup import bootstrap_project
 from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, text
 
+from regression_lifecycle.adapters import duckdb_engine, spark_session, workers
+from regression_lifecycle.adapters.spark_session import SparkSettings
+from regression_lifecycle.datasets.engine_tables import PolarsParquetDataset
 from regression_lifecycle.runtime.outside import explain_outside
 from tests.conftest import make_project
 from tests.test_cli import files
@@ -179,14 +183,11 @@ def test_a_database_that_cannot_be_opened_written_or_waited_for(tmp_path: Path) 
     assert "cannot be written. Give the account" in told(readonly)
 
 
-def test_a_missing_right_a_missing_library_and_a_server_of_the_store_that_is_away() -> None:
+def test_a_missing_right_and_a_server_of_the_store_that_is_away() -> None:
     folder = IsADirectoryError(errno.EISDIR, "Is a directory", "/data/x.parquet")
     assert told(folder).startswith("/data/x.parquet is a folder, and a file belongs there")
     forbidden = PermissionError(errno.EACCES, "Permission denied", "/data/x.parquet")
     assert told(forbidden).startswith("/data/x.parquet cannot be read or written (Permission")
-
-    missing = ModuleNotFoundError("No module named 'psycopg'", name="psycopg")
-    assert "uv sync --locked --extra production" in told(missing)
 
     pytest.importorskip("psycopg")
     engine = create_engine("postgresql+psycopg://u:topsecret@127.0.0.1:1/db")
@@ -194,6 +195,30 @@ def test_a_missing_right_a_missing_library_and_a_server_of_the_store_that_is_awa
     assert "Connection refused" in told(away)
     assert "LIFECYCLE_STORE_URL" in told(away)
     assert "topsecret" not in told(away)
+
+
+@pytest.mark.parametrize(
+    ("library", "extra", "act"),
+    [
+        ("psycopg", "production", lambda: create_engine("postgresql+psycopg://u@h/db")),
+        ("duckdb", "duckdb", lambda: duckdb_engine.connect({})),
+        ("polars", "polars", lambda: PolarsParquetDataset(filepath=__file__).load()),
+        ("pyspark", "spark", lambda: SparkSettings({"spark.master": "local[2]"})),
+        ("distributed", "dask", lambda: workers.connect("dask", "tcp://127.0.0.1:1")),
+        ("ray", "ray", lambda: workers.connect("ray", None)),
+    ],
+)
+def test_a_missing_library_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch, library: str, extra: str, act: Callable[[], object]
+) -> None:
+    for loaded in [name for name in sys.modules if name.partition(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setattr(spark_session, "find_spec", lambda name: None)
+
+    words = told(raised(act))
+
+    assert words == f"the library {library} is missing: uv sync --locked --extra {extra}"
 
 
 def test_a_mistake_in_the_code_is_not_explained_away() -> None:

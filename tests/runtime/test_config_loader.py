@@ -336,15 +336,22 @@ def test_an_environment_brings_what_it_extends(make_conf: Callable[..., Path]) -
             id="two tables",
         ),
         pytest.param(
+            "bike_hourly,duck,production,bear",
+            "--env=bike_hourly,duck,production,bear names 2 engines: duck, bear (each keeps "
+            "observations in its own way in its catalog); name one of them, such as "
+            "--env=bike_hourly,duck,production",
+            id="two engines",
+        ),
+        pytest.param(
             "bike_hourli",
-            "unknown environment 'bike_hourli'; did you mean 'bike_hourly'? Allowed: bike_hourly, "
-            "local, lost, production, round, sales",
+            "unknown environment 'bike_hourli'; did you mean 'bike_hourly'? Allowed: bear, "
+            "bike_hourly, duck, local, lost, production, round, sales",
             id="typing mistake",
         ),
         pytest.param(
             "lost",
             "conf/lost/globals.yml: extends: unknown environment 'sale'; did you mean 'sales'? "
-            "Allowed: bike_hourly, local, lost, production, round, sales",
+            "Allowed: bear, bike_hourly, duck, local, lost, production, round, sales",
             id="extends nothing",
         ),
         pytest.param(
@@ -360,6 +367,8 @@ def test_environments_that_make_no_sense_are_refused(
     conf = make_conf(
         sales={"parameters": SALES},
         production={"globals": "workspace: s3://bucket\n"},
+        duck={"catalog": "observations: {type: Duck}\n"},
+        bear={"catalog": "observations: {type: Bear}\n"},
         lost={"globals": "extends: sale\n"},
         round={"globals": "extends: round\n"},
     )
@@ -368,6 +377,22 @@ def test_environments_that_make_no_sense_are_refused(
         load(conf, env)["parameters"]
 
     assert str(error.value).strip() == message
+
+
+@pytest.mark.parametrize("env", ["bike_hourly,duck,larger", "fork", "fork,production,larger_fork"])
+def test_an_engine_may_be_built_on(make_conf: Callable[..., Path], env: str) -> None:
+    conf = make_conf(
+        production={"catalog": "raw: {type: Raw, filepath: far}\n"},
+        duck={"catalog": "observations: {type: Duck}\n"},
+        larger={"catalog": "observations: {type: Duck, memory: 16GB}\n"},
+        fork={"globals": "extends: duck\n", "catalog": "observations: {type: Fork}\n"}
+        | {"parameters": TABLE},
+        larger_fork={"catalog": "observations: {type: Fork, memory: 16GB}\n"},
+    )
+    expected = {"type": "Duck" if "duck" in env else "Fork"}
+    expected |= {"memory": "16GB"} if "larger" in env else {}
+
+    assert load(conf, env)["catalog"]["observations"] == expected
 
 
 def test_what_follows_from_the_table_is_derived_and_can_be_overruled(

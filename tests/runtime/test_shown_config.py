@@ -44,3 +44,12 @@ def test_an_unknown_key_is_answered_with_the_nearest(shown) -> None:
 def test_a_section_of_the_parameters_needs_no_prefix(shown) -> None:
     assert shown("training.model") == shown("parameters.training.model")
     assert shown("windows.minimum_rows") == "24"
+
+
+def test_properties_of_spark_are_asked_for_by_their_own_names(shown) -> None:
+    assert shown("spark.driver.memory", "test,spark") == "2g"
+    assert "spark.sql.session.timeZone: UTC" in shown("spark", "test,spark").split("\n")
+    with pytest.raises(ConfigurationError, match=r"'spark\.driver\.memori'; did you mean"):
+        shown("spark.driver.memori", "test,spark")
+    with pytest.raises(ConfigurationError, match=r"spark: no environment has a spark\.yml"):
+        shown("spark.driver.memory")

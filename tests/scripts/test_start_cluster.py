@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from pandas.testing import assert_frame_equal
 
 from scripts import start_cluster
 from tests.conftest import ROOT, copy_project, make_project, open_catalog
+from tests.engines import OF_INGESTION, OF_TICKS, assert_equal_tables
+from tests.loop import PROMOTED_AT, PROMOTING
 
 SCRIPT = ROOT / "scripts" / "start_cluster.py"
 NEEDED = {
@@ -52,12 +55,37 @@ def variables() -> Iterator[dict[str, str]]:
     assert not any(map(start_cluster.answers, ports))
 
 
-def run(project: Path, variables: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "-m", "kedro", "run", *arguments]
+@pytest.fixture(scope="module")
+def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment variable by which runs find a server of Spark Connect."""
+    processes = start_cluster.Processes(tmp_path_factory.mktemp("connect"))
+    port, submit = start_cluster.free_port(), "org.apache.spark.deploy.SparkSubmit"
+    server = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    properties = {
+        "spark.connect.grpc.binding.address": start_cluster.HOST,
+        "spark.connect.grpc.binding.port": port,
+        "spark.ui.enabled": "false",
+    }
+    own = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
+    # It computes itself, so it needs more than the daemons of a cluster.
+    launcher = ["env", "SPARK_DAEMON_MEMORY=1g", start_cluster.spark_launcher()]
+    command = [*launcher, submit, "--master", "local[2]", *own]
+    processes.start("server", [*command, "--class", server, "spark-internal"])
+    try:
+        processes.wait_for("Spark Connect", lambda: start_cluster.answers(port))
+        yield {"LIFECYCLE_SPARK_REMOTE": f"sc://{start_cluster.HOST}:{port}"}
+    finally:
+        processes.stop()
+
+
+def run(
+    project: Path, variables: dict[str, str], *arguments: str, command: str = "run", code: int = 0
+) -> None:
+    line = [sys.executable, "-m", "kedro", command, *arguments]
     done = subprocess.run(
-        command, cwd=project, env=os.environ | variables, capture_output=True, text=True
+        line, cwd=project, env=os.environ | variables, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 @pytest.mark.usefixtures("variables")
@@ -77,6 +105,24 @@ class TestOnClusters:
         assert found.load("holdout_metrics") == expected.load("holdout_metrics")
         one, other = (catalog.load("gate_decision") for catalog in (found, expected))
         assert (one.decision, one.reasons) == (other.decision, other.reasons)
+
+    @pytest.mark.parametrize("way", ["variables", "connect"])
+    def test_a_tick_on_spark_promotes_as_one_in_pandas(
+        self,
+        way: str,
+        request: pytest.FixtureRequest,
+        running_project_once: Path,
+        promoted_project_once: Path,
+        tmp_path: Path,
+    ) -> None:
+        project = copy_project(running_project_once, tmp_path / "project")
+        (project / "conf/local/parameters.yml").write_text(yaml.safe_dump(PROMOTING), "utf-8")
+
+        given = ["--env=test,spark,local", f"--as-of={PROMOTED_AT}"]
+        run(project, request.getfixturevalue(way), *given, command="tick", code=20)
+
+        found, expected = open_catalog(project), open_catalog(promoted_project_once)
+        assert_equal_tables(found, expected, [*OF_INGESTION, *OF_TICKS])
 
     def test_a_backtest_on_dask_replays_what_one_process_does(
         self, variables: dict[str, str], finished_project_once: Path, tmp_path: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from regression_lifecycle.core.errors import ConfigurationError, StateError
+from regression_lifecycle.core.errors import ConfigurationError
 
 _FOLDER = "temp_directory"
 
@@ -22,15 +22,10 @@ def connect(settings: dict[str, Any]) -> Any:
         A connection.
 
     Raises:
-        StateError: If the library is missing.
         ConfigurationError: If DuckDB does not take a setting.
     """
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        raise StateError(
-            "engine duckdb needs the library duckdb: uv sync --locked --extra duckdb"
-        ) from None
+    import duckdb
+
     connection = duckdb.default_connection()
     # A bar over the lines of the log.
     connection.execute("SET enable_progress_bar = false")

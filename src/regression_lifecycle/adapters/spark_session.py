@@ -37,7 +37,7 @@ class SparkSettings:
 
         Raises:
             ConfigurationError: If a name is none of Spark's, or a value is no single one.
-            StateError: If the library is missing.
+            ModuleNotFoundError: If the library is missing.
         """
         for name, value in properties.items():
             if not str(name).startswith("spark."):
@@ -49,9 +49,8 @@ class SparkSettings:
                     f"  {name}: a single value is needed; write {name}.<name>: <value>"
                 )
         if find_spec("pyspark") is None:
-            raise StateError(
-                "engine spark needs the library pyspark: uv sync --locked --extra spark"
-            )
+            # The catalog would say that a class is not found.
+            raise ModuleNotFoundError("No module named 'pyspark'", name="pyspark")
         self._properties: dict[str, Any] = {
             str(name): str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in properties.items()
@@ -135,7 +134,7 @@ def configure(properties: Mapping[str, Any]) -> None:
 
     Raises:
         ConfigurationError: If a property cannot be meant.
-        StateError: If the library is missing.
+        ModuleNotFoundError: If the library is missing.
     """
     global _settings
     _settings = SparkSettings(properties)

@@ -26,16 +26,10 @@ def connect(backend: str, address: str | None) -> Callable[[], None] | None:
         A function that ends the connection; None where the backend needs none.
 
     Raises:
-        StateError: If the library is missing, or nobody with a worker answers.
+        StateError: If nobody with a worker answers.
     """
     connection = {"dask": _connect_to_dask, "ray": _connect_to_ray}.get(backend)
-    if connection is None:
-        return None
-    try:
-        return connection(address)
-    except ModuleNotFoundError as error:
-        mend = f"uv sync --locked --extra {backend}"
-        raise StateError(f"backend '{backend}' needs the library {error.name}: {mend}") from None
+    return connection(address) if connection else None
 
 
 def _connect_to_dask(address: str | None) -> Callable[[], None]:

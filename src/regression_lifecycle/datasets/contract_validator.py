@@ -34,7 +34,8 @@ class ContractValidator:
 
         Args:
             stage: ``raw`` checks that the columns are there and that there are rows;
-                ``observations`` checks every row against the whole contract.
+                ``observations`` checks every row against the whole contract; on an engine its
+                columns, types and values.
             problem: The section ``problem`` of the parameters.
 
         Raises:

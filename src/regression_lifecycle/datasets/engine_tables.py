@@ -18,7 +18,7 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 
 from regression_lifecycle.adapters import duckdb_engine
 from regression_lifecycle.adapters.staged_files import staged_path
-from regression_lifecycle.core.errors import DataContractError, StateError, bounded_list
+from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.frames.collecting import Pieces
 from regression_lifecycle.datasets.atomic_file import OneFile
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
@@ -187,12 +187,8 @@ class PolarsParquetDataset(LazyParquetDataset):
     """
 
     def _scan(self) -> Any:
-        try:
-            import polars as pl
-        except ModuleNotFoundError:
-            raise StateError(
-                "engine polars needs the library polars: uv sync --locked --extra polars"
-            ) from None
+        import polars as pl
+
         if self._protocol == "file":
             return pl.scan_parquet(self._files(), glob=False)
         import pyarrow.dataset

@@ -34,6 +34,8 @@ CREDENTIALS = "credentials"
 # What a later environment replaces by entry instead of key by key.
 _BY_ENTRY = frozenset({"catalog", CREDENTIALS})
 _DERIVED = re.compile(r"\$\{derived:(\w+)\}")
+# An engine says how this entry of the catalog is kept.
+_KEPT_BY_ENGINES = "observations"
 Layer = dict[Path, dict[str, Any]]
 # Parsing takes longer than reading, and a tick has several loaders: what was written in a folder,
 # and what it says.
@@ -135,7 +137,8 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         """The environments that are laid over base, in order.
 
         Raises:
-            ConfigurationError: If one is unknown, or not exactly one of them describes a table.
+            ConfigurationError: If one is unknown, not exactly one of them describes a table, or two
+                are engines.
         """
         named = [name.strip() for name in str(self.env or self.default_run_env).split(",")]
         known = self._environments()
@@ -148,6 +151,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         for name in named:
             if name in known:
                 chosen += [part for part in self._with_what_it_extends(name) if part not in chosen]
+        self._require_one_engine([name for name in named if name in known])
         tables = [name for name in chosen if self._describes_a_table(name)]
         if len(tables) == 1:
             return tuple(chosen)
@@ -163,6 +167,29 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             f"--env={','.join([first, *(name for name in named if name != self.base_env)])}. "
             f"Folders that describe a table: {bounded_list(possible)}"
         )
+
+    def _require_one_engine(self, named: list[str]) -> None:
+        """Refuse two engines: the tables of a run would be kept half by one, half by the other."""
+        engines: dict[str, str] = {}
+        for name in named:
+            kept = [
+                str(content[_KEPT_BY_ENGINES].get("type"))
+                for folder in self._with_what_it_extends(name)
+                for content in self._layer(folder, "catalog").values()
+                if isinstance(content.get(_KEPT_BY_ENGINES), Mapping)
+            ]
+            # Of an engine and what builds on it the latter counts; a folder may also say more of
+            # the same engine.
+            if kept:
+                engines.setdefault(kept[-1], name)
+        if len(engines) > 1:
+            first, *others = engines.values()
+            rest = [name for name in named if name not in others]
+            raise ConfigurationError(
+                f"  --env={','.join(named)} names {len(engines)} engines: "
+                f"{bounded_list([first, *others])} (each keeps {_KEPT_BY_ENGINES} in its own way "
+                f"in its catalog); name one of them, such as --env={','.join(rest)}"
+            )
 
     @property
     def named_environment(self) -> str:

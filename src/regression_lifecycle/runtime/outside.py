@@ -30,7 +30,9 @@ _REASON = re.compile(
 _OBJECT_STORES = ("botocore", "aiobotocore", "s3fs", "boto3")
 _EXTRA_OF = {
     **dict.fromkeys(("psycopg", "s3fs", "boto3", "botocore", "aiobotocore"), "production"),
+    **{library: library for library in ("duckdb", "polars", "ray")},
     "pyspark": "spark",
+    "distributed": "dask",
     **dict.fromkeys(("lightgbm", "xgboost", "catboost"), "boosting"),
 }
 # What may be nobody's mistake in the code.

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from kedro.config import MissingConfigException
 
 from regression_lifecycle.core.errors import ConfigurationError, unknown_name
 from regression_lifecycle.core.scrubbing import scrub
 from regression_lifecycle.runtime.config_loader import leaves
 
 PARAMETERS = "parameters"
-KINDS = (PARAMETERS, "globals", "catalog", "mlflow")
+SPARK = "spark"
+KINDS = (PARAMETERS, "globals", "catalog", "mlflow", SPARK)
 
 
 def show_config(project: Path, env: str | None, conf_source: str | None, key: str) -> str:
@@ -38,7 +40,10 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
     session: Any = LifecycleSession.create(project_path=project, env=env, conf_source=conf_source)
     loader = session._get_config_loader()
     kind, *parts = key.split(".")
-    value: Any = loader[kind if kind in KINDS else PARAMETERS]
+    value: Any = _read(loader, kind if kind in KINDS else PARAMETERS)
+    if kind == SPARK and parts:
+        # Its names have dots, and the kind in front.
+        parts = [key]
     if kind not in KINDS:
         if kind not in value:
             names = (*KINDS, *value)
@@ -60,3 +65,12 @@ def show_config(project: Path, env: str | None, conf_source: str | None, key: st
         comment = f"  # {origin}" if origin else ""
         lines.append(f"{name}: {shown}{comment}")
     return scrub("\n".join(lines))
+
+
+def _read(loader: Any, kind: str) -> Any:
+    try:
+        return loader[kind]
+    except MissingConfigException:
+        raise ConfigurationError(
+            f"  {kind}: no environment has a {kind}.yml; add one that has: --env=...,{kind}"
+        ) from None

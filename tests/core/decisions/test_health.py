@@ -277,9 +277,19 @@ def test_in_a_replay_commands_stand_at_a_moment_too():
     watched = assess(policy("keep", rule(n_bad=1)), subject=subject)
     waiting = assess(attempt("waiting", version="4"), subject=subject)
 
-    # Without a moment it would run on to the end of the data.
-    assert steps(watched) == [("next_wait", "kedro tick --as-of ...")]
+    # Without a moment a tick would run on to the end of the data.
+    assert steps(watched) == [("next_wait", "")]
     assert waiting.actions[0].command.startswith("kedro approve --as-of 2011-04-30 --version 4")
+
+
+def test_a_look_back_in_time_counts_from_a_decision_that_does_not_stand_later():
+    trained = attempt("promote", as_of="2012-12-31 23:00:00", version="3", champion="2")
+
+    first = assess(trained, policy(as_of="2011-04-23"))
+    second = assess(policy(as_of="2011-04-16"), trained, policy(as_of="2011-04-23"))
+
+    assert (first.changed_since, first.changes) == ("", ())
+    assert second.changed_since == "2011-04-16"
 
 
 def test_windows_of_the_second_of_the_decision_before_are_not_new():

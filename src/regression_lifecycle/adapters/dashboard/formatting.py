@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
+from regression_lifecycle.core.decisions.wording import quantity
 from regression_lifecycle.core.durations import rows_label
 
 NOTHING = "\u2013"
@@ -26,21 +27,8 @@ def is_number(value: Any) -> bool:
 
 
 def figure(value: Any) -> str:
-    """Write a quantity with three or four significant digits; what is no number is a dash.
-
-    Returns:
-        For example ``1,234``, ``51.3``, ``0.127``; a whole number has no decimals.
-    """
-    if not is_number(value):
-        return NOTHING
-    number = float(value)
-    size = abs(number)
-    digits = (
-        0 if size >= 1000 or number == int(number) else 1 if size >= 10 else 2 if size >= 1 else 3
-    )
-    if 0 < size < 0.001:
-        return f"{number:.2g}".replace("-", _MINUS)
-    return f"{number:,.{digits}f}".replace("-", _MINUS)
+    """Write a quantity as :func:`quantity` does; what is no number is a dash."""
+    return quantity(float(value)).replace("-", _MINUS) if is_number(value) else NOTHING
 
 
 def count(value: Any) -> str:

@@ -401,12 +401,14 @@ def _changes(
 ) -> tuple[dict[str, Any], list[Reason]]:
     """Return the decision before the newest one, and what has changed since; empty without one."""
     start = _start_of_newest(rows)
-    if start < 1:
+    # A look back in time stands before decisions that were recorded earlier.
+    known = [row for row in rows[:start] if _moment(row) <= _moment(rows[-1])]
+    if not known:
         return {}, []
-    before, now = rows[start - 1], rows[start:]
+    before, now = known[-1], rows[start:]
     changes = [*_window_changes(windows, before["recorded_at"], subject)]
     looks = [row for row in now if row["kind"] == POLICY]
-    earlier = [row for row in rows[:start] if row["kind"] == POLICY]
+    earlier = [row for row in known if row["kind"] == POLICY]
     if looks and earlier:
         changes += _rule_changes(earlier[-1], looks[-1])
     if looks and not changes:

@@ -119,11 +119,14 @@ def next_command(command: str, env: str = "", as_of: str = "") -> str:
     Args:
         command: Such as ``kedro tick``.
         env: The environments of the run; empty for the default.
-        as_of: The moment of a replay; empty at the end of the data. The next tick stands at a
-            later one, and without any it would stand at the end.
+        as_of: The moment of a replay; empty at the end of the data.
+
+    Returns:
+        The whole line; empty for the next tick of a replay, whose moment only who replays can say.
     """
-    typed = f"{command} --env={env}" if env else command
-    return f"{typed} --as-of ..." if as_of and command == "kedro tick" else typed
+    if as_of and command == "kedro tick":
+        return ""
+    return f"{command} --env={env}" if env else command
 
 
 def answer_commands(version: str, env: str = "", as_of: str = "") -> list[str]:
@@ -398,7 +401,7 @@ def _unproven_champion(figures: Figures) -> str:
     said = f"version {figures['version']} is new: no window of it has been judged yet"
     if figures["value"] is None:
         return said
-    error = f"{ERROR_LABELS[figures['metric']]} {_quantity(figures['value'])}"
+    error = f"{ERROR_LABELS[figures['metric']]} {quantity(figures['value'])}"
     return f"{said}; the gate measured {error} on rows that it had not seen"
 
 
@@ -410,7 +413,7 @@ def _labels_pending(figures: Figures) -> str:
 
 
 def _newest_error(figures: Figures) -> str:
-    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(figures['value'])} of version "
+    said = f"{ERROR_LABELS[figures['metric']]} {quantity(figures['value'])} of version "
     said += f"{figures['version']} in window {rows_label(figures['window'])}"
     gain = figures["improvement"]
     return said if gain is None else f"{said}, {_signed(gain)} than the baseline's"
@@ -433,12 +436,22 @@ def _error_moved(figures: Figures) -> str:
     value, before = figures["value"], figures["before"]
     versions = figures["version"], figures["version_before"]
     now, then = (f" (version {v})" if versions[0] != versions[1] else "" for v in versions)
-    said = f"{ERROR_LABELS[figures['metric']]} {_quantity(value)}{now} after {_quantity(before)}"
+    said = f"{ERROR_LABELS[figures['metric']]} {quantity(value)}{now} after {quantity(before)}"
     return f"{said} in the window before{then} ({value / before - 1:+.1%})" if before else said
 
 
-def _quantity(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def quantity(value: float) -> str:
+    """Write a quantity with three or four significant digits, in sentences as on the page.
+
+    Returns:
+        For example ``1,234``, ``51.3``, ``0.127``; a whole number has no decimals.
+    """
+    size = abs(value)
+    if 0 < size < 0.001:
+        return f"{value:.2g}"
+    is_whole = size >= 1000 or value % 1 == 0
+    digits = 0 if is_whole else 1 if size >= 10 else 2 if size >= 1 else 3
+    return f"{value:,.{digits}f}"
 
 
 SENTENCES: dict[str, str | Callable[[Figures], str]] = {

@@ -14,14 +14,13 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrameT
 
-from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.frames.collecting import (
     Pieces,
     collect,
-    count_rows,
     fills_memory,
+    rows_per_day,
     spans,
 )
 
@@ -111,17 +110,15 @@ class FeaturePieces(Pieces):
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """Make the rows of some days after the other, as :func:`build_features` does."""
-        found = spans(self.observations, self.problem, self._rows_at_once())
-        for start, end in found or [(pd.NaT, pd.NaT)]:
+        days = rows_per_day(self.observations, self.problem)
+        for start, end in spans(days, self._rows_at_once(days)) or [(pd.NaT, pd.NaT)]:
             yield self._of_span(start, end)
 
-    def _rows_at_once(self) -> int:
+    def _rows_at_once(self, days: pd.Series) -> int:
         """Return as many rows as a row looks back at, so that no row is read more than twice."""
-        first, last = first_and_last(self.observations, self.problem)
-        if pd.isna(first) or first == last:
+        if len(days) < 2:
             return _ROWS_AT_ONCE
-        share = self.recipe.reach.back / (last - first)
-        wanted = int(share * count_rows(self.observations))
+        wanted = int(self.recipe.reach.back / (days.index[-1] - days.index[0]) * days.sum())
         return min(max(_ROWS_AT_ONCE, wanted), _MOST_ROWS_AT_ONCE)
 
     def _of_span(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

@@ -105,7 +105,7 @@ def pieces(
             yield whole.iloc[start : start + rows].reset_index(drop=True)
         return
     moment = nw.col(problem.timestamp.name)
-    found = spans(frame, problem, rows)
+    found = spans(rows_per_day(frame, problem), rows)
     for start, end in found:
         part = table.filter(moment >= start.to_pydatetime(), moment < end.to_pydatetime())
         yield collect(part.to_native(), problem, columns)
@@ -113,24 +113,39 @@ def pieces(
         yield collect(frame, problem, columns)
 
 
-def spans(frame: Any, problem: Problem, rows: int) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
-    """Cut the time of a frame into stretches of whole days.
-
-    Args:
-        frame: Rows with the timestamp, on any engine.
-        rows: Most rows of a stretch; a day with more is one all the same.
+def rows_per_day(frame: Any, problem: Problem) -> pd.Series:
+    """Count the rows of a frame, on any engine, by the day of their timestamp.
 
     Returns:
-        Start and end of each, the oldest first; its end is the start of the next one with rows, or
-        before it.
+        The counts of days with rows, the oldest first.
     """
     stamp = problem.timestamp.name
     # Spark gives what it truncates the time zone of the session.
     day = nw.col(stamp).dt.truncate("1d").dt.replace_time_zone(None)
     table: Any = nw.from_native(frame)
     days = table.lazy().group_by(day.alias(stamp)).agg(nw.len().alias(_COUNT)).sort(stamp)
-    counts = _to_pandas(days.collect())
-    return list(_spans(counts[stamp], counts[_COUNT], rows))
+    return _to_pandas(days.collect()).set_index(stamp)[_COUNT]
+
+
+def spans(days: pd.Series, rows: int) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Put days together until they have so many rows.
+
+    Args:
+        days: As :func:`rows_per_day` counts them.
+        rows: Most rows of a stretch; a day with more is one all the same.
+
+    Returns:
+        Start and end of each stretch, the oldest first; its end is the start of the next one.
+    """
+    found, n, first = [], 0, 0
+    for place, more in enumerate(days):
+        if n and n + more > rows:
+            found.append((days.index[first], days.index[place]))
+            n, first = 0, place
+        n += more
+    if n:
+        found.append((days.index[first], days.index[-1] + pd.Timedelta(days=1)))
+    return found
 
 
 def fills_memory(frame: Any) -> bool:
@@ -143,21 +158,9 @@ def fills_memory(frame: Any) -> bool:
     return bool(engine.is_polars() or engine.is_duckdb())
 
 
-def _spans(
-    days: pd.Series, counts: pd.Series, rows: int
-) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
-    """Put days together until they have so many rows."""
-    n, first = 0, 0
-    for place, more in enumerate(counts):
-        if n and n + more > rows:
-            yield days[first], days[place]
-            n, first = 0, place
-        n += more
-    if n:
-        yield days[first], days.iloc[-1] + pd.Timedelta(days=1)
-
-
-def sample(frame: Any, problem: Problem, maximum_rows: int | None, seed: int) -> pd.DataFrame:
+def sample(
+    frame: Any, problem: Problem, maximum_rows: int | None, seed: int, n_rows: int | None = None
+) -> pd.DataFrame:
     """Bring at most so many rows into memory, of every series and of all its time alike.
 
     The rows, series by series and each in the order of time, are cut into ``maximum_rows`` blocks
@@ -168,12 +171,14 @@ def sample(frame: Any, problem: Problem, maximum_rows: int | None, seed: int) ->
         frame: Rows with the key, which is unique.
         maximum_rows: Most rows; None for all.
         seed: Of the draw.
+        n_rows: How many rows there are, if that is known; a lazy frame is counted otherwise.
 
     Returns:
         What :func:`collect` gives of all rows, or of exactly ``maximum_rows`` of them.
     """
-    n_rows = count_rows(frame)
-    if maximum_rows is None or n_rows <= maximum_rows:
+    if maximum_rows is not None and n_rows is None:
+        n_rows = count_rows(frame)
+    if maximum_rows is None or n_rows is None or n_rows <= maximum_rows:
         return collect(frame, problem)
     table: Any = nw.from_native(frame)
     names = table.collect_schema().names()

@@ -27,16 +27,16 @@ from regression_lifecycle.core.data.raw_columns import typed_column
 from regression_lifecycle.core.data.values import LARGEST_NUMBER
 from regression_lifecycle.core.durations import AnyDuration, Duration
 from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
-from regression_lifecycle.core.frames.collecting import collect, count_rows
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.ingestion.raw_table import RawTable, refuse_weights, type_rows
 from regression_lifecycle.core.ingestion.row_conflicts import (
     REPETITION,
     reject_conflicts,
-    repeated_keys,
 )
 from regression_lifecycle.core.ingestion.spark_rows import read_spark_rows
 
-_NO_ROWS = "the table has no rows; nothing was changed"
+_EMPTY = "the table has no rows"
+_NO_ROWS = f"{_EMPTY}; nothing was changed"
 
 
 class IngestionParameters(StrictModel):
@@ -266,8 +266,9 @@ def check_observations(observations: Any, problem: Problem) -> None:
     """Check that a table is what ingestion stores.
 
     Args:
-        observations: The table to be stored or just loaded, on any engine; the order of its rows is
-            checked in pandas alone, since elsewhere they have none.
+        observations: The table to be stored or just loaded, on any engine. Order and key are
+            checked in pandas alone: rows of an engine have no order, and to group all keys of a
+            large table costs ten times as much as to hold its values against the contract.
 
     Raises:
         DataContractError: Naming columns and rows, if it is not.
@@ -277,19 +278,19 @@ def check_observations(observations: Any, problem: Problem) -> None:
     missing = [name for name in (stamp, *problem.columns) if name not in schema.names()]
     if missing:
         raise DataContractError(f"missing columns: {bounded_list(missing)}")
-    if not count_rows(observations):
-        raise DataContractError("the table has no rows")
     if not isinstance(schema[stamp], nw.Datetime):
         raise DataContractError(
             f"{stamp} is not a time but {schema[stamp]}; store the table in a format "
             "that keeps types, for example Parquet"
         )
-    key = list(problem.key_columns)
-    if count_rows(repeated_keys(frame, key).to_native()):
-        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not isinstance(observations, pd.DataFrame):
-        _check_values(frame, problem)
+        _check_values(frame.lazy(), problem)
         return
+    if observations.empty:
+        raise DataContractError(_EMPTY)
+    key = list(problem.key_columns)
+    if observations.duplicated(key).any():
+        raise DataContractError(f"the key ({', '.join(key)}) is not unique")
     if not observations[stamp].is_monotonic_increasing:
         raise DataContractError(f"rows are not sorted by {stamp}")
     reasons = _hold_against(observations, problem)
@@ -320,12 +321,13 @@ def _check_values(frame: Any, problem: Problem) -> None:
     doubts = [doubt for name, spec in problem.columns.items() for doubt in _doubts(name, spec)]
     if problem.weight_column is not None:
         doubts.append(nw.col(problem.weight_column) < 0)
-    if not doubts:
-        return
-    doubtful = frame.filter(nw.any_horizontal(*doubts, ignore_nulls=True))
-    n_rows = count_rows(doubtful.to_native())
+    doubtful = nw.any_horizontal(nw.lit(False), *doubts, ignore_nulls=True)
+    counts = frame.select(nw.len().alias("n"), doubtful.cast(nw.Int64).sum().alias("doubtful"))
+    n_all, n_rows = counts.collect().row(0)
+    if not n_all:
+        raise DataContractError(_EMPTY)
     if n_rows:
-        one = _hold_against(collect(doubtful.head(1).to_native(), problem), problem)
+        one = _hold_against(collect(frame.filter(doubtful).head(1).to_native(), problem), problem)
         raise DataContractError(
             f"{counted(n_rows, 'row')} against the contract, one of them because "
             f"{one.text(one.rows)[0]}"

@@ -69,9 +69,9 @@ def draw_training_rows(
     Returns:
         All of them, or a sample.
     """
-    maximum = parameters.maximum_training_rows
-    drawn = sample(rows, problem, maximum, _SEED)
-    if maximum is not None and len(drawn) == maximum < (n_rows := count_rows(rows)):
+    n_rows = count_rows(rows)
+    drawn = sample(rows, problem, parameters.maximum_training_rows, _SEED, n_rows)
+    if len(drawn) < n_rows:
         LOGGER.info(
             "Training on a sample of %s of %s rows, of every series and of all its time alike "
             "(preprocessing.maximum_training_rows)",

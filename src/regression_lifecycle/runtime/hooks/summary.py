@@ -429,7 +429,8 @@ class SummaryHook:
             print_commands(console, [next_command("kedro run", self._env)])
         elif {"champion_version", "policy_decision"} & self._written:
             print_entry(console, "Next", "judge the windows that have ended, and draw the page")
-            print_commands(console, [next_command("kedro tick", self._env, self._as_of)])
+            command = next_command("kedro tick", self._env, self._as_of)
+            print_commands(console, [command] if command else [])
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)

@@ -7,8 +7,9 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from regression_lifecycle.adapters.workers import connect
+
 SECTION = "params:training"
-DISTRIBUTED = ("dask", "ray")
 
 
 class WorkersHook:
@@ -23,10 +24,7 @@ class WorkersHook:
         if SECTION not in pipeline.inputs():
             return
         compute = catalog.load(SECTION).compute
-        if compute.backend in DISTRIBUTED:
-            from regression_lifecycle.adapters.workers import connect
-
-            self._disconnect = connect(compute.backend, compute.scheduler)
+        self._disconnect = connect(compute.backend, compute.scheduler)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
