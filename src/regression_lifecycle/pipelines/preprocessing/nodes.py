@@ -63,19 +63,23 @@ def draw_training_rows(
     """Bring the rows that a model is fitted on into memory.
 
     Args:
-        rows: Rows with features and target, on any engine.
+        rows: Rows with key and target, on any engine; which are drawn depends on nothing else.
         parameters: How many rows train at most.
 
     Returns:
         All of them, or a sample.
     """
-    maximum = parameters.maximum_training_rows
-    drawn = sample(rows, problem, maximum, _SEED)
-    if maximum is not None and len(drawn) == maximum < (n_rows := count_rows(rows)):
+    if must_draw(rows, parameters):
         LOGGER.info(
             "Training on a sample of %s of %s rows, of every series and of all its time alike "
             "(preprocessing.maximum_training_rows)",
-            f"{len(drawn):,}",
-            f"{n_rows:,}",
+            f"{parameters.maximum_training_rows:,}",
+            f"{count_rows(rows):,}",
         )
-    return drawn
+    return sample(rows, problem, parameters.maximum_training_rows, _SEED)
+
+
+def must_draw(rows: Any, parameters: PreprocessingParameters) -> bool:
+    """Return whether there are more rows on an engine than may train."""
+    maximum = parameters.maximum_training_rows
+    return maximum is not None and count_rows(rows) > maximum
