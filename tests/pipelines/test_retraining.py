@@ -171,7 +171,8 @@ def test_features_are_made_of_rows_that_train_or_judge(observations: pd.DataFram
     drawn = nodes.draw_known_rows(known, chosen, PROBLEM, PARAMETERS, drawing)
     table = pd.concat(nodes.make_known_features(known, drawn, chosen, PROBLEM, drawing))
 
-    assert drawn.training is not None and drawn.refit is not None
+    assert drawn.training is not None
+    assert drawn.refit is not None
     in_window = observations["timestamp"] >= "2021-03-06"
     wanted = {*drawn.training["timestamp"], *drawn.refit["timestamp"]}
     assert {*table["timestamp"]} == wanted | {*observations.loc[in_window, "timestamp"]}

@@ -50,13 +50,19 @@ def look_up_ages(
     order = np.argsort(known, kind="stable")
     sorted_keys = known[order]
     values = observations[column].to_numpy("float64", na_value=np.nan)[order]
+    # What is looked up in order is found several times faster than in any other.
+    start = series[len(then) :] * span
+    by_key = np.argsort(start + own, kind="stable")
+    start, own = start[by_key], own[by_key]
     found = []
     for age in ages:
         moment = own - age // _MICROSECOND - first
-        key = series[len(then) :] * span + moment
+        key = start + moment
         place = np.searchsorted(sorted_keys, key).clip(max=len(sorted_keys) - 1)
         is_there = (moment >= 0) & (moment < span) & (sorted_keys[place] == key)
-        found.append(np.where(is_there, values[place], np.nan))
+        looked_up = np.empty(len(own))
+        looked_up[by_key] = np.where(is_there, values[place], np.nan)
+        found.append(looked_up)
     return found
 
 

@@ -108,7 +108,12 @@ def pieces(
     found = spans(frame, problem, rows)
     for start, end in found:
         part = table.filter(moment >= start.to_pydatetime(), moment < end.to_pydatetime())
-        yield collect(part.to_native(), problem, columns)
+        # As ingestion stores them they are in order, and need not be sorted.
+        wanted = part if columns is None else part.select(list(columns))
+        read = _to_pandas(wanted.lazy().collect())
+        order = [name for name in problem.row_order if name in read]
+        in_order = not read[order].isna().any(axis=None) and is_sorted(read, order)
+        yield read if in_order else collect(part.to_native(), problem, columns)
     if not found:
         yield collect(frame, problem, columns)
 
@@ -131,6 +136,18 @@ def spans(frame: Any, problem: Problem, rows: int) -> list[tuple[pd.Timestamp, p
     days = table.lazy().group_by(day.alias(stamp)).agg(nw.len().alias(_COUNT)).sort(stamp)
     counts = _to_pandas(days.collect())
     return list(_spans(counts[stamp], counts[_COUNT], rows))
+
+
+def is_sorted(rows: pd.DataFrame, order: Sequence[str]) -> bool:
+    """Return whether rows are sorted by columns, of which no value is missing."""
+    tied = np.ones(max(len(rows) - 1, 0), dtype="bool")
+    for name in order:
+        values = rows[name].reset_index(drop=True)
+        earlier, later = values.iloc[:-1], values.iloc[1:].set_axis(range(len(tied)))
+        if (tied & (earlier > later).to_numpy("bool")).any():
+            return False
+        tied &= (earlier == later).to_numpy("bool")
+    return True
 
 
 def fills_memory(frame: Any) -> bool:
