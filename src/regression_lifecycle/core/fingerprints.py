@@ -87,7 +87,8 @@ def _value_hashes(values: pd.Series) -> NDArray[np.uint64]:
         # Pandas makes an object of every text.
         codes, texts = pd.factorize(values)
         known: NDArray[np.uint64] = np.append(_hashes(texts), _MISSING_TEXT)
-        return known[codes]
+        found: NDArray[np.uint64] = known[codes]
+        return found
     return _hashes(values)
 
 
@@ -103,7 +104,10 @@ def _row_hashes(
     if not table.columns.is_unique:
         return _hashes(table)
     known = column_hashes(table) if hashes is None else hashes
-    return combine_hash_arrays((known[name] for name in table.columns), table.shape[1])
+    combined: NDArray[np.uint64] = combine_hash_arrays(
+        (known[name] for name in table.columns), table.shape[1]
+    )
+    return combined
 
 
 def _head(table: pd.DataFrame) -> bytes:

@@ -144,9 +144,9 @@ class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
         named = json.dumps(found).encode()
         self._replace(self._filepath / _LISTED, partial(_write_bytes, named))
         kept = {file for _, file in found}
-        for path in files_of_table(file_system, folder):
-            if PurePosixPath(path).name not in kept:
-                file_system.rm_file(path)
+        for stored in files_of_table(file_system, folder):
+            if PurePosixPath(stored).name not in kept:
+                file_system.rm_file(stored)
 
     def _listed(self) -> list[tuple[str, str]]:
         """Return name and file of the parts of the table; none if it is no table of such parts."""
