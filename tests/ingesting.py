@@ -25,6 +25,7 @@ class Ingested(NamedTuple):
     gaps: pd.DataFrame
     changes: pd.DataFrame
     columns: pd.DataFrame
+    parts: pd.DataFrame
 
 
 def ingest(
@@ -35,6 +36,7 @@ def ingest(
     before: Any = None,
     columns: pd.DataFrame | None = None,
     store: Any = lambda typed: typed,
+    parts: pd.DataFrame | None = None,
 ) -> Ingested:
     """Ingest a raw table.
 
@@ -42,9 +44,11 @@ def ingest(
         before: Observations of the last run; None if there was none.
         columns: The undeclared columns of the last run, likewise.
         store: Keeps the typed rows, and gives them back as a frame of an engine.
+        parts: The parts of the raw table in the last run.
     """
     recorded = pd.DataFrame() if columns is None else columns
-    typed, table = read_raw_rows(raw, problem, parameters, recorded)
+    known = pd.DataFrame() if parts is None else parts
+    typed, table = read_raw_rows(raw, problem, parameters, recorded, known)
     accepted, rejected = enforce_contract(store(typed), table, problem, parameters)
     before = pd.DataFrame() if before is None else before
     observations, *others = complete_observations(accepted, table, reader(labels), problem, before)

@@ -227,6 +227,7 @@ def test_the_older_form_of_the_option_does_the_same(
             "observation_changes",
             "observation_gaps",
             "observations",
+            "raw_parts",
             "rejected_observations",
             "undeclared_columns",
             "unused_labels",

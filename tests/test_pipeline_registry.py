@@ -105,6 +105,7 @@ def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> No
         "champion_model",
         "recorded_observations",
         "recorded_undeclared_columns",
+        "recorded_raw_parts",
         "recorded_decisions",
         # Read once the promotion is done, where the training has left the first.
         "recorded_out_of_fold_predictions",

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import hashlib
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from regression_lifecycle.core.fingerprints import (
     GroupFingerprints,
+    column_hashes,
     combined_fingerprint,
     table_fingerprint,
 )
@@ -38,6 +42,40 @@ def test_groups_that_come_in_pieces_are_hashed_as_tables(observations):
     for group in range(4):
         assert hashed.of(group) == table_fingerprint(observations[groups == group])
     assert hashed.of(99) == table_fingerprint(observations[:0])
+
+
+def test_hashes_are_those_that_stores_hold():
+    """Earlier releases took those of pandas; others would have every window judged again."""
+    table = pd.DataFrame(
+        {
+            "text": pd.Series(["a", "ä", None, "a"], dtype="str"),
+            "moment": pd.date_range("2024", periods=4, unit="us"),
+            "number": [0.5, None, -0.0, 1e300],
+            "whole": pd.array([1, None, 3, 4], dtype="Int64"),
+            "flag": [True, False, True, True],
+            "mixed": pd.Series(["x", 1, None, 2.5], dtype="object"),
+            "label": pd.Categorical(["u", "v", None, "u"]),
+            "empty": pd.Series([None] * 4, dtype="str"),
+        }
+    )
+
+    for name, hashes in column_hashes(table).items():
+        expected = pd.util.hash_pandas_object(table[name], index=False).to_numpy()
+        assert hashes.tolist() == expected.tolist(), name
+    head = json.dumps([(name, str(dtype)) for name, dtype in table.dtypes.items()]).encode()
+    rows = pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()
+    assert table_fingerprint(table) == hashlib.sha256(head + rows).hexdigest()[:16]
+
+
+def test_tables_that_share_columns_are_hashed_as_each_for_itself(observations):
+    shared, alone, groups = GroupFingerprints(), GroupFingerprints(), np.arange(96) % 5
+    own = observations[["cnt", "temp"]]
+
+    shared.add(own, groups, column_hashes(observations))
+    alone.add(own, groups)
+
+    assert [shared.of(group) for group in range(5)] == [alone.of(group) for group in range(5)]
+    assert shared.of(3) == table_fingerprint(own[groups == 3])
 
 
 @pytest.mark.parametrize(

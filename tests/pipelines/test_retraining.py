@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from pandas.testing import assert_frame_equal
 
 from regression_lifecycle.core.data.tables import ERROR_RATES
 from regression_lifecycle.core.decisions.ledger import promotion_row
@@ -19,6 +21,7 @@ from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
+from regression_lifecycle.core.frames.collecting import Pieces
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
@@ -76,6 +79,7 @@ def cut(
     champion: TrainedModel | None,
     as_of: Any = None,
     label_delay: str | None = None,
+    preprocessing: PreprocessingParameters = PREPROCESSING,
     **changes: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     delay = None if label_delay is None else pd.Timedelta(label_delay)
@@ -83,9 +87,12 @@ def cut(
     parameters = PARAMETERS.model_copy(update=changes)
     known, windows = nodes.cut_known_observations(observations, as_of, problem, WINDOWS)
     chosen = nodes.choose_comparison_windows(windows, champion, parameters.measured_windows)
-    table = nodes.make_known_features(known, problem, PREPROCESSING)
+    drawn = nodes.draw_known_rows(known, chosen, problem, parameters, preprocessing)
+    table = nodes.make_known_features(known, drawn, chosen, problem, preprocessing)
+    if isinstance(table, Pieces):
+        table = nw.from_native(pd.concat(table)).lazy("duckdb").to_native()
     judging = nodes.take_comparison_rows(table, known, chosen, problem, WINDOWS)
-    training, refit = nodes.split_known_features(table, chosen, problem, parameters, PREPROCESSING)
+    training, refit = nodes.split_known_features(table, drawn, chosen, problem, parameters)
     return training, judging, refit
 
 
@@ -131,6 +138,45 @@ def test_without_a_champion_the_newest_windows_compare(observations: pd.DataFram
     _, judging, _ = cut(observations, None)
 
     assert days(judging) == [5, 6]
+
+
+@pytest.mark.parametrize("maximum", [40, 110, 144])
+def test_on_an_engine_the_same_rows_with_the_same_features_train_and_judge(
+    observations: pd.DataFrame, maximum: int
+) -> None:
+    """Of 96 rows before the windows and 144 until ``as_of`` both, one or none are drawn."""
+    lag = {"kind": "lag", "name": "before", "column": "cnt", "ages": ["30 hours"]}
+    everything = PreprocessingParameters.model_validate(
+        {**PREPROCESSING.model_dump(), "features": [*FEATURES, lag]}
+    )
+    preprocessing = everything.model_copy(update={"maximum_training_rows": maximum})
+    engine = nw.from_native(observations).lazy("duckdb").to_native()
+
+    in_memory = cut(observations, None, preprocessing=preprocessing)
+    on_engine = cut(engine, None, preprocessing=preprocessing)
+    undrawn = cut(observations, None, preprocessing=everything)
+
+    for found, expected, whole in zip(on_engine, in_memory, undrawn, strict=True):
+        assert_frame_equal(found, expected)
+        assert_frame_equal(found, whole.merge(found[["timestamp"]]))
+    assert [len(rows) for rows in on_engine] == [min(maximum, 96), 48, min(maximum, 144)]
+
+
+def test_features_are_made_of_rows_that_train_or_judge(observations: pd.DataFrame) -> None:
+    drawing = PREPROCESSING.model_copy(update={"maximum_training_rows": 10})
+    engine = nw.from_native(observations).lazy("duckdb").to_native()
+    known, windows = nodes.cut_known_observations(engine, None, PROBLEM, WINDOWS)
+    chosen = nodes.choose_comparison_windows(windows, None, 1)
+
+    drawn = nodes.draw_known_rows(known, chosen, PROBLEM, PARAMETERS, drawing)
+    table = pd.concat(nodes.make_known_features(known, drawn, chosen, PROBLEM, drawing))
+
+    assert drawn.training is not None
+    assert drawn.refit is not None
+    in_window = observations["timestamp"] >= "2021-03-06"
+    wanted = {*drawn.training["timestamp"], *drawn.refit["timestamp"]}
+    assert {*table["timestamp"]} == wanted | {*observations.loc[in_window, "timestamp"]}
+    assert table["timestamp"].is_unique
 
 
 def test_too_little_to_train_on_is_said_with_the_mend(observations: pd.DataFrame) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from errno import ENOENT
+from functools import partial
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import narwhals as nw
 import pandas as pd
@@ -19,18 +23,25 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 from regression_lifecycle.adapters import duckdb_engine
 from regression_lifecycle.adapters.staged_files import staged_path
 from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.fingerprints import combined_fingerprint
 from regression_lifecycle.core.frames.collecting import Pieces
+from regression_lifecycle.core.ingestion.contract import TypedPieces
+from regression_lifecycle.core.ingestion.raw_table import TypedPart
 from regression_lifecycle.datasets.atomic_file import OneFile
 from regression_lifecycle.datasets.atomic_files import AtomicParquetDataset
 from regression_lifecycle.datasets.newest_rows import files_of_table
 
 _ROWS_IN_A_GROUP = 100_000
+# In a folder of parts, which of them are the table.
+_LISTED = "parts.json"
+_FOUND = b"found"
 
 
 class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
     """One Parquet file, locally or on an object store; it is either the old one or the new one.
 
-    A folder of such files, as Spark writes it, is read as well, and replaced by a file.
+    A folder of such files, as Spark writes it, is read as well, and replaced by a file. Typed rows
+    are a folder of parts, of which only those are written that it does not hold.
 
     What is loaded is read when it is collected or saved. A table that is made from the file which
     it replaces must be collected first.
@@ -83,23 +94,78 @@ class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
             data: A frame of any engine that Narwhals knows, or pandas tables one after another,
                 with the same columns and dtypes, at least one.
         """
+        if isinstance(data, TypedPieces):
+            self._save_parts(data)
+        else:
+            self._replace(self._filepath, partial(_write, data, check=self._check_names))
+
+    def _replace(self, path: PurePosixPath, write: Callable[[Path], None]) -> None:
+        """Let a file be written, and put it in place in one step."""
         if self._protocol == "file":
-            target = Path(self._filepath)
+            target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             staged = staged_path(target)
             try:
-                _write(data, staged, self._check_names)
+                write(staged)
                 staged.replace(target)
             finally:
                 staged.unlink(missing_ok=True)
             return
         with TemporaryDirectory() as scratch:
-            file = Path(scratch, self._filepath.name)
-            _write(data, file, self._check_names)
+            file = Path(scratch, path.name)
+            write(file)
             file_system = self._fs
             # An upload that fails half way is not completed.
             with file_system.transaction:
-                file_system.put_file(str(file), str(self._filepath))
+                file_system.put_file(str(file), str(path))
+
+    def _save_parts(self, data: TypedPieces) -> None:
+        """Write the parts that no file holds, then name those of the table, then remove others.
+
+        Until they are named the table is the old one.
+        """
+        folder, file_system = str(self._filepath), self._fs
+        if file_system.isfile(folder):
+            # As it was written when a table was one file.
+            file_system.rm_file(folder)
+        listed = self._listed()
+        data.table.stored_parts = [part for part, _ in listed]
+        found = []
+        for part in data.parts():
+            name = part.name
+            file = f"{_file_name(name)}.parquet"
+            path = self._filepath / file
+            known = self._found_in(str(path)) if name else None
+            if known is None:
+                self._replace(path, partial(_write_part, part, check=self._check_names))
+            else:
+                part.recall(known)
+            found.append((name, file))
+        named = json.dumps(found).encode()
+        self._replace(self._filepath / _LISTED, partial(_write_bytes, named))
+        kept = {file for _, file in found}
+        for stored in files_of_table(file_system, folder):
+            if PurePosixPath(stored).name not in kept:
+                file_system.rm_file(stored)
+
+    def _listed(self) -> list[tuple[str, str]]:
+        """Return name and file of the parts of the table; none if it is no table of such parts."""
+        path = str(self._filepath / _LISTED)
+        file_system = self._fs
+        if not file_system.exists(path):
+            return []
+        return [(name, file) for name, file in json.loads(file_system.cat_file(path))]
+
+    def _found_in(self, path: str) -> str | None:
+        """Return what was found when a stored part was typed; None if it is not stored."""
+        from pyarrow.parquet import read_metadata
+
+        file_system = self._fs
+        if not file_system.exists(path):
+            return None
+        with file_system.open(path, "rb") as file:
+            found: bytes = read_metadata(file).metadata[_FOUND]
+        return found.decode()
 
     def load_newest(
         self, columns: Sequence[str], by: str, back: pd.Timedelta, nrows: int
@@ -128,6 +194,8 @@ class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
         """Refuse columns that the engine would take for each other."""
 
     def _files(self) -> list[str]:
+        if listed := self._listed():
+            return [str(self._filepath / file) for _, file in listed]
         return files_of_table(self._fs, str(self._filepath))
 
     def _describe(self) -> dict[str, Any]:
@@ -210,10 +278,26 @@ def _write(data: Any, file: Path, check: Callable[[Sequence[str]], None]) -> Non
         frame.lazy().sink_parquet(file)
 
 
+def _write_part(part: TypedPart, file: Path, check: Callable[[Sequence[str]], None]) -> None:
+    """Write a part of the typed rows with what was found when they were typed."""
+    _write_pieces(part.type_rows(), file, check, lambda: {_FOUND.decode(): part.found()})
+
+
+def _file_name(part: str) -> str:
+    """Name the file of a part: by all that it depends on, or as no other one."""
+    if not part:
+        return uuid4().hex
+    by = ("regression-lifecycle", "pandas", "pyarrow")
+    return combined_fingerprint({"part": part, **{name: version(name) for name in by}})
+
+
 def _write_pieces(
-    given: Iterator[pd.DataFrame], file: Path, check: Callable[[Sequence[str]], None]
+    given: Iterator[pd.DataFrame],
+    file: Path,
+    check: Callable[[Sequence[str]], None],
+    metadata: Callable[[], dict[str, str]] | None = None,
 ) -> None:
-    """Write pieces one behind the other."""
+    """Write pieces one behind the other, and what is known when they are written."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
@@ -224,3 +308,9 @@ def _write_pieces(
         for piece in chain([first], given):
             table = pa.Table.from_pandas(piece, schema, preserve_index=False)
             writer.write_table(table, row_group_size=_ROWS_IN_A_GROUP)
+        if metadata is not None:
+            writer.add_key_value_metadata(metadata())
+
+
+def _write_bytes(content: bytes, file: Path) -> None:
+    file.write_bytes(content)

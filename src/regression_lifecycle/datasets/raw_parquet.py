@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
@@ -14,7 +15,9 @@ from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError, get_protocol_and_path
 
 from regression_lifecycle.core.errors import DataContractError, bounded_list
+from regression_lifecycle.core.ingestion.raw_table import RawPart
 from regression_lifecycle.datasets.atomic_file import OneFile
+from regression_lifecycle.datasets.newest_rows import files_of_table
 from regression_lifecycle.datasets.raw_pieces import RawPieces
 
 # What pandas calls an index without a name; it is no column of the table.
@@ -34,8 +37,61 @@ def _to_pandas(table: Any) -> pd.DataFrame:
     return found
 
 
+def _group(metadata: Any, rows: int) -> Iterator[list[int]]:
+    """Put row groups together until they have so many rows; one that has more stands alone."""
+    groups: list[int] = []
+    n_rows = 0
+    for number in range(metadata.num_row_groups):
+        own = metadata.row_group(number).num_rows
+        if groups and n_rows + own > rows:
+            yield groups
+            groups, n_rows = [], 0
+        groups.append(number)
+        n_rows += own
+    # A file without row groups still has columns.
+    if groups or not metadata.num_row_groups:
+        yield groups
+
+
+def _digest(file: Any, table: Any, groups: Sequence[int]) -> str:
+    """Hash the bytes of row groups, and all by which they are read."""
+    found = hashlib.blake2b(str(table.schema_arrow).encode(), digest_size=16)
+    for number in groups:
+        group = table.metadata.row_group(number)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            form = (column.path_in_schema, column.physical_type, column.num_values)
+            found.update(repr((*form, column.compression, column.encodings)).encode())
+            starts = [column.data_page_offset, column.dictionary_page_offset]
+            # A writer that has no dictionary may say so by 0.
+            file.seek(min(start for start in starts if start))
+            found.update(file.read(column.total_compressed_size))
+    return found.hexdigest()
+
+
+@contextmanager
+def _in_words(path: str) -> Iterator[None]:
+    """Say of damaged bytes that they are: Arrow raises a dozen kinds of errors over them."""
+    try:
+        yield
+    except DataContractError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # The fault of a disk, a right or a network.
+            raise
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DataContractError(
+            f"{PurePosixPath(path).name} cannot be read as a Parquet file "
+            f"({cause[:_LONGEST_CAUSE]}); save it anew"
+        ) from None
+
+
 class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPieces"]):
-    """One Parquet file, locally or on an object store.
+    """One Parquet file, or a folder of such files, locally or on an object store.
+
+    The files of a folder are one table, in the order of their names; what lies in folders inside of
+    it is no part.
 
     Example:
         .. code-block:: yaml
@@ -58,7 +114,7 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
         """Describe the dataset; nothing is read yet.
 
         Args:
-            filepath: File, or a URL that fsspec knows.
+            filepath: File or folder, or a URL that fsspec knows.
             chunksize: Most rows of a piece; None to read the table at once.
             columns: Columns to read; None for all.
             credentials: For the file system.
@@ -73,66 +129,103 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame | RawPieces:
-        """Read the file.
+        """Read the table.
 
         Returns:
             Its rows, a named index as a column like any other; pieces of them where a ``chunksize``
             is given.
 
         Raises:
-            DataContractError: If it is no Parquet file, is damaged, or names a column twice.
+            DataContractError: If a file is no Parquet file, is damaged, names a column twice, or
+                has other columns than the first one.
         """
-        # Opened here, so that a missing file is an error of loading.
         before = self.state()
-        pieces = self._pieces(self._fs.open(str(self._filepath), "rb"))
+        # Opened here, so that a missing file is an error of loading.
+        for path in self._files():
+            self._fs.open(path, "rb").close()
         if self._chunksize is None:
-            [table] = pieces
-            return table
-        return RawPieces(pieces, partial(self._pieces_again, before))
+            tables = [*self._pieces()]
+            return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+        return RawPieces(None, partial(self._pieces_again, before), partial(self._parts, before))
+
+    def state(self) -> str:
+        """Return what changes when a file is written, without reading it; empty without one."""
+        if not self._exists():
+            return ""
+        file_system = self._fs
+        return " ".join(f"{path} {file_system.ukey(path)}" for path in self._files())
+
+    def _files(self) -> list[str]:
+        found = files_of_table(self._fs, str(self._filepath))
+        if not found:
+            raise DataContractError(
+                f"the folder {self._filepath.name} holds no file whose name ends with .parquet"
+            )
+        return found
 
     def _pieces_again(self, before: str) -> Iterator[pd.DataFrame]:
+        self._refuse_change(before)
+        yield from self._pieces()
+
+    def _refuse_change(self, before: str) -> None:
         if self.state() != before:
             raise DataContractError(
                 f"{self._filepath.name} is another file than when its first row was read, so "
                 "nothing of it was taken. Run again"
             )
-        yield from self._pieces(self._fs.open(str(self._filepath), "rb"))
 
-    def _pieces(self, file: Any) -> Iterator[pd.DataFrame]:
-        import pyarrow as pa
+    def _pieces(self) -> Iterator[pd.DataFrame]:
+        for path, _, table, names in self._tables():
+            yield from self._read(path, table, [*range(table.num_row_groups)], names)
+
+    def _parts(self, before: str) -> Iterator[RawPart]:
+        self._refuse_change(before)
+        for path, file, table, names in self._tables():
+            for groups in _group(table.metadata, self._chunksize or 1):
+                with _in_words(path):
+                    digest = _digest(file, table, groups)
+                yield RawPart(digest, partial(self._read, path, table, groups, names))
+        # What was read first and last may be parts of two tables.
+        self._refuse_change(before)
+
+    def _tables(self) -> Iterator[tuple[str, Any, Any, list[str]]]:
+        """Open each file: its path, itself, its table, and the names of the wanted columns."""
         from pyarrow.parquet import ParquetFile
 
-        with file, self._in_words():
-            table = ParquetFile(file)
-            names = table.schema_arrow.names
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise DataContractError(
-                    f"columns that stand twice in {self._filepath.name}: {bounded_list(twice)}"
-                )
-            wanted = self._columns or [name for name in names if not re.fullmatch(_INDEX, name)]
-            if self._chunksize is None:
-                yield _to_pandas(table.read(wanted))
-                return
-            for batch in table.iter_batches(self._chunksize, columns=wanted):
-                yield _to_pandas(pa.Table.from_batches([batch]))
+        first: list[str] = []
+        for path in self._files():
+            with ExitStack() as opened:
+                with _in_words(path):
+                    file = opened.enter_context(self._fs.open(path, "rb"))
+                    table = ParquetFile(file)
+                names, name = table.schema_arrow.names, PurePosixPath(path).name
+                twice = sorted({column for column in names if names.count(column) > 1})
+                if twice:
+                    raise DataContractError(
+                        f"columns that stand twice in {name}: {bounded_list(twice)}"
+                    )
+                names = [column for column in names if not re.fullmatch(_INDEX, column)]
+                first = first or names
+                others = sorted({*names} ^ {*first})
+                if others:
+                    raise DataContractError(
+                        f"{name} has not the columns of the first file of {self._filepath.name}: "
+                        f"{bounded_list(others)} stand in one of them alone. Write it anew"
+                    )
+                yield path, file, table, self._columns or first
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Say of damaged bytes that they are: Arrow raises a dozen kinds of errors over them."""
-        try:
-            yield
-        except DataContractError:
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                # The fault of a disk, a right or a network.
-                raise
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise DataContractError(
-                f"{self._filepath.name} cannot be read as a Parquet file "
-                f"({cause[:_LONGEST_CAUSE]}); save it anew"
-            ) from None
+    def _read(
+        self, path: str, table: Any, groups: list[int], names: list[str]
+    ) -> Iterator[pd.DataFrame]:
+        import pyarrow as pa
+
+        with _in_words(path):
+            n_rows = sum(table.metadata.row_group(number).num_rows for number in groups)
+            if self._chunksize is None or not n_rows:
+                yield _to_pandas(table.read_row_groups(groups, names))
+                return
+            for batch in table.iter_batches(self._chunksize, groups, columns=names):
+                yield _to_pandas(pa.Table.from_batches([batch]))
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: the table is an input.

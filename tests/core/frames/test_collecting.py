@@ -93,6 +93,21 @@ def test_pieces_put_together_are_the_table(engine, table, problem, rows):
     assert max(map(len, found)) <= max(rows, 49)
 
 
+@lazy_engine
+@pytest.mark.parametrize("missing", [False, True])
+def test_pieces_are_sorted_as_the_whole_table_is(engine, table, problem, missing):
+    """Also where rows are stored in another order, or a part of their key is missing."""
+    table = (
+        table.assign(station=table["station"].where(table["station"] != "b")) if missing else table
+    )
+    shuffled = table.sample(frac=1, random_state=0, ignore_index=True)
+
+    for stored in (table, shuffled):
+        found = list(pieces(engine(stored), problem, 100, ["timestamp", "station", "load"]))
+        whole = collect(engine(stored), problem, ["timestamp", "station", "load"])
+        assert_frame_equal(pd.concat(found, ignore_index=True), whole)
+
+
 @every_engine
 def test_no_row_is_one_empty_piece(engine, table, problem):
     [found] = pieces(engine(table.iloc[:0]), problem, 10)

@@ -101,17 +101,23 @@ class FeaturePieces(Pieces):
         problem: The table's description.
         recipe: The features and their order.
         keep: Further columns to carry along.
+        rows: Observations that get features; None for all.
     """
 
     observations: Any
     problem: Problem
     recipe: FeatureRecipe
     keep: tuple[str, ...] = ()
+    rows: pd.DataFrame | None = None
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """Make the rows of some days after the other, as :func:`build_features` does."""
         days = rows_per_day(self.observations, self.problem)
-        for start, end in spans(days, self._rows_at_once(days)) or [(pd.NaT, pd.NaT)]:
+        found = spans(days, self._rows_at_once(days))
+        if self.rows is not None:
+            moments = self.rows[self.problem.timestamp.name]
+            found = [span for span in found if moments.between(*span, inclusive="left").any()]
+        for start, end in found or [(pd.NaT, pd.NaT)]:
             yield self._of_span(start, end)
 
     def _rows_at_once(self, days: pd.Series) -> int:
@@ -123,14 +129,24 @@ class FeaturePieces(Pieces):
 
     def _of_span(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         around = _around(self.observations, start, end, self.recipe, self.problem)
-        own = around[around[self.problem.timestamp.name].between(start, end, inclusive="left")]
+        own = around if self.rows is None else self.rows
+        own = own[own[self.problem.timestamp.name].between(start, end, inclusive="left")]
         return build_features(around, self.problem, self.recipe, self.keep, own)
 
 
 def build_feature_table(
-    observations: Any, problem: Problem, recipe: FeatureRecipe, keep: Iterable[str] = ()
+    observations: Any,
+    problem: Problem,
+    recipe: FeatureRecipe,
+    keep: Iterable[str] = (),
+    rows: pd.DataFrame | None = None,
 ) -> Any:
     """Make the features of all observations, as :func:`build_features` does.
+
+    Args:
+        observations: Observations on any engine.
+        rows: Observations of which alone features are wanted. Only where they are made in pieces is
+            that less work; elsewhere all rows get them.
 
     Returns:
         The table on the engine of the observations; in pieces where its joins would need memory
@@ -139,7 +155,7 @@ def build_feature_table(
     if not fills_memory(observations):
         return build_features(observations, problem, recipe, keep)
     recipe.check(problem)
-    return FeaturePieces(observations, problem, recipe, tuple(keep))
+    return FeaturePieces(observations, problem, recipe, tuple(keep), rows)
 
 
 def features_for(

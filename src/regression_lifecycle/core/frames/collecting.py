@@ -108,7 +108,12 @@ def pieces(
     found = spans(rows_per_day(frame, problem), rows)
     for start, end in found:
         part = table.filter(moment >= start.to_pydatetime(), moment < end.to_pydatetime())
-        yield collect(part.to_native(), problem, columns)
+        # As ingestion stores them they are in order, and need not be sorted.
+        wanted = part if columns is None else part.select(list(columns))
+        read = _to_pandas(wanted.lazy().collect())
+        order = [name for name in problem.row_order if name in read]
+        in_order = not read[order].isna().any(axis=None) and is_sorted(read, order)
+        yield read if in_order else collect(part.to_native(), problem, columns)
     if not found:
         yield collect(frame, problem, columns)
 
@@ -146,6 +151,18 @@ def spans(days: pd.Series, rows: int) -> list[tuple[pd.Timestamp, pd.Timestamp]]
     if n:
         found.append((days.index[first], days.index[-1] + pd.Timedelta(days=1)))
     return found
+
+
+def is_sorted(rows: pd.DataFrame, order: Sequence[str]) -> bool:
+    """Return whether rows are sorted by columns, of which no value is missing."""
+    tied = np.ones(max(len(rows) - 1, 0), dtype="bool")
+    for name in order:
+        values = rows[name].reset_index(drop=True)
+        earlier, later = values.iloc[:-1], values.iloc[1:].set_axis(range(len(tied)))
+        if (tied & (earlier > later).to_numpy("bool")).any():
+            return False
+        tied &= (earlier == later).to_numpy("bool")
+    return True
 
 
 def fills_memory(frame: Any) -> bool:

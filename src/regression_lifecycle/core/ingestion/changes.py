@@ -39,7 +39,9 @@ def without_told_target(observations: Any) -> Any:
     return frame.drop(_TOLD).to_native()
 
 
-def find_changes(before: Any, now: Any, problem: Problem) -> pd.DataFrame:
+def find_changes(
+    before: Any, now: Any, problem: Problem, since: pd.Timestamp | None = None
+) -> pd.DataFrame:
     """Hold observations against those of an earlier run, row by row.
 
     Args:
@@ -48,6 +50,7 @@ def find_changes(before: Any, now: Any, problem: Problem) -> pd.DataFrame:
         now: Observations that :func:`with_told_target` has seen before labels were filled in: where
             a label says another target than the raw table, it is no change of the table. A target
             that was missing before and is known now is no change either.
+        since: Moment before which both are known to be equal; None compares all.
 
     Returns:
         One row per kind of change that there is, as :data:`CHANGES` lists the columns: ``new``,
@@ -58,11 +61,18 @@ def find_changes(before: Any, now: Any, problem: Problem) -> pd.DataFrame:
     new: Any = nw.from_native(now)
     key = list(problem.row_order)
     old_dtypes, dtypes = old.collect_schema(), new.collect_schema()
-    if not {*key} <= {*old_dtypes.names()} or count_rows(repeated_keys(old, key).to_native()):
+    if not {*key} <= {*old_dtypes.names()}:
         return _as_table([])
-    n_before = count_rows(before)
-    if not n_before:
+    # With the same raw parts it has the same key.
+    if since is None and count_rows(repeated_keys(old, key).to_native()):
         return _as_table([])
+    if not count_rows(before):
+        return _as_table([])
+    if since is not None:
+        # Nothing stands at or behind the latest moment that there is.
+        is_later = nw.col(problem.timestamp.name) >= since.to_pydatetime(warn=False)
+        old, new = old.filter(is_later), new.filter(is_later)
+    n_before = count_rows(old.to_native())
     compared = [
         name
         for name in problem.columns

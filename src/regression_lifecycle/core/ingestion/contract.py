@@ -6,8 +6,10 @@ reason; a table that breaks it as a whole is refused before anything is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import narwhals as nw
@@ -27,8 +29,14 @@ from regression_lifecycle.core.data.raw_columns import typed_column
 from regression_lifecycle.core.data.values import LARGEST_NUMBER
 from regression_lifecycle.core.durations import AnyDuration, Duration
 from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
-from regression_lifecycle.core.frames.collecting import collect
-from regression_lifecycle.core.ingestion.raw_table import RawTable, refuse_weights, type_rows
+from regression_lifecycle.core.frames.collecting import Pieces, collect
+from regression_lifecycle.core.ingestion.raw_table import (
+    RawPart,
+    RawTable,
+    TypedPart,
+    refuse_weights,
+    type_rows,
+)
 from regression_lifecycle.core.ingestion.row_conflicts import (
     REPETITION,
     reject_conflicts,
@@ -80,6 +88,12 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
     Raises:
         DataContractError: If a column is missing or stands twice, or there is no row.
     """
+    _check_columns(raw, problem)
+    if raw.empty:
+        raise DataContractError(_NO_ROWS)
+
+
+def _check_columns(raw: pd.DataFrame, problem: Problem) -> None:
     missing = [name for name in problem.columns if name not in raw.columns]
     if missing:
         named = bounded_list(_with_nearest(name, raw.columns) for name in missing)
@@ -97,8 +111,6 @@ def check_structure(raw: pd.DataFrame, problem: Problem) -> None:
     twice = sorted({str(name).strip() for name in raw.columns[doubtful]})
     if twice:
         raise DataContractError(f"columns that stand twice in the file: {bounded_list(twice)}")
-    if raw.empty:
-        raise DataContractError(_NO_ROWS)
 
 
 def _with_nearest(name: str, columns: Iterable[object]) -> str:
@@ -117,8 +129,8 @@ def read_rows(raw: Any, problem: Problem, unreadable: str) -> tuple[Any, RawTabl
         unreadable: See :class:`IngestionParameters`.
 
     Returns:
-        The good rows as :func:`type_rows` gives them: a table, an iterator of pieces, or a frame of
-        Spark. And the raw table, whose reasons are complete when the pieces have been gone through.
+        The good rows as :func:`type_rows` gives them: a table, pieces of one, or a frame of Spark.
+        And the raw table, whose reasons are complete when the pieces have been gone through.
 
     Raises:
         DataContractError: If the structure is wrong, or a value cannot be read and that is not
@@ -126,7 +138,7 @@ def read_rows(raw: Any, problem: Problem, unreadable: str) -> tuple[Any, RawTabl
     """
     if isinstance(raw, pd.DataFrame):
         table = RawTable([raw])
-        [typed] = _read_pieces(table, problem, unreadable)
+        [typed] = TypedPieces(table, problem, unreadable)
         return typed, table
     if is_pyspark_dataframe(raw) or is_pyspark_connect_dataframe(raw):
         check_structure(raw.limit(1).toPandas(), problem)
@@ -139,17 +151,55 @@ def read_rows(raw: Any, problem: Problem, unreadable: str) -> tuple[Any, RawTabl
             "RawParquetDataset with a chunksize"
         )
     table = RawTable(raw)
-    return _read_pieces(table, problem, unreadable), table
+    return TypedPieces(table, problem, unreadable), table
 
 
-def _read_pieces(table: RawTable, problem: Problem, unreadable: str) -> Iterator[pd.DataFrame]:
-    for piece in table.pieces:
+@dataclass(frozen=True)
+class TypedPieces(Pieces):
+    """Typed rows piece by piece; a store may go through their parts, and skip those that it has.
+
+    Attributes:
+        table: The raw table; takes up what is found.
+        problem: The contract.
+        unreadable: See :class:`IngestionParameters`.
+    """
+
+    table: RawTable
+    problem: Problem
+    unreadable: str
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Type all rows."""
+        for part in self.parts():
+            yield from part.type_rows()
+
+    def parts(self) -> Iterator[TypedPart]:
+        """Yield one part after the other, each of which is to be typed or recalled.
+
+        Raises:
+            DataContractError: At the end, if there is no row, or a value cannot be read and that is
+                not tolerated.
+        """
+        table = self.table
+        for part in _raw_parts(table.pieces):
+            read = part.read if table.n_rows else partial(self._check, part.read)
+            yield TypedPart(table, part._replace(read=read), self.problem)
         if not table.n_rows:
-            check_structure(piece, problem)
-        yield table.read(piece, problem)
-    if not table.n_rows:
-        raise DataContractError(_NO_ROWS)
-    _refuse_unreadable(table, unreadable)
+            raise DataContractError(_NO_ROWS)
+        _refuse_unreadable(table, self.unreadable)
+
+    def _check(self, read: Callable[[], Iterator[pd.DataFrame]]) -> Iterator[pd.DataFrame]:
+        for piece in read():
+            _check_columns(piece, self.problem)
+            yield piece
+
+
+def _raw_parts(pieces: Any) -> Iterator[RawPart]:
+    if hasattr(pieces, "parts"):
+        yield from pieces.parts()
+        return
+    for piece in pieces:
+        yield RawPart("", partial(iter, [piece]))
 
 
 def _refuse_unreadable(table: RawTable, unreadable: str) -> None:
@@ -170,13 +220,13 @@ def accept_rows(
         table: The raw table; takes up what other rows say against a row.
 
     Returns:
-        ``observations`` on the engine of ``typed``, in no order; in pandas if that is an iterator.
+        ``observations`` on the engine of ``typed``, in no order; in pandas if these are pieces.
         ``rejected`` as :func:`enforce_contract` gives them.
 
     Raises:
         DataContractError: If too many rows break the contract, or too few keep it.
     """
-    if isinstance(typed, Iterator):
+    if isinstance(typed, Pieces):
         typed = pd.concat(typed, ignore_index=True)
     accepted = reject_conflicts(typed, problem, table.reasons, parameters.maximum_gap)
     reasons = table.reasons

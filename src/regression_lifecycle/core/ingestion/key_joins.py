@@ -14,14 +14,15 @@ _NO_LABEL, _NO_NUMBER, _NO_MOMENT = " ", -1e300, datetime(1, 1, 1)
 
 
 def join_on_key(
-    frame: Any, other: Any, problem: Problem, how: Literal["left", "anti"] = "left"
+    frame: Any, other: Any, problem: Problem, how: Literal["left", "anti", "semi"] = "left"
 ) -> Any:
     """Join two Narwhals frames by the key and the timestamp.
 
     Args:
         frame: Rows.
         other: Rows of the same engine. Beside the key its columns have names of their own.
-        how: ``left`` keeps the rows of ``frame`` that have none in ``other``, ``anti`` these alone.
+        how: ``left`` keeps the rows of ``frame`` that have none in ``other``, ``anti`` these alone,
+            and ``semi`` only those that have one.
 
     Returns:
         The columns of ``frame``, and of a left join those of ``other`` beside the key. Parts of

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import narwhals as nw
-import numpy as np
 import pandas as pd
 
 from regression_lifecycle.core.calendar.weekdays import count_on_weekdays
@@ -17,8 +16,8 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import whole_steps
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.feature import Reach
-from regression_lifecycle.core.fingerprints import GroupFingerprints
-from regression_lifecycle.core.frames.collecting import collect, pieces
+from regression_lifecycle.core.fingerprints import GroupFingerprints, column_hashes
+from regression_lifecycle.core.frames.collecting import collect, is_sorted, pieces
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,
@@ -231,8 +230,10 @@ def _look_through(known: KnownTable, counts: WindowCounts) -> _Found:
         moments = rows[problem.timestamp.name]
         days.append(moments.groupby(moments.dt.normalize()).agg(first="min", last="max"))
         counts.add(place, rows[problem.target].notna().to_numpy())
-        features.add(rows[shown], place)
-        labels.add(rows[[*problem.key_columns, problem.target]], place)
+        labelled = [*problem.key_columns, problem.target]
+        hashes = column_hashes(rows[list(dict.fromkeys([*shown, *labelled]))])
+        features.add(rows[shown], place, hashes)
+        labels.add(rows[labelled], place, hashes)
         if problem.series_columns:
             presence.append(_presence(rows, place, problem))
     whole_days = pd.concat(days).groupby(level=0).agg({"first": "min", "last": "max"})
@@ -241,14 +242,9 @@ def _look_through(known: KnownTable, counts: WindowCounts) -> _Found:
 
 def _in_order(rows: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Sort rows, unless they are in order already, as those that ingestion stores."""
-    tied = np.ones(max(len(rows) - 1, 0), dtype="bool")
-    for name in order:
-        values = rows[name].reset_index(drop=True)
-        earlier, later = values.iloc[:-1], values.iloc[1:].set_axis(range(len(tied)))
-        if (tied & (earlier > later).to_numpy("bool")).any():
-            return rows.sort_values(list(order), kind="stable", ignore_index=True)
-        tied &= (earlier == later).to_numpy("bool")
-    return rows
+    if is_sorted(rows, order):
+        return rows
+    return rows.sort_values(list(order), kind="stable", ignore_index=True)
 
 
 def _shown_columns(rows: Any, problem: Problem) -> list[str]:

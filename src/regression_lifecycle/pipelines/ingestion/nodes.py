@@ -38,7 +38,11 @@ LOGGER = logging.getLogger(__name__)
 
 
 def read_raw_rows(
-    raw: Any, problem: Problem, parameters: IngestionParameters, recorded_columns: pd.DataFrame
+    raw: Any,
+    problem: Problem,
+    parameters: IngestionParameters,
+    recorded_columns: pd.DataFrame,
+    recorded_parts: pd.DataFrame,
 ) -> tuple[Any, RawTable]:
     """Read every row of the raw table for itself.
 
@@ -48,6 +52,8 @@ def read_raw_rows(
         parameters: What a value does that cannot be read.
         recorded_columns: The columns that the contract did not know in the last run; no columns if
             there was none.
+        recorded_parts: The parts that the raw table had in the last run; no columns if there was
+            none.
 
     Returns:
         The rows that are right in themselves, and the raw table with what speaks against others.
@@ -58,6 +64,7 @@ def read_raw_rows(
     typed, table = read_rows(raw, problem, parameters.unreadable)
     if "column" in recorded_columns:
         table.recorded_undeclared = tuple(recorded_columns["column"])
+    table.recorded_parts = recorded_parts
     return typed, table
 
 
@@ -95,32 +102,39 @@ def complete_observations(
 
     Args:
         accepted_rows: Rows that keep the contract, on any engine.
-        raw_table: Names the columns that the contract does not know.
+        raw_table: Names the columns that the contract does not know, and knows which of its parts
+            are those of the last run.
         recorded_labels: Reads targets that came later than their rows.
         problem: The contract.
         recorded_observations: The observations as the last run left them; no columns if none did.
 
     Returns:
         Observations on the same engine, labels that fill in nothing with the reason, gaps, what is
-        new, changed and gone since the last run, and the columns that the contract does not know.
+        new, changed and gone since the last run, the columns that the contract does not know, and
+        the parts of the raw table.
     """
     told = with_told_target(accepted_rows, problem)
     labels = read_labels(recorded_labels, told, problem)
     joined, unused = join_labels(told, labels, problem)
     _warn_of_unused(unused[unused["reason"] != WAITS])
-    joined = in_order(joined, problem)
     undeclared = raw_table.undeclared(problem)
+    since = raw_table.unchanged_until(count_rows(recorded_observations))
     changes = pd.concat(
         [
-            find_changes(recorded_observations, joined, problem),
-            find_column_changes(raw_table.recorded_undeclared, undeclared, count_rows(joined)),
+            find_changes(recorded_observations, joined, problem, since),
+            find_column_changes(
+                raw_table.recorded_undeclared, undeclared, count_rows(accepted_rows)
+            ),
         ],
         ignore_index=True,
     )
     _warn_of_changes(changes, problem)
-    observations = without_told_target(joined)
+    # Sorted where it is stored, and not once more by everything that looks at it.
+    found = without_told_target(joined)
+    observations = in_order(found, problem)
     columns = pd.DataFrame({"column": pd.Series(undeclared, dtype="str")})
-    return observations, unused, find_gaps(observations, problem), changes, columns
+    gaps = find_gaps(found, problem)
+    return observations, unused, gaps, changes, columns, raw_table.describe_parts()
 
 
 def report_data_quality(

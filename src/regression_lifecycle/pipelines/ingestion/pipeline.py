@@ -23,6 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "params:problem",
                     "params:ingestion",
                     "recorded_undeclared_columns",
+                    "recorded_raw_parts",
                 ],
                 ["typed_rows", "raw_table"],
                 name="read_raw_rows",
@@ -48,6 +49,8 @@ def create_pipeline(**_: object) -> Pipeline:
                     "observation_gaps",
                     "observation_changes",
                     "undeclared_columns",
+                    # Last: it says that the observations are stored.
+                    "raw_parts",
                 ],
                 name="complete_observations",
             ),

@@ -63,7 +63,7 @@ def draw_training_rows(
     """Bring the rows that a model is fitted on into memory.
 
     Args:
-        rows: Rows with features and target, on any engine.
+        rows: Rows with key and target, on any engine; which are drawn depends on nothing else.
         parameters: How many rows train at most.
 
     Returns:
@@ -79,3 +79,9 @@ def draw_training_rows(
             f"{n_rows:,}",
         )
     return drawn
+
+
+def must_draw(rows: Any, parameters: PreprocessingParameters) -> bool:
+    """Return whether there are more rows on an engine than may train."""
+    maximum = parameters.maximum_training_rows
+    return maximum is not None and count_rows(rows) > maximum

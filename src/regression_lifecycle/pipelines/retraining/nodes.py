@@ -26,12 +26,13 @@ from regression_lifecycle.core.evaluation import challenger as challenge
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
 from regression_lifecycle.core.features.builders import build_feature_table
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.frames.collecting import collect
+from regression_lifecycle.core.frames.collecting import collect, on_engine_of
+from regression_lifecycle.core.ingestion.key_joins import join_on_key
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, list_windows, window_of_rows
-from regression_lifecycle.pipelines.preprocessing.nodes import draw_training_rows
+from regression_lifecycle.pipelines.preprocessing.nodes import draw_training_rows, must_draw
 from regression_lifecycle.pipelines.training.nodes import train
 
 
@@ -46,6 +47,19 @@ class KnownWindows:
     def start(self) -> pd.Timestamp:
         """Where the first one begins; without one the moment itself."""
         return self.windows[0].start if self.windows else self.as_of
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """Observations that were drawn to train, in memory; None where all train that may.
+
+    Attributes:
+        training: For the challenger.
+        refit: For a refit.
+    """
+
+    training: pd.DataFrame | None
+    refit: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -94,16 +108,54 @@ def choose_comparison_windows(
     return replace(known_windows, windows=tuple(chosen))
 
 
+def draw_known_rows(
+    known_observations: Any,
+    comparison_windows: KnownWindows,
+    problem: Problem,
+    parameters: RetrainingParameters,
+    preprocessing: PreprocessingParameters,
+) -> DrawnRows:
+    """Draw the observations that train, where there are more than may.
+
+    Args:
+        known_observations: Observations on any engine.
+        preprocessing: How many rows train at most.
+
+    Returns:
+        Those of the challenger's training, which ends before the first window of the comparison,
+        and those of a refit, which ends at ``as_of``.
+    """
+
+    def draw(moment: pd.Timestamp) -> pd.DataFrame | None:
+        rows = training_rows(known_observations, problem, moment, parameters.training_length)
+        if not must_draw(rows, preprocessing):
+            return None
+        return draw_training_rows(rows, problem, preprocessing)
+
+    return DrawnRows(draw(comparison_windows.start), draw(comparison_windows.as_of))
+
+
 def make_known_features(
-    known_observations: Any, problem: Problem, preprocessing: PreprocessingParameters
+    known_observations: Any,
+    drawn_rows: DrawnRows,
+    comparison_windows: KnownWindows,
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
 ) -> Any:
     """Make the challenger's features.
 
     Returns:
-        Key, features and target: on the engine of the observations, or in pieces that are made when
-        they are saved.
+        Key, features and target, at least of the rows that train or compare: on the engine of the
+        observations, or in pieces that are made when they are saved.
     """
-    return build_feature_table(known_observations, problem, preprocessing.recipe)
+    rows = None
+    if drawn_rows.training is not None and drawn_rows.refit is not None:
+        moment = nw.col(problem.timestamp.name)
+        compared: Any = nw.from_native(known_observations)
+        compared = compared.filter(*_between(moment, comparison_windows.windows))
+        wanted = [drawn_rows.training, drawn_rows.refit, collect(compared.to_native(), problem)]
+        rows = pd.concat(wanted).drop_duplicates(list(problem.row_order), ignore_index=True)
+    return build_feature_table(known_observations, problem, preprocessing.recipe, rows=rows)
 
 
 def take_comparison_rows(
@@ -145,16 +197,15 @@ def _between(moment: nw.Expr, windows: Sequence[Window]) -> tuple[nw.Expr, nw.Ex
 
 def split_known_features(
     known_features: Any,
+    drawn_rows: DrawnRows,
     comparison_windows: KnownWindows,
     problem: Problem,
     parameters: RetrainingParameters,
-    preprocessing: PreprocessingParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the rows that train from what is known.
 
     Args:
         known_features: Key, features and target, on any engine.
-        preprocessing: How many rows train at most.
 
     Returns:
         The challenger's training rows, which end before the first window of the comparison; the
@@ -163,13 +214,19 @@ def split_known_features(
     Raises:
         DataContractError: If too few labelled rows lie before the comparison.
     """
-    before, length = comparison_windows.start, parameters.training_length
-    training, refit = (
-        draw_training_rows(
-            training_rows(known_features, problem, moment, length), problem, preprocessing
-        )
-        for moment in (before, comparison_windows.as_of)
-    )
+    before, keys = comparison_windows.start, list(problem.row_order)
+
+    def choose(moment: pd.Timestamp, drawn: pd.DataFrame | None) -> pd.DataFrame:
+        if drawn is None:
+            rows = training_rows(known_features, problem, moment, parameters.training_length)
+            return collect(rows, problem)
+        frame: Any = nw.from_native(known_features)
+        wanted: Any = nw.from_native(on_engine_of(known_features, drawn[keys]))
+        found = join_on_key(frame, wanted, problem, "semi")
+        return collect(found.to_native(), problem).reset_index(drop=True)
+
+    training = choose(before, drawn_rows.training)
+    refit = choose(comparison_windows.as_of, drawn_rows.refit)
     count = count_steps(training, problem)
     if count < parameters.minimum_training_rows:
         unit = "times" if problem.series_columns else "rows"
