@@ -263,13 +263,14 @@ def choose_baseline(
     known = target.notna() if weight is None else target.notna() & (weight > 0)
     if not known.any():
         return str(forecasts.columns[0])
-    filled = _filled(forecasts)[known]
+    filling = _filling(forecasts)[known]
     weights: FloatArray | None = None if weight is None else weight[known].to_numpy()
     errors = {
         str(name): weighted_mean(
-            row_losses(target[known], filled[name], metric, quantile).to_numpy(), weights
+            row_losses(target[known], values[known].fillna(filling), metric, quantile).to_numpy(),
+            weights,
         )
-        for name in filled
+        for name, values in forecasts.items()
     }
     return min(errors, key=lambda name: errors[name])
 
@@ -290,7 +291,8 @@ def add_baseline(rows: pd.DataFrame, forecasts: pd.DataFrame, name: str) -> pd.D
     chosen = name if name in forecasts else constant
     source = pd.Series(chosen, index=rows.index, dtype="str")
     source = source.where(forecasts[chosen].notna(), constant)
-    return rows.assign(**{BASELINE: _filled(forecasts)[chosen], BASELINE_SOURCE: source})
+    baseline = forecasts[chosen].fillna(_filling(forecasts))
+    return rows.assign(**{BASELINE: baseline, BASELINE_SOURCE: source})
 
 
 def _of_series(forecasts: pd.DataFrame) -> str:
@@ -298,9 +300,9 @@ def _of_series(forecasts: pd.DataFrame) -> str:
     return f"series_{forecasts.columns[0]}"
 
 
-def _filled(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Fill gaps with the first constant: of the series where it is known, else of all rows."""
+def _filling(forecasts: pd.DataFrame) -> pd.Series:
+    """Return what fills gaps: the first constant, of the series where it is known."""
     filling = forecasts.iloc[:, 0]
     if _of_series(forecasts) in forecasts:
-        filling = forecasts[_of_series(forecasts)].fillna(filling)
-    return forecasts.apply(lambda values: values.fillna(filling))
+        return forecasts[_of_series(forecasts)].fillna(filling)
+    return filling
