@@ -75,8 +75,9 @@ def fill_batches(folder: Path, n_rows: int) -> None:
         n_rows: How many.
     """
     files = (file for file in folder.glob("*/v*.parquet") if ".rejected" not in file.name)
-    example = parquet.read_table(next(files))
-    about = json.loads(example.schema.metadata[b"about"])
+    file = next(files)
+    example = parquet.read_table(file)
+    about = json.loads(parquet.read_metadata(file).metadata[b"about"])
     rows = example.take(pa.array(np.arange(BATCH_ROWS) % len(example)))
     place = example.schema.get_field_index("timestamp")
     field = example.schema.field(place)
