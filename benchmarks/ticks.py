@@ -74,8 +74,10 @@ def fill_batches(folder: Path, n_rows: int) -> None:
         folder: Where batches are stored, with at least one, whose columns the others get.
         n_rows: How many.
     """
-    example = parquet.read_table(next(folder.glob("*/v*.parquet")))
-    about = json.loads(example.schema.metadata[b"about"])
+    files = (file for file in folder.glob("*/v*.parquet") if ".rejected" not in file.name)
+    file = next(files)
+    example = parquet.read_table(file)
+    about = json.loads(parquet.read_metadata(file).metadata[b"about"])
     rows = example.take(pa.array(np.arange(BATCH_ROWS) % len(example)))
     place = example.schema.get_field_index("timestamp")
     field = example.schema.field(place)

@@ -360,3 +360,18 @@ def test_the_state_tells_of_a_file_inside_of_the_folder(raw: Path) -> None:
     change_a_value(raw)
 
     assert dataset.state() != before
+
+
+def test_parts_are_kept_on_an_object_store_too(raw: Path, tmp_path: Path, typed: list[int]) -> None:
+    here, there = Workspace(tmp_path / "here", raw), Workspace(tmp_path / "there", raw)
+    there.typed = DuckDBParquetDataset(filepath=f"memory://lifecycle/{tmp_path.name}")
+    here.run()
+    there.run()
+    remove_the_last(raw)
+    expected, _ = here.run()
+
+    typed.clear()
+    observed, _ = there.run()
+
+    assert typed == []
+    assert_frame_equal(observed, expected)

@@ -239,6 +239,9 @@ class DuckDBParquetDataset(LazyParquetDataset):
         connection = duckdb_engine.connect(self._settings)
         if self._protocol == "file":
             return connection.read_parquet(self._files())
+        # Another entry may have given it before, with other credentials.
+        if connection.filesystem_is_registered(self._protocol):
+            connection.unregister_filesystem(self._protocol)
         connection.register_filesystem(self._fs)
         return connection.read_parquet([f"{self._protocol}://{file}" for file in self._files()])
 

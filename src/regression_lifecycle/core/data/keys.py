@@ -33,6 +33,8 @@ def _as_text(values: pd.Series) -> pd.Series:
         if len(moments) and (seconds == moments).all():
             texts = np.strings.replace(np.datetime_as_string(seconds, unit="s"), "T", " ")
             return pd.Series(texts, index=values.index, dtype="str")
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.fillna(str(np.nan))
     return values.map(str).astype("str")
 
 

@@ -150,6 +150,9 @@ def segment_labels(values: pd.Series, problem: Problem) -> pd.Series:
     if spec is not None and spec.type == "boolean":
         words = {0: (*spec.false_values, "no")[0], 1: (*spec.true_values, "yes")[0]}
         return values.map(lambda value: "missing" if pd.isna(value) else words[int(value)])
+    if isinstance(values.dtype, pd.StringDtype):
+        # One by one a million rows take a second and more.
+        return values.fillna(segment_label(None))
     return values.map(segment_label)
 
 
