@@ -216,12 +216,12 @@ def promoted_project_once(
     running_project_once: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A project whose second tick promoted version 2; shared, not to be changed."""
-    from tests.loop import PROMOTED_AT, PROMOTING, tick
+    from tests.loop import PROMOTED_AT, PROMOTING, WITH_PAGES, tick
 
     def build(folder: Path) -> None:
         copy_project(running_project_once, folder)
         with chdir(folder):
-            assert tick(folder, PROMOTED_AT, **PROMOTING) == 20
+            assert tick(folder, PROMOTED_AT, **PROMOTING, **WITH_PAGES) == 20
 
     return built_once(tmp_path_factory, "promoted_project", build)
 
