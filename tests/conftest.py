@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -29,6 +30,23 @@ os.environ.setdefault("LIFECYCLE_DASK_SCHEDULER", "tcp://127.0.0.1:1")
 os.environ.setdefault("LIFECYCLE_DATA_URL", "memory:///lifecycle")
 os.environ.setdefault("LIFECYCLE_STORE_URL", "postgresql+psycopg://127.0.0.1:1/lifecycle")
 os.environ.setdefault("LIFECYCLE_MLFLOW_URI", "http://127.0.0.1:1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let a worker of xdist run the tests of a file together, what takes long first.
+
+    Other workers need not make the fixtures of the file as well, and none has a long test left
+    when the others are done. The mark ``xdist_group`` names another group.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, -sizes[item.path]))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            name = item.path.relative_to(ROOT / "tests").with_suffix("").as_posix()
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 def make_project(folder: Path) -> Path:
