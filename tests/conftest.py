@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import io
 import itertools
 import os
 import shutil
@@ -134,6 +136,28 @@ def _settings_are_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(startup, "configure_project", configure_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _yaml_is_parsed_once() -> Iterator[None]:
+    """Let OmegaConf parse a text once per process: every project is a copy of the same files."""
+    from omegaconf import OmegaConf
+
+    load = OmegaConf.load
+    parsed: dict[str, Any] = {}
+
+    def load_once(file: Any) -> Any:
+        if not isinstance(file, io.StringIO):
+            return load(file)
+        text = file.getvalue()
+        if text not in parsed:
+            parsed[text] = load(file)
+        # Kedro replaces environment variables in what it is given.
+        return copy.deepcopy(parsed[text]) if "oc.env" in text else parsed[text]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", staticmethod(load_once))
         yield
 
 
