@@ -46,9 +46,10 @@ check: setup  ## Run the linters and the fast tests
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -q -m "not slow"
 
+# Mypy takes one core, and as long as the scan takes another.
 test: setup  ## Run the linters, the secret scan and the whole test suite
-	$(MAKE) --no-print-directory lint secrets
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(MAKE) --no-print-directory -j 2 lint secrets
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-cluster: setup  ## Run what needs clusters: Spark and Dask on this machine
 	$(BIN)/uv sync --locked --quiet --inexact --extra spark --extra dask
@@ -56,7 +57,7 @@ test-cluster: setup  ## Run what needs clusters: Spark and Dask on this machine
 
 # Apart from the tests, since counting lines makes them slower.
 coverage: setup  ## Run the test suite and show which lines it does not reach
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term
 
 lint: setup  ## Ruff, mypy, the import contract, workflows and the files of the deployment
 	$(BIN)/ruff check
@@ -91,7 +92,7 @@ newest: setup  ## Run the whole test suite with the newest versions that pyproje
 lowest: setup  ## Run the whole test suite with the lowest versions that pyproject.toml allows
 	$(BIN)/uv sync --resolution lowest-direct --all-extras
 	@touch $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 format: setup  ## Let Ruff format the code
 	$(BIN)/ruff check --fix

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import io
 import itertools
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -29,6 +32,23 @@ os.environ.setdefault("LIFECYCLE_DASK_SCHEDULER", "tcp://127.0.0.1:1")
 os.environ.setdefault("LIFECYCLE_DATA_URL", "memory:///lifecycle")
 os.environ.setdefault("LIFECYCLE_STORE_URL", "postgresql+psycopg://127.0.0.1:1/lifecycle")
 os.environ.setdefault("LIFECYCLE_MLFLOW_URI", "http://127.0.0.1:1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let a worker of xdist run the tests of a file together, what takes long first.
+
+    Other workers need not make the fixtures of the file as well, and none has a long test left
+    when the others are done. The mark ``xdist_group`` names another group.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, -sizes[item.path]))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            name = item.path.relative_to(ROOT / "tests").with_suffix("").as_posix()
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 def make_project(folder: Path) -> Path:
@@ -116,6 +136,28 @@ def _settings_are_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(startup, "configure_project", configure_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _yaml_is_parsed_once() -> Iterator[None]:
+    """Let OmegaConf parse a text once per process: every project is a copy of the same files."""
+    from omegaconf import OmegaConf
+
+    load = OmegaConf.load
+    parsed: dict[str, Any] = {}
+
+    def load_once(file: Any) -> Any:
+        if not isinstance(file, io.StringIO):
+            return load(file)
+        text = file.getvalue()
+        if text not in parsed:
+            parsed[text] = load(file)
+        # Kedro replaces environment variables in what it is given.
+        return copy.deepcopy(parsed[text]) if "oc.env" in text else parsed[text]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", staticmethod(load_once))
         yield
 
 
@@ -216,12 +258,12 @@ def promoted_project_once(
     running_project_once: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A project whose second tick promoted version 2; shared, not to be changed."""
-    from tests.loop import PROMOTED_AT, PROMOTING, tick
+    from tests.loop import PROMOTED_AT, PROMOTING, WITH_PAGES, tick
 
     def build(folder: Path) -> None:
         copy_project(running_project_once, folder)
         with chdir(folder):
-            assert tick(folder, PROMOTED_AT, **PROMOTING) == 20
+            assert tick(folder, PROMOTED_AT, **PROMOTING, **WITH_PAGES) == 20
 
     return built_once(tmp_path_factory, "promoted_project", build)
 

@@ -43,6 +43,9 @@ PROMOTING: dict[str, Any] = {
     },
 }
 
+# Pages of the windows that alarm, as shipped; conf/test draws none.
+WITH_PAGES: dict[str, Any] = {"monitoring": {"reports": {"pages": "alarmed"}}}
+
 
 def monitor(project: Path, as_of: str, env: str = "test", **params: Any) -> Any:
     """Look at new windows as a tick does, and return the decision of the policy.

@@ -1,13 +1,18 @@
-"""Runs the cells of notebooks in the working folder, one process for all of them."""
+"""Runs the cells of notebooks, one process for all of them."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
+BETWEEN = "\f\n"
 
-def main(paths: list[str]) -> None:
+
+def main(folder: str, env: str, *paths: str) -> None:
+    os.chdir(folder)
+    os.environ["KEDRO_ENV"] = env
     for path in paths:
         names: dict[str, object] = {}
         for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
@@ -16,4 +21,7 @@ def main(paths: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    # A line per project: its folder, its environment and the notebooks.
+    for line in sys.stdin.read().splitlines():
+        main(*json.loads(line))
+        sys.stdout.write(BETWEEN)

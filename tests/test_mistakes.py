@@ -675,7 +675,7 @@ def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def said(conf: Path) -> Callable[..., list[str]]:
     """What is printed of a configuration, line by line, whatever pipelines are to run."""
     pipelines = dict(register_pipelines())

@@ -15,6 +15,7 @@ from regression_lifecycle.pipeline_registry import LOOP, SERVING, STAGES, regist
 from tests.conftest import ROOT
 from tests.shipped import ENVIRONMENTS, open_loader
 
+PIPELINES = register_pipelines()
 NAMES = (*STAGES, *LOOP, *SERVING)
 # Brought along from ingestion, since new data come in with every tick.
 INGEST = {
@@ -67,7 +68,7 @@ def catalog_config(env: str) -> dict[str, Any]:
 
 
 def test_every_stage_can_be_run_by_its_name_and_all_of_them_without_one() -> None:
-    pipelines = register_pipelines()
+    pipelines = PIPELINES
 
     assert list(pipelines) == [*NAMES, "__default__"]
     stages = {node.name for name in STAGES for node in pipelines[name].nodes}
@@ -82,10 +83,10 @@ def test_every_folder_of_a_pipeline_is_registered() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nodes_of_a_pipeline_stand_in_its_namespace_and_datasets_do_not(name: str) -> None:
-    pipeline = register_pipelines()[name]
+    pipeline = PIPELINES[name]
 
     page = {node for node in pipeline.nodes if name in DRAWING and node.namespace == "dashboard"}
-    drawn = {node.name for node in register_pipelines()["dashboard"].nodes}
+    drawn = {node.name for node in PIPELINES["dashboard"].nodes}
     assert {node.name for node in page} == (drawn if name in DRAWING else set())
     own = {node for node in pipeline.nodes if node.name not in INGEST or name == "ingestion"} - page
     assert {node.namespace for node in own} == {name}
@@ -95,7 +96,7 @@ def test_nodes_of_a_pipeline_stand_in_its_namespace_and_datasets_do_not(name: st
 
 
 def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> None:
-    cycle = register_pipelines()["__default__"]
+    cycle = PIPELINES["__default__"]
 
     inputs = {name for name in cycle.inputs() if not name.startswith("params:")}
     assert inputs == {
@@ -115,14 +116,14 @@ def test_the_cycle_needs_the_raw_table_late_labels_and_what_was_recorded() -> No
 
 def test_who_takes_the_first_step_of_the_loop_needs_the_raw_table_alone() -> None:
     for name in INGESTING:
-        inputs = register_pipelines()[name].inputs()
+        inputs = PIPELINES[name].inputs()
         assert "raw_observations" in inputs
         assert "observations" not in inputs
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_dataset_has_an_entry_with_a_layer(env: str) -> None:
-    datasets = {name for made in register_pipelines().values() for name in made.datasets()}
+    datasets = {name for made in PIPELINES.values() for name in made.datasets()}
     names = {name for name in datasets if not name.startswith("params:")}
     entries = catalog_config(env)
 
@@ -135,11 +136,11 @@ def test_every_dataset_has_an_entry_with_a_layer(env: str) -> None:
     assert set(entries) == names
 
 
-@pytest.mark.parametrize("name", register_pipelines())
+@pytest.mark.parametrize("name", PIPELINES)
 def test_kedro_viz_draws_the_layers_in_one_order_and_no_row_of_more_than_eight(name: str) -> None:
     from kedro_viz.services.layers import sort_layers
 
-    drawn = register_pipelines()[name]
+    drawn = PIPELINES[name]
     layers = {
         entry: made["metadata"]["kedro-viz"]["layer"]
         for entry, made in catalog_config("bike_hourly").items()

@@ -50,7 +50,14 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(("shape", "n_rows"), KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(
+    ("shape", "n_rows"),
+    # Each is a group, since they share nothing and take long.
+    [
+        pytest.param(*kind, id=name, marks=pytest.mark.xdist_group(name))
+        for name, kind in KINDS.items()
+    ],
+)
 def test_a_table_goes_through_everything(
     project: Path, tmp_path_factory: pytest.TempPathFactory, shape: str, n_rows: int
 ) -> None:

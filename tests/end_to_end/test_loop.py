@@ -94,6 +94,8 @@ def test_every_surface_shows_the_same_drift_of_a_window(promoted, capsys):
         scores = own.set_index("column")["score"]
         for row in facts["drift"]:
             assert row["score"] == pytest.approx(scores[row["column"]])
+        has_page = (report / "report.html").is_file()
+        assert has_page == bool(window["alarms"])
         about = facts["metadata"]["about"]
         assert about.startswith(
             f"problem bike_test; model version {window['model_version']}; window {name} (complete)"

@@ -102,7 +102,7 @@ def test_mlflow_serves_a_request_with_missing_values(finished_project):
                 with urllib.request.urlopen(request, timeout=30) as response:
                     answer = json.load(response)
             except (urllib.error.URLError, ConnectionError):
-                time.sleep(1)
+                time.sleep(0.1)
     finally:
         if server.poll() is None:
             os.killpg(server.pid, 15)

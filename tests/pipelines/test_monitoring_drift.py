@@ -86,7 +86,10 @@ def test_every_planned_window_has_a_row_per_column(checked: Any) -> None:
     assert thresholds["reference"].unique().tolist() == ["last_windows"]
 
 
-@pytest.mark.parametrize(("pages", "drawn"), [("alarmed", ["no", "yes"]), ("all", ["yes", "yes"])])
+@pytest.mark.parametrize(
+    ("pages", "drawn"),
+    [("none", ["no", "no"]), ("alarmed", ["no", "yes"]), ("all", ["yes", "yes"])],
+)
 def test_a_report_shows_what_is_in_the_table(checked: Any, pages: Any, drawn: list[str]) -> None:
     plan, history, comparisons, _, _ = checked
     alarms = plan[["window", "model_version"]].assign(alarms=["", "drift"], revision=0)

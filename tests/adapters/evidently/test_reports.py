@@ -304,6 +304,37 @@ def test_rows_without_a_label_are_left_out_and_counted(current: pd.DataFrame) ->
     assert summary(nothing)["notes"] == ["no rows to report on", f"150 of 150 {left_out}"]
 
 
+def test_each_column_has_its_own_picture_which_is_drawn_once(
+    current: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evidently.metrics import column_statistics
+
+    draw, drawn = column_statistics.plot_distr_with_perc_button, []
+    monkeypatch.setattr(
+        column_statistics,
+        "plot_distr_with_perc_button",
+        lambda **given: drawn.append(1) or draw(**given),
+    )
+
+    snapshot = data_quality_snapshot(current, ROLES, **SIZES)
+
+    bars = {
+        widget.params["header"]: widget.params["graph"]["data"][0]
+        for widget in snapshot.to_snapshot_model().widgets
+        if isinstance(widget.params, dict) and "graph" in widget.params
+    }
+    names = ["temp", "hum", "sky", "cnt", "prediction"]
+    assert sorted(bars) == sorted(names)
+    assert len(drawn) == len(names)
+    for name in names:
+        shown, column = bars[name], current[name]
+        assert sum(shown["y"]) == len(column)
+        if name == "sky":
+            assert dict(zip(shown["x"], shown["y"], strict=True)) == dict(column.value_counts())
+        else:
+            assert column.min() <= min(shown["x"]) <= max(shown["x"]) <= column.max()
+
+
 @pytest.mark.parametrize(
     "change",
     [

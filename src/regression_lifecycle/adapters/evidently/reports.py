@@ -20,6 +20,7 @@ from regression_lifecycle.adapters.evidently.frames import (
     prepare,
     sample_note,
 )
+from regression_lifecycle.adapters.evidently.library import drawn_once
 from regression_lifecycle.adapters.evidently.results import (
     counted,
     error_figures,
@@ -67,7 +68,8 @@ def data_quality_snapshot(
         current=prepared,
         categorical=roles.categorical,
     )
-    return job.report([*prepared.notes, *_unusable(prepared)], {}, timestamp, metadata)
+    with drawn_once():
+        return job.report([*prepared.notes, *_unusable(prepared)], {}, timestamp, metadata)
 
 
 def regression_snapshot(
