@@ -18,11 +18,11 @@ ADDRESS = "tcp://127.0.0.1:8786"
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
-    def connect(backend: str, address: str | None) -> Any:
-        said.append(f"connected to {backend} at {address}")
+    def connect(address: str | None) -> Any:
+        said.append(f"connected to dask at {address}")
         return lambda: said.append("disconnected")
 
-    monkeypatch.setattr(workers, "connect", connect)
+    monkeypatch.setattr(workers, "_connect_to_dask", connect)
     return said
 
 
