@@ -198,8 +198,14 @@ CHANGES: dict[Mutation, int] = {
 }
 
 
-@pytest.mark.parametrize("kind", [DuckDBParquetDataset, PolarsParquetDataset])
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        *((change, DuckDBParquetDataset) for change in CHANGES),
+        *((change, PolarsParquetDataset) for change in (append_and_correct, rename, remove)),
+    ],
+    ids=lambda given: given.__name__,
+)
 def test_a_run_on_parts_that_changed_is_one_on_the_whole_table(
     change: Mutation, kind: Any, raw: Path, tmp_path: Path, typed: list[int]
 ) -> None:
@@ -375,3 +381,10 @@ def test_parts_are_kept_on_an_object_store_too(raw: Path, tmp_path: Path, typed:
 
     assert typed == []
     assert_frame_equal(observed, expected)
+
+
+def test_a_table_that_workers_read_has_no_parts() -> None:
+    table = raw_table.RawTable([], n_rows=12)
+
+    assert table.describe_parts().empty
+    assert table.unchanged_until(12) is None

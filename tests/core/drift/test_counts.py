@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -119,7 +118,6 @@ def test_many_pieces_of_few_values_need_no_memory() -> None:
             made.append(weakref.ref(profile))
             yield profile
             del profile
-            gc.collect()
             most = max(most, sum(each() is not None for each in made))
 
     assert merge_profiles(profiles(), parameters).columns[0].n == 30_000

@@ -138,9 +138,10 @@ class RawTable:
         """Describe the parts that were read.
 
         Returns:
-            One row per part, with the columns of :data:`PARTS`; none if a part has no name.
+            One row per part, with the columns of :data:`PARTS`; none if a part has no name, or the
+            table was not read in parts.
         """
-        if not all(name for name, _, _ in self.parts):
+        if not self.parts or not all(name for name, _, _ in self.parts):
             return pd.DataFrame(columns=list(PARTS)).astype(PARTS)
         rows = self.reasons.rows
         ends = [first_row for _, first_row, _ in self.parts[1:]] + [self.n_rows]
