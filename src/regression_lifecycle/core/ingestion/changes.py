@@ -10,6 +10,7 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.frames.collecting import count_rows
+from regression_lifecycle.core.frames.conditions import any_true
 from regression_lifecycle.core.ingestion.key_joins import join_on_key
 from regression_lifecycle.core.ingestion.row_conflicts import repeated_keys
 
@@ -90,7 +91,7 @@ def find_changes(
         was_known = ~nw.col(_BEFORE + problem.target).is_null()
         is_labelled = _differs(_TOLD, problem.target)
         differs[problem.target] = differs[problem.target] & was_known & ~is_labelled
-    changed = nw.any_horizontal(*differs.values(), ignore_nulls=True) if differs else nw.lit(False)
+    changed = any_true(differs.values())
     found = _first_row(
         joined.select(
             *_extent(NEW, ~is_met, stamp),

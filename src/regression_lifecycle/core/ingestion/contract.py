@@ -30,6 +30,7 @@ from regression_lifecycle.core.data.values import LARGEST_NUMBER
 from regression_lifecycle.core.durations import AnyDuration, Duration
 from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
 from regression_lifecycle.core.frames.collecting import Pieces, collect
+from regression_lifecycle.core.frames.conditions import any_true
 from regression_lifecycle.core.ingestion.raw_table import (
     RawPart,
     RawTable,
@@ -371,7 +372,7 @@ def _check_values(frame: Any, problem: Problem) -> None:
     doubts = [doubt for name, spec in problem.columns.items() for doubt in _doubts(name, spec)]
     if problem.weight_column is not None:
         doubts.append(nw.col(problem.weight_column) < 0)
-    doubtful = nw.any_horizontal(nw.lit(False), *doubts, ignore_nulls=True)
+    doubtful = any_true(doubts)
     counts = frame.select(nw.len().alias("n"), doubtful.cast(nw.Int64).sum().alias("doubtful"))
     n_all, n_rows = counts.collect().row(0)
     if not n_all:

@@ -17,6 +17,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.durations import AnyDuration, duration_text
 from regression_lifecycle.core.frames.collecting import collect, count_rows, on_engine_of
+from regression_lifecycle.core.frames.conditions import any_true
 from regression_lifecycle.core.ingestion.raw_table import ROW
 
 REPETITION = "an exact repetition of an earlier row"
@@ -114,9 +115,7 @@ def _reject_confused(frame: Any, problem: Problem, reasons: Reasons) -> Any:
     texts = [name for name in names if problem.columns[name].type == "category"]
     if len(texts) < 2:
         return frame
-    holds_sign = nw.any_horizontal(
-        *(nw.col(name).str.contains("|", literal=True) for name in texts), ignore_nulls=True
-    )
+    holds_sign = any_true(nw.col(name).str.contains("|", literal=True) for name in texts)
     if not count_rows(frame.filter(holds_sign).to_native()):
         return frame
     series = frame.group_by(*names).agg(nw.col(ROW).min().alias(_FIRST))

@@ -18,6 +18,7 @@ from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.feature import Reach
 from regression_lifecycle.core.fingerprints import GroupFingerprints, column_hashes
 from regression_lifecycle.core.frames.collecting import collect, is_sorted, pieces
+from regression_lifecycle.core.frames.conditions import any_true
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,
@@ -120,7 +121,7 @@ class KnownTable:
         ]
         if not inside:
             return frame.head(0)
-        return frame.filter(nw.any_horizontal(*inside, ignore_nulls=True))
+        return frame.filter(any_true(inside))
 
     def _places(self, rows: pd.DataFrame) -> Any:
         if not self.parameters.by_time:
