@@ -388,3 +388,21 @@ def test_a_table_that_workers_read_has_no_parts() -> None:
 
     assert table.describe_parts().empty
     assert table.unchanged_until(12) is None
+
+
+def test_what_is_no_part_of_a_folder_is_named(raw: Path, caplog: pytest.LogCaptureFixture) -> None:
+    expected = RawParquetDataset(raw.as_posix()).load()
+    assert not caplog.messages
+    (raw / "part-9.csv").write_text("a,b\n1,2\n")
+    (raw / "part-8.PARQUET").write_bytes(b"no")
+    (raw / "older").mkdir()
+    # Of an upload that has not ended, and of Spark.
+    (raw / ".part-7.parquet").write_bytes(b"half")
+    (raw / "_SUCCESS").touch()
+
+    assert_frame_equal(RawParquetDataset(raw.as_posix()).load(), expected)
+
+    [said] = caplog.messages
+    assert "older, part-8.PARQUET, part-9.csv" in said
+    assert "part-7" not in said
+    assert "_SUCCESS" not in said

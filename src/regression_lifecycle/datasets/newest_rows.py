@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 
 def files_of_table(file_system: Any, path: str) -> list[str]:
-    """Return the Parquet files of a table, which Spark writes as a folder of some."""
+    """Return the Parquet files of a table, which Spark writes as a folder of some.
+
+    Names that begin with a dot or an underscore are of files that are being written, or say
+    something about the others, for Spark and Arrow too.
+    """
     if not file_system.isdir(path):
         return [path]
     found = (str(file) for file in file_system.glob(f"{path}/*.parquet"))
-    return sorted(found)
+    return sorted(file for file in found if not is_hidden(file))
+
+
+def is_hidden(path: str) -> bool:
+    """Return whether a file or folder is no part of the table that its folder holds."""
+    return PurePosixPath(path).name.startswith((".", "_"))
 
 
 def read_newest_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,8 +18,10 @@ from kedro.io.core import DatasetError, get_protocol_and_path
 from regression_lifecycle.core.errors import DataContractError, bounded_list
 from regression_lifecycle.core.ingestion.raw_table import RawPart
 from regression_lifecycle.datasets.atomic_file import OneFile
-from regression_lifecycle.datasets.newest_rows import files_of_table
+from regression_lifecycle.datasets.newest_rows import files_of_table, is_hidden
 from regression_lifecycle.datasets.raw_pieces import RawPieces
+
+LOGGER = logging.getLogger(__name__)
 
 # What pandas calls an index without a name; it is no column of the table.
 _INDEX = r"__index_level_\d+__"
@@ -143,6 +146,7 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
         # Opened here, so that a missing file is an error of loading.
         for path in self._files():
             self._fs.open(path, "rb").close()
+        self._warn_of_others()
         if self._chunksize is None:
             tables = [*self._pieces()]
             return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
@@ -162,6 +166,22 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
                 f"the folder {self._filepath.name} holds no file whose name ends with .parquet"
             )
         return found
+
+    def _warn_of_others(self) -> None:
+        """Name what lies in the folder and is not read, such as a month that is a CSV file."""
+        folder = str(self._filepath)
+        if not self._fs.isdir(folder):
+            return
+        read = {PurePosixPath(path).name for path in self._files()}
+        found = (str(path) for path in self._fs.ls(folder, detail=False))
+        others = sorted({PurePosixPath(path).name for path in found if not is_hidden(path)} - read)
+        if others:
+            LOGGER.warning(
+                "Not read of the folder %s, since parts are files whose names end with .parquet: "
+                "%s. Save them so, or move them away",
+                self._filepath.name,
+                bounded_list(others),
+            )
 
     def _pieces_again(self, before: str) -> Iterator[pd.DataFrame]:
         self._refuse_change(before)
