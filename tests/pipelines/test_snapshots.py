@@ -39,8 +39,8 @@ def take(
     parameters = SnapshotParameters.model_validate({"keep": keep})
     configuration = describe_training({}, PROBLEM, PREPROCESSING, TRAINING)
     registration = {"version": version}
-    recorded = record_training(training_set(end), configuration, registration)
-    return take_snapshot(recorded, candidate, registration, SOURCE, parameters)
+    recorded = record_training(training_set(end), configuration, registration, parameters)
+    return take_snapshot(recorded, candidate, registration, SOURCE)
 
 
 def test_the_snapshot_of_a_version_is_that_of_its_model(candidate: TrainedModel) -> None:

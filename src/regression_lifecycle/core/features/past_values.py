@@ -92,7 +92,8 @@ class PastValues:
         is_there = np.full(len(times), True)
         if self._places is not None:
             moment = np.searchsorted(self._places, times, side="right") - 1
-            is_there = ~exact | (self._places[moment.clip(0)] == times)
+            if exact:
+                is_there &= self._places[moment.clip(0)] == times
         begins = self._series * self._span
         key = begins + moment.clip(max=self._span - 1)
         place = self._find(key)

@@ -114,6 +114,7 @@ def record_training(
     training_set: pd.DataFrame,
     configuration: TrainingConfiguration,
     registration: dict[str, Any],
+    parameters: SnapshotParameters,
 ) -> tuple[TrainingRecord, ...]:
     """Return what a registered version was fitted on.
 
@@ -123,9 +124,10 @@ def record_training(
         registration: What the registry did.
 
     Returns:
-        The rows that count with the configuration; none if nothing was registered.
+        The rows that count with the configuration; none if nothing was registered, or no snapshot
+        is to be taken.
     """
-    if not registration["version"]:
+    if not registration["version"] or not parameters.are_taken:
         return ()
     return (make_training_record(training_set, configuration),)
 
@@ -135,22 +137,21 @@ def take_snapshot(
     candidate: TrainedModel,
     registration: dict[str, Any],
     source: SourceCode,
-    parameters: SnapshotParameters,
 ) -> tuple[Snapshot, ...]:
     """Return the snapshot of what a registered version was trained on.
 
     Args:
-        record: What the candidate was fitted on; none if nothing was registered.
+        record: What the candidate was fitted on; none if no snapshot is to be taken.
         registration: What the registry did.
         source: The code that fitted it.
 
     Returns:
-        The snapshot; none if nothing was registered, or none is to be taken.
+        The snapshot, if there is a record.
 
     Raises:
         StateError: If the record is that of another model, so that it would reproduce another one.
     """
-    if not record or not parameters.are_taken:
+    if not record:
         return ()
     (fitted,) = record
     if fitted.fingerprint != candidate.metadata.fingerprint:

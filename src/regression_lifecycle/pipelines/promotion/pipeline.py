@@ -50,13 +50,13 @@ def create_promotion_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.record_training,
-                ["training_set", "training_configuration", "registration"],
+                ["training_set", "training_configuration", "registration", _SNAPSHOTS],
                 "training_record",
                 name="record_training",
             ),
             Node(
                 nodes.take_snapshot,
-                ["training_record", "candidate_model", "registration", "source_code", _SNAPSHOTS],
+                ["training_record", "candidate_model", "registration", "source_code"],
                 "snapshot",
                 name="take_snapshot",
             ),
