@@ -11,7 +11,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.splits import split_by_time
 from regression_lifecycle.core.features.builders import build_feature_table
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.frames.collecting import count_rows, sample
+from regression_lifecycle.core.frames.collecting import collect, count_rows, sample
 
 LOGGER = logging.getLogger(__name__)
 _SEED = 0
@@ -69,19 +69,30 @@ def draw_training_rows(
     Returns:
         All of them, or a sample.
     """
-    n_rows = count_rows(rows)
-    drawn = sample(rows, problem, parameters.maximum_training_rows, _SEED, n_rows)
-    if len(drawn) < n_rows:
-        LOGGER.info(
-            "Training on a sample of %s of %s rows, of every series and of all its time alike "
-            "(preprocessing.maximum_training_rows)",
-            f"{len(drawn):,}",
-            f"{n_rows:,}",
-        )
-    return drawn
+    drawn = draw_if_too_many(rows, problem, parameters)
+    return collect(rows, problem) if drawn is None else drawn
 
 
-def must_draw(rows: Any, parameters: PreprocessingParameters) -> bool:
-    """Return whether there are more rows on an engine than may train."""
+def draw_if_too_many(
+    rows: Any, problem: Problem, parameters: PreprocessingParameters
+) -> pd.DataFrame | None:
+    """Draw rows that train, if there are more than may.
+
+    Args:
+        rows: As of :func:`draw_training_rows`.
+        parameters: How many rows train at most.
+
+    Returns:
+        A sample; None where all of them may train.
+    """
     maximum = parameters.maximum_training_rows
-    return maximum is not None and count_rows(rows) > maximum
+    if maximum is None or (n_rows := count_rows(rows)) <= maximum:
+        return None
+    drawn = sample(rows, problem, maximum, _SEED, n_rows)
+    LOGGER.info(
+        "Training on a sample of %s of %s rows, of every series and of all its time alike "
+        "(preprocessing.maximum_training_rows)",
+        f"{len(drawn):,}",
+        f"{n_rows:,}",
+    )
+    return drawn

@@ -32,7 +32,7 @@ from regression_lifecycle.core.models.trained_model import TrainedModel, version
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import Window, list_windows, window_of_rows
-from regression_lifecycle.pipelines.preprocessing.nodes import draw_training_rows, must_draw
+from regression_lifecycle.pipelines.preprocessing.nodes import draw_if_too_many
 from regression_lifecycle.pipelines.training.nodes import train
 
 
@@ -128,9 +128,7 @@ def draw_known_rows(
 
     def draw(moment: pd.Timestamp) -> pd.DataFrame | None:
         rows = training_rows(known_observations, problem, moment, parameters.training_length)
-        if not must_draw(rows, preprocessing):
-            return None
-        return draw_training_rows(rows, problem, preprocessing)
+        return draw_if_too_many(rows, problem, preprocessing)
 
     return DrawnRows(draw(comparison_windows.start), draw(comparison_windows.as_of))
 
