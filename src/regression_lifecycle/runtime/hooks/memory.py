@@ -35,7 +35,9 @@ class MemoryHook:
     @hook_impl
     def after_dataset_loaded(self, data: Any) -> None:
         """Give back what a reader needed beside the table, which is as much again."""
-        if hasattr(data, "columns") and hasattr(data, "__len__") and len(data) >= _MANY_ROWS:
+        # Asked by its type: a lazy frame would work out its columns to be asked for them.
+        pandas = sys.modules.get("pandas")
+        if pandas and isinstance(data, pandas.DataFrame) and len(data) >= _MANY_ROWS:
             self._give_back()
 
     def _give_back(self) -> None:
