@@ -396,7 +396,7 @@ def relocate(metadata: Any, env: str | None, conf_source: str | None) -> None:
 
 
 @cli.command("new-table")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--target", default=None, help="The column to predict.")
 @click.option("--name", default=None, help="Of the problem; by default that of the file.")
 @click.option(
@@ -427,9 +427,9 @@ def new_table(
 ) -> None:
     """Describe a table under conf/, so that it can be run at once.
 
-    FILE is a CSV file (also compressed) or a Parquet file; it is copied into the raw folder. On a
-    terminal what is not given is asked for. A folder that is there is never changed: the
-    difference is shown, and the exit code is 3.
+    FILE is a CSV file (also compressed), a Parquet file or a folder of Parquet files; it is copied
+    into the raw folder. On a terminal what is not given is asked for. A folder that is there is
+    never changed: the difference is shown, and the exit code is 3.
     """
     from regression_lifecycle.runtime.new_table import create_problem
 

@@ -16,8 +16,12 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from regression_lifecycle.datasets.atomic_file import AtomicFile
-from regression_lifecycle.datasets.atomic_files import AtomicPictureDataset
+from regression_lifecycle.datasets.atomic_file import AtomicFile, copy_dataset
+from regression_lifecycle.datasets.atomic_files import (
+    AtomicParquetDataset,
+    AtomicPictureDataset,
+    OptionalParquetDataset,
+)
 from regression_lifecycle.datasets.mlflow_files import MlflowJSONDataset, MlflowPictureDataset
 from regression_lifecycle.datasets.mlflow_models import (
     MlflowRegistrationDataset,
@@ -168,3 +172,19 @@ def test_what_the_bucket_lacks_is_named_with_its_address() -> None:
     assert not file.exists()
     with pytest.raises(FileNotFoundError):
         file.read()
+
+
+@pytest.mark.parametrize("folder", [BUCKET, "file"], ids=["object store", "disk"])
+def test_a_copy_is_the_table_of_then(tmp_path: Path, folder: str) -> None:
+    place = tmp_path.as_posix() if folder == "file" else folder
+    table = AtomicParquetDataset(filepath=f"{place}/table.parquet")
+    copy = OptionalParquetDataset(filepath=f"{place}/copy.parquet")
+    then = pd.DataFrame({"a": [1, 2]})
+
+    for rows in (then.assign(a=0), then):
+        table.save(rows)
+        copy_dataset(table, copy)
+    table.save(then.assign(a=9))
+
+    assert_same(copy.load(), then)
+    assert {path.name for path in tmp_path.iterdir()} <= {"table.parquet", "copy.parquet"}

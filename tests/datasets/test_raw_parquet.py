@@ -53,9 +53,7 @@ class Workspace:
         self.observations = kind(filepath=(folder / "o.parquet").as_posix(), optional=True)
         self.parts = OptionalParquetDataset(filepath=(folder / "parts.parquet").as_posix())
 
-    def run(
-        self, problem: Problem = PROBLEM, killed_after: str = "", **parameters: Any
-    ) -> tuple[pd.DataFrame, Ingested]:
+    def run(self, problem: Problem = PROBLEM, **parameters: Any) -> tuple[pd.DataFrame, Ingested]:
         """Return the observations in memory, and what else the run gives."""
 
         def store(typed: Any) -> Any:
@@ -73,10 +71,8 @@ class Workspace:
             self.raw.load(), LABELS.frame(), problem, given, before, store=store, parts=parts
         )
         observed = collect(found.observations, problem).reset_index(drop=True)
-        if killed_after != "typed_rows":
-            self.observations.save(found.observations)
-            if killed_after != "observations":
-                self.parts.save(found.parts)
+        self.observations.save(found.observations)
+        self.parts.save(found.parts)
         return observed, found
 
 
@@ -308,24 +304,6 @@ def test_what_fails_half_way_leaves_the_old_rows_and_keeps_what_is_new(
     assert found.changes[["change", "n_rows"]].to_numpy().tolist() == [["new", 46]]
 
 
-@pytest.mark.parametrize("killed_after", ["typed_rows", "observations"])
-def test_a_killed_run_is_no_last_run(raw: Path, tmp_path: Path, killed_after: str) -> None:
-    here = Workspace(tmp_path, raw)
-    here.run()
-    original = (raw / "part-1.parquet").read_bytes()
-    change_a_value(raw)
-    here.run(killed_after=killed_after)
-
-    # Whether what was killed had stored its observations cannot be told.
-    (raw / "part-1.parquet").write_bytes(original)
-    _, found = here.run()
-    _, again = here.run()
-
-    expected = [["changed", 1]] if killed_after == "observations" else []
-    assert found.changes[["change", "n_rows"]].to_numpy().tolist() == expected
-    assert again.changes.empty
-
-
 def test_parts_that_are_no_longer_of_the_table_are_removed(raw: Path, tmp_path: Path) -> None:
     here = Workspace(tmp_path, raw)
     (tmp_path / "typed_rows.parquet").write_bytes(b"one file, as it was once written")
@@ -387,7 +365,7 @@ def test_a_table_that_workers_read_has_no_parts() -> None:
     table = raw_table.RawTable([], n_rows=12)
 
     assert table.describe_parts().empty
-    assert table.unchanged_until(12) is None
+    assert table.unchanged_until() is None
 
 
 def test_what_is_no_part_of_a_folder_is_named(raw: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -105,6 +105,40 @@ def test_another_file_of_that_name_is_not_overwritten(create, outside, project):
     assert files(project) == before
 
 
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """A folder of two months, with what Spark leaves beside them."""
+    folder = tmp_path / "elsewhere" / "corner_shop"
+    folder.mkdir(parents=True)
+    for name, part in (("1", sales().head(300)), ("2", sales().tail(100))):
+        part.to_parquet(folder / f"{name}.parquet", index=False)
+    (folder / "_SUCCESS").touch()
+    return folder
+
+
+def test_a_folder_of_parts_is_copied_and_described(create, parts, project):
+    code, shown = create(parts, target="units")
+
+    assert code == WRITTEN
+    assert shown[0].endswith("400 rows, 5 columns")
+    assert [*files(project / "data/01_raw/corner_shop")] == ["1.parquet", "2.parquet"]
+    globals_ = yaml.safe_load((project / "conf/corner_shop/globals.yml").read_text())
+    assert globals_ == {"raw_table": "corner_shop"}
+    assert create(parts, target="units")[0] == UNCHANGED
+
+
+def test_another_folder_of_that_name_is_not_overwritten(create, parts, project):
+    there = project / "data/01_raw/corner_shop"
+    there.mkdir()
+    (there / "1.parquet").write_bytes((parts / "1.parquet").read_bytes())
+    before = files(project)
+
+    with pytest.raises(ConfigurationError, match=r"corner_shop is another folder; .*--name"):
+        create(parts, target="units")
+
+    assert files(project) == before
+
+
 def test_a_file_that_is_in_place_stays_and_is_named(create, project):
     path = project / "data/01_raw/sold.csv"
     sales().to_csv(path, index=False)

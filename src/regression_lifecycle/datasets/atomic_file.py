@@ -32,6 +32,28 @@ def open_file_system(protocol: str, folder: PurePosixPath, **arguments: Any) -> 
     return file_system
 
 
+def copy_dataset(source: Any, target: Any) -> None:
+    """Let one table be what another one is; file to file no row of it is read.
+
+    Args:
+        source: A dataset that has been saved.
+        target: A dataset of the same engine; it is either the old table or the new one.
+    """
+    file_system, paths = getattr(source, "_fs", None), (source._filepath, target._filepath)
+    before, after = map(str, paths)
+    if file_system is None or not file_system.isfile(before):
+        target.save(source.load())
+    elif source._protocol == "file":
+        staged = staged_path(Path(after))
+        try:
+            file_system.copy(before, str(staged))
+            staged.replace(after)
+        finally:
+            staged.unlink(missing_ok=True)
+    else:
+        file_system.copy(before, after)
+
+
 class OneFile:
     """Mixin for a dataset of one file: where it is, whether it is there, and what tells of a write.
 

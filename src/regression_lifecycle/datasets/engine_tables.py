@@ -128,8 +128,6 @@ class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
         if file_system.isfile(folder):
             # As it was written when a table was one file.
             file_system.rm_file(folder)
-        listed = self._listed()
-        data.table.stored_parts = [part for part, _ in listed]
         found = []
         for part in data.parts():
             name = part.name

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pandas as pd
 import yaml
+from fsspec.implementations.local import LocalFileSystem
 from omegaconf import OmegaConf
 
 from regression_lifecycle.core.data.problem import Problem
@@ -21,6 +22,7 @@ from regression_lifecycle.core.ingestion.contract import IngestionParameters, en
 from regression_lifecycle.core.profiling.description import describe, flow
 from regression_lifecycle.core.profiling.profile import ALL, TableProfile, profile_table
 from regression_lifecycle.core.profiling.summary import assumed_lines, found_lines
+from regression_lifecycle.datasets.newest_rows import files_of_table
 from regression_lifecycle.runtime.table_source import (
     TableSource,
     guess_name,
@@ -45,7 +47,7 @@ class NewProblem:
     Attributes:
         name: Of the problem and of its folder.
         files: Text by file name inside of the folder.
-        file: The table's file, to be brought into the raw folder; None for a query.
+        file: The table's file or folder, to be brought into the raw folder; None for a query.
         raw_table: Name of the file there.
     """
 
@@ -67,7 +69,7 @@ def create_problem(
 
     Args:
         project: The project's folder, bootstrapped already.
-        file: The table's file; None for a query.
+        file: The table's file or folder; None for a query.
         query: A SQL query; None for a file.
         given: What a person said, by option: ``target``, ``name``, ``time``, ``key``, ``horizon``,
             ``known_in_advance``, ``label_delay``, ``weight``; lists are separated by commas.
@@ -284,26 +286,46 @@ def write_problem(problem: NewProblem, project: Path, raw_folder: Path) -> str |
     except Exception:
         shutil.rmtree(folder, ignore_errors=True)
         if brought is not None:
-            brought.unlink(missing_ok=True)
+            _remove(brought)
         raise
 
 
+def _remove(table: Path) -> None:
+    if table.is_dir():
+        shutil.rmtree(table, ignore_errors=True)
+    else:
+        table.unlink(missing_ok=True)
+
+
 def _bring(problem: NewProblem, raw_folder: Path) -> Path | None:
-    """Copy the file into the raw folder; None if it is there already."""
+    """Copy the table into the raw folder; None if it is there already."""
     if problem.file is None:
         return None
     place = raw_folder / problem.raw_table
     if place.exists():
-        if filecmp.cmp(problem.file, place, shallow=False):
+        if _contents(problem.file) == _contents(place) and all(
+            filecmp.cmp(problem.file / name, place / name, shallow=False)
+            for name in _contents(place)
+        ):
             return None
+        what = "another folder" if place.is_dir() else "another file"
         raise ConfigurationError(
-            f"  {place} is another file; choose another name with --name, or remove it"
+            f"  {place} is {what}; choose another name with --name, or remove it"
         )
     raw_folder.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(f".{place.name}.part")
-    shutil.copyfile(problem.file, partial)
+    shutil.rmtree(partial, ignore_errors=True)
+    for name in _contents(problem.file):
+        (partial / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(problem.file / name, partial / name)
     partial.replace(place)
     return place
+
+
+def _contents(table: Path) -> list[str]:
+    """Return the names of the files of a table in its folder; of one file an empty name."""
+    files = files_of_table(LocalFileSystem(), table.as_posix())
+    return sorted("" if file == table.as_posix() else Path(file).name for file in files)
 
 
 def _try_out(name: str, project: Path) -> str | None:

@@ -39,7 +39,7 @@ class TableSource:
 
     Attributes:
         table: The table; of text if it is a CSV file.
-        file: Where it lies now; None for a query.
+        file: Where it lies now, a file or a folder; None for a query.
         suffix: What its file name ends with, such as ``.csv.gz``.
         load_args: Arguments of the CSV reader that differ from its own.
         catalog: Entries of the catalog that differ from those of ``conf/base``.
@@ -56,7 +56,7 @@ def read_file(path: Path) -> TableSource:
     """Read a table from a file.
 
     Args:
-        path: A CSV file, compressed or not, or a Parquet file.
+        path: A CSV file, compressed or not, a Parquet file, or a folder of Parquet files.
 
     Returns:
         The table.
@@ -65,9 +65,9 @@ def read_file(path: Path) -> TableSource:
         ConfigurationError: If there is no such file.
         DataContractError: If it holds no table.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ConfigurationError(f"  there is no file {path}")
-    if path.suffix.lower() in _PARQUET:
+    if path.is_dir() or path.suffix.lower() in _PARQUET:
         return _read_parquet(path)
     try:
         found = sniff_csv(_head(path))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from regression_lifecycle.core.data.problem import Problem
-from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
 from regression_lifecycle.core.profiling.profile import profile_table
 from regression_lifecycle.core.profiling.proposal import propose_parameters
@@ -147,6 +147,79 @@ def test_a_dirty_table_may_be_set_aside_by_its_share():
     found = proposed(pd.concat([dirty, dirty.head(50)]))
 
     assert found["ingestion"] == {"maximum_rejected_share": 0.1, "unreadable": "quarantine"}
+
+
+@pytest.mark.parametrize(("n_copies", "limit"), [(300, 0.47), (800, 0.75)])
+def test_a_limit_lets_twice_of_what_is_set_aside_pass_and_never_all(n_copies, limit):
+    frame = table(pd.date_range("2020-01-01", periods=1000))
+    frame = pd.concat([frame, frame.head(n_copies).assign(y=0.5)])
+
+    assert proposed(frame, time=["day"], key=[])["ingestion"] == {"maximum_rejected_share": limit}
+
+
+def test_a_description_that_would_set_most_rows_aside_is_refused_with_the_reason():
+    frame = table(np.repeat(pd.date_range("2020-01-01", periods=200), 5), shop=list("abcde") * 200)
+
+    said = r"800 of 1,000 rows would be set aside: 800 with the time of an earlier row\. .*--key"
+    with pytest.raises(DataContractError, match=said):
+        proposed(frame, time=["day"], key=[])
+
+
+SPELT = ["NA", "null", "None", "nan", "north"]
+
+
+def with_spelt(**columns) -> pd.DataFrame:
+    """Series that are called like what is missing, and a column of labels beside them."""
+    days = np.repeat(pd.date_range("2020-01-01", periods=120), len(SPELT))
+    labels = ["NA", "red", "blue"] * (40 * len(SPELT))
+    return table(days, shop=SPELT * 120, colour=labels, **columns)
+
+
+@pytest.mark.parametrize(
+    ("frame", "colour"),
+    [
+        (with_spelt(), {"type": "category", "allowed": ["NA", "blue", "red"]}),
+        (
+            with_spelt().astype("str"),
+            {
+                "type": "category",
+                "missing_values": ["NA"],
+                "allowed": ["blue", "red"],
+                "missing": True,
+            },
+        ),
+    ],
+    ids=["typed", "text"],
+)
+def test_no_series_is_lost_for_its_name(frame, colour):
+    profile = profile_table(frame, "y")
+    found = propose_parameters(profile)
+
+    assert found["problem"]["key"] == ["timestamp", "shop"]
+    columns = found["problem"]["columns"]
+    assert columns["shop"] == {"type": "category", "known_in_advance": True}
+    assert columns["colour"] == {**colour, "known_in_advance": True}
+    assert "ingestion" not in found
+    said = [note for note in profile.notes if "missing_values" in note]
+    assert any("'shop' has the labels NA, nan, null" in note for note in said)
+    assert any("'colour'" in note for note in said)
+    problem = Problem.model_validate({"name": "table", **found["problem"]})
+    observations, rejected = enforce_contract(frame, problem, IngestionParameters())
+    assert rejected.empty
+    assert set(observations["shop"]) == set(SPELT)
+    assert int(observations["colour"].isna().sum()) == ("missing" in colour) * 200
+
+
+def test_rows_of_a_key_that_may_be_missing_are_foreseen_as_the_run_counts_them():
+    days = pd.date_range("2020-01-01", periods=200)
+    shops = [None, None, "a", "b", "c"]
+    frame = table(np.repeat(days, len(shops)), shop=shops * 200)
+    profile = profile_table(frame, "y", time=["day"], key=["shop"])
+
+    problem = Problem.model_validate({"name": "t", **propose_parameters(profile)["problem"]})
+    _, rejected = enforce_contract(frame, problem, IngestionParameters(maximum_rejected_share=0.5))
+
+    assert profile.n_rejected == len(rejected) == 200
 
 
 def test_what_only_a_person_knows_is_a_caveat_until_it_is_said():

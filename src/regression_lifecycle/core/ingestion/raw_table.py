@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -107,10 +107,8 @@ class RawTable:
         recorded_undeclared: Columns that the contract did not know in the last run; None if that is
             not known.
         parts: Name, first row and oldest moment (NaT without one) of each part that was read.
-        recorded_parts: What :meth:`describe_parts` gave when the last run had stored its
-            observations; empty if that is not known.
-        stored_parts: Names of the parts that a store had of the run before this one, whether or not
-            that came to its end.
+        recorded_parts: What :meth:`describe_parts` gave in the last run that came to its end; empty
+            if that is not known.
     """
 
     pieces: Iterable[pd.DataFrame]
@@ -120,7 +118,6 @@ class RawTable:
     recorded_undeclared: tuple[str, ...] | None = None
     parts: list[tuple[str, int, pd.Timestamp]] = field(default_factory=list)
     recorded_parts: pd.DataFrame = field(default_factory=pd.DataFrame)
-    stored_parts: Sequence[str] = ()
 
     def read(self, piece: pd.DataFrame, problem: Problem) -> pd.DataFrame:
         """Read the next piece.
@@ -153,24 +150,18 @@ class RawTable:
             found.append((name, end - first_row, len(own), hashed, first))
         return pd.DataFrame(found, columns=list(PARTS)).astype(PARTS)
 
-    def unchanged_until(self, n_recorded: int) -> pd.Timestamp | None:
+    def unchanged_until(self) -> pd.Timestamp | None:
         """Find out up to when observations must be those of the last run, but for their labels.
 
         Parts that stand at the same place, hold the same and lost the same rows give the same
         observations; those of all behind the first other one may differ.
-
-        Args:
-            n_recorded: Rows that the observations of the last run have.
 
         Returns:
             The moment before which nothing differs; the latest there is if all parts are the same,
             None if nothing is known.
         """
         before, now = self.recorded_parts, self.describe_parts()
-        # A run that did not come to its end may have stored other observations.
-        if before.empty or [*before["part"]] != [*self.stored_parts]:
-            return None
-        if int((before["n_rows"] - before["n_rejected"]).sum()) != n_recorded:
+        if before.empty:
             return None
         compared = ["part", "n_rows", "rejected"]
         n_same = 0

@@ -107,17 +107,29 @@ def read_columns(table: pd.DataFrame) -> dict[str, ReadColumn]:
         The columns by name, none of them left out yet.
     """
     texts = {name: _text(table[name]) for name in table.columns if _is_text(table[name])}
+    # Only a file of text has no other way to write what is missing.
+    spells_missing = len(texts) == table.shape[1] and not table.isna().any(axis=None)
     commas = [
         spelling.uses_decimal_comma(text[~text.str.lower().isin(spelling.DEFAULT_MISSING)])
         for text in texts.values()
     ]
     decimal_comma = True if any(commas) else None
     return {
-        str(name): _read_text(str(name), texts[name], decimal_comma)
+        str(name): _read_text(str(name), texts[name], decimal_comma, spells_missing)
         if name in texts
         else _read_typed(str(name), table[name])
         for name in table.columns
     }
+
+
+def read_as_labels(name: str, values: pd.Series) -> ReadColumn:
+    """Read a column of text whose every text is a label, those that spell "missing" too.
+
+    Args:
+        name: Name in the table.
+        values: The raw values.
+    """
+    return _read_labels(name, _text(values), spells_missing=False)
 
 
 def judge_use(column: ColumnProfile, values: pd.Series) -> ColumnProfile:
@@ -159,6 +171,11 @@ def judge_use(column: ColumnProfile, values: pd.Series) -> ColumnProfile:
     return replace(column, allowed=_closed_list(values))
 
 
+def missing_words(labels: pd.Series) -> set[str]:
+    """Return the labels that may spell "missing"."""
+    return {label for label in labels.dropna().unique() if label.lower() in spelling.LABEL_MISSING}
+
+
 def shorten(value: Any, length: int = 40) -> str:
     """Write a value for people, cut if it is long."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
@@ -183,7 +200,9 @@ def _text(values: pd.Series) -> pd.Series:
     return values.astype("object").map(str, na_action="ignore").fillna("").astype("str").str.strip()
 
 
-def _read_text(name: str, text: pd.Series, decimal_comma: bool | None) -> ReadColumn:
+def _read_text(
+    name: str, text: pd.Series, decimal_comma: bool | None, spells_missing: bool
+) -> ReadColumn:
     filled = text[~text.str.lower().isin(spelling.DEFAULT_MISSING)]
     tokens = _missing_tokens(filled)
     filled = filled[~filled.isin(tokens)]
@@ -225,12 +244,11 @@ def _read_text(name: str, text: pd.Series, decimal_comma: bool | None) -> ReadCo
             other_format=dates.other,
             zoned=spelling.has_zone(filled),
         )
-    return _read_labels(name, text)
+    return _read_labels(name, text, spells_missing)
 
 
-def _read_labels(name: str, text: pd.Series) -> ReadColumn:
-    folded = text.str.lower()
-    spelt = set(text[folded.isin(spelling.LABEL_MISSING)])
+def _read_labels(name: str, text: pd.Series, spells_missing: bool) -> ReadColumn:
+    spelt = missing_words(text) if spells_missing else set()
     others = set(text) - spelt - {""}
     # Among codes of two letters NA is one of them: Namibia.
     if others and all(len(value) == 2 and value.isupper() for value in others):

@@ -22,6 +22,8 @@ from regression_lifecycle.core.profiling.columns import (
     ColumnProfile,
     ReadColumn,
     judge_use,
+    missing_words,
+    read_as_labels,
     read_columns,
 )
 from regression_lifecycle.core.profiling.evidence import Leak
@@ -60,8 +62,8 @@ class TableProfile:
         target: The column to predict.
         n_rows: Rows of the table.
         n_labelled: Rows with a target.
-        n_rejected: Rows that the contract sets aside: without a time, with a value that cannot be
-            read, or with a key that stands in an earlier row.
+        rejected: Rows that the contract sets aside, by the reason: without a time, with a value
+            that cannot be read, or with a key that stands in an earlier row.
         n_unreadable: Values that are nothing of their column's type.
         time: How the time of a row is made.
         time_name: The column that ingestion adds for it.
@@ -83,7 +85,7 @@ class TableProfile:
     target: str
     n_rows: int
     n_labelled: int
-    n_rejected: int
+    rejected: Mapping[str, int]
     n_unreadable: int
     time: TimeProfile
     time_name: str
@@ -100,6 +102,11 @@ class TableProfile:
     nonnegative: bool
     assumed: tuple[Assumption, ...]
     notes: tuple[str, ...]
+
+    @property
+    def n_rejected(self) -> int:
+        """Rows that the contract sets aside; one that two things speak against counts twice."""
+        return sum(self.rejected.values())
 
     @property
     def described(self) -> dict[str, ColumnProfile]:
@@ -162,7 +169,14 @@ def profile_table(
     columns = read_columns(table)
     columns[target] = _checked_target(columns[target])
     notes: list[str] = []
-    found_time, found_key = _time_and_key(columns, target, time, key, notes)
+    # A key that is missing names nothing: in one, NA is Namibia.
+    labels_only = {
+        name: read_as_labels(name, table[name])
+        for name, column in columns.items()
+        if column.profile.type == "category" and column.profile.missing_values
+    }
+    found_time, found_key = _time_and_key(columns | labels_only, target, time, key, notes)
+    columns |= {name: labels_only[name] for name in found_key if name in labels_only}
     columns |= read_as_time(columns, found_time)
     labels = columns[target].values
     series = _series(columns, found_key)
@@ -198,13 +212,13 @@ def profile_table(
             if profiles[name].left_out
         ]
     rejected, unreadable = _rejected(columns, found_time, found_key, profiles, weight)
-    notes += _notes(profiles, frequency, rejected, len(table))
+    notes += _notes(columns, profiles, frequency, rejected, len(table))
     has_time = found_time.has_time
     return TableProfile(
         target=target,
         n_rows=len(table),
         n_labelled=int(labels.notna().sum()),
-        n_rejected=rejected,
+        rejected=rejected,
         n_unreadable=unreadable,
         time=found_time,
         time_name=next(name for name in _TIME_NAMES if name not in table.columns),
@@ -389,22 +403,29 @@ def _rejected(
     key: tuple[str, ...],
     profiles: Mapping[str, ColumnProfile],
     weight: str | None,
-) -> tuple[int, int]:
-    """Count the rows that will be set aside, and the values that cannot be read."""
-    needed = {*time.parts.values(), *key}
-    described = [name for name, p in profiles.items() if not p.left_out or name in needed]
-    unreadable = sum(profiles[name].n_unreadable for name in described)
+) -> tuple[dict[str, int], int]:
+    """Count the rows that will be set aside by the reason, and the values that cannot be read."""
+    parts = {*time.parts.values()}
+    described = [name for name, p in profiles.items() if not p.left_out or name in parts | {*key}]
+    unreadable = {name: profiles[name].n_unreadable for name in described}
+    # A time that cannot be read is a time that lacks.
+    found = {
+        f"no {profiles[name].type} in '{name}'": count
+        for name, count in unreadable.items()
+        if name not in parts
+    }
     lacks = pd.Series(False, index=time.moments.index)
     if weight is not None:
         lacks = columns[weight].values.isna() | (columns[weight].values < 0)
-    if not time.has_time:
-        return int(lacks.sum()) + unreadable, unreadable
-    row = pd.DataFrame({"": time.moments, **{f"_{name}": columns[name].values for name in key}})
-    lacks |= row.isna().any(axis=1)
-    repeated = row[~lacks].duplicated()
-    # A time that cannot be read is a time that lacks.
-    others = sum(profiles[name].n_unreadable for name in described if name not in needed)
-    return int(lacks.sum() + repeated.sum()) + others, unreadable
+        found[f"no weight in '{weight}'"] = int(lacks.sum())
+    if time.has_time:
+        without = time.moments.isna() & ~lacks
+        found["no time"] = int(without.sum())
+        row = pd.DataFrame({"": time.moments, **{f"_{name}": columns[name].values for name in key}})
+        named = "time and key" if key else "time"
+        repeated = row[~lacks & ~without].duplicated()
+        found[f"the {named} of an earlier row"] = int(repeated.sum())
+    return {reason: count for reason, count in found.items() if count}, sum(unreadable.values())
 
 
 def _assumed(
@@ -419,13 +440,16 @@ def _assumed(
 
 
 def _notes(
+    columns: Mapping[str, ReadColumn],
     profiles: Mapping[str, ColumnProfile],
     frequency: Frequency | None,
-    rejected: int,
+    rejected: Mapping[str, int],
     n_rows: int,
 ) -> list[str]:
     notes = []
     for name, profile in profiles.items():
+        if profile.type == "category" and not profile.left_out:
+            notes += _notes_of_labels(profile, columns[name].values)
         if profile.other_format and not profile.left_out:
             notes.append(
                 f"dates of '{name}' are read as {profile.format}; {profile.other_format} would fit "
@@ -445,6 +469,34 @@ def _notes(
         notes.append(
             f"rows come at no fixed distance; '{frequency.text}' is what most lie apart at most"
         )
-    if rejected > 0.005 * n_rows:
-        notes.append(f"{rejected:,} of {n_rows:,} rows will be set aside ({rejected / n_rows:.1%})")
+    n_rejected = sum(rejected.values())
+    if n_rejected > 0.005 * n_rows:
+        notes.append(
+            f"{n_rejected:,} of {n_rows:,} rows will be set aside ({n_rejected / n_rows:.1%}): "
+            f"{list_counts(rejected)}"
+        )
     return notes
+
+
+def _notes_of_labels(profile: ColumnProfile, values: pd.Series) -> list[str]:
+    """Say how texts are read that may stand for a missing label."""
+    name, labels = profile.name, sorted(missing_words(values))
+    missing = [text for text in profile.missing_values if any(map(str.isalpha, text))]
+    notes = []
+    if labels:
+        notes.append(
+            f"'{name}' has the labels {bounded_list(labels)}; if they stand for missing ones, say "
+            "so by missing_values"
+        )
+    if missing:
+        notes.append(
+            f"'{name}' is missing where it says {bounded_list(missing)}; if these are labels, take "
+            "them off missing_values"
+        )
+    return notes
+
+
+def list_counts(rejected: Mapping[str, int]) -> str:
+    """Write counts by reason, the largest first."""
+    by_count = sorted(rejected.items(), key=lambda item: -item[1])
+    return bounded_list((f"{count:,} with {reason}" for reason, count in by_count), 3)

@@ -16,7 +16,8 @@ from regression_lifecycle.core.durations import (
     steps_to_cover,
     whole_steps,
 )
-from regression_lifecycle.core.profiling.profile import TableProfile
+from regression_lifecycle.core.errors import DataContractError
+from regression_lifecycle.core.profiling.profile import TableProfile, list_counts
 
 # What conf/base takes for too much missing data, and what is no news if it was always missing.
 _MISSING, _ALWAYS_MISSING = 0.2, 0.1
@@ -25,6 +26,8 @@ _SHARE, _LARGER_SHARE = 0.2, 0.3
 _GATE_BLOCKS = 8
 _FOLDS, _FEWEST_FOLD_ROWS = 5, 5
 _REJECTED = 0.01
+# Twice of what the table has now, below what would let every row pass.
+_MOST_REJECTED, _LARGEST_LIMIT = 0.5, 0.75
 # With most of a year seen, its days say more than a second trend takes away.
 _HALF_A_YEAR = pd.Timedelta("183 days")
 _PARTS_OF_YEAR = ("day_of_year", "month")
@@ -40,6 +43,10 @@ def propose_parameters(profile: TableProfile, description: str = "") -> dict[str
     Returns:
         Sections of the parameters by name, as YAML would give them: ``problem``, and of the others
         only what differs from ``conf/base`` because the table is small, irregular or dirty.
+
+    Raises:
+        DataContractError: If more than half of the rows would be set aside: such a description is
+            wrong, and a limit that lets them pass guards nothing.
     """
     problem = _problem(profile, description)
     holdout = _holdout(profile, problem)
@@ -108,8 +115,14 @@ def _column(profile: TableProfile, name: str) -> dict[str, Any]:
 def _ingestion(profile: TableProfile) -> dict[str, Any]:
     found: dict[str, Any] = {}
     share = profile.n_rejected / profile.n_rows
+    if share > _MOST_REJECTED:
+        raise DataContractError(
+            f"{profile.n_rejected:,} of {profile.n_rows:,} rows would be set aside: "
+            f"{list_counts(profile.rejected)}. Name the columns that make the time and the key "
+            "(--time, --key), or mend the table"
+        )
     if share > _REJECTED / 2:
-        found["maximum_rejected_share"] = min(math.ceil(200 * share) / 100, 1.0)
+        found["maximum_rejected_share"] = min(math.ceil(200 * share) / 100, _LARGEST_LIMIT)
     if profile.n_unreadable:
         found["unreadable"] = "quarantine"
     return found

@@ -50,10 +50,9 @@ def read_raw_rows(
         raw: The table as it was read, or pieces of it.
         problem: The contract.
         parameters: What a value does that cannot be read.
-        recorded_columns: The columns that the contract did not know in the last run; no columns if
-            there was none.
-        recorded_parts: The parts that the raw table had in the last run; no columns if there was
-            none.
+        recorded_columns: The columns that the contract did not know in the last run that came to
+            its end; no columns without one.
+        recorded_parts: The parts that the raw table had in that run; no columns without one.
 
     Returns:
         The rows that are right in themselves, and the raw table with what speaks against others.
@@ -106,7 +105,7 @@ def complete_observations(
             are those of the last run.
         recorded_labels: Reads targets that came later than their rows.
         problem: The contract.
-        recorded_observations: The observations as the last run left them; no columns if none did.
+        recorded_observations: Those of the last run that came to its end; no columns without one.
 
     Returns:
         Observations on the same engine, labels that fill in nothing with the reason, gaps, what is
@@ -118,7 +117,7 @@ def complete_observations(
     joined, unused = join_labels(told, labels, problem)
     _warn_of_unused(unused[unused["reason"] != WAITS])
     undeclared = raw_table.undeclared(problem)
-    since = raw_table.unchanged_until(count_rows(recorded_observations))
+    since = raw_table.unchanged_until()
     changes = pd.concat(
         [
             find_changes(recorded_observations, joined, problem, since),

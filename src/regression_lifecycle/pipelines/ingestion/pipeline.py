@@ -49,7 +49,6 @@ def create_pipeline(**_: object) -> Pipeline:
                     "observation_gaps",
                     "observation_changes",
                     "undeclared_columns",
-                    # Last: it says that the observations are stored.
                     "raw_parts",
                 ],
                 name="complete_observations",

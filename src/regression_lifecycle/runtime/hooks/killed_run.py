@@ -1,4 +1,4 @@
-"""A run whose process was killed is ended by the next; MLflow would call it running for ever."""
+"""A run that came to its end is the last run; one that was killed is ended by the next one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ RUN_NAME = ".mlflow_run"
 KILLED_TAG = "ended_by"
 
 
-class KilledRunHook:
-    """Keeps the number of the run at work in a file beside the lock, under which all this happens.
+# What the next ingestion holds its own against; parts say what the observations are made from.
+COMPARED = ("undeclared_columns", "observations", "raw_parts")
 
-    Whoever finds the file there at the start knows that its run did not come to its end.
+
+class KilledRunHook:
+    """Knows which runs came to their end.
+
+    The number of the run at work stands in a file beside the lock, under which all this happens:
+    whoever finds it there at the start ends that run, which MLflow would call running for ever. And
+    what an ingestion stored is recorded when the run ends, so that no edit of the raw table is lost
+    with a run that was killed before anybody was told of it.
     """
 
     @hook_impl
@@ -47,8 +54,16 @@ class KilledRunHook:
             file.write_text(own)
 
     @hook_impl
-    def after_pipeline_run(self) -> None:
-        """Forget the run, which kedro-mlflow ends."""
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Record what was ingested, and forget the run, which kedro-mlflow ends."""
+        if {*COMPARED} <= pipeline.all_outputs():
+            from regression_lifecycle.core.ingestion.raw_table import RawTable
+            from regression_lifecycle.datasets.atomic_file import copy_dataset
+
+            # Killed in between, it leaves no parts rather than those of other observations.
+            catalog.save("recorded_raw_parts", RawTable([]).describe_parts())
+            for name in COMPARED:
+                copy_dataset(catalog.get(name), catalog.get(f"recorded_{name}"))
         self._file.unlink(missing_ok=True)
 
     @hook_impl
