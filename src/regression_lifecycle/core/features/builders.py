@@ -124,6 +124,9 @@ class FeaturePieces(Pieces):
 
     def _rows_at_once(self, days: pd.Series) -> int:
         """Return as many rows as a row looks back at, so that no row is read more than twice."""
+        if self.rows is not None:
+            # Few get features, and of the others little is read.
+            return _MOST_ROWS_AT_ONCE
         if len(days) < 2:
             return _ROWS_AT_ONCE
         wanted = int(self.recipe.reach.back / (days.index[-1] - days.index[0]) * days.sum())
