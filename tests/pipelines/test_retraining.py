@@ -21,11 +21,10 @@ from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation.baseline import BaselineParameters
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.frames.collecting import Pieces
 from regression_lifecycle.core.models.trained_model import TrainedModel
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.pipelines.calibration.nodes import keep_rates
+from regression_lifecycle.pipelines.calibration.nodes import choose_rated_folds, keep_rates
 from regression_lifecycle.pipelines.evaluation import nodes as evaluation
 from regression_lifecycle.pipelines.retraining import create_pipeline, nodes
 from tests.core.decisions.test_records import GATE
@@ -66,6 +65,11 @@ def model(version: str, until: str, error: float) -> TrainedModel:
     )
 
 
+CHALLENGER = model("2", "2021-03-04 23:00", 3.0)
+PASSED = replace(GATE, decision="promote")
+SEVENTH = nodes.KnownWindows(pd.Timestamp("2021-03-07"), ())
+
+
 @pytest.fixture
 def observations() -> pd.DataFrame:
     """Six days of hours, whose target is the temperature."""
@@ -87,12 +91,10 @@ def cut(
     parameters = PARAMETERS.model_copy(update=changes)
     known, windows = nodes.cut_known_observations(observations, as_of, problem, WINDOWS)
     chosen = nodes.choose_comparison_windows(windows, champion, parameters.measured_windows)
-    drawn = nodes.draw_known_rows(known, chosen, problem, parameters, preprocessing)
-    table = nodes.make_known_features(known, drawn, chosen, problem, preprocessing)
-    if isinstance(table, Pieces):
-        table = nw.from_native(pd.concat(table)).lazy("duckdb").to_native()
-    judging = nodes.take_comparison_rows(table, known, chosen, problem, WINDOWS)
-    training, refit = nodes.split_known_features(table, drawn, chosen, problem, parameters)
+    judging = nodes.make_comparison_rows(known, chosen, problem, WINDOWS, preprocessing)
+    training = nodes.make_training_rows(known, chosen, problem, parameters, preprocessing)
+    plan = nodes.plan_refit(CHALLENGER, PASSED, chosen, {}, parameters)
+    refit = nodes.make_fitted_rows(plan, training, known, problem, preprocessing)
     return training, judging, refit
 
 
@@ -160,23 +162,6 @@ def test_on_an_engine_the_same_rows_with_the_same_features_train_and_judge(
         assert_frame_equal(found, expected)
         assert_frame_equal(found, whole.merge(found[["timestamp"]]))
     assert [len(rows) for rows in on_engine] == [min(maximum, 96), 48, min(maximum, 144)]
-
-
-def test_features_are_made_of_rows_that_train_or_judge(observations: pd.DataFrame) -> None:
-    drawing = PREPROCESSING.model_copy(update={"maximum_training_rows": 10})
-    engine = nw.from_native(observations).lazy("duckdb").to_native()
-    known, windows = nodes.cut_known_observations(engine, None, PROBLEM, WINDOWS)
-    chosen = nodes.choose_comparison_windows(windows, None, 1)
-
-    drawn = nodes.draw_known_rows(known, chosen, PROBLEM, PARAMETERS, drawing)
-    table = pd.concat(nodes.make_known_features(known, drawn, chosen, PROBLEM, drawing))
-
-    assert drawn.training is not None
-    assert drawn.refit is not None
-    in_window = observations["timestamp"] >= "2021-03-06"
-    wanted = {*drawn.training["timestamp"], *drawn.refit["timestamp"]}
-    assert {*table["timestamp"]} == wanted | {*observations.loc[in_window, "timestamp"]}
-    assert table["timestamp"].is_unique
 
 
 def test_too_little_to_train_on_is_said_with_the_mend(observations: pd.DataFrame) -> None:
@@ -291,8 +276,8 @@ def test_a_challenger_that_passes_waits_where_a_person_decides(observations: pd.
     assert decide(observations, 8.5, promotion=ask).decision == "refuse"
 
     # The model that would be approved knows the newest rows too.
-    plan = nodes.plan_refit(model("2", "2021-03-04 23:00", 3.0), waiting, observations, {}, True)
-    assert plan.rows is observations
+    plan = nodes.plan_refit(CHALLENGER, waiting, SEVENTH, {}, PARAMETERS)
+    assert plan.moment == SEVENTH.as_of
 
 
 @pytest.mark.parametrize(
@@ -325,18 +310,24 @@ def test_what_a_person_was_asked_about_is_not_asked_about_again_on_the_same_evid
 def test_a_refused_challenger_or_one_without_a_refit_stays_as_it_is(
     observations: pd.DataFrame, wanted: bool, error: float
 ) -> None:
-    challenger = model("2", "2021-03-04 23:00", error)
-    plan = nodes.plan_refit(challenger, decide(observations, error), observations, {}, wanted)
+    challenger, asked = model("2", "2021-03-04 23:00", error), {"refit": wanted}
+    parameters = PARAMETERS.model_copy(update=asked)
+    plan = nodes.plan_refit(challenger, decide(observations, error), SEVENTH, {}, parameters)
 
-    training: Any = None
-    assert nodes.refit_challenger(plan, PROBLEM, PREPROCESSING, training) is challenger
+    # Nothing is looked at that would be needed.
+    nothing: Any = None
+    rows = nodes.make_fitted_rows(plan, observations, nothing, PROBLEM, PREPROCESSING)
+    assert rows is observations
+    assert nodes.refit_challenger(plan, rows, PROBLEM, PREPROCESSING, nothing) is challenger
 
 
 def test_a_promoted_challenger_is_fitted_on_everything(observations: pd.DataFrame) -> None:
     history = observations.tail(1)
     challenger = replace(model("2", "2021-03-04 23:00", 3.0), history=history)
-    _, _, everything = cut(observations, None)
-    plan = nodes.plan_refit(challenger, decide(observations, 3.0), everything, {}, True)
+    plan = nodes.plan_refit(challenger, decide(observations, 3.0), SEVENTH, {}, PARAMETERS)
+    everything = nodes.make_fitted_rows(
+        plan, observations.head(24), observations, PROBLEM, PREPROCESSING
+    )
     training = TrainingParameters.model_validate(
         {
             "model": {"estimator": {"class": "sklearn.linear_model.LinearRegression"}},
@@ -344,7 +335,7 @@ def test_a_promoted_challenger_is_fitted_on_everything(observations: pd.DataFram
         }
     )
 
-    refitted = nodes.refit_challenger(plan, PROBLEM, PREPROCESSING, training)
+    refitted = nodes.refit_challenger(plan, everything, PROBLEM, PREPROCESSING, training)
 
     assert refitted.metadata.trained_until == pd.Timestamp("2021-03-06 23:00")
     assert refitted.history is history
@@ -370,3 +361,14 @@ def test_limits_are_stored_for_a_new_champion_alone() -> None:
     }
 
     assert kept == {"promote": 1, "refuse": 0, "unchanged": 0}
+
+
+def test_folds_are_looked_at_for_a_new_champion_alone() -> None:
+    folds = pd.DataFrame({"prediction": [1.0], "fold": [1]})
+
+    looked_at = {
+        answer: len(choose_rated_folds(replace(GATE, decision=answer), folds))
+        for answer in ("promote", "approved", "refuse", "waiting")
+    }
+
+    assert looked_at == {"promote": 1, "approved": 1, "refuse": 0, "waiting": 0}

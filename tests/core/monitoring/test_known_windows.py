@@ -124,7 +124,10 @@ def test_rows_around_others_are_those_that_their_features_look_at(table, of_shop
     known, _ = cut_known_rows(table, pd.Timestamp("2021-03-29"), of_shops, WEEKS)
     reach = Reach(back=pd.Timedelta("3 days"), days_ahead=2)
 
-    rows = known.around(pd.Series([DAYS[10], DAYS[10], DAYS[20]]), reach)
+    noon, hour = pd.Timedelta("12 hours"), pd.Timedelta("1 hour")
+    spans = [(DAYS[10], DAYS[11]), (DAYS[10], DAYS[10] + hour), (DAYS[20] + noon, DAYS[21])]
+
+    rows = known.around(spans, reach)
 
     days = (rows["timestamp"] - DAYS[0]).dt.days
     assert sorted(days.unique()) == [*range(7, 12), *range(17, 22)]

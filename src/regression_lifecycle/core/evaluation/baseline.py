@@ -8,7 +8,7 @@ that of the training rows of the same series. Where a quantile is asked for, ``q
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -32,7 +32,7 @@ from regression_lifecycle.core.durations import (
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.holdout import BASELINE, BASELINE_SOURCE
 from regression_lifecycle.core.features.past_values import PastValues, in_microseconds
-from regression_lifecycle.core.frames.collecting import collect
+from regression_lifecycle.core.frames.collecting import collect, collect_in_order
 from regression_lifecycle.core.metrics import (
     ErrorMetric,
     FloatArray,
@@ -169,7 +169,11 @@ def _level_of_series(
 
 
 def _read_past(
-    observations: Any, rows: pd.DataFrame, problem: Problem, parameters: BaselineParameters
+    observations: Any,
+    rows: pd.DataFrame,
+    problem: Problem,
+    parameters: BaselineParameters,
+    lookups: Sequence[str],
 ) -> pd.DataFrame:
     """Read the targets that the forecasts of some rows look up."""
     stamp, series = problem.timestamp.name, list(problem.series_columns)
@@ -184,6 +188,8 @@ def _read_past(
     # Rows of a month stand at any of its days.
     low = (min(begins) - _MONTH).to_pydatetime()
     recent = labelled.filter(nw.col(stamp) >= low, nw.col(stamp) <= last.to_pydatetime())
+    if LAST_VALUE not in lookups:
+        return collect_in_order(recent.to_native(), problem, names)
     # Where all of these are missing, the newest value before them is still the last one.
     before = labelled.filter(nw.col(stamp) < low)
     newest = (
@@ -192,12 +198,16 @@ def _read_past(
         else before.select(nw.col(stamp).max())
     )
     older = before.join(newest, on=[*series, stamp], how="inner")
-    parts = (collect(part.to_native(), problem, names) for part in (older, recent))
+    parts = [
+        collect(older.to_native(), problem, names),
+        collect_in_order(recent.to_native(), problem, names),
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
 Lookup = Callable[[PastTargets, Problem, BaselineParameters], FloatArray | None]
-LOOKUPS: dict[str, Lookup] = {"seasonal": _seasonal, "last_value": _last_value}
+LAST_VALUE = "last_value"
+LOOKUPS: dict[str, Lookup] = {"seasonal": _seasonal, LAST_VALUE: _last_value}
 """Forecasts that look values up by name: missing where there is none, None where none can be."""
 
 
@@ -208,6 +218,7 @@ def naive_forecasts(
     problem: Problem,
     parameters: BaselineParameters,
     trained_until: pd.Timestamp | None = None,
+    only: str | None = None,
 ) -> pd.DataFrame:
     """Forecast rows in every naive way, looking values up by time.
 
@@ -217,6 +228,8 @@ def naive_forecasts(
         constants: Forecasts that are one number, by name, the one that stands in first.
         trained_until: Newest training row, for the mean (or quantile) of every series until then;
             without it there is no such forecast.
+        only: The forecast that :func:`add_baseline` is asked for; others are left out, as far as
+            they do not fill its gaps.
 
     Returns:
         One column per forecast, in the target's unit, on the index of ``rows``; the constants
@@ -230,14 +243,19 @@ def naive_forecasts(
     except ConfigurationError as error:
         raise ConfigurationError(f"evaluation.baseline.{error}") from None
     frame: Any = nw.from_native(observations)
-    past = PastTargets(_read_past(frame, rows, problem, parameters), rows, problem)
     made = pd.DataFrame(constants, index=rows.index, dtype="float64")
-    for name, look_up in LOOKUPS.items():
-        found = look_up(past, problem, parameters)
+    lookups = [name for name in LOOKUPS if only in (None, name)]
+    if lookups:
+        past_rows = _read_past(frame, rows, problem, parameters, lookups)
+        past = PastTargets(past_rows, rows, problem)
+    for name in lookups:
+        found = LOOKUPS[name](past, problem, parameters)
         if found is not None:
             made[name] = found
-    if problem.series_columns and trained_until is not None:
-        made[_of_series(made)] = _level_of_series(frame, rows, problem, trained_until)
+    by_series = _of_series(made)
+    needed = only in (None, by_series) or (only in made and made[only].isna().any())
+    if problem.series_columns and trained_until is not None and needed:
+        made[by_series] = _level_of_series(frame, rows, problem, trained_until)
     return made
 
 

@@ -6,7 +6,7 @@ joined by time and nothing by position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ from regression_lifecycle.core.features.specifications import FeatureRecipe
 from regression_lifecycle.core.frames.collecting import (
     Pieces,
     collect,
+    collect_in_order,
     fills_memory,
+    on_engine_of,
     rows_per_day,
     spans,
 )
@@ -75,10 +77,10 @@ def build_features(
     carried = [name for name in keep if name not in recipe.feature_names]
     weight = problem.weight_column
     # Rows to be predicted have none.
-    if weight is not None and weight in base.collect_schema().names():
-        carried.append(weight)
     own: Any = rows
     frame = base if own is None else nw.from_native(drop_forbidden(own, problem))
+    if weight is not None and weight in frame.collect_schema().names():
+        carried.append(weight)
     for feature in recipe.features:
         frame = feature.add_to(frame, base, problem)
     labels = recipe.category_names(problem)
@@ -122,31 +124,32 @@ class FeaturePieces(Pieces):
 
     def _rows_at_once(self, days: pd.Series) -> int:
         """Return as many rows as a row looks back at, so that no row is read more than twice."""
+        if self.rows is not None:
+            # Few get features, and of the others little is read.
+            return _MOST_ROWS_AT_ONCE
         if len(days) < 2:
             return _ROWS_AT_ONCE
         wanted = int(self.recipe.reach.back / (days.index[-1] - days.index[0]) * days.sum())
         return min(max(_ROWS_AT_ONCE, wanted), _MOST_ROWS_AT_ONCE)
 
     def _of_span(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
-        around = _around(self.observations, start, end, self.recipe, self.problem)
+        recipe, problem, columns = self.recipe, self.problem, None
+        if self.rows is not None:
+            # Whatever else their features look at, these know themselves.
+            columns = list(dict.fromkeys([*problem.row_order, *recipe.columns_read]))
+        around = _around(self.observations, start, end, recipe, problem, columns)
         own = around if self.rows is None else self.rows
-        own = own[own[self.problem.timestamp.name].between(start, end, inclusive="left")]
-        return build_features(around, self.problem, self.recipe, self.keep, own)
+        own = own[own[problem.timestamp.name].between(start, end, inclusive="left")]
+        return build_features(around, problem, recipe, self.keep, own)
 
 
 def build_feature_table(
-    observations: Any,
-    problem: Problem,
-    recipe: FeatureRecipe,
-    keep: Iterable[str] = (),
-    rows: pd.DataFrame | None = None,
+    observations: Any, problem: Problem, recipe: FeatureRecipe, keep: Iterable[str] = ()
 ) -> Any:
     """Make the features of all observations, as :func:`build_features` does.
 
     Args:
         observations: Observations on any engine.
-        rows: Observations of which alone features are wanted. Only where they are made in pieces is
-            that less work; elsewhere all rows get them.
 
     Returns:
         The table on the engine of the observations; in pieces where its joins would need memory
@@ -155,7 +158,27 @@ def build_feature_table(
     if not fills_memory(observations):
         return build_features(observations, problem, recipe, keep)
     recipe.check(problem)
-    return FeaturePieces(observations, problem, recipe, tuple(keep), rows)
+    return FeaturePieces(observations, problem, recipe, tuple(keep))
+
+
+def build_row_features(
+    rows: pd.DataFrame, observations: Any, problem: Problem, recipe: FeatureRecipe
+) -> pd.DataFrame:
+    """Make the features of some observations, as :func:`build_features` does.
+
+    Args:
+        rows: Observations in memory.
+        observations: What they look at, on any engine.
+
+    Returns:
+        The table in memory.
+    """
+    if not fills_memory(observations):
+        own = on_engine_of(observations, rows)
+        return collect(build_features(observations, problem, recipe, rows=own), problem)
+    recipe.check(problem)
+    found = FeaturePieces(observations, problem, recipe, rows=rows)
+    return pd.concat(found, ignore_index=True)
 
 
 def features_for(
@@ -227,14 +250,15 @@ def _around(
     last: pd.Timestamp,
     recipe: FeatureRecipe,
     problem: Problem,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Bring the observations into memory that rows of some time are made from."""
     frame: Any = nw.from_native(observations)
     if pd.isna(first):
-        return collect(frame.head(0).to_native(), problem)
+        return collect(frame.head(0).to_native(), problem, columns)
     moment, reach = nw.col(problem.timestamp.name), recipe.reach
     near = frame.filter(
         moment >= (first.floor("D") - reach.back).to_pydatetime(),
         moment < (last.floor("D") + pd.Timedelta(days=1 + reach.days_ahead)).to_pydatetime(),
     )
-    return collect(near.to_native(), problem)
+    return collect_in_order(near.to_native(), problem, columns)

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 import narwhals as nw
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 _ROW, _FIRST, _BLOCK, _START, _LENGTH, _COUNT = (
     f"__{name}" for name in ("row", "first", "block", "start", "length", "count")
 )
+_ROWS_AT_ONCE = 500_000
 # A generator of pseudorandom numbers whose products fit into 64 bits on every engine (Park and
 # Miller, "Random number generators: good ones are hard to find", CACM 31, 1988).
 _FACTOR, _MODULUS = 48_271, 2_147_483_647
@@ -76,6 +78,24 @@ def collect(frame: Any, problem: Problem, columns: Sequence[str] | None = None) 
     return _to_pandas(table.collect())
 
 
+def collect_in_order(
+    frame: Any, problem: Problem, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Bring stored rows into memory, as :func:`collect` does.
+
+    As ingestion stores them they are in order, and need not be sorted again unless an engine gives
+    them in another one.
+    """
+    table: Any = nw.from_native(frame)
+    if isinstance(table, nw.DataFrame):
+        return collect(frame, problem, columns)
+    wanted = table if columns is None else table.select(list(columns))
+    read = _to_pandas(wanted.collect())
+    order = [name for name in problem.row_order if name in read]
+    in_order = not read[order].isna().any(axis=None) and is_sorted(read, order)
+    return read if in_order else collect(frame, problem, columns)
+
+
 def count_rows(frame: Any) -> int:
     """Count the rows of a frame."""
     table: Any = nw.from_native(frame)
@@ -108,12 +128,7 @@ def pieces(
     found = spans(rows_per_day(frame, problem), rows)
     for start, end in found:
         part = table.filter(moment >= start.to_pydatetime(), moment < end.to_pydatetime())
-        # As ingestion stores them they are in order, and need not be sorted.
-        wanted = part if columns is None else part.select(list(columns))
-        read = _to_pandas(wanted.lazy().collect())
-        order = [name for name in problem.row_order if name in read]
-        in_order = not read[order].isna().any(axis=None) and is_sorted(read, order)
-        yield read if in_order else collect(part.to_native(), problem, columns)
+        yield collect_in_order(part.to_native(), problem, columns)
     if not found:
         yield collect(frame, problem, columns)
 
@@ -197,18 +212,71 @@ def sample(
         n_rows = count_rows(frame)
     if maximum_rows is None or n_rows is None or n_rows <= maximum_rows:
         return collect(frame, problem)
+    if fills_memory(frame):
+        return _sample_in_pieces(frame, problem, maximum_rows, seed, n_rows)
     table: Any = nw.from_native(frame)
     names = table.collect_schema().names()
     drawn = _numbered(table, problem).with_columns(
         (nw.col(_ROW) * maximum_rows // n_rows).cast(nw.Int64).alias(_BLOCK)
     )
-    drawn = drawn.with_columns(_boundary(nw.col(_BLOCK), n_rows, maximum_rows).alias(_START))
-    following = _boundary(nw.col(_BLOCK) + 1, n_rows, maximum_rows)
-    drawn = drawn.with_columns((following - nw.col(_START)).alias(_LENGTH))
-    chosen = nw.col(_START) + _scrambled(nw.col(_BLOCK), seed) % nw.col(_LENGTH)
-    drawn = drawn.filter(nw.col(_ROW) == chosen).select(names)
+    start, following = _bounds(nw.col(_BLOCK), n_rows, maximum_rows)
+    drawn = drawn.with_columns(start.cast(nw.Int64).alias(_START))
+    drawn = drawn.with_columns((following.cast(nw.Int64) - nw.col(_START)).alias(_LENGTH))
+    offset = _scrambled(nw.col(_BLOCK), seed).cast(nw.Int64) % nw.col(_LENGTH)
+    drawn = drawn.filter(nw.col(_ROW) == nw.col(_START) + offset).select(names)
     found = collect(drawn.to_native(), problem)
     return found.reset_index(drop=True)
+
+
+def _sample_in_pieces(
+    frame: Any, problem: Problem, maximum_rows: int, seed: int, n_rows: int
+) -> pd.DataFrame:
+    """Draw the same rows from one piece after the other.
+
+    To number all rows an engine of one machine sorts them, in twice the time and the memory.
+    """
+    blocks = np.arange(maximum_rows)
+    start, following = _bounds(blocks, n_rows, maximum_rows)
+    chosen = start + _scrambled(blocks, seed) % (following - start)
+    known, before = _count_series(frame, problem)
+    found = []
+    for piece in pieces(frame, problem, _ROWS_AT_ONCE):
+        series = _series_of(piece, problem)
+        grouped = series.groupby(list(series), sort=False)
+        first = pd.MultiIndex.from_frame(series[~series.duplicated()])
+        place = known.get_indexer(first)[grouped.ngroup()]
+        rows = before[place] + grouped.cumcount().to_numpy()
+        before += np.bincount(place, minlength=len(before))
+        found.append(piece[chosen[rows * maximum_rows // n_rows] == rows])
+    return pd.concat(found, ignore_index=True)
+
+
+def _count_series(frame: Any, problem: Problem) -> tuple[pd.MultiIndex, NDArray[np.int64]]:
+    """List the series in their order, and how many rows all series before each one have."""
+    table: Any = nw.from_native(frame)
+    named = list(problem.series_columns)
+    counted = nw.len().cast(nw.Int64).alias(_COUNT)
+    counts = table.group_by(*named).agg(counted) if named else table.select(counted)
+    counts = _to_pandas(counts.collect())
+    series = _series_of(counts, problem)
+    order = series.sort_values(list(series)).index
+    n_rows = counts[_COUNT].to_numpy()[order]
+    return pd.MultiIndex.from_frame(series.loc[order]), n_rows.cumsum() - n_rows
+
+
+def _series_of(rows: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """Take the columns of the series, with values that no key has in place of missing ones."""
+    named = list(problem.series_columns)
+    if not named:
+        return pd.DataFrame({_ROW: np.zeros(len(rows), dtype="int64")})
+    return pd.DataFrame(
+        {
+            name: rows[name].fillna(-1e300 if rows[name].dtype.kind == "f" else " ")
+            if rows[name].hasnans
+            else rows[name]
+            for name in named
+        }
+    )
 
 
 def _numbered(table: Any, problem: Problem) -> Any:
@@ -239,18 +307,19 @@ def _filled(name: str, dtype: Any) -> nw.Expr:
     return nw.col(name).fill_null(-1e300) if dtype.is_float() else nw.col(name)
 
 
-def _boundary(block: nw.Expr, n_rows: int, n_blocks: int) -> nw.Expr:
-    """Return the number of the first row of a block."""
-    return ((block * n_rows + (n_blocks - 1)) // n_blocks).cast(nw.Int64)
+def _bounds(block: Any, n_rows: int, n_blocks: int) -> tuple[Any, Any]:
+    """Return the number of the first row of a block, and that of the next one."""
+    start, following = ((each * n_rows + (n_blocks - 1)) // n_blocks for each in (block, block + 1))
+    return start, following
 
 
-def _scrambled(number: nw.Expr, seed: int) -> nw.Expr:
+def _scrambled(number: Any, seed: int) -> Any:
     """Turn consecutive numbers into what looks like chance."""
     found = (number + (1 + seed % 1_000_003)) % _MODULUS
     for _ in range(3):
         found = (found * _FACTOR + seed % 9_973) % _MODULUS
     # The high bits: the low ones of such a generator follow a short cycle.
-    return (found // 64).cast(nw.Int64)
+    return found // 64
 
 
 def _to_pandas(frame: Any) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import WINDOW_HISTORY
 from regression_lifecycle.core.decisions.calibration import count_windows_per_year
 from regression_lifecycle.core.evaluation.window_metrics import measure_rows
-from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.core.prediction.adjustment_history import AdjustmentHistory, ServedRows
 from regression_lifecycle.core.prediction.level import level_kind
@@ -76,10 +75,8 @@ def serve_out_of_fold(
     """
     if predicted.empty:
         return WINDOW_HISTORY.frame(), pd.DataFrame(columns=_SERVED)
-    columns = dict.fromkeys([*problem.row_order, *parameters.columns_read(problem)])
-    looked_at = collect(observations, problem, list(columns))
-    listed = list_windows(looked_at, problem, parameters)
-    place = place_features(predicted, looked_at, listed, problem, parameters)
+    listed = list_windows(observations, problem, parameters)
+    place = place_features(predicted, observations, listed, problem, parameters)
     drawn = _share_drawn(listed, place)
     past = AdjustmentHistory(level_kind(problem), problem.label_delay)
     windows, served = [], []

@@ -17,7 +17,12 @@ from regression_lifecycle.core.durations import whole_steps
 from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.feature import Reach
 from regression_lifecycle.core.fingerprints import GroupFingerprints, column_hashes
-from regression_lifecycle.core.frames.collecting import collect, is_sorted, pieces
+from regression_lifecycle.core.frames.collecting import (
+    collect,
+    collect_in_order,
+    is_sorted,
+    pieces,
+)
 from regression_lifecycle.core.frames.conditions import any_true
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
@@ -34,7 +39,7 @@ Span = tuple[pd.Timestamp, pd.Timestamp]
 
 # Rows that are looked at together where all of them are.
 _ROWS_AT_ONCE = 200_000
-_DAY = pd.Timedelta(days=1)
+_DAY, _MOMENT = pd.Timedelta(days=1), pd.Timedelta(microseconds=1)
 _PLACE = "window_index"
 
 
@@ -72,25 +77,29 @@ class KnownTable:
         Returns:
             The rows in the order of time, with ``row_key`` and ``window_index`` (-1 for none).
         """
-        found = self._filtered(spans)
-        rows = collect(found.to_native(), self.problem).reset_index(drop=True)
+        return self.named(self._read(spans))
+
+    def around(self, spans: Iterable[Span], reach: Reach) -> pd.DataFrame:
+        """Read the rows of some stretches of time, and those that their features look at.
+
+        Args:
+            spans: The stretches, which may overlap.
+            reach: How far around a row its features look.
+
+        Returns:
+            The rows in the order of time.
+        """
+        ahead = max(reach.days_ahead, 1) * _DAY
+        return self._read(
+            (start.floor("D") - reach.back, (end - _MOMENT).floor("D") + ahead)
+            for start, end in spans
+        )
+
+    def named(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Add ``row_key`` and ``window_index`` (-1 for none) to rows."""
         return rows.assign(
             row_key=row_keys(rows, self.problem).to_numpy(), window_index=self._places(rows)
         )
-
-    def around(self, moments: pd.Series, reach: Reach) -> pd.DataFrame:
-        """Read the rows that features of some rows look at.
-
-        Args:
-            moments: When these rows are.
-            reach: How far around them the features look.
-
-        Returns:
-            What :meth:`within` gives of their days, and of all that lies in reach.
-        """
-        days = pd.Series(moments.dt.normalize().unique())
-        ahead = max(reach.days_ahead, 1) * _DAY
-        return self.within((day - reach.back, day + ahead) for day in days)
 
     def has_rows(self, start: pd.Timestamp, end: pd.Timestamp) -> bool:
         """Return whether a row lies in a stretch of time."""
@@ -98,7 +107,7 @@ class KnownTable:
         if ((days["first"] >= start) | (days["last"] < end)).any():
             return True
         # Left is a day with rows on both sides of the stretch.
-        return len(days) > 0 and len(self.within([(start, end)])) > 0
+        return len(days) > 0 and len(self._read([(start, end)])) > 0
 
     def pieces(self, columns: Sequence[str]) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Read all rows, piece by piece.
@@ -113,20 +122,24 @@ class KnownTable:
         for piece in pieces(self.rows, self.problem, _ROWS_AT_ONCE, [*columns, *by_row]):
             yield piece[list(columns)], self._places(piece)
 
-    def _filtered(self, spans: Iterable[Span]) -> Any:
-        stamp, frame = nw.col(self.problem.timestamp.name), nw.from_native(self.rows)
-        inside = [
-            (stamp >= start.to_pydatetime()) & (stamp < end.to_pydatetime())
-            for start, end in merge_spans(spans)
-        ]
-        if not inside:
-            return frame.head(0)
-        return frame.filter(any_true(inside))
+    def _read(self, spans: Iterable[Span]) -> pd.DataFrame:
+        found = rows_within(nw.from_native(self.rows), spans, self.problem)
+        return collect_in_order(found.to_native(), self.problem).reset_index(drop=True)
 
     def _places(self, rows: pd.DataFrame) -> Any:
         if not self.parameters.by_time:
             return rows[_PLACE].to_numpy()
         return window_of_rows(rows, self.windows, self.problem, self.parameters).to_numpy()
+
+
+def rows_within(frame: Any, spans: Iterable[Span], problem: Problem) -> Any:
+    """Take the rows of some stretches of time, which may overlap, of a Narwhals frame."""
+    stamp = nw.col(problem.timestamp.name)
+    inside = [
+        (stamp >= start.to_pydatetime()) & (stamp < end.to_pydatetime())
+        for start, end in merge_spans(spans)
+    ]
+    return frame.filter(any_true(inside)) if inside else frame.head(0)
 
 
 def merge_spans(spans: Iterable[Span]) -> Iterator[Span]:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,10 +25,12 @@ from regression_lifecycle.core.calendar.moments import moment_text
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import rows_label
 from regression_lifecycle.core.errors import ConfigurationError
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.windows.parameters import RowWindows, WindowParameters
 
 Status = Literal["complete", "partial", "underpopulated", "empty", "pending labels"]
 
+_COUNT = "__count"
 _COLUMNS = ("window", "window_index", "start", "end", "n", "n_labelled", "status")
 
 
@@ -74,7 +77,7 @@ class Window:
 
 
 def list_windows(
-    table: pd.DataFrame,
+    table: Any,
     problem: Problem,
     parameters: WindowParameters,
     *,
@@ -84,8 +87,8 @@ def list_windows(
     """List the windows of a table with what is in them.
 
     Args:
-        table: Rows in any order with the timestamp; with the target, if labels are to be
-            counted (missing where not known yet), and with the column of windows by column.
+        table: Rows in any order with the timestamp, on any engine; with the target, if labels are
+            to be counted (missing where not known yet), and with the column of windows by column.
         as_of: The moment from which one looks: later rows do not exist yet. The newest row if
             left out.
         labels_known_until: Labels of later rows count as unknown.
@@ -98,6 +101,9 @@ def list_windows(
     Raises:
         ConfigurationError: If the table cannot be cut like this.
     """
+    if not isinstance(table, pd.DataFrame):
+        by_moment = parameters.by_time
+        table = (_by_moment if by_moment else _in_memory)(table, problem, parameters)
     moments = table[problem.timestamp.name]
     if as_of is not None:
         table, moments = table[moments <= as_of], moments[moments <= as_of]
@@ -111,7 +117,7 @@ def list_windows(
         if labels_known_until is not None:
             labelled = labelled & (moments <= labels_known_until).to_numpy()
     counts = WindowCounts(moments.min(), moments.max(), len(bare))
-    counts.add(place, labelled)
+    counts.add(place, labelled, table[_COUNT].to_numpy() if _COUNT in table else None)
     return fill_windows(bare, counts, problem, parameters, as_of)
 
 
@@ -157,17 +163,29 @@ class WindowCounts:
         self.n = np.zeros(n_windows, dtype="int64")
         self.n_labelled: NDArray[np.int64] | None = None
 
-    def add(self, place: NDArray[np.int64], labelled: NDArray[np.bool_] | None) -> None:
+    def add(
+        self,
+        place: NDArray[np.int64],
+        labelled: NDArray[np.bool_] | None,
+        n_alike: NDArray[np.int64] | None = None,
+    ) -> None:
         """Count rows.
 
         Args:
             place: Window of each row, -1 for none, shape (n,).
             labelled: Whether its target is known, shape (n,); None without a target.
+            n_alike: How many rows each stands for, shape (n,); one if left out.
         """
-        self.n += np.bincount(place[place >= 0], minlength=len(self.n))
+        self.n += self._count(place, place >= 0, n_alike)
         if labelled is not None:
-            found = np.bincount(place[(place >= 0) & labelled], minlength=len(self.n))
+            found = self._count(place, (place >= 0) & labelled, n_alike)
             self.n_labelled = found if self.n_labelled is None else self.n_labelled + found
+
+    def _count(
+        self, place: NDArray[np.int64], mask: NDArray[np.bool_], n_alike: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        weights = None if n_alike is None else n_alike[mask]
+        return np.bincount(place[mask], weights, len(self.n)).astype("int64")
 
 
 def fill_windows(
@@ -245,7 +263,7 @@ def window_of_rows(
 
 def place_features(
     features: pd.DataFrame,
-    table: pd.DataFrame,
+    table: Any,
     windows: Sequence[Window],
     problem: Problem,
     parameters: WindowParameters,
@@ -256,19 +274,40 @@ def place_features(
 
     Args:
         features: Rows that were made from ``table``, one for each of some of its rows.
-        table: The rows that :func:`list_windows` looked at.
+        table: The rows that :func:`list_windows` looked at, on any engine.
         windows: What it returned, or some of it.
 
     Returns:
         The window's ``index`` per row of ``features``, in their order; -1 for none.
     """
+    index: NDArray[np.int64]
+    if parameters.by_time:
+        index = window_of_rows(features, windows, problem, parameters).to_numpy()
+        return index
     keys = list(problem.row_order)
-    place = window_of_rows(table, windows, problem, parameters)
+    looked_at = _in_memory(table, problem, parameters)
+    place = window_of_rows(looked_at, windows, problem, parameters)
     # No column of the key may be called so.
-    placed = table[keys].assign(window_index=place)
+    placed = looked_at[keys].assign(window_index=place)
     found = features[keys].merge(placed, on=keys, how="left")
-    index: NDArray[np.int64] = found["window_index"].to_numpy()
+    index = found["window_index"].to_numpy()
     return index
+
+
+def _in_memory(table: Any, problem: Problem, parameters: WindowParameters) -> pd.DataFrame:
+    """Bring into memory what tells in which window a row lies, and the key."""
+    columns = dict.fromkeys([*problem.row_order, *parameters.columns_read(problem)])
+    return collect(table, problem, list(columns))
+
+
+def _by_moment(table: Any, problem: Problem, parameters: WindowParameters) -> pd.DataFrame:
+    """Count rows that are alike in what windows of time look at: moment, and whether labelled."""
+    stamp, target = problem.timestamp.name, problem.target
+    frame: Any = nw.from_native(table).lazy()
+    known = (~nw.col(target).is_null()).alias(target)
+    alike = frame.select(stamp, known).group_by(stamp, target).agg(nw.len().alias(_COUNT))
+    found = collect(alike.to_native(), problem)
+    return found.assign(**{target: found[target].where(found[target])})
 
 
 def windows_frame(windows: Sequence[Window]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.pipelines.approval import nodes
-from regression_lifecycle.pipelines.calibration.nodes import keep_rates
+from regression_lifecycle.pipelines.calibration.nodes import choose_rated_folds, keep_rates
 from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
 from regression_lifecycle.pipelines.rollback.nodes import read_moment, record_answer
 
@@ -15,7 +15,9 @@ _PROBLEM = "params:problem"
 def create_pipeline(**_: object) -> Pipeline:
     """Waiting version and a person's answer to a recorded decision, alias and calibration."""
     calibration = Pipeline(
-        create_calibration_pipeline(), outputs={"error_rates": "found_error_rates"}
+        create_calibration_pipeline(),
+        inputs={"recorded_out_of_fold_predictions": "rated_folds"},
+        outputs={"error_rates": "found_error_rates"},
     )
     return Pipeline(
         [*_answer(), calibration, *_afterwards()],
@@ -62,6 +64,12 @@ def _answer() -> list[Node]:
 
 def _afterwards() -> list[Node]:
     return [
+        Node(
+            choose_rated_folds,
+            ["approval_decision", "recorded_out_of_fold_predictions"],
+            "rated_folds",
+            name="choose_rated_folds",
+        ),
         Node(
             keep_rates,
             ["approval_decision", "found_error_rates"],

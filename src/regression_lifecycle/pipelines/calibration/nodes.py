@@ -23,6 +23,17 @@ from regression_lifecycle.core.monitoring import calibration_windows
 from regression_lifecycle.core.monitoring.calibration_windows import CalibrationWindows
 
 
+def choose_rated_folds(
+    decision: ChampionDecision, out_of_fold_predictions: pd.DataFrame
+) -> pd.DataFrame:
+    """Take the rows of the test folds for a new champion, and none if the old one stays.
+
+    Nothing of what they would say of the old one is kept.
+    """
+    is_new = decision.decision in PROMOTIONS
+    return out_of_fold_predictions if is_new else out_of_fold_predictions.iloc[:0]
+
+
 def add_champion_baseline(
     out_of_fold_predictions: pd.DataFrame,
     champion: TrainedModel | None,
@@ -44,9 +55,10 @@ def add_champion_baseline(
         target.
     """
     rows = out_of_fold_predictions
-    if champion is None or not {problem.target, OUT_OF_FOLD, FOLD} <= {*rows.columns}:
+    named = {problem.target, OUT_OF_FOLD, FOLD} <= {*rows.columns}
+    if champion is None or rows.empty or not named:
         return pd.DataFrame()
-    known = champion.metadata
+    known, name = champion.metadata, champion.baseline
     said = (
         problem.target,
         problem.weight_column,
@@ -57,9 +69,9 @@ def add_champion_baseline(
     )
     rows = rows[[name for name in dict.fromkeys([*problem.row_order, *said]) if name in rows]]
     forecasts = naive_forecasts(
-        observations, rows, known.constants, problem, parameters, known.trained_until
+        observations, rows, known.constants, problem, parameters, known.trained_until, name
     )
-    return add_baseline(rows, forecasts, champion.baseline)
+    return add_baseline(rows, forecasts, name)
 
 
 def find_rated_version(out_of_fold_rows: pd.DataFrame, champion: TrainedModel | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.core.alerting.alerts import Alert, AlertParameters, make_alerts
@@ -65,7 +66,11 @@ from regression_lifecycle.core.monitoring import alarms, backfill
 from regression_lifecycle.core.monitoring.backfill import Adjuster
 from regression_lifecycle.core.monitoring.contributions import describe_contributions
 from regression_lifecycle.core.monitoring.error_rates import limits_of
-from regression_lifecycle.core.monitoring.known_windows import KnownTable, cut_known_rows
+from regression_lifecycle.core.monitoring.known_windows import (
+    KnownTable,
+    cut_known_rows,
+    rows_within,
+)
 from regression_lifecycle.core.monitoring.logged_predictions import LoggedPredictions
 from regression_lifecycle.core.monitoring.prediction_coverage import PredictionCoverage
 from regression_lifecycle.core.monitoring.reference_predictions import find_reference_spans
@@ -75,6 +80,7 @@ from regression_lifecycle.core.windows.parameters import WindowParameters
 
 LOGGER = logging.getLogger(__name__)
 _WINDOW_KEY = ["window", "model_version"]
+_DAY = pd.Timedelta(days=1)
 
 
 def finish_interrupted_promotion(
@@ -207,23 +213,19 @@ def make_champion_rows(
         return known_rows.within([]).assign(baseline=0.0)
     own = changed_windows[["start", "end"]].itertuples(index=False, name=None)
     references = find_reference_spans(changed_windows, known_rows, champion, reference)
-    rows = known_rows.within([*own, *references])
-    recipe, stamp = champion.metadata.recipe, problem.timestamp.name
+    spans, recipe = [*own, *references], champion.metadata.recipe
+    around = known_rows.around(spans, recipe.reach)
+    rows = rows_within(nw.from_native(around), spans, problem).to_native()
+    names = [*problem.columns_known_in_advance, "row_key", "window_index"]
     table: pd.DataFrame = build_features(
-        known_rows.around(rows[stamp], recipe.reach),
-        problem,
-        recipe,
-        keep=problem.columns_known_in_advance,
-        rows=rows,
+        around, problem, recipe, keep=names, rows=known_rows.named(rows)
     )
-    key = list(problem.row_order)
-    table = table.merge(rows[[*key, "row_key", "window_index"]], on=key, how="left")
     judged = table[table["window_index"].isin(changed_windows["window_index"])]
-    known = champion.metadata
+    known, name = champion.metadata, champion.baseline
     forecasts = naive_forecasts(
-        known_rows.rows, judged, known.constants, problem, parameters, known.trained_until
+        known_rows.rows, judged, known.constants, problem, parameters, known.trained_until, name
     )
-    return table.assign(baseline=add_baseline(judged, forecasts, champion.baseline)["baseline"])
+    return table.assign(baseline=add_baseline(judged, forecasts, name)["baseline"])
 
 
 def add_configured_features(
@@ -244,7 +246,8 @@ def add_configured_features(
     problem, recipe = known_rows.problem, preprocessing.recipe
     if champion_rows.empty or {*recipe.feature_names} <= {*champion_rows.columns}:
         return champion_rows
-    around = known_rows.around(champion_rows[problem.timestamp.name], recipe.reach)
+    days = champion_rows[problem.timestamp.name].dt.normalize().unique()
+    around = known_rows.around(((day, day + _DAY) for day in days), recipe.reach)
     return add_lacking_features(champion_rows, recipe, around, problem)
 
 

@@ -69,25 +69,9 @@ def draw_training_rows(
     Returns:
         All of them, or a sample.
     """
-    drawn = draw_if_too_many(rows, problem, parameters)
-    return collect(rows, problem) if drawn is None else drawn
-
-
-def draw_if_too_many(
-    rows: Any, problem: Problem, parameters: PreprocessingParameters
-) -> pd.DataFrame | None:
-    """Draw rows that train, if there are more than may.
-
-    Args:
-        rows: As of :func:`draw_training_rows`.
-        parameters: How many rows train at most.
-
-    Returns:
-        A sample; None where all of them may train.
-    """
     maximum = parameters.maximum_training_rows
     if maximum is None or (n_rows := count_rows(rows)) <= maximum:
-        return None
+        return collect(rows, problem)
     drawn = sample(rows, problem, maximum, _SEED, n_rows)
     LOGGER.info(
         "Training on a sample of %s of %s rows, of every series and of all its time alike "

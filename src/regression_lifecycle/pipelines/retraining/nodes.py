@@ -21,18 +21,18 @@ from regression_lifecycle.core.decisions.records import (
     Reason,
 )
 from regression_lifecycle.core.decisions.waiting import waiting_version
+from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.evaluation import challenger as challenge
 from regression_lifecycle.core.evaluation.challenger import RetrainingParameters, training_rows
-from regression_lifecycle.core.features.builders import build_feature_table
+from regression_lifecycle.core.features.builders import build_row_features
 from regression_lifecycle.core.features.parameters import PreprocessingParameters
-from regression_lifecycle.core.frames.collecting import collect, on_engine_of
-from regression_lifecycle.core.ingestion.key_joins import join_on_key
+from regression_lifecycle.core.frames.collecting import collect
 from regression_lifecycle.core.models.trained_model import TrainedModel, version_of
 from regression_lifecycle.core.models.training import TrainingParameters
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.core.windows.windows import Window, list_windows, window_of_rows
-from regression_lifecycle.pipelines.preprocessing.nodes import draw_if_too_many
+from regression_lifecycle.core.windows.windows import Window, list_windows, place_features
+from regression_lifecycle.pipelines.preprocessing.nodes import draw_training_rows
 from regression_lifecycle.pipelines.training.nodes import train
 
 
@@ -50,29 +50,18 @@ class KnownWindows:
 
 
 @dataclass(frozen=True)
-class DrawnRows:
-    """Observations that were drawn to train, in memory; None where all train that may.
-
-    Attributes:
-        training: For the challenger.
-        refit: For a refit.
-    """
-
-    training: pd.DataFrame | None
-    refit: pd.DataFrame | None
-
-
-@dataclass(frozen=True)
 class Refit:
-    """What is to be promoted, and what it is to be fitted on again.
+    """What is to be promoted, and whether it is to be fitted again.
 
     Attributes:
-        rows: None if the challenger stays as it is.
+        moment: The fit takes what was known at it; None if the challenger stays as it is.
+        training_length: Only so much time before the moment; None for everything.
         best_parameters: What the search found for the challenger.
     """
 
     challenger: TrainedModel
-    rows: pd.DataFrame | None
+    moment: pd.Timestamp | None
+    training_length: AnyDuration | None
     best_parameters: dict[str, Any]
 
 
@@ -90,8 +79,7 @@ def cut_known_observations(
         their windows.
     """
     known, moment = known_at(as_of, observations, problem)
-    looked_at = collect(known, problem, parameters.columns_read(problem))
-    windows = list_windows(looked_at, problem, parameters, as_of=moment)
+    windows = list_windows(known, problem, parameters, as_of=moment)
     return known, KnownWindows(moment, tuple(windows))
 
 
@@ -108,81 +96,63 @@ def choose_comparison_windows(
     return replace(known_windows, windows=tuple(chosen))
 
 
-def draw_known_rows(
+def make_training_rows(
     known_observations: Any,
     comparison_windows: KnownWindows,
     problem: Problem,
     parameters: RetrainingParameters,
     preprocessing: PreprocessingParameters,
-) -> DrawnRows:
-    """Draw the observations that train, where there are more than may.
+) -> pd.DataFrame:
+    """Make the rows that train the challenger.
 
     Args:
         known_observations: Observations on any engine.
-        preprocessing: How many rows train at most.
+        preprocessing: The features, and how many rows train at most.
 
     Returns:
-        Those of the challenger's training, which ends before the first window of the comparison,
-        and those of a refit, which ends at ``as_of``.
+        Key, features and target in memory, of labelled rows that end before the first window of
+        the comparison.
+
+    Raises:
+        DataContractError: If too few labelled rows lie before the comparison.
     """
-
-    def draw(moment: pd.Timestamp) -> pd.DataFrame | None:
-        rows = training_rows(known_observations, problem, moment, parameters.training_length)
-        return draw_if_too_many(rows, problem, preprocessing)
-
-    return DrawnRows(draw(comparison_windows.start), draw(comparison_windows.as_of))
-
-
-def make_known_features(
-    known_observations: Any,
-    drawn_rows: DrawnRows,
-    comparison_windows: KnownWindows,
-    problem: Problem,
-    preprocessing: PreprocessingParameters,
-) -> Any:
-    """Make the challenger's features.
-
-    Returns:
-        Key, features and target, at least of the rows that train or compare: on the engine of the
-        observations, or in pieces that are made when they are saved.
-    """
-    rows = None
-    if drawn_rows.training is not None and drawn_rows.refit is not None:
-        moment = nw.col(problem.timestamp.name)
-        compared: Any = nw.from_native(known_observations)
-        compared = compared.filter(*_between(moment, comparison_windows.windows))
-        wanted = [drawn_rows.training, drawn_rows.refit, collect(compared.to_native(), problem)]
-        rows = pd.concat(wanted).drop_duplicates(list(problem.row_order), ignore_index=True)
-    return build_feature_table(known_observations, problem, preprocessing.recipe, rows=rows)
+    before = comparison_windows.start
+    wanted = training_rows(known_observations, problem, before, parameters.training_length)
+    rows = draw_training_rows(wanted, problem, preprocessing)
+    count = count_steps(rows, problem)
+    if count < parameters.minimum_training_rows:
+        unit = "times" if problem.series_columns else "rows"
+        raise DataContractError(
+            f"{count} labelled {unit} lie before {before}, where the judging windows begin; "
+            f"retraining.minimum_training_rows is {parameters.minimum_training_rows}. Wait for "
+            "more data, or lower it or retraining.measured_windows"
+        )
+    return build_row_features(rows, known_observations, problem, preprocessing.recipe)
 
 
-def take_comparison_rows(
-    known_features: Any,
+def make_comparison_rows(
     known_observations: Any,
     comparison_windows: KnownWindows,
     problem: Problem,
     parameters: WindowParameters,
+    preprocessing: PreprocessingParameters,
 ) -> pd.DataFrame:
-    """Take the rows of the windows in which the challenger meets the champion.
+    """Make the rows of the windows in which the challenger meets the champion.
 
     Args:
-        known_features: Key, features and target, on any engine.
-        known_observations: What they were made from, by which windows are cut.
+        known_observations: Observations on any engine.
+        parameters: How windows are cut.
+        preprocessing: The features.
 
     Returns:
         Key, features and target, in memory and in the order of time.
     """
     windows = comparison_windows.windows
-    moment, keys = nw.col(problem.timestamp.name), list(problem.row_order)
-    looked_at = nw.from_native(known_observations)
-    if parameters.by_time:
-        looked_at = looked_at.filter(*_between(moment, windows))
-    columns = dict.fromkeys([*keys, *parameters.columns_read(problem)])
-    rows = collect(looked_at.to_native(), problem, list(columns))
-    placed = rows.loc[(window_of_rows(rows, windows, problem, parameters) >= 0).to_numpy(), keys]
-    near = nw.from_native(known_features).filter(*_between(moment, windows))
-    found = collect(near.to_native(), problem).merge(placed, on=keys, how="inner")
-    return found.sort_values(problem.timestamp.name, kind="stable", ignore_index=True)
+    frame: Any = nw.from_native(known_observations)
+    near = frame.filter(*_between(nw.col(problem.timestamp.name), windows)).to_native()
+    rows = collect(near, problem).reset_index(drop=True)
+    inside = place_features(rows, known_observations, windows, problem, parameters) >= 0
+    return build_row_features(rows[inside], known_observations, problem, preprocessing.recipe)
 
 
 def _between(moment: nw.Expr, windows: Sequence[Window]) -> tuple[nw.Expr, nw.Expr]:
@@ -191,49 +161,6 @@ def _between(moment: nw.Expr, windows: Sequence[Window]) -> tuple[nw.Expr, nw.Ex
         return moment.is_null(), ~moment.is_null()
     start = min(window.start for window in windows).to_pydatetime()
     return moment >= start, moment < max(window.end for window in windows).to_pydatetime()
-
-
-def split_known_features(
-    known_features: Any,
-    drawn_rows: DrawnRows,
-    comparison_windows: KnownWindows,
-    problem: Problem,
-    parameters: RetrainingParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Choose the rows that train from what is known.
-
-    Args:
-        known_features: Key, features and target, on any engine.
-
-    Returns:
-        The challenger's training rows, which end before the first window of the comparison; the
-        rows for a refit, which end at ``as_of``.
-
-    Raises:
-        DataContractError: If too few labelled rows lie before the comparison.
-    """
-    before, keys = comparison_windows.start, list(problem.row_order)
-
-    def choose(moment: pd.Timestamp, drawn: pd.DataFrame | None) -> pd.DataFrame:
-        if drawn is None:
-            rows = training_rows(known_features, problem, moment, parameters.training_length)
-            return collect(rows, problem)
-        frame: Any = nw.from_native(known_features)
-        wanted: Any = nw.from_native(on_engine_of(known_features, drawn[keys]))
-        found = join_on_key(frame, wanted, problem, "semi")
-        return collect(found.to_native(), problem).reset_index(drop=True)
-
-    training = choose(before, drawn_rows.training)
-    refit = choose(comparison_windows.as_of, drawn_rows.refit)
-    count = count_steps(training, problem)
-    if count < parameters.minimum_training_rows:
-        unit = "times" if problem.series_columns else "rows"
-        raise DataContractError(
-            f"{count} labelled {unit} lie before {before}, where the judging windows begin; "
-            f"retraining.minimum_training_rows is {parameters.minimum_training_rows}. Wait for "
-            "more data, or lower it or retraining.measured_windows"
-        )
-    return training, refit
 
 
 def add_moment(gate_decision: GateDecision, comparison_windows: KnownWindows) -> GateDecision:
@@ -254,28 +181,46 @@ def add_moment(gate_decision: GateDecision, comparison_windows: KnownWindows) ->
 def plan_refit(
     challenger: TrainedModel,
     challenger_decision: GateDecision,
-    refit_rows: pd.DataFrame,
+    comparison_windows: KnownWindows,
     best_parameters: dict[str, Any],
-    is_wanted: bool,
+    parameters: RetrainingParameters,
 ) -> Refit:
-    """Plan what a challenger that passed is fitted on again.
+    """Plan whether a challenger is fitted again: if it passed and that is configured.
 
     Args:
-        refit_rows: All labelled rows up to ``as_of``.
+        comparison_windows: Know the moment at which the decision stands.
         best_parameters: Result of the search on the challenger's training rows.
-        is_wanted: Whether a refit is configured.
     """
-    wanted = is_wanted and challenger_decision.decision in PASSED
-    return Refit(challenger, refit_rows if wanted else None, best_parameters)
+    wanted = parameters.refit and challenger_decision.decision in PASSED
+    moment = comparison_windows.as_of if wanted else None
+    return Refit(challenger, moment, parameters.training_length, best_parameters)
 
 
-def choose_fitted_rows(refit: Refit, challenger_training_set: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that the model that is to be promoted was fitted on."""
-    return challenger_training_set if refit.rows is None else refit.rows
+def make_fitted_rows(
+    refit: Refit,
+    challenger_training_set: pd.DataFrame,
+    known_observations: Any,
+    problem: Problem,
+    preprocessing: PreprocessingParameters,
+) -> pd.DataFrame:
+    """Make the rows that the model that is to be promoted is fitted on.
+
+    Args:
+        known_observations: Observations on any engine.
+
+    Returns:
+        For a refit all labelled rows up to its moment, or a sample; otherwise the challenger's.
+    """
+    if refit.moment is None:
+        return challenger_training_set
+    known = training_rows(known_observations, problem, refit.moment, refit.training_length)
+    rows = draw_training_rows(known, problem, preprocessing)
+    return build_row_features(rows, known_observations, problem, preprocessing.recipe)
 
 
 def refit_challenger(
     refit: Refit,
+    fitted_rows: pd.DataFrame,
     problem: Problem,
     preprocessing: PreprocessingParameters,
     training: TrainingParameters,
@@ -286,9 +231,9 @@ def refit_challenger(
         The refitted model, with the challenger's history, which ends at ``as_of`` too; the
         challenger itself if nothing is to be fitted again.
     """
-    if refit.rows is None:
+    if refit.moment is None:
         return refit.challenger
-    refitted = train(refit.rows, refit.best_parameters, problem, preprocessing, training)
+    refitted = train(fitted_rows, refit.best_parameters, problem, preprocessing, training)
     return replace(refitted, history=refit.challenger.history)
 
 

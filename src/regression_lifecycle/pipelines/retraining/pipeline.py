@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.pipelines.calibration.nodes import keep_rates
+from regression_lifecycle.pipelines.calibration.nodes import choose_rated_folds, keep_rates
 from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
 from regression_lifecycle.pipelines.evaluation.pipeline import create_gate_pipeline
 from regression_lifecycle.pipelines.promotion.pipeline import create_promotion_pipeline
@@ -61,10 +61,12 @@ def create_pipeline(**_: object) -> Pipeline:
         },
     )
     calibration = Pipeline(
-        create_calibration_pipeline(), outputs={"error_rates": "found_error_rates"}
+        create_calibration_pipeline(),
+        inputs={"recorded_out_of_fold_predictions": "rated_folds"},
+        outputs={"error_rates": "found_error_rates"},
     )
     return Pipeline(
-        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), calibration, _rates()],
+        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), calibration, *_rates()],
         namespace="retraining",
         prefix_datasets_with_namespace=False,
         tags=["retraining"],
@@ -86,7 +88,7 @@ def _cut() -> list[Node]:
             name="choose_comparison_windows",
         ),
         Node(
-            nodes.draw_known_rows,
+            nodes.make_training_rows,
             [
                 "known_observations",
                 "comparison_windows",
@@ -94,44 +96,20 @@ def _cut() -> list[Node]:
                 "params:retraining",
                 _PREPROCESSING,
             ],
-            "drawn_rows",
-            name="draw_known_rows",
+            "challenger_training_set",
+            name="make_training_rows",
         ),
         Node(
-            nodes.make_known_features,
+            nodes.make_comparison_rows,
             [
-                "known_observations",
-                "drawn_rows",
-                "comparison_windows",
-                _PROBLEM,
-                _PREPROCESSING,
-            ],
-            "known_features",
-            name="make_known_features",
-        ),
-        Node(
-            nodes.take_comparison_rows,
-            [
-                "known_features",
                 "known_observations",
                 "comparison_windows",
                 _PROBLEM,
                 _WINDOWS,
+                _PREPROCESSING,
             ],
             "comparison_rows",
-            name="take_comparison_rows",
-        ),
-        Node(
-            nodes.split_known_features,
-            [
-                "known_features",
-                "drawn_rows",
-                "comparison_windows",
-                _PROBLEM,
-                "params:retraining",
-            ],
-            ["challenger_training_set", "refit_rows"],
-            name="split_known_features",
+            name="make_comparison_rows",
         ),
     ]
 
@@ -149,22 +127,28 @@ def _refit() -> list[Node]:
             [
                 "challenger_model",
                 "challenger_decision",
-                "refit_rows",
+                "comparison_windows",
                 "challenger_parameters",
-                "params:retraining.refit",
+                "params:retraining",
             ],
             "refit",
             name="plan_refit",
         ),
         Node(
-            nodes.choose_fitted_rows,
-            ["refit", "challenger_training_set"],
+            nodes.make_fitted_rows,
+            [
+                "refit",
+                "challenger_training_set",
+                "known_observations",
+                _PROBLEM,
+                _PREPROCESSING,
+            ],
             "fitted_rows",
-            name="choose_fitted_rows",
+            name="make_fitted_rows",
         ),
         Node(
             nodes.refit_challenger,
-            ["refit", _PROBLEM, _PREPROCESSING, "params:training"],
+            ["refit", "fitted_rows", _PROBLEM, _PREPROCESSING, "params:training"],
             "refitted_model",
             name="refit_challenger",
         ),
@@ -186,10 +170,18 @@ def _alerts() -> Node:
     )
 
 
-def _rates() -> Node:
-    return Node(
-        keep_rates,
-        ["retraining_decision", "found_error_rates"],
-        "error_rates",
-        name="keep_rates",
-    )
+def _rates() -> list[Node]:
+    return [
+        Node(
+            choose_rated_folds,
+            ["retraining_decision", "recorded_out_of_fold_predictions"],
+            "rated_folds",
+            name="choose_rated_folds",
+        ),
+        Node(
+            keep_rates,
+            ["retraining_decision", "found_error_rates"],
+            "error_rates",
+            name="keep_rates",
+        ),
+    ]
