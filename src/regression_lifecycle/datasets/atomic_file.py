@@ -45,8 +45,13 @@ def copy_dataset(source: Any, target: Any) -> None:
         target.save(source.load())
     elif source._protocol == "file":
         staged = staged_path(Path(after))
+        staged.unlink(missing_ok=True)
         try:
-            file_system.copy(before, str(staged))
+            try:
+                # Both are only ever replaced, so one content may have two names.
+                staged.hardlink_to(before)
+            except OSError:
+                file_system.copy(before, str(staged))
             staged.replace(after)
         finally:
             staged.unlink(missing_ok=True)
