@@ -130,6 +130,22 @@ def test_names_that_duckdb_takes_for_each_other_are_refused(table, tmp_path):
     assert_frame_equal(in_memory(other.load()), rows)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (DuckDBParquetDataset, "*"),
+        (PolarsParquetDataset, "*"),
+        (PolarsParquetDataset, "^x.*$"),
+    ],
+)
+def test_a_name_that_an_engine_reads_as_several_columns_is_refused(kind, name, table, tmp_path):
+    dataset = kind(filepath=str(tmp_path / "table.parquet"))
+
+    with pytest.raises(Exception, match=r"name of a column as that of many: .*Rename it"):
+        dataset.save(table.rename(columns={"n": name}))
+    assert not dataset.exists()
+
+
 @every_engine
 def test_signs_of_patterns_in_a_path_are_letters(kind, table, tmp_path):
     dataset = kind(filepath=str(tmp_path / "p[1]" / "table.parquet"))

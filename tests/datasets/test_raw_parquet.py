@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -384,3 +385,16 @@ def test_what_is_no_part_of_a_folder_is_named(raw: Path, caplog: pytest.LogCaptu
     assert "older, part-8.PARQUET, part-9.csv" in said
     assert "part-7" not in said
     assert "_SUCCESS" not in said
+
+
+def test_pieces_are_as_large_as_they_may_be_whatever_the_row_groups_and_files(raw: Path) -> None:
+    whole = RawParquetDataset(raw.as_posix()).load()
+
+    pieces = [*RawParquetDataset(raw.as_posix(), chunksize=100).load()]
+
+    sizes = [len(piece) for piece in pieces]
+    assert sum(sizes) == len(whole)
+    # Two pieces that would fit into one are one.
+    assert all(one + other > 100 for one, other in pairwise(sizes))
+    assert max(sizes) <= 100
+    assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from errno import ENOENT
@@ -12,7 +13,7 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import narwhals as nw
@@ -46,6 +47,10 @@ class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
     What is loaded is read when it is collected or saved. A table that is made from the file which
     it replaces must be collected first.
     """
+
+    _ENGINE: ClassVar[str]
+    # Names that the engine reads as those of several columns.
+    _PATTERN: ClassVar[re.Pattern[str]]
 
     def __init__(
         self,
@@ -189,7 +194,13 @@ class LazyParquetDataset(OneFile, AbstractDataset[Any, Any]):
         """Return the lazy frame."""
 
     def _check_names(self, names: Sequence[str]) -> None:
-        """Refuse columns that the engine would take for each other."""
+        """Refuse columns that the engine would take for others."""
+        several = [name for name in names if self._PATTERN.fullmatch(str(name))]
+        if several:
+            raise DataContractError(
+                f"{self._ENGINE} reads the name of a column as that of many: "
+                f"{bounded_list(several)}. Rename it, or compute with pandas"
+            )
 
     def _files(self) -> list[str]:
         if listed := self._listed():
@@ -212,6 +223,9 @@ class DuckDBParquetDataset(LazyParquetDataset):
               settings: {memory_limit: 4GB, temp_directory: /tmp/duckdb}
     """
 
+    _ENGINE = "DuckDB"
+    _PATTERN = re.compile(r"\*")
+
     def __init__(self, *, settings: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Describe the dataset; nothing is read yet.
 
@@ -223,6 +237,7 @@ class DuckDBParquetDataset(LazyParquetDataset):
         self._settings = dict(settings or {})
 
     def _check_names(self, names: Sequence[str]) -> None:
+        super()._check_names(names)
         alike: dict[str, list[str]] = {}
         for name in names:
             alike.setdefault(str(name).casefold(), []).append(str(name))
@@ -254,6 +269,9 @@ class PolarsParquetDataset(LazyParquetDataset):
               type: regression_lifecycle.datasets.engine_tables.PolarsParquetDataset
               filepath: data/02_intermediate/observations.parquet
     """
+
+    _ENGINE = "Polars"
+    _PATTERN = re.compile(r"\*|\^.*\$", re.DOTALL)
 
     def _scan(self) -> Any:
         import polars as pl

@@ -40,6 +40,10 @@ def _to_pandas(table: Any) -> pd.DataFrame:
     return found
 
 
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+
+
 def _group(metadata: Any, rows: int) -> Iterator[list[int]]:
     """Put row groups together until they have so many rows; one that has more stands alone."""
     groups: list[int] = []
@@ -148,8 +152,7 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
             self._fs.open(path, "rb").close()
         self._warn_of_others()
         if self._chunksize is None:
-            tables = [*self._pieces()]
-            return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+            return _joined([*self._batches()])
         return RawPieces(None, partial(self._pieces_again, before), partial(self._parts, before))
 
     def state(self) -> str:
@@ -195,6 +198,16 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
             )
 
     def _pieces(self) -> Iterator[pd.DataFrame]:
+        """Read pieces that are as large as they may be: rows are sorted only inside of one."""
+        held: list[pd.DataFrame] = []
+        for batch in self._batches():
+            if held and sum(map(len, held)) + len(batch) > (self._chunksize or 1):
+                yield _joined(held)
+                held = []
+            held.append(batch)
+        yield _joined(held)
+
+    def _batches(self) -> Iterator[pd.DataFrame]:
         for path, _, table, names in self._tables():
             yield from self._read(path, table, [*range(table.num_row_groups)], names)
 

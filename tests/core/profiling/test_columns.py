@@ -173,3 +173,31 @@ def test_labels_are_a_closed_list_if_the_older_rows_know_them_all():
 
     assert judge_use(*closed).allowed == ("a", "b", "c")
     assert judge_use(*growing).allowed is None
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "uint64"])
+def test_numbers_with_more_digits_than_a_float_keeps_are_labels(dtype):
+    ids = pd.Series([2**60 + number % 3 for number in range(30)], dtype=dtype)
+
+    profile, values = column(ids)
+
+    assert (profile.type, profile.n_unique) == ("category", 3)
+    assert set(values) == {str(2**60 + number) for number in range(3)}
+
+
+def test_nanoseconds_since_1970_are_numbers_though_they_have_many_digits():
+    stamps = pd.date_range("2024-01-01", periods=30, freq="h").as_unit("ns").astype("int64")
+    assert column(stamps).profile.type == "integer"
+
+
+@pytest.mark.parametrize("values", [[1.5, np.inf, -np.inf, 2.5], ["1.5", "inf", "-inf", "2.5"]])
+def test_what_is_infinite_is_unreadable_as_the_contract_has_it(values):
+    profile, read = column(values * 5)
+
+    assert (profile.type, profile.n_unreadable, profile.n_missing) == ("float", 10, 0)
+    assert sorted(read.dropna().unique()) == [1.5, 2.5]
+
+
+def test_lengths_of_time_are_left_out_with_the_reason():
+    profile, values = column(pd.to_timedelta(range(30), unit="min"))
+    assert "lengths of time" in judge_use(profile, values).left_out

@@ -153,3 +153,27 @@ def test_a_row_of_totals_is_no_value_of_the_target():
 
     assert not profile.nonnegative
     assert profile.n_rejected == 1
+
+
+@pytest.mark.parametrize("far", ["9999-12-31", "1900-01-01"])
+def test_a_date_far_from_all_others_is_told_and_counts_for_nothing_else(far):
+    table = sales()
+    table.loc[7, "sold_at"] = far
+
+    profile = profile_table(table, "units")
+
+    assert profile.rejected == {"a time far from all others": 1}
+    assert (profile.n_times, profile.frequency.missing < 0.02) == (299, True)
+    assert profile.time.moments.max() <= DAYS.max()
+
+
+def test_an_infinite_value_keeps_no_leak_from_being_found():
+    table = sales()
+    numbers = ["price", "copied", "units"]
+    table = table.astype(dict.fromkeys(numbers, "float64"))
+    table.loc[7, ["price", "copied"]] = np.inf
+
+    profile = profile_table(table, "units")
+
+    assert [leak.column for leak in profile.leaks] == ["copied"]
+    assert profile.rejected == {"no float in 'price'": 1, "no float in 'copied'": 1}

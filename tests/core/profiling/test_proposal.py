@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regression_lifecycle.core.data.defaults import derive_defaults
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.ingestion.contract import IngestionParameters, enforce_contract
@@ -274,3 +275,17 @@ def test_what_is_no_weight_is_answered(weight, message):
     frame = table(pd.date_range("2020-01-01", periods=100), text=["a", "b"] * 50)
     with pytest.raises(ConfigurationError, match=message):
         profile_table(frame, "y", weight=weight)
+
+
+@pytest.mark.parametrize(("periods", "kinds"), [(200, []), (1200, ["series_season"])])
+def test_a_season_that_was_not_seen_is_no_feature(periods, kinds):
+    days = pd.date_range("2023-01-01", periods=periods)
+    frame = table(days.repeat(3), shop=["a", "b", "c"] * periods)
+
+    found = proposed(frame, horizon="10 days")
+
+    given = found.get("preprocessing", {}).get("features")
+    described = Problem.model_validate({"name": "table", **found["problem"]})
+    features = given or derive_defaults(described)["features"]
+    lags = [feature["name"] for feature in features if feature["kind"] == "lag"]
+    assert lags == ["series_level", *kinds]

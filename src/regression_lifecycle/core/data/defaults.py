@@ -69,6 +69,11 @@ _QUARTERLY = _Rows(12, 2, 2, gate=16, retraining=16, training=24, window=6, drif
 _YEARLY = _Rows(10, 1, 1, gate=10, retraining=10, training=20, window=5, drift=10)
 
 
+def longest_gap(step: AnyDuration) -> AnyDuration:
+    """Return beyond which gap a few rows at an end of a table of some frequency are a mistake."""
+    return _YEAR if is_at_least(_YEAR, 100 * step) else 100 * step
+
+
 def derive_defaults(problem: Problem, features: Collection[str] | None = None) -> dict[str, Any]:
     """Derive values for the configuration of a table.
 
@@ -134,9 +139,7 @@ def derive_defaults(problem: Problem, features: Collection[str] | None = None) -
     labels = [name for name in columns if problem.columns[name].holds_labels]
     weekday = ["calendar_weekday"] if "weekday" in parts else []
     return {
-        "maximum_gap": None
-        if rows
-        else duration_text(_YEAR if is_at_least(_YEAR, 100 * step) else 100 * step),
+        "maximum_gap": None if rows else duration_text(longest_gap(step)),
         "window_length": duration_text(window),
         "label_deadline": duration_text(window),
         "gap": duration_text(problem.horizon),

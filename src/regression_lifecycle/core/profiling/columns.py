@@ -104,7 +104,7 @@ def read_columns(table: pd.DataFrame) -> dict[str, ReadColumn]:
         table: The table, of text as a CSV file holds it, or typed.
 
     Returns:
-        The columns by name, none of them left out yet.
+        The columns by name; only those are left out that the contract has no type for.
     """
     texts = {name: _text(table[name]) for name in table.columns if _is_text(table[name])}
     # Only a file of text has no other way to write what is missing.
@@ -144,6 +144,8 @@ def judge_use(column: ColumnProfile, values: pd.Series) -> ColumnProfile:
         labels if it has one.
     """
     n_rows = len(values)
+    if column.left_out:
+        return column
     if column.n_unique == 0:
         return replace(column, left_out="every value is missing")
     if column.n_unique == 1 and not column.n_missing:
@@ -231,7 +233,7 @@ def _read_text(
         return read("boolean", is_true.astype("float64"), true_values=yes, false_values=no)
     form = None if _are_codes(filled) else spelling.find_number_form(filled, decimal_comma)
     if form is not None:
-        values = form.read(filled)
+        values = _finite(form.read(filled))
         whole = form.format is None and filled[values.notna()].str.fullmatch(r"[+-]?\d+").all()
         return read(_number_type(values, whole), values, format=form.format, minimum=_least(values))
     dates = spelling.find_date_form(filled)
@@ -275,8 +277,16 @@ def _read_typed(name: str, values: pd.Series) -> ReadColumn:
             name, kind, n_missing=n_missing, n_unique=int(moments.nunique()), zoned=zoned
         )
         return ReadColumn(profile, moments)
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    if types.is_timedelta64_dtype(values.dtype):
+        reason = "lengths of time, which the contract does not know; write them as numbers"
+        profile = ColumnProfile(name, "float", n_missing=n_missing, left_out=reason)
+        return ReadColumn(profile, pd.Series(np.nan, index=values.index))
     present = values.dropna()
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    if types.is_integer_dtype(values.dtype) and present.nunique() > numbers.nunique():
+        # A float keeps 15 digits of them, so that numbers of devices would become one.
+        return read_as_labels(name, values)
+    numbers = _finite(numbers)
     is_bool = types.is_bool_dtype(values.dtype) or (
         len(present) > 0 and present.map(lambda value: isinstance(value, (bool, np.bool_))).all()
     )
@@ -285,6 +295,7 @@ def _read_typed(name: str, values: pd.Series) -> ReadColumn:
         name,
         "boolean" if is_bool else _number_type(numbers, whole),
         n_missing=n_missing,
+        n_unreadable=int(numbers.isna().sum()) - n_missing,
         n_unique=int(numbers.nunique()),
         minimum=None if is_bool else _least(numbers),
     )
@@ -321,6 +332,11 @@ def _are_codes(filled: pd.Series) -> bool:
     clock = zeros & filled.str.fullmatch(r"0\d") & (filled[digits].str.len().max() <= 2)
     long = digits & (filled.str.len() > 15)
     return bool((zeros & ~clock).any() or long.any()) and bool(digits.mean() > 0.9)
+
+
+def _finite(numbers: pd.Series) -> pd.Series:
+    """Leave out what is infinite, as the contract does."""
+    return numbers.where(np.isfinite(numbers))
 
 
 def _number_type(values: pd.Series, whole: bool) -> ColumnType:

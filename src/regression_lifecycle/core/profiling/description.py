@@ -16,7 +16,7 @@ _ASSUMED = "assumed; please confirm"
 _WHY = {
     "maximum_rejected_share": "rows of the table that break the contract are set aside, up to here",
     "unreadable": "values that are nothing of their type stand in the table",
-    "features": "less than a year: no day of the year and no month, which only repeat the trend",
+    "features": "a short table: nothing of a year or a season that it has not seen",
     "holdout_share": "a small table is judged on more of its rows",
     "n_splits": "a small table has fewer folds",
     "minimum_rows": "of the smaller holdout",

@@ -9,6 +9,8 @@ from typing import Literal
 import pandas as pd
 from scipy.special import ndtr
 
+from regression_lifecycle.core.calendar.moments import believed_span
+from regression_lifecycle.core.data.defaults import longest_gap
 from regression_lifecycle.core.data.problem import NUMERIC_TYPES
 from regression_lifecycle.core.durations import read_duration
 from regression_lifecycle.core.errors import (
@@ -182,6 +184,11 @@ def profile_table(
     series = _series(columns, found_key)
     moments = found_time.moments if found_time.has_time else None
     frequency = None if moments is None else find_frequency(moments, series)
+    strays = _strays(found_time.moments, frequency)
+    believed = replace(found_time, moments=found_time.moments.mask(strays))
+    if strays.any():
+        moments = believed.moments
+        frequency = find_frequency(moments, series)
     made_of = {*found_time.parts.values(), *found_key}
     if weight is not None:
         _check_weight(weight, columns[weight].profile, made_of)
@@ -212,6 +219,8 @@ def profile_table(
             if profiles[name].left_out
         ]
     rejected, unreadable = _rejected(columns, found_time, found_key, profiles, weight)
+    if strays.any():
+        rejected["a time far from all others"] = int(strays.sum())
     notes += _notes(columns, profiles, frequency, rejected, len(table))
     has_time = found_time.has_time
     return TableProfile(
@@ -220,7 +229,7 @@ def profile_table(
         n_labelled=int(labels.notna().sum()),
         rejected=rejected,
         n_unreadable=unreadable,
-        time=found_time,
+        time=believed,
         time_name=next(name for name in _TIME_NAMES if name not in table.columns),
         frequency=frequency,
         horizon=horizon or (None if frequency is None else usual_horizon(frequency)),
@@ -228,7 +237,7 @@ def profile_table(
         weight=weight,
         key=found_key,
         n_series=1 if series is None else int(series.nunique()),
-        n_times=int(found_time.moments.nunique()) if has_time else len(table),
+        n_times=int(believed.moments.nunique()) if has_time else len(table),
         columns=profiles,
         known_in_advance=tuple(known),
         leaks=tuple(leaks),
@@ -386,6 +395,15 @@ def _series(columns: Mapping[str, ReadColumn], key: tuple[str, ...]) -> pd.Serie
         .groupby(list(key), dropna=False, sort=False)
         .ngroup()
     )
+
+
+def _strays(moments: pd.Series, frequency: Frequency | None) -> pd.Series:
+    """Find the rows that stand far from all others, which the contract will set aside."""
+    present = moments.dropna()
+    if frequency is None or present.empty:
+        return pd.Series(False, index=moments.index)
+    first, last = believed_span(present, longest_gap(read_duration(frequency.text)))
+    return (moments < first) | (moments >= last + pd.Timedelta(seconds=1))
 
 
 def _judged(name: str, column: ReadColumn, needed: set[str]) -> ColumnProfile:

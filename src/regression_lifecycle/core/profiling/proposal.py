@@ -13,6 +13,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import (
     duration_text,
     read_duration,
+    shortest,
     steps_to_cover,
     whole_steps,
 )
@@ -183,22 +184,28 @@ def _preprocessing(
     if holdout.share != _SHARE:
         found["split"] = {"kind": "share", "holdout_share": holdout.share}
     moments = profile.time.moments.dropna()
-    if len(moments) and (1 - holdout.share) * (moments.max() - moments.min()) < _HALF_A_YEAR:
-        found |= _features_without_year(problem)
+    if len(moments):
+        trained = (1 - holdout.share) * (moments.max() - moments.min())
+        found |= _features_of_short_tables(problem, trained)
     return found
 
 
-def _features_without_year(problem: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what counts the days of a year: in less than half a one it is a second trend."""
+def _features_of_short_tables(problem: dict[str, Any], trained: pd.Timedelta) -> dict[str, Any]:
+    """Leave out what the training rows are too few to tell.
+
+    In less than half a year the days of a year are a second trend, and a season ago there was
+    nothing yet.
+    """
     described = Problem.model_validate({"name": "table", **problem})
     features = derive_defaults(described)["features"]
-    kept = [
-        {**feature, "parts": [part for part in feature["parts"] if part not in _PARTS_OF_YEAR]}
-        if feature["kind"] == "calendar"
-        else feature
-        for feature in features
-    ]
-    kept = [feature for feature in kept if feature.get("parts") != []]
+    kept = []
+    for feature in features:
+        kind, parts = feature["kind"], feature.get("parts", [])
+        if kind == "calendar" and trained < _HALF_A_YEAR:
+            parts = [part for part in parts if part not in _PARTS_OF_YEAR]
+            kept += [{**feature, "parts": parts}] if parts else []
+        elif kind != "lag" or trained > shortest(read_duration(feature["ages"][0])):
+            kept.append(feature)
     return {"features": kept} if kept != features else {}
 
 
