@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.alerting.alerts import AlertParameters
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
+from regression_lifecycle.core.config import meaning_of_null
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.approval import ApprovalParameters
@@ -245,7 +246,9 @@ def _lines(
         # What is missing stands in no file; the section that it is missing from does.
         named = [*parts, *filter(None, [mistake.get("ctx", {}).get("key")])]
         file = _origin_of(".".join(named), origin)
-        lines.append(f"{path}: {in_words(mistake)}{_in_file(file)}")
+        null = meaning_of_null(SECTIONS[name], place)
+        mend = f"; {null}" if null else ""
+        lines.append(f"{path}: {in_words(mistake)}{mend}{_in_file(file)}")
     return lines
 
 

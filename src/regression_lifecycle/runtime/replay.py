@@ -25,6 +25,7 @@ from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.tick import open_loader, run_tick
+from regression_lifecycle.runtime.tick_inputs import TickInputs
 
 NOTHING_NEW = "nothing new"
 DECIDED_LATER = "not run: a later moment is decided already"
@@ -53,8 +54,8 @@ def replay_ticks(
         Path of the page that the last tick has drawn, as it is configured.
 
     Raises:
-        ConfigurationError: If the moments are none or in no order, windows have no length, or a
-            tick is refused.
+        ConfigurationError: If the moments are none or in no order, windows have no length, a tick
+            is refused, or the ticks go on where there is no more to judge.
         LockedError: If another run is at work in the workspace and did not end in time.
     """
     from regression_lifecycle.runtime.parameter_check import read_sections
@@ -75,7 +76,14 @@ def replay_ticks(
     show(f"{len(moments)} ticks, {moment_text(moments[0])} to {moment_text(moments[-1])}\n")
     decided = _decisions(loader.store_url, problem)
     newest = decided.loc[decided["kind"] == POLICY, "as_of"].max()
+    last: pd.Timestamp | None = None
     for moment in moments:
+        if last is not None and moment > last + length:
+            raise ConfigurationError(
+                f"  --as-of {moment_text(end)}: the observations and the wait for their labels end "
+                f"at {moment_text(last)}, and no tick behind it has anything to judge. What stands "
+                f"above was run; --as-of '{moment_text(last)}' ends there"
+            )
         show(f"{moment_text(moment)}  ")
         # The newest one may have been killed half way.
         is_run = pd.isna(newest) or moment >= newest
@@ -83,10 +91,19 @@ def replay_ticks(
             with _quiet():
                 run_tick(project, env, {**params, "as_of": str(moment)}, conf_source=conf_source)
             decided = _decisions(loader.store_url, problem)
+            last = last or _last_news(TickInputs(loader, project, (), ()), problem)
         rows = decided[decided["as_of"] == moment].to_dict("records")
         said = [_in_words(row) for row in rows] or [NOTHING_NEW if is_run else DECIDED_LATER]
         show("\n            ".join(said) + "\n")
     return str(loader["catalog"]["dashboard_page"]["filepath"])
+
+
+def _last_news(inputs: TickInputs, problem: Problem) -> pd.Timestamp | None:
+    """Return the moment at which the last label is here; None if no tick stored observations."""
+    end = inputs.observations_end()
+    for wait in (problem.label_delay, problem.label_deadline):
+        end = end + wait if end is not None and wait is not None else end
+    return end
 
 
 def _moment(option: str, value: Any) -> pd.Timestamp:
