@@ -11,7 +11,7 @@ import pandas as pd
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import StateError
-from regression_lifecycle.core.frames.moments import bounds_of, later
+from regression_lifecycle.core.frames.expressions import bounds_of, later
 
 
 def known_at(

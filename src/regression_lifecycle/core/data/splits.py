@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Moment
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.frames.collecting import count_rows
-from regression_lifecycle.core.frames.moments import bounds_of
+from regression_lifecycle.core.frames.expressions import bounds_of
 from regression_lifecycle.core.variants import Variant
 
 

@@ -18,7 +18,7 @@ from regression_lifecycle.core.errors import bounded_list
 from regression_lifecycle.core.features.feature import Reach
 from regression_lifecycle.core.fingerprints import GroupFingerprints, column_hashes
 from regression_lifecycle.core.frames.collecting import collect, is_sorted, pieces
-from regression_lifecycle.core.frames.conditions import any_true
+from regression_lifecycle.core.frames.expressions import any_true
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,
