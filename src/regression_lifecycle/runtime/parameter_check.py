@@ -123,7 +123,8 @@ def check_parameters(
         mistakes.append(f"{AS_OF} is not configured; add it to parameters.yml")
     if AS_OF in used:
         try:
-            read_as_of(raw.get(AS_OF))
+            problem = models.get("problem")
+            read_as_of(raw.get(AS_OF), problem if isinstance(problem, Problem) else None)
         except ConfigurationError as error:
             mistakes.append(f"{AS_OF}: {error}{_in_file(origin(AS_OF))}")
     models = {name: model for name, model in models.items() if name in used}

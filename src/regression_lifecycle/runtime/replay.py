@@ -12,12 +12,12 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from regression_lifecycle.core.calendar.moments import moment_text
-from regression_lifecycle.core.config import to_timestamp
+from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import version_text
 from regression_lifecycle.core.decisions.records import POLICY, PROMOTE, Reason, from_cell
@@ -69,22 +69,24 @@ def replay_ticks(
             f"  windows: kind {sections['windows'].kind} has no length, so nothing says when the "
             "ticks are; run them one by one with --as-of"
         )
-    begin, end = _moment("--from", first), _moment("--as-of", params["as_of"])
+    begin = _moment("--from", first, problem)
+    end = _moment("--as-of", params["as_of"], problem)
     if begin > end:
         raise ConfigurationError(f"  --from {begin} lies after --as-of {end}")
+    text = problem.moment_text if problem.timestamp.rows else moment_text
     moments = _tick_moments(begin, end, length)
-    show(f"{len(moments)} ticks, {moment_text(moments[0])} to {moment_text(moments[-1])}\n")
+    show(f"{len(moments)} ticks, {text(moments[0])} to {text(moments[-1])}\n")
     decided = _decisions(loader.store_url, problem)
     newest = decided.loc[decided["kind"] == POLICY, "as_of"].max()
     last: pd.Timestamp | None = None
     for moment in moments:
         if last is not None and moment > last + length:
             raise ConfigurationError(
-                f"  --as-of {moment_text(end)}: the observations and the wait for their labels end "
-                f"at {moment_text(last)}, and no tick behind it has anything to judge. What stands "
-                f"above was run; --as-of '{moment_text(last)}' ends there"
+                f"  --as-of {text(end)}: the observations and the wait for their labels end "
+                f"at {text(last)}, and no tick behind it has anything to judge. What stands "
+                f"above was run; --as-of '{text(last)}' ends there"
             )
-        show(f"{moment_text(moment)}  ")
+        show(f"{text(moment)}  ")
         # The newest one may have been killed half way.
         is_run = pd.isna(newest) or moment >= newest
         if is_run:
@@ -106,9 +108,9 @@ def _last_news(inputs: TickInputs, problem: Problem) -> pd.Timestamp | None:
     return end
 
 
-def _moment(option: str, value: Any) -> pd.Timestamp:
+def _moment(option: str, value: Any, problem: Problem) -> pd.Timestamp:
     try:
-        return to_timestamp(value)
+        return cast(pd.Timestamp, read_as_of(value, problem))
     except ConfigurationError as error:
         raise ConfigurationError(f"  {option}: {error}") from None
 
