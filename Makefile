@@ -137,4 +137,7 @@ evidently: setup  ## Open Evidently's UI over the monitored windows on http://12
 	  --workspace "$$($(BIN)/kedro config --env=$(ENV) catalog.evidently_workspace.path)"
 
 clean:  ## Remove everything that runs have written (not .venv, not the raw data)
-	find data -mindepth 1 -maxdepth 1 ! -name 01_raw -exec rm -rf {} +
+	@# Every run leaves a lock in its workspace; what has none was put there by somebody else.
+	find data -mindepth 2 -maxdepth 3 -name .lock ! -path 'data/01_raw/*' -exec dirname {} \; | \
+	  xargs rm -rf data/index.html data/demo/index.html
+	@rmdir data/demo 2>/dev/null || true

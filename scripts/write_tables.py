@@ -19,6 +19,7 @@ from scripts.parameter_facts import parameter_facts, with_facts
 
 from regression_lifecycle.core.alerting.channels import AlertChannel
 from regression_lifecycle.core.backtest.parameters import BacktestPolicy
+from regression_lifecycle.core.config import attribute_meaning, model_meaning
 from regression_lifecycle.core.data.splits import SplitParameters
 from regression_lifecycle.core.decisions.policy import PolicyRule
 from regression_lifecycle.core.decisions.waiting import PromotionParameters
@@ -27,7 +28,6 @@ from regression_lifecycle.core.metrics import METRICS
 from regression_lifecycle.core.reproduction.retention import Retention
 from regression_lifecycle.core.variants import Variant
 from regression_lifecycle.core.windows.parameters import WindowParameters
-from regression_lifecycle.runtime.json_schema import attribute_meaning, model_meaning
 from regression_lifecycle.serving.figures import FIGURES
 from regression_lifecycle.serving.metrics import PREFIX
 from scripts import interface_tables

@@ -363,3 +363,19 @@ def test_prometheus_knows_the_token_by_its_file_alone() -> None:
     # What the rule for a service that is away asks for.
     assert job["job_name"] == "regression_lifecycle"
     assert "deploy/prometheus/service.token" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_make_clean_leaves_what_no_run_has_written(tmp_path: Path) -> None:
+    workspaces = ["data/bike/.lock", "data/bike/mlflow/mlflow.db", "data/demo/bike/.lock"]
+    pages = ["data/index.html", "data/demo/index.html"]
+    own = ["data/01_raw/hour.csv", "data/01_raw/parts/.lock", "data/notes.txt", "data/mine/a.csv"]
+    for name in workspaces + pages + own:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    command = ["make", "-s", "-f", str(ROOT / "Makefile"), "clean"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in left) == sorted(own)
+    assert not (tmp_path / "data/demo").exists()

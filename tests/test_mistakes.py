@@ -118,7 +118,7 @@ PROBLEM = [
         "a bound is a word",
         ("{type: float, minimum: 0", "{type: float, minimum: cheap"),
         "problem.columns.price.minimum: 'cheap' is no number and no moment; write for example 0.5 "
-        "or '2020-01-31'",
+        "or '2020-01-31'; null for no bound",
     ),
     (
         "bounds are the wrong way round",
@@ -129,17 +129,18 @@ PROBLEM = [
         "labels are words that YAML knows",
         ("[leaflet, none, radio]", "[no, yes]"),
         "problem.columns.promotion.allowed: YAML reads this entry as False; put it in quotes as it "
-        "stands in the table",
+        "stands in the table; null allows all",
     ),
     (
         "a list of allowed values is empty",
         ("[leaflet, none, radio]", "[]"),
-        "problem.columns.promotion.allowed: an empty list allows no value at all; leave it out",
+        "problem.columns.promotion.allowed: an empty list allows no value at all; leave it out; "
+        "null allows all",
     ),
     (
         "one value stands where a list is asked for",
         ("{type: integer}", "{type: integer, allowed: 1}"),
-        "problem.columns.visitors.allowed: a list is needed, not 1; write [1]",
+        "problem.columns.visitors.allowed: a list is needed, not 1; write [1]; null allows all",
     ),
     (
         "yes and no are something else",
@@ -175,7 +176,8 @@ PROBLEM = [
     (
         "a percentage stands for a share",
         ("  columns:", "  quantile: 90\n  columns:"),
-        "problem.quantile: 90 is not below 1; write 0.9 for 90 %",
+        "problem.quantile: 90 is not below 1; write 0.9 for 90 %; null for the middle (mean or "
+        "median)",
     ),
 ]
 
@@ -385,7 +387,8 @@ SECTIONS = [
     (
         "a length of training has no unit",
         "retraining: {training_length: 365}",
-        "retraining.training_length: '365' has no unit; write for example '7 days' or '1 month'",
+        "retraining.training_length: '365' has no unit; write for example '7 days' or '1 month'; "
+        "null trains on everything (expanding)",
     ),
     (
         "a backtest ends before it begins",

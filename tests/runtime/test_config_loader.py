@@ -343,15 +343,27 @@ def test_an_environment_brings_what_it_extends(make_conf: Callable[..., Path]) -
             id="two engines",
         ),
         pytest.param(
+            "duck,bear",
+            "--env=duck,bear names 2 engines: duck, bear (each keeps observations in its own way "
+            "in its catalog); name one of them, such as --env=bike_hourly,duck",
+            id="two engines alone",
+        ),
+        pytest.param(
+            "sales,near,far",
+            "--env=sales,near,far names 2 backends: near, far (each fits models elsewhere, by "
+            "training.compute.backend); name one of them, such as --env=sales,near",
+            id="two backends",
+        ),
+        pytest.param(
             "bike_hourli",
             "unknown environment 'bike_hourli'; did you mean 'bike_hourly'? Allowed: bear, "
-            "bike_hourly, duck, local, lost, production, round, sales",
+            "bike_hourly, duck, far, local, lost, near, production, round, sales",
             id="typing mistake",
         ),
         pytest.param(
             "lost",
             "conf/lost/globals.yml: extends: unknown environment 'sale'; did you mean 'sales'? "
-            "Allowed: bear, bike_hourly, duck, local, lost, production, round, sales",
+            "Allowed: bear, bike_hourly, duck, far, local, lost, near, production, round, sales",
             id="extends nothing",
         ),
         pytest.param(
@@ -369,6 +381,8 @@ def test_environments_that_make_no_sense_are_refused(
         production={"globals": "workspace: s3://bucket\n"},
         duck={"catalog": "observations: {type: Duck}\n"},
         bear={"catalog": "observations: {type: Bear}\n"},
+        near={"parameters": "training: {compute: {backend: near}}\n"},
+        far={"parameters": "training: {compute: {backend: far}}\n"},
         lost={"globals": "extends: sale\n"},
         round={"globals": "extends: round\n"},
     )

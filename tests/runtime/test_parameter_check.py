@@ -81,6 +81,17 @@ def test_what_the_project_ships_has_no_mistake(mistakes: Mistakes, env: str) -> 
             "target)",
             id="part of the target as a feature",
         ),
+        pytest.param(
+            {"drift": {"maximum_rows": "all"}},
+            "drift.maximum_rows: a whole number is needed, not 'all'; null for all rows",
+            id="a word for null",
+        ),
+        pytest.param(
+            {"problem": {"columns": {"hum": {"maximum": "none"}}}},
+            "problem.columns.hum.maximum: 'none' is no number and no moment; write for example 0.5 "
+            "or '2020-01-31'; null for no bound",
+            id="a word for null in a column",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(mistakes: Mistakes, changes: dict[str, Any], line: str) -> None:
@@ -151,6 +162,13 @@ def policy(**rules: Any) -> dict[str, Any]:
             {"policy": {"rules": None}},
             "policy.rules: keys and values are needed, not null",
             id="no rules",
+        ),
+        pytest.param(
+            "monitoring",
+            policy(level={**RULE, "false_alarms_per_year": "off"}),
+            "policy.rules.level.false_alarms_per_year: a number is needed, not 'off'; null keeps "
+            "the configured limit",
+            id="a word for null in a rule",
         ),
         pytest.param(
             "monitoring",

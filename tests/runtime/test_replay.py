@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
@@ -105,3 +106,19 @@ def test_what_cannot_be_replayed_is_refused(
 
     assert (result.exit_code, ticked) == (code, [])
     assert said in result.output
+
+
+def test_a_replay_ends_where_the_observations_do(
+    replay: Replay, ticked: list[str], project: Path
+) -> None:
+    moments = pd.date_range("2011-01-01", "2011-02-28 23:00", freq="h")
+    folder = project / "data/test/02_intermediate"
+    folder.mkdir(parents=True)
+    pd.DataFrame({"timestamp": moments}).to_parquet(folder / "observations.parquet")
+
+    result = replay("--from=2011-02-12", "--as-of=2999-01-01")
+
+    assert result.exit_code == 1
+    # Labels are waited for four weeks, and one tick sees that the last window is over.
+    assert "--as-of '2011-03-29'" in result.output
+    assert ticked[-1].startswith("2011-04-02")

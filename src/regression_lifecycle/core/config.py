@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from numbers import Real
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
 
 import pandas as pd
@@ -117,6 +118,73 @@ def _truths_for_numbers(
         for place, item in items:
             for below, truth in _truths_for_numbers(item, inner):
                 yield (place, *below), truth
+
+
+def attribute_meaning(model: type[BaseModel], name: str) -> str:
+    """Find what the docstring of a model, or of one that it extends, says of a field.
+
+    Args:
+        model: The model.
+        name: The field.
+
+    Returns:
+        The text on one line; empty if there is none.
+    """
+    for owner in model.__mro__:
+        if isinstance(owner, type) and issubclass(owner, BaseModel):
+            _, _, attributes = _docstring(owner).partition("Attributes:")
+            found = re.search(rf"^    {name}: (.*?)(?=^    \w|\Z)", attributes, re.M | re.S)
+            if found:
+                return " ".join(found[1].split())
+    return ""
+
+
+def model_meaning(model: type[BaseModel]) -> str:
+    """Return what the docstring of a model says before its attributes, on one line."""
+    return " ".join(_docstring(model).partition("Attributes:")[0].split())
+
+
+def _docstring(model: type[BaseModel]) -> str:
+    return (inspect.cleandoc(model.__doc__) if model.__doc__ else "").replace("``", "`")
+
+
+def meaning_of_null(model: type[BaseModel], place: Iterable[Any]) -> str:
+    """Find what null does at a place that may be null.
+
+    Args:
+        model: The model that holds the place.
+        place: Names of fields, keys and positions, as pydantic names where a mistake is.
+
+    Returns:
+        The docstring's words, such as ``null for all rows``; empty if the place is no field, null
+        is no value of it, or the docstring does not say.
+    """
+    owners, found = [*_models_in(model)], ""
+    for part in place:
+        found = ""
+        for owner in owners:
+            field = owner.model_fields.get(str(part))
+            if field is not None:
+                owners = [*_models_in(field.annotation)]
+                if NoneType in get_args(field.annotation):
+                    found = _words_of_null(attribute_meaning(owner, str(part)))
+                break
+    return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        # The variants of a family.
+        for variant in annotation.__subclasses__():
+            yield from _models_in(variant)
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _words_of_null(meaning: str) -> str:
+    said = re.search(r"\b(?:None|null)\b(:?[^.;:]*)", meaning)
+    return f"null{said[1].rstrip()}" if said else ""
 
 
 def to_timestamp(value: Any) -> pd.Timestamp:

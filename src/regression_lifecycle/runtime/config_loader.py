@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
@@ -34,8 +34,42 @@ CREDENTIALS = "credentials"
 # What a later environment replaces by entry instead of key by key.
 _BY_ENTRY = frozenset({"catalog", CREDENTIALS})
 _DERIVED = re.compile(r"\$\{derived:(\w+)\}")
-# An engine says how this entry of the catalog is kept.
-_KEPT_BY_ENGINES = "observations"
+
+
+class _SaidByOne(NamedTuple):
+    """What at most one of the environments may say, or all that say it in one way.
+
+    Attributes:
+        what: What those are called that say it.
+        kind: The kind of files in which it stands.
+        place: The place in these.
+        why: What each of them does.
+        by_overlays: Whether a folder that describes a table may say it besides; then later wins.
+    """
+
+    what: str
+    kind: str
+    place: tuple[str, ...]
+    why: str
+    by_overlays: bool
+
+
+_SAID_BY_ONE = (
+    _SaidByOne(
+        "engines",
+        "catalog",
+        ("observations", "type"),
+        "each keeps observations in its own way in its catalog",
+        by_overlays=False,
+    ),
+    _SaidByOne(
+        "backends",
+        "parameters",
+        ("training", "compute", "backend"),
+        "each fits models elsewhere, by training.compute.backend",
+        by_overlays=True,
+    ),
+)
 Layer = dict[Path, dict[str, Any]]
 # Parsing takes longer than reading, and a tick has several loaders: what was written in a folder,
 # and what it says.
@@ -138,7 +172,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
 
         Raises:
             ConfigurationError: If one is unknown, not exactly one of them describes a table, or two
-                are engines.
+                are engines or backends.
         """
         named = [name.strip() for name in str(self.env or self.default_run_env).split(",")]
         known = self._environments()
@@ -151,7 +185,8 @@ class LifecycleConfigLoader(OmegaConfigLoader):
         for name in named:
             if name in known:
                 chosen += [part for part in self._with_what_it_extends(name) if part not in chosen]
-        self._require_one_engine([name for name in named if name in known])
+        for said in _SAID_BY_ONE:
+            self._require_one([name for name in named if name in known], said)
         tables = [name for name in chosen if self._describes_a_table(name)]
         if len(tables) == 1:
             return tuple(chosen)
@@ -160,7 +195,7 @@ class LifecycleConfigLoader(OmegaConfigLoader):
                 f"  --env={','.join(named)} names {len(tables)} tables: {bounded_list(tables)}; "
                 "name one of them"
             )
-        possible = [name for name in known if self._describes_a_table(name)]
+        possible = self._tables()
         first = next(iter(possible), "mine")
         raise ConfigurationError(
             f"  --env={','.join(named)} names no table; put one first, such as "
@@ -168,28 +203,36 @@ class LifecycleConfigLoader(OmegaConfigLoader):
             f"Folders that describe a table: {bounded_list(possible)}"
         )
 
-    def _require_one_engine(self, named: list[str]) -> None:
-        """Refuse two engines: the tables of a run would be kept half by one, half by the other."""
-        engines: dict[str, str] = {}
+    def _require_one(self, named: list[str], said: _SaidByOne) -> None:
+        """Refuse two environments of which one would silently undo what the other is for."""
+        found: dict[str, str] = {}
         for name in named:
-            kept = [
-                str(content[_KEPT_BY_ENGINES].get("type"))
-                for folder in self._with_what_it_extends(name)
-                for content in self._layer(folder, "catalog").values()
-                if isinstance(content.get(_KEPT_BY_ENGINES), Mapping)
+            folders = [*self._with_what_it_extends(name)]
+            if said.by_overlays and any(map(self._describes_a_table, folders)):
+                continue
+            values = [
+                value
+                for folder in folders
+                for content in self._layer(folder, said.kind).values()
+                if (value := _look_up(content, said.place)) is not None
             ]
             # Of an engine and what builds on it the latter counts; a folder may also say more of
             # the same engine.
-            if kept:
-                engines.setdefault(kept[-1], name)
-        if len(engines) > 1:
-            first, *others = engines.values()
+            if values:
+                found.setdefault(str(values[-1]), name)
+        if len(found) > 1:
+            first, *others = found.values()
             rest = [name for name in named if name not in others]
+            if not any(map(self._describes_a_table, rest)):
+                rest = [*self._tables()[:1], *rest]
             raise ConfigurationError(
-                f"  --env={','.join(named)} names {len(engines)} engines: "
-                f"{bounded_list([first, *others])} (each keeps {_KEPT_BY_ENGINES} in its own way "
-                f"in its catalog); name one of them, such as --env={','.join(rest)}"
+                f"  --env={','.join(named)} names {len(found)} {said.what}: "
+                f"{bounded_list([first, *others])} ({said.why}); name one of them, such as "
+                f"--env={','.join(rest)}"
             )
+
+    def _tables(self) -> list[str]:
+        return [name for name in self._environments() if self._describes_a_table(name)]
 
     @property
     def named_environment(self) -> str:
@@ -565,6 +608,12 @@ def _replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return isinstance(new.get("class"), str) or (
         "kind" in new and "kind" in old and new["kind"] != old["kind"]
     )
+
+
+def _look_up(content: Any, place: Iterable[str]) -> Any:
+    for part in place:
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return content
 
 
 def _holds(content: Any, parts: list[str]) -> bool:

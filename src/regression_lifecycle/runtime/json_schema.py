@@ -6,8 +6,6 @@ required.
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from regression_lifecycle.core.config import attribute_meaning, model_meaning
 from regression_lifecycle.runtime.parameter_check import AS_OF, SECTIONS
 
 _REFERENCE = {"$ref": "#/$defs/Reference"}
@@ -67,34 +66,6 @@ def parameters_schema() -> dict[str, Any]:
         },
         "$defs": definitions,
     }
-
-
-def attribute_meaning(model: type[BaseModel], name: str) -> str:
-    """Find what the docstring of a model, or of one that it extends, says of a field.
-
-    Args:
-        model: The model.
-        name: The field.
-
-    Returns:
-        The text on one line; empty if there is none.
-    """
-    for owner in model.__mro__:
-        if isinstance(owner, type) and issubclass(owner, BaseModel):
-            _, _, attributes = _docstring(owner).partition("Attributes:")
-            found = re.search(rf"^    {name}: (.*?)(?=^    \w|\Z)", attributes, re.M | re.S)
-            if found:
-                return " ".join(found[1].split())
-    return ""
-
-
-def model_meaning(model: type[BaseModel]) -> str:
-    """Return what the docstring of a model says before its attributes, on one line."""
-    return " ".join(_docstring(model).partition("Attributes:")[0].split())
-
-
-def _docstring(model: type[BaseModel]) -> str:
-    return (inspect.cleandoc(model.__doc__) if model.__doc__ else "").replace("``", "`")
 
 
 def _field_name(model: type[BaseModel], written: str) -> str:

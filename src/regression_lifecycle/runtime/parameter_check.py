@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from regression_lifecycle.adapters.dashboard.parameters import DashboardParameters
 from regression_lifecycle.core.alerting.alerts import AlertParameters
 from regression_lifecycle.core.backtest.parameters import BacktestParameters
+from regression_lifecycle.core.config import meaning_of_null
 from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.approval import ApprovalParameters
@@ -122,7 +123,8 @@ def check_parameters(
         mistakes.append(f"{AS_OF} is not configured; add it to parameters.yml")
     if AS_OF in used:
         try:
-            read_as_of(raw.get(AS_OF))
+            problem = models.get("problem")
+            read_as_of(raw.get(AS_OF), problem if isinstance(problem, Problem) else None)
         except ConfigurationError as error:
             mistakes.append(f"{AS_OF}: {error}{_in_file(origin(AS_OF))}")
     models = {name: model for name, model in models.items() if name in used}
@@ -245,7 +247,9 @@ def _lines(
         # What is missing stands in no file; the section that it is missing from does.
         named = [*parts, *filter(None, [mistake.get("ctx", {}).get("key")])]
         file = _origin_of(".".join(named), origin)
-        lines.append(f"{path}: {in_words(mistake)}{_in_file(file)}")
+        null = meaning_of_null(SECTIONS[name], place)
+        mend = f"; {null}" if null else ""
+        lines.append(f"{path}: {in_words(mistake)}{mend}{_in_file(file)}")
     return lines
 
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from regression_lifecycle.core.calendar.moments import moment_text
-from regression_lifecycle.core.config import to_timestamp
+from regression_lifecycle.core.data.as_of import read_as_of
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.decisions.champion_history import version_text
 from regression_lifecycle.core.decisions.records import POLICY, PROMOTE, Reason, from_cell
@@ -25,6 +25,7 @@ from regression_lifecycle.core.decisions.wording import line
 from regression_lifecycle.core.durations import AnyDuration
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.runtime.tick import open_loader, run_tick
+from regression_lifecycle.runtime.tick_inputs import TickInputs
 
 NOTHING_NEW = "nothing new"
 DECIDED_LATER = "not run: a later moment is decided already"
@@ -53,8 +54,8 @@ def replay_ticks(
         Path of the page that the last tick has drawn, as it is configured.
 
     Raises:
-        ConfigurationError: If the moments are none or in no order, windows have no length, or a
-            tick is refused.
+        ConfigurationError: If the moments are none or in no order, windows have no length, a tick
+            is refused, or the ticks go on where there is no more to judge.
         LockedError: If another run is at work in the workspace and did not end in time.
     """
     from regression_lifecycle.runtime.parameter_check import read_sections
@@ -68,30 +69,48 @@ def replay_ticks(
             f"  windows: kind {sections['windows'].kind} has no length, so nothing says when the "
             "ticks are; run them one by one with --as-of"
         )
-    begin, end = _moment("--from", first), _moment("--as-of", params["as_of"])
+    begin = _moment("--from", first, problem)
+    end = _moment("--as-of", params["as_of"], problem)
     if begin > end:
         raise ConfigurationError(f"  --from {begin} lies after --as-of {end}")
+    text = problem.moment_text if problem.timestamp.rows else moment_text
     moments = _tick_moments(begin, end, length)
-    show(f"{len(moments)} ticks, {moment_text(moments[0])} to {moment_text(moments[-1])}\n")
+    show(f"{len(moments)} ticks, {text(moments[0])} to {text(moments[-1])}\n")
     decided = _decisions(loader.store_url, problem)
     newest = decided.loc[decided["kind"] == POLICY, "as_of"].max()
+    last: pd.Timestamp | None = None
     for moment in moments:
-        show(f"{moment_text(moment)}  ")
+        if last is not None and moment > last + length:
+            raise ConfigurationError(
+                f"  --as-of {text(end)}: the observations and the wait for their labels end "
+                f"at {text(last)}, and no tick behind it has anything to judge. What stands "
+                f"above was run; --as-of '{text(last)}' ends there"
+            )
+        show(f"{text(moment)}  ")
         # The newest one may have been killed half way.
         is_run = pd.isna(newest) or moment >= newest
         if is_run:
             with _quiet():
                 run_tick(project, env, {**params, "as_of": str(moment)}, conf_source=conf_source)
             decided = _decisions(loader.store_url, problem)
+            last = last or _last_news(TickInputs(loader, project, (), ()), problem)
         rows = decided[decided["as_of"] == moment].to_dict("records")
         said = [_in_words(row) for row in rows] or [NOTHING_NEW if is_run else DECIDED_LATER]
         show("\n            ".join(said) + "\n")
     return str(loader["catalog"]["dashboard_page"]["filepath"])
 
 
-def _moment(option: str, value: Any) -> pd.Timestamp:
+def _last_news(inputs: TickInputs, problem: Problem) -> pd.Timestamp | None:
+    """Return the moment at which the last label is here; None if no tick stored observations."""
+    end = inputs.observations_end()
+    for wait in (problem.label_delay, problem.label_deadline):
+        end = end + wait if end is not None and wait is not None else end
+    return end
+
+
+def _moment(option: str, value: Any, problem: Problem) -> pd.Timestamp:
     try:
-        return to_timestamp(value)
+        return cast(pd.Timestamp, read_as_of(value, problem))
     except ConfigurationError as error:
         raise ConfigurationError(f"  {option}: {error}") from None
 

@@ -11,6 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
+from regression_lifecycle.core.data.as_of import first_and_last
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.tables import COMPLETED_TICKS, ERROR_RATES, SENT_ALERTS
 from regression_lifecycle.core.fingerprints import combined_fingerprint
@@ -98,6 +101,15 @@ class TickInputs:
         found = self._states_of(self._names)
         return None if None in found.values() else found
 
+    def observations_end(self) -> pd.Timestamp | None:
+        """Return the moment at which the newest stored observation is over; None without one."""
+        observations = self._catalog(["observations"])["observations"]
+        if not observations.exists():
+            return None
+        _, newest = first_and_last(observations.load(), self._problem)
+        end: pd.Timestamp = newest + self._problem.frequency
+        return end
+
     def champion(self) -> str:
         """Return the version in use; empty if there is none."""
         return str(self._states_of([CHAMPION])[CHAMPION])
@@ -131,8 +143,6 @@ class TickInputs:
             as_of: The moment at which it stood.
             exit_code: How it ended.
         """
-        import pandas as pd
-
         from regression_lifecycle.adapters.database import upsert_rows
 
         seen = {**after, **{name: before[name] for name in WRITTEN_BY_OTHERS}}

@@ -77,8 +77,24 @@ def test_without_a_time_the_newest_row_is_the_last_moment(make_problem):
 @pytest.mark.parametrize("value", ["yesterday", "2021-13-01", 20210301, "2021-03-01T00:00Z"])
 def test_what_is_no_moment_is_refused(value):
     with pytest.raises(ConfigurationError, match=str(value)):
-        read_as_of(value)
-    assert read_as_of(None) is None
+        read_as_of(value, None)
+    assert read_as_of(None, None) is None
+
+
+@pytest.mark.parametrize("value", ["row 300", "300", 300, "1970-01-01 00:05"])
+def test_a_table_without_a_time_is_looked_at_from_a_row(value, table, make_problem):
+    rows = make_problem(
+        timestamp={"name": "timestamp", "rows": True}, frequency="1 second", horizon="1 second"
+    )
+    table["timestamp"] = pd.Timestamp(0) + pd.Timedelta("2 seconds") * np.arange(len(table))
+
+    known, moment = known_at(value, table, rows)
+
+    assert moment == pd.Timestamp("1970-01-01 00:05")
+    # A table with a time has no such moment.
+    assert len(known) == 150
+    with pytest.raises(ConfigurationError, match="is not a moment"):
+        read_as_of("row 300", make_problem())
 
 
 def test_what_is_known_ends_with_the_last_row_that_is_over(table, make_problem):

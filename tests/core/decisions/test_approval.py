@@ -43,6 +43,16 @@ def test_a_reason_has_a_length():
         ApprovalParameters(reason="x" * 2001, actor="ada")
 
 
+@pytest.mark.parametrize("name", ["reason", "actor"])
+def test_what_would_act_on_a_terminal_is_no_reason(name):
+    said = {"reason": "seen:\n\tbetter — 好", "actor": "ada"}
+    assert ApprovalParameters(**said).reason == said["reason"]
+    with pytest.raises(
+        ValidationError, match=r"the control characters '\\x07', '\\x1b'; write text"
+    ):
+        ApprovalParameters(**{**said, name: "\x1b[2Jfine\x07"})
+
+
 @pytest.mark.parametrize(
     ("rows", "champion", "version", "message"),
     [

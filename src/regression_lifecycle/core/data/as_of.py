@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from regression_lifecycle.core.config import to_timestamp
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.errors import StateError
-from regression_lifecycle.core.frames.moments import bounds_of, later
+from regression_lifecycle.core.frames.expressions import bounds_of, later
 
 
 def known_at(
@@ -79,7 +80,7 @@ def moment_of(as_of: object, observations: Any, problem: Problem) -> pd.Timestam
             later on.
     """
     first, last = first_and_last(observations, problem)
-    moment = read_as_of(as_of)
+    moment = read_as_of(as_of, problem)
     end = pd.Timestamp(last + problem.frequency)
     if moment is None:
         return end
@@ -90,7 +91,8 @@ def moment_of(as_of: object, observations: Any, problem: Problem) -> pd.Timestam
         )
     if first + problem.frequency > moment:
         raise StateError(
-            f"as_of {moment}: nothing is known yet, the first observation is of {first}"
+            f"as_of {problem.moment_text(moment)}: nothing is known yet, the first observation is "
+            f"of {problem.moment_text(first)}"
         )
     return moment
 
@@ -100,11 +102,13 @@ def first_and_last(table: Any, problem: Problem) -> tuple[pd.Timestamp, pd.Times
     return bounds_of(table, problem.timestamp.name)
 
 
-def read_as_of(value: object) -> pd.Timestamp | None:
-    """Check the parameter ``as_of``.
+def read_as_of(value: object, problem: Problem | None) -> pd.Timestamp | None:
+    """Read the parameter ``as_of``.
 
     Args:
-        value: A moment in the table's local time, or None.
+        value: A moment in the table's local time, or None. Where rows stand for the time the row
+            that is not known yet may be named too: ``row 300`` or ``300``, counted from 0.
+        problem: None if its description is wrong.
 
     Returns:
         The moment, or None.
@@ -112,7 +116,14 @@ def read_as_of(value: object) -> pd.Timestamp | None:
     Raises:
         ConfigurationError: If it is neither.
     """
-    return None if value is None else to_timestamp(value)
+    if value is None:
+        return None
+    if problem is not None and problem.timestamp.rows:
+        row = re.fullmatch(r"(?:row )?(\d{1,12})", str(value).strip())
+        if row is not None:
+            moment: pd.Timestamp = pd.Timestamp(0) + int(row[1]) * problem.frequency
+            return moment
+    return to_timestamp(value)
 
 
 def _latest_local_time() -> datetime:

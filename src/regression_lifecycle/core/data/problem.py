@@ -101,9 +101,9 @@ class ColumnSpec(StrictModel):
     Attributes:
         type: How values are read, whatever the reader of the file took them for.
         unit: Unit or meaning, for people.
-        minimum: Smallest allowed number or moment.
-        maximum: Largest allowed number or moment.
-        allowed: The only allowed values.
+        minimum: Smallest allowed number or moment; None for no bound.
+        maximum: Largest allowed number or moment; None for no bound.
+        allowed: The only allowed values; None allows all.
         missing: Whether a value may be missing.
         missing_values: Further spellings of a missing value. The empty one always is one; so are
             NA, NaN, null and None, except among labels.
@@ -113,7 +113,7 @@ class ColumnSpec(StrictModel):
             a quarter (``%YQ%q``), or ``unix s``, ``unix ms``, ``unix us``, ``unix ns``, or
             ``excel``. Of numbers how they are written, by example: ``1.234,5``, ``12 %``.
         zone: Time zone into whose local time moments with a zone are brought; a moment without
-            one is local already.
+            one is local already. None refuses moments with a zone.
         known_in_advance: Whether the value is known before the row's own time (calendar, plan,
             forecast). Only such a column may be used for its own row; any other enters as history
             older than the horizon.

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from regression_lifecycle.core.config import Moment
 from regression_lifecycle.core.errors import ConfigurationError, DataContractError
 from regression_lifecycle.core.frames.collecting import count_rows
-from regression_lifecycle.core.frames.moments import bounds_of
+from regression_lifecycle.core.frames.expressions import bounds_of
 from regression_lifecycle.core.variants import Variant
 
 
@@ -21,8 +21,8 @@ class SplitParameters(Variant):
     """Where training ends and the holdout begins.
 
     Attributes:
-        training_start: First moment of training; the first observation if left out.
-        holdout_end: Moment before which the holdout ends; after the last observation if left out.
+        training_start: First moment of training; None for the first observation.
+        holdout_end: Moment before which the holdout ends; None for the end of the observations.
     """
 
     training_start: Moment | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,8 @@ from regression_lifecycle.core.decisions.champion_history import (
 from regression_lifecycle.core.decisions.records import ROLLBACK, Reason
 from regression_lifecycle.core.errors import ConfigurationError, StateError, bounded_list
 
+# Tab and the ends of lines are text.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 LONGEST_REASON = 2000
 """Characters of a person's reason: it stands in tables, tags and on the page."""
 
@@ -33,6 +36,17 @@ class VersionParameters(StrictModel):
     version: str | None = None
     reason: str = ""
     actor: str = Field(min_length=1)
+
+    @field_validator("version", "reason", "actor")
+    @classmethod
+    def _is_plain(cls, text: str | None) -> str | None:
+        """Refuse what would act on a terminal that shows it."""
+        controls = {ascii(sign) for sign in _CONTROLS.findall(text or "")}
+        if controls:
+            raise ConfigurationError(
+                f"it holds the control characters {bounded_list(sorted(controls))}; write text"
+            )
+        return text
 
     @field_validator("reason")
     @classmethod

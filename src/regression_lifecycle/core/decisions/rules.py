@@ -246,8 +246,8 @@ class CalibratedRule(WindowRule):
     Attributes:
         false_alarms_per_year: How often a year the rule may begin to fire on a model that does
             not change. As soon as 12 windows of predictions out of sample are known, the limit is
-            the one that gives this rate; until then, and for ever if left out, it is the one that
-            is configured here.
+            the one that gives this rate; until then it is the one that is configured here. None
+            keeps the configured limit.
     """
 
     false_alarms_per_year: float | None = Field(None, gt=0)

@@ -106,8 +106,8 @@ class CalibrationParameters(StrictModel):
 
     Attributes:
         false_alarm_rate: Share of windows without drift in which a column may alarm.
-        block: Length of the blocks; if left out, and at most, the length of the window. It is
-            fitted so that blocks fill the window evenly.
+        block: Length of the blocks, at most that of the window; None for that of the window. It
+            is fitted so that blocks fill the window evenly.
         resamples: Pretended windows that are compared.
         seed: Seed of their draw.
         minimum_blocks: Fewer blocks in the reference leave the configured threshold.

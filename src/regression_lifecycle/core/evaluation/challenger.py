@@ -14,7 +14,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.durations import AnyDuration, Duration, is_at_least
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.gate import GateParameters
-from regression_lifecycle.core.frames.moments import later
+from regression_lifecycle.core.frames.expressions import later
 from regression_lifecycle.core.windows.windows import Window
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.frames.collecting import count_rows
-from regression_lifecycle.core.frames.conditions import any_true
+from regression_lifecycle.core.frames.expressions import any_true
 from regression_lifecycle.core.ingestion.key_joins import join_on_key
 from regression_lifecycle.core.ingestion.row_conflicts import repeated_keys
 

@@ -30,7 +30,7 @@ from regression_lifecycle.core.data.values import LARGEST_NUMBER
 from regression_lifecycle.core.durations import AnyDuration, Duration
 from regression_lifecycle.core.errors import DataContractError, bounded_list, counted
 from regression_lifecycle.core.frames.collecting import Pieces, collect
-from regression_lifecycle.core.frames.conditions import any_true
+from regression_lifecycle.core.frames.expressions import any_true
 from regression_lifecycle.core.ingestion.raw_table import (
     RawPart,
     RawTable,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -210,7 +211,7 @@ class TypedPart:
         self._read = RawTable([])
         self._first = pd.NaT
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Hash of everything that its typed rows depend on; empty if that is not known."""
         if not self._part.digest:

@@ -17,7 +17,7 @@ from regression_lifecycle.core.data.problem import Problem
 from regression_lifecycle.core.data.quarantine import Reasons
 from regression_lifecycle.core.durations import AnyDuration, duration_text
 from regression_lifecycle.core.frames.collecting import collect, count_rows, on_engine_of
-from regression_lifecycle.core.frames.conditions import any_true
+from regression_lifecycle.core.frames.expressions import any_true
 from regression_lifecycle.core.ingestion.raw_table import ROW
 
 REPETITION = "an exact repetition of an earlier row"

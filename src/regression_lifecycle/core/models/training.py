@@ -100,9 +100,9 @@ class CrossValidation(StrictModel):
 
     Attributes:
         n_splits: Number of folds.
-        test_size: Times in each test fold, however many series have a row there; all folds equal
-            if left out.
-        gap: Time left out between training and test.
+        test_size: Times in each test fold, however many series have a row there; None makes all
+            folds equal.
+        gap: Time left out between training and test; None leaves out none.
     """
 
     n_splits: int = Field(5, ge=2, le=100)
@@ -166,7 +166,14 @@ class Compute(StrictModel):
 
 
 class TrainingParameters(StrictModel):
-    """Everything that decides what is trained."""
+    """Everything that decides what is trained.
+
+    Attributes:
+        model: Estimator and transformers.
+        cross_validation: The folds.
+        search: Parameters that are tried; None tries none.
+        compute: Where it is computed.
+    """
 
     model: ModelSpec
     cross_validation: CrossValidation = CrossValidation()

@@ -23,7 +23,7 @@ from regression_lifecycle.core.frames.collecting import (
     is_sorted,
     pieces,
 )
-from regression_lifecycle.core.frames.conditions import any_true
+from regression_lifecycle.core.frames.expressions import any_true
 from regression_lifecycle.core.windows.parameters import WindowParameters
 from regression_lifecycle.core.windows.windows import (
     Window,

@@ -19,7 +19,7 @@ class ServingParameters(StrictModel):
         host: Address that it listens on. Other machines reach it only if that is none of the
             loopback addresses, and then a token is needed.
         port: TCP port; 0 takes a free one.
-        token_env: The variable that holds the token which callers must send.
+        token_env: The variable that holds the token which callers must send; None asks for none.
         allow_anonymous: Whether other machines may ask without a token.
         poll_seconds: Pause between two looks at the registry and the store for another champion
             or another level factor.

@@ -34,9 +34,9 @@ class WindowParameters(Variant):
     """How a table is cut into windows.
 
     Attributes:
-        origin: Rows before it are in no window, and counting begins here. If left out,
-            ``length`` counts from the day of the first row (``1 quarter`` from its quarter,
-            ``1 year`` from its year), the other kinds from the first row.
+        origin: Rows before it are in no window, and counting begins here. None begins with the
+            first row, for ``length`` with its day (``1 quarter`` with its quarter, ``1 year`` with
+            its year).
         minimum_rows: A window with fewer rows is underpopulated.
         labelled_share: Share of a window's rows with a known target from which on it counts as
             labelled. Once ``problem.label_deadline`` is over, ``minimum_rows`` of them are enough.

@@ -110,7 +110,7 @@ def collect_windows(
         as_of: The moment at which we stand; None for all that is there.
     """
     return calibration_windows.collect_windows(
-        out_of_fold_windows, recorded_windows, rated_version, read_as_of(as_of), problem
+        out_of_fold_windows, recorded_windows, rated_version, read_as_of(as_of, problem), problem
     )
 
 

@@ -107,7 +107,7 @@ class TrackingHook:
                     fields |= dict(_flat(value.model_dump(), section))
         if fields:
             mlflow.log_params(fields)
-        moment = read_as_of(inputs.get(AS_OF))
+        moment = read_as_of(inputs.get(AS_OF), inputs.get("params:problem"))
         if moment is not None:
             # Newer rows are there and were not looked at.
             self._as_of, self._is_told = moment, True

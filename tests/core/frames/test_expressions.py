@@ -8,7 +8,7 @@ import narwhals as nw
 import pandas as pd
 
 from regression_lifecycle.core.frames.collecting import count_rows
-from regression_lifecycle.core.frames.conditions import any_true
+from regression_lifecycle.core.frames.expressions import any_true
 from tests.engines import every_engine
 
 TABLE = pd.DataFrame({"x": [1.0, 2.0, None, 4.0], "y": [5.0, None, None, 8.0]})
