@@ -19,11 +19,15 @@ from regression_lifecycle.core.features import builders
 from regression_lifecycle.core.features.builders import (
     build_feature_table,
     build_features,
+    build_row_features,
     features_for,
 )
 from regression_lifecycle.core.features.raw_rows import recent_observations
 from regression_lifecycle.core.features.specifications import FeatureRecipe
+from regression_lifecycle.core.frames import collecting
 from regression_lifecycle.core.frames.collecting import Pieces, collect, sample
+from regression_lifecycle.core.windows.parameters import WindowParameters
+from regression_lifecycle.core.windows.windows import list_windows, place_features
 from tests.engines import ENGINES
 
 IN_PIECES = {name: ENGINES[name] for name in ("polars", "duckdb")}
@@ -126,7 +130,7 @@ def test_the_table_is_cut_at_the_same_moment(engine, table, parameters):
 @on_engines
 @pytest.mark.parametrize("length", [None, "7 days", "1 month"])
 @pytest.mark.parametrize("delay", [None, "1 day"])
-def test_the_same_rows_train(engine, table, length, delay):
+def test_the_same_rows_train(engine, table, length, delay, monkeypatch):
     problem, before = make_problem(), pd.Timestamp("2024-02-20")
     durations = [None if text is None else read_duration(text) for text in (length, delay)]
     expected = training_rows(table, problem, before, *durations)
@@ -135,7 +139,10 @@ def test_the_same_rows_train(engine, table, length, delay):
 
     assert (expected["weight"] > 0).all()
     assert_frame_equal(collect(found, problem), expected)
-    assert_frame_equal(sample(found, problem, 300, 5), sample(expected, problem, 300, 5))
+    drawn = sample(expected, problem, 300, 5)
+    for rows_at_once in (500, 10**6):
+        monkeypatch.setattr(collecting, "_ROWS_AT_ONCE", rows_at_once)
+        assert_frame_equal(sample(found, problem, 300, 5), drawn)
 
 
 @on_engines
@@ -176,6 +183,42 @@ def test_features_in_pieces_are_the_table_at_once(engine, table, rows_at_once, m
     assert isinstance(made, Pieces)
     for _ in range(2):
         assert_frame_equal(pd.concat(made, ignore_index=True), expected)
+
+
+@on_engines
+@pytest.mark.parametrize("rows_at_once", [1000, 10**6])
+def test_features_of_some_rows_are_those_of_the_table(engine, table, rows_at_once, monkeypatch):
+    problem, rows = make_problem(), table.iloc[100:-100:7]
+    monkeypatch.setattr(builders, "_MOST_ROWS_AT_ONCE", rows_at_once)
+
+    made = build_row_features(rows, engine(table), problem, RECIPE)
+
+    whole = build_features(table, problem, RECIPE)
+    key = ["timestamp", "station"]
+    assert_frame_equal(made, whole.merge(rows[key], on=key))
+    assert_frame_equal(build_row_features(rows, table, problem, RECIPE), made)
+
+
+@on_engines
+@pytest.mark.parametrize(
+    "parameters",
+    [{"kind": "length", "length": "7 days"}, {"kind": "rows", "rows": 500}],
+    ids=["length", "rows"],
+)
+@pytest.mark.parametrize("as_of", [None, pd.Timestamp("2024-02-20")])
+def test_windows_are_counted_alike(engine, table, parameters, as_of):
+    problem = make_problem()
+    windows = WindowParameters.model_validate({**parameters, "minimum_rows": 10})
+    expected = list_windows(table, problem, windows, as_of=as_of)
+    assert 0 < expected[1].n_labelled < expected[1].n
+
+    assert list_windows(engine(table), problem, windows, as_of=as_of) == expected
+
+    places = [
+        place_features(table[::9], known, expected, problem, windows).tolist()
+        for known in (engine(table), table)
+    ]
+    assert places[0] == places[1]
 
 
 @on_engines

@@ -261,6 +261,24 @@ def test_more_keys_can_be_asked_for_than_a_statement_holds(
     assert list(read_rows(url, PREDICTIONS, where)["row_key"]) == list(rows["row_key"][:8])
 
 
+def test_nothing_is_asked_for_key_by_key_where_nothing_can_be_found(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_FEW_VALUES", 3)
+    rows = predictions(10)
+    upsert_rows(url, PREDICTIONS, rows)
+    keys = {"row_key": list(rows["row_key"][:8])}
+    statements: list[Any] = []
+    monkeypatch.setattr(
+        history, "select_parts", lambda *given, **more: statements.append(given[2]) or iter(())
+    )
+
+    found = read_rows(url, PREDICTIONS, {**keys, "problem": "other"}, ["row_key", "target"])
+
+    assert (list(found), len(found)) == (["row_key", "target"], 0)
+    assert statements == [{"problem": ["other"]}]
+
+
 def test_the_newest_rows_are_read_without_the_others(url: str, clock: None) -> None:
     upsert_rows(url, WINDOW_HISTORY, pd.DataFrame([window(n) for n in (3, 1, 2)]))
     upsert_rows(url, SAMPLE, pd.DataFrame({"name": ["b"]}))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from regression_lifecycle.core.errors import ConfigurationError
 from regression_lifecycle.core.evaluation.baseline import (
@@ -282,6 +283,24 @@ def test_the_mean_of_the_series_stands_in_before_that_of_all_rows(of_shops):
 
     best = add_baseline(table.iloc[2:], made, "seasonal")
     assert best[["baseline", "baseline_source"]].to_numpy().tolist() == [[5.0, "mean"]]
+
+
+@pytest.mark.parametrize("name", ["mean", "seasonal", "last_value", "series_mean"])
+def test_one_forecast_alone_gives_the_baseline_that_all_of_them_give(of_shops, name):
+    months = pd.date_range("2020-01-01", periods=30, freq="MS").as_unit("us")
+    shops = pd.DataFrame({"shop": ["a", "b"], "cnt": [0.0, 1000.0]})
+    table = pd.DataFrame({"timestamp": months}).merge(shops, how="cross")
+    table["cnt"] += table["timestamp"].dt.month
+    # One shop is young, so that the mean of its series stands in.
+    table = table[(table["shop"] == "a") | (table["timestamp"] >= "2021-12-01")]
+    rows, parameters = table.iloc[-6:], BaselineParameters(season="1 year")
+    arguments = ({"mean": 500.0}, of_shops, parameters, pd.Timestamp("2022-02-01"))
+
+    alone = naive_forecasts(table, rows, *arguments, only=name)
+
+    every = naive_forecasts(table, rows, *arguments)
+    assert_frame_equal(add_baseline(rows, alone, name), add_baseline(rows, every, name))
+    assert {*alone} <= {"mean", name, "series_mean"}
 
 
 def test_the_baseline_of_a_quantile_is_chosen_by_pinball_loss(history, problem):

@@ -387,6 +387,9 @@ def test_a_column_of_blanks_alone_comes_back_from_storage_as_it_was(raw, problem
         (lambda t: t.assign(timestamp=t["timestamp"].astype("str")), "timestamp is not a time"),
         (lambda t: t.assign(temp=t["temp"] + 100), r"96 rows against.*temp is above 60"),
         (lambda t: t.assign(cnt=t["cnt"].where(t.index != 4)), r"1 row.*cnt is missing"),
+        (lambda t: t.assign(cnt=t["cnt"].astype("float64") + 0.5), r"96 rows.*a whole number"),
+        (lambda t: t.assign(temp=t["temp"].where(t.index != 4, np.inf)), r"1 row.*is infinite"),
+        (lambda t: t.assign(sky=t["sky"].where(t.index != 4, "a\0b")), r"1 row.*the character 0"),
     ],
 )
 def test_a_damaged_table_does_not_pass_the_check(observations, problem, damage, message):
