@@ -52,7 +52,7 @@ KERNEL_ROWS = {"check_sample_weight_equivalence_on_dense_data": "rows are drawn 
         Term(degree=2, squares=True),
         Term(kernel=10, random_state=0),
         Term(distinct=5, reach=0.1, estimate=True),
-        AdaptiveRegressor(),
+        AdaptiveRegressor(n_folds=1),
         LinearThenBoostingRegressor(),
         LinearThenBoostingRegressor(time_column=0, log_shift=1.0, boosting=boosted(max_iter=3)),
     ],

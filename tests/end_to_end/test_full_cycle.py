@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import open_catalog, run_project
+from tests.conftest import NEWEST_DAY, open_catalog, run_project
 from tests.loop import champion_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cycle")]
@@ -84,7 +84,7 @@ def test_one_run_with_parameters_metrics_lineage_and_tags(finished_project):
     assert [run.info.status for run in runs] == ["FINISHED"]
     assert mlflow.active_run() is None
     run = runs[0]
-    assert run.info.run_name == "full cycle 2012-12-31 23:00 promote"
+    assert run.info.run_name == f"full cycle {NEWEST_DAY} 23:00 promote"
     assert run.data.tags["decision"] == "promote"
     assert run.data.tags["champion_version"] == "1"
     assert run.data.params["training.model.estimator.params.log_shift"] == "5"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
 
 import pandas as pd
 import pytest
@@ -23,6 +24,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
 def promoted(promoted_project_once, tmp_path, in_folder):
     """A project of one's own whose second tick promoted version 2."""
     return in_folder(copy_project(promoted_project_once, tmp_path / "project"))
+
+
+@pytest.fixture(scope="module")
+def rolled_back_once(promoted_project_once, tmp_path_factory):
+    """The same after a rollback to version 1; shared, not to be changed."""
+    folder = copy_project(promoted_project_once, tmp_path_factory.mktemp("back") / "project")
+    reason = {"rollback": {"reason": "counts twice at night", "actor": "ada"}, "as_of": PROMOTED_AT}
+    with chdir(folder):
+        run_project(folder, pipeline_names=["rollback"], params=reason)
+    return folder
+
+
+@pytest.fixture
+def rolled_back(rolled_back_once, tmp_path, in_folder):
+    """A project of one's own after that rollback."""
+    return in_folder(copy_project(rolled_back_once, tmp_path / "project"))
 
 
 def test_the_loop_begins_without_a_champion_and_makes_one(running_project):
@@ -130,10 +147,8 @@ def test_an_earlier_look_changes_no_window(promoted):
     pd.testing.assert_frame_equal(open_catalog(promoted).load("window_history"), before)
 
 
-def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
-    reason = {"rollback": {"reason": "counts twice at night", "actor": "ada"}, "as_of": PROMOTED_AT}
-    run_project(promoted, pipeline_names=["rollback"], params=reason)
-    catalog = open_catalog(promoted)
+def test_a_rollback_restores_the_former_champion_and_says_who_and_why(rolled_back):
+    catalog = open_catalog(rolled_back)
     last = catalog.load("ledger").iloc[-1]
 
     assert champion_of(catalog) == "1"
@@ -152,12 +167,10 @@ def test_a_rollback_restores_the_former_champion_and_says_who_and_why(promoted):
     assert last["recorded_at"]
 
 
-def test_the_same_evidence_does_not_promote_what_was_rolled_back(promoted):
-    reason = {"rollback": {"reason": "a hunch"}, "as_of": PROMOTED_AT}
-    run_project(promoted, pipeline_names=["rollback"], params=reason)
+def test_the_same_evidence_does_not_promote_what_was_rolled_back(rolled_back):
     params = {"retraining": PROMOTING["retraining"], "as_of": PROMOTED_AT}
-    run_project(promoted, pipeline_names=["retraining"], params=params)
-    catalog = open_catalog(promoted)
+    run_project(rolled_back, pipeline_names=["retraining"], params=params)
+    catalog = open_catalog(rolled_back)
     decision = catalog.load("retraining_decision")
 
     assert champion_of(catalog) == "1"
@@ -165,12 +178,9 @@ def test_the_same_evidence_does_not_promote_what_was_rolled_back(promoted):
     assert decision.reasons == (Reason("rolled_back", {"version": "2"}),)
 
 
-def test_new_evidence_may_promote_after_a_rollback(promoted):
-    reason = {"rollback": {"reason": "a hunch"}, "as_of": PROMOTED_AT}
-    run_project(promoted, pipeline_names=["rollback"], params=reason)
-
-    assert tick(promoted, "2011-04-02", **PROMOTING) in (PROMOTED, REFUSED)
-    catalog = open_catalog(promoted)
+def test_new_evidence_may_promote_after_a_rollback(rolled_back):
+    assert tick(rolled_back, "2011-04-02", **PROMOTING) in (PROMOTED, REFUSED)
+    catalog = open_catalog(rolled_back)
     assert catalog.load("retraining_decision").decision == "promote"
     assert champion_of(catalog) == "3"
 

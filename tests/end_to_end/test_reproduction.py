@@ -16,7 +16,7 @@ from regression_lifecycle.core.reproduction.snapshots import SnapshotReader
 from regression_lifecycle.datasets.snapshots import SnapshotDataset
 from regression_lifecycle.runtime.tick import PROMOTED
 from tests.conftest import copy_project, open_catalog, run_project
-from tests.end_to_end.test_full_cycle import file_digests
+from tests.end_to_end.test_full_cycle import CHALLENGING, file_digests
 from tests.loop import PROMOTING, champion_of, plant, state_of, tick
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop")]
@@ -163,7 +163,7 @@ def test_a_version_says_in_mlflow_which_code_made_it(finished_copy: Path) -> Non
 def test_what_is_refused_leaves_no_snapshot(finished_copy: Path) -> None:
     worse = {"evaluation": {"gate": {"checks": {"r2": {"minimum": 0.99}}}}, "training": {"seed": 1}}
     worse["training"] = {"model": {"seed": 1, "estimator": {"params": {"log_shift": 50}}}}
-    run_project(finished_copy, params=worse)
+    run_project(finished_copy, pipeline_names=CHALLENGING, params=worse)
 
     assert open_catalog(finished_copy).load("gate_decision").decision == "refuse"
     assert snapshots_of(finished_copy).versions == ("1",)

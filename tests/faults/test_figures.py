@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from regression_lifecycle.core.monitoring.consistency import (
 )
 from regression_lifecycle.core.monitoring.window_plan import newest_revisions
 from regression_lifecycle.runtime.tick import check_store
+from tests.conftest import copy_project
 from tests.core.monitoring.look import Settings, Store, look, model
 from tests.examples import tiny_problem
 from tests.loop import PROMOTED_AT, PROMOTING, tick
@@ -159,18 +161,21 @@ def test_one_version_waits_for_approval_and_is_not_champion() -> None:
 @pytest.mark.slow
 @pytest.mark.xdist_group("running")
 def test_a_store_that_was_changed_by_hand_is_told_by_the_check_and_by_the_next_tick(
-    running_project: Path, caplog: pytest.LogCaptureFixture
+    promoted_project_once: Path,
+    tmp_path: Path,
+    in_folder: Callable[[Path], Path],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tick(running_project, PROMOTED_AT, **PROMOTING)
-    assert check_store(running_project, "test") == []
-    assert "contradicts itself" not in caplog.text
+    project = in_folder(copy_project(promoted_project_once, tmp_path / "project"))
+    assert check_store(project, "test") == []
 
-    with sqlite3.connect(running_project / "data/test/lifecycle.db") as connection:
+    with sqlite3.connect(project / "data/test/lifecycle.db") as connection:
         connection.execute(
             "delete from predictions where window = '2011-03-12' and rowid % 30 != 0"
         )
 
-    (told,) = check_store(running_project, "test")
+    (told,) = check_store(project, "test")
     assert told.startswith("window 2011-03-12 of version 1 counts 163 rows")
-    tick(running_project, PROMOTED_AT, **PROMOTING)
+    assert "contradicts itself" not in caplog.text
+    tick(project, PROMOTED_AT, **PROMOTING)
     assert f"The store contradicts itself: {told}" in caplog.text

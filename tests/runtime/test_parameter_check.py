@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -21,9 +22,11 @@ Mistakes = Callable[..., list[str]]
 def mistakes() -> Mistakes:
     """Checks the parameters of the test environment with changes; gives the lines of the error."""
     pipelines = register_pipelines()
+    shipped = lru_cache(open_loader)
 
     def check(*names: str, env: str = "test", **changes: Any) -> list[str]:
-        loader = open_loader(env, **with_plain_model(copy.deepcopy(changes)))
+        changed = with_plain_model(copy.deepcopy(changes))
+        loader = open_loader(env, **changed) if changed else shipped(env)
         parameters = loader["parameters"]
         known = {name: pipelines[name] for name in names or ["__default__"]}
         try:

@@ -91,6 +91,11 @@ def page(html: str) -> Page:
     return Page(html)
 
 
+def render(**tables: Any) -> str:
+    """The page of a champion and of these tables alone: what is not drawn takes no time."""
+    return render_page(page_tables(problem=page_problem(), champion=champion(), **tables), "x")
+
+
 def test_the_page_is_one_file_that_asks_for_no_other(html: str, page: Page) -> None:
     assert len(html.encode()) < 2 * MEGABYTE
     for tag, attributes in page.tags:
@@ -145,7 +150,7 @@ def test_commands_name_the_environment_that_they_need() -> None:
 def test_the_outcome_is_what_was_decided_last(decision: str) -> None:
     said = ledger().iloc[:3].assign(decision=["refuse", "retrain", decision])
 
-    html = render_page(full_tables(ledger=said))
+    html = render(ledger=said)
 
     outcome = html.split("<h3>Last outcome</h3>")[1].split("</section>")[0]
     assert f">{decision}</span>" in outcome
@@ -161,7 +166,7 @@ def test_the_rules_are_a_table_with_a_line_over_time(html: str, page: Page) -> N
         **BIAS_RULE.figures, "n_bad": 1, "is_newest_bad": True, "bias": -0.12,
     })  # fmt: skip
     other = ledger().assign(policy=to_cell([quiet]), champion_version_before="2")
-    page = Page(render_page(full_tables(ledger=other)))
+    page = Page(render(ledger=other))
     assert "bias 1 of 2 windows \u221212.0% \u00b110.0%" in page.text
     assert "on version 2, as of 2011-04-30; version 3 has not served a window that" in page.text
 
@@ -184,9 +189,7 @@ def test_value_and_limit_of_a_rule_are_in_one_notation(changes: Any, said: str) 
     figures = {**BIAS_RULE.figures, **about, **changes.pop("figures", {})}
     found = replace(BIAS_RULE, verdict="quiet", figures=figures, **changes)
 
-    page = Page(render_page(page_tables(
-        problem=page_problem(), champion=champion(), ledger=ledger().assign(policy=to_cell([found]))
-    ), ""))  # fmt: skip
+    page = Page(render(ledger=ledger().assign(policy=to_cell([found]))))
 
     assert said in page.text
 
@@ -195,7 +198,7 @@ def test_decisions_to_keep_are_folded_and_all_say_when_they_were_recorded() -> N
     kept = ledger(8)
     kept.loc[2:5, "decision"] = "keep"
 
-    html = render_page(full_tables(ledger=kept))
+    html = render(ledger=kept)
 
     folds = html.split('<details class="fold">')
     assert len(folds) == 2
@@ -257,7 +260,7 @@ def test_the_comparison_of_policies_says_who_is_best_at_which_price() -> None:
     phases = {"as_often_as": "bias", "phases": 4, "beaten_phases": 3, "retrains": 22.0}
     for name, value in {**phases, "best_phase": 48.5, "worst_phase": 75.25}.items():
         summary.loc[3, name] = value
-    page = Page(render_page(full_tables(backtest_history=history, backtest_summary=summary)))
+    page = Page(render(window_history=of, backtest_history=history, backtest_summary=summary))
     points = page.rows("policies").set_index("policy")
     # One with three times the error would press all others into a corner.
     errors = dict(zip(summary["policy"], summary["rmse"], strict=True))
@@ -288,7 +291,7 @@ def test_names_of_policies_do_not_cover_each_other(error: float) -> None:
     history, summary = backtest(of, ("never", "weekly", "bias", "even"))
     summary.loc[3, ["rmse", "retrains"]] = [error, 22.0]
     history.loc[history["policy"] == "even", "rmse"] = error
-    page = Page(render_page(full_tables(backtest_history=history, backtest_summary=summary)))
+    page = Page(render(window_history=of, backtest_history=history, backtest_summary=summary))
     points = page.rows("policies").set_index("policy")
     scale = page.blocks["specifications"]["policies"]["layer"][2]["encoding"]["y"]["scale"]
     low, high = scale["domain"]
@@ -378,7 +381,7 @@ def test_segments_are_ranked_by_what_they_cost() -> None:
     parts = segments(windows())
     # The more biased one costs less: 7 x 20^2 of 7 x 20^2 + 7 x 40^2.
     parts.loc[parts["value"] == "17", "rmse"] = 20.0
-    page = Page(render_page(full_tables(segment_history=parts)))
+    page = Page(render(window_history=windows(), segment_history=parts))
     assert page.text.index("hr = 8 56 40 \u22125.0% 50.0% 80.0%") < page.text.index(
         "hr = 17 56 20 +20.0% 50.0% 20.0%"
     )
@@ -395,24 +398,24 @@ def test_the_ledger_shows_every_decision_with_its_checks(page: Page) -> None:
 
 def test_a_row_of_the_ledger_that_cannot_be_read_is_an_error_that_names_it() -> None:
     with pytest.raises(LifecycleError, match="'it was too warm' is no JSON"):
-        render_page(full_tables(ledger=ledger().assign(reasons="it was too warm")))
+        render(ledger=ledger().assign(reasons="it was too warm"))
 
 
 def test_reports_are_named_for_people_and_say_whose_they_are(page: Page) -> None:
     refused = "Drift report of a candidate with the answer: refuse"
     assert f"{refused} 2011-04-16 v3" in page.text
     promoted = ledger().assign(decision="promote")
-    page = Page(render_page(full_tables(ledger=promoted)))
+    links = full_tables().report_links
+    page = Page(render(ledger=promoted, report_links=links))
     assert "Drift report of version 3" in page.text
-    page = Page(render_page(full_tables(ledger=ledger().iloc[:0])))
+    page = Page(render(ledger=ledger().iloc[:0], report_links=links))
     assert "Drift report of a candidate without an answer" in page.text
 
 
 def test_the_series_that_make_most_of_the_error_are_listed_first() -> None:
     of = windows().assign(new_series="", vanished_series="")
     of.loc[len(of) - 2, ["new_series", "vanished_series", "n_series"]] = ["west", "east", 2]
-    tables = full_tables(window_history=of)
-    text = Page(render_page(tables)).text
+    text = Page(render(window_history=of, series_history=series(of))).text
 
     assert "These 2 of 2 series make 100.0% of the squared error." in text
     assert "south 80 30 40 30.0% +30.0% 90.0%" in text
@@ -486,12 +489,12 @@ def test_without_tables_every_section_says_how_to_fill_it() -> None:
     assert empty.blocks["specifications"] == {}
 
 
-def test_a_rule_without_a_limit_says_why() -> None:
+def test_a_rule_without_a_limit_says_why(page: Page) -> None:
     rates = error_rates().assign(limit=float("nan"))
-    without = Page(render_page(full_tables(error_rates=rates)))
+    without = Page(render(ledger=ledger(), error_rates=rates))
 
     assert "keeps the configured one: 12 windows whose figures differ are needed." in without.text
-    assert "without a limit here" not in Page(render_page(full_tables())).text
+    assert "without a limit here" not in page.text
 
 
 def test_a_single_window_without_labels_makes_a_page_and_a_picture() -> None:
@@ -506,7 +509,7 @@ def test_skew_is_shown_where_the_service_is_asked(page: Page) -> None:
     column = {"column": ATTACK, "share": 0.25, "served": 21.3, "observed": 0.45}
     named = of.assign(**{f"most_skewed_{name}": value for name, value in column.items()})
 
-    html = render_page(full_tables(window_history=named))
+    html = render(window_history=named)
     quiet = of.assign(features_skew=0.0, predictions_skew=0.0)
     begun = named.assign(status=[*["complete"] * (len(of) - 1), "partial"])
     begun.loc[len(of) - 1, ["n_skew_rows", "features_skew", "predictions_skew"]] = [48, 0.0, 0.0]
@@ -515,11 +518,11 @@ def test_skew_is_shown_where_the_service_is_asked(page: Page) -> None:
     assert "(on average 21.3 as served, 0.45 as observed)" in Page(html).text
     assert ATTACK not in html
     assert "Skewed predictions" in Page(html).text
-    calm = Page(render_page(full_tables(window_history=quiet))).text
+    calm = Page(render(window_history=quiet)).text
     assert "none of 168 served rows differs from what was observed" in calm
     assert "Skew" not in page.text
     # A window that has only begun does not hide what the newest complete one says.
-    still = Page(render_page(full_tables(window_history=begun))).text
+    still = Page(render(window_history=begun)).text
     assert "of 168 served rows 12.5% are predicted otherwise" in still
 
 
@@ -608,7 +611,7 @@ def test_the_largest_page_that_can_be_asked_for_stays_below_two_megabytes() -> N
 
 def test_another_problem_in_the_same_store_stays_out() -> None:
     both = pd.concat([windows(), windows(6, "other").assign(rmse=999.0)])
-    page = Page(render_page(full_tables(window_history=both)))
+    page = Page(render(window_history=both))
     assert len(page.rows("windows")) == 12
     assert "999" not in page.text
 
@@ -620,6 +623,15 @@ def test_the_picture_is_a_png_of_twice_its_size() -> None:
     assert 2000 < picture.size[0] < 2500
     assert 600 < picture.size[1] < 1000
     assert picture.convert("RGB").getpixel((3, 3)) == (255, 255, 255)
+
+
+def test_every_specification_is_one_of_vega_lite(page: Page) -> None:
+    altair = pytest.importorskip("altair")
+    specifications = page.blocks["specifications"]
+
+    assert len(specifications) > 10
+    for specification in specifications.values():
+        altair.TopLevelSpec.validate(specification)
 
 
 def test_no_colour_stands_in_a_specification(page: Page) -> None:
@@ -639,7 +651,8 @@ def test_a_stored_library_is_used_until_another_version_would_draw() -> None:
 
 
 def test_a_stored_library_cannot_end_its_script() -> None:
-    html = render_page(full_tables(), "/* </script><!-- */ let marked = 1")
+    tables = page_tables(problem=page_problem(), window_history=windows(2))
+    html = render_page(tables, "/* </script><!-- */ let marked = 1")
 
     assert "/* <\\/script><\\!-- */ let marked = 1" in html
 

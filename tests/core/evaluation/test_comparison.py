@@ -122,7 +122,7 @@ def test_an_improvement_that_is_asked_for_must_be_surpassed():
 
 @pytest.mark.slow
 def test_equal_skill_is_promoted_about_as_seldom_as_the_confidence_says():
-    """200 pairs of equally good models with independent errors, alike within a week.
+    """100 pairs of equally good models with independent errors, alike within a week.
 
     At 95 % about one in twenty may pass, also of blocks shorter than what makes errors alike.
     """
@@ -138,8 +138,8 @@ def test_equal_skill_is_promoted_about_as_seldom_as_the_confidence_says():
         )
         return sum(result.lower > 0 for result in results) / pairs
 
-    assert 0.01 <= promoted("7 days", 200) <= 0.11
-    assert promoted("1 day", 200) <= 0.11
+    assert 0.01 <= promoted("7 days", 100) <= 0.11
+    assert promoted("1 day", 100) <= 0.11
 
 
 def test_the_same_rows_give_the_same_bound_in_any_order():
@@ -188,13 +188,13 @@ def test_no_comparison_is_surer_than_its_blocks_allow(confidence, fewest):
 
 def test_equal_models_pass_in_as_few_cases_as_stated_with_the_fewest_blocks():
     passed = 0
-    for seed in range(400):
+    for seed in range(200):
         weeks = fewest_blocks(0.95)
         candidate, other = errors(2 * seed, weeks=weeks), errors(2 * seed + 1, weeks=weeks)
         result, _ = compare(candidate, other, weeks=weeks, minimum_blocks=weeks)
         passed += result.lower > 0
     # Two blocks passed in 25 % of such cases.
-    assert passed / 400 < 0.08
+    assert passed / 200 < 0.08
 
 
 # A sum leaves NaN out: a model without an answer once looked perfect on those rows.

@@ -125,7 +125,7 @@ def _single(row: dict[str, Any], series: str, known: Any, problem: Problem) -> S
 @pytest.mark.parametrize("shape", SHAPES)
 @given(data=st.data())
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,

@@ -56,7 +56,7 @@ def expected(recipe: FeatureRecipe, observations: pd.DataFrame = OBSERVATIONS) -
     return table[["timestamp", *recipe.feature_names]]
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=12, deadline=None, derandomize=True, database=None)
 @given(
     sizes=st.lists(st.integers(0, 70), max_size=8),
     first=st.integers(0, 190),

@@ -19,9 +19,8 @@ NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) f
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_table_with_signal_passes_the_gate(name: str, seed: int) -> None:
-    decision = judge(SHAPES[name].table(seed), "sold")
+def test_a_table_with_signal_passes_the_gate(name: str) -> None:
+    decision = judge(SHAPES[name].table(1), "sold")
 
     assert [check for check in decision.checks if check.verdict != "pass"] == []
     assert decision.decision == "promote"

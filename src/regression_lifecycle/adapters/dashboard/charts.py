@@ -168,7 +168,8 @@ def finished(
         axis: Ticks of a chart over time.
     """
     sized = chart.properties(width="container", height=height, description=description)
-    specification: dict[str, Any] = sized.to_dict()
+    # Not checked against the schema each time, which takes a quarter of the page: a test does.
+    specification: dict[str, Any] = sized.to_dict(validate=False)
     # Altair's own look would win over the page's.
     specification.pop("config", None)
     if axis is not None:

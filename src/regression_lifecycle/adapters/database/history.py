@@ -276,7 +276,8 @@ def _conditions(table: HistoryTable, where: Mapping[str, Any]) -> dict[str, Any]
             raise ConfigurationError(unknown_name("column", name, table.columns))
         values = list(given) if pd.api.types.is_list_like(given) else [given]
         # In the column's own kind: drivers take a NumPy number for bytes.
-        of_kind = table.frame(pd.DataFrame({name: pd.Series(values, dtype=object)}))[name]
+        column = replace(table, columns={name: table.columns[name]})
+        of_kind = column.frame(pd.DataFrame({name: pd.Series(values, dtype=object)}))[name]
         plain = _plain(of_kind)
         conditions[name] = Between(*plain) if isinstance(given, Between) else plain
     return conditions
