@@ -17,11 +17,17 @@ import pytest
 import yaml
 from pandas.testing import assert_frame_equal
 
+from regression_lifecycle.runtime.tick import ASKED, PROMOTED
 from scripts import start_cluster
 from tests.conftest import ROOT, copy_project, make_project, open_catalog
 from tests.engines import OF_INGESTION, OF_TICKS, assert_equal_tables
-from tests.loop import PROMOTED_AT, PROMOTING
+from tests.loop import PROMOTED_AT, PROMOTING, plant, windows_of
 
+ASKING = {
+    **PROMOTING,
+    "promotion": {"kind": "ask", "deadline": "10 days"},
+    "problem": {"columns": {"cnt": {"missing": True}}},
+}
 SCRIPT = ROOT / "scripts" / "start_cluster.py"
 NEEDED = {
     "pyspark": find_spec("pyspark"),
@@ -78,6 +84,19 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         processes.stop()
 
 
+def keep_labels_back(project: Path) -> None:
+    """Let the targets of three days come as a file of labels."""
+    days = ["2011-03-29", "2011-03-30", "2011-03-31"]
+    names = ["dteday", "hr", "cnt"]
+
+    def blank(raw: pd.DataFrame) -> pd.DataFrame:
+        late = raw["dteday"].isin(days)
+        raw.loc[late, names].to_csv(project / "data/01_raw/bike_test_labels.csv", index=False)
+        return raw.assign(cnt=raw["cnt"].mask(late))
+
+    plant(project, blank)
+
+
 def run(
     project: Path, variables: dict[str, str], *arguments: str, command: str = "run", code: int = 0
 ) -> None:
@@ -119,10 +138,31 @@ class TestOnClusters:
         (project / "conf/local/parameters.yml").write_text(yaml.safe_dump(PROMOTING), "utf-8")
 
         given = ["--env=test,spark,local", f"--as-of={PROMOTED_AT}"]
-        run(project, request.getfixturevalue(way), *given, command="tick", code=20)
+        run(project, request.getfixturevalue(way), *given, command="tick", code=PROMOTED)
 
         found, expected = open_catalog(project), open_catalog(promoted_project_once)
         assert_equal_tables(found, expected, [*OF_INGESTION, *OF_TICKS])
+
+    def test_an_approval_and_late_labels_by_connect_end_as_in_pandas(
+        self, connect: dict[str, str], running_project_once: Path, tmp_path: Path
+    ) -> None:
+        catalogs = []
+        for env, variables in (("test,local", {}), ("test,spark,local", connect)):
+            project = copy_project(running_project_once, tmp_path / env)
+            (project / "conf/local/parameters.yml").write_text(yaml.safe_dump(ASKING), "utf-8")
+            keep_labels_back(project)
+
+            given = [f"--env={env}", f"--as-of={PROMOTED_AT}"]
+            run(project, variables, *given, command="tick", code=ASKED)
+            said = ["--reason=looked at it", "--actor=ada"]
+            run(project, variables, *given, *said, command="approve")
+            run(project, variables, f"--env={env}", "--pipelines=labels")
+            run(project, variables, f"--env={env}", "--as-of=2011-04-02", command="tick")
+            catalogs.append(open_catalog(project))
+
+        expected, found = catalogs
+        assert windows_of(expected)["status"].iloc[-1] == "complete"
+        assert_equal_tables(found, expected, [*OF_INGESTION, *OF_TICKS, "labels"])
 
     def test_a_backtest_on_dask_replays_what_one_process_does(
         self, variables: dict[str, str], finished_project_once: Path, tmp_path: Path

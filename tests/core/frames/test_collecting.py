@@ -187,6 +187,19 @@ def test_a_small_table_is_joined_on_the_engine(engine, table, problem):
 
 
 @every_engine
+def test_a_table_without_rows_comes_to_the_engine_with_its_types(engine, table, problem):
+    limits = pd.DataFrame({"station": ["b"], "at": [pd.Timestamp("2024-01-01")], "limit": [1.0]})
+
+    other = nw.from_native(on_engine_of(engine(table), limits.head(0)))
+    joined = nw.from_native(engine(table)).join(other.drop("at"), on="station", how="left")
+
+    assert other.collect_schema().names() == ["station", "at", "limit"]
+    found = collect(joined.to_native(), problem)
+    assert len(found) == len(table)
+    assert found["limit"].isna().all()
+
+
+@every_engine
 @pytest.mark.parametrize("missing", [None, float("nan")], ids=["text", "number"])
 def test_a_series_whose_name_is_missing_has_its_share(engine, table, problem, missing):
     names = {"ä|1": "a", "b": missing, "c": "c"} if missing is None else {"ä|1": 1.0, "b": missing}

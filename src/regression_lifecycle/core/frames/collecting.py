@@ -354,7 +354,12 @@ def on_engine_of(frame: Any, table: pd.DataFrame) -> Any:
     import pyarrow as pa
 
     # In Arrow a missing number is missing, and no number that is none.
-    given = nw.from_native(pa.Table.from_pandas(table, preserve_index=False))
-    if engine.is_pyspark() or engine.is_pyspark_connect():
-        return given.lazy(engine, session=native.to_native().sparkSession).to_native()
-    return given.lazy(engine).to_native()
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    if not (engine.is_pyspark() or engine.is_pyspark_connect()):
+        return nw.from_native(arrow).lazy(engine).to_native()
+    session = native.to_native().sparkSession
+    if arrow.num_rows:
+        return nw.from_native(arrow).lazy(engine, session=session).to_native()
+    # Spark Connect refuses a table without rows that has not said its types in Spark's own words.
+    missing = nw.from_native(pa.Table.from_pylist([{}], schema=arrow.schema))
+    return missing.lazy(engine, session=session).head(0).to_native()
