@@ -157,6 +157,7 @@ def environment() -> Any:
     """Return the templates of this package with the filters that write figures and reasons."""
     import jinja2
 
+    clean = cache(scrub)  # most texts of a page stand in it more than once
     made = jinja2.Environment(
         loader=jinja2.FunctionLoader(resource),
         autoescape=True,
@@ -165,7 +166,7 @@ def environment() -> Any:
         undefined=jinja2.StrictUndefined,
         # A reason that a person typed, or that a library gave, may hold a password; what stands
         # in the blocks of JSON is scrubbed there.
-        finalize=lambda value: scrub(value) if type(value) is str else value,
+        finalize=lambda value: clean(value) if type(value) is str else value,
     )
     made.filters.update(_FILTERS)
     return made
