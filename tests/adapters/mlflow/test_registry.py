@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -434,6 +436,31 @@ def test_a_registry_that_is_not_there_is_not_made(experiment: str, tmp_path: Pat
         assert mlflow_registry.has_registry()
     finally:
         mlflow.set_tracking_uri(before)
+
+
+KILLED_WRITER = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("pragma cache_size = 5")
+connection.execute("begin")
+connection.execute("delete from registered_model_aliases")
+connection.execute("create table half_written (x)")
+for _ in range(500):
+    connection.execute("insert into half_written values (randomblob(500))")
+os._exit(9)
+"""
+
+
+def test_a_transaction_of_a_killed_process_is_taken_back_by_who_looks(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("create table registered_model_aliases (name, alias, version)")
+        connection.execute("insert into registered_model_aliases values ('bikes', 'champion', 3)")
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(path)])
+    assert killed.returncode == 9
+    assert path.with_name("mlflow.db-journal").stat().st_size > 0
+
+    assert mlflow_registry.version_in_file(f"sqlite:///{path}", "bikes", "champion") == "3"
 
 
 def test_a_store_that_cannot_be_asked_is_not_a_store_without_a_champion(

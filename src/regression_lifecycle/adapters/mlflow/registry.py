@@ -203,7 +203,7 @@ def _has_aliases(uri: str) -> bool:
 
 
 def _read_file(uri: str, query: str, *values: str) -> list[tuple[Any, ...]]:
-    """Ask a SQLite file without changing it; nothing if there is none."""
+    """Ask a SQLite file, without making one; nothing if there is none."""
     import sqlite3
 
     from sqlalchemy import make_url
@@ -211,7 +211,9 @@ def _read_file(uri: str, query: str, *values: str) -> list[tuple[Any, ...]]:
     path = Path(make_url(uri).database or "")
     if not path.is_file():
         return []
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    # A process that was killed may have left a transaction, which is taken back before the first
+    # answer; for that the file must not be opened for reading only.
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as connection:
         return connection.execute(query, values).fetchall()
 
 

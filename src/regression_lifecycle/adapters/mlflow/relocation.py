@@ -46,7 +46,7 @@ def artifact_location(database: Path, experiment: str) -> str:
         experiment: Its name.
     """
     query = "select artifact_location from experiments where name = ?"
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True)) as connection:
         try:
             found = connection.execute(query, (experiment,)).fetchone()
         except sqlite3.OperationalError:  # no tables yet

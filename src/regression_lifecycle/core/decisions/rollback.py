@@ -116,10 +116,8 @@ def plan_rollback(
             else "was never promoted as far as the ledger knows, so the one before it is unknown"
         )
         others = [version for version in known if version != champion_version]
-        raise StateError(
-            f"version {champion_version} {why}. Name another with --params=rollback.version=N; "
-            f"known: {bounded_list(others)}"
-        )
+        mend = f". Name another by --version: {bounded_list(others)}" if others else ""
+        raise StateError(f"version {champion_version} {why}{mend}")
     return before, since
 
 
