@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from regression_lifecycle.core.data.keys import row_keys, series_names
 from regression_lifecycle.core.data.raw_columns import rejected_moments
+from regression_lifecycle.core.data.problem import ColumnSpec
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.ingestion.contract import (
     IngestionParameters,
@@ -374,6 +375,29 @@ def test_a_column_of_blanks_alone_comes_back_from_storage_as_it_was(raw, problem
     observations = enforce_contract(raw.assign(sky=None), problem, LENIENT).observations
     observations.to_parquet(tmp_path / "observations.parquet")
     assert_frame_equal(pd.read_parquet(tmp_path / "observations.parquet"), observations)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        ("date", "2024-01-01"),
+        ("datetime", "2024-01-01 10:00"),
+        ("category", "a"),
+        ("float", 1.5),
+        ("integer", 1),
+        ("boolean", 1),
+    ],
+)
+def test_a_column_that_may_hold_anything_passes_the_check(raw, problem, type_, value):
+    # Nothing is declared of it by which a value could be wrong.
+    free = ColumnSpec(type=type_, missing=True)
+    described = problem.model_copy(update={"columns": {**problem.columns, "load": free}})
+    table = raw.assign(load=[None, *[value] * (len(raw) - 1)])
+
+    observations = enforce_contract(table, described, LENIENT).observations
+
+    check_observations(observations, described)
+    assert observations["load"].isna().sum() == 1
 
 
 @pytest.mark.parametrize(

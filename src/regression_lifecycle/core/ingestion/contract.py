@@ -368,7 +368,9 @@ def _is_sound(observations: pd.DataFrame, name: str, spec: ColumnSpec) -> bool:
         return not reasons.any.any()
     if spec.missing_values:
         return False
-    return not values.select(any_true(_doubts(name, spec)).any()).item()
+    # Nothing speaks against a moment that may be missing and has no bounds.
+    doubts = [*_doubts(name, spec)]
+    return not (doubts and values.select(any_true(doubts).any()).item())
 
 
 def _hold_against(observations: pd.DataFrame, problem: Problem) -> Reasons:
