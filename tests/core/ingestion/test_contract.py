@@ -7,8 +7,8 @@ from pandas.testing import assert_frame_equal
 from pydantic import ValidationError
 
 from regression_lifecycle.core.data.keys import row_keys, series_names
-from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.data.problem import ColumnSpec
+from regression_lifecycle.core.data.raw_columns import rejected_moments
 from regression_lifecycle.core.errors import DataContractError
 from regression_lifecycle.core.ingestion.contract import (
     IngestionParameters,
