@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 from kedro.io import AbstractDataset
@@ -21,6 +21,7 @@ from regression_lifecycle.datasets.atomic_file import OneFile
 from regression_lifecycle.datasets.newest_rows import files_of_table, is_hidden
 from regression_lifecycle.datasets.raw_pieces import RawPieces
 
+_Item = TypeVar("_Item")
 LOGGER = logging.getLogger(__name__)
 
 # What pandas calls an index without a name; it is no column of the table.
@@ -44,20 +45,18 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
 
 
-def _group(metadata: Any, rows: int) -> Iterator[list[int]]:
-    """Put row groups together until they have so many rows; one that has more stands alone."""
-    groups: list[int] = []
+def _packed(sized: Iterable[tuple[_Item, int]], rows: int) -> Iterator[list[_Item]]:
+    """Put items together until they have so many rows; one that has more stands alone."""
+    held: list[_Item] = []
     n_rows = 0
-    for number in range(metadata.num_row_groups):
-        own = metadata.row_group(number).num_rows
-        if groups and n_rows + own > rows:
-            yield groups
-            groups, n_rows = [], 0
-        groups.append(number)
+    for item, own in sized:
+        if held and n_rows + own > rows:
+            yield held
+            held, n_rows = [], 0
+        held.append(item)
         n_rows += own
     # A file without row groups still has columns.
-    if groups or not metadata.num_row_groups:
-        yield groups
+    yield held
 
 
 def _digest(file: Any, table: Any, groups: Sequence[int]) -> str:
@@ -199,13 +198,8 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
 
     def _pieces(self) -> Iterator[pd.DataFrame]:
         """Read pieces that are as large as they may be: rows are sorted only inside of one."""
-        held: list[pd.DataFrame] = []
-        for batch in self._batches():
-            if held and sum(map(len, held)) + len(batch) > (self._chunksize or 1):
-                yield _joined(held)
-                held = []
-            held.append(batch)
-        yield _joined(held)
+        sized = ((batch, len(batch)) for batch in self._batches())
+        yield from map(_joined, _packed(sized, self._chunksize or 1))
 
     def _batches(self) -> Iterator[pd.DataFrame]:
         for path, _, table, names in self._tables():
@@ -214,7 +208,9 @@ class RawParquetDataset(OneFile, AbstractDataset[NoReturn, "pd.DataFrame | RawPi
     def _parts(self, before: str) -> Iterator[RawPart]:
         self._refuse_change(before)
         for path, file, table, names in self._tables():
-            for groups in _group(table.metadata, self._chunksize or 1):
+            numbers = range(table.num_row_groups)
+            sized = ((number, table.metadata.row_group(number).num_rows) for number in numbers)
+            for groups in _packed(sized, self._chunksize or 1):
                 with _in_words(path):
                     digest = _digest(file, table, groups)
                 yield RawPart(digest, partial(self._read, path, table, groups, names))

@@ -269,14 +269,8 @@ def _series_of(rows: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     named = list(problem.series_columns)
     if not named:
         return pd.DataFrame({_ROW: np.zeros(len(rows), dtype="int64")})
-    return pd.DataFrame(
-        {
-            name: rows[name].fillna(-1e300 if rows[name].dtype.kind == "f" else " ")
-            if rows[name].hasnans
-            else rows[name]
-            for name in named
-        }
-    )
+    given: Any = nw.from_native(rows)
+    return given.select(_filled(name, given.schema[name]) for name in named).to_native()
 
 
 def _numbered(table: Any, problem: Problem) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from regression_lifecycle.pipelines.approval import nodes
-from regression_lifecycle.pipelines.calibration.nodes import choose_rated_folds, keep_rates
-from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
+from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_of_new_champion
 from regression_lifecycle.pipelines.rollback.nodes import read_moment, record_answer
 
 _PROBLEM = "params:problem"
@@ -14,13 +13,9 @@ _PROBLEM = "params:problem"
 
 def create_pipeline(**_: object) -> Pipeline:
     """Waiting version and a person's answer to a recorded decision, alias and calibration."""
-    calibration = Pipeline(
-        create_calibration_pipeline(),
-        inputs={"recorded_out_of_fold_predictions": "rated_folds"},
-        outputs={"error_rates": "found_error_rates"},
-    )
+    calibration = create_calibration_of_new_champion("approval_decision")
     return Pipeline(
-        [*_answer(), calibration, *_afterwards()],
+        [*_answer(), calibration, _alerts()],
         namespace="approval",
         prefix_datasets_with_namespace=False,
         tags=["approval"],
@@ -62,24 +57,10 @@ def _answer() -> list[Node]:
     ]
 
 
-def _afterwards() -> list[Node]:
-    return [
-        Node(
-            choose_rated_folds,
-            ["approval_decision", "recorded_out_of_fold_predictions"],
-            "rated_folds",
-            name="choose_rated_folds",
-        ),
-        Node(
-            keep_rates,
-            ["approval_decision", "found_error_rates"],
-            "error_rates",
-            name="keep_rates",
-        ),
-        Node(
-            nodes.build_alerts,
-            ["approval_decision", "ledger", _PROBLEM, "params:alerts"],
-            "alerts",
-            name="build_alerts",
-        ),
-    ]
+def _alerts() -> Node:
+    return Node(
+        nodes.build_alerts,
+        ["approval_decision", "ledger", _PROBLEM, "params:alerts"],
+        "alerts",
+        name="build_alerts",
+    )

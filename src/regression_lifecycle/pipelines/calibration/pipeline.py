@@ -13,18 +13,36 @@ _PROBLEM = "params:problem"
 def create_pipeline(**_: object) -> Pipeline:
     """Predictions out of sample to the limits of the champion's rules, and their error rates."""
     return Pipeline(
-        create_calibration_pipeline(),
+        _calibrate(),
         namespace="calibration",
         prefix_datasets_with_namespace=False,
         tags=["calibration"],
     )
 
 
-def create_calibration_pipeline() -> Pipeline:
-    """The same without a namespace; the retraining uses it as well.
+def create_calibration_of_new_champion(decision: str) -> Pipeline:
+    """The same after a decision, which leaves the rates alone where the champion stays.
 
-    It looks at ``champion_version``, so that it comes after a promotion of the same run.
+    Args:
+        decision: Name of the dataset that holds it.
     """
+    calibration = Pipeline(
+        _calibrate(),
+        inputs={"recorded_out_of_fold_predictions": "rated_folds"},
+        outputs={"error_rates": "found_error_rates"},
+    )
+    choose = Node(
+        nodes.choose_rated_folds,
+        [decision, "recorded_out_of_fold_predictions"],
+        "rated_folds",
+        name="choose_rated_folds",
+    )
+    keep = Node(nodes.keep_rates, [decision, "found_error_rates"], "error_rates", name="keep_rates")
+    return Pipeline([choose, calibration, keep])
+
+
+def _calibrate() -> Pipeline:
+    # It looks at champion_version, so that it comes after a promotion of the same run.
     return Pipeline(
         [
             Node(

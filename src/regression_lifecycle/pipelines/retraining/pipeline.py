@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from regression_lifecycle.pipelines.calibration.nodes import choose_rated_folds, keep_rates
-from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_pipeline
+from regression_lifecycle.pipelines.calibration.pipeline import create_calibration_of_new_champion
 from regression_lifecycle.pipelines.evaluation.pipeline import create_gate_pipeline
 from regression_lifecycle.pipelines.promotion.pipeline import create_promotion_pipeline
 from regression_lifecycle.pipelines.retraining import nodes
@@ -60,13 +59,9 @@ def create_pipeline(**_: object) -> Pipeline:
             "registration": "retraining_registration",
         },
     )
-    calibration = Pipeline(
-        create_calibration_pipeline(),
-        inputs={"recorded_out_of_fold_predictions": "rated_folds"},
-        outputs={"error_rates": "found_error_rates"},
-    )
+    calibration = create_calibration_of_new_champion("retraining_decision")
     return Pipeline(
-        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), calibration, *_rates()],
+        [*_cut(), challenger, gate, *_refit(), promotion, _alerts(), calibration],
         namespace="retraining",
         prefix_datasets_with_namespace=False,
         tags=["retraining"],
@@ -168,20 +163,3 @@ def _alerts() -> Node:
         "alerts",
         name="build_alerts",
     )
-
-
-def _rates() -> list[Node]:
-    return [
-        Node(
-            choose_rated_folds,
-            ["retraining_decision", "recorded_out_of_fold_predictions"],
-            "rated_folds",
-            name="choose_rated_folds",
-        ),
-        Node(
-            keep_rates,
-            ["retraining_decision", "found_error_rates"],
-            "error_rates",
-            name="keep_rates",
-        ),
-    ]
